@@ -1,0 +1,107 @@
+//! Instants, wall time and lifetimes. Nothing here reads a clock: `now` is always an argument.
+
+/// A point on the caller's clock, in milliseconds.
+///
+/// The clock is monotonic **including sleep**, its epoch is arbitrary (boot, start of the process).
+/// Arithmetic saturates: a clock that jumps never panics and never makes a token live longer.
+///
+/// ```
+/// use tokenward::Instant;
+///
+/// let boot = Instant::from_millis(0);
+/// assert_eq!(boot.saturating_add_millis(1_500).as_millis(), 1_500);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The instant `millis` milliseconds after the clock's epoch.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the clock's epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This instant `millis` milliseconds later, or the last instant there is.
+    #[must_use]
+    pub const fn saturating_add_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds from `earlier` to this instant; 0 where `earlier` is not earlier.
+    #[must_use]
+    pub const fn saturating_millis_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Wall time in seconds since 1970-01-01T00:00:00Z, without leap seconds.
+///
+/// Only persistence, HTTP dates and JWT claims need it; deadlines never do.
+///
+/// ```
+/// use tokenward::UnixTime;
+///
+/// assert_eq!(UnixTime::from_secs(784_111_777).as_secs(), 784_111_777);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// The time `secs` seconds after 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs)
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0
+    }
+
+    /// Seconds from `earlier` to this time; 0 where `earlier` is not earlier.
+    #[must_use]
+    pub const fn saturating_secs_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Widens a 32-bit tick counter that wraps (milliseconds: every 49.7 days) to [`Instant`]s.
+///
+/// Feed it at least once for each wrap of the counter.
+///
+/// ```
+/// use tokenward::TickWidener;
+///
+/// let mut ticks = TickWidener::new();
+/// assert_eq!(ticks.widen(u32::MAX).as_millis(), 0xFFFF_FFFF);
+/// assert_eq!(ticks.widen(5).as_millis(), 0x1_0000_0005);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TickWidener {
+    high: u32,
+    last: u32,
+}
+
+impl TickWidener {
+    /// A widener whose counter has not wrapped yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { high: 0, last: 0 }
+    }
+
+    /// The instant of the counter value `ticks`, in milliseconds. A value below the last one is a wrap.
+    pub const fn widen(&mut self, ticks: u32) -> Instant {
+        if ticks < self.last {
+            self.high = self.high.saturating_add(1);
+        }
+        self.last = ticks;
+        Instant(((self.high as u64) << 32) | ticks as u64)
+    }
+}

@@ -1,0 +1,3 @@
+//! Every build, test, drift and size gate.
+
+fn main() {}
