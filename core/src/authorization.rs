@@ -1,0 +1,138 @@
+//! The `Authorization` field: Bearer (RFC 6750 section 2.1) and Basic (RFC 7617).
+
+use crate::form::{Writer, form_encoded, write_whole};
+use crate::{BasicEncoding, Error, TokenAlphabet};
+
+/// Counts the access tokens that a manager has kept, from 1; told to [`crate::TokenManager::rejected`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u64);
+
+/// A token lent for one `Authorization` field.
+///
+/// ```
+/// use tokenward::Bearer;
+///
+/// let key = Bearer::new("fl_your_api_key").unwrap();
+/// let mut out = [0; 64];
+/// assert_eq!(key.write(&mut out).unwrap(), b"Bearer fl_your_api_key");
+/// ```
+#[derive(Clone, Copy)]
+pub struct Bearer<'a> {
+    token: &'a [u8],
+    generation: Generation,
+}
+
+impl<'a> Bearer<'a> {
+    /// A token that no manager keeps.
+    ///
+    /// # Errors
+    /// - [`Error::InvalidAccessToken`]: empty, or a byte outside 0x21–0x7E, which could end the field.
+    pub fn new(token: &'a str) -> Result<Self, Error> {
+        if TokenAlphabet::Visible.has_text(token) {
+            Ok(Self { token: token.as_bytes(), generation: Generation(0) })
+        } else {
+            Err(Error::InvalidAccessToken)
+        }
+    }
+
+    /// A token that was checked when it was stored.
+    pub(crate) const fn stored(token: &'a [u8], generation: Generation) -> Self {
+        Self { token, generation }
+    }
+
+    /// Which of the manager's tokens this is.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Bytes of the field's value.
+    #[must_use]
+    pub const fn encoded_len(&self) -> usize {
+        SCHEME.len().saturating_add(self.token.len())
+    }
+
+    /// Writes the field's value, whole or not at all; gives back what was written: ASCII.
+    ///
+    /// # Errors
+    /// - [`Error::BufferTooSmall`]: with the size that it takes.
+    ///
+    /// # Security
+    /// `out` holds the token afterwards: [`crate::wipe`] it when the request is sent.
+    pub fn write<'b>(&self, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
+        let needed = self.encoded_len();
+        let out = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
+        if let Some((scheme, token)) = out.split_first_chunk_mut() {
+            *scheme = SCHEME;
+            token.iter_mut().zip(self.token).for_each(|(to, byte)| *to = *byte);
+        }
+        Ok(out)
+    }
+
+    /// The same as an owned string.
+    ///
+    /// ```
+    /// # use tokenward::Bearer;
+    /// let field = Bearer::new("fl_your_api_key").unwrap().to_string::<64>().unwrap();
+    /// assert_eq!(field, "Bearer fl_your_api_key");
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Error::BufferTooSmall`]: `N` is too small.
+    #[cfg(feature = "heapless")]
+    pub fn to_string<const N: usize>(&self) -> Result<heapless::String<N>, Error> {
+        let too_small = Error::BufferTooSmall { needed: self.encoded_len() };
+        let mut bytes = heapless::Vec::new();
+        for part in [&SCHEME, self.token] {
+            bytes.extend_from_slice(part).map_err(|_| too_small)?;
+        }
+        heapless::String::from_utf8(bytes).map_err(|_| Error::InvalidAccessToken)
+    }
+}
+
+impl core::fmt::Debug for Bearer<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Bearer").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+const SCHEME: [u8; 7] = *b"Bearer ";
+
+/// Writes the value of a Basic `Authorization` field; gives back what was written: ASCII.
+///
+/// ```
+/// use tokenward::{BasicEncoding, basic};
+///
+/// let mut out = [0; 64];
+/// let field = basic("Aladdin", "open sesame", BasicEncoding::Raw, &mut out).unwrap();
+/// assert_eq!(field, b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+/// ```
+///
+/// # Errors
+/// - [`Error::WrongCredentials`]: the id is empty, or holds `:` where it is sent raw (RFC 7617 section 2).
+/// - [`Error::BufferTooSmall`]: with the size that it takes.
+///
+/// # Security
+/// `out` holds the secret afterwards: [`crate::wipe`] it when the request is sent.
+pub fn basic<'b>(
+    id: &str,
+    secret: &str,
+    encoding: BasicEncoding,
+    out: &'b mut [u8],
+) -> Result<&'b [u8], Error> {
+    if id.is_empty() || (encoding == BasicEncoding::Raw && id.contains(':')) {
+        return Err(Error::WrongCredentials);
+    }
+    let written = write_whole(out, |out| write_basic(out, id, secret, encoding))?;
+    Ok(out.get(..written).unwrap_or_default())
+}
+
+pub(crate) fn write_basic(out: &mut Writer<'_>, id: &str, secret: &str, encoding: BasicEncoding) {
+    out.text("Basic ");
+    match encoding {
+        BasicEncoding::Raw => out.base64(id.bytes().chain([b':']).chain(secret.bytes())),
+        BasicEncoding::Rfc6749Form => {
+            out.base64(form_encoded(id.bytes()).chain([b':']).chain(form_encoded(secret.bytes())));
+        }
+    }
+}

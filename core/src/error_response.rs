@@ -1,0 +1,105 @@
+//! The server's own reason why there is no token (RFC 6749 section 5.2): data, not an [`crate::Error`].
+
+use crate::Provider;
+use crate::json::JsonStr;
+
+/// An error response (RFC 6749 section 5.2). It borrows the body.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorResponse<'a> {
+    error: JsonStr<'a>,
+    error_description: Option<JsonStr<'a>>,
+    error_uri: Option<JsonStr<'a>>,
+    code: ErrorCode,
+}
+
+impl<'a> ErrorResponse<'a> {
+    pub(crate) fn new(
+        error: JsonStr<'a>,
+        error_description: Option<JsonStr<'a>>,
+        error_uri: Option<JsonStr<'a>>,
+        provider: &Provider<'_>,
+    ) -> Self {
+        let standard = provider.error_codes.iter().find(|(own, _)| error.is(own));
+        let code = match standard {
+            Some((_, standard)) => ErrorCode::of(JsonStr::literal(standard.as_bytes())),
+            None => ErrorCode::of(error),
+        };
+        Self { error, error_description, error_uri, code }
+    }
+
+    /// The code as the server spelled it; never empty.
+    #[must_use]
+    pub const fn error(&self) -> JsonStr<'a> {
+        self.error
+    }
+
+    /// The server's explanation for a developer.
+    #[must_use]
+    pub const fn error_description(&self) -> Option<JsonStr<'a>> {
+        self.error_description
+    }
+
+    /// A page about the error.
+    #[must_use]
+    pub const fn error_uri(&self) -> Option<JsonStr<'a>> {
+        self.error_uri
+    }
+
+    /// The standard code that it means, by the provider's own table where that has it.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+}
+
+/// An error code of the token endpoint (RFC 6749 section 5.2, RFC 8628 section 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// The request lacks a parameter or is malformed.
+    InvalidRequest,
+    /// Client authentication failed.
+    InvalidClient,
+    /// The password, refresh token or other grant is not valid any more.
+    InvalidGrant,
+    /// The client may not use this grant.
+    UnauthorizedClient,
+    /// The server does not know this grant.
+    UnsupportedGrantType,
+    /// The scope is unknown, or more than may be granted.
+    InvalidScope,
+    /// Ask less often.
+    SlowDown,
+    /// A code that neither RFC nor provider lists.
+    Other,
+}
+
+impl ErrorCode {
+    const LISTED: [Self; 7] = [
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::InvalidScope,
+        Self::SlowDown,
+    ];
+
+    /// The code's name; empty for [`ErrorCode::Other`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::SlowDown => "slow_down",
+            Self::Other => "",
+        }
+    }
+
+    fn of(error: JsonStr<'_>) -> Self {
+        Self::LISTED.into_iter().find(|code| error.is(code.name())).unwrap_or(Self::Other)
+    }
+}

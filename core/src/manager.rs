@@ -1,0 +1,704 @@
+//! One token of one provider, environment and subject, kept alive.
+
+use crate::session::{Answered, Lifetime, Session};
+use crate::store::{Slots, Store};
+use crate::token_response::token_answer_or_rotated;
+use crate::url::{PathMatch, Url, match_path};
+use crate::www_authenticate::is_insufficient_scope;
+use crate::{
+    ApiOrigins, Bearer, Credentials, Error, ErrorCode, ErrorResponse, Generation, Grant, Instant, JsonStr,
+    MissingLifetime, Poll, Provider, Request, RequestId, Retry, Subject, TokenAnswer, TokenRequest,
+    TokenResponse, UnixTime, ZeroLifetime, jwt, retry_after,
+};
+
+/// What the token endpoint answered, as the caller's HTTP client has it.
+#[derive(Clone, Copy)]
+pub struct Answer<'a> {
+    /// The status code.
+    pub status: u16,
+    /// The header fields; only `Retry-After` is read.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// The whole body.
+    pub body: &'a [u8],
+    /// The time of day, for HTTP dates and for JWTs without `expires_in`.
+    pub wall: Option<UnixTime>,
+}
+
+impl core::fmt::Debug for Answer<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// What an answer was.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub enum Outcome<'a> {
+    /// The token is stored. Where [`TokenManager::unpersisted`] says so, persist before you use it.
+    Token(Generation),
+    /// The server said why not; [`TokenManager::poll`] says what to do.
+    Error(ErrorResponse<'a>),
+}
+
+/// Which part of the state a snapshot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotScope {
+    /// The refresh token alone, for flash that wears: it is written only when that changes.
+    RefreshToken,
+    /// The access token too.
+    All,
+}
+
+/// Counts the changes of what a snapshot holds, from 0 in a new manager.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+/// Which revision storage has.
+#[derive(Clone, Copy, Default)]
+struct Revisions {
+    current: u64,
+    /// The last revision that changed the refresh token.
+    refresh_token: u64,
+    persisted: u64,
+    persisted_refresh_token: u64,
+    /// What storage is known to hold: an older snapshot is stale.
+    known: u64,
+    /// Whether this manager was ever persisted or restored.
+    stored_before: bool,
+}
+
+impl Revisions {
+    fn changed(&mut self, refresh_token_too: bool) {
+        self.current = self.current.saturating_add(1);
+        if refresh_token_too {
+            self.refresh_token = self.current;
+        }
+    }
+}
+
+/// Keeps one token alive: decides when to ask for one, writes the request, reads the answer, keeps the
+/// token and lends it for the `Authorization` field. It does no I/O and reads no clock.
+///
+/// `S` is the caller's memory: `[u8; N]`, `&mut [u8]` or a heapless vector. Nothing points into the
+/// manager, so it may be moved and may live in a `static`; where it was moved from the old bytes stay.
+///
+/// ```
+/// use tokenward::*;
+///
+/// let provider = providers::flip_utility(Environment::Sandbox);
+/// let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
+/// let at = Instant::from_millis;
+/// let mut manager =
+///     TokenManager::new(at(0), &provider, Subject::Client, Slots::new([0; 512], 512), 42).unwrap();
+///
+/// // 1. Ask what to do.
+/// assert_eq!(manager.poll(at(0)).next, Next::Request(Grant::ClientCredentials));
+/// // 2. Write the request and send it over your own HTTP.
+/// let mut out = [0; 512];
+/// let (id, request) = manager.begin(at(0), &credentials, &mut out).unwrap();
+/// assert_eq!(request.url(), "https://oauth.flip.energy/token");
+/// // 3. Hand in what came back.
+/// let body = br#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
+/// let answer = Answer { status: 200, headers: &[], body, wall: None };
+/// assert!(matches!(manager.answer(at(250), id, &answer), Ok(Outcome::Token(_))));
+/// // 4. Borrow the header for each call of the API.
+/// let url = "https://api-utility-sandbox.flip.energy/v1/programs";
+/// let bearer = manager.authorize(at(300), "GET", url).unwrap();
+/// assert_eq!(bearer.write(&mut out).unwrap(), b"Bearer 2YotnFZFEjr1zCsicMWpAA");
+/// ```
+pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]>> {
+    provider: &'p Provider<'p>,
+    subject: Subject<'p>,
+    session: Session,
+    revisions: Revisions,
+    store: Store<S>,
+}
+
+const _: () = assert!(size_of::<TokenManager<'_, [u8; 0]>>() <= 256);
+
+impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
+    /// A manager without a token. The slots are wiped. `seed` differs from device to device, so that a
+    /// fleet does not ask for tokens in step; it needs no secrecy.
+    ///
+    /// # Errors
+    /// - [`Error::InvalidProvider`]: the token endpoint wants a site and the subject is none, or the site
+    ///   is empty.
+    pub fn new(
+        now: Instant,
+        provider: &'p Provider<'p>,
+        subject: Subject<'p>,
+        slots: Slots<S>,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let wants_site = [provider.base_url, provider.token_path].iter().any(|part| part.contains("{site}"));
+        if subject.site().map_or(wants_site, str::is_empty) {
+            return Err(Error::InvalidProvider);
+        }
+        Ok(Self {
+            provider,
+            subject,
+            session: Session::new(now, &provider.policy, seed),
+            revisions: Revisions::default(),
+            store: Store::new(slots),
+        })
+    }
+
+    /// What to do at `now`, whether the token may be sent, and when to ask again. Changes nothing.
+    pub fn poll(&self, now: Instant) -> Poll {
+        self.session.at(now, &self.provider.policy).poll(self.provider)
+    }
+
+    /// Writes the request that [`TokenManager::poll`] asks for into `out`. The token's lifetime counts
+    /// from here. With shared storage and a refresh grant: persist before you send.
+    ///
+    /// # Errors
+    /// A refused call changes nothing but the clock.
+    /// - [`Error::RequestInFlight`]: one is out and has not timed out.
+    /// - [`Error::NotDue`]: `poll` answers something else than `Request`.
+    /// - [`Error::WrongCredentials`], [`Error::BufferTooSmall`], [`Error::BadUrl`],
+    ///   [`Error::OriginNotAllowed`]: as [`TokenRequest::write`].
+    ///
+    /// # Security
+    /// `out` holds secrets afterwards: [`crate::wipe`] it when the request is sent.
+    pub fn begin<'b>(
+        &mut self,
+        now: Instant,
+        credentials: &Credentials<'_>,
+        out: &'b mut [u8],
+    ) -> Result<(RequestId, Request<'b>), Error> {
+        self.session.advance(now, &self.provider.policy);
+        let grant = self.session.due(self.provider)?;
+        let request = TokenRequest::new(self.provider, self.subject, grant, credentials)
+            .with_refresh_token(self.store.refresh_token())
+            .write(out)?;
+        let id = self.session.begin(grant);
+        if grant == Grant::RefreshToken && self.provider.policy.shared_storage {
+            self.revisions.changed(true);
+        }
+        Ok((id, request))
+    }
+
+    /// Reads the answer to the request `id` and keeps its token. All is checked before anything is
+    /// replaced: the token that was good stays good. An id is spent by its answer, whatever that was.
+    ///
+    /// # Errors
+    /// Every refusal counts as a failed request, but for a stale one.
+    /// - [`Error::StaleRequest`]: `id` is not that of the request that is out.
+    /// - those of [`crate::token_answer`].
+    /// - [`Error::UnsupportedTokenType`], [`Error::MissingLifetime`], [`Error::TooLong`],
+    ///   [`Error::AlreadyExpired`], [`Error::SameToken`]: a token that cannot be used.
+    pub fn answer<'a>(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        answer: &Answer<'a>,
+    ) -> Result<Outcome<'a>, Error> {
+        self.session.advance(now, &self.provider.policy);
+        let answered = self.session.answered(id)?;
+        let (read, rotated) = token_answer_or_rotated(answer.status, answer.body, self.provider);
+        let refused = match read {
+            Ok(TokenAnswer::Error(response)) => {
+                self.error(answered, answer, response.code());
+                return Ok(Outcome::Error(response));
+            }
+            Ok(TokenAnswer::Token(token)) => {
+                match self.keep(answered.began_at, &token, answer.wall, Some(answered.grant)) {
+                    Ok(generation) => return Ok(Outcome::Token(generation)),
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        self.keep_rotated(refused, rotated);
+        self.fail(answered, answer, Some(refused));
+        Err(refused)
+    }
+
+    /// The request `id` came to nothing: no connection, a time-out of the caller's own, an answer that was
+    /// cut off.
+    ///
+    /// # Errors
+    /// - [`Error::StaleRequest`]: `id` is not that of the request that is out.
+    pub fn failed(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
+        let policy = &self.provider.policy;
+        self.session.advance(now, policy);
+        let answered = self.session.answered(id)?;
+        self.session.failed(answered, policy, false, None);
+        Ok(())
+    }
+
+    /// Lends the token for a request of `method` to `url`: first checks that it may be sent there.
+    ///
+    /// # Errors
+    /// The first fault wins.
+    /// - [`Error::BadUrl`]: not an absolute URL that means one thing only.
+    /// - [`Error::OriginNotAllowed`]: not an origin of the provider and environment, or not `https`.
+    /// - [`Error::UnknownRoute`], [`Error::RouteNeedsOtherToken`], [`Error::OtherSite`]: by the provider's
+    ///   route table.
+    /// - [`Error::NotUsable`]: there is no token that may be sent now.
+    pub fn authorize(&self, now: Instant, method: &str, url: &str) -> Result<Bearer<'_>, Error> {
+        self.check_url(method, url)?;
+        if !self.session.at(now, &self.provider.policy).usable() {
+            return Err(Error::NotUsable);
+        }
+        Ok(Bearer::stored(self.store.access_token(), self.session.generation()))
+    }
+
+    /// A resource server refused a request that carried the token `generation`: what to do with it.
+    /// `challenge` is the `WWW-Authenticate` field, several lines of it joined by `, `.
+    pub fn rejected(
+        &mut self,
+        now: Instant,
+        generation: Generation,
+        status: u16,
+        challenge: Option<&[u8]>,
+    ) -> Retry {
+        self.session.advance(now, &self.provider.policy);
+        let insufficient_scope = status == 401 && challenge.is_some_and(is_insufficient_scope);
+        let (retry, ended) = self.session.rejected(generation, status, insufficient_scope, self.provider);
+        if ended {
+            self.revisions.changed(false);
+        }
+        retry
+    }
+
+    /// Keeps a token that someone else obtained: an app's own backend, a portal. It replaces access and
+    /// refresh token, ends reload, backoff and failure, and makes a request that is out stale. Its
+    /// lifetime counts from `now`.
+    ///
+    /// # Errors
+    /// A refused token changes nothing but the clock.
+    /// - [`Error::InvalidAccessToken`]: empty, or a byte outside the provider's alphabet.
+    /// - [`Error::UnsupportedTokenType`], [`Error::MissingLifetime`], [`Error::TooLong`],
+    ///   [`Error::AlreadyExpired`]: a token that cannot be used.
+    pub fn install(&mut self, now: Instant, token: &TokenResponse<'_>) -> Result<Generation, Error> {
+        self.session.advance(now, &self.provider.policy);
+        if !self.provider.token_alphabet.has(token.access_token()) {
+            return Err(Error::InvalidAccessToken);
+        }
+        self.keep(self.session.clock(), token, None, None)
+    }
+
+    /// The generation of the newest token that was kept; 0 before the first.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.session.generation()
+    }
+
+    /// The revision that a snapshot taken now would have.
+    #[must_use]
+    pub const fn revision(&self) -> Revision {
+        Revision(self.revisions.current)
+    }
+
+    /// The revision to persist if that part of the state has changed since it was last persisted.
+    /// **Answer, persist, use.**
+    #[must_use]
+    pub fn unpersisted(&self, scope: SnapshotScope) -> Option<Revision> {
+        let Revisions { current, refresh_token, persisted, persisted_refresh_token, .. } = self.revisions;
+        let changed = match scope {
+            SnapshotScope::RefreshToken => refresh_token > persisted_refresh_token,
+            SnapshotScope::All => current > persisted,
+        };
+        changed.then_some(Revision(current))
+    }
+
+    /// A snapshot of `revision` is in storage. [`SnapshotScope::All`] covers both.
+    pub fn persisted(&mut self, scope: SnapshotScope, revision: Revision) {
+        let revisions = &mut self.revisions;
+        if revision.0 > revisions.current {
+            return;
+        }
+        if scope == SnapshotScope::All {
+            revisions.persisted = revisions.persisted.max(revision.0);
+        }
+        revisions.persisted_refresh_token = revisions.persisted_refresh_token.max(revision.0);
+        revisions.known = revisions.known.max(revision.0);
+        revisions.stored_before = true;
+    }
+
+    /// Storage was read again and holds nothing newer. Ends `Reload`, and the wait for another process.
+    pub fn reloaded(&mut self) {
+        self.session.reloaded(self.provider);
+    }
+
+    /// Lifts a permanent failure: the configuration was mended, or the user wants another try.
+    pub fn retry(&mut self) {
+        self.session.retry();
+    }
+
+    /// A refresh is due now; the token stays usable meanwhile.
+    pub fn renew(&mut self) {
+        if self.session.renew() {
+            self.revisions.changed(false);
+        }
+    }
+
+    /// Signs out: wipes the tokens. What is in storage is the caller's to erase or overwrite.
+    pub fn clear(&mut self) {
+        if !self.store.is_empty() {
+            self.revisions.changed(true);
+        }
+        self.store.wipe();
+        self.session.clear();
+        self.revisions.stored_before = false;
+    }
+
+    /// An error response: a failure that passes, or one that the caller must mend.
+    fn error(&mut self, answered: Answered, answer: &Answer<'_>, code: ErrorCode) {
+        let policy = &self.provider.policy;
+        if is_trouble(answer.status) {
+            return self.fail(answered, answer, None);
+        }
+        match code {
+            ErrorCode::SlowDown => {
+                self.session.slow_down();
+                self.fail(answered, answer, None);
+            }
+            ErrorCode::Other => {
+                self.fail(answered, answer, None);
+                if self.session.unlisted(answered, policy) {
+                    self.store.drop_refresh_token();
+                    self.session.end_refresh_token(self.provider, false);
+                    self.revisions.changed(true);
+                }
+            }
+            _ => {
+                if self.session.refused(answered, code) {
+                    self.store.refuse_refresh_token();
+                    self.session.end_refresh_token(self.provider, self.revisions.stored_before);
+                    self.revisions.changed(true);
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, answered: Answered, answer: &Answer<'_>, refused: Option<Error>) {
+        let too_long = matches!(refused, Some(Error::TooLong { .. }));
+        let field = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+        let seconds = field.and_then(|(_, value)| retry_after(value, answer.wall).ok());
+        self.session.failed(answered, &self.provider.policy, too_long, seconds);
+    }
+
+    /// Checks all, then commits. `grant` is the one that obtained the token; an installed one has none.
+    fn keep(
+        &mut self,
+        began_at: u64,
+        token: &TokenResponse<'_>,
+        wall: Option<UnixTime>,
+        grant: Option<Grant>,
+    ) -> Result<Generation, Error> {
+        let provider = self.provider;
+        if !token.is_bearer(provider) {
+            return Err(Error::UnsupportedTokenType);
+        }
+        let lifetime = lifetime(token, wall, provider)?;
+        let access_token = token.access_token();
+        let refresh_token = token.refresh_token().filter(|_| provider.reads_refresh_token());
+        self.store.check_access_token(&access_token)?;
+        if let Some(refresh_token) = &refresh_token {
+            self.store.check_refresh_token(refresh_token)?;
+        }
+        let same = grant.is_some() && access_token.ct_eq(self.store.access_token());
+        self.session.check(began_at, lifetime, same, &provider.policy)?;
+
+        let rotated = match &refresh_token {
+            Some(refresh_token) => !self.store.holds_refresh_token(refresh_token),
+            // Only a refresh keeps the refresh token that it was made with.
+            None => grant != Some(Grant::RefreshToken) && self.session.holds_refresh_token(),
+        };
+        match &refresh_token {
+            Some(refresh_token) if rotated => self.store.set_refresh_token(refresh_token),
+            None if grant != Some(Grant::RefreshToken) => self.store.drop_refresh_token(),
+            _ => {}
+        }
+        self.store.set_access_token(&access_token);
+        self.session.hold_refresh_token(!self.store.refresh_token().is_empty());
+        self.revisions.changed(rotated);
+        Ok(self.session.stored(began_at, lifetime, &provider.policy))
+    }
+
+    /// The server has rotated although its access token is of no use: without the new refresh token the
+    /// grant would be lost.
+    fn keep_rotated(&mut self, refused: Error, rotated: Option<JsonStr<'_>>) {
+        let rotates = matches!(
+            refused,
+            Error::InvalidAccessToken
+                | Error::InvalidTokenType
+                | Error::InvalidScopeMember
+                | Error::InvalidExpiresIn
+                | Error::UnsupportedTokenType
+                | Error::MissingLifetime
+                | Error::TooLong { .. }
+                | Error::AlreadyExpired
+                | Error::SameToken
+        );
+        if let Some(token) = rotated
+            && rotates
+            && self.store.check_refresh_token(&token).is_ok()
+            && !self.store.holds_refresh_token(&token)
+        {
+            self.store.set_refresh_token(&token);
+            self.session.hold_refresh_token(true);
+            self.revisions.changed(true);
+        }
+    }
+
+    fn check_url(&self, method: &str, url: &str) -> Result<(), Error> {
+        let Provider { base_url, api_origins, routes, .. } = *self.provider;
+        let url = Url::parse(url)?;
+        if !routes.is_empty() && url.path_is_ambiguous() {
+            return Err(Error::BadUrl);
+        }
+        let is_origin = |origin: &str| Url::parse(origin).is_ok_and(|origin| url.same_origin(&origin));
+        let secure = url.is_https() || (self.provider.allow_loopback_http && url.is_loopback_http());
+        let listed = match api_origins {
+            ApiOrigins::AnyHttps => true,
+            ApiOrigins::BaseUrl => is_origin(base_url),
+            ApiOrigins::Listed(origins) => origins.iter().any(|origin| is_origin(origin)),
+        };
+        if !secure || !listed {
+            return Err(Error::OriginNotAllowed);
+        }
+        let mut fault = if routes.is_empty() { None } else { Some(Error::UnknownRoute) };
+        for route in routes.iter().filter(|route| route.method == method) {
+            let found = match_path(route.path, url.path, self.subject.site());
+            fault = match (found, fault) {
+                (PathMatch::No, _) => continue,
+                _ if route.token != self.subject.kind() => match fault {
+                    Some(Error::OtherSite) => fault,
+                    _ => Some(Error::RouteNeedsOtherToken),
+                },
+                (PathMatch::OtherSite, _) => Some(Error::OtherSite),
+                (PathMatch::Yes, _) => return Ok(()),
+            };
+        }
+        fault.map_or(Ok(()), Err)
+    }
+}
+
+impl<S: AsRef<[u8]> + AsMut<[u8]>> core::fmt::Debug for TokenManager<'_, S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TokenManager")
+            .field("provider", &self.provider.name)
+            .field("generation", &self.session.generation())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A gateway in trouble: whatever its body says, it says nothing about the grant.
+const fn is_trouble(status: u16) -> bool {
+    status >= 500 || matches!(status, 408 | 425 | 429)
+}
+
+/// The lifetime by the answer and the provider's policies, capped.
+fn lifetime(
+    token: &TokenResponse<'_>,
+    wall: Option<UnixTime>,
+    provider: &Provider<'_>,
+) -> Result<Lifetime, Error> {
+    let seconds = match token.expires_in() {
+        Some(0) if provider.zero_lifetime == ZeroLifetime::Never => return Ok(Lifetime::Never),
+        Some(seconds) => seconds,
+        None => match provider.missing_lifetime {
+            MissingLifetime::Never => return Ok(Lifetime::Never),
+            MissingLifetime::Refuse => return Err(Error::MissingLifetime),
+            MissingLifetime::Assume(seconds) => seconds,
+            MissingLifetime::JwtExpiry { else_seconds } => {
+                let expiry = wall
+                    .and_then(|wall| Some(jwt::expiry(token.access_token())?.saturating_secs_since(wall)));
+                expiry.unwrap_or(else_seconds)
+            }
+        },
+    };
+    Ok(Lifetime::Millis(seconds.min(provider.policy.max_lifetime_s).saturating_mul(1000)))
+}
+
+#[cfg(feature = "snapshot")]
+mod persistence {
+    use super::{Revision, SnapshotScope, TokenManager};
+    use crate::session::Deadlines;
+    use crate::snapshot::{Contents, identity};
+    use crate::{Error, Instant, JsonStr, UnixTime};
+
+    impl<S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'_, S> {
+        /// Writes the state into `out`, sealed under `key`; gives back what was written.
+        ///
+        /// The seal (HMAC-SHA-256) proves that nobody without the key has changed it. It is no secrecy:
+        /// the tokens stand in it. It is no freshness either: that needs the floor of
+        /// [`TokenManager::restore`].
+        ///
+        /// ```
+        /// use tokenward::*;
+        ///
+        /// let provider = providers::flip_energy_client("https://api.example");
+        /// let slots = || Slots::new([0; 64], 64);
+        /// let (start, key, wall) = (Instant::from_millis(0), [7; 32], Some(UnixTime::from_secs(1_700_000_000)));
+        /// let mut manager = TokenManager::new(start, &provider, Subject::Client, slots(), 0).unwrap();
+        /// manager.install(start, &TokenResponse::new("client-token")).unwrap();
+        ///
+        /// let mut out = [0; 256];
+        /// let revision = manager.unpersisted(SnapshotScope::All).unwrap();
+        /// let snapshot = manager.snapshot(start, wall, SnapshotScope::All, &key, &mut out).unwrap();
+        /// // Write `snapshot` to storage, then:
+        /// manager.persisted(SnapshotScope::All, revision);
+        ///
+        /// let mut again = TokenManager::new(start, &provider, Subject::Client, slots(), 0).unwrap();
+        /// again.restore(start, wall, revision, &key, snapshot).unwrap();
+        /// assert!(again.poll(start).usable);
+        /// ```
+        ///
+        /// # Errors
+        /// - [`Error::BufferTooSmall`]: with the size that it takes.
+        ///
+        /// # Security
+        /// `out` holds the tokens afterwards.
+        pub fn snapshot<'b>(
+            &self,
+            now: Instant,
+            wall: Option<UnixTime>,
+            scope: SnapshotScope,
+            key: &[u8; 32],
+            out: &'b mut [u8],
+        ) -> Result<&'b [u8], Error> {
+            let policy = &self.provider.policy;
+            let session = self.session.at(now, policy);
+            let deadlines = session.deadlines().filter(|_| scope == SnapshotScope::All);
+            // Whole seconds, floored: a deadline never moves out.
+            let to_wall = |instant: u64| {
+                let ahead = instant.saturating_sub(session.clock()) / 1000;
+                let behind = session.clock().saturating_sub(instant).div_ceil(1000);
+                wall.map_or(0, |wall| wall.as_secs().saturating_add(ahead).saturating_sub(behind))
+            };
+            let end = deadlines.as_ref().map(|deadlines| deadlines.usable_until);
+            Contents {
+                identity: identity(self.provider, self.subject),
+                revision: self.revisions.current,
+                generation: session.generation().0,
+                wall: wall.map(UnixTime::as_secs),
+                refresh_at: deadlines.as_ref().map_or(0, |deadlines| to_wall(deadlines.refresh_at)),
+                usable_until: end.flatten().map_or(0, to_wall),
+                timeless: end == Some(None),
+                lease: session.lease_began_at(policy).map(to_wall),
+                access_token: if deadlines.is_some() { self.store.access_token() } else { &[] },
+                refresh_token: self.store.refresh_token(),
+            }
+            .seal(key, out)
+        }
+
+        /// Takes the state of a snapshot: its pair replaces the manager's, reload, backoff and failure end,
+        /// a request that is out is stale. Access tokens need a wall clock on both sides, refresh tokens
+        /// and tokens without an end do not. `floor` is the oldest revision that may be restored: the last
+        /// one that the caller knows it wrote, or [`Revision::default`].
+        ///
+        /// # Errors
+        /// Refused whole: the manager stays as it was, but for its clock.
+        /// - [`Error::InvalidSnapshot`]: torn, truncated, tampered with, or of another version.
+        /// - [`Error::ForeignSnapshot`]: of another provider, environment or subject.
+        /// - [`Error::StaleSnapshot`]: older than `floor`, or than what this manager last restored or
+        ///   persisted.
+        /// - [`Error::TooLong`]: a token is longer than its slot.
+        pub fn restore(
+            &mut self,
+            now: Instant,
+            wall: Option<UnixTime>,
+            floor: Revision,
+            key: &[u8; 32],
+            bytes: &[u8],
+        ) -> Result<(), Error> {
+            let policy = &self.provider.policy;
+            self.session.advance(now, policy);
+            let snapshot = Contents::open(key, bytes)?;
+            if snapshot.identity != identity(self.provider, self.subject) {
+                return Err(Error::ForeignSnapshot);
+            }
+            let known = if self.session.in_reload() { 0 } else { self.revisions.known };
+            if snapshot.revision < floor.0.max(known) {
+                return Err(Error::StaleSnapshot);
+            }
+            let deadlines = self.restored_deadlines(&snapshot, wall);
+            let access_token = JsonStr::literal(snapshot.access_token);
+            let refresh_token = JsonStr::literal(snapshot.refresh_token);
+            if deadlines.is_some() {
+                self.store.check_access_token(&access_token)?;
+            }
+            self.store.check_refresh_token(&refresh_token)?;
+
+            let differs = deadlines.is_some() && !access_token.ct_eq(self.store.access_token());
+            let keeps_own = deadlines.is_none() && self.session.deadlines().is_some();
+            self.session.adopt_generation(snapshot.generation, differs);
+            if let Some(deadlines) = &deadlines {
+                self.store.set_access_token(&access_token);
+                self.session.restored(deadlines);
+            }
+            let refused = self.restore_refresh_token(snapshot.refresh_token);
+            self.session.settle();
+            if let Some(left_ms) = self.lease_left(&snapshot, wall) {
+                self.session.lease(left_ms);
+            }
+
+            let revisions = &mut self.revisions;
+            revisions.current = revisions.current.max(snapshot.revision);
+            if !keeps_own {
+                revisions.persisted = revisions.current;
+            }
+            revisions.persisted_refresh_token = revisions.current;
+            revisions.known = snapshot.revision;
+            revisions.stored_before = true;
+            if refused || self.session.generation().0 != snapshot.generation {
+                revisions.changed(refused);
+            }
+            Ok(())
+        }
+
+        /// True where the snapshot brings a refresh token that the server has refused.
+        fn restore_refresh_token(&mut self, token: &[u8]) -> bool {
+            let token_text = JsonStr::literal(token);
+            if !token.is_empty() && self.store.is_refused(token) {
+                self.session.hold_refresh_token(false);
+                return true;
+            }
+            if token.is_empty() {
+                if self.session.holds_refresh_token() {
+                    self.store.drop_refresh_token();
+                }
+                self.session.hold_refresh_token(false);
+            } else if !self.store.holds_refresh_token(&token_text) {
+                self.store.set_refresh_token(&token_text);
+                self.session.hold_refresh_token(true);
+            }
+            false
+        }
+
+        /// The windows of the snapshot's access token, if it may be used: never longer than they were.
+        fn restored_deadlines(&self, snapshot: &Contents<'_>, wall: Option<UnixTime>) -> Option<Deadlines> {
+            if snapshot.access_token.is_empty() {
+                return None;
+            }
+            if snapshot.timeless {
+                return Some(Deadlines { refresh_at: 0, usable_until: None });
+            }
+            let wall =
+                wall.filter(|wall| snapshot.wall.is_some_and(|then| then <= wall.as_secs()))?.as_secs();
+            let clock = self.session.clock();
+            let to_instant = |deadline: u64| {
+                let ahead = deadline.saturating_sub(wall).saturating_mul(1000);
+                let behind = wall.saturating_sub(deadline).saturating_mul(1000).saturating_add(1000);
+                clock.saturating_add(ahead).saturating_sub(behind)
+            };
+            let usable_until = to_instant(snapshot.usable_until);
+            let refresh_at = to_instant(snapshot.refresh_at);
+            (usable_until > clock).then_some(Deadlines { refresh_at, usable_until: Some(usable_until) })
+        }
+
+        /// What is left of the time that another process has for its refresh.
+        fn lease_left(&self, snapshot: &Contents<'_>, wall: Option<UnixTime>) -> Option<u64> {
+            let began = snapshot.lease?;
+            let gone = match (snapshot.wall, wall) {
+                (Some(_), Some(wall)) => wall.as_secs().saturating_sub(began).saturating_mul(1000),
+                _ => 0,
+            };
+            Some(self.provider.policy.response_timeout_ms.saturating_sub(gone)).filter(|left| *left > 0)
+        }
+    }
+}

@@ -1,0 +1,641 @@
+//! The refresh decision: timers and states, numbers alone. No bytes, no lifetimes, no generics.
+//!
+//! Every call first moves the clock ([`Session::advance`]), which lets a request time out and a lease end
+//! at their own instants; what follows is a function of the state and the clock. Spurious calls do nothing.
+
+use crate::{Error, ErrorCode, Generation, Grant, Instant, Provider, RefreshPolicy};
+
+/// What to do next, whether the token may be sent, and when to ask again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Poll {
+    /// What the caller is to do.
+    pub next: Next,
+    /// Whether the stored token may be sent now.
+    pub usable: bool,
+    /// The earliest instant at which this answer changes by itself; `None` is never.
+    pub poll_at: Option<Instant>,
+}
+
+/// What the caller is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: the token is fresh.
+    Nothing,
+    /// Call [`crate::TokenManager::begin`] and send what it writes.
+    Request(Grant),
+    /// A request is out: answer it with [`crate::TokenManager::answer`] or [`crate::TokenManager::failed`].
+    Await(RequestId),
+    /// Backing off after a failure, spreading at the start, or another process is refreshing.
+    Wait,
+    /// Read storage again: [`crate::TokenManager::restore`], or [`crate::TokenManager::reloaded`] where it
+    /// holds nothing newer.
+    Reload,
+    /// Install a token, sign in, or mend the configuration. A usable token stays usable.
+    Supply(Reason),
+}
+
+/// Names one request, so that a late answer to an older one changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Why the caller must act, or why a resource server's refusal is the caller's to handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no token, and no grant that would obtain one.
+    NoToken,
+    /// The refresh token is refused, and there is no other grant.
+    RefreshTokenRejected,
+    /// The primary grant is refused: a wrong or changed password.
+    GrantRejected,
+    /// A token without an end was refused by a resource server.
+    Revoked,
+    /// The token endpoint answered `invalid_client`.
+    InvalidClient,
+    /// The token endpoint answered `unauthorized_client`.
+    UnauthorizedClient,
+    /// The token endpoint answered `unsupported_grant_type`.
+    UnsupportedGrantType,
+    /// The token endpoint answered `invalid_scope`.
+    InvalidScope,
+    /// The token endpoint answered `invalid_request`.
+    InvalidRequest,
+    /// A resource server refused a token that it had just been given.
+    Rejected,
+    /// A resource server answered 403.
+    Forbidden,
+    /// A resource server wants a scope that the token has not.
+    InsufficientScope,
+    /// The status says nothing about the token.
+    NotAnAuthenticationFailure,
+}
+
+impl Reason {
+    /// The snake_case name, the same in every language.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::RefreshTokenRejected => "refresh_token_rejected",
+            Self::GrantRejected => "grant_rejected",
+            Self::Revoked => "revoked",
+            Self::InvalidClient => "invalid_client",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidRequest => "invalid_request",
+            Self::Rejected => "rejected",
+            Self::Forbidden => "forbidden",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::NotAnAuthenticationFailure => "not_an_authentication_failure",
+        }
+    }
+}
+
+/// What to do with a request that a resource server refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Retry {
+    /// Send it again at once with the current token: it is newer than the refused one.
+    Now,
+    /// Send it again when there is a new token.
+    AfterRefresh,
+    /// Hand the refusal to the user or the log.
+    Surface(Reason),
+}
+
+/// The access token, as far as the decision needs it.
+#[derive(Clone, Copy, PartialEq)]
+enum Token {
+    None,
+    /// It ends at `usable_until`.
+    Timed,
+    /// It has no end.
+    Static,
+    /// A 401 ended it; its bytes are kept, to know it again.
+    Ended,
+    /// A token without an end that a 401 ended.
+    Revoked,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Flight {
+    Idle,
+    Out(Grant),
+    /// Timed out; until the next request its answer still commits.
+    Late(Grant),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Hold {
+    None,
+    /// The refused refresh token may have been rotated by another process.
+    ReloadRefused,
+    /// Another process is refreshing until `wait_until`.
+    Lease,
+    /// The other process has had its time.
+    ReloadLease,
+}
+
+/// How long a token lives.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Lifetime {
+    Millis(u64),
+    Never,
+}
+
+/// Where the windows of a token lie that a snapshot holds.
+#[cfg(feature = "snapshot")]
+pub(crate) struct Deadlines {
+    pub(crate) refresh_at: u64,
+    /// `None` for a token without an end.
+    pub(crate) usable_until: Option<u64>,
+}
+
+/// The state machine of one manager.
+#[derive(Clone, Copy)]
+pub(crate) struct Session {
+    /// The largest `now` that was seen.
+    clock: u64,
+    refresh_at: u64,
+    usable_until: u64,
+    /// A 401 before this instant is not the token's fault.
+    trusted_until: u64,
+    generation: u64,
+    request_id: u64,
+    began_at: u64,
+    /// The end of the backoff, or of the lease.
+    wait_until: u64,
+    spread_until: u64,
+    seed: u64,
+    /// Failed requests since the last stored token.
+    failures: u32,
+    /// How often the server said `slow_down`.
+    slow_downs: u32,
+    /// Codes that no RFC lists, against the same refresh token.
+    refusals: u32,
+    token: Token,
+    flight: Flight,
+    hold: Hold,
+    failure: Option<Reason>,
+    refresh_token: bool,
+}
+
+const _: () = assert!(size_of::<Session>() <= 128);
+
+/// A request whose id is spent, and so what its answer may still do.
+#[derive(Clone, Copy)]
+pub(crate) struct Answered {
+    pub(crate) grant: Grant,
+    pub(crate) began_at: u64,
+    /// Its timeout has been counted as its failure.
+    late: bool,
+}
+
+impl Session {
+    pub(crate) fn new(now: Instant, policy: &RefreshPolicy, seed: u64) -> Self {
+        let clock = now.as_millis();
+        let mut session = Self {
+            clock,
+            refresh_at: 0,
+            usable_until: 0,
+            trusted_until: 0,
+            generation: 0,
+            request_id: 0,
+            began_at: 0,
+            wait_until: 0,
+            spread_until: 0,
+            seed,
+            failures: 0,
+            slow_downs: 0,
+            refusals: 0,
+            token: Token::None,
+            flight: Flight::Idle,
+            hold: Hold::None,
+            failure: None,
+            refresh_token: false,
+        };
+        let u = session.draw(policy);
+        session.spread_until = clock.saturating_add(scale(policy.startup_spread_ms, u));
+        session
+    }
+
+    /// Moves the clock to `now`, or leaves it where it is.
+    pub(crate) fn advance(&mut self, now: Instant, policy: &RefreshPolicy) {
+        self.clock = self.clock.max(now.as_millis());
+        if let Flight::Out(grant) = self.flight {
+            let timeout = self.began_at.saturating_add(policy.response_timeout_ms);
+            if timeout <= self.clock {
+                self.flight = Flight::Late(grant);
+                self.fail(timeout, policy, false);
+            }
+        }
+        if self.hold == Hold::Lease && self.wait_until <= self.clock {
+            self.hold = Hold::ReloadLease;
+        }
+    }
+
+    /// The same session at `now`, for calls that change nothing.
+    pub(crate) fn at(mut self, now: Instant, policy: &RefreshPolicy) -> Self {
+        self.advance(now, policy);
+        self
+    }
+
+    pub(crate) const fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    pub(crate) const fn generation(&self) -> Generation {
+        Generation(self.generation)
+    }
+
+    pub(crate) fn usable(&self) -> bool {
+        self.usable_at(self.clock)
+    }
+
+    fn usable_at(&self, instant: u64) -> bool {
+        match self.token {
+            Token::Timed => instant < self.usable_until,
+            Token::Static => true,
+            Token::None | Token::Ended | Token::Revoked => false,
+        }
+    }
+
+    /// The decision for the clock.
+    pub(crate) fn poll(&self, provider: &Provider<'_>) -> Poll {
+        let policy = &provider.policy;
+        let usable = self.usable();
+        let end = (usable && self.token == Token::Timed).then_some(self.usable_until);
+        let (next, changes_at) = self.next(provider, policy);
+        let poll_at = match (end, changes_at) {
+            (Some(end), Some(changes_at)) => Some(end.min(changes_at)),
+            (end, changes_at) => end.or(changes_at),
+        };
+        Poll { next, usable, poll_at: poll_at.map(Instant::from_millis) }
+    }
+
+    /// What to do, and when that changes; the end of the token aside.
+    fn next(&self, provider: &Provider<'_>, policy: &RefreshPolicy) -> (Next, Option<u64>) {
+        if matches!(self.flight, Flight::Out(_)) {
+            let timeout = self.began_at.saturating_add(policy.response_timeout_ms);
+            return (Next::Await(RequestId(self.request_id)), Some(timeout));
+        }
+        if let Some(reason) = self.failure {
+            return (Next::Supply(reason), None);
+        }
+        match self.hold {
+            Hold::ReloadRefused | Hold::ReloadLease => return (Next::Reload, None),
+            Hold::Lease => return (Next::Wait, Some(self.wait_until)),
+            Hold::None => {}
+        }
+        match self.token {
+            Token::Timed if self.clock < self.refresh_at => return (Next::Nothing, Some(self.refresh_at)),
+            Token::Static => return (Next::Nothing, None),
+            Token::Revoked => return (Next::Supply(Reason::Revoked), None),
+            Token::Timed | Token::None | Token::Ended => {}
+        }
+        let grant = if self.refresh_token { Some(Grant::RefreshToken) } else { provider.primary_grant() };
+        let wait_until = self.wait_until.max(self.spread_until);
+        match grant {
+            None => (Next::Supply(Reason::NoToken), None),
+            Some(_) if self.clock < wait_until => (Next::Wait, Some(wait_until)),
+            Some(grant) => (Next::Request(grant), None),
+        }
+    }
+
+    /// The grant that may be begun now.
+    pub(crate) fn due(&self, provider: &Provider<'_>) -> Result<Grant, Error> {
+        match self.poll(provider).next {
+            Next::Request(grant) => Ok(grant),
+            Next::Await(_) => Err(Error::RequestInFlight),
+            _ => Err(Error::NotDue),
+        }
+    }
+
+    /// A request is out. Its lifetime counts from here.
+    pub(crate) fn begin(&mut self, grant: Grant) -> RequestId {
+        self.request_id = self.request_id.saturating_add(1);
+        self.began_at = self.clock;
+        self.flight = Flight::Out(grant);
+        RequestId(self.request_id)
+    }
+
+    /// Spends the id of the request that is out.
+    pub(crate) fn answered(&mut self, id: RequestId) -> Result<Answered, Error> {
+        let (grant, late) = match self.flight {
+            Flight::Out(grant) => (grant, false),
+            Flight::Late(grant) => (grant, true),
+            Flight::Idle => return Err(Error::StaleRequest),
+        };
+        if id.0 != self.request_id {
+            return Err(Error::StaleRequest);
+        }
+        self.flight = Flight::Idle;
+        Ok(Answered { grant, began_at: self.began_at, late })
+    }
+
+    /// The request failed, unless its timeout has been that already. A server's `Retry-After` in seconds
+    /// beats the backoff, late or not.
+    pub(crate) fn failed(
+        &mut self,
+        answered: Answered,
+        policy: &RefreshPolicy,
+        too_long: bool,
+        retry_after: Option<u64>,
+    ) {
+        if !answered.late {
+            // Where the server names the wait there is no backoff to draw for.
+            if retry_after.is_some() {
+                self.failures = self.failures.saturating_add(1);
+            } else {
+                self.fail(self.clock, policy, too_long);
+            }
+        }
+        if let Some(seconds) = retry_after {
+            self.wait_until = self.clock.saturating_add(seconds.clamp(1, 3600).saturating_mul(1000));
+        }
+    }
+
+    /// Backs off from `instant`: while the token is usable as a DHCP client renews, then exponentially.
+    fn fail(&mut self, instant: u64, policy: &RefreshPolicy, too_long: bool) {
+        self.failures = self.failures.saturating_add(1);
+        let backoff = if too_long {
+            policy.max_backoff_ms
+        } else if self.usable_at(instant) {
+            let left = self.usable_until.saturating_sub(instant);
+            (left / 2).max(policy.min_interval_ms).min(left).min(policy.max_backoff_ms)
+        } else {
+            let doublings = self.failures.saturating_sub(1).min(63);
+            let longest = policy.first_backoff_ms.saturating_mul(1 << doublings).min(policy.max_backoff_ms);
+            longest.saturating_sub(scale(longest, self.draw(policy)) / 2)
+        };
+        let slow_down = u64::from(self.slow_downs).saturating_mul(5_000);
+        self.wait_until = instant.saturating_add(backoff).saturating_add(slow_down);
+    }
+
+    /// The server asks for more time between requests (RFC 8628 section 3.5).
+    pub(crate) fn slow_down(&mut self) {
+        self.slow_downs = self.slow_downs.saturating_add(1);
+    }
+
+    /// A code that ends things until the caller acts; true where it ends the refresh token.
+    pub(crate) fn refused(&mut self, answered: Answered, code: ErrorCode) -> bool {
+        let reason = match code {
+            ErrorCode::InvalidClient => Reason::InvalidClient,
+            ErrorCode::UnauthorizedClient => Reason::UnauthorizedClient,
+            ErrorCode::UnsupportedGrantType => Reason::UnsupportedGrantType,
+            ErrorCode::InvalidScope => Reason::InvalidScope,
+            ErrorCode::InvalidRequest => Reason::InvalidRequest,
+            _ if answered.grant == Grant::RefreshToken => return true,
+            _ => Reason::GrantRejected,
+        };
+        self.failure = Some(reason);
+        false
+    }
+
+    /// A code that no RFC lists; true where it was one too many for the refresh token.
+    pub(crate) fn unlisted(&mut self, answered: Answered, policy: &RefreshPolicy) -> bool {
+        if answered.late || answered.grant != Grant::RefreshToken {
+            return false;
+        }
+        self.refusals = self.refusals.saturating_add(1);
+        self.refusals >= policy.refresh_attempts
+    }
+
+    /// The refresh token is over: read storage again, or go on with the primary grant, or give up.
+    pub(crate) fn end_refresh_token(&mut self, provider: &Provider<'_>, reload: bool) {
+        self.hold_refresh_token(false);
+        if reload {
+            self.hold = Hold::ReloadRefused;
+        } else if provider.primary_grant().is_none() {
+            self.failure = Some(Reason::RefreshTokenRejected);
+        }
+    }
+
+    /// Another refresh token, or none, is in the store.
+    pub(crate) fn hold_refresh_token(&mut self, held: bool) {
+        self.refresh_token = held;
+        self.refusals = 0;
+    }
+
+    pub(crate) const fn holds_refresh_token(&self) -> bool {
+        self.refresh_token
+    }
+
+    /// Until when a token that was asked for at `began_at` could be sent; `None` is for ever.
+    fn usable_until(began_at: u64, lifetime: Lifetime, policy: &RefreshPolicy) -> Option<u64> {
+        match lifetime {
+            Lifetime::Never => None,
+            Lifetime::Millis(life) => {
+                Some(began_at.saturating_add(life.saturating_sub(policy.margin_ms.min(life / 10))))
+            }
+        }
+    }
+
+    /// Whether a token would be of use. `same`: it is the stored one again.
+    pub(crate) fn check(
+        &self,
+        began_at: u64,
+        lifetime: Lifetime,
+        same: bool,
+        policy: &RefreshPolicy,
+    ) -> Result<(), Error> {
+        let left = Self::usable_until(began_at, lifetime, policy).map(|end| end.saturating_sub(self.clock));
+        if left == Some(0) {
+            return Err(Error::AlreadyExpired);
+        }
+        let ended = matches!(self.token, Token::Ended | Token::Revoked);
+        if same && (ended || left.is_some_and(|left| left < policy.min_interval_ms)) {
+            return Err(Error::SameToken);
+        }
+        Ok(())
+    }
+
+    /// A token is in the store: sets its windows, ends backoff, failure and reload.
+    pub(crate) fn stored(&mut self, began_at: u64, lifetime: Lifetime, policy: &RefreshPolicy) -> Generation {
+        match (lifetime, Self::usable_until(began_at, lifetime, policy)) {
+            (Lifetime::Millis(life), Some(usable_until)) => {
+                let draw = self.draw(policy);
+                let latest = usable_until.saturating_sub(began_at);
+                let early = scale(life.saturating_mul(u64::from(policy.jitter_permille)), draw) / 1000;
+                let fraction = permille(life, policy.fraction_permille);
+                let refresh_in = policy.min_interval_ms.max(fraction).min(latest).saturating_sub(early);
+                self.token = Token::Timed;
+                self.refresh_at = began_at.saturating_add(refresh_in);
+                self.usable_until = usable_until;
+            }
+            _ => self.token = Token::Static,
+        }
+        self.trusted_until = self.clock.saturating_add(policy.min_interval_ms);
+        self.generation = self.generation.saturating_add(1);
+        self.failures = 0;
+        self.refusals = 0;
+        self.settle();
+        self.generation()
+    }
+
+    /// Ends flight, reload, lease, backoff and failure.
+    pub(crate) fn settle(&mut self) {
+        self.flight = Flight::Idle;
+        self.hold = Hold::None;
+        self.wait_until = 0;
+        self.failure = None;
+    }
+
+    /// A resource server refused a request.
+    pub(crate) fn rejected(
+        &mut self,
+        generation: Generation,
+        status: u16,
+        insufficient_scope: bool,
+        provider: &Provider<'_>,
+    ) -> (Retry, bool) {
+        let surfaced = match status {
+            401 if insufficient_scope => Some(Reason::InsufficientScope),
+            401 => None,
+            403 => Some(Reason::Forbidden),
+            _ => Some(Reason::NotAnAuthenticationFailure),
+        };
+        if let Some(reason) = surfaced {
+            return (Retry::Surface(reason), false);
+        }
+        let mut ended = false;
+        let given_out = (1..=self.generation).contains(&generation.0);
+        if given_out && self.token != Token::None {
+            if generation.0 < self.generation && self.usable() {
+                return (Retry::Now, false);
+            }
+            match self.token {
+                Token::Static | Token::Revoked => {
+                    ended = self.token == Token::Static;
+                    self.token = Token::Revoked;
+                    return (Retry::Surface(Reason::Revoked), ended);
+                }
+                _ if self.clock < self.trusted_until => return (Retry::Surface(Reason::Rejected), false),
+                _ => {
+                    ended = self.token == Token::Timed;
+                    self.token = Token::Ended;
+                }
+            }
+        }
+        let retry = match self.poll(provider).next {
+            Next::Supply(reason) => Retry::Surface(reason),
+            _ => Retry::AfterRefresh,
+        };
+        (retry, ended)
+    }
+
+    /// A refresh is due now; true where it was not yet.
+    pub(crate) fn renew(&mut self) -> bool {
+        let later = self.token == Token::Timed && self.refresh_at > self.clock;
+        if later {
+            self.refresh_at = self.clock;
+        }
+        later
+    }
+
+    /// Lifts a permanent failure.
+    pub(crate) fn retry(&mut self) {
+        self.failure = None;
+    }
+
+    /// Storage holds nothing newer.
+    pub(crate) fn reloaded(&mut self, provider: &Provider<'_>) {
+        if self.hold == Hold::ReloadRefused && !self.refresh_token && provider.primary_grant().is_none() {
+            self.failure = Some(Reason::RefreshTokenRejected);
+        }
+        if matches!(self.hold, Hold::Lease | Hold::ReloadLease) {
+            self.wait_until = 0;
+        }
+        self.hold = Hold::None;
+    }
+
+    /// Forgets the token; clock, ids, generations, draws and `slow_down` go on.
+    pub(crate) fn clear(&mut self) {
+        self.settle();
+        self.token = Token::None;
+        self.failures = 0;
+        self.hold_refresh_token(false);
+    }
+}
+
+/// What a snapshot needs to know and to set.
+#[cfg(feature = "snapshot")]
+impl Session {
+    /// The deadlines of a token that a snapshot holds: not of one that a 401 ended.
+    pub(crate) fn deadlines(&self) -> Option<Deadlines> {
+        match self.token {
+            Token::Timed => {
+                Some(Deadlines { refresh_at: self.refresh_at, usable_until: Some(self.usable_until) })
+            }
+            Token::Static => Some(Deadlines { refresh_at: 0, usable_until: None }),
+            Token::None | Token::Ended | Token::Revoked => None,
+        }
+    }
+
+    /// When the refresh began that another process must not cross: our own, or one that we wait for.
+    pub(crate) fn lease_began_at(&self, policy: &RefreshPolicy) -> Option<u64> {
+        match (self.flight, self.hold) {
+            (Flight::Out(Grant::RefreshToken), _) if policy.shared_storage => Some(self.began_at),
+            (_, Hold::Lease) => Some(self.wait_until.saturating_sub(policy.response_timeout_ms)),
+            _ => None,
+        }
+    }
+
+    /// A snapshot's access token is in the store: it counts as received long ago.
+    pub(crate) fn restored(&mut self, deadlines: &Deadlines) {
+        self.token = match deadlines.usable_until {
+            Some(usable_until) => {
+                self.refresh_at = deadlines.refresh_at;
+                self.usable_until = usable_until;
+                Token::Timed
+            }
+            None => Token::Static,
+        };
+        self.trusted_until = 0;
+        self.failures = 0;
+        self.refusals = 0;
+    }
+
+    /// The generation becomes the larger of both, plus one for another token.
+    pub(crate) fn adopt_generation(&mut self, snapshot: u64, differs: bool) {
+        let step = u64::from(differs && self.generation > 0);
+        self.generation = self.generation.max(snapshot).saturating_add(step);
+    }
+
+    pub(crate) const fn in_reload(&self) -> bool {
+        matches!(self.hold, Hold::ReloadRefused | Hold::ReloadLease)
+    }
+
+    /// Another process is refreshing for so many milliseconds more.
+    pub(crate) fn lease(&mut self, left_ms: u64) {
+        self.hold = Hold::Lease;
+        self.wait_until = self.clock.saturating_add(left_ms);
+    }
+}
+
+impl Session {
+    /// The upper half of the next SplitMix64 value: `u` over 2³². Without jitter there are no draws.
+    fn draw(&mut self, policy: &RefreshPolicy) -> u32 {
+        if policy.jitter_permille == 0 {
+            return 0;
+        }
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.seed;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 32) as u32
+    }
+}
+
+/// `value · u / 2³²`, floored; exact without a 128-bit product.
+fn scale(value: u64, u: u32) -> u64 {
+    let (high, low, u) = (value >> 32, value & 0xFFFF_FFFF, u64::from(u));
+    high.wrapping_mul(u).saturating_add(low.wrapping_mul(u) >> 32)
+}
+
+/// `value · thousandths / 1000`, floored, saturating.
+fn permille(value: u64, thousandths: u32) -> u64 {
+    let (whole, rest, thousandths) = (value / 1000, value % 1000, u64::from(thousandths));
+    whole.saturating_mul(thousandths).saturating_add(rest.wrapping_mul(thousandths) / 1000)
+}

@@ -1,0 +1,146 @@
+//! Token bytes in the caller's memory: two slots in one block, replaced at once, wiped behind.
+
+use crate::Error;
+use crate::json::JsonStr;
+use crate::secret::wipe;
+
+/// The memory that a manager keeps its tokens in: one block, split into a slot for the access token and
+/// one for the refresh token.
+///
+/// ```
+/// use tokenward::Slots;
+///
+/// // 2,048 bytes for the access token, 512 for the refresh token.
+/// let slots = Slots::new([0; 2560], 2048);
+/// assert_eq!(slots.capacities(), (2048, 512));
+/// ```
+#[derive(Clone, Copy)]
+pub struct Slots<S> {
+    block: S,
+    access_capacity: usize,
+}
+
+impl<S: AsRef<[u8]> + AsMut<[u8]>> Slots<S> {
+    /// A block whose first `access_capacity` bytes (at most all) are for the access token.
+    pub const fn new(block: S, access_capacity: usize) -> Self {
+        Self { block, access_capacity }
+    }
+
+    /// Bytes for the access token and for the refresh token.
+    pub fn capacities(&self) -> (usize, usize) {
+        let len = self.block.as_ref().len();
+        let access = self.access_capacity.min(len);
+        (access, len.saturating_sub(access))
+    }
+
+    fn split(&self) -> (&[u8], &[u8]) {
+        self.block.as_ref().split_at_checked(self.capacities().0).unwrap_or_default()
+    }
+
+    fn split_mut(&mut self) -> (&mut [u8], &mut [u8]) {
+        let (access, _) = self.capacities();
+        self.block.as_mut().split_at_mut_checked(access).unwrap_or_default()
+    }
+}
+
+impl<S> core::fmt::Debug for Slots<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Slots(..)")
+    }
+}
+
+/// The slots with what is in them. It wipes a slot before it writes to it, and both when it is dropped.
+pub(crate) struct Store<S: AsRef<[u8]> + AsMut<[u8]>> {
+    slots: Slots<S>,
+    access_len: usize,
+    refresh_len: usize,
+    /// The refresh token was refused: kept only to know it again, never sent and never saved.
+    refused: bool,
+}
+
+impl<S: AsRef<[u8]> + AsMut<[u8]>> Store<S> {
+    pub(crate) fn new(mut slots: Slots<S>) -> Self {
+        wipe(slots.block.as_mut());
+        Self { slots, access_len: 0, refresh_len: 0, refused: false }
+    }
+
+    /// The access token; empty where there is none.
+    pub(crate) fn access_token(&self) -> &[u8] {
+        self.slots.split().0.get(..self.access_len).unwrap_or_default()
+    }
+
+    /// The refresh token, unless it was refused; empty where there is none.
+    pub(crate) fn refresh_token(&self) -> &[u8] {
+        if self.refused { &[] } else { self.kept_refresh_token() }
+    }
+
+    fn kept_refresh_token(&self) -> &[u8] {
+        self.slots.split().1.get(..self.refresh_len).unwrap_or_default()
+    }
+
+    /// Whether it holds nothing that could be sent or known again.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.access_len == 0 && self.refresh_token().is_empty()
+    }
+
+    pub(crate) fn check_access_token(&self, token: &JsonStr<'_>) -> Result<(), Error> {
+        fits(token.len(), self.slots.capacities().0)
+    }
+
+    pub(crate) fn check_refresh_token(&self, token: &JsonStr<'_>) -> Result<(), Error> {
+        fits(token.len(), self.slots.capacities().1)
+    }
+
+    /// Replaces the access token by one that fits.
+    pub(crate) fn set_access_token(&mut self, token: &JsonStr<'_>) {
+        self.access_len = replace(self.slots.split_mut().0, token);
+    }
+
+    /// Replaces the refresh token by one that fits.
+    pub(crate) fn set_refresh_token(&mut self, token: &JsonStr<'_>) {
+        self.refused = false;
+        self.refresh_len = replace(self.slots.split_mut().1, token);
+    }
+
+    pub(crate) fn drop_refresh_token(&mut self) {
+        self.refused = false;
+        self.refresh_len = 0;
+        wipe(self.slots.split_mut().1);
+    }
+
+    /// The server has refused the refresh token.
+    pub(crate) fn refuse_refresh_token(&mut self) {
+        self.refused = true;
+    }
+
+    /// Whether `token` is one that the server has refused.
+    #[cfg(feature = "snapshot")]
+    pub(crate) fn is_refused(&self, token: &[u8]) -> bool {
+        self.refused && crate::ct_eq(self.kept_refresh_token(), token)
+    }
+
+    /// Whether `token` is the refresh token that is held.
+    pub(crate) fn holds_refresh_token(&self, token: &JsonStr<'_>) -> bool {
+        !self.refused && token.ct_eq(self.kept_refresh_token())
+    }
+
+    pub(crate) fn wipe(&mut self) {
+        wipe(self.slots.block.as_mut());
+        (self.access_len, self.refresh_len, self.refused) = (0, 0, false);
+    }
+}
+
+impl<S: AsRef<[u8]> + AsMut<[u8]>> Drop for Store<S> {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+fn fits(needed: usize, capacity: usize) -> Result<(), Error> {
+    if needed > capacity { Err(Error::TooLong { needed }) } else { Ok(()) }
+}
+
+fn replace(slot: &mut [u8], token: &JsonStr<'_>) -> usize {
+    wipe(slot);
+    token.copy_to(slot).map_or(0, |written| written.len())
+}

@@ -1,0 +1,301 @@
+//! The request that obtains a token (RFC 6749 sections 2.3, 4 and 6).
+
+use crate::form::{Writer, form_encoded, write_whole};
+use crate::url::{Url, percent_encode};
+use crate::{BasicEncoding, BodyFormat, ClientAuthentication, Error, Grant, Provider, Subject};
+
+/// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
+///
+/// ```
+/// use tokenward::Credentials;
+///
+/// let credentials = Credentials { client_id: "id", client_secret: "s&cret", ..Credentials::default() };
+/// assert_eq!(format!("{credentials:?}"), "Credentials(..)");
+/// ```
+#[derive(Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    /// RFC 6749 section 2.2.
+    pub client_id: &'a str,
+    /// RFC 6749 section 2.3.1.
+    pub client_secret: &'a str,
+    /// RFC 6749 section 4.3.2.
+    pub username: &'a str,
+    /// RFC 6749 section 4.3.2.
+    pub password: &'a str,
+    /// The token that opens the token endpoint itself, where the provider authenticates so.
+    pub bearer: &'a str,
+}
+
+impl core::fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}
+
+/// A request to a token endpoint, before it is written.
+///
+/// ```
+/// use tokenward::{Credentials, Grant, Subject, TokenRequest, providers};
+///
+/// let provider = providers::opower("https://utility.example:443");
+/// let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
+/// let mut out = [0; 256];
+/// let request = TokenRequest::new(&provider, Subject::Client, Grant::ClientCredentials, &credentials)
+///     .write(&mut out)
+///     .unwrap();
+/// assert_eq!(request.url(), "https://utility.example:443/apis/authorization-v1/oauth2/token");
+/// assert_eq!(request.authorization(), Some("Basic aWQ6c2VjcmV0"));
+/// assert_eq!(request.body(), b"grant_type=client_credentials");
+/// ```
+#[derive(Clone, Copy)]
+pub struct TokenRequest<'a> {
+    provider: &'a Provider<'a>,
+    subject: Subject<'a>,
+    grant: Grant,
+    credentials: &'a Credentials<'a>,
+    refresh_token: &'a [u8],
+    extra: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> TokenRequest<'a> {
+    /// A request for `grant`.
+    #[must_use]
+    pub const fn new(
+        provider: &'a Provider<'a>,
+        subject: Subject<'a>,
+        grant: Grant,
+        credentials: &'a Credentials<'a>,
+    ) -> Self {
+        Self { provider, subject, grant, credentials, refresh_token: &[], extra: &[] }
+    }
+
+    /// The same with the refresh token to present: UTF-8, for [`Grant::RefreshToken`].
+    #[must_use]
+    pub const fn with_refresh_token(mut self, refresh_token: &'a [u8]) -> Self {
+        self.refresh_token = refresh_token;
+        self
+    }
+
+    /// The same with parameters of the provider's own (`audience`, `resource`); empty ones are left out.
+    #[must_use]
+    pub const fn with_extra(mut self, extra: &'a [(&'a str, &'a str)]) -> Self {
+        self.extra = extra;
+        self
+    }
+
+    /// Writes the request into `out`, whole or not at all.
+    ///
+    /// # Errors
+    /// - [`Error::WrongCredentials`]: one that the grant needs is empty, a raw Basic id holds `:`, or the
+    ///   bearer cannot stand in a header.
+    /// - [`Error::DuplicateParameter`]: an extra parameter is sent already (RFC 6749 section 3.2).
+    /// - [`Error::BufferTooSmall`]: with the size that it takes.
+    /// - [`Error::BadUrl`], [`Error::OriginNotAllowed`]: the token endpoint is not an `https` URL (loopback
+    ///   `http` where the provider allows it).
+    ///
+    /// # Security
+    /// `out` holds secrets afterwards: [`crate::wipe`] it when the request is sent.
+    pub fn write<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
+        self.check()?;
+        let (mut url_end, mut authorization_end) = (0, 0);
+        let end = write_whole(out, |out| {
+            self.write_url(out);
+            url_end = out.written();
+            self.write_authorization(out);
+            authorization_end = out.written();
+            self.write_body(out);
+        })?;
+        let allowed = out.get(..url_end).and_then(|url| core::str::from_utf8(url).ok()).ok_or(Error::BadUrl);
+        let allowed = allowed.and_then(Url::parse).and_then(|url| {
+            let loopback = self.provider.allow_loopback_http && url.is_loopback_http();
+            if url.is_https() || loopback { Ok(()) } else { Err(Error::OriginNotAllowed) }
+        });
+        if let Err(error) = allowed {
+            crate::wipe(out);
+            return Err(error);
+        }
+        let out = &*out;
+        let body = out.get(authorization_end..end).unwrap_or_default();
+        Ok(Request {
+            url: out.get(..url_end).unwrap_or_default(),
+            authorization: out.get(url_end..authorization_end).unwrap_or_default(),
+            content_type: match self.provider.body {
+                _ if body.is_empty() => "",
+                BodyFormat::Form => "application/x-www-form-urlencoded",
+                BodyFormat::Json => "application/json",
+            },
+            body,
+        })
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let Credentials { client_id, client_secret, username, password, bearer } = *self.credentials;
+        let client = match self.provider.authentication {
+            ClientAuthentication::Basic(BasicEncoding::Raw) if client_id.contains(':') => false,
+            ClientAuthentication::Basic(_) | ClientAuthentication::Post => {
+                !client_id.is_empty() && !client_secret.is_empty()
+            }
+            ClientAuthentication::None => !client_id.is_empty(),
+            ClientAuthentication::Bearer => crate::TokenAlphabet::Visible.has_text(bearer),
+        };
+        let grant = match self.grant {
+            Grant::ClientCredentials | Grant::SiteToken => true,
+            Grant::Password => !username.is_empty() && !password.is_empty(),
+            Grant::RefreshToken => !self.refresh_token.is_empty(),
+        };
+        if !client || !grant {
+            return Err(Error::WrongCredentials);
+        }
+        for (n, (name, _)) in self.extra.iter().enumerate() {
+            let earlier = self.extra.iter().take(n).any(|(other, _)| other == name);
+            let own = [
+                "grant_type",
+                "username",
+                "password",
+                "refresh_token",
+                "scope",
+                "client_id",
+                "client_secret",
+            ];
+            if earlier || own.contains(name) {
+                return Err(Error::DuplicateParameter);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_url(&self, out: &mut Writer<'_>) {
+        let Provider { base_url, token_path, .. } = *self.provider;
+        let base = if token_path.is_empty() { base_url } else { base_url.trim_end_matches('/') };
+        for mut part in [base, token_path] {
+            while let Some((before, behind)) = part.split_once("{site}") {
+                out.text(before);
+                out.bytes(percent_encode(self.subject.site().unwrap_or_default()));
+                part = behind;
+            }
+            out.text(part);
+        }
+    }
+
+    fn write_authorization(&self, out: &mut Writer<'_>) {
+        let Credentials { client_id, client_secret, bearer, .. } = *self.credentials;
+        match self.provider.authentication {
+            ClientAuthentication::Basic(encoding) => {
+                crate::authorization::write_basic(out, client_id, client_secret, encoding)
+            }
+            ClientAuthentication::Bearer => {
+                out.text("Bearer ");
+                out.text(bearer);
+            }
+            ClientAuthentication::Post | ClientAuthentication::None => {}
+        }
+    }
+
+    /// The parameters in their order; empty ones are left out.
+    fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let Credentials { client_id, client_secret, username, password, .. } = *self.credentials;
+        let only = |wanted: bool, value: &'a str| if wanted { value.as_bytes() } else { &[] };
+        let refresh = self.grant == Grant::RefreshToken;
+        let in_body = self.provider.authentication == ClientAuthentication::Post;
+        let own = [
+            ("grant_type", only(self.grant != Grant::SiteToken, self.grant.name())),
+            ("username", only(self.grant == Grant::Password, username)),
+            ("password", only(self.grant == Grant::Password, password)),
+            ("refresh_token", if refresh { self.refresh_token } else { &[] }),
+            ("scope", only(!refresh, self.provider.scope)),
+        ];
+        let client = [
+            (
+                "client_id",
+                only(in_body || self.provider.authentication == ClientAuthentication::None, client_id),
+            ),
+            ("client_secret", only(in_body, client_secret)),
+        ];
+        let extra = self.extra.iter().map(|(name, value)| (*name, value.as_bytes()));
+        own.into_iter().chain(extra).chain(client).filter(|(_, value)| !value.is_empty())
+    }
+
+    fn write_body(&self, out: &mut Writer<'_>) {
+        let json = self.provider.body == BodyFormat::Json;
+        let mut first = true;
+        for (name, value) in self.parameters() {
+            if json {
+                out.text(if first { "{\"" } else { ",\"" });
+                out.json(name.as_bytes());
+                out.text("\":\"");
+                out.json(value);
+                out.byte(b'"');
+            } else {
+                if !first {
+                    out.byte(b'&');
+                }
+                out.bytes(form_encoded(name.bytes()));
+                out.byte(b'=');
+                out.bytes(form_encoded(value.iter().copied()));
+            }
+            first = false;
+        }
+        if json && !first {
+            out.byte(b'}');
+        }
+    }
+}
+
+/// A request to send: it borrows the buffer that it was written to.
+#[derive(Clone, Copy)]
+pub struct Request<'b> {
+    url: &'b [u8],
+    authorization: &'b [u8],
+    content_type: &'static str,
+    body: &'b [u8],
+}
+
+impl<'b> Request<'b> {
+    /// The method: always `POST`.
+    #[must_use]
+    pub const fn method(&self) -> &'static str {
+        "POST"
+    }
+
+    /// The URL of the token endpoint; never a secret in it.
+    #[must_use]
+    pub fn url(&self) -> &'b str {
+        text(self.url)
+    }
+
+    /// The `Authorization` field, where the client authenticates by it.
+    #[must_use]
+    pub fn authorization(&self) -> Option<&'b str> {
+        (!self.authorization.is_empty()).then(|| text(self.authorization))
+    }
+
+    /// The `Content-Type` field, where there is a body.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&'static str> {
+        (!self.content_type.is_empty()).then_some(self.content_type)
+    }
+
+    /// All header fields.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'b str)> {
+        let authorization = self.authorization().map(|value| ("Authorization", value));
+        let content_type = self.content_type().map(|value| ("Content-Type", value));
+        authorization.into_iter().chain(content_type).chain([("Accept", "application/json")])
+    }
+
+    /// The body.
+    #[must_use]
+    pub const fn body(&self) -> &'b [u8] {
+        self.body
+    }
+}
+
+impl core::fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Request(..)")
+    }
+}
+
+/// Bytes that were written from `&str`s.
+fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or_default()
+}

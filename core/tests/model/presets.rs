@@ -1,0 +1,326 @@
+//! Token services as data: the presets, and provider objects read from a scenario.
+
+use serde_json::Value;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    ClientCredentials,
+    Password,
+    SiteToken,
+    RefreshToken,
+}
+
+impl Grant {
+    pub fn name(self) -> &'static str {
+        match self {
+            Grant::ClientCredentials => "client_credentials",
+            Grant::Password => "password",
+            Grant::SiteToken => "site_token",
+            Grant::RefreshToken => "refresh_token",
+        }
+    }
+
+    fn named(name: &str) -> Grant {
+        match name {
+            "client_credentials" => Grant::ClientCredentials,
+            "password" => Grant::Password,
+            "site_token" => Grant::SiteToken,
+            _ => Grant::RefreshToken,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    Basic,
+    BasicRaw,
+    Post,
+    Bearer,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingLifetime {
+    JwtExpiryElse(u64),
+    Assume(u64),
+    Never,
+    Refuse,
+}
+
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub method: String,
+    pub path: String,
+    /// `client` or `site`.
+    pub token: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// What tells one provider from another: name, environment, token URL or base URL.
+    pub identity: (String, String, String),
+    pub token_url: String,
+    pub api_origins: Vec<String>,
+    pub grants: Vec<Grant>,
+    pub authentication: Authentication,
+    pub json_body: bool,
+    pub scope: String,
+    pub member_path: String,
+    pub error_path: String,
+    pub error_codes: Vec<(String, String)>,
+    pub token_type_required: bool,
+    pub token_type_aliases: Vec<String>,
+    pub visible_alphabet: bool,
+    pub missing_lifetime: MissingLifetime,
+    pub zero_is_never: bool,
+    pub routes: Vec<Route>,
+}
+
+impl Provider {
+    pub fn refreshes(&self) -> bool {
+        self.grants.contains(&Grant::RefreshToken)
+    }
+
+    pub fn primary(&self) -> Option<Grant> {
+        self.grants.iter().copied().find(|g| *g != Grant::RefreshToken)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub fraction_permille: u64,
+    pub margin_ms: u64,
+    pub min_interval_ms: u64,
+    pub jitter_permille: u64,
+    pub startup_spread_ms: u64,
+    pub response_timeout_ms: u64,
+    pub first_backoff_ms: u64,
+    pub max_backoff_ms: u64,
+    pub max_lifetime_s: u64,
+    pub refresh_attempts: u64,
+    pub shared_storage: bool,
+}
+
+impl Policy {
+    /// The defaults, but for the jitter: a scenario has none unless it says so.
+    pub fn in_scenarios() -> Policy {
+        Policy {
+            fraction_permille: 800,
+            margin_ms: 10_000,
+            min_interval_ms: 30_000,
+            jitter_permille: 0,
+            startup_spread_ms: 0,
+            response_timeout_ms: 30_000,
+            first_backoff_ms: 2_000,
+            max_backoff_ms: 300_000,
+            max_lifetime_s: 315_360_000,
+            refresh_attempts: 3,
+            shared_storage: false,
+        }
+    }
+
+    pub fn override_with(&mut self, numbers: &Value) {
+        let set = |name: &str, slot: &mut u64| {
+            if let Some(value) = super::number(&numbers[name]) {
+                *slot = value;
+            }
+        };
+        set("fraction_permille", &mut self.fraction_permille);
+        set("margin_ms", &mut self.margin_ms);
+        set("min_interval_ms", &mut self.min_interval_ms);
+        set("jitter_permille", &mut self.jitter_permille);
+        set("startup_spread_ms", &mut self.startup_spread_ms);
+        set("response_timeout_ms", &mut self.response_timeout_ms);
+        set("first_backoff_ms", &mut self.first_backoff_ms);
+        set("max_backoff_ms", &mut self.max_backoff_ms);
+        set("max_lifetime_s", &mut self.max_lifetime_s);
+        set("refresh_attempts", &mut self.refresh_attempts);
+        if let Some(shared) = numbers["shared_storage"].as_bool() {
+            self.shared_storage = shared;
+        }
+    }
+}
+
+fn custom_default(name: &str, environment: &str, token_url: &str) -> Provider {
+    Provider {
+        identity: (name.to_owned(), environment.to_owned(), token_url.to_owned()),
+        token_url: token_url.to_owned(),
+        api_origins: Vec::new(),
+        grants: Vec::new(),
+        authentication: Authentication::Basic,
+        json_body: false,
+        scope: String::new(),
+        member_path: String::new(),
+        error_path: String::new(),
+        error_codes: Vec::new(),
+        token_type_required: false,
+        token_type_aliases: Vec::new(),
+        visible_alphabet: false,
+        missing_lifetime: MissingLifetime::JwtExpiryElse(3600),
+        zero_is_never: false,
+        routes: Vec::new(),
+    }
+}
+
+/// The route table of Flip Energy. `{siteId}` stands where a client token may name any site.
+const FLIP_ENERGY_ROUTES: [(&str, &str, &str); 24] = [
+    ("POST", "/v1/auth/site/{siteId}", "client"),
+    ("POST", "/v1/commission", "client"),
+    ("GET", "/v1/commands", "client"),
+    ("PATCH", "/v1/command/{commandId}", "client"),
+    ("POST", "/v1/telemetry/BATTERY", "client"),
+    ("POST", "/v1/telemetry/BATTERY_COUNTER", "client"),
+    ("PATCH", "/v1/settings/{settingsRequestId}", "client"),
+    ("POST", "/v1/supplements", "client"),
+    ("GET", "/v1/sites", "client"),
+    ("GET", "/v1/programs", "client"),
+    ("GET", "/v1/site/{site}", "site"),
+    ("PATCH", "/v1/site/{site}", "site"),
+    ("GET", "/v1/site/{site}/devices", "site"),
+    ("GET", "/v1/site/{site}/device/{deviceId}", "site"),
+    ("PATCH", "/v1/site/{site}/device/{deviceId}", "site"),
+    ("DELETE", "/v1/site/{site}/device/{deviceId}", "site"),
+    ("POST", "/v1/site/{site}/enrollments", "site"),
+    ("GET", "/v1/site/{site}/enrollments", "site"),
+    ("DELETE", "/v1/site/{site}/enrollment/{enrollmentId}", "site"),
+    ("GET", "/v1/site/{site}/programs", "site"),
+    ("GET", "/v1/site/{site}/program/{programId}", "site"),
+    ("GET", "/v1/site/{site}/events", "site"),
+    ("GET", "/v1/site/{site}/event/{eventId}", "site"),
+    ("PATCH", "/v1/site/{site}/event/{eventId}", "site"),
+];
+
+fn flip_energy_routes() -> Vec<Route> {
+    FLIP_ENERGY_ROUTES
+        .iter()
+        .map(|(method, path, token)| Route {
+            method: (*method).to_owned(),
+            path: (*path).to_owned(),
+            token: (*token).to_owned(),
+        })
+        .collect()
+}
+
+/// The provider of a scenario, with what a restart may name instead.
+pub fn provider(scenario: &Value, environment: &str, base_url: &str) -> Provider {
+    let Some(preset) = scenario["provider"].as_str() else {
+        return custom(&scenario["provider"], environment);
+    };
+    let sandbox = environment == "sandbox";
+    let flip_utility_origin =
+        if sandbox { "https://api-utility-sandbox.flip.energy" } else { "https://api-utility.flip.energy" };
+    match preset {
+        "flip_utility" => Provider {
+            api_origins: vec![flip_utility_origin.to_owned()],
+            grants: vec![Grant::ClientCredentials],
+            authentication: Authentication::Post,
+            ..custom_default(preset, environment, "https://oauth.flip.energy/token")
+        },
+        "flip_utility_api_key" => Provider {
+            api_origins: vec![flip_utility_origin.to_owned()],
+            missing_lifetime: MissingLifetime::Never,
+            ..custom_default(preset, environment, "")
+        },
+        "flip_energy_client" => Provider {
+            identity: (preset.to_owned(), String::new(), base_url.to_owned()),
+            api_origins: vec![base_url.to_owned()],
+            missing_lifetime: MissingLifetime::Never,
+            routes: flip_energy_routes(),
+            ..custom_default(preset, "", "")
+        },
+        "flip_energy_site" => Provider {
+            api_origins: vec![base_url.to_owned()],
+            grants: if scenario["issued_by"] == "client_token" { vec![Grant::SiteToken] } else { Vec::new() },
+            authentication: Authentication::Bearer,
+            missing_lifetime: MissingLifetime::Assume(3600),
+            routes: flip_energy_routes(),
+            ..custom_default(preset, "", &format!("{base_url}/v1/auth/site/{{site}}"))
+        },
+        "flume" => Provider {
+            api_origins: vec![base_url.to_owned()],
+            grants: vec![Grant::Password, Grant::RefreshToken],
+            authentication: Authentication::Post,
+            json_body: true,
+            member_path: "data[0]".to_owned(),
+            error_path: "detailed[0]".to_owned(),
+            ..custom_default(preset, "", &format!("{base_url}/oauth/token"))
+        },
+        "opower" => Provider {
+            api_origins: vec![base_url.to_owned()],
+            grants: vec![Grant::ClientCredentials],
+            authentication: Authentication::BasicRaw,
+            missing_lifetime: MissingLifetime::Assume(3600),
+            ..custom_default(preset, "", &format!("{base_url}/apis/authorization-v1/oauth2/token"))
+        },
+        "flute" => {
+            let (token_url, origin) = if sandbox {
+                ("https://sandbox.oauth.api.flute.com/oauth2/token", "https://sandbox.api.flute.com")
+            } else {
+                ("https://oauth.api.flute.com/oauth2/token", "https://api.flute.com")
+            };
+            Provider {
+                api_origins: vec![origin.to_owned()],
+                grants: vec![Grant::ClientCredentials, Grant::RefreshToken],
+                authentication: Authentication::BasicRaw,
+                scope: "offline_access".to_owned(),
+                ..custom_default(preset, environment, token_url)
+            }
+        }
+        other => panic!("no such preset: {other}"),
+    }
+}
+
+fn custom(object: &Value, environment: &str) -> Provider {
+    let text = |name: &str| object[name].as_str().unwrap_or("").to_owned();
+    let list = |name: &str| -> Vec<String> {
+        object[name]
+            .as_array()
+            .map(|items| items.iter().filter_map(|v| v.as_str()).map(str::to_owned).collect())
+            .unwrap_or_default()
+    };
+    let environment =
+        if environment.is_empty() { text("environment") } else { environment.to_owned() };
+    let mut provider = custom_default(&text("name"), &environment, &text("token_url"));
+    provider.api_origins = list("api_origins");
+    provider.grants = list("grants").iter().map(|g| Grant::named(g)).collect();
+    provider.authentication = match object["authentication"].as_str() {
+        Some("basic_raw") => Authentication::BasicRaw,
+        Some("post") => Authentication::Post,
+        Some("bearer") => Authentication::Bearer,
+        Some("none") => Authentication::None,
+        _ => Authentication::Basic,
+    };
+    provider.json_body = object["body"] == "json";
+    provider.scope = text("scope");
+    provider.member_path = text("member_path");
+    provider.error_path = text("error_path");
+    if let Some(codes) = object["error_codes"].as_object() {
+        for (code, standard) in codes {
+            provider.error_codes.push((code.clone(), standard.as_str().unwrap_or("").to_owned()));
+        }
+    }
+    provider.token_type_required = object["token_type_required"] == true;
+    provider.token_type_aliases = list("token_type_aliases");
+    provider.visible_alphabet = object["token_alphabet"] == "visible";
+    let missing = &object["missing_lifetime"];
+    if let Some(seconds) = super::number(&missing["jwt_expiry_else"]) {
+        provider.missing_lifetime = MissingLifetime::JwtExpiryElse(seconds);
+    } else if let Some(seconds) = super::number(&missing["assume"]) {
+        provider.missing_lifetime = MissingLifetime::Assume(seconds);
+    } else if missing == "never" {
+        provider.missing_lifetime = MissingLifetime::Never;
+    } else if missing == "refuse" {
+        provider.missing_lifetime = MissingLifetime::Refuse;
+    }
+    provider.zero_is_never = object["zero_lifetime"] == "never";
+    if let Some(routes) = object["routes"].as_array() {
+        for route in routes {
+            provider.routes.push(Route {
+                method: route["method"].as_str().unwrap_or("").to_owned(),
+                path: route["path"].as_str().unwrap_or("").to_owned(),
+                token: route["token"].as_str().unwrap_or("client").to_owned(),
+            });
+        }
+    }
+    provider
+}

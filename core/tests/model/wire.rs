@@ -1,0 +1,654 @@
+//! What goes over the wire: token answers, requests, header fields, URLs.
+
+use super::json::{self, Json};
+use super::presets::{Authentication, Grant, Provider};
+use serde_json::{Value, json};
+
+// ---- a token endpoint's answer
+
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Token(TokenResponse),
+    /// An error code as the body spells it, then as a standard code.
+    Error(String, String),
+}
+
+#[derive(Clone, Debug)]
+pub struct TokenResponse {
+    pub access: Vec<u8>,
+    pub refresh: Option<Vec<u8>>,
+    pub token_type: Option<String>,
+    pub expires_in: Option<u64>,
+}
+
+/// Why an answer is refused, and the refresh token that a 2xx answer brings all the same.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub name: &'static str,
+    pub refresh: Option<Vec<u8>>,
+}
+
+fn refusal(name: &'static str) -> Refusal {
+    Refusal { name, refresh: None }
+}
+
+/// One step along a path such as `data[0]`.
+enum Step {
+    Member(String),
+    Index(usize),
+}
+
+fn path_steps(path: &str) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for part in path.split('.').filter(|p| !p.is_empty()) {
+        let (name, indexes) = part.split_once('[').map_or((part, ""), |(n, i)| (n, i));
+        steps.push(Step::Member(name.to_owned()));
+        for index in indexes.split(['[', ']']).filter(|i| !i.is_empty()) {
+            steps.push(Step::Index(index.parse().unwrap_or(usize::MAX)));
+        }
+    }
+    steps
+}
+
+/// Follows a path; `Err` where a member on it is given twice.
+fn follow<'a>(root: &'a Json, path: &str) -> Result<Option<&'a Json>, ()> {
+    let mut here = Some(root);
+    for step in path_steps(path) {
+        let Some(value) = here else { return Ok(None) };
+        here = match step {
+            Step::Member(name) => {
+                if value.all(&name).len() > 1 {
+                    return Err(());
+                }
+                value.member(&name)
+            }
+            Step::Index(index) => match value {
+                Json::Array(items) => items.get(index).filter(|v| **v != Json::Null),
+                _ => None,
+            },
+        };
+    }
+    Ok(here)
+}
+
+fn text_of(value: &Json) -> Option<Vec<u8>> {
+    match value {
+        Json::String(Some(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn utf8(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The error code of a body: `Ok(None)` for none, `Err` where a string must be and is not.
+fn error_code(root: &Json, at_path: Option<&Json>) -> Result<Option<String>, ()> {
+    let flat = match root.member("error") {
+        None => None,
+        Some(value) => Some(text_of(value).ok_or(())?).filter(|t| !t.is_empty()),
+    };
+    match (flat, at_path) {
+        (Some(code), _) => Ok(Some(utf8(&code))),
+        (None, None) => Ok(None),
+        (None, Some(value)) => Ok(Some(text_of(value).ok_or(())?).filter(|t| !t.is_empty()).map(|t| utf8(&t))),
+    }
+}
+
+fn translated(provider: &Provider, code: &str) -> String {
+    provider
+        .error_codes
+        .iter()
+        .find(|(theirs, _)| theirs == code)
+        .map_or_else(|| code.to_owned(), |(_, standard)| standard.clone())
+}
+
+pub fn is_b64token(token: &[u8]) -> bool {
+    let body = token
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(b))
+        .count();
+    body > 0 && token[body..].iter().all(|b| *b == b'=')
+}
+
+fn allowed_token(provider: &Provider, token: &[u8]) -> bool {
+    if provider.visible_alphabet {
+        !token.is_empty() && token.iter().all(|b| (0x21..=0x7E).contains(b))
+    } else {
+        is_b64token(token)
+    }
+}
+
+/// Reads an answer as far as it can be read without a manager.
+pub fn read_answer(provider: &Provider, status: u64, body: &[u8]) -> Result<Answer, Refusal> {
+    let root = json::read(body).map_err(refusal)?;
+    let success = (200..300).contains(&status);
+    let twice = |object: &Json, names: &[&str]| names.iter().any(|n| object.all(n).len() > 1);
+
+    let at_error_path = if provider.error_path.is_empty() {
+        None
+    } else {
+        follow(&root, &provider.error_path).map_err(|()| refusal("duplicate_member"))?
+    };
+
+    if !success {
+        if twice(&root, &["error", "error_description", "error_uri"]) {
+            return Err(refusal("duplicate_member"));
+        }
+        let code = error_code(&root, at_error_path).map_err(|()| refusal("invalid_error"))?;
+        for name in ["error_description", "error_uri"] {
+            if let Some(value) = root.member(name) {
+                text_of(value).ok_or_else(|| refusal("invalid_error"))?;
+            }
+        }
+        return match code {
+            Some(code) => Ok(Answer::Error(code.clone(), translated(provider, &code))),
+            None => Err(refusal("no_error_code")),
+        };
+    }
+
+    if twice(&root, &["error"]) {
+        return Err(refusal("duplicate_member"));
+    }
+    let nothing = Json::Null;
+    let object = if provider.member_path.is_empty() {
+        &root
+    } else {
+        follow(&root, &provider.member_path).map_err(|()| refusal("duplicate_member"))?.unwrap_or(&nothing)
+    };
+    read_token(provider, object, error_code(&root, at_error_path))
+}
+
+/// Reads the token members of an object; `error` is what stands beside them.
+fn read_token(
+    provider: &Provider,
+    object: &Json,
+    error: Result<Option<String>, ()>,
+) -> Result<Answer, Refusal> {
+    let mut names = vec!["access_token", "token_type", "expires_in", "scope"];
+    if provider.refreshes() {
+        names.push("refresh_token");
+    }
+    if names.iter().any(|n| object.all(n).len() > 1) {
+        return Err(refusal("duplicate_member"));
+    }
+
+    if object.member("access_token").is_none() {
+        if let Ok(Some(code)) = &error {
+            return Ok(Answer::Error(code.clone(), translated(provider, code)));
+        }
+    }
+
+    let access = object
+        .member("access_token")
+        .and_then(text_of)
+        .filter(|token| allowed_token(provider, token));
+    let refresh = match object.member("refresh_token") {
+        Some(value) if provider.refreshes() => match text_of(value) {
+            Some(text) if text.is_empty() => Ok(None),
+            Some(text) => Ok(Some(text)),
+            None => Err(()),
+        },
+        _ => Ok(None),
+    };
+    let token_type = match object.member("token_type") {
+        None if provider.token_type_required => Err(()),
+        None => Ok(None),
+        Some(value) => text_of(value).map(|t| Some(utf8(&t))).ok_or(()),
+    };
+    let scope = match object.member("scope") {
+        None => Ok(()),
+        Some(Json::Array(items)) if items.iter().all(|v| text_of(v).is_some()) => Ok(()),
+        Some(value) => text_of(value).map(|_| ()).ok_or(()),
+    };
+    let expires_in = match object.member("expires_in") {
+        None => Ok(None),
+        Some(Json::Number(raw)) => json::floor_u64(raw).map(Some).ok_or(()),
+        Some(Json::String(Some(text))) if !text.is_empty() && text.iter().all(u8::is_ascii_digit) => {
+            Ok(Some(utf8(text).parse().unwrap_or(u64::MAX)))
+        }
+        Some(_) => Err(()),
+    };
+
+    let rotated = refresh.clone().unwrap_or(None);
+    let refuse = |name| Refusal { name, refresh: rotated.clone() };
+    let Some(access) = access else { return Err(refuse("invalid_access_token")) };
+    let Ok(refresh) = refresh else { return Err(refuse("invalid_refresh_token")) };
+    let Ok(token_type) = token_type else { return Err(refuse("invalid_token_type")) };
+    if scope.is_err() {
+        return Err(refuse("invalid_scope_member"));
+    }
+    let Ok(error) = error else { return Err(refuse("invalid_error")) };
+    let Ok(expires_in) = expires_in else { return Err(refuse("invalid_expires_in")) };
+    if error.is_some() {
+        return Err(refuse("error_beside_token"));
+    }
+    Ok(Answer::Token(TokenResponse { access, refresh, token_type, expires_in }))
+}
+
+/// Reads the members of RFC 6749 5.1 that a caller installs.
+pub fn read_installed(provider: &Provider, token: &Value) -> Result<TokenResponse, Refusal> {
+    let root = json::read(token.to_string().as_bytes()).map_err(refusal)?;
+    match read_token(provider, &root, error_code(&root, None))? {
+        Answer::Token(token) => Ok(token),
+        Answer::Error(..) => Err(refusal("invalid_access_token")),
+    }
+}
+
+/// Whether a manager may write this kind of token behind `Bearer`.
+pub fn supported_type(provider: &Provider, token_type: Option<&str>) -> bool {
+    match token_type {
+        None => true,
+        Some(t) => {
+            t.eq_ignore_ascii_case("bearer")
+                || provider.token_type_aliases.iter().any(|a| a.eq_ignore_ascii_case(t))
+        }
+    }
+}
+
+/// The `exp` claim of a JWT.
+pub fn jwt_expiry(token: &[u8]) -> Option<u64> {
+    let parts: Vec<&[u8]> = token.split(|b| *b == b'.').collect();
+    let [_, payload, _] = parts.as_slice() else { return None };
+    let claims = json::read_any(&base64url(payload)?)?;
+    match claims.all("exp").as_slice() {
+        [Json::Number(raw)] => json::floor_u64(raw),
+        _ => None,
+    }
+}
+
+fn base64url(text: &[u8]) -> Option<Vec<u8>> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut out = Vec::new();
+    let mut bits = 0_u32;
+    let mut held = 0;
+    for byte in text {
+        let digit = ALPHABET.iter().position(|a| a == byte)?;
+        bits = (bits << 6) | digit as u32;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push((bits >> held) as u8);
+            bits &= (1 << held) - 1;
+        }
+    }
+    if held == 6 || bits != 0 { None } else { Some(out) }
+}
+
+pub fn base64(bytes: &[u8], alphabet: &[u8; 64], padded: bool) -> String {
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let mut bits = 0_u32;
+        for place in 0..3 {
+            bits = (bits << 8) | u32::from(*chunk.get(place).unwrap_or(&0));
+        }
+        for place in 0..4 {
+            if place <= chunk.len() {
+                out.push(char::from(alphabet[(bits >> (18 - 6 * place)) as usize & 63]));
+            } else if padded {
+                out.push('=');
+            }
+        }
+    }
+    out
+}
+
+pub const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+pub const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+// ---- a request to the token endpoint
+
+pub fn form_encode(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' => out.push(char::from(byte)),
+            b' ' => out.push('+'),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+pub fn path_encode(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// Writes the request of a grant, or `None` for credentials that do not fit it.
+pub fn write_request(
+    provider: &Provider,
+    site: &str,
+    grant: Grant,
+    credentials: &Value,
+    scope_and_refresh: Option<&[u8]>,
+) -> Option<Value> {
+    let given = |name: &str| credentials[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
+    let mut headers = vec![json!(["Accept", "application/json"])];
+    let mut at_the_end: Vec<(&str, String)> = Vec::new();
+    match provider.authentication {
+        Authentication::Basic | Authentication::BasicRaw => {
+            let (id, secret) = (given("client_id")?, given("client_secret")?);
+            let pair = if provider.authentication == Authentication::BasicRaw {
+                if id.contains(':') {
+                    return None;
+                }
+                format!("{id}:{secret}")
+            } else {
+                format!("{}:{}", form_encode(&id), form_encode(&secret))
+            };
+            headers.push(json!(["Authorization", format!("Basic {}", base64(pair.as_bytes(), BASE64, true))]));
+        }
+        Authentication::Post => {
+            at_the_end.push(("client_id", given("client_id")?));
+            at_the_end.push(("client_secret", given("client_secret")?));
+        }
+        Authentication::Bearer => {
+            headers.push(json!(["Authorization", format!("Bearer {}", given("bearer")?)]));
+        }
+        Authentication::None => at_the_end.push(("client_id", given("client_id")?)),
+    }
+
+    let mut parameters: Vec<(&str, String)> = Vec::new();
+    match grant {
+        Grant::ClientCredentials => parameters.push(("grant_type", "client_credentials".to_owned())),
+        Grant::Password => {
+            parameters.push(("grant_type", "password".to_owned()));
+            parameters.push(("username", given("username")?));
+            parameters.push(("password", given("password")?));
+        }
+        Grant::RefreshToken => {
+            parameters.push(("grant_type", "refresh_token".to_owned()));
+            parameters.push(("refresh_token", utf8(scope_and_refresh.unwrap_or_default())));
+        }
+        Grant::SiteToken => {}
+    }
+    if matches!(grant, Grant::ClientCredentials | Grant::Password) && !provider.scope.is_empty() {
+        parameters.push(("scope", provider.scope.clone()));
+    }
+    parameters.extend(at_the_end);
+
+    let body = if grant == Grant::SiteToken {
+        // The service's page shows a bare POST: no parameter has a name there.
+        String::new()
+    } else if provider.json_body {
+        headers.push(json!(["Content-Type", "application/json"]));
+        let members: Vec<String> =
+            parameters.iter().map(|(n, v)| format!("{}:{}", json!(n), json!(v))).collect();
+        format!("{{{}}}", members.join(","))
+    } else {
+        headers.push(json!(["Content-Type", "application/x-www-form-urlencoded"]));
+        let pairs: Vec<String> =
+            parameters.iter().map(|(n, v)| format!("{n}={}", form_encode(v))).collect();
+        pairs.join("&")
+    };
+    let url = provider.token_url.replace("{site}", &path_encode(site));
+    Some(json!({"method": "POST", "url": url, "headers": headers, "body": body}))
+}
+
+// ---- header fields
+
+/// The value of a field in a list of pairs; names without case.
+pub fn field(headers: &Value, name: &str) -> Option<String> {
+    headers.as_array()?.iter().find_map(|pair| {
+        let key = pair[0].as_str()?;
+        if key.eq_ignore_ascii_case(name) { pair[1].as_str().map(str::to_owned) } else { None }
+    })
+}
+
+/// Milliseconds to wait by a `Retry-After` field, within its bounds.
+pub fn retry_after_ms(headers: &Value, wall: Option<u64>) -> Option<u64> {
+    let value = field(headers, "Retry-After")?;
+    let seconds = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        value.parse().unwrap_or(u64::MAX)
+    } else {
+        let wall = wall?;
+        http_date(&value, wall)?.saturating_sub(wall)
+    };
+    Some(seconds.clamp(1, 3600) * 1000)
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+
+fn leap(year: u64) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+fn days_in(month: u64, year: u64) -> u64 {
+    match month {
+        1 => 28 + u64::from(leap(year)),
+        3 | 5 | 8 | 10 => 30,
+        _ => 31,
+    }
+}
+
+/// Year, month from 0, day from 1 of a count of days since 1970.
+fn civil(mut days: u64) -> (u64, u64, u64) {
+    let mut year = 1970;
+    loop {
+        let size = 365 + u64::from(leap(year));
+        if days < size {
+            break;
+        }
+        days -= size;
+        year += 1;
+    }
+    let mut month = 0;
+    while days >= days_in(month, year) {
+        days -= days_in(month, year);
+        month += 1;
+    }
+    (year, month, days + 1)
+}
+
+/// Writes an HTTP-date in the first form of RFC 9110, or in the third.
+pub fn write_http_date(unix: u64, asctime: bool) -> String {
+    let days = unix / 86_400;
+    let (year, month, day) = civil(days);
+    let name = DAYS[(days % 7) as usize];
+    let month = MONTHS[month as usize];
+    let clock = format!("{:02}:{:02}:{:02}", unix % 86_400 / 3600, unix % 3600 / 60, unix % 60);
+    if asctime {
+        format!("{name} {month} {day:>2} {clock} {year}")
+    } else {
+        format!("{name}, {day:02} {month} {year} {clock} GMT")
+    }
+}
+
+/// Reads the three forms of an HTTP-date.
+fn http_date(text: &str, wall: u64) -> Option<u64> {
+    let words: Vec<&str> = text.split(' ').filter(|w| !w.is_empty()).collect();
+    let (day, month, year, clock) = match words.as_slice() {
+        [name, day, month, year, clock, "GMT"] if name.len() == 4 && name.ends_with(',') => {
+            (*day, *month, year.parse::<u64>().ok()?, *clock)
+        }
+        [name, date, clock, "GMT"] if name.ends_with("day,") => {
+            let parts: Vec<&str> = date.split('-').collect();
+            let [day, month, short] = parts.as_slice() else { return None };
+            let this_year = civil(wall / 86_400).0;
+            let mut year = this_year / 100 * 100 + short.parse::<u64>().ok()?;
+            if year > this_year + 50 {
+                year -= 100;
+            }
+            (*day, *month, year, *clock)
+        }
+        [_, month, day, clock, year] => (*day, *month, year.parse::<u64>().ok()?, *clock),
+        _ => return None,
+    };
+    let month = MONTHS.iter().position(|m| *m == month)? as u64;
+    let day = day.parse::<u64>().ok()?;
+    if year < 1970 || day == 0 || day > days_in(month, year) {
+        return None;
+    }
+    let mut days = day - 1;
+    for y in 1970..year {
+        days += 365 + u64::from(leap(y));
+    }
+    for m in 0..month {
+        days += days_in(m, year);
+    }
+    let parts: Vec<u64> = clock.split(':').filter_map(|p| p.parse().ok()).collect();
+    let [hour, minute, second] = parts.as_slice() else { return None };
+    if *hour > 23 || *minute > 59 || *second > 60 {
+        return None;
+    }
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+/// Whether a `WWW-Authenticate` field holds a Bearer challenge with this error.
+pub fn bearer_error_is(challenge: &str, error: &str) -> bool {
+    // Split at commas outside quotes; a part that starts with `scheme SP` or stands alone opens a challenge.
+    let mut parts = Vec::new();
+    let mut part = String::new();
+    let mut quoted = false;
+    let mut chars = challenge.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if quoted => part.extend(chars.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => parts.push(std::mem::take(&mut part)),
+            _ => part.push(c),
+        }
+    }
+    parts.push(part);
+    let mut scheme = String::new();
+    for part in parts {
+        let part = part.trim();
+        let (head, _) = part.split_once('=').unwrap_or((part, ""));
+        let parameter = match head.trim_end().split_once(' ') {
+            Some((name, _)) => {
+                scheme = name.to_ascii_lowercase();
+                part[name.len()..].trim()
+            }
+            None if !part.contains('=') => {
+                scheme = part.to_ascii_lowercase();
+                ""
+            }
+            None => part,
+        };
+        if let Some((name, value)) = parameter.split_once('=') {
+            if scheme == "bearer" && name.trim().eq_ignore_ascii_case("error") && value.trim() == error {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+// ---- a request to the API
+
+pub struct Url {
+    pub scheme: String,
+    pub host: String,
+    pub port: u16,
+    pub path: String,
+}
+
+pub fn read_url(text: &str) -> Option<Url> {
+    if text.bytes().any(|b| b <= 0x20 || b >= 0x7F || b == b'\\') {
+        return None;
+    }
+    let (scheme, rest) = text.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    if !scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        || !scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    {
+        return None;
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(end);
+    if authority.contains('@') {
+        return None;
+    }
+    let after_host = authority.rfind(']').map_or(0, |at| at + 1);
+    let (host, port) = match authority[after_host..].find(':') {
+        Some(at) => {
+            let (host, port) = authority.split_at(after_host + at);
+            let port = &port[1..];
+            if port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
+                return None;
+            }
+            (host, port.parse().ok()?)
+        }
+        None => (authority, if scheme == "http" { 80 } else { 443 }),
+    };
+    if host.is_empty() {
+        return None;
+    }
+    let path = tail.split(['?', '#']).next().unwrap_or("");
+    Some(Url { scheme, host: host.to_ascii_lowercase(), port, path: path.to_owned() })
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host == "[::1]"
+        || (host.starts_with("127.") && host.split('.').filter(|p| p.parse::<u8>().is_ok()).count() == 4)
+}
+
+pub fn origin_allowed(url: &Url, origins: &[String], allow_loopback_http: bool) -> bool {
+    if url.scheme != "https" && !(url.scheme == "http" && allow_loopback_http && is_loopback(&url.host)) {
+        return false;
+    }
+    origins.is_empty()
+        || origins.iter().filter_map(|o| read_url(o)).any(|o| {
+            o.scheme == url.scheme && o.host == url.host && o.port == url.port
+        })
+}
+
+/// Dot segments, and the escapes that hide one or a slash.
+pub fn ambiguous_path(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    ["%2e", "%2f", "%5c"].iter().any(|escape| lower.contains(escape))
+        || path.split('/').any(|segment| segment == "." || segment == "..")
+}
+
+fn percent_decoded(segment: &str) -> Vec<u8> {
+    let bytes = segment.as_bytes();
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let escaped = if bytes[at] == b'%' { segment.get(at + 1..at + 3) } else { None };
+        match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+/// Which route of the table is asked for, if any: the token's kind, and the site named in the path.
+pub fn route(provider: &Provider, method: &str, path: &str) -> Vec<(String, Option<Vec<u8>>)> {
+    let mut found = Vec::new();
+    for row in provider.routes.iter().filter(|row| row.method == method) {
+        let wanted: Vec<&str> = row.path.split('/').collect();
+        let given: Vec<&str> = path.split('/').collect();
+        if wanted.len() != given.len() {
+            continue;
+        }
+        let mut site = None;
+        let fits = wanted.iter().zip(&given).all(|(w, g)| {
+            if *w == "{site}" {
+                site = Some(percent_decoded(g));
+            }
+            if w.starts_with('{') && w.ends_with('}') { !g.is_empty() } else { w == g }
+        });
+        if fits {
+            found.push((row.token.clone(), site));
+        }
+    }
+    found
+}
