@@ -4,9 +4,9 @@ use crate::{Error, UnixTime};
 
 /// Reads an HTTP-date: IMF-fixdate, rfc850-date or asctime-date (RFC 9110 section 5.6.7).
 ///
-/// The result is in seconds since 1970-01-01T00:00:00Z; an earlier date is 0, and the leap second `:60` is the
-/// second after it. The name of the day must be one, but need not be that of the date. White space around
-/// the value is ignored.
+/// The result is in seconds since 1970-01-01T00:00:00Z; an earlier date is 0, and the leap second `:60` is
+/// the first second of the next minute. The name of the day must be one, but need not be that of the date.
+/// White space around the value is ignored.
 ///
 /// The year of an rfc850-date has two digits: it is the latest such year that puts the date at most 50 years
 /// after `now`. Without `now` that form is refused.
@@ -172,7 +172,7 @@ impl Date {
     fn unix_time(&self) -> UnixTime {
         /// What `days` is on 1970-01-01.
         const EPOCH: u32 = 865_566;
-        // The year starts in March, so that the leap day is its last; five months from March on have 153 days.
+        // Years start in March: the leap day is the last, and every five months have 153 days.
         let (year, month) = match self.month {
             1 | 2 => (self.year.wrapping_add(399), self.month.wrapping_add(9)),
             _ => (self.year.wrapping_add(400), self.month.wrapping_sub(3)),

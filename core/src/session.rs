@@ -367,7 +367,7 @@ impl Session {
         } else {
             let doublings = self.failures.saturating_sub(1).min(63);
             let longest = policy.first_backoff_ms.saturating_mul(1 << doublings).min(policy.max_backoff_ms);
-            longest.saturating_sub(scale(longest, self.draw(policy)) / 2)
+            longest.saturating_sub(scale(longest / 2, self.draw(policy)))
         };
         let slow_down = u64::from(self.slow_downs).saturating_mul(5_000);
         self.wait_until = instant.saturating_add(backoff).saturating_add(slow_down);

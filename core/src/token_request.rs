@@ -198,7 +198,7 @@ impl<'a> TokenRequest<'a> {
         let refresh = self.grant == Grant::RefreshToken;
         let in_body = self.provider.authentication == ClientAuthentication::Post;
         let own = [
-            ("grant_type", only(self.grant != Grant::SiteToken, self.grant.name())),
+            ("grant_type", self.grant.name().as_bytes()),
             ("username", only(self.grant == Grant::Password, username)),
             ("password", only(self.grant == Grant::Password, password)),
             ("refresh_token", if refresh { self.refresh_token } else { &[] }),
@@ -216,6 +216,10 @@ impl<'a> TokenRequest<'a> {
     }
 
     fn write_body(&self, out: &mut Writer<'_>) {
+        if self.grant == Grant::SiteToken {
+            // Its URL says it all.
+            return;
+        }
         let json = self.provider.body == BodyFormat::Json;
         let mut first = true;
         for (name, value) in self.parameters() {

@@ -38,7 +38,7 @@ impl<'a> Challenges<'a> {
     pub fn parse(field: &'a [u8]) -> Result<Self, Error> {
         let challenges = Self(Cursor(field));
         let mut unread = challenges.clone();
-        let repeated = unread.any(|challenge| challenge.params.repeat_a_name());
+        let repeated = unread.any(|challenge| Params(challenge.params).repeat_a_name());
         // Iterating stops where no challenge starts: at the end, or at what is none.
         if repeated || !unread.0.0.is_empty() { Err(Error::InvalidChallenge) } else { Ok(challenges) }
     }
@@ -76,7 +76,7 @@ impl fmt::Debug for Challenges<'_> {
 pub struct Challenge<'a> {
     scheme: &'a [u8],
     token68: Option<&'a [u8]>,
-    params: Params<'a>,
+    params: Cursor<'a>,
 }
 
 impl<'a> Challenge<'a> {
@@ -94,14 +94,14 @@ impl<'a> Challenge<'a> {
 
     /// The names as spelled and the values of the parameters, in order (RFC 9110 section 11.2).
     pub fn params(&self) -> impl Iterator<Item = (&'a [u8], ParamValue<'a>)> + use<'a> {
-        self.params
+        Params(self.params)
     }
 
     /// The value of the parameter `name`, whose case does not matter.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<ParamValue<'a>> {
-        let mut params = self.params;
-        params.find(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+        let named = |other: &[u8]| other.eq_ignore_ascii_case(name.as_bytes());
+        self.params().find(|(other, _)| named(other)).map(|(_, value)| value)
     }
 }
 
@@ -152,8 +152,8 @@ impl fmt::Debug for ParamValue<'_> {
     }
 }
 
-/// Whether a Bearer challenge says `error="insufficient_scope"` (RFC 6750 section 3.1). A field that is no list
-/// of challenges says nothing.
+/// Whether a Bearer challenge says `error="insufficient_scope"` (RFC 6750 section 3.1). A field that is no
+/// list of challenges says nothing.
 pub(crate) fn is_insufficient_scope(field: &[u8]) -> bool {
     Challenges::parse(field).is_ok_and(|mut challenges| {
         challenges.any(|challenge| {
@@ -165,13 +165,12 @@ pub(crate) fn is_insufficient_scope(field: &[u8]) -> bool {
 }
 
 /// The parameters of one challenge; what follows them is left alone.
-#[derive(Clone, Copy)]
 struct Params<'a>(Cursor<'a>);
 
 impl Params<'_> {
     fn repeat_a_name(mut self) -> bool {
         while let Some((name, _)) = self.next() {
-            let mut later = self;
+            let mut later = Self(self.0);
             if later.any(|(other, _)| other.eq_ignore_ascii_case(name)) {
                 return true;
             }
@@ -207,7 +206,7 @@ impl<'a> Cursor<'a> {
         let scheme = self.token()?;
         let spaced = self.0.starts_with(b" ");
         self.skip(b" ");
-        let mut challenge = Challenge { scheme, token68: None, params: Params(Cursor(b"")) };
+        let mut challenge = Challenge { scheme, token68: None, params: Cursor(b"") };
         match (spaced, self.ends_element()) {
             (false, true) => return Some(challenge),
             (false, false) => return None,
@@ -218,12 +217,13 @@ impl<'a> Cursor<'a> {
                 if challenge.token68.is_some() {
                     return Some(challenge);
                 }
+                // The first parameter follows the spaces at once: no tab stands here.
                 let mut ahead = *self;
                 ahead.param()?;
             }
         }
-        challenge.params = Params(*self);
-        let mut params = challenge.params;
+        challenge.params = *self;
+        let mut params = Params(*self);
         while params.next().is_some() {}
         *self = params.0;
         Some(challenge)

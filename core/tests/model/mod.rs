@@ -638,7 +638,8 @@ impl Manager {
     }
 
     fn renew(&mut self) {
-        if let Some(windows) = self.token.as_mut().and_then(|t| t.windows.as_mut()) {
+        let token = self.token.as_mut().filter(|t| !t.ended);
+        if let Some(windows) = token.and_then(|t| t.windows.as_mut()) {
             if windows.refresh_at > self.clock {
                 windows.refresh_at = self.clock;
                 self.changed(true, false);
