@@ -1,3 +1,54 @@
-//! Every build, test, drift and size gate.
+//! Every build, test, drift and size gate of the repository; the same command locally and in CI.
 
-fn main() {}
+mod corpora;
+mod elf;
+mod gate;
+mod scenarios;
+mod test;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+use workspace::{Result, Workspace};
+
+/// What `cargo bench` measures.
+const BENCH_PACKAGE: &str = "tokenward-bench";
+
+const USAGE: &str = "\
+cargo xtask test [LEG…]      run the legs named, or all default ones; `cargo xtask test --list` names them
+cargo xtask ci               the same as `cargo xtask test`
+cargo xtask scenarios [--lang LANG,…] [FILE|DIR…]
+                             replay the scenarios through each language's driver, one JSON line each
+cargo xtask corpora          leave JSONTestSuite at target/corpora/JSONTestSuite and print its path
+cargo xtask size             bytes of text that each entry of the link gate keeps, per bare-metal target
+cargo xtask bench [ARG…]     the benchmarks, against peers in the same run
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    match dispatch(&command, &rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: &str, args: &[String]) -> Result<()> {
+    if matches!(command, "" | "help" | "-h" | "--help") {
+        print!("{USAGE}");
+        return Ok(());
+    }
+    let workspace = Workspace::open()?;
+    match command {
+        "test" | "ci" => test::run(&workspace, args),
+        "scenarios" => scenarios::run(&workspace, args),
+        "corpora" => corpora::provide(&workspace).map(|folder| println!("{}", folder.display())),
+        "size" => gate::print_sizes(&workspace),
+        "bench" => workspace.cargo().args(["bench", "--package", BENCH_PACKAGE]).args(args).run(),
+        other => Err(format!("no command `{other}`\n\n{USAGE}").into()),
+    }
+}
