@@ -57,7 +57,9 @@ pub struct Revision(pub u64);
 #[derive(Clone, Copy, Default)]
 struct Revisions {
     current: u64,
-    /// The last revision that changed the refresh token.
+    /// The last revision that changed the access token, its deadlines or its generation.
+    access_token: u64,
+    /// The last revision that changed the refresh token or who may use it.
     refresh_token: u64,
     persisted: u64,
     persisted_refresh_token: u64,
@@ -68,9 +70,12 @@ struct Revisions {
 }
 
 impl Revisions {
-    fn changed(&mut self, refresh_token_too: bool) {
+    fn changed(&mut self, access_token: bool, refresh_token: bool) {
         self.current = self.current.saturating_add(1);
-        if refresh_token_too {
+        if access_token {
+            self.access_token = self.current;
+        }
+        if refresh_token {
             self.refresh_token = self.current;
         }
     }
@@ -112,6 +117,9 @@ pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]>> {
     session: Session,
     revisions: Revisions,
     store: Store<S>,
+    /// The refresh token that the server refused last, to know it when storage brings it back.
+    #[cfg(feature = "snapshot")]
+    refused: Option<u64>,
 }
 
 const _: () = assert!(size_of::<TokenManager<'_, [u8; 0]>>() <= 256);
@@ -140,6 +148,8 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
             session: Session::new(now, &provider.policy, seed),
             revisions: Revisions::default(),
             store: Store::new(slots),
+            #[cfg(feature = "snapshot")]
+            refused: None,
         })
     }
 
@@ -173,7 +183,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
             .write(out)?;
         let id = self.session.begin(grant);
         if grant == Grant::RefreshToken && self.provider.policy.shared_storage {
-            self.revisions.changed(true);
+            self.revisions.changed(true, true);
         }
         Ok((id, request))
     }
@@ -257,7 +267,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
         let insufficient_scope = status == 401 && challenge.is_some_and(is_insufficient_scope);
         let (retry, ended) = self.session.rejected(generation, status, insufficient_scope, self.provider);
         if ended {
-            self.revisions.changed(false);
+            self.revisions.changed(true, false);
         }
         retry
     }
@@ -295,12 +305,12 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
     /// **Answer, persist, use.**
     #[must_use]
     pub fn unpersisted(&self, scope: SnapshotScope) -> Option<Revision> {
-        let Revisions { current, refresh_token, persisted, persisted_refresh_token, .. } = self.revisions;
+        let revisions = &self.revisions;
         let changed = match scope {
-            SnapshotScope::RefreshToken => refresh_token > persisted_refresh_token,
-            SnapshotScope::All => current > persisted,
+            SnapshotScope::RefreshToken => revisions.refresh_token > revisions.persisted_refresh_token,
+            SnapshotScope::All => revisions.access_token.max(revisions.refresh_token) > revisions.persisted,
         };
-        changed.then_some(Revision(current))
+        changed.then_some(Revision(revisions.current))
     }
 
     /// A snapshot of `revision` is in storage. [`SnapshotScope::All`] covers both.
@@ -330,18 +340,22 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
     /// A refresh is due now; the token stays usable meanwhile.
     pub fn renew(&mut self) {
         if self.session.renew() {
-            self.revisions.changed(false);
+            self.revisions.changed(true, false);
         }
     }
 
     /// Signs out: wipes the tokens. What is in storage is the caller's to erase or overwrite.
     pub fn clear(&mut self) {
         if !self.store.is_empty() {
-            self.revisions.changed(true);
+            self.revisions.changed(true, true);
         }
         self.store.wipe();
         self.session.clear();
         self.revisions.stored_before = false;
+        #[cfg(feature = "snapshot")]
+        {
+            self.refused = None;
+        }
     }
 
     /// An error response: a failure that passes, or one that the caller must mend.
@@ -358,19 +372,25 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
             ErrorCode::Other => {
                 self.fail(answered, answer, None);
                 if self.session.unlisted(answered, policy) {
-                    self.store.drop_refresh_token();
-                    self.session.end_refresh_token(self.provider, false);
-                    self.revisions.changed(true);
+                    self.end_refresh_token(false);
                 }
             }
             _ => {
                 if self.session.refused(answered, code) {
-                    self.store.refuse_refresh_token();
-                    self.session.end_refresh_token(self.provider, self.revisions.stored_before);
-                    self.revisions.changed(true);
+                    #[cfg(feature = "snapshot")]
+                    {
+                        self.refused = Some(crate::snapshot::fingerprint(self.store.refresh_token()));
+                    }
+                    self.end_refresh_token(self.revisions.stored_before);
                 }
             }
         }
+    }
+
+    fn end_refresh_token(&mut self, reload: bool) {
+        self.store.drop_refresh_token();
+        self.session.end_refresh_token(self.provider, reload);
+        self.revisions.changed(false, true);
     }
 
     fn fail(&mut self, answered: Answered, answer: &Answer<'_>, refused: Option<Error>) {
@@ -414,7 +434,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
         }
         self.store.set_access_token(&access_token);
         self.session.hold_refresh_token(!self.store.refresh_token().is_empty());
-        self.revisions.changed(rotated);
+        self.revisions.changed(true, rotated);
         Ok(self.session.stored(began_at, lifetime, &provider.policy))
     }
 
@@ -440,7 +460,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
         {
             self.store.set_refresh_token(&token);
             self.session.hold_refresh_token(true);
-            self.revisions.changed(true);
+            self.revisions.changed(false, true);
         }
     }
 
@@ -518,7 +538,7 @@ fn lifetime(
 mod persistence {
     use super::{Revision, SnapshotScope, TokenManager};
     use crate::session::Deadlines;
-    use crate::snapshot::{Contents, identity};
+    use crate::snapshot::{Contents, fingerprint, identity};
     use crate::{Error, Instant, JsonStr, UnixTime};
 
     impl<S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'_, S> {
@@ -580,6 +600,7 @@ mod persistence {
                 usable_until: end.flatten().map_or(0, to_wall),
                 timeless: end == Some(None),
                 lease: session.lease_began_at(policy).map(to_wall),
+                scope,
                 access_token: if deadlines.is_some() { self.store.access_token() } else { &[] },
                 refresh_token: self.store.refresh_token(),
             }
@@ -625,28 +646,37 @@ mod persistence {
             self.store.check_refresh_token(&refresh_token)?;
 
             let differs = deadlines.is_some() && !access_token.ct_eq(self.store.access_token());
-            let keeps_own = deadlines.is_none() && self.session.deadlines().is_some();
+            let keeps_own = deadlines.is_none() && !self.store.access_token().is_empty();
             self.session.adopt_generation(snapshot.generation, differs);
             if let Some(deadlines) = &deadlines {
                 self.store.set_access_token(&access_token);
                 self.session.restored(deadlines);
             }
-            let refused = self.restore_refresh_token(snapshot.refresh_token);
+            let held = self.store.holds_refresh_token(&refresh_token);
             self.session.settle();
+            let refused = self.restore_refresh_token(snapshot.refresh_token);
             if let Some(left_ms) = self.lease_left(&snapshot, wall) {
                 self.session.lease(left_ms);
             }
 
             let revisions = &mut self.revisions;
             revisions.current = revisions.current.max(snapshot.revision);
-            if !keeps_own {
-                revisions.persisted = revisions.current;
-            }
             revisions.persisted_refresh_token = revisions.current;
+            match snapshot.scope {
+                SnapshotScope::All if !keeps_own || revisions.access_token <= revisions.persisted => {
+                    revisions.persisted = revisions.current;
+                }
+                // Storage of that scope has another refresh token.
+                SnapshotScope::RefreshToken if !held && revisions.persisted > 0 => {
+                    revisions.access_token = revisions.current;
+                    revisions.persisted = revisions.persisted.min(revisions.current.saturating_sub(1));
+                }
+                _ => {}
+            }
             revisions.known = snapshot.revision;
             revisions.stored_before = true;
             if refused || self.session.generation().0 != snapshot.generation {
-                revisions.changed(refused);
+                revisions.changed(true, refused);
             }
             Ok(())
         }
@@ -654,14 +684,13 @@ mod persistence {
         /// True where the snapshot brings a refresh token that the server has refused.
         fn restore_refresh_token(&mut self, token: &[u8]) -> bool {
             let token_text = JsonStr::literal(token);
-            if !token.is_empty() && self.store.is_refused(token) {
-                self.session.hold_refresh_token(false);
+            if !token.is_empty() && self.refused == Some(fingerprint(token)) {
+                self.store.drop_refresh_token();
+                self.session.end_refresh_token(self.provider, false);
                 return true;
             }
             if token.is_empty() {
-                if self.session.holds_refresh_token() {
-                    self.store.drop_refresh_token();
-                }
+                self.store.drop_refresh_token();
                 self.session.hold_refresh_token(false);
             } else if !self.store.holds_refresh_token(&token_text) {
                 self.store.set_refresh_token(&token_text);

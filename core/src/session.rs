@@ -474,12 +474,15 @@ impl Session {
         self.generation()
     }
 
-    /// Ends flight, reload, lease, backoff and failure.
+    /// Ends flight, reload, lease, backoff and failure, as a token from outside does.
     pub(crate) fn settle(&mut self) {
         self.flight = Flight::Idle;
         self.hold = Hold::None;
         self.wait_until = 0;
         self.failure = None;
+        if self.token == Token::Revoked {
+            self.token = Token::Ended;
+        }
     }
 
     /// A resource server refused a request.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::form::write_whole;
 use crate::secret::ct_eq;
-use crate::{Error, Provider, Subject};
+use crate::{Error, Provider, SnapshotScope, Subject};
 
 /// The format's name and version. Another version is an invalid snapshot.
 const MAGIC: [u8; 4] = *b"TWS1";
@@ -14,6 +14,7 @@ const TAG_LEN: usize = 32;
 const HAS_WALL: u8 = 1;
 const TIMELESS: u8 = 2;
 const LEASE: u8 = 4;
+const ALL: u8 = 8;
 
 /// What a snapshot holds. Wall times are Unix seconds.
 pub(crate) struct Contents<'a> {
@@ -28,6 +29,7 @@ pub(crate) struct Contents<'a> {
     pub(crate) timeless: bool,
     /// When a refresh began whose answer is not in yet.
     pub(crate) lease: Option<u64>,
+    pub(crate) scope: SnapshotScope,
     pub(crate) access_token: &'a [u8],
     pub(crate) refresh_token: &'a [u8],
 }
@@ -40,7 +42,8 @@ impl<'a> Contents<'a> {
         let (access_len, refresh_len) = (access_len?, refresh_len?);
         let flags = if self.wall.is_some() { HAS_WALL } else { 0 }
             | if self.timeless { TIMELESS } else { 0 }
-            | if self.lease.is_some() { LEASE } else { 0 };
+            | if self.lease.is_some() { LEASE } else { 0 }
+            | if self.scope == SnapshotScope::All { ALL } else { 0 };
         let numbers = [
             self.revision,
             self.generation,
@@ -102,6 +105,7 @@ impl<'a> Contents<'a> {
             usable_until,
             timeless: flags & TIMELESS != 0,
             lease: (flags & LEASE != 0).then_some(lease),
+            scope: if flags & ALL != 0 { SnapshotScope::All } else { SnapshotScope::RefreshToken },
             access_token,
             refresh_token,
         })
@@ -126,6 +130,12 @@ fn seal_of(key: &[u8; 32], contents: &[u8]) -> Result<[u8; TAG_LEN], Error> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| Error::InvalidSnapshot)?;
     mac.update(contents);
     Ok(mac.finalize().into_bytes().into())
+}
+
+/// Tells a refused refresh token from others without keeping it: 64 bits of its SHA-256.
+pub(crate) fn fingerprint(token: &[u8]) -> u64 {
+    let hash: [u8; 32] = Sha256::digest(token).into();
+    hash.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
 }
 
 /// Whose token it is: provider, environment, token URL, and the client itself or one site.

@@ -54,14 +54,12 @@ pub(crate) struct Store<S: AsRef<[u8]> + AsMut<[u8]>> {
     slots: Slots<S>,
     access_len: usize,
     refresh_len: usize,
-    /// The refresh token was refused: kept only to know it again, never sent and never saved.
-    refused: bool,
 }
 
 impl<S: AsRef<[u8]> + AsMut<[u8]>> Store<S> {
     pub(crate) fn new(mut slots: Slots<S>) -> Self {
         wipe(slots.block.as_mut());
-        Self { slots, access_len: 0, refresh_len: 0, refused: false }
+        Self { slots, access_len: 0, refresh_len: 0 }
     }
 
     /// The access token; empty where there is none.
@@ -69,18 +67,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Store<S> {
         self.slots.split().0.get(..self.access_len).unwrap_or_default()
     }
 
-    /// The refresh token, unless it was refused; empty where there is none.
+    /// The refresh token; empty where there is none.
     pub(crate) fn refresh_token(&self) -> &[u8] {
-        if self.refused { &[] } else { self.kept_refresh_token() }
-    }
-
-    fn kept_refresh_token(&self) -> &[u8] {
         self.slots.split().1.get(..self.refresh_len).unwrap_or_default()
     }
 
-    /// Whether it holds nothing that could be sent or known again.
     pub(crate) fn is_empty(&self) -> bool {
-        self.access_len == 0 && self.refresh_token().is_empty()
+        self.access_len == 0 && self.refresh_len == 0
     }
 
     pub(crate) fn check_access_token(&self, token: &JsonStr<'_>) -> Result<(), Error> {
@@ -98,35 +91,22 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Store<S> {
 
     /// Replaces the refresh token by one that fits.
     pub(crate) fn set_refresh_token(&mut self, token: &JsonStr<'_>) {
-        self.refused = false;
         self.refresh_len = replace(self.slots.split_mut().1, token);
     }
 
     pub(crate) fn drop_refresh_token(&mut self) {
-        self.refused = false;
         self.refresh_len = 0;
         wipe(self.slots.split_mut().1);
     }
 
-    /// The server has refused the refresh token.
-    pub(crate) fn refuse_refresh_token(&mut self) {
-        self.refused = true;
-    }
-
-    /// Whether `token` is one that the server has refused.
-    #[cfg(feature = "snapshot")]
-    pub(crate) fn is_refused(&self, token: &[u8]) -> bool {
-        self.refused && crate::ct_eq(self.kept_refresh_token(), token)
-    }
-
     /// Whether `token` is the refresh token that is held.
     pub(crate) fn holds_refresh_token(&self, token: &JsonStr<'_>) -> bool {
-        !self.refused && token.ct_eq(self.kept_refresh_token())
+        token.ct_eq(self.refresh_token())
     }
 
     pub(crate) fn wipe(&mut self) {
         wipe(self.slots.block.as_mut());
-        (self.access_len, self.refresh_len, self.refused) = (0, 0, false);
+        (self.access_len, self.refresh_len) = (0, 0);
     }
 }
 

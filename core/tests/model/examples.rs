@@ -1,1 +1,625 @@
-//! x
+//! The model against examples worked out by hand, and against what must hold in every scenario.
+
+use super::generate::{generate, generate_wide};
+use super::{Replay, run};
+use serde_json::{Value, json};
+
+/// Runs a scenario whose steps carry their `expect`.
+fn check(scenario: Value) {
+    for (number, (step, answer)) in
+        scenario["steps"].as_array().into_iter().flatten().zip(run(&scenario)).enumerate()
+    {
+        let what = || format!("step {number}\n  {step}\n  gave {answer}");
+        let expect = &step["expect"];
+        assert_eq!(expect["error"].is_null(), answer["error"].is_null(), "{}", what());
+        for (name, wanted) in expect.as_object().into_iter().flatten() {
+            let given = answer.get(name).unwrap_or_else(|| panic!("{name} absent, {}", what()));
+            if name == "headers" {
+                for pair in wanted.as_array().into_iter().flatten() {
+                    assert!(given.as_array().is_some_and(|all| all.contains(pair)), "{}", what());
+                }
+            } else if name == "body" && given.as_str().is_some_and(|b| b.starts_with('{')) {
+                let parsed = |v: &Value| serde_json::from_str::<Value>(v.as_str().unwrap_or("")).ok();
+                assert_eq!(parsed(wanted), parsed(given), "{}", what());
+            } else if wanted != true || name != "error" {
+                assert_eq!(wanted, given, "{name}, {}", what());
+            }
+        }
+    }
+}
+
+fn good(access: &str, seconds: u64) -> String {
+    json!({"access_token": access, "token_type": "Bearer", "expires_in": seconds}).to_string()
+}
+
+fn pair(access: &str, refresh: &str, seconds: u64) -> String {
+    json!({"access_token": access, "refresh_token": refresh, "expires_in": seconds}).to_string()
+}
+
+fn utility(steps: Value) -> Value {
+    json!({"provider": "flip_utility", "environment": "sandbox", "wall": 1000,
+           "credentials": {"client_id": "id", "client_secret": "s&cret"}, "steps": steps})
+}
+
+fn flute(policy: Value, steps: Value) -> Value {
+    json!({"provider": "flute", "environment": "sandbox", "wall": 1000, "policy": policy,
+           "credentials": {"client_id": "id", "client_secret": "s&cret"}, "steps": steps})
+}
+
+/// A provider with nothing but a refresh token, and one that starts with a pair of an hour.
+fn refresh_only(policy: Value, steps: Value) -> Value {
+    let mut all = vec![json!({"at": 0, "do": "install",
+                              "token": {"access_token": "a1", "refresh_token": "R1", "expires_in": 3600}})];
+    all.extend(steps.as_array().into_iter().flatten().cloned());
+    json!({"provider": {"name": "x", "token_url": "https://id.example/token", "grants": ["refresh_token"],
+                        "authentication": "none"},
+           "credentials": {"client_id": "id"}, "wall": 1000, "policy": policy, "steps": all})
+}
+
+#[test]
+fn flip_utility_refreshes_at_80_percent() {
+    check(
+        json!({"name": "flip utility refreshes at 80 percent", "provider": "flip_utility", "environment": "sandbox",
+        "credentials": {"client_id": "id", "client_secret": "s&cret"},
+        "steps": [
+         {"at": 0, "do": "poll", "expect": {"next": "request", "grant": "client_credentials", "usable": false, "poll_at": null}},
+         {"at": 0, "do": "begin", "expect": {"method": "POST", "url": "https://oauth.flip.energy/token",
+            "body": "grant_type=client_credentials&client_id=id&client_secret=s%26cret"}},
+         {"at": 250, "do": "answer", "status": 200, "body": "{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"expires_in\":3600}", "expect": {"outcome": "token", "generation": 1}},
+         {"at": 250, "do": "poll", "expect": {"next": "nothing", "usable": true, "poll_at": 2880000}},
+         {"at": 2880000, "do": "poll", "expect": {"next": "request", "usable": true, "poll_at": 3590000}},
+         {"at": 2880000, "do": "authorize", "method": "GET", "url": "https://api-utility-sandbox.flip.energy/v1/programs", "expect": {"header": "Bearer a"}},
+         {"at": 2880000, "do": "authorize", "method": "GET", "url": "https://api-utility.flip.energy/v1/programs", "expect": {"error": "origin_not_allowed"}}
+        ]}),
+    );
+}
+
+#[test]
+fn a_short_life_is_cut_by_a_tenth_and_refreshed_no_earlier_than_the_interval() {
+    check(utility(json!([
+        {"at": 5, "do": "begin"},
+        {"at": 6, "do": "answer", "status": 200, "body": good("a", 30)},
+        // m = 3 s; the interval of 30 s is bounded by L - m.
+        {"at": 6, "do": "poll", "expect": {"next": "nothing", "usable": true, "poll_at": 27_005}},
+        {"at": 27_005, "do": "poll", "expect": {"next": "request", "usable": false, "poll_at": null}}
+    ])));
+}
+
+#[test]
+fn the_second_draw_of_a_seed_moves_the_first_refresh() {
+    let mut scenario = utility(json!([
+        {"at": 0, "do": "begin"},
+        {"at": 0, "do": "answer", "status": 200, "body": good("a", 3600)},
+        // The second SplitMix64 value of seed 0 is 0x6E789E6AA1B965F4; 180000 ms of it are 77675.
+        {"at": 0, "do": "poll", "expect": {"next": "nothing", "poll_at": 2_880_000 - 77_675}}
+    ]));
+    scenario["policy"] = json!({"jitter_permille": 50});
+    check(scenario);
+}
+
+#[test]
+fn a_fleet_spreads_its_first_request() {
+    let mut scenario = utility(json!([
+        // The first value of seed 0 is 0xE220A8397B1DCDAF.
+        {"at": 0, "do": "poll", "expect": {"next": "wait", "usable": false, "poll_at": 52_998}},
+        {"at": 52_997, "do": "begin", "expect": {"error": "not_due"}},
+        {"at": 52_998, "do": "begin"},
+        {"at": 52_998, "do": "poll", "expect": {"next": "await", "poll_at": 82_998}}
+    ]));
+    scenario["policy"] = json!({"jitter_permille": 1, "startup_spread_ms": 60_000});
+    check(scenario);
+}
+
+#[test]
+fn a_late_answer_still_commits_and_counts_from_its_begin() {
+    check(utility(json!([
+        {"at": 0, "do": "begin"},
+        {"at": 29_999, "do": "poll", "expect": {"next": "await", "poll_at": 30_000}},
+        {"at": 30_000, "do": "poll", "expect": {"next": "wait", "poll_at": 32_000}},
+        {"at": 31_000, "do": "begin", "expect": {"error": "not_due"}},
+        {"at": 31_000, "do": "answer", "status": 200, "body": good("a", 100), "expect": {"generation": 1}},
+        {"at": 31_000, "do": "poll", "expect": {"next": "nothing", "usable": true, "poll_at": 80_000}},
+        {"at": 31_000, "do": "answer", "status": 200, "body": good("b", 100), "expect": {"error": "stale_request"}}
+    ])));
+}
+
+#[test]
+fn a_late_failure_is_no_second_failure() {
+    check(utility(json!([
+        {"at": 0, "do": "begin"},
+        {"at": 31_000, "do": "answer", "status": 503, "body": "", "expect": {"error": "truncated"}},
+        {"at": 31_000, "do": "poll", "expect": {"next": "wait", "poll_at": 32_000}},
+        {"at": 32_000, "do": "begin", "as": "second"},
+        {"at": 62_000, "do": "answer", "status": 503, "headers": [["retry-after", "7"]], "body": "{\"error\":\"x\"}",
+         "expect": {"outcome": "error", "error_code": "x"}},
+        {"at": 62_000, "do": "poll", "expect": {"next": "wait", "poll_at": 69_000}},
+        {"at": 69_000, "do": "begin"},
+        // The third failure: 2 s, doubled twice.
+        {"at": 69_000, "do": "failed"},
+        {"at": 69_000, "do": "poll", "expect": {"next": "wait", "poll_at": 77_000}},
+        {"at": 69_000, "do": "failed", "expect": {"error": "stale_request"}}
+    ])));
+}
+
+#[test]
+fn a_usable_token_halves_what_remains_of_it_at_each_failure() {
+    check(utility(json!([
+        {"at": 0, "do": "begin"},
+        {"at": 0, "do": "answer", "status": 200, "body": good("a", 3600)},
+        {"at": 2_880_000, "do": "begin"},
+        {"at": 2_880_000, "do": "failed"},
+        {"at": 2_880_000, "do": "poll", "expect": {"next": "wait", "usable": true, "poll_at": 3_180_000}},
+        {"at": 3_180_000, "do": "begin"},
+        {"at": 3_180_000, "do": "failed"},
+        {"at": 3_180_000, "do": "poll", "expect": {"next": "wait", "usable": true, "poll_at": 3_385_000}},
+        {"at": 3_385_000, "do": "begin"},
+        {"at": 3_580_000, "do": "poll", "expect": {"next": "request", "usable": true, "poll_at": 3_590_000}},
+        // The timeout at 3,415,000 left 175 s: half of it, rounded down.
+        {"at": 3_502_499, "do": "poll", "expect": {"next": "wait", "poll_at": 3_502_500}}
+    ])));
+}
+
+#[test]
+fn a_gateway_in_trouble_signs_nobody_out() {
+    for status in [408, 425, 429, 500, 599] {
+        check(utility(json!([
+            {"at": 0, "do": "begin"},
+            {"at": 0, "do": "answer", "status": status, "body": "{\"error\":\"invalid_grant\"}",
+             "expect": {"outcome": "error", "error_code": "invalid_grant"}},
+            {"at": 0, "do": "poll", "expect": {"next": "wait", "poll_at": 2000}}
+        ])));
+    }
+}
+
+#[test]
+fn a_listed_code_waits_for_retry() {
+    check(utility(json!([
+        {"at": 0, "do": "begin"},
+        {"at": 0, "do": "answer", "status": 200, "body": "{\"error\":\"invalid_client\"}",
+         "expect": {"outcome": "error", "error_code": "invalid_client"}},
+        {"at": 99_000_000, "do": "poll", "expect": {"next": "supply", "reason": "invalid_client", "poll_at": null}},
+        {"at": 99_000_000, "do": "begin", "expect": {"error": "not_due"}},
+        {"at": 99_000_000, "do": "retry"},
+        {"at": 99_000_000, "do": "begin"},
+        {"at": 99_000_000, "do": "answer", "status": 400, "body": "{\"error\":\"invalid_grant\"}"},
+        {"at": 99_000_000, "do": "poll", "expect": {"next": "supply", "reason": "grant_rejected"}}
+    ])));
+}
+
+#[test]
+fn slow_down_adds_five_seconds_to_every_later_backoff() {
+    check(utility(json!([
+        {"at": 0, "do": "begin"},
+        {"at": 0, "do": "answer", "status": 400, "body": "{\"error\":\"slow_down\"}"},
+        {"at": 0, "do": "poll", "expect": {"next": "wait", "poll_at": 7000}},
+        {"at": 7000, "do": "begin"},
+        {"at": 7000, "do": "failed"},
+        {"at": 7000, "do": "poll", "expect": {"next": "wait", "poll_at": 16_000}},
+        {"at": 7000, "do": "clear"},
+        {"at": 7000, "do": "begin"},
+        {"at": 7000, "do": "failed"},
+        {"at": 7000, "do": "poll", "expect": {"next": "wait", "poll_at": 14_000}}
+    ])));
+}
+
+#[test]
+fn invalid_grant_on_a_refresh_falls_back_to_the_primary_grant() {
+    let body = json!({"error": "invalid_grant"}).to_string();
+    check(flute(
+        json!({}),
+        json!([
+            {"at": 0, "do": "begin", "expect": {"body": "grant_type=client_credentials&scope=offline_access",
+              "headers": [["Authorization", "Basic aWQ6cyZjcmV0"], ["Accept", "application/json"]]}},
+            {"at": 0, "do": "answer", "status": 200, "body": pair("a", "R/1", 3600),
+             "expect": {"unpersisted": true, "unpersisted_refresh_token": true}},
+            {"at": 0, "do": "renew"},
+            {"at": 0, "do": "begin", "expect": {"body": "grant_type=refresh_token&refresh_token=R%2F1"}},
+            {"at": 0, "do": "answer", "status": 400, "body": body},
+            {"at": 0, "do": "poll", "expect": {"next": "request", "grant": "client_credentials", "usable": true}}
+        ]),
+    ));
+}
+
+#[test]
+fn a_manager_with_storage_reloads_first_and_drops_the_refused_token() {
+    let body = json!({"error": "invalid_grant"}).to_string();
+    check(refresh_only(
+        json!({}),
+        json!([
+            {"at": 0, "do": "snapshot", "expect": {"unpersisted": true}},
+            {"at": 0, "do": "persisted", "expect": {"unpersisted": false, "unpersisted_refresh_token": false}},
+            {"at": 0, "do": "renew", "expect": {"unpersisted": true, "unpersisted_refresh_token": false}},
+            {"at": 0, "do": "begin"},
+            {"at": 0, "do": "answer", "status": 400, "body": body, "expect": {"unpersisted_refresh_token": true}},
+            {"at": 0, "do": "poll", "expect": {"next": "reload", "usable": true, "poll_at": 3_590_000}},
+            {"at": 0, "do": "rejected", "status": 401, "expect": {"retry": "surface", "reason": "rejected"}},
+            {"at": 0, "do": "restore"},
+            {"at": 0, "do": "poll", "expect": {"next": "supply", "reason": "refresh_token_rejected", "usable": true}},
+            {"at": 0, "do": "retry"},
+            {"at": 0, "do": "poll", "expect": {"next": "nothing", "usable": true}}
+        ]),
+    ));
+    check(refresh_only(
+        json!({}),
+        json!([
+            {"at": 0, "do": "snapshot"},
+            {"at": 0, "do": "persisted"},
+            {"at": 0, "do": "renew"},
+            {"at": 0, "do": "begin"},
+            {"at": 0, "do": "answer", "status": 400, "body": body},
+            {"at": 0, "do": "reloaded"},
+            {"at": 0, "do": "poll", "expect": {"next": "supply", "reason": "refresh_token_rejected", "usable": true}}
+        ]),
+    ));
+}
+
+#[test]
+fn unlisted_codes_use_up_a_refresh_token() {
+    check(flute(
+        json!({"refresh_attempts": 2, "first_backoff_ms": 0}),
+        json!([
+            {"at": 0, "do": "install", "token": {"access_token": "a", "refresh_token": "R", "expires_in": 3600}},
+            {"at": 3_600_000, "do": "begin", "as": "x"},
+            {"at": 3_600_000, "do": "answer", "status": 400, "body": "{\"error\":\"odd\"}"},
+            {"at": 3_600_000, "do": "begin"},
+            {"at": 3_600_000, "do": "answer", "status": 503, "body": "{\"error\":\"odd\"}"},
+            {"at": 3_600_000, "do": "poll", "expect": {"next": "request", "grant": "refresh_token"}},
+            {"at": 3_600_000, "do": "begin"},
+            {"at": 3_600_000, "do": "answer", "status": 400, "body": "{\"error\":\"odd\"}"},
+            {"at": 3_600_000, "do": "poll", "expect": {"next": "request", "grant": "client_credentials"}}
+        ]),
+    ));
+}
+
+#[test]
+fn a_refused_answer_may_still_have_rotated_the_refresh_token() {
+    check(refresh_only(
+        json!({}),
+        json!([
+            {"at": 0, "do": "renew"},
+            {"at": 0, "do": "begin", "expect": {"body": "grant_type=refresh_token&refresh_token=R1&client_id=id"}},
+            {"at": 0, "do": "answer", "status": 200, "body": "{\"access_token\":\"a b\",\"refresh_token\":\"R2\"}",
+             "expect": {"error": "invalid_access_token"}},
+            // rem = 3590 s, half of it beyond the longest backoff.
+            {"at": 0, "do": "poll", "expect": {"next": "wait", "usable": true, "poll_at": 300_000}},
+            {"at": 300_000, "do": "begin", "expect": {"body": "grant_type=refresh_token&refresh_token=R2&client_id=id"}},
+            {"at": 300_000, "do": "answer", "status": 200,
+             "body": "{\"access_token\":\"a2\",\"refresh_token\":\"R3\",\"refresh_token\":\"R3\"}",
+             "expect": {"error": "duplicate_member"}},
+            {"at": 600_000, "do": "begin", "expect": {"body": "grant_type=refresh_token&refresh_token=R2&client_id=id"}},
+            {"at": 600_000, "do": "answer", "status": 400, "body": "{\"refresh_token\":\"R4\",\"access_token\":\"a\"}",
+             "expect": {"error": "no_error_code"}},
+            {"at": 900_000, "do": "begin", "expect": {"body": "grant_type=refresh_token&refresh_token=R2&client_id=id"}},
+            {"at": 900_000, "do": "answer", "status": 200, "body": "{\"access_token\":\"a3\",\"expires_in\":100}",
+             "expect": {"generation": 2}},
+            {"at": 980_000, "do": "begin", "expect": {"body": "grant_type=refresh_token&refresh_token=R2&client_id=id"}}
+        ]),
+    ));
+}
+
+#[test]
+fn the_same_token_near_its_end_is_a_failure() {
+    check(utility(json!([
+        {"at": 0, "do": "begin"},
+        {"at": 0, "do": "answer", "status": 200, "body": good("a", 100)},
+        {"at": 80_000, "do": "begin"},
+        // 39 s - 3.9 s - 5.1 s: 29.999 s are left after 5.101 s.
+        {"at": 85_101, "do": "answer", "status": 200, "body": good("a", 39), "expect": {"error": "same_token"}},
+        {"at": 85_101, "do": "poll", "expect": {"next": "wait", "usable": true, "poll_at": 90_000}},
+        {"at": 90_000, "do": "begin"},
+        {"at": 95_100, "do": "answer", "status": 200, "body": good("a", 39), "expect": {"generation": 2}},
+        {"at": 125_100, "do": "rejected", "status": 401, "expect": {"retry": "after_refresh"}},
+        {"at": 125_100, "do": "begin"},
+        {"at": 125_100, "do": "answer", "status": 200, "body": good("a", 3600), "expect": {"error": "same_token"}},
+        {"at": 125_100, "do": "poll", "expect": {"next": "wait", "usable": false, "poll_at": 127_100}}
+    ])));
+}
+
+#[test]
+fn ten_late_401s_cause_one_refresh() {
+    check(utility(json!([
+        {"at": 0, "do": "rejected", "status": 401, "expect": {"retry": "after_refresh"}},
+        {"at": 0, "do": "begin"},
+        {"at": 1000, "do": "answer", "status": 200, "body": good("a", 3600)},
+        {"at": 30_999, "do": "rejected", "status": 401, "expect": {"retry": "surface", "reason": "rejected"}},
+        {"at": 30_999, "do": "authorize", "method": "GET", "url": "https://api-utility-sandbox.flip.energy", "expect": {"generation": 1}},
+        {"at": 31_000, "do": "rejected", "status": 403, "expect": {"retry": "surface", "reason": "forbidden"}},
+        {"at": 31_000, "do": "rejected", "status": 404,
+         "expect": {"retry": "surface", "reason": "not_an_authentication_failure"}},
+        {"at": 31_000, "do": "rejected", "status": 401,
+         "headers": [["www-authenticate", "Bearer realm=\"a\", error=\"insufficient_scope\""]],
+         "expect": {"retry": "surface", "reason": "insufficient_scope"}},
+        {"at": 31_000, "do": "rejected", "status": 401, "generation": 2, "expect": {"retry": "after_refresh"}},
+        {"at": 31_000, "do": "poll", "expect": {"next": "nothing", "usable": true}},
+        {"at": 31_000, "do": "rejected", "status": 401, "expect": {"retry": "after_refresh"}},
+        {"at": 31_000, "do": "rejected", "status": 401, "expect": {"retry": "after_refresh"}},
+        {"at": 31_000, "do": "poll", "expect": {"next": "request", "usable": false, "poll_at": null}},
+        {"at": 31_000, "do": "begin"},
+        {"at": 31_000, "do": "rejected", "status": 401, "expect": {"retry": "after_refresh"}},
+        {"at": 31_000, "do": "answer", "status": 200, "body": good("b", 3600), "expect": {"generation": 2}},
+        {"at": 31_000, "do": "rejected", "status": 401, "generation": 1, "expect": {"retry": "now"}}
+    ])));
+}
+
+#[test]
+fn a_revoked_key_waits_for_another() {
+    check(json!({"provider": "flip_utility_api_key", "environment": "production", "steps": [
+        {"at": 0, "do": "poll", "expect": {"next": "supply", "reason": "no_token", "usable": false, "poll_at": null}},
+        {"at": 0, "do": "rejected", "status": 401, "expect": {"retry": "surface", "reason": "no_token"}},
+        {"at": 0, "do": "install", "token": {"access_token": "fl_1"}, "expect": {"generation": 1}},
+        {"at": 0, "do": "renew"},
+        {"at": 0, "do": "poll", "expect": {"next": "nothing", "usable": true, "poll_at": null}},
+        {"at": 1, "do": "rejected", "status": 401, "expect": {"retry": "surface", "reason": "revoked"}},
+        {"at": 1, "do": "poll", "expect": {"next": "supply", "reason": "revoked", "usable": false}},
+        {"at": 1, "do": "install", "token": {"access_token": "fl_1", "expires_in": 0}, "expect": {"error": "already_expired"}},
+        {"at": 1, "do": "install", "token": {"access_token": "fl_1"}, "expect": {"generation": 2}},
+        {"at": 1, "do": "poll", "expect": {"next": "nothing", "usable": true}}
+    ]}));
+}
+
+#[test]
+fn clear_makes_a_request_stale_and_generations_go_on() {
+    check(utility(json!([
+        {"at": 0, "do": "clear", "expect": {"unpersisted": false, "unpersisted_refresh_token": false}},
+        {"at": 0, "do": "begin", "as": "one"},
+        {"at": 0, "do": "begin", "expect": {"error": "request_in_flight"}},
+        {"at": 0, "do": "answer", "status": 200, "body": good("a", 3600),
+         "expect": {"generation": 1, "unpersisted": true, "unpersisted_refresh_token": false}},
+        {"at": 0, "do": "renew"},
+        {"at": 0, "do": "begin", "as": "two"},
+        {"at": 0, "do": "clear", "expect": {"unpersisted": true, "unpersisted_refresh_token": true}},
+        {"at": 0, "do": "answer", "request": "two", "status": 200, "body": good("b", 3600), "expect": {"error": "stale_request"}},
+        {"at": 0, "do": "begin", "credentials": {"client_id": "id", "client_secret": ""}, "expect": {"error": "wrong_credentials"}},
+        {"at": 0, "do": "begin"},
+        {"at": 0, "do": "answer", "status": 200, "body": good("c", 3600), "expect": {"generation": 2}}
+    ])));
+}
+
+#[test]
+fn a_restart_never_lengthens_a_life() {
+    check(utility(json!([
+        {"at": 0, "do": "begin"},
+        {"at": 0, "do": "answer", "status": 200, "body": good("a", 3600)},
+        // At wall 1100: refresh in 2779.5 s, end in 3489.5 s, both rounded down: 3879 and 4589.
+        {"at": 100_500, "do": "snapshot"},
+        {"at": 7, "do": "restart", "wall": 1200, "expect": {"unpersisted": false, "unpersisted_refresh_token": false}},
+        {"at": 7, "do": "poll", "expect": {"next": "nothing", "usable": true, "poll_at": 2_678_007}},
+        {"at": 2_678_007, "do": "poll", "expect": {"next": "request", "usable": true, "poll_at": 3_388_007}},
+        {"at": 8, "do": "rejected", "status": 401, "generation": 1, "expect": {"retry": "after_refresh"}},
+        {"at": 9, "do": "restart", "expect": {}},
+        {"at": 9, "do": "poll", "expect": {"next": "request", "usable": false}},
+        {"at": 9, "do": "restart", "wall": 1099},
+        {"at": 9, "do": "poll", "expect": {"next": "request", "usable": false}}
+    ])));
+}
+
+#[test]
+fn a_snapshot_is_refused_whole() {
+    check(refresh_only(
+        json!({}),
+        json!([
+            {"at": 0, "do": "snapshot"},
+            {"at": 0, "do": "restore", "flip": 9, "expect": {"error": "invalid_snapshot"}},
+            {"at": 0, "do": "restore", "cut": 9, "expect": {"error": "invalid_snapshot"}},
+            {"at": 0, "do": "restore", "floor": 2, "expect": {"error": "stale_snapshot"}},
+            {"at": 0, "do": "restore", "floor": 1},
+            {"at": 0, "do": "restart", "site": "other", "wall": 1000, "expect": {"error": "foreign_snapshot"}},
+            {"at": 0, "do": "poll", "expect": {"next": "supply", "reason": "no_token"}},
+            {"at": 0, "do": "restart", "wall": 1000},
+            {"at": 0, "do": "poll", "expect": {"next": "nothing", "usable": true}},
+            {"at": 0, "do": "install", "token": {"access_token": "a2", "expires_in": 3600}, "expect": {"generation": 2}},
+            // Nothing newer was persisted: the old one is taken, under a generation of its own.
+            {"at": 0, "do": "restore", "expect": {"unpersisted": true, "unpersisted_refresh_token": false}},
+            {"at": 0, "do": "authorize", "method": "GET", "url": "https://a.example/", "expect": {"generation": 3, "header": "Bearer a1"}},
+            {"at": 0, "do": "snapshot"},
+            {"at": 0, "do": "persisted", "expect": {"unpersisted": false}}
+        ]),
+    ));
+}
+
+#[test]
+fn a_refresh_in_flight_elsewhere_is_waited_for() {
+    check(refresh_only(
+        json!({"shared_storage": true}),
+        json!([
+            {"at": 0, "do": "snapshot"},
+            {"at": 0, "do": "persisted"},
+            {"at": 3_600_000, "do": "begin", "expect": {"unpersisted": true, "unpersisted_refresh_token": true}},
+            {"at": 3_605_500, "do": "snapshot", "scope": "refresh_token"},
+            // Began 5.5 s before wall 4605: at 4599, rounded down.
+            {"at": 0, "do": "restart", "wall": 4610},
+            {"at": 0, "do": "poll", "expect": {"next": "wait", "usable": false, "poll_at": 19_000}},
+            {"at": 19_000, "do": "poll", "expect": {"next": "reload", "poll_at": null}},
+            {"at": 0, "do": "reloaded"},
+            {"at": 0, "do": "poll", "expect": {"next": "request", "grant": "refresh_token"}},
+            {"at": 0, "do": "restart", "wall": 4629},
+            {"at": 0, "do": "poll", "expect": {"next": "request", "grant": "refresh_token"}},
+            {"at": 0, "do": "restart"},
+            {"at": 0, "do": "poll", "expect": {"next": "wait", "poll_at": 30_000}}
+        ]),
+    ));
+}
+
+#[test]
+fn the_clock_never_steps_back() {
+    check(utility(json!([
+        {"at": 5000, "do": "begin"},
+        {"at": 10, "do": "answer", "status": 200, "body": good("a", 30)},
+        {"at": 20, "do": "poll", "expect": {"next": "nothing", "usable": true, "poll_at": 32_000}},
+        {"at": 32_000, "do": "rejected", "status": 500},
+        {"at": 20, "do": "poll", "expect": {"next": "request", "usable": false}},
+        // A poll moves nothing.
+        {"at": 99_000, "do": "begin", "credentials": {}, "expect": {"error": "wrong_credentials"}},
+        {"at": 20, "do": "begin"},
+        {"at": 20, "do": "poll", "expect": {"next": "await", "poll_at": 129_000}}
+    ])));
+}
+
+#[test]
+fn flip_energy_checks_route_token_and_site_before_the_token() {
+    let url = |path: &str| format!("https://e.example{path}");
+    check(json!({"provider": "flip_energy_site", "base_url": "https://e.example", "site": "a b",
+                 "issued_by": "client_token", "credentials": {"bearer": "ct"}, "steps": [
+        {"at": 0, "do": "authorize", "method": "GET", "url": url("/v1/site/a%20b/devices"), "expect": {"error": "not_usable"}},
+        {"at": 0, "do": "authorize", "method": "GET", "url": url("/v1/site/a/devices"), "expect": {"error": "other_site"}},
+        {"at": 0, "do": "authorize", "method": "GET", "url": url("/v1/sites"), "expect": {"error": "route_needs_other_token"}},
+        {"at": 0, "do": "authorize", "method": "get", "url": url("/v1/sites"), "expect": {"error": "unknown_route"}},
+        {"at": 0, "do": "authorize", "method": "GET", "url": url("/v1/site/a%2Fb"), "expect": {"error": "bad_url"}},
+        {"at": 0, "do": "authorize", "method": "GET", "url": "https://e.example:444/v1/sites", "expect": {"error": "origin_not_allowed"}},
+        {"at": 0, "do": "begin", "expect": {"url": url("/v1/auth/site/a%20b"), "headers": [["Authorization", "Bearer ct"]]}},
+        {"at": 0, "do": "answer", "status": 201, "body": "{\"access_token\":\"st\"}"},
+        {"at": 0, "do": "authorize", "method": "GET", "url": "https://E.example:443/v1/site/a%20b/devices?x=%2e",
+         "expect": {"header": "Bearer st"}}
+    ]}));
+}
+
+#[test]
+fn flume_writes_json_and_reads_its_envelope() {
+    let envelope = "{\"access_token\":5,\"data\":[{\"access_token\":\"a\",\"refresh_token\":\"R\",\"expires_in\":\"3600\"}]}";
+    check(json!({"provider": "flume", "base_url": "https://flume.example",
+                 "credentials": {"client_id": "i", "client_secret": "s", "username": "u", "password": "p"}, "steps": [
+        {"at": 0, "do": "begin", "expect": {"url": "https://flume.example/oauth/token",
+          "body": "{\"grant_type\":\"password\",\"username\":\"u\",\"password\":\"p\",\"client_id\":\"i\",\"client_secret\":\"s\"}"}},
+        {"at": 0, "do": "answer", "status": 200, "body": envelope, "expect": {"generation": 1}},
+        {"at": 2_880_000, "do": "begin",
+         "expect": {"body": "{\"grant_type\":\"refresh_token\",\"refresh_token\":\"R\",\"client_id\":\"i\",\"client_secret\":\"s\"}"}},
+        {"at": 2_880_000, "do": "answer", "status": 401, "body": "{\"detailed\":[\"invalid_grant\"]}",
+         "expect": {"error_code": "invalid_grant"}},
+        {"at": 2_880_000, "do": "poll", "expect": {"next": "request", "grant": "password"}}
+    ]}));
+}
+
+#[test]
+fn only_the_error_of_a_bearer_challenge_counts() {
+    for (challenge, counts) in [
+        ("Bearer error=\"insufficient_scope\"", true),
+        ("bearer ERROR=insufficient_scope", true),
+        ("Bearer realm=\"a, b\", error=\"insufficient_scope\"", true),
+        ("Basic realm=\"x\", Bearer error=\"insufficient_scope\", scope=\"a b\"", true),
+        ("Bearer", false),
+        ("Bearer realm=\"insufficient_scope\"", false),
+        ("Bearer error=\"invalid_token\", error_description=\"insufficient_scope\"", false),
+        ("Bearer realm=\"error=insufficient_scope\"", false),
+    ] {
+        assert_eq!(super::wire::bearer_error_is(challenge, "insufficient_scope"), counts, "{challenge}");
+    }
+}
+
+/// The verdict on one body under status 200: `token` or the name of the refusal.
+fn verdict(body: &[u8]) -> String {
+    let hex: String = body.iter().map(|b| format!("{b:02x}")).collect();
+    let scenario =
+        utility(json!([{"at": 0, "do": "begin"}, {"at": 0, "do": "answer", "status": 200, "body_hex": hex}]));
+    let answer = &run(&scenario)[1];
+    answer["error"].as_str().or(answer["outcome"].as_str()).unwrap_or("").to_owned()
+}
+
+#[test]
+fn bodies_are_refused_by_the_earliest_fault_then_by_the_table() {
+    let deep = |n: usize| format!("{{\"access_token\":\"a\",\"x\":{}{}}}", "[".repeat(n), "]".repeat(n));
+    let cases: &[(&[u8], &str)] = &[
+        (b"\xEF\xBB\xBF {\"access_token\":\"a\"}", "token"),
+        (b"", "truncated"),
+        (b" \n", "truncated"),
+        (b"<html>", "not_json"),
+        (b"[1]", "not_json"),
+        (b"{\"access_token\":\"a\"", "truncated"),
+        (b"{\"access_token\":tru", "truncated"),
+        (b"{\"access_token\":trx", "malformed"),
+        (b"{\"access_token\":\"a\"} x", "malformed"),
+        (b"{\"access_token\":\"a\",}", "malformed"),
+        (b"{\"access_token\":\"a\",\"x\":\"\xC3", "truncated"),
+        (b"{\"access_token\":\"a\",\"x\":\"\xC3\"}", "malformed"),
+        (b"{\"access_token\":\"a\",\"x\":01}", "malformed"),
+        (b"{\"access_token\":\"a\",\"\\u0061ccess_token\":\"b\"}", "duplicate_member"),
+        (b"{\"access_token\":\"a\\ud83d\"}", "invalid_access_token"),
+        (b"{\"access_token\":\"a b\",\"expires_in\":-1}", "invalid_access_token"),
+        (b"{\"access_token\":\"a==\",\"expires_in\":-0}", "invalid_expires_in"),
+        (b"{\"access_token\":\"a\",\"expires_in\":3.6e3}", "token"),
+        (b"{\"access_token\":\"a\",\"expires_in\":\"3600.0\"}", "invalid_expires_in"),
+        (b"{\"access_token\":\"a\",\"expires_in\":0.9}", "already_expired"),
+        (b"{\"access_token\":\"a\",\"expires_in\":1e999999999999}", "token"),
+        (b"{\"access_token\":\"a\",\"error\":\"x\",\"scope\":[1]}", "invalid_scope_member"),
+        (b"{\"access_token\":\"a\",\"error\":\"x\",\"token_type\":\"mac\"}", "error_beside_token"),
+        (b"{\"access_token\":\"a\",\"error\":\"\",\"token_type\":\"mac\"}", "unsupported_token_type"),
+        (b"{\"access_token\":\"a\",\"refresh_token\":5}", "token"),
+        (b"{\"access_token\":null,\"error\":\"x\"}", "error"),
+    ];
+    for (body, wanted) in cases {
+        assert_eq!(verdict(body), *wanted, "{}", String::from_utf8_lossy(body));
+    }
+    assert_eq!(verdict(deep(31).as_bytes()), "token");
+    assert_eq!(verdict(deep(32).as_bytes()), "too_deep");
+}
+
+#[test]
+fn retry_after_takes_both_forms_within_its_bounds() {
+    for (value, wait) in [
+        ("0", 1000),
+        ("120", 120_000),
+        ("86400", 3_600_000),
+        ("soon", 2000),
+        ("Thu, 01 Jan 1970 00:17:40 GMT", 60_000),
+        ("Thursday, 01-Jan-70 00:17:40 GMT", 60_000),
+        ("Thu Jan  1 00:17:40 1970", 60_000),
+        ("Thu, 01 Jan 1970 00:00:40 GMT", 1000),
+    ] {
+        check(utility(json!([
+            {"at": 0, "do": "begin"},
+            {"at": 0, "do": "answer", "status": 503, "headers": [["Retry-After", value]], "body": "{}",
+             "expect": {"error": "no_error_code"}},
+            {"at": 0, "do": "poll", "expect": {"next": "wait", "poll_at": wait}}
+        ])));
+    }
+}
+
+#[test]
+fn the_jwt_of_an_answer_ends_its_life_where_the_wall_clock_is_known() {
+    // {"exp":1100} at wall 1010: 90 s from `begin`.
+    let body = json!({"access_token": "e30.eyJleHAiOjExMDB9.s"}).to_string();
+    check(utility(json!([
+        {"at": 0, "do": "begin"},
+        {"at": 10_000, "do": "answer", "status": 200, "body": body},
+        {"at": 10_000, "do": "poll", "expect": {"next": "nothing", "poll_at": 72_000}},
+        {"at": 72_000, "do": "poll", "expect": {"next": "request", "usable": true, "poll_at": 81_000}}
+    ])));
+}
+
+#[test]
+fn a_scenario_is_decided_by_its_seed() {
+    for seed in 0..50 {
+        assert_eq!(generate(seed), generate(seed));
+        assert_eq!(run(&generate(seed)), run(&generate(seed)));
+    }
+    assert_ne!(generate(1), generate(2));
+}
+
+/// In every generated scenario an answer stands until its `poll_at` and changes there, and time alone never makes a
+/// token usable.
+#[test]
+fn poll_at_is_the_first_change() {
+    for seed in 0..400 {
+        let scenario = if seed % 2 == 0 { generate(seed) } else { generate_wide(seed) };
+        let mut replay = Replay::new(&scenario);
+        for step in scenario["steps"].as_array().into_iter().flatten() {
+            replay.step(step);
+            let manager = &replay.manager;
+            let now = manager.clock;
+            let answer = manager.next_at(now);
+            let end = manager.poll_at(now);
+            if let Some(end) = end {
+                assert!(end > now);
+                assert_ne!(manager.next_at(end), answer, "seed {seed}, {step}");
+            }
+            let last = end.unwrap_or(now + 1_000_000_000) - 1;
+            for t in [now, now + 1, now + (last - now) / 3, last - 1, last] {
+                if (now..=last).contains(&t) {
+                    assert_eq!(manager.next_at(t), answer, "seed {seed}, {step}");
+                }
+            }
+            if let Some(windows) = manager.token.as_ref().and_then(|t| t.windows) {
+                assert!(windows.refresh_at <= windows.usable_until);
+            }
+        }
+    }
+}

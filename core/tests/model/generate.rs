@@ -1,6 +1,6 @@
 //! Random scenarios, made with the model running alongside so that steps can aim at its instants.
 
-use super::presets::Authentication;
+use super::presets::{Authentication, Grant};
 use super::wire::{BASE64URL, base64, path_encode, write_http_date};
 use super::{Next, Replay, Scope};
 use serde_json::{Map, Value, json};
@@ -254,13 +254,13 @@ impl Generator {
         if self.dice.percent(50) {
             p.insert("environment".into(), json!("test"));
         }
-        let grants: &[&str] = match self.dice.below(12) {
+        let grants: &[&str] = match self.dice.below(13) {
             0 | 1 => &["client_credentials"],
             2..=5 => &["client_credentials", "refresh_token"],
             6 => &["password"],
             7 | 8 => &["password", "refresh_token"],
             9 => &["refresh_token", "client_credentials"],
-            10 => &["refresh_token"],
+            10 | 11 => &["refresh_token"],
             _ => {
                 if self.dice.percent(50) {
                     &["site_token"]
@@ -449,6 +449,14 @@ impl Generator {
                 self.dice.weighted(&[("persisted", 25), ("restore", 30), ("restart", 35), ("snapshot", 10)])
             };
         }
+        let refreshing = replay.manager.out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
+        let shared = replay.manager.policy.shared_storage && refreshing;
+        if shared && self.last == "begin" && self.dice.percent(40) {
+            kind = "snapshot";
+        }
+        if shared && self.last == "persisted" && self.dice.percent(30) {
+            kind = self.dice.pick(&["restart", "restart", "restore"]);
+        }
         if self.last == "snapshot" && self.dice.percent(60) {
             kind = "persisted";
         }
@@ -606,7 +614,8 @@ impl Generator {
                 // Ends about `min_interval` from now: the edge of `same_token`.
                 let begun = replay.manager.out.as_ref().map_or(at, |out| out.begun);
                 let left = at.saturating_sub(begun) + replay.manager.policy.min_interval_ms;
-                (left / 1000 + self.dice.below(4)).saturating_sub(1) * if self.dice.percent(30) { 10 } else { 1 }
+                (left / 1000 + self.dice.below(4)).saturating_sub(1)
+                    * if self.dice.percent(30) { 10 } else { 1 }
                     / 9_u64.pow(u32::from(self.dice.percent(10)))
             }
             1 => self.dice.pick(&[0, 1, 2, 10]),
@@ -666,7 +675,7 @@ impl Generator {
         }
         if replay.manager.provider.token_type_required || self.dice.percent(70) {
             let aliases = &replay.manager.provider.token_type_aliases;
-            let kind = match self.dice.below(12) {
+            let kind = match self.dice.below(13) {
                 0 => "BEARER".to_owned(),
                 1 => "bearer".to_owned(),
                 2 if !aliases.is_empty() => aliases[0].clone(),
@@ -682,7 +691,12 @@ impl Generator {
             members.push(("scope".to_owned(), scope.to_owned()));
         }
         if self.dice.percent(15) {
-            let extra = self.dice.pick(&["{\"access_token\":[1,{\"a\":null}]}", "\"\\ud83d\\ude00\"", "-0.1e-5", "[[[]]]"]);
+            let extra = self.dice.pick(&[
+                "{\"access_token\":[1,{\"a\":null}]}",
+                "\"\\ud83d\\ude00\"",
+                "-0.1e-5",
+                "[[[]]]",
+            ]);
             members.push(("extra".to_owned(), extra.to_owned()));
         }
         if self.dice.percent(5) {
@@ -726,7 +740,12 @@ impl Generator {
 
     fn error_body(&mut self, replay: &Replay<'_>) -> String {
         let provider = &replay.manager.provider;
-        let mut code = if self.dice.percent(35) { "invalid_grant" } else { self.dice.pick(&CODES) };
+        let refreshing = replay.manager.out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
+        let mut code = if self.dice.percent(if refreshing { 50 } else { 25 }) {
+            "invalid_grant"
+        } else {
+            self.dice.pick(&CODES)
+        };
         if !provider.error_codes.is_empty() && self.dice.percent(40) {
             code = self.dice.pick(&["E17", "E18", "E19", "weird code"]);
         }
@@ -783,8 +802,13 @@ impl Generator {
         ]);
         match kind {
             "not_json" => {
-                let text =
-                    self.dice.pick(&["<html>busy</html>", "access_token=a&expires_in=1", "[{}]", "\"x\"", "\u{feff} null"]);
+                let text = self.dice.pick(&[
+                    "<html>busy</html>",
+                    "access_token=a&expires_in=1",
+                    "[{}]",
+                    "\"x\"",
+                    "\u{feff} null",
+                ]);
                 return text.as_bytes().to_vec();
             }
             "truncated" => {
@@ -826,14 +850,28 @@ impl Generator {
                 return bytes;
             }
             "duplicate_member" => {
-                let name = self.dice.pick(&["access_token", "expires_in", "token_type", "refresh_token", "scope"]);
-                let value = members.iter().find(|(n, _)| n == name).map_or("null".to_owned(), |(_, v)| v.clone());
+                let name =
+                    self.dice.pick(&["access_token", "expires_in", "token_type", "refresh_token", "scope"]);
+                let value =
+                    members.iter().find(|(n, _)| n == name).map_or("null".to_owned(), |(_, v)| v.clone());
                 Self::set(&mut members, name, &value);
-                let again = if self.dice.percent(40) { name.replacen('e', "\\u0065", 1) } else { name.to_owned() };
+                let again =
+                    if self.dice.percent(40) { name.replacen('e', "\\u0065", 1) } else { name.to_owned() };
                 members.push((again, value));
             }
             "invalid_access_token" => {
-                let value = self.dice.pick(&["5", "\"\"", "\"a b\"", "\"a\\ud800\"", "\"a=b\"", "\"=\"", "\"a|b\"", "null", "\"caf\u{e9}\"", "true"]);
+                let value = self.dice.pick(&[
+                    "5",
+                    "\"\"",
+                    "\"a b\"",
+                    "\"a\\ud800\"",
+                    "\"a=b\"",
+                    "\"=\"",
+                    "\"a|b\"",
+                    "null",
+                    "\"caf\u{e9}\"",
+                    "true",
+                ]);
                 Self::set(&mut members, "access_token", value);
                 if value == "null" {
                     members.retain(|(n, _)| n != "error");
@@ -860,7 +898,19 @@ impl Generator {
                 Self::set(&mut members, "error", value);
             }
             "invalid_expires_in" => {
-                let value = self.dice.pick(&["-1", "-0", "-0.0", "true", "{}", "[]", "\"3600.0\"", "\"\"", "\"-1\"", "\" 1\"", "\"1e3\""]);
+                let value = self.dice.pick(&[
+                    "-1",
+                    "-0",
+                    "-0.0",
+                    "true",
+                    "{}",
+                    "[]",
+                    "\"3600.0\"",
+                    "\"\"",
+                    "\"-1\"",
+                    "\" 1\"",
+                    "\"1e3\"",
+                ]);
                 Self::set(&mut members, "expires_in", value);
             }
             "error_beside_token" => Self::set(&mut members, "error", "\"invalid_grant\""),
@@ -901,7 +951,9 @@ impl Generator {
         let kind = self.dice.weighted(&[("token", 56), ("error", 24), ("refused", 18), ("mixed", 2)]);
         let mut status = match kind {
             "token" => self.dice.pick(&[200, 200, 200, 200, 201, 204]),
-            "error" => self.dice.pick(&[400, 400, 400, 400, 401, 401, 403, 200, 201, 302, 408, 425, 429, 500, 503]),
+            "error" => {
+                self.dice.pick(&[400, 400, 400, 400, 401, 401, 403, 200, 201, 302, 408, 425, 429, 500, 503])
+            }
             _ => self.dice.pick(&[200, 200, 200, 200, 200, 200, 201, 201, 200, 200, 400, 401, 429, 503, 302]),
         };
         let body = match kind {
@@ -989,8 +1041,11 @@ impl Generator {
 
     fn authorize(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>) {
         let provider = &replay.manager.provider;
-        let mut origin =
-            if provider.api_origins.is_empty() { "https://any.example".to_owned() } else { self.dice.pick(&provider.api_origins) };
+        let mut origin = if provider.api_origins.is_empty() {
+            "https://any.example".to_owned()
+        } else {
+            self.dice.pick(&provider.api_origins)
+        };
         match self.dice.below(14) {
             0 => origin = "https://elsewhere.example".to_owned(),
             1 => origin = origin.to_ascii_uppercase(),
@@ -999,7 +1054,9 @@ impl Generator {
             4 => origin = origin.replacen("https:", "http:", 1),
             5 => origin = origin.replacen("://", "://user@", 1),
             6 => origin = self.dice.pick(&["http://127.0.0.1:8080", "http://127.0.0.1:9"]).to_owned(),
-            7 => origin = self.dice.pick(&["nowhere", "//x.example", "ftp://x.example", "https://"]).to_owned(),
+            7 => {
+                origin = self.dice.pick(&["nowhere", "//x.example", "ftp://x.example", "https://"]).to_owned()
+            }
             _ => {}
         }
         let own = path_encode(&replay.manager.site);
@@ -1013,7 +1070,10 @@ impl Generator {
             8 => format!("/v1/auth/site/{own}"),
             9 => "/v1/telemetry/BATTERY".to_owned(),
             10 => "/v1/telemetry/battery".to_owned(),
-            11 => self.dice.pick(&["/v1/../v1/sites", "/v1/%2E%2e/sites", "/v1/site%2Fx", "/v1/./sites", "/v1/%5c"]).to_owned(),
+            11 => self
+                .dice
+                .pick(&["/v1/../v1/sites", "/v1/%2E%2e/sites", "/v1/site%2Fx", "/v1/./sites", "/v1/%5c"])
+                .to_owned(),
             12 => self.dice.pick(&["/v1\\sites", "/v1/si\u{1}tes", "/v1/sites\n"]).to_owned(),
             13 => String::new(),
             _ => "/v1/programs?since=1&x=%2e#top".to_owned(),
@@ -1030,7 +1090,9 @@ impl Generator {
         if self.dice.percent(85) {
             token.insert("token_type".into(), json!("Bearer"));
         }
-        if self.dice.percent(70) {
+        // What a JWT says of itself at an installation is left open.
+        let jwt = access.matches('.').count() == 2 && !self.wide;
+        if jwt || self.dice.percent(70) {
             let seconds = self.dice.pick(&[0, 1, 29, 30, 31, 100, 3600, 3600, 3600, 86_400]);
             token.insert("expires_in".into(), json!(seconds));
         }
@@ -1043,7 +1105,10 @@ impl Generator {
         match self.dice.below(if usable { 25 } else { 40 }) {
             0 => _ = token.insert("access_token".into(), json!("not a token")),
             1 => _ = token.insert("token_type".into(), json!("mac")),
-            2 => _ = token.insert("access_token".into(), json!("w".repeat(replay.manager.capacity.0 as usize + 1))),
+            2 => {
+                _ = token
+                    .insert("access_token".into(), json!("w".repeat(replay.manager.capacity.0 as usize + 1)))
+            }
             3 => _ = token.insert("expires_in".into(), json!(-1)),
             4 => _ = token.remove("access_token"),
             5 => _ = token.insert("expires_in".into(), json!(0)),

@@ -374,8 +374,8 @@ impl Manager {
         let doublings = (self.failures - 1).min(60);
         let d = (i128::from(self.policy.first_backoff_ms) << doublings).min(longest);
         let u = self.draw();
-        // d - d/2 * u, floored once.
-        (d * (1 << 33) - d * u) / (1 << 33)
+        // d - d/2 * u, each operation floored.
+        d - (((d / 2) * u) >> 32)
     }
 
     fn answer(
@@ -457,13 +457,12 @@ impl Manager {
             let m = i128::from(self.policy.margin_ms).min(l / 10);
             (l, m)
         });
-        if let Some((l, m)) = ends {
-            if start + l - m <= now {
-                return Err("already_expired");
-            }
+        if ends.is_some_and(|(l, m)| start + l - m <= now) {
+            return Err("already_expired");
         }
         if let (Some(_), Some(stored)) = (out, &self.token) {
-            let soon = ends.is_some_and(|(l, m)| start + l - m - now < i128::from(self.policy.min_interval_ms));
+            let soon =
+                ends.is_some_and(|(l, m)| start + l - m - now < i128::from(self.policy.min_interval_ms));
             if stored.bytes == response.access && (stored.ended || soon) {
                 return Err("same_token");
             }
@@ -480,11 +479,8 @@ impl Manager {
             }
         });
         let keeps = out.is_some_and(|out| out.grant == Grant::RefreshToken);
-        let refresh = if keeps && response.refresh.is_none() {
-            self.refresh.clone()
-        } else {
-            response.refresh.clone()
-        };
+        let refresh =
+            if keeps && response.refresh.is_none() { self.refresh.clone() } else { response.refresh.clone() };
         let refresh_changes = refresh != self.refresh;
         if refresh.is_some() && refresh == self.refused {
             self.refused = None;
@@ -559,7 +555,10 @@ impl Manager {
             return;
         }
         match code {
-            "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope"
+            "invalid_client"
+            | "unauthorized_client"
+            | "unsupported_grant_type"
+            | "invalid_scope"
             | "invalid_request" => self.failure = Some(code.to_owned()),
             "invalid_grant" if out.grant == Grant::RefreshToken => {
                 let token = self.refresh.take();
@@ -610,25 +609,24 @@ impl Manager {
         }
         let generation = generation.unwrap_or(self.generation);
         let usable = self.usable_at(self.clock);
-        if let Some(token) = &mut self.token {
-            if generation != 0 && generation <= self.generation {
-                if generation < self.generation && usable {
-                    return json!({"retry": "now"});
+        let given_out = generation != 0 && generation <= self.generation;
+        if let Some(token) = self.token.as_mut().filter(|_| given_out) {
+            if generation < self.generation && usable {
+                return json!({"retry": "now"});
+            }
+            let fixed = token.windows.is_none();
+            let just_received = token.received.is_some_and(|at| {
+                i128::from(self.clock) - i128::from(at) < i128::from(self.policy.min_interval_ms)
+            });
+            if !fixed && just_received {
+                return surface("rejected");
+            }
+            if !token.ended {
+                token.ended = true;
+                if fixed {
+                    self.failure = Some("revoked".to_owned());
                 }
-                let fixed = token.windows.is_none();
-                let just_received = token.received.is_some_and(|at| {
-                    i128::from(self.clock) - i128::from(at) < i128::from(self.policy.min_interval_ms)
-                });
-                if !fixed && just_received {
-                    return surface("rejected");
-                }
-                if !token.ended {
-                    token.ended = true;
-                    if fixed {
-                        self.failure = Some("revoked".to_owned());
-                    }
-                    self.changed(true, false);
-                }
+                self.changed(true, false);
             }
         }
         match self.next() {
@@ -639,11 +637,10 @@ impl Manager {
 
     fn renew(&mut self) {
         let token = self.token.as_mut().filter(|t| !t.ended);
-        if let Some(windows) = token.and_then(|t| t.windows.as_mut()) {
-            if windows.refresh_at > self.clock {
-                windows.refresh_at = self.clock;
-                self.changed(true, false);
-            }
+        let windows = token.and_then(|t| t.windows.as_mut());
+        if let Some(windows) = windows.filter(|w| w.refresh_at > self.clock) {
+            windows.refresh_at = self.clock;
+            self.changed(true, false);
         }
     }
 
@@ -767,7 +764,9 @@ impl Manager {
                 deadlines: match token.windows {
                     None => Deadlines::NoEnd,
                     Some(w) => match (as_wall(w.refresh_at.into()), as_wall(w.usable_until.into())) {
-                        (Some(refresh_at), Some(usable_until)) => Deadlines::Wall { refresh_at, usable_until },
+                        (Some(refresh_at), Some(usable_until)) => {
+                            Deadlines::Wall { refresh_at, usable_until }
+                        }
                         _ => Deadlines::Unknown,
                     },
                 },
@@ -813,9 +812,7 @@ impl Manager {
 
         let now = i128::from(self.clock);
         let from_the_future = matches!((snapshot.wall, wall), (Some(then), Some(here)) if here < then);
-        let restored = |deadline: i128, wall: u64| {
-            instant(now + (deadline - i128::from(wall)) * 1000 - 1000)
-        };
+        let restored = |deadline: i128, wall: u64| instant(now + (deadline - i128::from(wall)) * 1000 - 1000);
         let access = snapshot.access.as_ref().and_then(|saved| {
             let windows = match (&saved.deadlines, wall) {
                 (Deadlines::NoEnd, _) => None,
@@ -838,7 +835,8 @@ impl Manager {
         self.lease = None;
 
         // The generation.
-        let differs = access.as_ref().is_some_and(|new| self.token.as_ref().map(|t| &t.bytes) != Some(&new.bytes));
+        let differs =
+            access.as_ref().is_some_and(|new| self.token.as_ref().map(|t| &t.bytes) != Some(&new.bytes));
         self.generation = if self.generation == 0 {
             snapshot.generation
         } else {
@@ -882,19 +880,21 @@ impl Manager {
         self.revision = self.revision.max(snapshot.revision);
         self.last_revision = self.last_revision.max(snapshot.revision);
         self.ever_persisted_or_restored = true;
-        self.refresh_changed_to_storage(snapshot.scope, refresh_differs, takes_access);
+        self.settle_with_storage(snapshot.scope, refresh_differs, takes_access);
         if dropped || self.generation != snapshot.generation {
             self.changed(true, dropped);
         }
         Ok(json!({}))
     }
 
-    fn refresh_changed_to_storage(&mut self, scope: Scope, refresh_differs: bool, takes_access: bool) {
+    /// After a restore: which scopes hold what storage holds.
+    fn settle_with_storage(&mut self, scope: Scope, refresh_differs: bool, takes_access: bool) {
         self.persisted_refresh = Some(self.revision);
         match scope {
             Scope::All => {
-                let own_access_waits =
-                    !takes_access && self.token.is_some() && self.access_changed > self.persisted_all.unwrap_or(0);
+                let own_access_waits = !takes_access
+                    && self.token.is_some()
+                    && self.access_changed > self.persisted_all.unwrap_or(0);
                 self.persisted_all = Some(self.revision);
                 if own_access_waits {
                     self.access_changed = self.revision;
@@ -958,7 +958,8 @@ impl<'s> Replay<'s> {
         };
         let manager = &self.manager;
         answer.insert("unpersisted".to_owned(), json!(manager.unpersisted(Scope::All)));
-        answer.insert("unpersisted_refresh_token".to_owned(), json!(manager.unpersisted(Scope::RefreshToken)));
+        answer
+            .insert("unpersisted_refresh_token".to_owned(), json!(manager.unpersisted(Scope::RefreshToken)));
         Value::Object(answer)
     }
 
@@ -968,8 +969,7 @@ impl<'s> Replay<'s> {
         match text("do").as_str() {
             "poll" => return Ok(self.manager.poll(at)),
             "begin" => {
-                let credentials =
-                    step.get("credentials").unwrap_or(&self.scenario["credentials"]).clone();
+                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]).clone();
                 let request = self.manager.begin(at, &credentials)?;
                 let made = (self.epoch, self.manager.last_id);
                 self.last_request = Some(made);
@@ -1041,9 +1041,7 @@ impl<'s> Replay<'s> {
 }
 
 fn new_manager(scenario: &Value, step: &Value, at: u64) -> Manager {
-    let named = |name: &str| {
-        step[name].as_str().or_else(|| scenario[name].as_str()).unwrap_or("").to_owned()
-    };
+    let named = |name: &str| step[name].as_str().or_else(|| scenario[name].as_str()).unwrap_or("").to_owned();
     let provider = presets::provider(scenario, &named("environment"), &named("base_url"));
     let mut policy = Policy::in_scenarios();
     policy.override_with(&scenario["provider"]["policy"]);

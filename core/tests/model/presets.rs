@@ -278,8 +278,7 @@ fn custom(object: &Value, environment: &str) -> Provider {
             .map(|items| items.iter().filter_map(|v| v.as_str()).map(str::to_owned).collect())
             .unwrap_or_default()
     };
-    let environment =
-        if environment.is_empty() { text("environment") } else { environment.to_owned() };
+    let environment = if environment.is_empty() { text("environment") } else { environment.to_owned() };
     let mut provider = custom_default(&text("name"), &environment, &text("token_url"));
     provider.api_origins = list("api_origins");
     provider.grants = list("grants").iter().map(|g| Grant::named(g)).collect();

@@ -91,7 +91,9 @@ fn error_code(root: &Json, at_path: Option<&Json>) -> Result<Option<String>, ()>
     match (flat, at_path) {
         (Some(code), _) => Ok(Some(utf8(&code))),
         (None, None) => Ok(None),
-        (None, Some(value)) => Ok(Some(text_of(value).ok_or(())?).filter(|t| !t.is_empty()).map(|t| utf8(&t))),
+        (None, Some(value)) => {
+            Ok(Some(text_of(value).ok_or(())?).filter(|t| !t.is_empty()).map(|t| utf8(&t)))
+        }
     }
 }
 
@@ -104,10 +106,7 @@ fn translated(provider: &Provider, code: &str) -> String {
 }
 
 pub fn is_b64token(token: &[u8]) -> bool {
-    let body = token
-        .iter()
-        .take_while(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(b))
-        .count();
+    let body = token.iter().take_while(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(b)).count();
     body > 0 && token[body..].iter().all(|b| *b == b'=')
 }
 
@@ -173,16 +172,14 @@ fn read_token(
         return Err(refusal("duplicate_member"));
     }
 
-    if object.member("access_token").is_none() {
-        if let Ok(Some(code)) = &error {
-            return Ok(Answer::Error(code.clone(), translated(provider, code)));
-        }
+    if object.member("access_token").is_none()
+        && let Ok(Some(code)) = &error
+    {
+        return Ok(Answer::Error(code.clone(), translated(provider, code)));
     }
 
-    let access = object
-        .member("access_token")
-        .and_then(text_of)
-        .filter(|token| allowed_token(provider, token));
+    let access =
+        object.member("access_token").and_then(text_of).filter(|token| allowed_token(provider, token));
     let refresh = match object.member("refresh_token") {
         Some(value) if provider.refreshes() => match text_of(value) {
             Some(text) if text.is_empty() => Ok(None),
@@ -343,7 +340,8 @@ pub fn write_request(
             } else {
                 format!("{}:{}", form_encode(&id), form_encode(&secret))
             };
-            headers.push(json!(["Authorization", format!("Basic {}", base64(pair.as_bytes(), BASE64, true))]));
+            headers
+                .push(json!(["Authorization", format!("Basic {}", base64(pair.as_bytes(), BASE64, true))]));
         }
         Authentication::Post => {
             at_the_end.push(("client_id", given("client_id")?));
@@ -384,8 +382,7 @@ pub fn write_request(
         format!("{{{}}}", members.join(","))
     } else {
         headers.push(json!(["Content-Type", "application/x-www-form-urlencoded"]));
-        let pairs: Vec<String> =
-            parameters.iter().map(|(n, v)| format!("{n}={}", form_encode(v))).collect();
+        let pairs: Vec<String> = parameters.iter().map(|(n, v)| format!("{n}={}", form_encode(v))).collect();
         pairs.join("&")
     };
     let url = provider.token_url.replace("{site}", &path_encode(site));
@@ -534,10 +531,12 @@ pub fn bearer_error_is(challenge: &str, error: &str) -> bool {
             }
             None => part,
         };
-        if let Some((name, value)) = parameter.split_once('=') {
-            if scheme == "bearer" && name.trim().eq_ignore_ascii_case("error") && value.trim() == error {
-                return true;
-            }
+        if let Some((name, value)) = parameter.split_once('=')
+            && scheme == "bearer"
+            && name.trim().eq_ignore_ascii_case("error")
+            && value.trim() == error
+        {
+            return true;
         }
     }
     false
@@ -598,9 +597,10 @@ pub fn origin_allowed(url: &Url, origins: &[String], allow_loopback_http: bool) 
         return false;
     }
     origins.is_empty()
-        || origins.iter().filter_map(|o| read_url(o)).any(|o| {
-            o.scheme == url.scheme && o.host == url.host && o.port == url.port
-        })
+        || origins
+            .iter()
+            .filter_map(|o| read_url(o))
+            .any(|o| o.scheme == url.scheme && o.host == url.host && o.port == url.port)
 }
 
 /// Dot segments, and the escapes that hide one or a slash.
