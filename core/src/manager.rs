@@ -599,7 +599,9 @@ mod persistence {
                 refresh_at: deadlines.as_ref().map_or(0, |deadlines| to_wall(deadlines.refresh_at)),
                 usable_until: end.flatten().map_or(0, to_wall),
                 timeless: end == Some(None),
-                lease: session.lease_began_at(policy).map(to_wall),
+                lease: session
+                    .lease_age_ms(policy)
+                    .map(|age| wall.map_or(0, |wall| wall.as_secs().saturating_sub(age.div_ceil(1000)))),
                 scope,
                 access_token: if deadlines.is_some() { self.store.access_token() } else { &[] },
                 refresh_token: self.store.refresh_token(),
@@ -662,18 +664,18 @@ mod persistence {
             let revisions = &mut self.revisions;
             revisions.current = revisions.current.max(snapshot.revision);
             revisions.persisted_refresh_token = revisions.current;
-            match snapshot.scope {
-                SnapshotScope::All if !keeps_own || revisions.access_token <= revisions.persisted => {
-                    revisions.persisted = revisions.current;
-                }
-                // Storage of that scope has another refresh token.
-                SnapshotScope::RefreshToken if !held && revisions.persisted > 0 => {
-                    revisions.access_token = revisions.current;
-                    revisions.persisted = revisions.persisted.min(revisions.current.saturating_sub(1));
-                }
-                _ => {}
+            let unsaved = match snapshot.scope {
+                SnapshotScope::All => keeps_own && revisions.access_token > revisions.persisted,
+                // Storage of the other scope has another refresh token.
+                SnapshotScope::RefreshToken => !held && revisions.persisted > 0,
+            };
+            if unsaved {
+                revisions.access_token = revisions.current;
+                revisions.persisted = revisions.persisted.min(revisions.current.saturating_sub(1));
+            } else if snapshot.scope == SnapshotScope::All {
+                revisions.persisted = revisions.current;
             }
-            revisions.known = snapshot.revision;
+            revisions.known = revisions.known.max(snapshot.revision);
             revisions.stored_before = true;
             if refused || self.session.generation().0 != snapshot.generation {
                 revisions.changed(true, refused);

@@ -283,6 +283,9 @@ impl Session {
         if let Some(reason) = self.failure {
             return (Next::Supply(reason), None);
         }
+        if self.token == Token::Revoked {
+            return (Next::Supply(Reason::Revoked), None);
+        }
         match self.hold {
             Hold::ReloadRefused | Hold::ReloadLease => return (Next::Reload, None),
             Hold::Lease => return (Next::Wait, Some(self.wait_until)),
@@ -291,8 +294,7 @@ impl Session {
         match self.token {
             Token::Timed if self.clock < self.refresh_at => return (Next::Nothing, Some(self.refresh_at)),
             Token::Static => return (Next::Nothing, None),
-            Token::Revoked => return (Next::Supply(Reason::Revoked), None),
-            Token::Timed | Token::None | Token::Ended => {}
+            Token::Timed | Token::None | Token::Ended | Token::Revoked => {}
         }
         let grant = if self.refresh_token { Some(Grant::RefreshToken) } else { provider.primary_grant() };
         let wait_until = self.wait_until.max(self.spread_until);
@@ -514,7 +516,9 @@ impl Session {
                     self.token = Token::Revoked;
                     return (Retry::Surface(Reason::Revoked), ended);
                 }
-                _ if self.clock < self.trusted_until => return (Retry::Surface(Reason::Rejected), false),
+                Token::Timed if self.clock < self.trusted_until => {
+                    return (Retry::Surface(Reason::Rejected), false);
+                }
                 _ => {
                     ended = self.token == Token::Timed;
                     self.token = Token::Ended;
@@ -576,11 +580,15 @@ impl Session {
         }
     }
 
-    /// When the refresh began that another process must not cross: our own, or one that we wait for.
-    pub(crate) fn lease_began_at(&self, policy: &RefreshPolicy) -> Option<u64> {
+    /// How long the refresh is out that another process must not cross: our own, or one that we wait for.
+    pub(crate) fn lease_age_ms(&self, policy: &RefreshPolicy) -> Option<u64> {
         match (self.flight, self.hold) {
-            (Flight::Out(Grant::RefreshToken), _) if policy.shared_storage => Some(self.began_at),
-            (_, Hold::Lease) => Some(self.wait_until.saturating_sub(policy.response_timeout_ms)),
+            (Flight::Out(Grant::RefreshToken), _) if policy.shared_storage => {
+                Some(self.clock.saturating_sub(self.began_at))
+            }
+            (_, Hold::Lease) => {
+                Some(policy.response_timeout_ms.saturating_sub(self.wait_until.saturating_sub(self.clock)))
+            }
             _ => None,
         }
     }

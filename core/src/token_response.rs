@@ -126,8 +126,11 @@ impl<'a> TokenResponse<'a> {
     /// Whether a `Bearer` field may carry it (RFC 6749 section 7.1).
     pub(crate) fn is_bearer(&self, provider: &Provider<'_>) -> bool {
         self.token_type.is_none_or(|given| {
-            given.bytes().map(|byte| byte.to_ascii_lowercase()).eq(*b"bearer")
-                || provider.token_type_aliases.iter().any(|alias| given.is(alias))
+            let is = |name: &str| {
+                let lower = |byte: u8| byte.to_ascii_lowercase();
+                given.bytes().map(lower).eq(name.bytes().map(lower))
+            };
+            is("bearer") || provider.token_type_aliases.iter().any(|alias| is(alias))
         })
     }
 }
