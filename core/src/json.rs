@@ -561,3 +561,6 @@ pub(crate) fn whole_seconds(number: impl Iterator<Item = u8> + Clone) -> Option<
     }
     Some(seconds)
 }
+
+#[cfg(test)]
+mod tests;

@@ -276,3 +276,6 @@ fn digit(byte: u8) -> Option<u32> {
         _ => return None,
     }))
 }
+
+#[cfg(test)]
+mod tests;

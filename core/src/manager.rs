@@ -86,6 +86,7 @@ impl Revisions {
 ///
 /// `S` is the caller's memory: `[u8; N]`, `&mut [u8]` or a heapless vector. Nothing points into the
 /// manager, so it may be moved and may live in a `static`; where it was moved from the old bytes stay.
+/// `P` is the provider: a reference to it, or the value where the manager is to own it.
 ///
 /// ```
 /// use tokenward::*;
@@ -111,48 +112,52 @@ impl Revisions {
 /// let bearer = manager.authorize(at(300), "GET", url).unwrap();
 /// assert_eq!(bearer.write(&mut out).unwrap(), b"Bearer 2YotnFZFEjr1zCsicMWpAA");
 /// ```
-pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]>> {
-    provider: &'p Provider<'p>,
+pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P = &'p Provider<'p>> {
+    provider: P,
     subject: Subject<'p>,
     session: Session,
     revisions: Revisions,
-    store: Store<S>,
     /// The refresh token that the server refused last, to know it when storage brings it back.
     #[cfg(feature = "snapshot")]
     refused: Option<u64>,
+    store: Store<S>,
 }
 
 const _: () = assert!(size_of::<TokenManager<'_, [u8; 0]>>() <= 256);
 
-impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
+impl<'p, S: AsRef<[u8]> + AsMut<[u8]>, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
     /// A manager without a token. The slots are wiped. `seed` differs from device to device, so that a
     /// fleet does not ask for tokens in step; it needs no secrecy.
     ///
     /// # Errors
     /// - [`Error::InvalidProvider`]: the token endpoint wants a site and the subject is none, or the site
-    ///   is empty.
+    ///   is empty or a dot segment.
     pub fn new(
         now: Instant,
-        provider: &'p Provider<'p>,
+        provider: P,
         subject: Subject<'p>,
         slots: Slots<S>,
         seed: u64,
     ) -> Result<Self, Error> {
-        let wants_site = [provider.base_url, provider.token_path].iter().any(|part| part.contains("{site}"));
-        if subject.site().map_or(wants_site, str::is_empty) {
+        let Provider { base_url, token_path, policy, .. } = provider.borrow();
+        let wants_site = [base_url, token_path].iter().any(|part| part.contains("{site}"));
+        if subject.site().map_or(wants_site, |site| matches!(site, "" | "." | "..")) {
             return Err(Error::InvalidProvider);
         }
+        let session = Session::new(now, policy, seed);
         Ok(Self {
             provider,
             subject,
-            session: Session::new(now, &provider.policy, seed),
+            session,
             revisions: Revisions::default(),
-            store: Store::new(slots),
             #[cfg(feature = "snapshot")]
             refused: None,
+            store: Store::new(slots),
         })
     }
+}
 
+impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
     /// What to do at `now`, whether the token may be sent, and when to ask again. Changes nothing.
     pub fn poll(&self, now: Instant) -> Poll {
         self.session.at(now, &self.provider.policy).poll(self.provider)

@@ -28,9 +28,41 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Slots<S> {
 
     /// Bytes for the access token and for the refresh token.
     pub fn capacities(&self) -> (usize, usize) {
-        let len = self.block.as_ref().len();
-        let access = self.access_capacity.min(len);
-        (access, len.saturating_sub(access))
+        capacities(self.block.as_ref(), self.access_capacity)
+    }
+}
+
+fn capacities(block: &[u8], access_capacity: usize) -> (usize, usize) {
+    let access = access_capacity.min(block.len());
+    (access, block.len().saturating_sub(access))
+}
+
+impl<S> core::fmt::Debug for Slots<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Slots(..)")
+    }
+}
+
+/// The slots with what is in them. It wipes a slot before it writes to it, and both when it is dropped.
+pub(crate) struct Store<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> {
+    access_capacity: usize,
+    access_len: usize,
+    refresh_len: usize,
+    /// Last, so that it may be of a size that only its owner knows.
+    block: S,
+}
+
+impl<S: AsRef<[u8]> + AsMut<[u8]>> Store<S> {
+    pub(crate) fn new(slots: Slots<S>) -> Self {
+        let Slots { mut block, access_capacity } = slots;
+        wipe(block.as_mut());
+        Self { access_capacity, access_len: 0, refresh_len: 0, block }
+    }
+}
+
+impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Store<S> {
+    fn capacities(&self) -> (usize, usize) {
+        capacities(self.block.as_ref(), self.access_capacity)
     }
 
     fn split(&self) -> (&[u8], &[u8]) {
@@ -41,35 +73,15 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Slots<S> {
         let (access, _) = self.capacities();
         self.block.as_mut().split_at_mut_checked(access).unwrap_or_default()
     }
-}
-
-impl<S> core::fmt::Debug for Slots<S> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Slots(..)")
-    }
-}
-
-/// The slots with what is in them. It wipes a slot before it writes to it, and both when it is dropped.
-pub(crate) struct Store<S: AsRef<[u8]> + AsMut<[u8]>> {
-    slots: Slots<S>,
-    access_len: usize,
-    refresh_len: usize,
-}
-
-impl<S: AsRef<[u8]> + AsMut<[u8]>> Store<S> {
-    pub(crate) fn new(mut slots: Slots<S>) -> Self {
-        wipe(slots.block.as_mut());
-        Self { slots, access_len: 0, refresh_len: 0 }
-    }
 
     /// The access token; empty where there is none.
     pub(crate) fn access_token(&self) -> &[u8] {
-        self.slots.split().0.get(..self.access_len).unwrap_or_default()
+        self.split().0.get(..self.access_len).unwrap_or_default()
     }
 
     /// The refresh token; empty where there is none.
     pub(crate) fn refresh_token(&self) -> &[u8] {
-        self.slots.split().1.get(..self.refresh_len).unwrap_or_default()
+        self.split().1.get(..self.refresh_len).unwrap_or_default()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -77,26 +89,26 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Store<S> {
     }
 
     pub(crate) fn check_access_token(&self, token: &JsonStr<'_>) -> Result<(), Error> {
-        fits(token.len(), self.slots.capacities().0)
+        fits(token.len(), self.capacities().0)
     }
 
     pub(crate) fn check_refresh_token(&self, token: &JsonStr<'_>) -> Result<(), Error> {
-        fits(token.len(), self.slots.capacities().1)
+        fits(token.len(), self.capacities().1)
     }
 
     /// Replaces the access token by one that fits.
     pub(crate) fn set_access_token(&mut self, token: &JsonStr<'_>) {
-        self.access_len = replace(self.slots.split_mut().0, token);
+        self.access_len = replace(self.split_mut().0, token);
     }
 
     /// Replaces the refresh token by one that fits.
     pub(crate) fn set_refresh_token(&mut self, token: &JsonStr<'_>) {
-        self.refresh_len = replace(self.slots.split_mut().1, token);
+        self.refresh_len = replace(self.split_mut().1, token);
     }
 
     pub(crate) fn drop_refresh_token(&mut self) {
         self.refresh_len = 0;
-        wipe(self.slots.split_mut().1);
+        wipe(self.split_mut().1);
     }
 
     /// Whether `token` is the refresh token that is held.
@@ -105,12 +117,12 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Store<S> {
     }
 
     pub(crate) fn wipe(&mut self) {
-        wipe(self.slots.block.as_mut());
+        wipe(self.block.as_mut());
         (self.access_len, self.refresh_len) = (0, 0);
     }
 }
 
-impl<S: AsRef<[u8]> + AsMut<[u8]>> Drop for Store<S> {
+impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Drop for Store<S> {
     fn drop(&mut self) {
         self.wipe();
     }

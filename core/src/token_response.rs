@@ -13,7 +13,7 @@ pub enum TokenAnswer<'a> {
 }
 
 /// A successful token response (RFC 6749 section 5.1). It borrows the body; nothing is copied.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct TokenResponse<'a> {
     access_token: JsonStr<'a>,
     token_type: Option<JsonStr<'a>>,
@@ -132,6 +132,12 @@ impl<'a> TokenResponse<'a> {
             };
             is("bearer") || provider.token_type_aliases.iter().any(|alias| is(alias))
         })
+    }
+}
+
+impl core::fmt::Debug for TokenResponse<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TokenResponse").field("expires_in", &self.expires_in).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,425 @@
+//! Headers and requests: docs/BEHAVIOUR.md section 3, line by line.
+
+use tokenward::{
+    ApiOrigins, BasicEncoding, Bearer, BodyFormat, ClientAuthentication, Credentials, Environment, Error,
+    Grant, Instant, IssuedBy, Provider, Slots, Subject, TokenManager, TokenRequest, TokenResponse, basic,
+    providers,
+};
+
+const START: Instant = Instant::from_millis(0);
+
+const CREDENTIALS: Credentials<'static> = Credentials {
+    client_id: "id",
+    client_secret: "s&cret",
+    username: "user",
+    password: "pa ss",
+    bearer: "client.token",
+};
+
+fn with_token<'p>(provider: &'p Provider<'p>, subject: Subject<'p>) -> TokenManager<'p, [u8; 256]> {
+    let mut manager =
+        TokenManager::new(START, provider, subject, Slots::new([0; 256], 128), 0).expect("a manager");
+    manager.install(START, &TokenResponse::new("tok").with_expires_in(3600)).expect("a token");
+    manager
+}
+
+fn authorize(provider: &Provider<'_>, subject: Subject<'_>, method: &str, url: &str) -> Result<(), Error> {
+    with_token(provider, subject).authorize(START, method, url).map(drop)
+}
+
+/// URL, fields and body of the request that `provider` would send.
+fn request(
+    provider: &Provider<'_>,
+    grant: Grant,
+    credentials: &Credentials<'_>,
+) -> Result<(String, Vec<(String, String)>, String), Error> {
+    let mut out = [0; 1024];
+    let written = TokenRequest::new(provider, Subject::Site("a b/\u{e9}"), grant, credentials)
+        .with_refresh_token("r\u{fc}+".as_bytes())
+        .write(&mut out)?;
+    assert_eq!(written.method(), "POST");
+    let fields = written.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Ok((written.url().to_owned(), fields, String::from_utf8(written.body().to_vec()).expect("UTF-8")))
+}
+
+const BASE: Provider<'static> = Provider {
+    base_url: "https://id.example/token",
+    grants: &[Grant::Password, Grant::RefreshToken],
+    scope: "a b",
+    authentication: ClientAuthentication::Post,
+    ..Provider::custom()
+};
+
+#[test]
+fn a_bearer_field_is_written_whole_or_not_at_all() {
+    let bearer = Bearer::new("tok").expect("a token");
+    let mut out = [0xAA; 10];
+    assert_eq!(bearer.write(&mut out[..9]), Err(Error::BufferTooSmall { needed: 10 }));
+    assert_eq!(out, [0xAA; 10]);
+    assert_eq!(bearer.write(&mut out), Ok(&b"Bearer tok"[..]));
+    assert_eq!(bearer.encoded_len(), 10);
+}
+
+#[test]
+fn a_bearer_that_could_end_the_field_is_refused() {
+    for token in ["", "a b", "a\r\nX: 1", "a\0", "\u{fc}", "a\x7f"] {
+        assert_eq!(Bearer::new(token).map(drop), Err(Error::InvalidAccessToken), "{token:?}");
+    }
+}
+
+#[test]
+fn the_token_always_goes_out_as_bearer_with_its_generation() {
+    let provider = Provider { base_url: "https://id.example", ..Provider::custom() };
+    let manager = with_token(&provider, Subject::Client);
+    let bearer = manager.authorize(START, "GET", "https://any.example/").expect("usable");
+    let mut out = [0; 32];
+    assert_eq!(bearer.write(&mut out), Ok(&b"Bearer tok"[..]));
+    assert_eq!(bearer.generation(), manager.generation());
+}
+
+#[test]
+fn a_url_that_means_more_than_one_thing_is_bad() {
+    for url in [
+        "",
+        "api.example/x",
+        "//api.example/x",
+        "/x",
+        "https:/api.example",
+        "https://",
+        "https:///x",
+        "https://user@api.example/",
+        "https://a:b@api.example/",
+        "https://api.example\\@evil.example/",
+        "https://api.example/\n",
+        "https://api.example/ x",
+        "https://api.example:65536/",
+        "https://api.example:x/",
+        "https://[::1/",
+        "https://\u{fc}.example/",
+        "mailto:x",
+    ] {
+        assert_eq!(
+            authorize(&Provider::custom(), Subject::Client, "GET", url),
+            Err(Error::BadUrl),
+            "{url:?}"
+        );
+    }
+}
+
+#[test]
+fn under_a_route_table_dot_segments_and_their_escapes_are_bad() {
+    let provider = providers::flip_energy_client("https://api.example");
+    for path in
+        ["/v1/./sites", "/v1/x/../sites", "/v1/%2e%2E/sites", "/v1%2Fsites", "/v1/%5csites", "/v1/sites/%zz"]
+    {
+        let url = format!("https://api.example{path}");
+        assert_eq!(authorize(&provider, Subject::Client, "GET", &url), Err(Error::BadUrl), "{path}");
+    }
+    // Without one the path is the caller's.
+    assert_eq!(authorize(&Provider::custom(), Subject::Client, "GET", "https://api.example/a/../b"), Ok(()));
+}
+
+#[test]
+fn an_origin_is_scheme_host_and_port() {
+    let provider = Provider {
+        api_origins: ApiOrigins::Listed(&["https://api.example", "https://b.example:8443"]),
+        ..Provider::custom()
+    };
+    let check = |url| authorize(&provider, Subject::Client, "GET", url);
+    for good in [
+        "https://api.example/x",
+        "HTTPS://API.EXAMPLE:443/x?y#z",
+        "https://api.example",
+        "https://b.example:8443/",
+        "https://api.example:/",
+    ] {
+        assert_eq!(check(good), Ok(()), "{good}");
+    }
+    for bad in [
+        "http://api.example/x",
+        "https://api.example:8443/",
+        "https://b.example/",
+        "https://api.example.evil.example/",
+        "https://api.example./",
+        "ftp://api.example/",
+        "https://xapi.example/",
+    ] {
+        assert_eq!(check(bad), Err(Error::OriginNotAllowed), "{bad}");
+    }
+}
+
+#[test]
+fn loopback_http_is_for_callers_who_allowed_it() {
+    let strict = Provider::custom();
+    let loose = Provider { allow_loopback_http: true, ..strict };
+    for url in ["http://127.0.0.1:8080/x", "http://localhost/", "http://[::1]:1/"] {
+        assert_eq!(authorize(&strict, Subject::Client, "GET", url), Err(Error::OriginNotAllowed), "{url}");
+        assert_eq!(authorize(&loose, Subject::Client, "GET", url), Ok(()), "{url}");
+    }
+    for url in ["http://api.example/", "http://128.0.0.1/", "http://127.0.0.1.evil.example/"] {
+        assert_eq!(authorize(&loose, Subject::Client, "GET", url), Err(Error::OriginNotAllowed), "{url}");
+    }
+}
+
+#[test]
+fn the_other_environments_origin_is_refused() {
+    let sandbox = providers::flute(Environment::Sandbox);
+    assert_eq!(authorize(&sandbox, Subject::Client, "GET", "https://sandbox.api.flute.com/v2/x"), Ok(()));
+    assert_eq!(
+        authorize(&sandbox, Subject::Client, "GET", "https://api.flute.com/v2/x"),
+        Err(Error::OriginNotAllowed)
+    );
+}
+
+#[test]
+fn the_first_fault_of_authorize_wins() {
+    let provider = providers::flip_energy_site("https://api.example", IssuedBy::Backend);
+    let empty = TokenManager::new(START, &provider, Subject::Site("7"), Slots::new([0; 64], 64), 0)
+        .expect("a manager");
+    for (method, url, error) in [
+        ("GET", "https://user@evil.example/v1/../x", Error::BadUrl),
+        ("GET", "https://evil.example/v1/unknown", Error::OriginNotAllowed),
+        ("PUT", "https://api.example/v1/site/8", Error::UnknownRoute),
+        ("get", "https://api.example/v1/site/7", Error::UnknownRoute),
+        ("GET", "https://api.example/v1/sites", Error::RouteNeedsOtherToken),
+        ("GET", "https://api.example/v1/site/8", Error::OtherSite),
+        ("GET", "https://api.example/v1/site/7", Error::NotUsable),
+    ] {
+        assert_eq!(empty.authorize(START, method, url).map(drop), Err(error), "{method} {url}");
+    }
+}
+
+#[test]
+fn a_site_in_a_path_is_compared_decoded() {
+    let provider = providers::flip_energy_site("https://api.example", IssuedBy::Backend);
+    let check = |path: &str| {
+        authorize(&provider, Subject::Site("a b"), "GET", &format!("https://api.example/v1/site/{path}"))
+    };
+    assert_eq!(check("a%20b"), Ok(()));
+    assert_eq!(check("%61%20b/devices"), Ok(()));
+    assert_eq!(check("a%2Bb"), Err(Error::OtherSite));
+    assert_eq!(check(""), Err(Error::UnknownRoute));
+}
+
+#[test]
+fn parameters_stand_in_their_order_and_the_scope_never_on_a_refresh() {
+    let (_, _, body) = request(&BASE, Grant::Password, &CREDENTIALS).expect("a request");
+    assert_eq!(
+        body,
+        "grant_type=password&username=user&password=pa+ss&scope=a+b&client_id=id&client_secret=s%26cret"
+    );
+    let (_, _, body) = request(&BASE, Grant::RefreshToken, &CREDENTIALS).expect("a request");
+    assert_eq!(body, "grant_type=refresh_token&refresh_token=r%C3%BC%2B&client_id=id&client_secret=s%26cret");
+}
+
+#[test]
+fn empty_parameters_are_left_out() {
+    let provider = Provider { scope: "", ..BASE };
+    let (_, _, body) = request(&provider, Grant::ClientCredentials, &CREDENTIALS).expect("a request");
+    assert_eq!(body, "grant_type=client_credentials&client_id=id&client_secret=s%26cret");
+}
+
+#[test]
+fn no_parameter_is_sent_twice() {
+    let mut out = [0; 512];
+    let mut write = |extra: &[(&str, &str)]| {
+        TokenRequest::new(&BASE, Subject::Client, Grant::ClientCredentials, &CREDENTIALS)
+            .with_extra(extra)
+            .write(&mut out)
+            .map(|request| String::from_utf8_lossy(request.body()).into_owned())
+    };
+    assert_eq!(
+        write(&[("audience", "x&y"), ("empty", "")]).as_deref(),
+        Ok("grant_type=client_credentials&scope=a+b&audience=x%26y&client_id=id&client_secret=s%26cret")
+    );
+    for twice in
+        [&[("a", "1"), ("a", "2")][..], &[("grant_type", "x")], &[("client_secret", "x")], &[("scope", "x")]]
+    {
+        assert_eq!(write(twice), Err(Error::DuplicateParameter), "{twice:?}");
+    }
+}
+
+#[test]
+fn client_authentication_none_sends_the_id_alone_and_needs_it() {
+    let provider = Provider { authentication: ClientAuthentication::None, scope: "", ..BASE };
+    let (_, fields, body) = request(&provider, Grant::ClientCredentials, &CREDENTIALS).expect("a request");
+    assert_eq!(body, "grant_type=client_credentials&client_id=id");
+    assert!(fields.iter().all(|(name, _)| name != "Authorization"));
+    let nobody = Credentials { client_id: "", ..CREDENTIALS };
+    assert_eq!(request(&provider, Grant::ClientCredentials, &nobody), Err(Error::WrongCredentials));
+}
+
+#[test]
+fn basic_is_raw_or_form_encoded_first() {
+    let mut out = [0; 64];
+    let mut field = |id, secret, encoding| {
+        basic(id, secret, encoding, &mut out).map(|field| String::from_utf8_lossy(field).into_owned())
+    };
+    // RFC 7617 section 2 and 2.1.
+    assert_eq!(
+        field("Aladdin", "open sesame", BasicEncoding::Raw).as_deref(),
+        Ok("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+    );
+    assert_eq!(field("test", "123\u{a3}", BasicEncoding::Raw).as_deref(), Ok("Basic dGVzdDoxMjPCow=="));
+    // "a:b" and "c d" are "a%3Ab" and "c+d".
+    assert_eq!(field("a:b", "c d", BasicEncoding::Rfc6749Form).as_deref(), Ok("Basic YSUzQWI6Yytk"));
+    assert_eq!(field("a:b", "c", BasicEncoding::Raw), Err(Error::WrongCredentials));
+    assert_eq!(field("", "c", BasicEncoding::Raw), Err(Error::WrongCredentials));
+    assert_eq!(
+        basic("id", "secret", BasicEncoding::Raw, &mut [0; 17]),
+        Err(Error::BufferTooSmall { needed: 18 })
+    );
+}
+
+#[test]
+fn basic_encodes_as_the_base64_crate_does() {
+    use base64::Engine as _;
+    let secret: String =
+        (0_u32..200).map(|n| char::from_u32(n * 37 % 0x2FF + 1).expect("a character")).collect();
+    let mut out = [0; 1024];
+    for (end, _) in secret.char_indices() {
+        let field = basic("id", &secret[..end], BasicEncoding::Raw, &mut out).expect("room");
+        let expected = base64::engine::general_purpose::STANDARD.encode(format!("id:{}", &secret[..end]));
+        assert_eq!(field, format!("Basic {expected}").as_bytes());
+    }
+}
+
+#[test]
+fn form_bodies_keep_what_appendix_b_keeps() {
+    let all: String = (0_u8..0x80).map(char::from).chain("\u{20ac}".chars()).collect();
+    let credentials = Credentials { client_secret: &all, ..CREDENTIALS };
+    let provider = Provider { scope: "", ..BASE };
+    let (_, _, body) = request(&provider, Grant::ClientCredentials, &credentials).expect("a request");
+    let secret = body.split_once("client_secret=").expect("a secret").1;
+    let kept: String = secret.chars().filter(|c| !matches!(c, '%' | '+')).collect();
+    assert!(kept.chars().all(|c| c.is_ascii_alphanumeric() || "-._*".contains(c)));
+    let decoded: Vec<(String, String)> = url_decode(&body);
+    assert_eq!(decoded.last().map(|(_, value)| value.as_str()), Some(all.as_str()));
+    assert!(secret.contains("%20") == false && secret.contains('+') && secret.ends_with("%E2%82%AC"));
+}
+
+fn url_decode(body: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(body.as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
+}
+
+#[test]
+fn json_bodies_are_one_object_of_strings() {
+    let all: String = (0_u8..0x80).map(char::from).chain("\u{20ac}\u{1F600}".chars()).collect();
+    let credentials = Credentials { password: &all, ..CREDENTIALS };
+    let provider = Provider { body: BodyFormat::Json, ..BASE };
+    let (_, fields, body) = request(&provider, Grant::Password, &credentials).expect("a request");
+    let parsed: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(
+        parsed,
+        serde_json::json!({"grant_type": "password", "username": "user", "password": all, "scope": "a b",
+            "client_id": "id", "client_secret": "s&cret"})
+    );
+    assert!(fields.contains(&("Content-Type".to_owned(), "application/json".to_owned())));
+}
+
+#[test]
+fn requests_ask_for_json_and_say_what_they_send() {
+    let (_, fields, _) = request(&BASE, Grant::Password, &CREDENTIALS).expect("a request");
+    assert!(fields.contains(&("Accept".to_owned(), "application/json".to_owned())));
+    assert!(fields.contains(&("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())));
+}
+
+#[test]
+fn a_site_goes_into_the_path_percent_encoded_and_its_request_has_no_body() {
+    let provider = providers::flip_energy_site("https://api.example/", IssuedBy::ClientToken);
+    let (url, fields, body) = request(&provider, Grant::SiteToken, &CREDENTIALS).expect("a request");
+    assert_eq!(url, "https://api.example/v1/auth/site/a%20b%2F%C3%A9");
+    assert!(fields.contains(&("Authorization".to_owned(), "Bearer client.token".to_owned())));
+    assert!(fields.iter().all(|(name, _)| name != "Content-Type"));
+    assert_eq!(body, "");
+}
+
+#[test]
+fn a_site_that_would_leave_its_place_in_the_path_is_refused() {
+    let provider = providers::flip_energy_site("https://api.example", IssuedBy::ClientToken);
+    for site in ["", ".", ".."] {
+        let manager = TokenManager::new(START, &provider, Subject::Site(site), Slots::new([0; 64], 64), 0);
+        assert_eq!(manager.map(drop), Err(Error::InvalidProvider), "{site:?}");
+    }
+    let manager = TokenManager::new(START, &provider, Subject::Client, Slots::new([0; 64], 64), 0);
+    assert_eq!(manager.map(drop), Err(Error::InvalidProvider));
+}
+
+#[test]
+fn credentials_must_fit_the_grant_and_be_fit_to_send() {
+    let check = |provider: &Provider<'_>, grant, credentials: Credentials<'_>| {
+        request(provider, grant, &credentials).map(drop)
+    };
+    let raw = providers::opower("https://api.example");
+    let site = providers::flip_energy_site("https://api.example", IssuedBy::ClientToken);
+    let wrong = Err(Error::WrongCredentials);
+    assert_eq!(check(&BASE, Grant::ClientCredentials, Credentials { client_id: "", ..CREDENTIALS }), wrong);
+    assert_eq!(
+        check(&BASE, Grant::ClientCredentials, Credentials { client_secret: "", ..CREDENTIALS }),
+        wrong
+    );
+    assert_eq!(check(&BASE, Grant::Password, Credentials { username: "", ..CREDENTIALS }), wrong);
+    assert_eq!(check(&BASE, Grant::Password, Credentials { password: "", ..CREDENTIALS }), wrong);
+    assert_eq!(check(&raw, Grant::ClientCredentials, Credentials { client_id: "a:b", ..CREDENTIALS }), wrong);
+    assert_eq!(check(&site, Grant::SiteToken, Credentials { bearer: "", ..CREDENTIALS }), wrong);
+    assert_eq!(check(&site, Grant::SiteToken, Credentials { bearer: "a\r\nX: 1", ..CREDENTIALS }), wrong);
+    assert_eq!(
+        check(&raw, Grant::ClientCredentials, Credentials { username: "", password: "", ..CREDENTIALS }),
+        Ok(())
+    );
+}
+
+#[test]
+fn secrets_go_over_https_only() {
+    let plain = Provider { base_url: "http://id.example/token", ..BASE };
+    assert_eq!(request(&plain, Grant::Password, &CREDENTIALS), Err(Error::OriginNotAllowed));
+    let local = Provider { base_url: "http://127.0.0.1:9/token", ..BASE };
+    assert_eq!(request(&local, Grant::Password, &CREDENTIALS), Err(Error::OriginNotAllowed));
+    let allowed = Provider { allow_loopback_http: true, ..local };
+    assert!(request(&allowed, Grant::Password, &CREDENTIALS).is_ok());
+    let nothing = Provider { base_url: "", ..BASE };
+    assert_eq!(request(&nothing, Grant::Password, &CREDENTIALS), Err(Error::BadUrl));
+}
+
+#[test]
+fn a_request_is_written_whole_or_not_at_all() {
+    let needed = (0..1024)
+        .find_map(|size| {
+            let mut out = vec![0xAA; size];
+            let written = TokenRequest::new(&BASE, Subject::Client, Grant::Password, &CREDENTIALS)
+                .write(&mut out)
+                .map(drop);
+            match written {
+                Ok(()) => Some(size),
+                Err(Error::BufferTooSmall { needed }) => {
+                    assert!(needed > size && out.iter().all(|byte| *byte == 0xAA));
+                    None
+                }
+                Err(error) => panic!("{error}"),
+            }
+        })
+        .expect("a size that does");
+    let mut small = vec![0; needed - 1];
+    let refused =
+        TokenRequest::new(&BASE, Subject::Client, Grant::Password, &CREDENTIALS).write(&mut small).map(drop);
+    assert_eq!(refused, Err(Error::BufferTooSmall { needed }));
+}
+
+#[test]
+fn no_secret_stands_in_a_url() {
+    for provider in [
+        BASE,
+        providers::flume("https://api.example"),
+        providers::opower("https://api.example"),
+        providers::flute(Environment::Sandbox),
+    ] {
+        for grant in [Grant::Password, Grant::ClientCredentials, Grant::RefreshToken] {
+            let (url, ..) = request(&provider, grant, &CREDENTIALS).expect("a request");
+            for secret in ["s&cret", "s%26cret", "pa ss", "pa+ss", "client.token", "r\u{fc}"] {
+                assert!(!url.contains(secret), "{url}");
+            }
+        }
+    }
+}
