@@ -2,6 +2,21 @@
 
 use crate::Error;
 
+/// Writes `value` as `application/x-www-form-urlencoded` has names and values (RFC 6749 Appendix B); gives
+/// back what was written: ASCII.
+///
+/// ```
+/// let mut out = [0; 32];
+/// assert_eq!(tokenward::form_encode("s&cret 1", &mut out).unwrap(), b"s%26cret+1");
+/// ```
+///
+/// # Errors
+/// - [`Error::BufferTooSmall`]: with the size that it takes.
+pub fn form_encode<'b>(value: &str, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
+    let written = write_whole(out, |out| out.bytes(form_encoded(value.bytes())))?;
+    Ok(out.get(..written).unwrap_or_default())
+}
+
 /// Writes to the start of a buffer and goes on counting behind its end.
 pub(crate) struct Writer<'b> {
     room: core::slice::IterMut<'b, u8>,

@@ -105,6 +105,8 @@ pub(crate) struct Item<S> {
     pub(crate) value: S,
     /// That first byte.
     pub(crate) kind: u8,
+    /// Whether the value is a string with escapes in it.
+    pub(crate) escaped: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -124,11 +126,13 @@ pub(crate) struct Reader<I> {
     kinds: u32,
     depth: u32,
     place: Place,
+    /// Whether the string that was read last has escapes in it.
+    escaped: bool,
 }
 
 impl<I: Input> Reader<I> {
     pub(crate) fn new(input: I) -> Self {
-        Self { input, kinds: 0, depth: 0, place: Place::Start }
+        Self { input, kinds: 0, depth: 0, place: Place::Start, escaped: false }
     }
 
     /// The next value in document order; `None` behind the top value.
@@ -175,7 +179,7 @@ impl<I: Input> Reader<I> {
                 b'{' | b'[' => self.open(first)?,
                 _ => self.scalar(first)?,
             };
-            return Ok(Some(Item { depth, name, value, kind: first }));
+            return Ok(Some(Item { depth, name, value, kind: first, escaped: first == b'"' && self.escaped }));
         }
     }
 
@@ -216,6 +220,7 @@ impl<I: Input> Reader<I> {
     fn string(&mut self) -> Result<I::Span, Error> {
         let start = self.input.clone();
         self.input.bump();
+        self.escaped = false;
         loop {
             self.input.skip_plain();
             match self.input.peek() {
@@ -254,6 +259,7 @@ impl<I: Input> Reader<I> {
     }
 
     fn escape(&mut self) -> Result<(), Error> {
+        self.escaped = true;
         self.input.bump();
         if self.input.peek() == Some(b'u') {
             self.input.bump();
@@ -445,8 +451,8 @@ pub struct JsonStr<'a> {
 
 impl<'a> JsonStr<'a> {
     /// The string between the quotes of a JSON text.
-    pub(crate) const fn raw(raw: &'a [u8]) -> Self {
-        Self { raw, escapes: true }
+    pub(crate) const fn raw(raw: &'a [u8], escapes: bool) -> Self {
+        Self { raw, escapes }
     }
 
     /// A string that never was JSON.
@@ -492,8 +498,9 @@ impl<'a> JsonStr<'a> {
     }
 
     /// The bytes where they stand, if nothing is escaped.
-    pub(crate) fn as_plain(&self) -> Option<&'a [u8]> {
-        (!self.escapes || !self.raw.contains(&b'\\')).then_some(self.raw)
+    #[must_use]
+    pub fn as_plain(&self) -> Option<&'a [u8]> {
+        (!self.escapes).then_some(self.raw)
     }
 
     /// Whether it holds half of a surrogate pair, so that it is no Unicode text.

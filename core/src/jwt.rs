@@ -44,7 +44,7 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
     let mut claims = Claims::default();
     let mut seen = 0_u8;
     read(crate::json::Slice::new(payload), |name, kind, value| {
-        let name = JsonStr::raw(name.get(1..).unwrap_or_default());
+        let name = JsonStr::raw(name.get(1..).unwrap_or_default(), true);
         let Some(place) = ["exp", "iat", "nbf", "sub"].iter().position(|claim| name.is(claim)) else {
             return Ok(());
         };
@@ -56,7 +56,7 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
             return Ok(());
         }
         if place == 3 {
-            let text = JsonStr::raw(value.get(1..).unwrap_or_default());
+            let text = JsonStr::raw(value.get(1..).unwrap_or_default(), true);
             if kind != b'"' || text.has_lone_surrogate() {
                 return Err(Error::InvalidClaim);
             }

@@ -28,6 +28,7 @@ mod www_authenticate;
 pub use authorization::{Bearer, Generation, basic};
 pub use error::Error;
 pub use error_response::{ErrorCode, ErrorResponse};
+pub use form::form_encode;
 pub use http_date::http_date;
 pub use json::JsonStr;
 #[cfg(feature = "serde")]

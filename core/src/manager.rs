@@ -1,5 +1,7 @@
 //! One token of one provider, environment and subject, kept alive.
 
+use core::borrow::Borrow;
+
 use crate::session::{Answered, Lifetime, Session};
 use crate::store::{Slots, Store};
 use crate::token_response::token_answer_or_rotated;
@@ -125,7 +127,7 @@ pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P = &'p Provi
 
 const _: () = assert!(size_of::<TokenManager<'_, [u8; 0]>>() <= 256);
 
-impl<'p, S: AsRef<[u8]> + AsMut<[u8]>, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
+impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
     /// A manager without a token. The slots are wiped. `seed` differs from device to device, so that a
     /// fleet does not ask for tokens in step; it needs no secrecy.
     ///
@@ -134,13 +136,51 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>, P: Borrow<Provider<'p>>> TokenManager<'p,
     ///   is empty or a dot segment.
     pub fn new(
         now: Instant,
+        provider: &'p Provider<'p>,
+        subject: Subject<'p>,
+        slots: Slots<S>,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        Self::of(now, provider, subject, slots, seed)
+    }
+}
+
+impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S, Provider<'p>> {
+    /// [`TokenManager::new`] for a manager that keeps the provider's value rather than a reference to it.
+    ///
+    /// ```
+    /// use tokenward::*;
+    ///
+    /// let (start, slots) = (Instant::from_millis(0), Slots::new([0; 512], 512));
+    /// let provider = providers::flip_utility(Environment::Sandbox);
+    /// let manager = TokenManager::owning(start, provider, Subject::Client, slots, 42).unwrap();
+    /// assert_eq!(manager.poll(start).next, Next::Request(Grant::ClientCredentials));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`TokenManager::new`].
+    pub fn owning(
+        now: Instant,
+        provider: Provider<'p>,
+        subject: Subject<'p>,
+        slots: Slots<S>,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        Self::of(now, provider, subject, slots, seed)
+    }
+}
+
+impl<'p, S: AsRef<[u8]> + AsMut<[u8]>, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
+    fn of(
+        now: Instant,
         provider: P,
         subject: Subject<'p>,
         slots: Slots<S>,
         seed: u64,
     ) -> Result<Self, Error> {
         let Provider { base_url, token_path, policy, .. } = provider.borrow();
-        let wants_site = [base_url, token_path].iter().any(|part| part.contains("{site}"));
+        let holds_site = |part: &str| part.as_bytes().windows(SITE.len()).any(|window| window == SITE);
+        let wants_site = holds_site(base_url) || holds_site(token_path);
         if subject.site().map_or(wants_site, |site| matches!(site, "" | "." | "..")) {
             return Err(Error::InvalidProvider);
         }
@@ -160,7 +200,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>, P: Borrow<Provider<'p>>> TokenManager<'p,
 impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
     /// What to do at `now`, whether the token may be sent, and when to ask again. Changes nothing.
     pub fn poll(&self, now: Instant) -> Poll {
-        self.session.at(now, &self.provider.policy).poll(self.provider)
+        self.session.at(now, &self.provider.borrow().policy).poll(self.provider.borrow())
     }
 
     /// Writes the request that [`TokenManager::poll`] asks for into `out`. The token's lifetime counts
@@ -181,13 +221,13 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         credentials: &Credentials<'_>,
         out: &'b mut [u8],
     ) -> Result<(RequestId, Request<'b>), Error> {
-        self.session.advance(now, &self.provider.policy);
-        let grant = self.session.due(self.provider)?;
-        let request = TokenRequest::new(self.provider, self.subject, grant, credentials)
+        self.session.advance(now, &self.provider.borrow().policy);
+        let grant = self.session.due(self.provider.borrow())?;
+        let request = TokenRequest::new(self.provider.borrow(), self.subject, grant, credentials)
             .with_refresh_token(self.store.refresh_token())
             .write(out)?;
         let id = self.session.begin(grant);
-        if grant == Grant::RefreshToken && self.provider.policy.shared_storage {
+        if grant == Grant::RefreshToken && self.provider.borrow().policy.shared_storage {
             self.revisions.changed(true, true);
         }
         Ok((id, request))
@@ -208,9 +248,9 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         id: RequestId,
         answer: &Answer<'a>,
     ) -> Result<Outcome<'a>, Error> {
-        self.session.advance(now, &self.provider.policy);
+        self.session.advance(now, &self.provider.borrow().policy);
         let answered = self.session.answered(id)?;
-        let (read, rotated) = token_answer_or_rotated(answer.status, answer.body, self.provider);
+        let (read, rotated) = token_answer_or_rotated(answer.status, answer.body, self.provider.borrow());
         let refused = match read {
             Ok(TokenAnswer::Error(response)) => {
                 self.error(answered, answer, response.code());
@@ -235,7 +275,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     /// # Errors
     /// - [`Error::StaleRequest`]: `id` is not that of the request that is out.
     pub fn failed(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
-        let policy = &self.provider.policy;
+        let policy = &self.provider.borrow().policy;
         self.session.advance(now, policy);
         let answered = self.session.answered(id)?;
         self.session.failed(answered, policy, false, None);
@@ -253,7 +293,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     /// - [`Error::NotUsable`]: there is no token that may be sent now.
     pub fn authorize(&self, now: Instant, method: &str, url: &str) -> Result<Bearer<'_>, Error> {
         self.check_url(method, url)?;
-        if !self.session.at(now, &self.provider.policy).usable() {
+        if !self.session.at(now, &self.provider.borrow().policy).usable() {
             return Err(Error::NotUsable);
         }
         Ok(Bearer::stored(self.store.access_token(), self.session.generation()))
@@ -268,9 +308,10 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         status: u16,
         challenge: Option<&[u8]>,
     ) -> Retry {
-        self.session.advance(now, &self.provider.policy);
+        self.session.advance(now, &self.provider.borrow().policy);
         let insufficient_scope = status == 401 && challenge.is_some_and(is_insufficient_scope);
-        let (retry, ended) = self.session.rejected(generation, status, insufficient_scope, self.provider);
+        let (retry, ended) =
+            self.session.rejected(generation, status, insufficient_scope, self.provider.borrow());
         if ended {
             self.revisions.changed(true, false);
         }
@@ -287,8 +328,8 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     /// - [`Error::UnsupportedTokenType`], [`Error::MissingLifetime`], [`Error::TooLong`],
     ///   [`Error::AlreadyExpired`]: a token that cannot be used.
     pub fn install(&mut self, now: Instant, token: &TokenResponse<'_>) -> Result<Generation, Error> {
-        self.session.advance(now, &self.provider.policy);
-        if !self.provider.token_alphabet.has(token.access_token()) {
+        self.session.advance(now, &self.provider.borrow().policy);
+        if !self.provider.borrow().token_alphabet.has(token.access_token()) {
             return Err(Error::InvalidAccessToken);
         }
         self.keep(self.session.clock(), token, None, None)
@@ -334,7 +375,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
 
     /// Storage was read again and holds nothing newer. Ends `Reload`, and the wait for another process.
     pub fn reloaded(&mut self) {
-        self.session.reloaded(self.provider);
+        self.session.reloaded(self.provider.borrow());
     }
 
     /// Lifts a permanent failure: the configuration was mended, or the user wants another try.
@@ -365,7 +406,6 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
 
     /// An error response: a failure that passes, or one that the caller must mend.
     fn error(&mut self, answered: Answered, answer: &Answer<'_>, code: ErrorCode) {
-        let policy = &self.provider.policy;
         if is_trouble(answer.status) {
             return self.fail(answered, answer, None);
         }
@@ -376,7 +416,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
             }
             ErrorCode::Other => {
                 self.fail(answered, answer, None);
-                if self.session.unlisted(answered, policy) {
+                if self.session.unlisted(answered, &self.provider.borrow().policy) {
                     self.end_refresh_token(false);
                 }
             }
@@ -394,7 +434,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
 
     fn end_refresh_token(&mut self, reload: bool) {
         self.store.drop_refresh_token();
-        self.session.end_refresh_token(self.provider, reload);
+        self.session.end_refresh_token(self.provider.borrow(), reload);
         self.revisions.changed(false, true);
     }
 
@@ -402,7 +442,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         let too_long = matches!(refused, Some(Error::TooLong { .. }));
         let field = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
         let seconds = field.and_then(|(_, value)| retry_after(value, answer.wall).ok());
-        self.session.failed(answered, &self.provider.policy, too_long, seconds);
+        self.session.failed(answered, &self.provider.borrow().policy, too_long, seconds);
     }
 
     /// Checks all, then commits. `grant` is the one that obtained the token; an installed one has none.
@@ -413,7 +453,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         wall: Option<UnixTime>,
         grant: Option<Grant>,
     ) -> Result<Generation, Error> {
-        let provider = self.provider;
+        let provider = self.provider.borrow();
         if !token.is_bearer(provider) {
             return Err(Error::UnsupportedTokenType);
         }
@@ -470,13 +510,13 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     }
 
     fn check_url(&self, method: &str, url: &str) -> Result<(), Error> {
-        let Provider { base_url, api_origins, routes, .. } = *self.provider;
+        let Provider { base_url, api_origins, routes, allow_loopback_http, .. } = *self.provider.borrow();
         let url = Url::parse(url)?;
         if !routes.is_empty() && url.path_is_ambiguous() {
             return Err(Error::BadUrl);
         }
         let is_origin = |origin: &str| Url::parse(origin).is_ok_and(|origin| url.same_origin(&origin));
-        let secure = url.is_https() || (self.provider.allow_loopback_http && url.is_loopback_http());
+        let secure = url.is_https() || (allow_loopback_http && url.is_loopback_http());
         let listed = match api_origins {
             ApiOrigins::AnyHttps => true,
             ApiOrigins::BaseUrl => is_origin(base_url),
@@ -502,14 +542,19 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     }
 }
 
-impl<S: AsRef<[u8]> + AsMut<[u8]>> core::fmt::Debug for TokenManager<'_, S> {
+impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> core::fmt::Debug
+    for TokenManager<'p, S, P>
+{
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("TokenManager")
-            .field("provider", &self.provider.name)
+            .field("provider", &self.provider.borrow().name)
             .field("generation", &self.session.generation())
             .finish_non_exhaustive()
     }
 }
+
+/// Stands for the subject's site in a token URL.
+const SITE: &[u8] = b"{site}";
 
 /// A gateway in trouble: whatever its body says, it says nothing about the grant.
 const fn is_trouble(status: u16) -> bool {
@@ -544,9 +589,10 @@ mod persistence {
     use super::{Revision, SnapshotScope, TokenManager};
     use crate::session::Deadlines;
     use crate::snapshot::{Contents, fingerprint, identity};
-    use crate::{Error, Instant, JsonStr, UnixTime};
+    use crate::{Error, Instant, JsonStr, Provider, UnixTime};
+    use core::borrow::Borrow;
 
-    impl<S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'_, S> {
+    impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
         /// Writes the state into `out`, sealed under `key`; gives back what was written.
         ///
         /// The seal (HMAC-SHA-256) proves that nobody without the key has changed it. It is no secrecy:
@@ -586,7 +632,7 @@ mod persistence {
             key: &[u8; 32],
             out: &'b mut [u8],
         ) -> Result<&'b [u8], Error> {
-            let policy = &self.provider.policy;
+            let policy = &self.provider.borrow().policy;
             let session = self.session.at(now, policy);
             let deadlines = session.deadlines().filter(|_| scope == SnapshotScope::All);
             // Whole seconds, floored: a deadline never moves out.
@@ -597,7 +643,7 @@ mod persistence {
             };
             let end = deadlines.as_ref().map(|deadlines| deadlines.usable_until);
             Contents {
-                identity: identity(self.provider, self.subject),
+                identity: identity(self.provider.borrow(), self.subject),
                 revision: self.revisions.current,
                 generation: session.generation().0,
                 wall: wall.map(UnixTime::as_secs),
@@ -634,10 +680,10 @@ mod persistence {
             key: &[u8; 32],
             bytes: &[u8],
         ) -> Result<(), Error> {
-            let policy = &self.provider.policy;
+            let policy = &self.provider.borrow().policy;
             self.session.advance(now, policy);
             let snapshot = Contents::open(key, bytes)?;
-            if snapshot.identity != identity(self.provider, self.subject) {
+            if snapshot.identity != identity(self.provider.borrow(), self.subject) {
                 return Err(Error::ForeignSnapshot);
             }
             let known = if self.session.in_reload() { 0 } else { self.revisions.known };
@@ -693,7 +739,7 @@ mod persistence {
             let token_text = JsonStr::literal(token);
             if !token.is_empty() && self.refused == Some(fingerprint(token)) {
                 self.store.drop_refresh_token();
-                self.session.end_refresh_token(self.provider, false);
+                self.session.end_refresh_token(self.provider.borrow(), false);
                 return true;
             }
             if token.is_empty() {
@@ -734,7 +780,8 @@ mod persistence {
                 (Some(_), Some(wall)) => wall.as_secs().saturating_sub(began).saturating_mul(1000),
                 _ => 0,
             };
-            Some(self.provider.policy.response_timeout_ms.saturating_sub(gone)).filter(|left| *left > 0)
+            Some(self.provider.borrow().policy.response_timeout_ms.saturating_sub(gone))
+                .filter(|left| *left > 0)
         }
     }
 }

@@ -212,6 +212,7 @@ pub enum ZeroLifetime {
 
 /// An endpoint and the kind of token that opens it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Route<'a> {
     /// The method, compared with case.
     pub method: &'a str,
@@ -223,6 +224,7 @@ pub struct Route<'a> {
 
 /// Whom a token stands for, as a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
 pub enum TokenKind {
     /// The client itself.
     Client,

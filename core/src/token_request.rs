@@ -168,10 +168,18 @@ impl<'a> TokenRequest<'a> {
         let Provider { base_url, token_path, .. } = *self.provider;
         let base = if token_path.is_empty() { base_url } else { base_url.trim_end_matches('/') };
         for mut part in [base, token_path] {
-            while let Some((before, behind)) = part.split_once("{site}") {
+            while let Some((before, behind)) = part.split_once('{') {
                 out.text(before);
-                out.bytes(percent_encode(self.subject.site().unwrap_or_default()));
-                part = behind;
+                part = match behind.strip_prefix("site}") {
+                    Some(behind) => {
+                        out.bytes(percent_encode(self.subject.site().unwrap_or_default()));
+                        behind
+                    }
+                    None => {
+                        out.byte(b'{');
+                        behind
+                    }
+                };
             }
             out.text(part);
         }

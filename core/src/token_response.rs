@@ -48,6 +48,14 @@ impl<'a> TokenResponse<'a> {
         }
     }
 
+    /// The same with a token type; empty is none.
+    #[must_use]
+    pub const fn with_token_type(mut self, token_type: &'a str) -> Self {
+        self.token_type =
+            if token_type.is_empty() { None } else { Some(JsonStr::literal(token_type.as_bytes())) };
+        self
+    }
+
     /// The same with a lifetime in seconds.
     #[must_use]
     pub const fn with_expires_in(mut self, seconds: u64) -> Self {
@@ -145,19 +153,20 @@ impl core::fmt::Debug for TokenResponse<'_> {
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     value: &'a [u8],
+    escaped: bool,
 }
 
 impl<'a> Scope<'a> {
     /// The strings that the server gave: one, or the elements of its array.
     pub fn parts(&self) -> impl Iterator<Item = JsonStr<'a>> + use<'a> {
         let mut reader = Reader::new(Slice::new(self.value));
-        let single = string(self.value).ok().flatten();
+        let single = string(self.value, self.escaped).ok().flatten();
         let array = core::iter::from_fn(move || match reader.next() {
             Ok(Some(Item { depth: 0, .. })) if single.is_none() => reader.next().ok().flatten(),
             Ok(item) if single.is_none() => item,
             _ => None,
         });
-        single.into_iter().chain(array.map_while(|item| string(item.value).ok().flatten()))
+        single.into_iter().chain(array.map_while(|item| string(item.value, item.escaped).ok().flatten()))
     }
 
     /// The UTF-8 bytes of the scope, the parts joined by single spaces.
@@ -166,17 +175,17 @@ impl<'a> Scope<'a> {
     }
 
     /// A string, or an array of nothing but strings.
-    fn check(value: &'a [u8]) -> Result<Option<Self>, ()> {
+    fn check(value: &'a [u8], escaped: bool) -> Result<Option<Self>, ()> {
         if value.first() != Some(&b'[') {
-            return Ok(string(value)?.map(|_| Self { value }));
+            return Ok(string(value, escaped)?.map(|_| Self { value, escaped }));
         }
         let mut reader = Reader::new(Slice::new(value));
         while let Ok(Some(item)) = reader.next() {
-            if item.depth > 0 && string(item.value)?.is_none() {
+            if item.depth > 0 && string(item.value, item.escaped)?.is_none() {
                 return Err(());
             }
         }
-        Ok(Some(Self { value }))
+        Ok(Some(Self { value, escaped }))
     }
 }
 
@@ -258,6 +267,7 @@ struct Members<'a> {
     values: [&'a [u8]; PLACES],
     seen: u16,
     twice: u16,
+    escaped: u16,
     #[cfg(feature = "serde")]
     object: &'a [u8],
 }
@@ -277,6 +287,7 @@ impl<'a> Members<'a> {
             values: [&[]; PLACES],
             seen: 0,
             twice: 0,
+            escaped: 0,
             #[cfg(feature = "serde")]
             object: &[],
         };
@@ -304,7 +315,7 @@ impl<'a> Members<'a> {
             self.object = item.value;
         }
         if !error_path.is_empty() && error_path.step(item) == Step::End {
-            self.put(NESTED_ERROR, item.value);
+            self.put(NESTED_ERROR, item);
         }
         let Some(name) = item.name else { return };
         let at_top = item.depth == 1;
@@ -315,14 +326,15 @@ impl<'a> Members<'a> {
         if let Some(place) = place_of(name)
             && (if place < ERROR { in_token } else { at_top })
         {
-            self.put(place, item.value);
+            self.put(place, item);
         }
     }
 
-    fn put(&mut self, place: usize, value: &'a [u8]) {
+    fn put(&mut self, place: usize, item: &Item<&'a [u8]>) {
         self.mark(place);
+        self.escaped |= u16::from(item.escaped) << place;
         if let Some(slot) = self.values.get_mut(place) {
-            *slot = value;
+            *slot = item.value;
         }
     }
 
@@ -337,7 +349,7 @@ impl<'a> Members<'a> {
     }
 
     fn text(&self, place: usize, fault: Error) -> Result<Option<JsonStr<'a>>, Error> {
-        string(self.value(place)).map_err(|()| fault)
+        string(self.value(place), self.escaped & (1 << place) != 0).map_err(|()| fault)
     }
 
     fn refuse_twice(&self, places: &[usize]) -> Result<(), Error> {
@@ -388,7 +400,7 @@ impl<'a> Members<'a> {
         if token_type.is_none() && provider.token_type_required && access_token.is_some() {
             return Err(Error::InvalidTokenType);
         }
-        let scope = Scope::check(self.value(SCOPE)).map_err(|()| Error::InvalidScopeMember)?;
+        let scope = Scope::check(self.value(SCOPE), self.escaped & (1 << SCOPE) != 0).map_err(|()| Error::InvalidScopeMember)?;
         let error = error?;
         let expires_in = expires_in(self.value(EXPIRES_IN))?;
         match (access_token, error) {
@@ -459,16 +471,16 @@ fn place_of_escaped(name: &[u8]) -> Option<usize> {
         "error_description",
         "error_uri",
     ];
-    let name = JsonStr::raw(name.get(1..).unwrap_or_default());
+    let name = JsonStr::raw(name.get(1..).unwrap_or_default(), true);
     NAMES.iter().position(|known| name.is(known))
 }
 
 /// A raw value as a string: absent and `null` are none, anything else that is no Unicode string is a fault.
-fn string(value: &[u8]) -> Result<Option<JsonStr<'_>>, ()> {
+fn string(value: &[u8], escaped: bool) -> Result<Option<JsonStr<'_>>, ()> {
     match value.split_first() {
         None | Some((b'n', _)) => Ok(None),
         Some((b'"', raw)) => {
-            let text = JsonStr::raw(raw);
+            let text = JsonStr::raw(raw, escaped);
             if text.has_lone_surrogate() { Err(()) } else { Ok(Some(text)) }
         }
         Some(_) => Err(()),
@@ -480,7 +492,7 @@ fn expires_in(value: &[u8]) -> Result<Option<u64>, Error> {
     let seconds = match value.split_first() {
         None | Some((b'n', _)) => return Ok(None),
         Some((b'"', raw)) => {
-            let text = JsonStr::raw(raw);
+            let text = JsonStr::raw(raw, true);
             if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(Error::InvalidExpiresIn);
             }
@@ -495,41 +507,43 @@ fn expires_in(value: &[u8]) -> Result<Option<u64>, Error> {
 impl TokenAlphabet {
     /// Whether a token may be sent and so may be stored: never empty.
     pub(crate) fn has(self, token: JsonStr<'_>) -> bool {
-        match token.as_plain() {
-            Some(plain) => self.has_bytes(plain.iter().copied(), plain.len()),
-            None => self.has_bytes(token.bytes(), token.len()),
+        match (self, token.as_plain()) {
+            (Self::Visible, Some(plain)) => !plain.is_empty() && all(plain, is_visible),
+            (Self::B64Token, Some(mut plain)) => {
+                while let [rest @ .., b'='] = plain {
+                    plain = rest;
+                }
+                !plain.is_empty() && all(plain, is_b64token)
+            }
+            (Self::Visible, None) => token.bytes().all(is_visible),
+            (Self::B64Token, None) => {
+                let body = token.bytes().position(|byte| !is_b64token(byte)).unwrap_or(usize::MAX);
+                body > 0 && token.bytes().skip(body).all(|byte| byte == b'=')
+            }
         }
     }
 
     pub(crate) fn has_text(self, token: &str) -> bool {
         self.has(JsonStr::literal(token.as_bytes()))
     }
+}
 
-    /// Without a branch for each byte, so that it is done many bytes at a time.
-    #[inline(always)]
-    fn has_bytes(self, token: impl Iterator<Item = u8> + Clone, len: usize) -> bool {
-        match self {
-            Self::Visible => {
-                len > 0 && token.fold(true, |good, byte| good & (byte.wrapping_sub(0x21) < 0x5E))
-            }
-            Self::B64Token => {
-                // `=` only at the end, and not alone.
-                let body = match token.clone().position(|byte| byte == b'=') {
-                    Some(body) if token.clone().skip(body).all(|byte| byte == b'=') => body,
-                    Some(_) => return false,
-                    None => len,
-                };
-                body > 0
-                    && token.take(body).fold(true, |good, byte| {
-                        good & (((byte | 0x20).wrapping_sub(b'a') < 26)
-                            | (byte.wrapping_sub(b'-') < 13)
-                            | (byte == b'_')
-                            | (byte == b'~')
-                            | (byte == b'+'))
-                    })
-            }
-        }
-    }
+/// Without a branch for each byte, so that many are looked at together.
+#[inline(always)]
+fn all(bytes: &[u8], good: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(0, |bad, &byte| bad | u8::from(!good(byte))) == 0
+}
+
+const fn is_visible(byte: u8) -> bool {
+    byte.wrapping_sub(0x21) < 0x5E
+}
+
+const fn is_b64token(byte: u8) -> bool {
+    ((byte | 0x20).wrapping_sub(b'a') < 26)
+        | (byte.wrapping_sub(b'-') < 13)
+        | (byte == b'_')
+        | (byte == b'~')
+        | (byte == b'+')
 }
 
 /// Where a member stands, such as `data[0]`: names separated by `.`, places of arrays in brackets.
@@ -589,7 +603,7 @@ impl<'p> Path<'p> {
         let mut rest = self.segments().skip(parent as usize);
         let hit = match (rest.next(), item.name) {
             (Some(Segment::Name(name)), Some(given)) => {
-                JsonStr::raw(given.get(1..).unwrap_or_default()).is(name)
+                JsonStr::raw(given.get(1..).unwrap_or_default(), true).is(name)
             }
             (Some(Segment::Element(wanted)), None) => {
                 let element = self.elements;

@@ -6,7 +6,12 @@
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
-use tokenward::{Error, Instant, TickWidener, UnixTime};
+use tokenward::{
+    Answer, BasicEncoding, Bearer, Challenges, Credentials, Environment, Error, ErrorResponse, Generation, Grant,
+    Instant, IssuedBy, JsonStr, Outcome, Provider, RequestId, Revision, Slots, SnapshotScope, Subject, TickWidener,
+    TokenAnswer, TokenManager, TokenRequest, TokenResponse, UnixTime, basic, ct_eq, http_date, jwt_claims, providers,
+    retry_after, token_answer, wipe,
+};
 
 unsafe extern "C" {
     /// Nobody defines it: an image that can panic does not link.
@@ -25,7 +30,7 @@ macro_rules! entry {
         /// A root of the link gate.
         #[unsafe(no_mangle)]
         pub extern "C" fn $name() {
-            black_box($body);
+            let _ = black_box((|| $body)());
         }
     };
 }
@@ -52,3 +57,173 @@ entry!(tokenward_gate_error, {
     let error = black_box(Error::NotJson);
     (error.name(), error.code())
 });
+
+/// A buffer of any length.
+fn buffer() -> &'static mut [u8] {
+    black_box(&mut [])
+}
+
+/// Text of any length and content.
+fn text() -> &'static str {
+    black_box("")
+}
+
+/// A provider of any content.
+fn provider() -> &'static Provider<'static> {
+    static PROVIDER: Provider<'static> = providers::flume("");
+    black_box(&PROVIDER)
+}
+
+fn subject() -> Subject<'static> {
+    black_box(Subject::Site(text()))
+}
+
+fn credentials() -> Credentials<'static> {
+    Credentials { client_id: text(), client_secret: text(), username: text(), password: text(), bearer: text() }
+}
+
+fn now() -> Instant {
+    Instant::from_millis(black_box(0))
+}
+
+fn wall() -> Option<UnixTime> {
+    black_box(Some(UnixTime::from_secs(0)))
+}
+
+fn string(text: JsonStr<'_>) {
+    black_box((text.len(), text.is_empty(), text.ct_eq(bytes()), text.bytes().count()));
+    let _ = black_box(text.copy_to(buffer()));
+}
+
+fn error_response(error: &ErrorResponse<'_>) {
+    black_box((error.code().name(), error.error_uri()));
+    string(error.error());
+    error.error_description().map(string);
+}
+
+type Manager = TokenManager<'static, &'static mut [u8]>;
+
+/// A manager in any state.
+fn manager() -> Option<Manager> {
+    let slots = Slots::new(buffer(), black_box(0));
+    black_box(TokenManager::new(now(), provider(), subject(), slots, black_box(0)).ok())
+}
+
+entry!(tokenward_gate_token_answer, {
+    match token_answer(black_box(0), bytes(), provider()) {
+        Ok(TokenAnswer::Token(token)) => {
+            string(token.access_token());
+            token.refresh_token().map(string);
+            token.token_type().map(string);
+            token.id_token().map(string);
+            black_box(token.expires_in());
+            black_box(token.scope().map(|scope| (scope.bytes().count(), scope.parts().count())));
+        }
+        Ok(TokenAnswer::Error(error)) => error_response(&error),
+        Err(error) => drop(black_box(error)),
+    }
+});
+
+entry!(tokenward_gate_token_request, {
+    let extra = black_box(&[("", ""); 2][..]);
+    let credentials = credentials();
+    let request = TokenRequest::new(provider(), subject(), black_box(Grant::Password), &credentials)
+        .with_refresh_token(bytes())
+        .with_extra(extra)
+        .write(buffer());
+    if let Ok(request) = request {
+        black_box((request.method(), request.url(), request.headers().count(), request.body()));
+        black_box((request.authorization(), request.content_type()));
+    }
+});
+
+entry!(tokenward_gate_bearer, {
+    let bearer = Bearer::new(text()).ok()?;
+    black_box((bearer.encoded_len(), bearer.generation()));
+    bearer.write(buffer()).ok()
+});
+
+entry!(tokenward_gate_basic, { basic(text(), text(), black_box(BasicEncoding::Raw), buffer()) });
+
+entry!(tokenward_gate_challenges, {
+    if let Ok(challenges) = Challenges::parse(bytes()) {
+        for challenge in challenges {
+            black_box((challenge.scheme(), challenge.token68()));
+            for (name, value) in challenge.params() {
+                black_box((name, value.bytes().count(), value.eq_str(text())));
+            }
+            black_box(challenge.param(text()).map(|value| value.bytes().count()));
+        }
+    }
+});
+
+entry!(tokenward_gate_http_date, { http_date(bytes(), wall()) });
+
+entry!(tokenward_gate_retry_after, { retry_after(bytes(), wall()) });
+
+entry!(tokenward_gate_jwt_claims, {
+    let claims = jwt_claims(bytes(), buffer()).ok()?;
+    claims.sub.map(string);
+    Some((claims.exp, claims.iat, claims.nbf))
+});
+
+entry!(tokenward_gate_secret, {
+    wipe(buffer());
+    ct_eq(bytes(), bytes())
+});
+
+entry!(tokenward_gate_providers, {
+    let environment = black_box(Environment::Sandbox);
+    black_box(providers::flip_utility(environment));
+    black_box(providers::flip_utility_api_key(environment));
+    black_box(providers::flip_energy_client(text()));
+    black_box(providers::flip_energy_site(text(), black_box(IssuedBy::Backend)));
+    black_box(providers::opower(text()));
+    black_box(providers::flute(environment));
+    (provider().reads_refresh_token(), provider().primary_grant(), environment.name())
+});
+
+entry!(tokenward_gate_manager, {
+    let mut manager = manager()?;
+    let credentials = credentials();
+    let _ = black_box(manager.poll(now()));
+    if let Ok((id, request)) = manager.begin(now(), &credentials, buffer()) {
+        black_box((id, request.url()));
+    }
+    let headers = [("", &b""[..]); 2];
+    let headers = black_box(&headers[..]);
+    let answer = Answer { status: black_box(0), headers, body: bytes(), wall: wall() };
+    match manager.answer(now(), RequestId(black_box(0)), &answer) {
+        Ok(Outcome::Token(generation)) => drop(black_box(generation)),
+        Ok(Outcome::Error(error)) => error_response(&error),
+        Err(error) => drop(black_box(error)),
+    }
+    black_box(manager.failed(now(), RequestId(black_box(0)))).ok();
+    if let Ok(bearer) = manager.authorize(now(), text(), text()) {
+        black_box(bearer.write(buffer())).ok();
+    }
+    let _ = black_box(manager.rejected(now(), Generation(black_box(0)), black_box(0), black_box(Some(bytes()))));
+    let token = TokenResponse::new(text()).with_expires_in(black_box(0)).with_refresh_token(text());
+    black_box(manager.install(now(), &token)).ok();
+    let scope = black_box(SnapshotScope::All);
+    black_box((manager.unpersisted(scope), manager.generation(), manager.revision()));
+    manager.persisted(scope, Revision(black_box(0)));
+    manager.reloaded();
+    manager.retry();
+    manager.renew();
+    manager.clear();
+    Some(manager)
+});
+
+entry!(
+    #[cfg(feature = "snapshot")]
+    tokenward_gate_snapshot,
+    {
+        let mut manager = manager()?;
+        let key = black_box(&[0; 32]);
+        let snapshot = manager.snapshot(now(), wall(), black_box(SnapshotScope::All), key, buffer());
+        black_box(snapshot.ok().map(<[u8]>::len));
+        black_box(manager.restore(now(), wall(), Revision(black_box(0)), key, bytes())).ok();
+        Some(manager)
+    }
+);
