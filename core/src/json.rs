@@ -37,8 +37,20 @@ impl<'a> Slice<'a> {
         Self { rest: bytes.iter(), len: bytes.len() }
     }
 
+    #[inline(always)]
     pub(crate) fn advance(&mut self, bytes: usize) {
         self.rest = self.rest.as_slice().get(bytes..).unwrap_or_default().iter();
+    }
+
+    #[inline(never)]
+    fn skip_plain_blocks(&mut self) {
+        while let Some((block, tail)) = self.rest.as_slice().split_first_chunk::<32>() {
+            let stop = |byte: u8| (byte.cast_signed() < 0x20) | (byte == b'"') | (byte == b'\\');
+            if block.iter().fold(0, |stops, &byte| stops | u8::from(stop(byte))) != 0 {
+                break;
+            }
+            self.rest = tail.iter();
+        }
     }
 }
 
@@ -55,30 +67,22 @@ impl<'a> Input for Slice<'a> {
         self.rest.next();
     }
 
-    /// A machine word at a time: a byte is not plain where subtracting makes its high bit borrow.
+    /// A machine word at a time, and in long strings a block at a time where there are vector registers.
     #[inline(always)]
     fn skip_plain(&mut self) {
-        const WORD: usize = size_of::<usize>();
-        const ONES: usize = usize::MAX / 0xFF;
-        const HIGH: usize = ONES << 7;
-        let mut rest = self.rest.as_slice();
-        while let Some((word, tail)) = rest.split_first_chunk::<WORD>() {
-            let word = usize::from_le_bytes(*word);
-            let quote = word ^ (ONES * b'"' as usize);
-            let backslash = word ^ (ONES * b'\\' as usize);
-            let stop = (word.wrapping_sub(ONES * 0x20)
-                | quote.wrapping_sub(ONES)
-                | backslash.wrapping_sub(ONES)
-                | word)
-                & HIGH;
-            if stop != 0 {
-                self.rest = rest.iter();
-                self.advance((stop.trailing_zeros() / 8) as usize);
+        let mut words = 0;
+        while let Some((word, tail)) = self.rest.as_slice().split_first_chunk() {
+            let plain = plain_bytes(usize::from_le_bytes(*word));
+            if plain < word.len() {
+                self.advance(plain);
                 return;
             }
-            rest = tail;
+            self.rest = tail.iter();
+            words += 1;
+            if cfg!(target_pointer_width = "64") && words == 3 {
+                self.skip_plain_blocks();
+            }
         }
-        self.rest = rest.iter();
     }
 
     #[inline(always)]
@@ -94,19 +98,44 @@ impl<'a> Input for Slice<'a> {
     }
 }
 
+/// How many of the bytes of a little-endian word, from the first, are plain inside a string: a byte is not
+/// where subtracting makes its high bit borrow.
+#[inline(always)]
+fn plain_bytes(word: usize) -> usize {
+    const ONES: usize = usize::MAX / 0xFF;
+    const HIGH: usize = ONES << 7;
+    let quote = word ^ (ONES * b'"' as usize);
+    let backslash = word ^ (ONES * b'\\' as usize);
+    let stops =
+        word.wrapping_sub(ONES * 0x20) | quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES) | word;
+    ((stops & HIGH).trailing_zeros() / 8) as usize
+}
+
 /// A value and where it stands.
 pub(crate) struct Item<S> {
     /// Open containers around the value; 0 for the top value.
     pub(crate) depth: u32,
     /// The raw name, where the container is an object: from its opening quote up to its closing one.
     pub(crate) name: Option<S>,
+    /// What the name holds.
+    pub(crate) name_text: Text,
     /// The raw value, its first byte tells its kind: a string up to its closing quote, a container from
     /// its bracket to the end of the input.
     pub(crate) value: S,
     /// That first byte.
     pub(crate) kind: u8,
-    /// Whether the value is a string with escapes in it.
-    pub(crate) escaped: bool,
+    /// What a string holds.
+    pub(crate) text: Text,
+}
+
+/// What unescaping a string will meet.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Text {
+    /// No escape.
+    Plain,
+    Escaped,
+    /// An escape that is half of a surrogate pair, so that the string is no Unicode text.
+    LoneSurrogate,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -126,18 +155,26 @@ pub(crate) struct Reader<I> {
     kinds: u32,
     depth: u32,
     place: Place,
-    /// Whether the string that was read last has escapes in it.
-    escaped: bool,
+    /// What the string that was read last holds.
+    text: Text,
+    /// Where the first half of a surrogate pair ended that waits for its second.
+    high_surrogate: usize,
 }
 
 impl<I: Input> Reader<I> {
     pub(crate) fn new(input: I) -> Self {
-        Self { input, kinds: 0, depth: 0, place: Place::Start, escaped: false }
+        Self { input, kinds: 0, depth: 0, place: Place::Start, text: Text::Plain, high_surrogate: 0 }
     }
 
     /// The next value in document order; `None` behind the top value.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn next(&mut self) -> Result<Option<Item<I::Span>>, Error> {
+        self.next_inlined()
+    }
+
+    /// The same in the caller's own loop, for the one reader that must be fast.
+    #[inline(always)]
+    pub(crate) fn next_inlined(&mut self) -> Result<Option<Item<I::Span>>, Error> {
         loop {
             if self.place == Place::Behind && self.depth == 0 {
                 return Ok(None);
@@ -161,25 +198,31 @@ impl<I: Input> Reader<I> {
                 }
             }
             let depth = self.depth;
-            let mut name = None;
-            if object {
-                if first != b'"' {
-                    return Err(self.malformed());
-                }
-                name = Some(self.string()?);
-                if self.token()? != b':' {
-                    return Err(self.malformed());
-                }
-                self.input.bump();
-                first = self.token()?;
-            }
+            let (mut name, mut name_text) = (None, Text::Plain);
             self.place = Place::Behind;
-            let value = match first {
-                b'"' => self.string()?,
-                b'{' | b'[' => self.open(first)?,
-                _ => self.scalar(first)?,
+            // One place that reads strings serves names and values.
+            let value = loop {
+                if first == b'"' {
+                    let string = self.string()?;
+                    if !object || name.is_some() {
+                        break string;
+                    }
+                    (name, name_text) = (Some(string), self.text);
+                    if self.token()? != b':' {
+                        return Err(self.malformed());
+                    }
+                    self.input.bump();
+                    first = self.token()?;
+                } else if object && name.is_none() {
+                    return Err(self.malformed());
+                } else {
+                    break match first {
+                        b'{' | b'[' => self.open(first)?,
+                        _ => self.scalar(first)?,
+                    };
+                }
             };
-            return Ok(Some(Item { depth, name, value, kind: first, escaped: first == b'"' && self.escaped }));
+            return Ok(Some(Item { depth, name, name_text, value, kind: first, text: self.text }));
         }
     }
 
@@ -220,13 +263,17 @@ impl<I: Input> Reader<I> {
     fn string(&mut self) -> Result<I::Span, Error> {
         let start = self.input.clone();
         self.input.bump();
-        self.escaped = false;
+        self.text = Text::Plain;
+        self.high_surrogate = 0;
         loop {
             self.input.skip_plain();
             match self.input.peek() {
                 Some(b'"') => {
                     let span = start.span(Some(&self.input));
                     self.input.bump();
+                    if self.high_surrogate != 0 {
+                        self.text = Text::LoneSurrogate;
+                    }
                     return Ok(span);
                 }
                 Some(byte) if byte >= 0x80 || byte < 0x20 || byte == b'\\' => self.uncommon(byte)?,
@@ -259,16 +306,30 @@ impl<I: Input> Reader<I> {
     }
 
     fn escape(&mut self) -> Result<(), Error> {
-        self.escaped = true;
-        self.input.bump();
-        if self.input.peek() == Some(b'u') {
-            self.input.bump();
-            for _ in 0..4 {
-                self.expect(|next| next.is_ascii_hexdigit())?;
-            }
-            return Ok(());
+        if self.text == Text::Plain {
+            self.text = Text::Escaped;
         }
-        self.expect(|next| matches!(next, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'))
+        let start = self.input.offset();
+        self.input.bump();
+        if self.input.peek() != Some(b'u') {
+            return self
+                .expect(|next| matches!(next, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'));
+        }
+        self.input.bump();
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = self.input.peek().and_then(|digit| char::from(digit).to_digit(16));
+            self.expect(|_| digit.is_some())?;
+            unit = (unit << 4) | digit.unwrap_or(0);
+        }
+        let pairs = self.high_surrogate == start;
+        match unit & 0xFC00 {
+            0xD800 if self.high_surrogate == 0 => self.high_surrogate = self.input.offset(),
+            0xDC00 if pairs => self.high_surrogate = 0,
+            0xD800 | 0xDC00 => self.text = Text::LoneSurrogate,
+            _ => {}
+        }
+        Ok(())
     }
 
     /// A number or one of the three literals.
@@ -474,13 +535,45 @@ impl<'a> JsonStr<'a> {
     /// Bytes that it takes unescaped.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.as_plain().map_or_else(|| self.bytes().count(), <[u8]>::len)
+        let mut len = 0_usize;
+        self.runs(|run| len = len.saturating_add(run.len()));
+        len
     }
 
     /// Whether it is `text`, compared in constant time for strings of one length.
     #[must_use]
     pub fn ct_eq(&self, text: &[u8]) -> bool {
         crate::secret::ct_eq_iter(self.bytes(), text)
+    }
+
+    /// Hands `take` its bytes, unescaped, in runs.
+    fn runs(&self, mut take: impl FnMut(&[u8])) {
+        let mut rest = self.raw;
+        while self.escapes {
+            let mut cursor = Slice::new(rest);
+            loop {
+                cursor.skip_plain();
+                match cursor.peek() {
+                    Some(b'\\') | None => break,
+                    Some(_) => cursor.bump(),
+                }
+            }
+            let (run, escape) = rest.split_at_checked(cursor.offset()).unwrap_or_default();
+            take(run);
+            if escape.is_empty() {
+                return;
+            }
+            let mut character = Unescape::new(escape.iter().copied(), true);
+            loop {
+                character.next().iter().for_each(|byte| take(core::slice::from_ref(byte)));
+                if character.pending == 0 {
+                    break;
+                }
+            }
+            let read = escape.len().wrapping_sub(character.raw.len());
+            rest = escape.get(read..).unwrap_or_default();
+        }
+        take(rest);
     }
 
     /// Copies it unescaped to the start of `out`; gives back what was written.
@@ -490,10 +583,8 @@ impl<'a> JsonStr<'a> {
     pub fn copy_to<'b>(&self, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
         let needed = self.len();
         let room = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
-        match self.as_plain() {
-            Some(plain) => room.iter_mut().zip(plain).for_each(|(to, byte)| *to = *byte),
-            None => room.iter_mut().zip(self.bytes()).for_each(|(to, byte)| *to = byte),
-        }
+        let mut places = room.iter_mut();
+        self.runs(|run| places.by_ref().zip(run).for_each(|(to, byte)| *to = *byte));
         Ok(room)
     }
 
@@ -503,14 +594,9 @@ impl<'a> JsonStr<'a> {
         (!self.escapes).then_some(self.raw)
     }
 
-    /// Whether it holds half of a surrogate pair, so that it is no Unicode text.
-    pub(crate) fn has_lone_surrogate(&self) -> bool {
-        self.as_plain().is_none() && self.bytes().any(|byte| byte == LONE_SURROGATE)
-    }
-
     /// Whether it is `text`; not for secrets.
     pub(crate) fn is(&self, text: &str) -> bool {
-        self.bytes().eq(text.bytes())
+        self.as_plain().map_or_else(|| self.bytes().eq(text.bytes()), |plain| plain == text.as_bytes())
     }
 }
 
@@ -522,6 +608,20 @@ impl core::fmt::Debug for JsonStr<'_> {
 
 /// A number of seconds, floored and saturating; `None` where it is negative (`-0` too).
 pub(crate) fn whole_seconds(number: impl Iterator<Item = u8> + Clone) -> Option<u64> {
+    let mut whole = 0_u64;
+    for byte in number.clone() {
+        match byte {
+            b'-' => return None,
+            b'0'..=b'9' => whole = whole.saturating_mul(10).saturating_add(u64::from(byte & 0xF)),
+            _ => return Some(scaled_seconds(number)),
+        }
+    }
+    Some(whole)
+}
+
+/// The same for a number with a fraction or an exponent.
+#[cold]
+fn scaled_seconds(number: impl Iterator<Item = u8> + Clone) -> u64 {
     // The exponent first: it says how many of the digits stand before the point.
     let mut exponent: i32 = 0;
     let mut digits_before = 0_i32;
@@ -529,7 +629,6 @@ pub(crate) fn whole_seconds(number: impl Iterator<Item = u8> + Clone) -> Option<
     let mut text = number.clone();
     while let Some(byte) = text.next() {
         match byte {
-            b'-' => return None,
             b'.' => at_point = true,
             b'e' | b'E' => {
                 let mut negative = false;
@@ -566,7 +665,7 @@ pub(crate) fn whole_seconds(number: impl Iterator<Item = u8> + Clone) -> Option<
     for _ in 0..left.clamp(0, 20) {
         seconds = seconds.saturating_mul(10);
     }
-    Some(seconds)
+    seconds
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A look at the claims of a JWT (RFC 7519): a scheduling hint, never an authorisation decision
 //! (RFC 9068 section 6). No signature is checked.
 
-use crate::json::{Input, JsonStr, Reader, Unescape, whole_seconds};
+use crate::json::{Input, JsonStr, Reader, Text, Unescape, whole_seconds};
 use crate::{Error, UnixTime};
 
 /// The registered claims of a JWT that say something about its life.
@@ -43,7 +43,7 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
     let payload = jwt_payload(token, scratch)?;
     let mut claims = Claims::default();
     let mut seen = 0_u8;
-    read(crate::json::Slice::new(payload), |name, kind, value| {
+    read(crate::json::Slice::new(payload), |name, kind, text, value| {
         let name = JsonStr::raw(name.get(1..).unwrap_or_default(), true);
         let Some(place) = ["exp", "iat", "nbf", "sub"].iter().position(|claim| name.is(claim)) else {
             return Ok(());
@@ -56,11 +56,10 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
             return Ok(());
         }
         if place == 3 {
-            let text = JsonStr::raw(value.get(1..).unwrap_or_default(), true);
-            if kind != b'"' || text.has_lone_surrogate() {
+            if kind != b'"' || text == Text::LoneSurrogate {
                 return Err(Error::InvalidClaim);
             }
-            claims.sub = Some(text);
+            claims.sub = Some(JsonStr::raw(value.get(1..).unwrap_or_default(), text == Text::Escaped));
             return Ok(());
         }
         let time =
@@ -101,7 +100,7 @@ pub fn jwt_claims_into<'b, T: serde::Deserialize<'b>>(
     scratch: &'b mut [u8],
 ) -> Result<T, Error> {
     let payload = jwt_payload(token, scratch)?;
-    read(crate::json::Slice::new(payload), |_, _, _| Ok(()))?;
+    read(crate::json::Slice::new(payload), |_, _, _, _| Ok(()))?;
     serde_json_core::from_slice(payload).map(|(claims, _)| claims).map_err(|_| Error::InvalidClaim)
 }
 
@@ -127,7 +126,7 @@ fn jwt_payload<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<&'b [u8], Erro
 pub(crate) fn expiry(token: JsonStr<'_>) -> Option<UnixTime> {
     let payload = Payload::of(token.bytes())?;
     let mut expiry = None;
-    let rest = read(payload, |name, kind, value| {
+    let rest = read(payload, |name, kind, _, value| {
         if Unescape::new(name.bytes().skip(1), true).eq(*b"exp") {
             if expiry.is_some() {
                 return Err(Error::DuplicateMember);
@@ -143,7 +142,7 @@ pub(crate) fn expiry(token: JsonStr<'_>) -> Option<UnixTime> {
 /// Hands each member of the top object to `claim`: its raw name, the first byte of its value, its value.
 fn read<I: Input>(
     input: I,
-    mut claim: impl FnMut(I::Span, u8, I::Span) -> Result<(), Error>,
+    mut claim: impl FnMut(I::Span, u8, Text, I::Span) -> Result<(), Error>,
 ) -> Result<I, Error> {
     let mut reader = Reader::new(input);
     if reader.token()? != b'{' {
@@ -151,7 +150,7 @@ fn read<I: Input>(
     }
     while let Some(item) = reader.next()? {
         if let (1, Some(name)) = (item.depth, item.name) {
-            claim(name, item.kind, item.value)?;
+            claim(name, item.kind, item.text, item.value)?;
         }
     }
     reader.finish()

@@ -77,11 +77,13 @@ impl UnixTime {
 /// Feed it at least once for each wrap of the counter.
 ///
 /// ```
-/// use tokenward::TickWidener;
+/// use tokenward::{Instant, TickWidener};
 ///
 /// let mut ticks = TickWidener::new();
 /// assert_eq!(ticks.widen(u32::MAX).as_millis(), 0xFFFF_FFFF);
 /// assert_eq!(ticks.widen(5).as_millis(), 0x1_0000_0005);
+/// let mut ticks = TickWidener::resume(Instant::from_millis(0x1_0000_0005));
+/// assert_eq!(ticks.widen(4).as_millis(), 0x2_0000_0004);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TickWidener {
@@ -94,6 +96,12 @@ impl TickWidener {
     #[must_use]
     pub const fn new() -> Self {
         Self { high: 0, last: 0 }
+    }
+
+    /// A widener that goes on from the instant that one gave last.
+    #[must_use]
+    pub const fn resume(last: Instant) -> Self {
+        Self { high: (last.0 >> 32) as u32, last: last.0 as u32 }
     }
 
     /// The instant of the counter value `ticks`, in milliseconds. A value below the last one is a wrap.

@@ -1,6 +1,6 @@
 //! What a token endpoint answered (RFC 6749 sections 5.1 and 5.2).
 
-use crate::json::{Item, JsonStr, Reader, Slice, whole_seconds};
+use crate::json::{Item, JsonStr, Reader, Slice, Text, whole_seconds};
 use crate::{Error, ErrorResponse, Provider, TokenAlphabet};
 
 /// An answer of the token endpoint: a token, or the server's own reason why there is none.
@@ -153,39 +153,25 @@ impl core::fmt::Debug for TokenResponse<'_> {
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     value: &'a [u8],
-    escaped: bool,
+    text: Text,
 }
 
 impl<'a> Scope<'a> {
     /// The strings that the server gave: one, or the elements of its array.
     pub fn parts(&self) -> impl Iterator<Item = JsonStr<'a>> + use<'a> {
         let mut reader = Reader::new(Slice::new(self.value));
-        let single = string(self.value, self.escaped).ok().flatten();
+        let single = string(self.value, self.text).ok().flatten();
         let array = core::iter::from_fn(move || match reader.next() {
             Ok(Some(Item { depth: 0, .. })) if single.is_none() => reader.next().ok().flatten(),
             Ok(item) if single.is_none() => item,
             _ => None,
         });
-        single.into_iter().chain(array.map_while(|item| string(item.value, item.escaped).ok().flatten()))
+        single.into_iter().chain(array.map_while(|item| string(item.value, item.text).ok().flatten()))
     }
 
     /// The UTF-8 bytes of the scope, the parts joined by single spaces.
     pub fn bytes(&self) -> impl Iterator<Item = u8> + use<'a> {
         self.parts().enumerate().flat_map(|(n, part)| (n > 0).then_some(b' ').into_iter().chain(part.bytes()))
-    }
-
-    /// A string, or an array of nothing but strings.
-    fn check(value: &'a [u8], escaped: bool) -> Result<Option<Self>, ()> {
-        if value.first() != Some(&b'[') {
-            return Ok(string(value, escaped)?.map(|_| Self { value, escaped }));
-        }
-        let mut reader = Reader::new(Slice::new(value));
-        while let Ok(Some(item)) = reader.next() {
-            if item.depth > 0 && string(item.value, item.escaped)?.is_none() {
-                return Err(());
-            }
-        }
-        Ok(Some(Self { value, escaped }))
     }
 }
 
@@ -268,6 +254,11 @@ struct Members<'a> {
     seen: u16,
     twice: u16,
     escaped: u16,
+    lone_surrogate: u16,
+    /// The depth of the scope's elements while they are read; 0 elsewhere.
+    scope_depth: u32,
+    /// The scope is neither a string nor an array of strings.
+    bad_scope: bool,
     #[cfg(feature = "serde")]
     object: &'a [u8],
 }
@@ -288,12 +279,15 @@ impl<'a> Members<'a> {
             seen: 0,
             twice: 0,
             escaped: 0,
+            lone_surrogate: 0,
+            scope_depth: 0,
+            bad_scope: false,
             #[cfg(feature = "serde")]
             object: &[],
         };
         let mut member_path = Path::new(provider.member_path);
         let mut error_path = Path::new(provider.error_path);
-        while let Some(item) = reader.next()? {
+        while let Some(item) = reader.next_inlined()? {
             members.keep(&item, &mut member_path, &mut error_path);
         }
         reader.finish()?;
@@ -317,22 +311,33 @@ impl<'a> Members<'a> {
         if !error_path.is_empty() && error_path.step(item) == Step::End {
             self.put(NESTED_ERROR, item);
         }
+        if self.scope_depth != 0 {
+            if item.depth < self.scope_depth {
+                self.scope_depth = 0;
+            } else if item.depth == self.scope_depth {
+                self.bad_scope |= item.kind != b'"' || item.text == Text::LoneSurrogate;
+            }
+        }
         let Some(name) = item.name else { return };
         let at_top = item.depth == 1;
         let in_token = if flat { at_top } else { member_path.holds(item.depth) };
         if !at_top && !in_token {
             return;
         }
-        if let Some(place) = place_of(name)
+        if let Some(place) = place_of(name, item.name_text)
             && (if place < ERROR { in_token } else { at_top })
         {
             self.put(place, item);
+            if place == SCOPE && item.kind == b'[' {
+                self.scope_depth = item.depth.saturating_add(1);
+            }
         }
     }
 
     fn put(&mut self, place: usize, item: &Item<&'a [u8]>) {
         self.mark(place);
-        self.escaped |= u16::from(item.escaped) << place;
+        self.escaped |= u16::from(item.text == Text::Escaped) << place;
+        self.lone_surrogate |= u16::from(item.text == Text::LoneSurrogate) << place;
         if let Some(slot) = self.values.get_mut(place) {
             *slot = item.value;
         }
@@ -349,7 +354,27 @@ impl<'a> Members<'a> {
     }
 
     fn text(&self, place: usize, fault: Error) -> Result<Option<JsonStr<'a>>, Error> {
-        string(self.value(place), self.escaped & (1 << place) != 0).map_err(|()| fault)
+        string(self.value(place), self.held(place)).map_err(|()| fault)
+    }
+
+    /// What the string at `place` holds.
+    fn held(&self, place: usize) -> Text {
+        let bit = 1 << place;
+        match (self.lone_surrogate & bit, self.escaped & bit) {
+            (0, 0) => Text::Plain,
+            (0, _) => Text::Escaped,
+            _ => Text::LoneSurrogate,
+        }
+    }
+
+    fn scope(&self) -> Result<Option<Scope<'a>>, Error> {
+        let scope = Scope { value: self.value(SCOPE), text: self.held(SCOPE) };
+        let fault = Error::InvalidScopeMember;
+        match scope.value.first() {
+            _ if self.bad_scope => Err(fault),
+            Some(b'[') => Ok(Some(scope)),
+            _ => Ok(self.text(SCOPE, fault)?.map(|_| scope)),
+        }
     }
 
     fn refuse_twice(&self, places: &[usize]) -> Result<(), Error> {
@@ -400,7 +425,7 @@ impl<'a> Members<'a> {
         if token_type.is_none() && provider.token_type_required && access_token.is_some() {
             return Err(Error::InvalidTokenType);
         }
-        let scope = Scope::check(self.value(SCOPE), self.escaped & (1 << SCOPE) != 0).map_err(|()| Error::InvalidScopeMember)?;
+        let scope = self.scope()?;
         let error = error?;
         let expires_in = expires_in(self.value(EXPIRES_IN))?;
         match (access_token, error) {
@@ -440,7 +465,7 @@ impl<'a> Members<'a> {
 
 /// The place of the member `name`, given raw with its opening quote.
 #[inline(always)]
-fn place_of(name: &[u8]) -> Option<usize> {
+fn place_of(name: &[u8], text: Text) -> Option<usize> {
     Some(match name {
         b"\"access_token" => ACCESS_TOKEN,
         b"\"token_type" => TOKEN_TYPE,
@@ -451,7 +476,7 @@ fn place_of(name: &[u8]) -> Option<usize> {
         b"\"error" => ERROR,
         b"\"error_description" => ERROR_DESCRIPTION,
         b"\"error_uri" => ERROR_URI,
-        _ if name.contains(&b'\\') => return place_of_escaped(name),
+        _ if text == Text::Escaped => return place_of_escaped(name),
         _ => return None,
     })
 }
@@ -476,12 +501,11 @@ fn place_of_escaped(name: &[u8]) -> Option<usize> {
 }
 
 /// A raw value as a string: absent and `null` are none, anything else that is no Unicode string is a fault.
-fn string(value: &[u8], escaped: bool) -> Result<Option<JsonStr<'_>>, ()> {
+fn string(value: &[u8], text: Text) -> Result<Option<JsonStr<'_>>, ()> {
     match value.split_first() {
         None | Some((b'n', _)) => Ok(None),
-        Some((b'"', raw)) => {
-            let text = JsonStr::raw(raw, escaped);
-            if text.has_lone_surrogate() { Err(()) } else { Ok(Some(text)) }
+        Some((b'"', raw)) if text != Text::LoneSurrogate => {
+            Ok(Some(JsonStr::raw(raw, text == Text::Escaped)))
         }
         Some(_) => Err(()),
     }
@@ -550,10 +574,14 @@ const fn is_b64token(byte: u8) -> bool {
 ///
 /// It follows the items of a reader down to the end of the path and out again.
 struct Path<'p> {
-    text: &'p str,
-    /// Segments of the path that are open: the depth of the innermost container on it, less the top one.
+    text: &'p [u8],
+    /// Segments of the path.
+    len: u32,
+    /// Segments that are open: the depth of the innermost container on the path, less the top one.
     open: u32,
-    /// Elements that were seen in the innermost array on the path.
+    /// The segment to look for in that container.
+    segment: &'p [u8],
+    /// Elements that were seen in that container.
     elements: u32,
 }
 
@@ -564,61 +592,68 @@ enum Step {
     End,
 }
 
-enum Segment<'p> {
-    Name(&'p str),
-    Element(u32),
-}
-
 impl<'p> Path<'p> {
-    const fn new(text: &'p str) -> Self {
-        Self { text, open: 0, elements: 0 }
+    fn new(text: &'p str) -> Self {
+        let mut path = Self { text: text.as_bytes(), len: 0, open: 0, segment: &[], elements: 0 };
+        if text.is_empty() {
+            return path;
+        }
+        path.segments().for_each(|_| path.len = path.len.saturating_add(1));
+        path.go(0, 0);
+        path
     }
 
     const fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    fn segments(&self) -> impl Iterator<Item = Segment<'p>> + use<'p> {
-        self.text.split(['.', '[']).filter(|part| !part.is_empty()).map(|part| match part.strip_suffix(']') {
-            Some(digits) => Segment::Element(digits.parse().unwrap_or(u32::MAX)),
-            None => Segment::Name(part),
-        })
+    /// Names, and places with their closing bracket.
+    fn segments(&self) -> impl Iterator<Item = &'p [u8]> + use<'p> {
+        self.text.split(|byte| matches!(byte, b'.' | b'[')).filter(|part| !part.is_empty())
+    }
+
+    fn go(&mut self, open: u32, elements: u32) {
+        (self.open, self.elements) = (open, elements);
+        self.segment = self.segments().nth(open as usize).unwrap_or_default();
     }
 
     /// Whether the members of the object that the path leads to stand at this depth, now.
     fn holds(&self, depth: u32) -> bool {
-        self.open.wrapping_add(1) == depth && self.segments().count() == self.open as usize
+        self.open == self.len && self.len.wrapping_add(1) == depth
     }
 
+    #[inline(always)]
     fn step(&mut self, item: &Item<&[u8]>) -> Step {
         let Some(parent) = item.depth.checked_sub(1) else { return Step::Off };
         if self.open > parent {
             // A container on the path was closed; there is no way back into it through its array.
-            self.open = parent;
-            self.elements = u32::MAX;
+            self.go(parent, u32::MAX);
         }
-        if self.open != parent {
-            return Step::Off;
-        }
-        let mut rest = self.segments().skip(parent as usize);
-        let hit = match (rest.next(), item.name) {
-            (Some(Segment::Name(name)), Some(given)) => {
-                JsonStr::raw(given.get(1..).unwrap_or_default(), true).is(name)
-            }
-            (Some(Segment::Element(wanted)), None) => {
-                let element = self.elements;
-                self.elements = element.saturating_add(1);
-                element == wanted && element != u32::MAX
-            }
-            _ => false,
-        };
-        if !hit {
+        if self.open < parent || parent == self.len || !self.hits(item) {
             return Step::Off;
         }
         if matches!(item.kind, b'{' | b'[') {
-            self.open = item.depth;
-            self.elements = 0;
+            self.go(item.depth, 0);
         }
-        if rest.next().is_none() { Step::End } else { Step::On }
+        if item.depth == self.len { Step::End } else { Step::On }
+    }
+
+    #[inline(always)]
+    fn hits(&mut self, item: &Item<&[u8]>) -> bool {
+        match (item.name, self.segment) {
+            (Some(_), [.., b']']) => false,
+            (Some(name), segment) => match item.name_text {
+                Text::Plain => name.get(1..) == Some(segment),
+                _ => {
+                    JsonStr::raw(name.get(1..).unwrap_or_default(), true).bytes().eq(segment.iter().copied())
+                }
+            },
+            (None, [digits @ .., b']']) => {
+                let element = self.elements;
+                self.elements = element.saturating_add(1);
+                whole_seconds(digits.iter().copied()) == Some(u64::from(element))
+            }
+            (None, _) => false,
+        }
     }
 }

@@ -212,6 +212,11 @@ fn every_escape_is_unescaped_surrogate_pairs_included() {
 
 #[test]
 fn a_lone_surrogate_is_marked_wherever_it_stands() {
+    let text = |raw: &str| {
+        let document = format!("\"{raw}\"");
+        let mut reader = Reader::new(Slice::new(document.as_bytes()));
+        reader.next().expect("a string").map(|item| item.text)
+    };
     for raw in [
         r"\ud800",
         r"\ud800x",
@@ -220,10 +225,17 @@ fn a_lone_surrogate_is_marked_wherever_it_stands() {
         r"\ud800\ud800",
         r"\udc00\ud800",
         r"\ud800\ud83d\ude00",
+        r"\ud83d\ude00\udc00",
+        r"\ud800x\udc00",
     ] {
-        assert!(JsonStr::raw(raw.as_bytes(), true).has_lone_surrogate(), "{raw}");
+        assert!(text(raw) == Some(Text::LoneSurrogate), "{raw}");
+        assert!(unescaped(raw).contains(&LONE_SURROGATE), "{raw}");
     }
-    assert!(!JsonStr::raw(br"\ud83d\ude00", true).has_lone_surrogate());
+    for raw in [r"\ud83d\ude00", r"\ud83d\ude00\ud83d\ude00", r"x\n"] {
+        assert!(text(raw) == Some(Text::Escaped), "{raw}");
+        assert!(!unescaped(raw).contains(&LONE_SURROGATE), "{raw}");
+    }
+    assert!(text("x") == Some(Text::Plain));
 }
 
 #[test]
