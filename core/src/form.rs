@@ -106,5 +106,5 @@ pub(crate) fn hex(byte: u8) -> [u8; 2] {
 /// The digit for the low six bits of `group`.
 fn base64_digit(group: u32) -> u8 {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    DIGITS.get((group & 0x3F) as usize).copied().unwrap_or_default()
+    DIGITS.get(usize::from(crate::json::low_byte(group & 0x3F))).copied().unwrap_or_default()
 }

@@ -78,7 +78,7 @@ impl<'a> Input for Slice<'a> {
                 return;
             }
             self.rest = tail.iter();
-            words += 1;
+            words = u32::saturating_add(words, 1);
             if cfg!(target_pointer_width = "64") && words == 3 {
                 self.skip_plain_blocks();
             }
@@ -102,13 +102,14 @@ impl<'a> Input for Slice<'a> {
 /// where subtracting makes its high bit borrow.
 #[inline(always)]
 fn plain_bytes(word: usize) -> usize {
-    const ONES: usize = usize::MAX / 0xFF;
-    const HIGH: usize = ONES << 7;
-    let quote = word ^ (ONES * b'"' as usize);
-    let backslash = word ^ (ONES * b'\\' as usize);
+    const fn each(byte: u8) -> usize {
+        usize::from_le_bytes([byte; size_of::<usize>()])
+    }
+    let quote = word ^ each(b'"');
+    let backslash = word ^ each(b'\\');
     let stops =
-        word.wrapping_sub(ONES * 0x20) | quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES) | word;
-    ((stops & HIGH).trailing_zeros() / 8) as usize
+        word.wrapping_sub(each(0x20)) | quote.wrapping_sub(each(1)) | backslash.wrapping_sub(each(1)) | word;
+    usize::try_from((stops & each(0x80)).trailing_zeros() / 8).unwrap_or_default()
 }
 
 /// A value and where it stands.
@@ -276,8 +277,8 @@ impl<I: Input> Reader<I> {
                     }
                     return Ok(span);
                 }
-                Some(byte) if byte >= 0x80 || byte < 0x20 || byte == b'\\' => self.uncommon(byte)?,
-                Some(_) => self.input.bump(),
+                Some(b' '..=b'[' | b']'..=0x7F) => self.input.bump(),
+                Some(byte) => self.uncommon(byte)?,
                 None => return Err(self.truncated()),
             }
         }
@@ -410,6 +411,24 @@ pub(crate) fn container(value: &[u8]) -> &[u8] {
     value.get(..reader.input.offset()).unwrap_or_default()
 }
 
+/// What stands before the first backslash, and from it on.
+fn split_at_escape(raw: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut cursor = Slice::new(raw);
+    loop {
+        cursor.skip_plain();
+        if cursor.peek()? == b'\\' {
+            return raw.split_at_checked(cursor.offset());
+        }
+        cursor.bump();
+    }
+}
+
+/// The lowest eight bits.
+pub(crate) const fn low_byte(word: u32) -> u8 {
+    let [low, ..] = word.to_le_bytes();
+    low
+}
+
 /// Stands for a lone surrogate among the bytes of [`Unescape`]: no byte of UTF-8.
 pub(crate) const LONE_SURROGATE: u8 = 0xFF;
 
@@ -455,12 +474,12 @@ impl<I: Iterator<Item = u8> + Clone> Unescape<I> {
         } else if unit & 0xFC00 == 0xDC00 {
             return LONE_SURROGATE;
         }
-        let tail = |shift: u32| (0x80 | ((code >> shift) & 0x3F)) as u8;
+        let tail = |shift: u32| low_byte(0x80 | ((code >> shift) & 0x3F));
         let (first, pending) = match code {
-            0..0x80 => (code as u8, 0),
-            0x80..0x800 => ((0xC0 | (code >> 6)) as u8, u32::from(tail(0))),
-            0x800..0x1_0000 => ((0xE0 | (code >> 12)) as u8, u32::from_le_bytes([tail(6), tail(0), 0, 0])),
-            _ => ((0xF0 | (code >> 18)) as u8, u32::from_le_bytes([tail(12), tail(6), tail(0), 0])),
+            0..0x80 => (low_byte(code), 0),
+            0x80..0x800 => (low_byte(0xC0 | (code >> 6)), u32::from(tail(0))),
+            0x800..0x1_0000 => (low_byte(0xE0 | (code >> 12)), u32::from_le_bytes([tail(6), tail(0), 0, 0])),
+            _ => (low_byte(0xF0 | (code >> 18)), u32::from_le_bytes([tail(12), tail(6), tail(0), 0])),
         };
         self.pending = pending;
         first
@@ -473,7 +492,7 @@ impl<I: Iterator<Item = u8> + Clone> Iterator for Unescape<I> {
     #[inline]
     fn next(&mut self) -> Option<u8> {
         if self.pending != 0 {
-            let byte = self.pending as u8;
+            let byte = low_byte(self.pending);
             self.pending >>= 8;
             return Some(byte);
         }
@@ -549,29 +568,19 @@ impl<'a> JsonStr<'a> {
     /// Hands `take` its bytes, unescaped, in runs.
     fn runs(&self, mut take: impl FnMut(&[u8])) {
         let mut rest = self.raw;
-        while self.escapes {
-            let mut cursor = Slice::new(rest);
-            loop {
-                cursor.skip_plain();
-                match cursor.peek() {
-                    Some(b'\\') | None => break,
-                    Some(_) => cursor.bump(),
+        if self.escapes {
+            while let Some((run, escape)) = split_at_escape(rest) {
+                take(run);
+                let mut character = Unescape::new(escape.iter().copied(), true);
+                loop {
+                    character.next().iter().for_each(|byte| take(core::slice::from_ref(byte)));
+                    if character.pending == 0 {
+                        break;
+                    }
                 }
+                let read = escape.len().wrapping_sub(character.raw.len());
+                rest = escape.get(read..).unwrap_or_default();
             }
-            let (run, escape) = rest.split_at_checked(cursor.offset()).unwrap_or_default();
-            take(run);
-            if escape.is_empty() {
-                return;
-            }
-            let mut character = Unescape::new(escape.iter().copied(), true);
-            loop {
-                character.next().iter().for_each(|byte| take(core::slice::from_ref(byte)));
-                if character.pending == 0 {
-                    break;
-                }
-            }
-            let read = escape.len().wrapping_sub(character.raw.len());
-            rest = escape.get(read..).unwrap_or_default();
         }
         take(rest);
     }

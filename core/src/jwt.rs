@@ -1,7 +1,7 @@
 //! A look at the claims of a JWT (RFC 7519): a scheduling hint, never an authorisation decision
 //! (RFC 9068 section 6). No signature is checked.
 
-use crate::json::{Input, JsonStr, Reader, Text, Unescape, whole_seconds};
+use crate::json::{Input, JsonStr, Reader, Text, Unescape, low_byte, whole_seconds};
 use crate::{Error, UnixTime};
 
 /// The registered claims of a JWT that say something about its life.
@@ -202,7 +202,7 @@ impl<I: Iterator<Item = u8> + Clone> Payload<I> {
             match self.chars.next() {
                 Some(b'.') => {
                     // Six bits are half a digit too many; others must be zero.
-                    let clean = self.count < 6 && self.bits & ((1 << self.count) - 1) == 0;
+                    let clean = self.count < 6 && self.bits & !(u32::MAX << self.count) == 0;
                     let signature = self.chars.clone().all(|byte| digit(byte).is_some());
                     self.end = if clean && signature { End::Whole } else { End::Broken };
                 }
@@ -212,7 +212,7 @@ impl<I: Iterator<Item = u8> + Clone> Payload<I> {
                         self.count = self.count.wrapping_add(6);
                         if self.count >= 8 {
                             self.count = self.count.wrapping_sub(8);
-                            self.current = Some((self.bits >> self.count) as u8);
+                            self.current = Some(low_byte(self.bits >> self.count));
                             return;
                         }
                     }

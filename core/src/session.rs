@@ -635,7 +635,7 @@ impl Session {
         let mut z = self.seed;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 32) as u32
+        u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or_default()
     }
 }
 

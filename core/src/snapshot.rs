@@ -145,12 +145,17 @@ pub(crate) fn identity(provider: &Provider<'_>, subject: Subject<'_>) -> [u8; 32
     let site = subject.site().unwrap_or_default().as_bytes();
     let url_len = provider.base_url.len().saturating_add(provider.token_path.len());
     for part in [provider.name.as_bytes(), provider.environment.as_bytes(), kind, site] {
-        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(wide(part.len()));
         hash.update(part);
     }
     // However the URL is divided, it is one URL.
-    hash.update((url_len as u64).to_le_bytes());
+    hash.update(wide(url_len));
     hash.update(provider.base_url);
     hash.update(provider.token_path);
     hash.finalize().into()
+}
+
+/// A length in the same eight bytes on every machine.
+fn wide(len: usize) -> [u8; 8] {
+    u64::try_from(len).unwrap_or(u64::MAX).to_le_bytes()
 }

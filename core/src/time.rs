@@ -87,29 +87,54 @@ impl UnixTime {
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TickWidener {
-    high: u32,
-    last: u32,
+    last: u64,
 }
 
 impl TickWidener {
     /// A widener whose counter has not wrapped yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { high: 0, last: 0 }
+        Self { last: 0 }
     }
 
     /// A widener that goes on from the instant that one gave last.
     #[must_use]
     pub const fn resume(last: Instant) -> Self {
-        Self { high: (last.0 >> 32) as u32, last: last.0 as u32 }
+        Self { last: last.0 }
     }
 
     /// The instant of the counter value `ticks`, in milliseconds. A value below the last one is a wrap.
-    pub const fn widen(&mut self, ticks: u32) -> Instant {
-        if ticks < self.last {
-            self.high = self.high.saturating_add(1);
+    pub fn widen(&mut self, ticks: u32) -> Instant {
+        let ticks = u64::from(ticks);
+        let wrapped = ticks < self.last & 0xFFFF_FFFF;
+        let high = (self.last >> 32).saturating_add(u64::from(wrapped));
+        self.last = (high << 32) | ticks;
+        Instant(self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_32_bit_tick_counter_is_widened_over_every_wrap() {
+        let mut ticks = TickWidener::new();
+        let step = 0x4000_0000_u32;
+        let (mut counter, mut expected) = (0_u32, 0_u64);
+        for _ in 0..20 {
+            assert_eq!(ticks.widen(counter).as_millis(), expected);
+            assert_eq!(ticks.widen(counter).as_millis(), expected, "the same tick again is no wrap");
+            counter = counter.wrapping_add(step);
+            expected += u64::from(step);
         }
-        self.last = ticks;
-        Instant(((self.high as u64) << 32) | ticks as u64)
+    }
+
+    #[test]
+    fn arithmetic_on_instants_saturates() {
+        let last = Instant::from_millis(u64::MAX);
+        assert_eq!(last.saturating_add_millis(1), last);
+        assert_eq!(Instant::from_millis(1).saturating_millis_since(last), 0);
+        assert_eq!(UnixTime::from_secs(1).saturating_secs_since(UnixTime::from_secs(2)), 0);
     }
 }

@@ -614,7 +614,7 @@ impl<'p> Path<'p> {
 
     fn go(&mut self, open: u32, elements: u32) {
         (self.open, self.elements) = (open, elements);
-        self.segment = self.segments().nth(open as usize).unwrap_or_default();
+        self.segment = self.segments().nth(usize::try_from(open).unwrap_or(usize::MAX)).unwrap_or_default();
     }
 
     /// Whether the members of the object that the path leads to stand at this depth, now.

@@ -73,7 +73,7 @@ fn debug_shows_no_secret_of_any_public_type() {
 fn errors_are_words_and_numbers_and_carry_no_byte_of_a_body() {
     let provider = Provider::custom();
     for body in [
-        format!("{CANARY}"),
+        CANARY.to_owned(),
         format!("{{\"{CANARY}\":{CANARY}}}"),
         format!("{{\"access_token\":\"{CANARY} \"}}"),
     ] {

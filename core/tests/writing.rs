@@ -27,12 +27,10 @@ fn authorize(provider: &Provider<'_>, subject: Subject<'_>, method: &str, url: &
     with_token(provider, subject).authorize(START, method, url).map(drop)
 }
 
+type Sent = (String, Vec<(String, String)>, String);
+
 /// URL, fields and body of the request that `provider` would send.
-fn request(
-    provider: &Provider<'_>,
-    grant: Grant,
-    credentials: &Credentials<'_>,
-) -> Result<(String, Vec<(String, String)>, String), Error> {
+fn request(provider: &Provider<'_>, grant: Grant, credentials: &Credentials<'_>) -> Result<Sent, Error> {
     let mut out = [0; 1024];
     let written = TokenRequest::new(provider, Subject::Site("a b/\u{e9}"), grant, credentials)
         .with_refresh_token("r\u{fc}+".as_bytes())
@@ -295,7 +293,7 @@ fn form_bodies_keep_what_appendix_b_keeps() {
     assert!(kept.chars().all(|c| c.is_ascii_alphanumeric() || "-._*".contains(c)));
     let decoded: Vec<(String, String)> = url_decode(&body);
     assert_eq!(decoded.last().map(|(_, value)| value.as_str()), Some(all.as_str()));
-    assert!(secret.contains("%20") == false && secret.contains('+') && secret.ends_with("%E2%82%AC"));
+    assert!(!secret.contains("%20") && secret.contains('+') && secret.ends_with("%E2%82%AC"));
 }
 
 fn url_decode(body: &str) -> Vec<(String, String)> {
@@ -385,26 +383,22 @@ fn secrets_go_over_https_only() {
 
 #[test]
 fn a_request_is_written_whole_or_not_at_all() {
-    let needed = (0..1024)
-        .find_map(|size| {
-            let mut out = vec![0xAA; size];
-            let written = TokenRequest::new(&BASE, Subject::Client, Grant::Password, &CREDENTIALS)
-                .write(&mut out)
-                .map(drop);
-            match written {
-                Ok(()) => Some(size),
-                Err(Error::BufferTooSmall { needed }) => {
-                    assert!(needed > size && out.iter().all(|byte| *byte == 0xAA));
-                    None
-                }
-                Err(error) => panic!("{error}"),
-            }
-        })
-        .expect("a size that does");
-    let mut small = vec![0; needed - 1];
-    let refused =
-        TokenRequest::new(&BASE, Subject::Client, Grant::Password, &CREDENTIALS).write(&mut small).map(drop);
-    assert_eq!(refused, Err(Error::BufferTooSmall { needed }));
+    let write = |size: usize| {
+        let mut out = vec![0xAA; size];
+        let request = TokenRequest::new(&BASE, Subject::Client, Grant::Password, &CREDENTIALS);
+        let written = request.write(&mut out).map(drop);
+        (written, out)
+    };
+    let fits = |size: &usize| match write(*size) {
+        (Ok(()), _) => true,
+        (Err(Error::BufferTooSmall { needed }), out) => {
+            assert!(needed > *size && out.iter().all(|byte| *byte == 0xAA));
+            false
+        }
+        (Err(error), _) => panic!("{error}"),
+    };
+    let needed = (0..1024).find(fits).expect("a size that does");
+    assert_eq!(write(needed - 1).0, Err(Error::BufferTooSmall { needed }));
 }
 
 #[test]
