@@ -29,16 +29,17 @@ pub struct Challenges<'a>(Cursor<'a>);
 impl<'a> Challenges<'a> {
     /// Checks a whole field. Several field lines are several calls, or one with the lines joined by commas.
     ///
-    /// The time grows with the square of the number of parameters in one challenge.
+    /// A challenge may have 32 parameters: more than any scheme defines, and few enough to compare each
+    /// name with each other.
     ///
     /// # Errors
     ///
-    /// - [`Error::InvalidChallenge`]: not the grammar of RFC 9110 section 11.6.1, or a parameter twice in one
-    ///   challenge (section 11.2; names compare without case).
+    /// - [`Error::InvalidChallenge`]: not the grammar of RFC 9110 section 11.6.1, a parameter twice in one
+    ///   challenge (section 11.2; names compare without case), or more than 32 in one.
     pub fn parse(field: &'a [u8]) -> Result<Self, Error> {
         let challenges = Self(Cursor(field));
         let mut unread = challenges.clone();
-        let repeated = unread.any(|challenge| Params(challenge.params).repeat_a_name());
+        let repeated = unread.any(|challenge| Params(challenge.params).are_too_many_or_repeat_a_name());
         // Iterating stops where no challenge starts: at the end, or at what is none.
         if repeated || !unread.0.0.is_empty() { Err(Error::InvalidChallenge) } else { Ok(challenges) }
     }
@@ -164,11 +165,17 @@ pub(crate) fn is_insufficient_scope(field: &[u8]) -> bool {
     })
 }
 
+/// Parameters of one challenge.
+const MAX_PARAMS: usize = 32;
+
 /// The parameters of one challenge; what follows them is left alone.
 struct Params<'a>(Cursor<'a>);
 
 impl Params<'_> {
-    fn repeat_a_name(mut self) -> bool {
+    fn are_too_many_or_repeat_a_name(mut self) -> bool {
+        if Params(self.0).nth(MAX_PARAMS).is_some() {
+            return true;
+        }
         while let Some((name, _)) = self.next() {
             let mut later = Self(self.0);
             if later.any(|(other, _)| other.eq_ignore_ascii_case(name)) {
@@ -443,6 +450,17 @@ mod tests {
         assert_refused("N a=b, c=d, A=\"e\"");
         assert_refused("M, N c=d, Realm=1, x=y, rEALM=2");
         assert_read("N a=b, M a=b", "N a=[b]; M a=[b]");
+    }
+
+    #[test]
+    fn a_challenge_has_at_most_32_parameters() {
+        let field = |count: usize| {
+            let params: Vec<String> = (0..count).map(|n| format!("p{n}=v")).collect();
+            format!("N {}", params.join(", "))
+        };
+        assert!(Challenges::parse(field(32).as_bytes()).is_ok());
+        assert_refused(&field(33));
+        assert_refused(&field(100_000));
     }
 
     #[test]
