@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the legs, their order, and the tally at the end.
 
+use crate::elf::Elf;
 use crate::workspace::{CORE, Program, Result, Workspace, on_path};
 use crate::{corpora, gate, scenarios, toolchain};
 use std::time::Instant;
@@ -34,14 +35,20 @@ const LEGS: &[Leg] = &[
         by_default: true,
         run: gate::firmware,
     },
+    Leg {
+        name: "no-alloc-example",
+        about: "a manager without an allocator: host, Cortex-M, reqwless",
+        by_default: true,
+        run: no_alloc_example,
+    },
     Leg { name: "deny", about: "cargo-deny; builds it once, 8 min", by_default: false, run: deny },
     Leg {
         name: "scenarios",
         about: "the scenarios in all languages",
-        by_default: false,
+        by_default: true,
         run: scenarios::differences,
     },
-    Leg { name: "demo", about: "the command's demonstration", by_default: false, run: demo },
+    Leg { name: "demo", about: "the command's demonstration", by_default: true, run: demo },
     Leg { name: "features", about: "the core's tests, feature by feature", by_default: true, run: features },
 ];
 
@@ -209,6 +216,30 @@ fn no_alloc(workspace: &Workspace, _: &mut Tally) -> Result<()> {
             .run()?;
     }
     Ok(())
+}
+
+/// Runs the example on the host, links it for a Cortex-M, and drives it over reqwless.
+fn no_alloc_example(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+    const TARGET: &str = "thumbv7em-none-eabi";
+    let folder = workspace.root.join("examples/rust-no-alloc");
+    let target = workspace.target.join("rust-no-alloc");
+    let here = |cargo: Program| cargo.dir(&folder).env("CARGO_TARGET_DIR", &target);
+    let cargo = || here(workspace.cargo());
+    cargo().args(["fmt", "--check"]).run()?;
+    cargo().args(["clippy", "--quiet", "--release", "--features", "host", "--", "-D", "warnings"]).run()?;
+    cargo().args(["run", "--quiet", "--release", "--bin", "static-manager"]).run()?;
+    let bare_metal = toolchain::bare_metal(TARGET)?;
+    here(bare_metal.cargo(workspace))
+        .args(["build", "--quiet", "--release", "--bin", "static-manager", "--target", TARGET])
+        .run()?;
+    for image in [target.join("release/static-manager"), target.join(TARGET).join("release/static-manager")] {
+        let bytes = std::fs::read(&image)?;
+        let symbols = Elf::parse(&bytes)?.defined_symbols()?;
+        if let Some(symbol) = symbols.iter().find(|symbol| symbol.contains("__rust_alloc")) {
+            return Err(format!("{}: an allocator is linked: {symbol}", image.display()).into());
+        }
+    }
+    cargo().args(["run", "--quiet", "--release", "--features", "host", "--bin", "reqwless"]).run()
 }
 
 /// No feature, and all that need no `std`, as cargo wants them.
