@@ -568,7 +568,9 @@ fn lifetime(
     provider: &Provider<'_>,
 ) -> Result<Lifetime, Error> {
     let seconds = match token.expires_in() {
-        Some(0) if provider.zero_lifetime == ZeroLifetime::Never => return Ok(Lifetime::Never),
+        Some(_) if token.expires_at_once() && provider.zero_lifetime == ZeroLifetime::Never => {
+            return Ok(Lifetime::Never);
+        }
         Some(seconds) => seconds,
         None => match provider.missing_lifetime {
             MissingLifetime::Never => return Ok(Lifetime::Never),

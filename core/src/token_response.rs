@@ -18,6 +18,7 @@ pub struct TokenResponse<'a> {
     access_token: JsonStr<'a>,
     token_type: Option<JsonStr<'a>>,
     expires_in: Option<u64>,
+    max_lifetime_s: u64,
     refresh_token: Option<JsonStr<'a>>,
     scope: Option<Scope<'a>>,
     id_token: Option<JsonStr<'a>>,
@@ -40,6 +41,7 @@ impl<'a> TokenResponse<'a> {
             access_token: JsonStr::literal(access_token.as_bytes()),
             token_type: None,
             expires_in: None,
+            max_lifetime_s: u64::MAX,
             refresh_token: None,
             scope: None,
             id_token: None,
@@ -83,10 +85,15 @@ impl<'a> TokenResponse<'a> {
         self.token_type
     }
 
-    /// The lifetime in seconds, floored and saturating, not capped.
+    /// The lifetime in seconds, floored, saturating, and capped by the provider's `max_lifetime_s`.
     #[must_use]
-    pub const fn expires_in(&self) -> Option<u64> {
-        self.expires_in
+    pub fn expires_in(&self) -> Option<u64> {
+        self.expires_in.map(|seconds| seconds.min(self.max_lifetime_s))
+    }
+
+    /// Whether the server itself said 0, whatever the cap is.
+    pub(crate) fn expires_at_once(&self) -> bool {
+        self.expires_in == Some(0)
     }
 
     /// The refresh token, never empty.
@@ -434,6 +441,7 @@ impl<'a> Members<'a> {
                 access_token,
                 token_type,
                 expires_in,
+                max_lifetime_s: provider.policy.max_lifetime_s,
                 refresh_token,
                 scope,
                 id_token: self.text(ID_TOKEN, Error::InvalidAccessToken).unwrap_or(None),
