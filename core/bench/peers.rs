@@ -8,8 +8,8 @@ use criterion::Criterion;
 use oauth2::TokenResponse as _;
 use serde::Deserialize;
 use tokenward::{
-    Answer, BasicEncoding, Bearer, Credentials, Environment, Grant, Instant, Provider, Slots, Subject, TokenAnswer,
-    TokenManager, TokenResponse, basic, providers, token_answer,
+    Answer, BasicEncoding, Bearer, Credentials, Environment, Grant, Instant, Provider, Slots, Subject,
+    TokenAnswer, TokenManager, TokenResponse, basic, providers, token_answer,
 };
 
 /// A body, whether it stands in an envelope, and its name.
@@ -70,7 +70,9 @@ fn parse(c: &mut Criterion) {
             b.iter(|| match token_answer(200, black_box(body), provider) {
                 Ok(TokenAnswer::Token(token)) => {
                     black_box(token.access_token().copy_to(&mut access)).expect("room");
-                    black_box(token.refresh_token().map(|token| token.copy_to(&mut refresh).map(<[u8]>::len)));
+                    black_box(
+                        token.refresh_token().map(|token| token.copy_to(&mut refresh).map(<[u8]>::len)),
+                    );
                 }
                 other => panic!("{other:?}"),
             });
@@ -93,7 +95,8 @@ fn parse(c: &mut Criterion) {
         group.bench_function("serde-json-core", |b| {
             b.iter(|| {
                 let token: Raw<'_> = if enveloped {
-                    let (Envelope { data: [token] }, _) = serde_json_core::from_slice(black_box(body)).expect("a token");
+                    let (Envelope { data: [token] }, _) =
+                        serde_json_core::from_slice(black_box(body)).expect("a token");
                     token
                 } else {
                     serde_json_core::from_slice(black_box(body)).expect("a token").0
@@ -106,7 +109,8 @@ fn parse(c: &mut Criterion) {
             use oauth2::basic::BasicTokenResponse as Token;
             b.iter(|| {
                 let token: Token = if enveloped {
-                    let Envelope { data: [token] } = serde_json::from_slice(black_box(body)).expect("a token");
+                    let Envelope { data: [token] } =
+                        serde_json::from_slice(black_box(body)).expect("a token");
                     token
                 } else {
                     serde_json::from_slice(black_box(body)).expect("a token")
@@ -124,7 +128,8 @@ fn bearer(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("bearer {len}"));
         let bearer = Bearer::new(&token).expect("a token");
         let mut out = [0; 2200];
-        group.bench_function("tokenward", |b| b.iter(|| black_box(black_box(bearer).write(&mut out)).is_ok()));
+        group
+            .bench_function("tokenward", |b| b.iter(|| black_box(black_box(bearer).write(&mut out)).is_ok()));
         group.bench_function("format!", |b| b.iter(|| black_box(format!("Bearer {}", black_box(&token)))));
         group.finish();
     }
@@ -139,7 +144,12 @@ fn basic_field(c: &mut Criterion) {
     });
     group.bench_function("base64 and format!", |b| {
         let engine = base64::engine::general_purpose::STANDARD;
-        b.iter(|| black_box(format!("Basic {}", engine.encode(format!("{}:{}", black_box(&id), black_box(&secret))))));
+        b.iter(|| {
+            black_box(format!(
+                "Basic {}",
+                engine.encode(format!("{}:{}", black_box(&id), black_box(&secret)))
+            ))
+        });
     });
     group.finish();
 }
@@ -152,8 +162,8 @@ fn turn(c: &mut Criterion) {
     let mut group = c.benchmark_group("manager");
     group.bench_function("a client_credentials turn", |b| {
         let mut out = [0; 512];
-        let mut manager =
-            TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 512], 512), 0).expect("a manager");
+        let mut manager = TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 512], 512), 0)
+            .expect("a manager");
         b.iter(|| {
             manager.clear();
             let (id, request) = manager.begin(start, &credentials, &mut out).expect("due");
@@ -162,8 +172,8 @@ fn turn(c: &mut Criterion) {
             black_box(manager.answer(start, id, &answer)).is_ok()
         });
     });
-    let mut manager =
-        TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 512], 512), 0).expect("a manager");
+    let mut manager = TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 512], 512), 0)
+        .expect("a manager");
     manager.install(start, &TokenResponse::new("token").with_expires_in(3600)).expect("a token");
     group.bench_function("poll", |b| b.iter(|| black_box(&manager).poll(black_box(start)).usable));
     group.bench_function("authorize", |b| {
@@ -175,7 +185,8 @@ fn turn(c: &mut Criterion) {
 /// Prints each group's means with their ratio to the core's.
 fn ratios() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("../criterion");
-    let mut groups: Vec<_> = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    let mut groups: Vec<_> =
+        std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
     groups.sort();
     for group in groups {
         let mean = |path: &std::path::Path| -> Option<f64> {
@@ -188,7 +199,9 @@ fn ratios() {
             .into_iter()
             .flatten()
             .flatten()
-            .filter_map(|entry| Some((mean(&entry.path())?, entry.file_name().to_string_lossy().into_owned())))
+            .filter_map(|entry| {
+                Some((mean(&entry.path())?, entry.file_name().to_string_lossy().into_owned()))
+            })
             .collect();
         rows.sort_by(|a, b| a.0.total_cmp(&b.0));
         for (time, name) in rows {
