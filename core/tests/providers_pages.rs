@@ -791,3 +791,22 @@ mod flute {
         assert_eq!(refused, Retry::AfterRefresh);
     }
 }
+
+// RFC 9700 section 2.4 forbids the password grant; Flume's page offers no other.
+#[test]
+fn the_password_grant_is_flumes_alone() {
+    let (base, sandbox) = ("https://api.example", Environment::Sandbox);
+    for provider in [
+        providers::flip_utility(sandbox),
+        providers::flip_utility_api_key(sandbox),
+        providers::flip_energy_client(base),
+        providers::flip_energy_site(base, IssuedBy::ClientToken),
+        providers::flip_energy_site(base, IssuedBy::Backend),
+        providers::opower(base),
+        providers::flute(sandbox),
+        Provider::custom(),
+    ] {
+        assert!(!provider.grants.contains(&Grant::Password), "{}", provider.name);
+    }
+    assert_eq!(providers::flume(base).primary_grant(), Some(Grant::Password));
+}
