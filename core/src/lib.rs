@@ -60,6 +60,8 @@ pub use refresh_policy::RefreshPolicy;
 pub use retry_after::retry_after;
 pub use secret::{ct_eq, wipe};
 pub use session::{Next, Poll, Reason, RequestId, Retry};
+#[cfg(feature = "snapshot")]
+pub use snapshot::snapshot_revision;
 pub use store::Slots;
 pub use time::{Instant, TickWidener, UnixTime};
 pub use token_request::{Credentials, Request, TokenRequest};

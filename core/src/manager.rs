@@ -348,7 +348,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     }
 
     /// The revision to persist if that part of the state has changed since it was last persisted.
-    /// **Answer, persist, use.**
+    /// **Answer, persist, use**, but in [`crate::Next::Reload`] read first: storage may be newer.
     #[must_use]
     pub fn unpersisted(&self, scope: SnapshotScope) -> Option<Revision> {
         let revisions = &self.revisions;

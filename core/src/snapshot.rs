@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::form::write_whole;
 use crate::secret::ct_eq;
-use crate::{Error, Provider, SnapshotScope, Subject};
+use crate::{Error, Provider, Revision, SnapshotScope, Subject};
 
 /// The format's name and version. Another version is an invalid snapshot.
 const MAGIC: [u8; 4] = *b"TWS1";
@@ -110,6 +110,28 @@ impl<'a> Contents<'a> {
             refresh_token,
         })
     }
+}
+
+/// The revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
+/// than [`crate::TokenManager::revision`] when [`crate::Next::Reload`] asks to read it again.
+///
+/// ```
+/// use tokenward::*;
+///
+/// let provider = providers::flip_energy_client("https://api.example");
+/// let (start, key) = (Instant::from_millis(0), [7; 32]);
+/// let mut manager =
+///     TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 64], 64), 0).unwrap();
+/// manager.install(start, &TokenResponse::new("client-token")).unwrap();
+/// let mut out = [0; 256];
+/// let snapshot = manager.snapshot(start, None, SnapshotScope::All, &key, &mut out).unwrap();
+/// assert_eq!(snapshot_revision(&key, snapshot), Ok(manager.revision()));
+/// ```
+///
+/// # Errors
+/// - [`Error::InvalidSnapshot`]: torn, truncated, tampered with, or of another version.
+pub fn snapshot_revision(key: &[u8; 32], bytes: &[u8]) -> Result<Revision, Error> {
+    Contents::open(key, bytes).map(|contents| Revision(contents.revision))
 }
 
 struct Cursor<'a>(&'a [u8]);

@@ -21,12 +21,25 @@ pub struct Step {
     pub actual: Map<String, Value>,
 }
 
+/// What `poll` answers from an instant on, until the next state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// In milliseconds.
+    pub from: u64,
+    /// Whether the token may be sent.
+    pub usable: bool,
+    /// `nothing`, `request`, `await`, `wait`, `reload` or `supply`.
+    pub next: &'static str,
+}
+
 /// A scenario that ran.
 pub struct Run {
     /// The scenario's own name.
     pub name: String,
     /// Its steps, up to the first that differs.
     pub steps: Vec<Step>,
+    /// What `poll` answered all along, in the order of time.
+    pub states: Vec<State>,
     /// The first difference, in one line.
     pub difference: Option<String>,
 }
@@ -77,7 +90,7 @@ impl<'a> Driver<'a> {
     fn run(mut self) -> Result<Run, String> {
         let name = optional(self.scenario, "name", text)?.unwrap_or_default().to_owned();
         let steps = self.scenario.get("steps").and_then(Value::as_array).ok_or("`steps` is an array")?;
-        let mut run = Run { name, steps: Vec::new(), difference: None };
+        let mut run = Run { name, steps: Vec::new(), states: Vec::new(), difference: None };
         let empty = Map::new();
         for (index, step) in steps.iter().enumerate() {
             let within = |fault| format!("step {index}: {fault}");
@@ -101,11 +114,28 @@ impl<'a> Driver<'a> {
             run.difference =
                 difference(expect, &actual).map(|fault| format!("step {index} ({action} at {at}): {fault}"));
             run.steps.push(Step { index, at, action: action.to_owned(), actual });
+            let until = steps.get(index + 1).and_then(|step| step.get("at")).and_then(Value::as_u64);
+            self.observe(at, until.unwrap_or(u64::MAX), &mut run.states);
             if run.difference.is_some() {
                 break;
             }
         }
         Ok(run)
+    }
+
+    /// What `poll` answers from `at` until the next step: asking changes nothing.
+    fn observe(&self, at: u64, until: u64, states: &mut Vec<State>) {
+        // An answer changes by itself a few times at most: refresh due, no longer usable, a wait over.
+        const CHANGES: usize = 8;
+        let mut from = at;
+        for _ in 0..CHANGES {
+            let poll = self.manager.poll(Instant::from_millis(from));
+            states.push(State { from, usable: poll.usable, next: next_name(poll.next) });
+            match poll.poll_at.map(Instant::as_millis) {
+                Some(later) if from < later && later < until => from = later,
+                _ => break,
+            }
+        }
     }
 
     /// The time of day at a step, which counts on from the scenario's or the last restart's.
@@ -193,21 +223,16 @@ impl<'a> Driver<'a> {
             ("usable", json!(poll.usable)),
             ("poll_at", json!(poll.poll_at.map(Instant::as_millis))),
         ]);
-        let next = match poll.next {
-            Next::Nothing => "nothing",
+        match poll.next {
             Next::Request(grant) => {
                 actual.insert("grant".to_owned(), json!(grant.name()));
-                "request"
             }
-            Next::Await(_) => "await",
-            Next::Wait => "wait",
-            Next::Reload => "reload",
             Next::Supply(reason) => {
                 actual.insert("reason".to_owned(), json!(reason.name()));
-                "supply"
             }
-        };
-        actual.insert("next".to_owned(), json!(next));
+            _ => {}
+        }
+        actual.insert("next".to_owned(), json!(next_name(poll.next)));
         actual
     }
 
@@ -359,6 +384,17 @@ impl<'a> Driver<'a> {
     }
 }
 
+fn next_name(next: Next) -> &'static str {
+    match next {
+        Next::Nothing => "nothing",
+        Next::Request(_) => "request",
+        Next::Await(_) => "await",
+        Next::Wait => "wait",
+        Next::Reload => "reload",
+        Next::Supply(_) => "supply",
+    }
+}
+
 fn new_manager<'a>(
     scenario: &'a Map<String, Value>,
     overrides: &'a Map<String, Value>,
@@ -443,17 +479,18 @@ fn provider<'a>(
     };
     provider.allow_loopback_http = scenario.get("allow_loopback_http") == Some(&Value::Bool(true));
     provider.policy.jitter_permille = 0;
-    for policy in
-        [scenario.get("provider").and_then(|provider| provider.get("policy")), scenario.get("policy")]
-    {
-        if let Some(policy) = policy {
-            override_policy(&mut provider.policy, policy.as_object().ok_or("`policy` is an object")?)?;
-        }
+    let policies =
+        [scenario.get("provider").and_then(|provider| provider.get("policy")), scenario.get("policy")];
+    for policy in policies.into_iter().flatten() {
+        override_policy(&mut provider.policy, policy.as_object().ok_or("`policy` is an object")?)?;
     }
     Ok(arena.alloc(provider))
 }
 
-fn override_policy(policy: &mut RefreshPolicy, members: &Map<String, Value>) -> Result<(), String> {
+pub(crate) fn override_policy(
+    policy: &mut RefreshPolicy,
+    members: &Map<String, Value>,
+) -> Result<(), String> {
     let small = |value: &Value| u32::try_from(integer(value)?).map_err(|_| "is too large".to_owned());
     for (name, value) in members {
         let within = |fault| format!("policy {name}: {fault}");
@@ -478,7 +515,10 @@ fn override_policy(policy: &mut RefreshPolicy, members: &Map<String, Value>) -> 
 }
 
 /// A provider object; what it leaves out has the default of a custom provider.
-fn custom_provider<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provider<'a>, String> {
+pub(crate) fn custom_provider<'a>(
+    object: &'a Map<String, Value>,
+    arena: &'a Bump,
+) -> Result<Provider<'a>, String> {
     const KNOWN: [&str; 20] = [
         "name",
         "environment",

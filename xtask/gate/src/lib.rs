@@ -224,6 +224,7 @@ entry!(
         let snapshot = manager.snapshot(now(), wall(), black_box(SnapshotScope::All), key, buffer());
         black_box(snapshot.ok().map(<[u8]>::len));
         black_box(manager.restore(now(), wall(), Revision(black_box(0)), key, bytes())).ok();
+        black_box(tokenward::snapshot_revision(key, bytes())).ok();
         Some(manager)
     }
 );

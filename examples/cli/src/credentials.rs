@@ -1,0 +1,216 @@
+//! Credentials: from files, the environment or a prompt without echo; never required in an argument.
+
+use std::env;
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tokenward::{ClientAuthentication, Credentials, Grant, Provider};
+
+use crate::failure::Failure;
+
+/// Where the credentials are.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Credentials")]
+pub(crate) struct Sources {
+    /// The client's id; else TOKENWARD_CLIENT_ID
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+
+    /// A file with the client's secret; else TOKENWARD_CLIENT_SECRET
+    #[arg(long, value_name = "FILE")]
+    client_secret_file: Option<PathBuf>,
+
+    /// The user's name; else TOKENWARD_USERNAME
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+
+    /// A file with the user's password; else TOKENWARD_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
+    /// A file with a token that someone else issued: an API key, a client token; else TOKENWARD_BEARER
+    #[arg(long, value_name = "FILE")]
+    bearer_file: Option<PathBuf>,
+}
+
+/// The environment variables that hold secrets: no program that is started inherits them.
+pub(crate) const SECRET_VARIABLES: [&str; 4] =
+    ["TOKENWARD_CLIENT_SECRET", "TOKENWARD_PASSWORD", "TOKENWARD_BEARER", crate::token::KEY_VARIABLE];
+
+/// What a request presents; wiped when it is dropped.
+#[derive(Default)]
+pub(crate) struct Presented {
+    client_id: String,
+    client_secret: String,
+    username: String,
+    password: String,
+    bearer: String,
+}
+
+impl Presented {
+    pub(crate) fn credentials(&self) -> Credentials<'_> {
+        Credentials {
+            client_id: &self.client_id,
+            client_secret: &self.client_secret,
+            username: &self.username,
+            password: &self.password,
+            bearer: &self.bearer,
+        }
+    }
+}
+
+impl Drop for Presented {
+    fn drop(&mut self) {
+        for secret in [&mut self.client_secret, &mut self.password, &mut self.bearer] {
+            let mut bytes = std::mem::take(secret).into_bytes();
+            tokenward::wipe(&mut bytes);
+        }
+    }
+}
+
+/// What a prompt may ask for, or that nobody is there to answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// On a terminal, by a prompt.
+    Prompt,
+    /// Never: a missing credential stays empty.
+    Never,
+}
+
+impl Sources {
+    /// Reads what `provider` needs for its grants.
+    pub(crate) fn read(&self, provider: &Provider<'_>, ask: Ask) -> Result<Presented, Failure> {
+        let needs = Needs::of(provider);
+        let read = |needed: bool, credential: Credential<'_>| -> Result<String, Failure> {
+            if needed { credential.read(ask) } else { Ok(String::new()) }
+        };
+        let id = |value, variable, option, asked| Credential {
+            value,
+            file: None,
+            variable,
+            option,
+            asked,
+            secret: false,
+        };
+        let secret = |file, variable, option, asked| Credential {
+            value: None,
+            file,
+            variable,
+            option,
+            asked,
+            secret: true,
+        };
+        Ok(Presented {
+            client_id: read(
+                needs.client_id,
+                id(self.client_id.as_deref(), "TOKENWARD_CLIENT_ID", "--client-id ID", "Client id"),
+            )?,
+            client_secret: read(
+                needs.client_secret,
+                secret(
+                    self.client_secret_file.as_deref(),
+                    "TOKENWARD_CLIENT_SECRET",
+                    "--client-secret-file FILE",
+                    "Client secret",
+                ),
+            )?,
+            username: read(
+                needs.user,
+                id(self.username.as_deref(), "TOKENWARD_USERNAME", "--username NAME", "User name"),
+            )?,
+            password: read(
+                needs.user,
+                secret(
+                    self.password_file.as_deref(),
+                    "TOKENWARD_PASSWORD",
+                    "--password-file FILE",
+                    "Password",
+                ),
+            )?,
+            bearer: read(
+                needs.bearer,
+                secret(self.bearer_file.as_deref(), "TOKENWARD_BEARER", "--bearer-file FILE", "Token"),
+            )?,
+        })
+    }
+}
+
+/// Which credentials the provider's grants present.
+struct Needs {
+    client_id: bool,
+    client_secret: bool,
+    user: bool,
+    bearer: bool,
+}
+
+impl Needs {
+    fn of(provider: &Provider<'_>) -> Self {
+        let asks = !provider.grants.is_empty();
+        let secret = asks
+            && matches!(provider.authentication, ClientAuthentication::Basic(_) | ClientAuthentication::Post);
+        Self {
+            client_id: secret || (asks && provider.authentication == ClientAuthentication::None),
+            client_secret: secret,
+            user: provider.grants.contains(&Grant::Password),
+            // Without a grant the token itself comes from elsewhere.
+            bearer: !asks || provider.authentication == ClientAuthentication::Bearer,
+        }
+    }
+}
+
+struct Credential<'a> {
+    value: Option<&'a str>,
+    file: Option<&'a Path>,
+    variable: &'a str,
+    option: &'a str,
+    asked: &'a str,
+    secret: bool,
+}
+
+impl Credential<'_> {
+    fn read(&self, ask: Ask) -> Result<String, Failure> {
+        if let Some(value) = self.value {
+            return Ok(value.to_owned());
+        }
+        if let Some(file) = self.file {
+            let text = fs::read_to_string(file).map_err(|error| {
+                Failure::usage(format!("cannot read {}: {error}; give a readable file", file.display()))
+            })?;
+            // Editors end a file with a line feed.
+            return Ok(text
+                .strip_suffix('\n')
+                .map_or(text.as_str(), |text| text.trim_end_matches('\r'))
+                .to_owned());
+        }
+        if let Ok(value) = env::var(self.variable)
+            && !value.is_empty()
+        {
+            return Ok(value);
+        }
+        let Self { variable, option, asked, .. } = self;
+        if ask == Ask::Never {
+            return Ok(String::new());
+        }
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Err(Failure::usage(format!(
+                "{variable} is not set: set it, give {option}, or run on a terminal to be asked"
+            )));
+        }
+        let answered = if self.secret {
+            rpassword::prompt_password(format!("{asked}: "))
+        } else {
+            eprint!("{asked}: ");
+            let mut line = String::new();
+            io::stdin().read_line(&mut line).map(|_| line.trim_end_matches(['\r', '\n']).to_owned())
+        };
+        match answered {
+            Ok(answer) if !answer.is_empty() => Ok(answer),
+            Ok(_) => Err(Failure::usage(format!("nothing was entered: set {variable} or give {option}"))),
+            Err(error) => {
+                Err(Failure::usage(format!("cannot ask: {error}; set {variable} or give {option}")))
+            }
+        }
+    }
+}

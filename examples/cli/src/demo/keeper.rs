@@ -1,0 +1,454 @@
+//! A manager of the core, driven over real HTTP against a service of the demo.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokenward::{
+    Answer, Credentials, Error, Generation, Instant, Next, Outcome, Poll, Provider, Retry, Revision, Slots,
+    SnapshotScope, Subject, TokenAnswer, TokenManager, TokenResponse, token_answer,
+};
+
+use super::clock::DemoClock;
+use super::timeline::{Event, Timeline, shown};
+use crate::failure::Failure;
+use crate::http::Http;
+use crate::windows::Windows;
+
+/// Real time for one exchange on loopback.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const KEY: [u8; 32] = *b"the demo's key, which is no key.";
+
+/// What a keeper presents to the token endpoint; changed by the demo as a user would.
+#[derive(Clone, Default)]
+pub(super) struct Held {
+    pub(super) client_id: String,
+    pub(super) client_secret: String,
+    pub(super) username: String,
+    pub(super) password: String,
+    pub(super) bearer: String,
+}
+
+impl From<tokenward_demo_service::Credentials> for Held {
+    fn from(accepted: tokenward_demo_service::Credentials) -> Self {
+        Self {
+            client_id: accepted.client_id.unwrap_or_default(),
+            client_secret: accepted.client_secret.unwrap_or_default(),
+            username: accepted.username.unwrap_or_default(),
+            password: accepted.password.unwrap_or_default(),
+            bearer: accepted.bearer.unwrap_or_default(),
+        }
+    }
+}
+
+/// A snapshot as storage has it.
+#[derive(Clone)]
+pub(super) struct Stored {
+    pub(super) bytes: Vec<u8>,
+    pub(super) revision: Revision,
+}
+
+pub(super) struct Keeper<'p> {
+    pub(super) name: String,
+    pub(super) provider: &'p Provider<'p>,
+    subject: Subject<'p>,
+    /// The origin of the protected API.
+    api: &'p str,
+    pub(super) manager: TokenManager<'p, Vec<u8>>,
+    pub(super) held: Held,
+    pub(super) stored: Option<Stored>,
+    /// The revision that this manager last wrote to storage or took from it.
+    known: Revision,
+    http: Http,
+    clock: Arc<DemoClock>,
+    speed: f64,
+    /// When the last request began.
+    pub(super) began_at: Instant,
+    /// Requests to the token endpoint so far, and what the last one came to.
+    pub(super) requests: usize,
+    pub(super) last: Result<(), &'static str>,
+    /// Whether the last answer brought another refresh token.
+    pub(super) rotated: bool,
+}
+
+impl<'p> Keeper<'p> {
+    pub(super) fn new(
+        name: &str,
+        provider: &'p Provider<'p>,
+        subject: Subject<'p>,
+        api: &'p str,
+        held: Held,
+        clock: &Arc<DemoClock>,
+        speed: f64,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            name: name.to_owned(),
+            provider,
+            subject,
+            api,
+            manager: manager(provider, subject, clock.now())?,
+            held,
+            stored: None,
+            known: Revision::default(),
+            http: Http::new(api, TIMEOUT).map_err(Failure::unavailable)?,
+            clock: Arc::clone(clock),
+            speed,
+            began_at: clock.now(),
+            requests: 0,
+            last: Ok(()),
+            rotated: false,
+        })
+    }
+
+    pub(super) fn poll(&self) -> Poll {
+        self.manager.poll(self.clock.now())
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    pub(super) fn windows(&self) -> Windows {
+        Windows::of(&self.manager, self.clock.now())
+    }
+
+    /// Does what `poll` asks for, until it asks for nothing that can be done now.
+    pub(super) fn run(&mut self, line: &Timeline) -> Poll {
+        loop {
+            let poll = self.poll();
+            match poll.next {
+                Next::Request(_) => self.send(line),
+                Next::Reload => self.reload(line),
+                Next::Supply(reason) => {
+                    let members = json!({ "reason": reason.name() });
+                    line.event(
+                        &self.name,
+                        Event::Supply,
+                        &format!("asks its caller: {}", reason.name()),
+                        members,
+                    );
+                    return poll;
+                }
+                Next::Nothing | Next::Wait | Next::Await(_) => return poll,
+            }
+        }
+    }
+
+    /// Lets the time pass until `poll` answers something else.
+    pub(super) fn wait(&mut self, line: &Timeline, why: &str) {
+        if let Some(until) = self.poll().poll_at {
+            self.wait_until(until, line, why);
+        }
+    }
+
+    pub(super) fn wait_for(&mut self, seconds: u64, line: &Timeline, why: &str) {
+        let until = self.clock.now().saturating_add_millis(seconds.saturating_mul(1000));
+        self.wait_until(until, line, why);
+    }
+
+    fn wait_until(&mut self, until: Instant, line: &Timeline, why: &str) {
+        let text = format!("until {}: {why}", shown(until));
+        line.event(&self.name, Event::Wait, &text, json!({ "until_ms": until.as_millis() }));
+        self.clock.wait_until(until, self.speed);
+    }
+
+    /// One request to the token endpoint: begin, send, answer, persist.
+    fn send(&mut self, line: &Timeline) {
+        let credentials = Credentials {
+            client_id: &self.held.client_id,
+            client_secret: &self.held.client_secret,
+            username: &self.held.username,
+            password: &self.held.password,
+            bearer: &self.held.bearer,
+        };
+        let mut out = vec![0; 16 << 10];
+        let now = self.clock.now();
+        let grant = match self.poll().next {
+            Next::Request(grant) => grant.name(),
+            _ => "none",
+        };
+        let (id, request) = match self.manager.begin(now, &credentials, &mut out) {
+            Ok(begun) => begun,
+            Err(error) => return line.expect(&format!("a request can be written ({error})"), false),
+        };
+        self.began_at = now;
+        self.requests += 1;
+        let path = request.url().strip_prefix(self.provider.base_url).unwrap_or_default();
+        line.event(&self.name, Event::Request, &format!("POST {path}  {grant}"), json!({ "grant": grant }));
+        let reply = self.http.send(request.method(), request.url(), request.headers(), request.body());
+        tokenward::wipe(&mut out);
+        let now = self.clock.now();
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(why) => {
+                self.last = Err("no_answer");
+                line.event(&self.name, Event::Failed, &format!("no answer: {why}"), json!({}));
+                let spent = self.manager.failed(now, id);
+                debug_assert_eq!(spent, Ok(()));
+                return;
+            }
+        };
+        let status = reply.status;
+        let headers = reply.headers();
+        let answer = Answer { status, headers: &headers, body: &reply.body, wall: Some(self.clock.wall()) };
+        match self.manager.answer(now, id, &answer) {
+            Ok(Outcome::Token(generation)) => {
+                self.last = Ok(());
+                self.rotated = self.manager.unpersisted(SnapshotScope::RefreshToken).is_some();
+                let text = format!("{status}: token {}{}", generation.0, self.life());
+                line.event(
+                    &self.name,
+                    Event::Token,
+                    &text,
+                    json!({ "status": status, "generation": generation.0 }),
+                );
+            }
+            Ok(Outcome::Error(response)) => {
+                self.last = Err(response.code().name());
+                let code =
+                    String::from_utf8_lossy(&response.error().bytes().collect::<Vec<_>>()).into_owned();
+                let text = format!("{status}: the service answers {code}");
+                line.event(&self.name, Event::Failed, &text, json!({ "status": status, "error": code }));
+            }
+            Err(error) => {
+                self.last = Err(error.name());
+                let retry =
+                    reply.field("retry-after").map(|value| String::from_utf8_lossy(&value).into_owned());
+                let again = retry.as_ref().map_or(String::new(), |value| format!(", Retry-After {value}"));
+                let text = format!("{status}: refused as {}{again}", error.name());
+                let members = json!({ "status": status, "reason": error.name(), "retry_after": retry });
+                line.event(&self.name, Event::Failed, &text, members);
+            }
+        }
+        self.persist(line);
+    }
+
+    fn life(&self) -> String {
+        let windows = self.windows();
+        match (windows.refresh_at, windows.usable_until) {
+            (Some(due), Some(end)) => format!(", refresh due at {}, usable until {}", shown(due), shown(end)),
+            (None, Some(end)) => format!(", usable until {}", shown(end)),
+            _ => ", without an end".to_owned(),
+        }
+    }
+
+    /// Answer, **persist**, use. Where the core asks for storage first, nothing may overwrite that.
+    fn persist(&mut self, line: &Timeline) {
+        if self.poll().next == Next::Reload {
+            return;
+        }
+        let Some(revision) = self.manager.unpersisted(SnapshotScope::All) else { return };
+        let mut out = vec![0; 16 << 10];
+        let (now, wall) = (self.clock.now(), Some(self.clock.wall()));
+        match self.manager.snapshot(now, wall, SnapshotScope::All, &KEY, &mut out) {
+            Ok(bytes) => {
+                let text = format!("revision {}, {} bytes, sealed", revision.0, bytes.len());
+                line.event(&self.name, Event::Persist, &text, json!({ "revision": revision.0 }));
+                self.stored = Some(Stored { bytes: bytes.to_vec(), revision });
+                self.manager.persisted(SnapshotScope::All, revision);
+                self.known = revision;
+            }
+            Err(error) => line.expect(&format!("a snapshot can be written ({error})"), false),
+        }
+        tokenward::wipe(&mut out);
+    }
+
+    /// The core asks for what storage holds: that may be newer than what was refused.
+    fn reload(&mut self, line: &Timeline) {
+        let newer = self.stored.clone().filter(|stored| stored.revision > self.known);
+        match newer {
+            Some(stored) => {
+                let restored =
+                    self.try_restore(&stored, Revision::default(), "storage holds a newer pair", line);
+                line.expect("what storage holds is taken", restored.is_ok());
+            }
+            None => {
+                self.manager.reloaded();
+                line.event(&self.name, Event::Restart, "storage holds nothing newer", json!({}));
+            }
+        }
+        self.persist(line);
+    }
+
+    /// The token that someone else handed out, as an answer of RFC 6749 section 5.1.
+    pub(super) fn install_answer(&mut self, body: &[u8], line: &Timeline) -> Result<Generation, Error> {
+        match token_answer(200, body, self.provider)? {
+            TokenAnswer::Token(token) => self.install(&token, line),
+            TokenAnswer::Error(_) => Err(Error::InvalidAccessToken),
+        }
+    }
+
+    pub(super) fn install(
+        &mut self,
+        token: &TokenResponse<'_>,
+        line: &Timeline,
+    ) -> Result<Generation, Error> {
+        let generation = self.manager.install(self.clock.now(), token)?;
+        let text = format!("installed as token {}{}", generation.0, self.life());
+        line.event(&self.name, Event::Token, &text, json!({ "generation": generation.0 }));
+        self.persist(line);
+        Ok(generation)
+    }
+
+    /// A new process: nothing is left but what storage holds.
+    pub(super) fn restart(&mut self, line: &Timeline) -> Result<(), Failure> {
+        self.manager = manager(self.provider, self.subject, self.clock.now())?;
+        line.event(&self.name, Event::Restart, "the manager is dropped, a new one starts empty", json!({}));
+        Ok(())
+    }
+
+    fn restore(&mut self, stored: &Stored, floor: Revision) -> Result<(), Error> {
+        let (now, wall) = (self.clock.now(), Some(self.clock.wall()));
+        self.manager.restore(now, wall, floor, &KEY, &stored.bytes)?;
+        self.known = stored.revision;
+        Ok(())
+    }
+
+    /// Restores and says what came of it.
+    pub(super) fn try_restore(
+        &mut self,
+        stored: &Stored,
+        floor: Revision,
+        what: &str,
+        line: &Timeline,
+    ) -> Result<(), Error> {
+        let restored = self.restore(stored, floor);
+        match restored {
+            Ok(()) => {
+                let text = format!("{what}: revision {} is taken{}", stored.revision.0, self.life());
+                line.event(&self.name, Event::Restart, &text, json!({ "revision": stored.revision.0 }));
+            }
+            Err(error) => {
+                let text = format!("{what}: {}", error.name());
+                line.event(&self.name, Event::Refused, &text, json!({ "reason": error.name() }));
+            }
+        }
+        restored
+    }
+
+    /// Asks the core whether its token may go there; sends nothing.
+    pub(super) fn check(&mut self, method: &str, url: &str, line: &Timeline) -> Result<(), Error> {
+        let checked = self.manager.authorize(self.clock.now(), method, url).map(|_| ());
+        if let Err(error) = checked {
+            let text = format!("{method} {url}: {}", error.name());
+            line.event(&self.name, Event::Refused, &text, json!({ "reason": error.name() }));
+        }
+        checked
+    }
+
+    /// The token, to be presented to the token endpoint itself.
+    pub(super) fn lend(&self, method: &str, url: &str) -> Result<String, Error> {
+        let bearer = self.manager.authorize(self.clock.now(), method, url)?;
+        let mut header = vec![0; bearer.encoded_len()];
+        bearer.write(&mut header)?;
+        let token = header.strip_prefix(b"Bearer ").unwrap_or_default();
+        Ok(String::from_utf8_lossy(token).into_owned())
+    }
+
+    /// Calls the protected API with the token; a 401 is handed to the core, and retried where it says so.
+    /// Answers the last status and the core's decisions.
+    pub(super) fn call(&mut self, method: &str, path: &str, line: &Timeline) -> (u16, Vec<Retry>) {
+        const TRIES: usize = 2;
+        let url = format!("{}{path}", self.api);
+        let mut decisions = Vec::new();
+        let mut status = 0;
+        for _ in 0..TRIES {
+            let Ok((generation, mut reply)) = self.call_once(method, &url, line) else {
+                return (0, decisions);
+            };
+            status = reply.status;
+            tokenward::wipe(&mut reply.body);
+            let text = format!("{method} {path} with token {} -> {status}", generation.0);
+            line.event(
+                &self.name,
+                Event::Call,
+                &text,
+                json!({ "status": status, "generation": generation.0 }),
+            );
+            if status != 401 && status != 403 {
+                break;
+            }
+            let challenge = reply.field("www-authenticate");
+            let retry = self.manager.rejected(self.clock.now(), generation, status, challenge.as_deref());
+            decisions.push(retry);
+            self.persist(line);
+            match retry {
+                Retry::Now => {}
+                Retry::AfterRefresh => {
+                    let _ = self.run(line);
+                }
+                Retry::Surface(reason) => {
+                    let text = format!("the refusal is the caller's: {}", reason.name());
+                    line.event(&self.name, Event::Refused, &text, json!({ "reason": reason.name() }));
+                    break;
+                }
+            }
+        }
+        (status, decisions)
+    }
+
+    fn call_once(
+        &mut self,
+        method: &str,
+        url: &str,
+        line: &Timeline,
+    ) -> Result<(Generation, crate::http::Reply), ()> {
+        let bearer = match self.manager.authorize(self.clock.now(), method, url) {
+            Ok(bearer) => bearer,
+            Err(error) => {
+                let text = format!("{method} {url}: {}", error.name());
+                line.event(&self.name, Event::Refused, &text, json!({ "reason": error.name() }));
+                return Err(());
+            }
+        };
+        let generation = bearer.generation();
+        let mut header = vec![0; bearer.encoded_len()];
+        let written = bearer.write(&mut header).map(|header| String::from_utf8_lossy(header).into_owned());
+        tokenward::wipe(&mut header);
+        let field = written.map_err(|_| ())?;
+        let sent = self.http.send(method, url, [("Authorization", field.as_str())].into_iter(), b"");
+        let mut field = field.into_bytes();
+        tokenward::wipe(&mut field);
+        match sent {
+            Ok(reply) => Ok((generation, reply)),
+            Err(why) => {
+                line.event(
+                    &self.name,
+                    Event::Failed,
+                    &format!("{method} {url}: no answer: {why}"),
+                    json!({}),
+                );
+                Err(())
+            }
+        }
+    }
+
+    /// The body of an API call, for a backend that hands it on.
+    pub(super) fn fetch(&mut self, method: &str, path: &str, line: &Timeline) -> Vec<u8> {
+        let url = format!("{}{path}", self.api);
+        match self.call_once(method, &url, line) {
+            Ok((generation, mut reply)) => {
+                let text = format!("{method} {path} with token {} -> {}", generation.0, reply.status);
+                line.event(&self.name, Event::Call, &text, json!({ "status": reply.status }));
+                std::mem::take(&mut reply.body)
+            }
+            Err(()) => Vec::new(),
+        }
+    }
+
+    /// Whether the API accepts the token.
+    pub(super) fn opens(&mut self, path: &str, line: &Timeline) -> bool {
+        self.call("GET", path, line).0 == 200
+    }
+}
+
+fn manager<'p>(
+    provider: &'p Provider<'p>,
+    subject: Subject<'p>,
+    now: Instant,
+) -> Result<TokenManager<'p, Vec<u8>>, Failure> {
+    const SEED: u64 = 2025;
+    let slots = Slots::new(vec![0; 4096], 2048);
+    TokenManager::new(now, provider, subject, slots, SEED)
+        .map_err(|error| Failure::usage(format!("{}: {error}", provider.name)))
+}

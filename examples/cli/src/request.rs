@@ -1,0 +1,248 @@
+//! `request`: the request that would be sent, written by the core and sent by nobody.
+
+use std::io::Write;
+
+use bumpalo::Bump;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use tokenward::{
+    BasicEncoding, BodyFormat, ClientAuthentication, Credentials, Error, Grant, Provider, Subject,
+    TokenRequest,
+};
+
+use crate::credentials::{Ask, Sources};
+use crate::failure::{Failure, Status};
+use crate::lines::{self, BAD_INPUT, Object, Refusal, required, text};
+use crate::which::Which;
+
+/// Print the request that would be sent, without sending it
+#[derive(Debug, Args)]
+#[command(after_help = "With --lines: {\"grant\":…,\"authentication\":…,\"encoding\":…,\"client_id\":…,\
+    \"client_secret\":…,\"params\":{…}} in,\n{\"headers\":[[…]],\"body\":…} or {\"reject\":…} out, secrets included.")]
+pub(crate) struct Request {
+    #[command(flatten)]
+    which: Option<Which>,
+
+    /// The grant, instead of the provider's primary one
+    #[arg(long, value_enum)]
+    grant: Option<GrantName>,
+
+    /// A further parameter; may be given again
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    params: Vec<(String, String)>,
+
+    /// Print one JSON object instead of a curl command
+    #[arg(long)]
+    json: bool,
+
+    /// Print the secrets
+    #[arg(long)]
+    show_secrets: bool,
+
+    /// Read one JSON object a line, print one a line, secrets included
+    #[arg(long, exclusive = true)]
+    lines: bool,
+
+    #[command(flatten)]
+    sources: Sources,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum GrantName {
+    ClientCredentials,
+    Password,
+    RefreshToken,
+    SiteToken,
+}
+
+impl From<GrantName> for Grant {
+    fn from(name: GrantName) -> Self {
+        match name {
+            GrantName::ClientCredentials => Self::ClientCredentials,
+            GrantName::Password => Self::Password,
+            GrantName::RefreshToken => Self::RefreshToken,
+            GrantName::SiteToken => Self::SiteToken,
+        }
+    }
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// What stands for a secret in a request that is shown.
+const HIDDEN: &str = "[redacted]";
+
+impl Request {
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
+        if self.lines {
+            return lines::run(answer, lines::reject);
+        }
+        let which =
+            self.which.as_ref().ok_or_else(|| Failure::usage("which PROVIDER? see `tokenward providers`"))?;
+        let arena = Bump::new();
+        let (provider, subject) = which.choose(&arena)?;
+        let none =
+            || Failure::usage(format!("{} has no grant: its token is installed as it is", provider.name));
+        let grant = self.grant.map(Grant::from).or(provider.primary_grant()).ok_or_else(none)?;
+        let presented = self.sources.read(&provider, Ask::Never)?;
+        let given = presented.credentials();
+        let credentials = if self.show_secrets { given } else { hidden(given) };
+        let refresh_token = if grant == Grant::RefreshToken { HIDDEN } else { "" };
+        let extra: Vec<_> = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut out = vec![0; 1 << 16];
+        let written = TokenRequest::new(&provider, subject, grant, &credentials)
+            .with_refresh_token(refresh_token.as_bytes())
+            .with_extra(&extra)
+            .write(&mut out);
+        let request = written.map_err(|error| refused(error, &provider))?;
+        if self.show_secrets {
+            crate::cli::complain("warning: secrets follow on standard output");
+        }
+        let shown = Shown::of(&request, self.show_secrets);
+        let mut stdout = anstream::stdout().lock();
+        if self.json {
+            writeln!(stdout, "{}", shown.object())?;
+        } else {
+            writeln!(stdout, "{}", shown.curl())?;
+        }
+        tokenward::wipe(&mut out);
+        Ok(Status::Ok)
+    }
+}
+
+fn refused(error: Error, provider: &Provider<'_>) -> Failure {
+    let what = match error {
+        Error::WrongCredentials => "a credential that the grant needs is missing or cannot be sent",
+        Error::DuplicateParameter => "a --param is sent already",
+        Error::OriginNotAllowed => {
+            "the token endpoint is not https; for tests here give --allow-loopback-http"
+        }
+        Error::BadUrl => "the token endpoint is no absolute URL: mend --base-url",
+        _ => "the request cannot be written",
+    };
+    Failure::new(Status::Refused, format!("{}: {error}: {what}", provider.name))
+}
+
+/// The same credentials with placeholders: what is missing need not be given to see the request's form.
+fn hidden(given: Credentials<'_>) -> Credentials<'_> {
+    let or = |id, placeholder| if str::is_empty(id) { placeholder } else { id };
+    Credentials {
+        client_id: or(given.client_id, "CLIENT_ID"),
+        client_secret: HIDDEN,
+        username: or(given.username, "USERNAME"),
+        password: HIDDEN,
+        bearer: HIDDEN,
+    }
+}
+
+/// A request as it is shown: method, URL, fields and body.
+struct Shown<'a> {
+    method: &'a str,
+    url: &'a str,
+    headers: Vec<(&'a str, String)>,
+    body: String,
+}
+
+impl<'a> Shown<'a> {
+    fn of(request: &tokenward::Request<'a>, secrets: bool) -> Self {
+        let headers = request.headers().map(|(name, value)| {
+            // Basic hides its placeholder behind base64: say it plainly.
+            let basic = !secrets && name == "Authorization" && value.starts_with("Basic ");
+            (name, if basic { format!("Basic {HIDDEN}") } else { value.to_owned() })
+        });
+        let body = String::from_utf8_lossy(request.body()).replace("%5Bredacted%5D", HIDDEN);
+        Self { method: request.method(), url: request.url(), headers: headers.collect(), body }
+    }
+
+    fn object(&self) -> Value {
+        json!({ "method": self.method, "url": self.url, "headers": self.headers, "body": self.body })
+    }
+
+    /// A command that sends the same bytes.
+    fn curl(&self) -> String {
+        let mut parts = vec![format!("curl --request {} {}", self.method, quoted(self.url))];
+        parts.extend(
+            self.headers
+                .iter()
+                .map(|(name, value)| format!("--header {}", quoted(&format!("{name}: {value}")))),
+        );
+        if !self.body.is_empty() {
+            parts.push(format!("--data-binary {}", quoted(&self.body)));
+        }
+        parts.join(" \\\n  ")
+    }
+}
+
+/// One word for a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn answer(input: &Object) -> Result<Value, Refusal> {
+    let grant = match required(text(input, "grant")?)? {
+        "client_credentials" => Grant::ClientCredentials,
+        "password" => Grant::Password,
+        "refresh_token" => Grant::RefreshToken,
+        "site_token" => Grant::SiteToken,
+        _ => return Err(BAD_INPUT),
+    };
+    let (body, basic) = match text(input, "encoding")? {
+        None => (BodyFormat::Form, BasicEncoding::Rfc6749Form),
+        Some("form") => (BodyFormat::Form, BasicEncoding::Rfc6749Form),
+        Some("json") => (BodyFormat::Json, BasicEncoding::Rfc6749Form),
+        Some("raw") => (BodyFormat::Form, BasicEncoding::Raw),
+        Some("rfc6749_form") => (BodyFormat::Form, BasicEncoding::Rfc6749Form),
+        Some(_) => return Err(BAD_INPUT),
+    };
+    let authentication = match text(input, "authentication")? {
+        None | Some("basic") => ClientAuthentication::Basic(basic),
+        Some("basic_raw") => ClientAuthentication::Basic(BasicEncoding::Raw),
+        Some("post") => ClientAuthentication::Post,
+        Some("bearer") => ClientAuthentication::Bearer,
+        Some("none") => ClientAuthentication::None,
+        Some(_) => return Err(BAD_INPUT),
+    };
+    let mut credentials = Credentials {
+        client_id: text(input, "client_id")?.unwrap_or_default(),
+        client_secret: text(input, "client_secret")?.unwrap_or_default(),
+        ..Credentials::default()
+    };
+    let (mut refresh_token, mut scope, mut extra) = ("", "", Vec::new());
+    let params = match input.get("params") {
+        None | Some(Value::Null) => None,
+        Some(Value::Object(params)) => Some(params),
+        Some(_) => return Err(BAD_INPUT),
+    };
+    for (name, value) in params.into_iter().flatten() {
+        let value = value.as_str().ok_or(BAD_INPUT)?;
+        match name.as_str() {
+            "username" => credentials.username = value,
+            "password" => credentials.password = value,
+            "bearer" => credentials.bearer = value,
+            "refresh_token" => refresh_token = value,
+            "scope" => scope = value,
+            name => extra.push((name, value)),
+        }
+    }
+    let provider =
+        Provider { base_url: "https://token.invalid", authentication, body, scope, ..Provider::custom() };
+    let request = TokenRequest::new(&provider, Subject::Client, grant, &credentials)
+        .with_refresh_token(refresh_token.as_bytes())
+        .with_extra(&extra);
+    let mut out = vec![0; 1 << 12];
+    let written = match request.write(&mut out) {
+        Err(Error::BufferTooSmall { needed }) => {
+            out.resize(needed, 0);
+            request.write(&mut out)
+        }
+        written => written,
+    };
+    let written = written.map_err(Error::name)?;
+    let headers: Vec<_> = written.headers().collect();
+    let answer = json!({ "headers": headers, "body": String::from_utf8_lossy(written.body()) });
+    tokenward::wipe(&mut out);
+    Ok(answer)
+}

@@ -1,0 +1,243 @@
+//! `token --keep`: stays, refreshes ahead, and does what `poll` says until it is told to end.
+
+use std::io::{IsTerminal, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokenward::{Instant, Next, Poll, Reason};
+
+use super::holder::Holder;
+use super::mend;
+use crate::clock;
+use crate::failure::{Failure, Status};
+use crate::paint::{BAD, DIM, GOOD, NOTE, Painted, span};
+
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    End,
+    Reread,
+}
+
+/// A machine that slept wakes up without a timer: look at the clock again after this at the latest.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+pub(crate) fn run(holder: &mut Holder<'_>, json: bool) -> Result<Status, Failure> {
+    let orders = orders()?;
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let terminal = std::io::stdout().is_terminal() && !dumb && !json;
+    let name = format!("{} {}", holder.provider.name, holder.provider.environment).trim_end().to_owned();
+    let mut teller = Teller { name, terminal, json, supplied: None, unsaved: None };
+    if !holder.provider.grants.is_empty() {
+        // A prompt now, not in an hour.
+        holder.ask()?;
+    }
+    loop {
+        // A full disk passes: the state is kept until it is saved.
+        let unsaved = holder.persist().err();
+        teller.unsaved(unsaved)?;
+        let poll = holder.manager.poll(clock::now());
+        let mut pause = teller.pause(poll, clock::now());
+        match poll.next {
+            Next::Request(grant) => {
+                teller.event("request", json!({ "grant": grant.name() }), grant.name())?;
+                match holder.send() {
+                    Ok(sent) => {
+                        let (event, shown) = match sent.status() {
+                            Status::Ok => ("token", stored(holder)),
+                            _ => ("failed", sent.said()),
+                        };
+                        let generation = holder.manager.generation().0;
+                        teller.event(event, json!({ "generation": generation, "detail": shown }), &shown)?;
+                        continue;
+                    }
+                    // Nothing was sent: the credentials are to be mended.
+                    Err(failure) => {
+                        teller.event("failed", json!({ "detail": failure.message }), &failure.message)?;
+                        pause = LONGEST_SLEEP;
+                    }
+                }
+            }
+            Next::Reload => {
+                // The file is this process's alone: it holds nothing newer.
+                holder.manager.reloaded();
+                continue;
+            }
+            Next::Supply(Reason::NoToken) if holder.provider.grants.is_empty() && !poll.usable => {
+                holder.install()?;
+                let shown = stored(holder);
+                let generation = holder.manager.generation().0;
+                teller.event("token", json!({ "generation": generation, "detail": shown }), &shown)?;
+                continue;
+            }
+            Next::Supply(reason) => teller.supply(reason)?,
+            Next::Nothing | Next::Wait | Next::Await(_) => teller.supplied = None,
+        }
+        teller.status_line(holder, poll)?;
+        match orders.recv_timeout(pause) {
+            Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => {
+                holder.persist()?;
+                teller.event("end", json!({}), "told to end")?;
+                return Ok(Status::Ok);
+            }
+            Ok(Order::Reread) => {
+                holder.reread();
+                teller.supplied = None;
+                teller.event("reread", json!({}), "credentials read again")?;
+                if holder.provider.grants.is_empty() {
+                    holder.install()?;
+                } else {
+                    holder.manager.retry();
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+fn stored(holder: &Holder<'_>) -> String {
+    let now = clock::now();
+    let windows = holder.windows();
+    let ahead = |at: Option<Instant>| at.map(|at| span(at.saturating_millis_since(now) / 1000));
+    match (ahead(windows.usable_until), ahead(windows.refresh_at)) {
+        (Some(end), Some(due)) => format!("usable for {end}, refresh in {due}"),
+        (Some(end), None) => format!("usable for {end}"),
+        _ => "without an end".to_owned(),
+    }
+}
+
+/// The signals, as a channel. A second request to end is not answered: what is out is waited for, because
+/// its answer may carry the only refresh token.
+fn orders() -> Result<Receiver<Order>, Failure> {
+    let (sender, receiver) = channel();
+    listen(sender).map_err(|error| Failure::unavailable(format!("cannot listen for signals: {error}")))?;
+    Ok(receiver)
+}
+
+#[cfg(unix)]
+fn listen(sender: Sender<Order>) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            let order = if signal == SIGHUP { Order::Reread } else { Order::End };
+            if sender.send(order).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Elsewhere the process is ended from outside: what it keeps is saved all along.
+#[cfg(not(unix))]
+fn listen(sender: Sender<Order>) -> std::io::Result<()> {
+    std::mem::forget(sender);
+    Ok(())
+}
+
+/// Says what happens: one line that is drawn again on a terminal, a line for each event elsewhere.
+struct Teller {
+    name: String,
+    terminal: bool,
+    json: bool,
+    /// What was asked for, so that it is asked once.
+    supplied: Option<Reason>,
+    /// Why the state is not saved, so that it is said once.
+    unsaved: Option<String>,
+}
+
+impl Teller {
+    fn event(&mut self, event: &str, mut members: Value, shown: &str) -> Result<(), Failure> {
+        let wall = clock::wall();
+        if self.json {
+            let mut out = anstream::stdout().lock();
+            let at = json!({ "event": event, "at": wall.map(|wall| wall.as_secs()) });
+            if let (Value::Object(all), Value::Object(own)) = (at, &mut members) {
+                let all: serde_json::Map<_, _> = all.into_iter().chain(std::mem::take(own)).collect();
+                writeln!(out, "{}", Value::Object(all))?;
+            }
+        } else {
+            let style = match event {
+                "token" => GOOD,
+                "failed" | "supply" | "unsaved" => BAD,
+                _ => DIM,
+            };
+            let time = wall.map_or(String::new(), clock::rfc3339);
+            self.clear_line()?;
+            let Self { name, .. } = self;
+            let mut out = anstream::stdout().lock();
+            writeln!(
+                out,
+                "{}  {name}  {}  {shown}",
+                Painted(DIM, time),
+                Painted(style, format!("{event:8}"))
+            )?;
+        }
+        std::io::stdout().flush()?;
+        Ok(())
+    }
+
+    /// Cursor control is no colour: it is written whatever NO_COLOR says.
+    fn clear_line(&self) -> Result<(), Failure> {
+        if self.terminal {
+            std::io::stdout().write_all(b"\r\x1b[2K")?;
+        }
+        Ok(())
+    }
+
+    fn supply(&mut self, reason: Reason) -> Result<(), Failure> {
+        if self.supplied == Some(reason) {
+            return Ok(());
+        }
+        self.supplied = Some(reason);
+        let shown = format!("{}: {}, then send SIGHUP", reason.name(), mend(reason));
+        self.event("supply", json!({ "reason": reason.name(), "detail": shown }), &shown)
+    }
+
+    fn unsaved(&mut self, failure: Option<Failure>) -> Result<(), Failure> {
+        let said = failure.map(|failure| failure.message);
+        if said != self.unsaved {
+            match &said {
+                Some(message) => self.event("unsaved", json!({ "detail": message }), message)?,
+                None => self.event("saved", json!({}), "the state is saved again")?,
+            }
+            self.unsaved = said;
+        }
+        Ok(())
+    }
+
+    fn pause(&self, poll: Poll, now: Instant) -> Duration {
+        let until =
+            poll.poll_at.map_or(LONGEST_SLEEP, |at| Duration::from_millis(at.saturating_millis_since(now)));
+        let often = self.terminal || self.unsaved.is_some();
+        let longest = if often { Duration::from_secs(1) } else { LONGEST_SLEEP };
+        until.clamp(Duration::from_millis(1), longest)
+    }
+
+    fn status_line(&self, holder: &Holder<'_>, poll: Poll) -> Result<(), Failure> {
+        if !self.terminal {
+            return Ok(());
+        }
+        let now = clock::now();
+        let ahead = |at: Option<Instant>| at.map(|at| span(at.saturating_millis_since(now).div_ceil(1000)));
+        let next = match (poll.next, ahead(poll.poll_at)) {
+            (Next::Nothing, Some(when)) => format!("refresh in {when}"),
+            (Next::Wait, Some(when)) => format!("next try in {when}"),
+            (Next::Supply(reason), _) => format!("waiting for you: {}", reason.name()),
+            _ => String::new(),
+        };
+        let state = match (poll.usable, ahead(holder.windows().usable_until)) {
+            (true, Some(end)) => Painted(GOOD, format!("usable for {end}")),
+            (true, None) => Painted(GOOD, "usable".to_owned()),
+            (false, _) => Painted(NOTE, "no usable token".to_owned()),
+        };
+        let generation = holder.manager.generation().0;
+        self.clear_line()?;
+        let mut out = anstream::stdout().lock();
+        write!(out, "{}  token {generation}  {state}  {}", self.name, Painted(DIM, next))?;
+        out.flush()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,327 @@
+//! `token`: a token from a real service, kept in a sealed snapshot, and handed to whoever needs it.
+
+mod holder;
+mod keep;
+mod storage;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use bumpalo::Bump;
+use clap::Args;
+use serde_json::json;
+use tokenward::{ApiOrigins, Error, Next, Provider, Reason, UnixTime};
+
+use crate::clock;
+use crate::credentials::{SECRET_VARIABLES, Sources};
+use crate::failure::{Failure, Status};
+use crate::paint::{BOLD, DIM, GOOD, Painted, redacted, span};
+use crate::which::Which;
+use holder::{Holder, Sent};
+pub(crate) use storage::KEY_VARIABLE;
+use storage::Storage;
+
+/// Get a token from a service, and keep it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Credentials: TOKENWARD_CLIENT_ID, TOKENWARD_CLIENT_SECRET, TOKENWARD_USERNAME, TOKENWARD_PASSWORD,\n\
+TOKENWARD_BEARER, or the options above, or a prompt.\n\
+Snapshots are sealed under TOKENWARD_SNAPSHOT_KEY (64 hexadecimal digits or base64), else under a\n\
+key in FILE.key, which you alone may read. The seal is no encryption: the tokens stand in FILE.\n\n\
+For example:\n  \
+tokenward token flute --environment sandbox --save flute.token\n  \
+tokenward token opower --base-url https://HOST -- \\\n    \
+sh -c 'curl --header \"Authorization: $TOKENWARD_AUTHORIZATION\" https://HOST/…'\
+")]
+pub(crate) struct Token {
+    #[command(flatten)]
+    which: Which,
+
+    /// Keep the token in a sealed snapshot; the next start takes it from there
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+
+    /// Ask for a new token although the kept one is fresh
+    #[arg(long)]
+    renew: bool,
+
+    /// Where the token is to be sent: checked, then the header is made
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
+    /// The method that it is to be sent with
+    #[arg(long, default_value = "GET")]
+    method: String,
+
+    /// Stay, and refresh ahead until SIGINT or SIGTERM; SIGHUP reads the credentials again
+    #[arg(long)]
+    keep: bool,
+
+    /// How long to wait for an answer, in seconds; else what the provider says (30)
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: Option<u64>,
+
+    /// Print one JSON object (with --keep: one a line)
+    #[arg(long)]
+    json: bool,
+
+    /// Print the header itself
+    #[arg(long)]
+    show_secrets: bool,
+
+    /// Run this command with the header in TOKENWARD_AUTHORIZATION
+    #[arg(last = true, value_name = "CMD", conflicts_with = "keep")]
+    command: Vec<OsString>,
+
+    #[command(flatten)]
+    sources: Sources,
+}
+
+impl Token {
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
+        let arena = Bump::new();
+        let (mut provider, subject) = self.which.choose(&arena)?;
+        if let Some(seconds) = self.timeout {
+            provider.policy.response_timeout_ms = seconds.saturating_mul(1000);
+        }
+        let provider = &*arena.alloc(provider);
+        let url = self.target(provider)?;
+        let storage = self.save.as_deref().map(Storage::open).transpose()?;
+        let timeout = Duration::from_millis(provider.policy.response_timeout_ms);
+        let mut holder = Holder::new(provider, subject, &self.sources, storage, timeout)?;
+        let kept_elsewhere = holder.storage.as_ref().is_some_and(Storage::is_kept_elsewhere);
+        if kept_elsewhere && (self.keep || self.renew) {
+            return Err(Failure::unavailable(
+                "another tokenward keeps this file: end it, or give another --save FILE",
+            ));
+        }
+        if let Some(url) = &self.url {
+            // What is refused whatever the token is, is refused before anything is sent.
+            match holder.manager.authorize(clock::now(), &self.method, url) {
+                Ok(_) | Err(Error::NotUsable) => {}
+                Err(error) => return Err(forbidden(error, &self.method, url)),
+            }
+        }
+        if self.renew {
+            holder.manager.renew();
+        }
+        if self.keep {
+            return keep::run(&mut holder, self.json);
+        }
+        if kept_elsewhere {
+            usable_elsewhere(&mut holder, timeout)?;
+        } else {
+            obtain(&mut holder)?;
+        }
+        self.hand_over(&holder, url.as_deref())
+    }
+
+    /// Where the header is to go: as given, or the first of the provider's origins.
+    fn target(&self, provider: &Provider<'_>) -> Result<Option<String>, Failure> {
+        let origin = match provider.api_origins {
+            ApiOrigins::Listed(origins) => origins.first().copied(),
+            ApiOrigins::BaseUrl => Some(provider.base_url),
+            ApiOrigins::AnyHttps => None,
+        };
+        let origin = origin.filter(|_| provider.routes.is_empty()).map(|origin| format!("{origin}/"));
+        let url = self.url.clone().or(origin);
+        if url.is_none() && (self.show_secrets || !self.command.is_empty()) {
+            return Err(Failure::usage("where is the token to be sent? give --url URL (and --method)"));
+        }
+        Ok(url)
+    }
+
+    /// Prints the header or runs the command with it.
+    fn hand_over(&self, holder: &Holder<'_>, url: Option<&str>) -> Result<Status, Failure> {
+        let mut header = Vec::new();
+        if let Some(url) = url {
+            let bearer = holder.manager.authorize(clock::now(), &self.method, url);
+            let bearer = bearer.map_err(|error| forbidden(error, &self.method, url))?;
+            header.resize(bearer.encoded_len(), 0);
+            bearer.write(&mut header).map_err(|error| Failure::new(Status::Refused, error.name()))?;
+        }
+        let header = String::from_utf8(header).unwrap_or_default();
+        if !self.command.is_empty() {
+            return run_with(&self.command, &header);
+        }
+        self.print(holder, &header)?;
+        let mut header = header.into_bytes();
+        tokenward::wipe(&mut header);
+        Ok(Status::Ok)
+    }
+
+    fn print(&self, holder: &Holder<'_>, header: &str) -> Result<(), Failure> {
+        let shown = match header.len() {
+            0 => None,
+            _ if self.show_secrets => {
+                crate::cli::complain("warning: secrets follow on standard output");
+                Some(header.to_owned())
+            }
+            len => Some(format!("Bearer {}", redacted(len - "Bearer ".len()))),
+        };
+        let windows = holder.windows();
+        let now = clock::now();
+        let seconds = |at: tokenward::Instant| at.saturating_millis_since(now) / 1000;
+        let wall = |at| clock::wall().map(|wall| wall.as_secs().saturating_add(seconds(at)));
+        let provider = holder.provider;
+        let mut out = anstream::stdout().lock();
+        if self.json {
+            let object = json!({
+                "outcome": "token",
+                "provider": provider.name,
+                "environment": Some(provider.environment).filter(|name| !name.is_empty()),
+                "generation": holder.manager.generation().0,
+                "refresh_at": windows.refresh_at.and_then(wall),
+                "usable_until": windows.usable_until.and_then(wall),
+                "saved": self.save.as_ref().map(|path| path.to_string_lossy()),
+                "authorization": shown,
+            });
+            writeln!(out, "{object}")?;
+            return Ok(());
+        }
+        let end = match windows.usable_until {
+            None => "without an end".to_owned(),
+            Some(at) => {
+                let date =
+                    wall(at).map(|wall| format!(", until {}", clock::rfc3339(UnixTime::from_secs(wall))));
+                format!("usable for {}{}", span(seconds(at)), date.unwrap_or_default())
+            }
+        };
+        let name = format!("{} {}", provider.name, provider.environment);
+        writeln!(out, "{}  {}", Painted(GOOD, "token"), Painted(BOLD, name.trim_end()))?;
+        writeln!(out, "  life     {end}")?;
+        if let Some(at) = windows.refresh_at {
+            writeln!(out, "  refresh  due in {}", span(seconds(at)))?;
+        }
+        if let Some(path) = &self.save {
+            writeln!(out, "  saved    {}", path.display())?;
+        }
+        match shown {
+            Some(header) => writeln!(out, "Authorization: {header}")?,
+            None => writeln!(out, "{}", Painted(DIM, "give --url to have the header made"))?,
+        }
+        Ok(())
+    }
+}
+
+/// Runs the requests that are due until the token may be used, or until nothing more can be done now.
+fn obtain(holder: &mut Holder<'_>) -> Result<(), Failure> {
+    let mut last: Option<Sent> = None;
+    loop {
+        let poll = holder.manager.poll(clock::now());
+        let failure = match poll.next {
+            Next::Request(_) => {
+                last = Some(holder.send()?);
+                holder.persist()?;
+                continue;
+            }
+            Next::Reload => {
+                // The file is this process's alone: it holds nothing newer.
+                holder.manager.reloaded();
+                holder.persist()?;
+                continue;
+            }
+            Next::Nothing if poll.usable => return Ok(()),
+            Next::Supply(Reason::NoToken) if !poll.usable => {
+                holder.install()?;
+                continue;
+            }
+            Next::Supply(reason) => supply(reason, last.as_ref()),
+            Next::Nothing | Next::Wait | Next::Await(_) => {
+                let status = last.as_ref().map_or(Status::Unavailable, Sent::status);
+                let said = last.as_ref().map_or("no token yet".to_owned(), Sent::said);
+                let when = poll.poll_at.map(|at| {
+                    let seconds = at.saturating_millis_since(clock::now()).div_ceil(1000);
+                    format!("; try again in {}, or stay with --keep", span(seconds))
+                });
+                Failure::new(status, format!("{said}{}", when.unwrap_or_default()))
+            }
+        };
+        if poll.usable {
+            crate::cli::complain(&format!(
+                "warning: the kept token is still usable, but {}",
+                failure.message
+            ));
+            return Ok(());
+        }
+        return Err(failure);
+    }
+}
+
+/// What the caller must do before another request makes sense.
+fn supply(reason: Reason, last: Option<&Sent>) -> Failure {
+    let said = last.map_or_else(|| reason.name().to_owned(), Sent::said);
+    Failure::new(last.map_or(Status::Error, Sent::status), format!("{said}: {}", mend(reason)))
+}
+
+/// What mends it, in a few words.
+pub(crate) const fn mend(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NoToken => "supply a token: TOKENWARD_BEARER or --bearer-file",
+        Reason::InvalidClient => {
+            "check client id and client secret, and that they belong to this environment"
+        }
+        Reason::GrantRejected => "check user name and password",
+        Reason::RefreshTokenRejected => "sign in again",
+        Reason::Revoked => "the token was revoked: supply a new one",
+        Reason::UnauthorizedClient => "the client may not use this grant: ask the service's operator",
+        Reason::UnsupportedGrantType => "the service does not know this grant: check provider and base URL",
+        Reason::InvalidScope => "the service does not grant this scope",
+        Reason::InvalidRequest => "the service does not understand the request: check the provider",
+        _ => "see the service's log",
+    }
+}
+
+/// Another process refreshes: its token is used as soon as it is there.
+fn usable_elsewhere(holder: &mut Holder<'_>, timeout: Duration) -> Result<(), Failure> {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let until = clock::now().as_millis().saturating_add(timeout.as_millis().try_into().unwrap_or(u64::MAX));
+    while !holder.manager.poll(clock::now()).usable {
+        if clock::now().as_millis() >= until {
+            return Err(Failure::unavailable(
+                "another tokenward keeps this file, and its token is not usable: see what that one says",
+            ));
+        }
+        std::thread::sleep(PAUSE);
+        holder.restore()?;
+    }
+    Ok(())
+}
+
+fn forbidden(error: Error, method: &str, url: &str) -> Failure {
+    let what = match error {
+        Error::OriginNotAllowed => {
+            "the token is not for this origin; check environment, --base-url, --api-origin"
+        }
+        Error::UnknownRoute => "the provider's route table has no such endpoint; check --method and path",
+        Error::RouteNeedsOtherToken => "the other kind of token opens this endpoint",
+        Error::OtherSite => "the token is for another site",
+        Error::NotUsable => "the token is over",
+        _ => "write an absolute URL",
+    };
+    Failure::new(Status::Refused, format!("{method} {url}: {error}: {what}"))
+}
+
+/// Becomes the command where the system can, so that nothing of this process is left beside it.
+fn run_with(command: &[OsString], header: &str) -> Result<Status, Failure> {
+    let (program, arguments) = command.split_first().ok_or_else(|| Failure::usage("no command"))?;
+    let mut child = Command::new(program);
+    child.args(arguments).env("TOKENWARD_AUTHORIZATION", header);
+    for variable in SECRET_VARIABLES {
+        child.env_remove(variable);
+    }
+    let cannot = |error| Failure::unavailable(format!("cannot run {}: {error}", program.to_string_lossy()));
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        Err(cannot(child.exec()))
+    }
+    #[cfg(not(unix))]
+    {
+        let ended = child.status().map_err(cannot)?;
+        Ok(Status::Other(ended.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+    }
+}

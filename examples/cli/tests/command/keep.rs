@@ -1,0 +1,107 @@
+//! `token --keep`: a token that stays alive for as long as the process does.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tokenward_demo_service::{Config, Fault, Kind, Service};
+
+use crate::process::{Running, finished, flute, grants, presenting, tokenward};
+
+/// A service whose tokens live a second, and a provider that refreshes that often.
+fn hurried(folder: &Path, lifetime_s: u64) -> (Service, PathBuf) {
+    let service = Service::start(Kind::Flute, Config { lifetime_s: Some(lifetime_s), ..Config::default() })
+        .expect("a service");
+    let provider = json!({
+        "name": "hurried", "environment": "test", "token_url": service.token_url(),
+        "api_origins": [service.base_url()], "grants": ["client_credentials", "refresh_token"],
+        "authentication": "basic_raw", "scope": "offline_access",
+        "policy": { "min_interval_ms": 0, "first_backoff_ms": 100, "max_backoff_ms": 200 },
+    });
+    let file = folder.join("provider.json");
+    fs::write(&file, provider.to_string()).expect("a file");
+    (service, file)
+}
+
+fn keeping(service: &Service, provider: &Path) -> Command {
+    let mut command = tokenward();
+    command.args(["token", "--allow-loopback-http", "--keep", "--json", "--provider-file"]).arg(provider);
+    presenting(&mut command, &service.credentials());
+    command
+}
+
+#[test]
+fn a_kept_token_is_refreshed_ahead_until_a_signal_ends_it() {
+    for signal in ["-TERM", "-INT"] {
+        let folder = tempfile::tempdir().expect("a directory");
+        let (service, provider) = hurried(folder.path(), 1);
+        let save = folder.path().join("kept");
+        let mut running = Running::start(keeping(&service, &provider).arg("--save").arg(&save));
+        for generation in 1..=3 {
+            assert_eq!(running.event("token")["generation"].as_u64(), Some(generation));
+        }
+        running.signal(signal);
+        assert_eq!(running.event("end")["event"], "end");
+        assert_eq!(running.end(), 0);
+        let seen = grants(&service);
+        assert_eq!(seen[0].0, "client_credentials");
+        assert!(
+            seen[1..].iter().all(|(grant, outcome)| grant == "refresh_token" && outcome == "token"),
+            "{seen:?}"
+        );
+        assert!(save.exists());
+    }
+}
+
+#[test]
+fn a_kept_token_outlives_an_outage() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (service, provider) = hurried(folder.path(), 2);
+    let mut running = Running::start(&mut keeping(&service, &provider));
+    assert_eq!(running.event("token")["generation"], 1);
+    service.fault(Fault::Status503 { retry_after: None });
+    service.fault(Fault::Html);
+    assert!(running.event("failed")["detail"].as_str().is_some_and(|detail| detail.contains("503")));
+    assert!(running.event("failed")["detail"].as_str().is_some_and(|detail| detail.contains("not_json")));
+    assert_eq!(running.event("token")["generation"], 2);
+    running.signal("-TERM");
+    assert_eq!(running.end(), 0);
+}
+
+#[test]
+fn a_wrong_secret_is_asked_for_once_and_read_again_at_sighup() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (service, provider) = hurried(folder.path(), 60);
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "wrong\n").expect("a file");
+    let mut command = keeping(&service, &provider);
+    command.env_remove("TOKENWARD_CLIENT_SECRET").arg("--client-secret-file").arg(&secret);
+    let mut running = Running::start(&mut command);
+    let supply: Value = running.event("supply");
+    assert_eq!(supply["reason"], "invalid_client");
+    fs::write(&secret, service.credentials().client_secret.unwrap_or_default()).expect("a file");
+    running.signal("-HUP");
+    assert_eq!(running.event("reread")["event"], "reread");
+    assert_eq!(running.event("token")["generation"], 1);
+    running.signal("-TERM");
+    assert_eq!(running.end(), 0);
+    assert_eq!(grants(&service).len(), 2);
+}
+
+#[test]
+fn a_file_that_another_process_keeps_is_read_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let service = Service::start(Kind::Flute, Config::default()).expect("a service");
+    let save = folder.path().join("kept");
+    let mut keeper = Running::start(flute(&service, Some(&save)).args(["--keep", "--json"]));
+    keeper.event("token");
+    // The keeper saves before it says anything else; a reader waits for that.
+    let reader = finished(&mut flute(&service, Some(&save)), b"");
+    assert_eq!((reader.status, reader.err.as_str()), (0, ""));
+    finished(flute(&service, Some(&save)).arg("--renew"), b"")
+        .complains(69, "another tokenward keeps this file");
+    keeper.signal("-TERM");
+    assert_eq!(keeper.end(), 0);
+    assert_eq!(grants(&service).len(), 1);
+}

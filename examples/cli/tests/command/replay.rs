@@ -1,0 +1,75 @@
+//! `replay`.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::process::run;
+
+const SUITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../core/tests/scenarios");
+
+#[test]
+fn every_scenario_file_holds() {
+    let output = run(&["replay", "--lines", SUITE]);
+    let lines: Vec<Value> =
+        output.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    for line in &lines {
+        assert_eq!(line["ok"], true, "{line}");
+    }
+    let files = fs::read_dir(SUITE).expect("the suite").count();
+    assert_eq!((output.status, lines.len()), (0, files));
+}
+
+fn scenario(folder: &Path, usable: bool) -> String {
+    let file = folder.join(format!("{usable}.json"));
+    let text = json!({
+        "name": "an empty manager <asks> & waits", "provider": "flute", "environment": "sandbox",
+        "steps": [
+            { "at": 0, "do": "poll", "expect": { "next": "request", "usable": usable } },
+            { "at": 5, "do": "install", "token": { "access_token": "canary", "expires_in": 3600 } },
+        ],
+    });
+    fs::write(&file, text.to_string()).expect("a file");
+    file.to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn a_difference_is_shown_and_ends_with_1() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (good, bad) = (scenario(folder.path(), false), scenario(folder.path(), true));
+    let output = run(&["replay", "--lines", &good, &bad, "missing.json"]);
+    let lines: Vec<Value> =
+        output.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines[0], json!({ "file": good, "ok": true, "difference": null }));
+    let difference = "step 0 (poll at 0): usable is false, expected true";
+    assert_eq!(lines[1], json!({ "file": bad, "ok": false, "difference": difference }));
+    assert_eq!((lines[2]["file"].as_str(), lines[2]["ok"].as_bool()), (Some("missing.json"), Some(false)));
+    assert_eq!(output.status, 1);
+
+    let output = run(&["replay", &good, &bad]);
+    assert!(output.out.contains(&format!("DIFF  {bad}: {difference}")), "{}", output.out);
+    assert!(output.out.contains(&format!("ok    {good}")), "{}", output.out);
+    assert_eq!((output.status, run(&["replay", &good]).status), (1, 0));
+
+    let output = run(&["replay", "--json", &good]);
+    let expected =
+        json!({ "ok": true, "files": [{ "file": good, "ok": true, "difference": null }], "different": 0 });
+    assert_eq!((output.status, output.json()), (0, expected));
+}
+
+#[test]
+fn a_timeline_is_drawn_without_the_scenario_s_tokens() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let picture = folder.path().join("timeline.svg");
+    let output = run(&["replay", "--svg", picture.to_str().expect("UTF-8"), &scenario(folder.path(), false)]);
+    assert_eq!((output.status, output.out.as_str()), (0, ""));
+    let drawn = fs::read_to_string(picture).expect("a picture");
+    assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"));
+    for shown in
+        ["an empty manager &lt;asks&gt; &amp; waits", "install", "token, generation 1", "request", "48:00"]
+    {
+        assert!(drawn.contains(shown), "{shown}");
+    }
+    assert!(!drawn.contains("canary") && !drawn.contains("NaN"));
+}

@@ -1,0 +1,249 @@
+//! `token` against services of the demo, over sockets.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+
+use tokenward_demo_service::{Config, Fault, Kind, Service};
+
+use crate::process::{Output, finished, flute, grants, presenting, run, tokenward};
+
+fn service(kind: Kind) -> Service {
+    Service::start(kind, Config::default()).expect("a service")
+}
+
+fn got(service: &Service, save: Option<&Path>, more: &[&str]) -> Output {
+    finished(flute(service, save).args(more), b"")
+}
+
+#[test]
+fn a_token_is_obtained_saved_and_taken_from_there() {
+    let (service, folder) = (service(Kind::Flute), tempfile::tempdir().expect("a directory"));
+    let file = folder.path().join("flute");
+    let first = got(&service, Some(&file), &["--json"]);
+    assert_eq!((first.status, first.err.as_str()), (0, ""));
+    let first = first.json();
+    assert_eq!((first["outcome"].as_str(), first["generation"].as_u64()), (Some("token"), Some(1)));
+    assert!(first["usable_until"].as_u64() > first["refresh_at"].as_u64());
+
+    let again = got(&service, Some(&file), &[]);
+    assert_eq!(again.status, 0, "{}", again.err);
+    assert!(again.out.starts_with("token  flute sandbox\n"), "{}", again.out);
+    assert_eq!(grants(&service).len(), 1, "the second start asks nobody");
+
+    let renewed = got(&service, Some(&file), &["--renew", "--json"]);
+    assert_eq!((renewed.status, renewed.json()["generation"].as_u64()), (0, Some(2)));
+    assert_eq!(grants(&service)[1], ("refresh_token".to_owned(), "token".to_owned()));
+}
+
+#[test]
+fn what_is_saved_is_the_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (service, folder) = (service(Kind::Flute), tempfile::tempdir().expect("a directory"));
+    let file = folder.path().join("flute");
+    assert_eq!(got(&service, Some(&file), &[]).status, 0);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder.path()).expect("a directory") {
+        let entry = entry.expect("an entry");
+        assert_eq!(entry.metadata().expect("metadata").permissions().mode() & 0o777, 0o600);
+        names.push(entry.file_name().into_string().expect("UTF-8"));
+    }
+    names.sort();
+    assert_eq!(names, ["flute", "flute.key", "flute.lock"]);
+
+    let key = folder.path().join("flute.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("permissions");
+    got(&service, Some(&file), &[]).complains(64, "chmod 600");
+    fs::remove_file(&key).expect("a key");
+    got(&service, Some(&file), &[]).complains(64, "flute.key is missing");
+}
+
+#[test]
+fn a_snapshot_that_is_tampered_with_or_foreign_is_refused() {
+    let (service, folder) = (service(Kind::Flute), tempfile::tempdir().expect("a directory"));
+    let file = folder.path().join("flute");
+    let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    let with_key = |key: &str, more: &[&str]| {
+        finished(flute(&service, Some(&file)).env("TOKENWARD_SNAPSHOT_KEY", key).args(more), b"")
+    };
+    assert_eq!(with_key(key, &[]).status, 0);
+    assert!(!folder.path().join("flute.key").exists());
+    with_key(&key.replace('0', "1"), &[]).complains(2, "invalid_snapshot");
+    with_key("short", &[]).complains(64, "64 hexadecimal digits or as base64");
+
+    let mut foreign = tokenward();
+    foreign.args(["token", "flute", "--environment", "production", "--save"]).arg(&file);
+    finished(foreign.env("TOKENWARD_SNAPSHOT_KEY", key), b"").complains(2, "foreign_snapshot");
+
+    let mut bytes = fs::read(&file).expect("a snapshot");
+    bytes[100] ^= 1;
+    fs::write(&file, &bytes).expect("a snapshot");
+    with_key(key, &[]).complains(2, "invalid_snapshot");
+}
+
+#[test]
+fn the_header_goes_only_where_the_provider_s_tokens_may_go() {
+    let service = service(Kind::Flute);
+    let url = format!("{}/v2/transactions", service.base_url());
+    let output = got(&service, None, &["--url", &url]);
+    assert_eq!(output.status, 0);
+    assert!(output.out.contains("Authorization: Bearer [redacted, "), "{}", output.out);
+    let output = got(&service, None, &["--url", &url, "--show-secrets"]);
+    assert!(output.status == 0 && output.err.contains("warning"), "{}", output.err);
+    let header =
+        output.out.lines().find_map(|line| line.strip_prefix("Authorization: Bearer ")).expect("a header");
+    assert!(header.len() > 20 && !header.contains("redacted"));
+    got(&service, None, &["--url", "https://api.flute.com/v2/transactions"])
+        .complains(2, "origin_not_allowed");
+    got(&service, None, &["--url", "nowhere"]).complains(2, "bad_url");
+}
+
+#[test]
+fn a_route_table_is_obeyed() {
+    let service = service(Kind::FlipEnergy);
+    let url = service.base_url();
+    let client = |more: &[&str]| {
+        let mut command = tokenward();
+        command.args(["token", "flip_energy_client", "--allow-loopback-http", "--base-url", url]).args(more);
+        presenting(&mut command, &service.credentials());
+        finished(&mut command, b"")
+    };
+    assert_eq!(client(&["--url", &format!("{url}/v1/sites")]).status, 0);
+    client(&["--url", &format!("{url}/v1/site/site-1")]).complains(2, "route_needs_other_token");
+    client(&["--show-secrets"]).complains(64, "--url");
+    let mut site = tokenward();
+    site.args(["token", "flip_energy_site", "--issued-by", "client-token", "--site", "site-1"]);
+    site.args(["--allow-loopback-http", "--base-url", url, "--url", &format!("{url}/v1/site/site-2")]);
+    presenting(&mut site, &service.credentials());
+    finished(&mut site, b"").complains(2, "other_site");
+    assert!(service.log().is_empty(), "nothing is sent before the check");
+}
+
+#[test]
+fn a_command_gets_the_header_and_none_of_the_secrets() {
+    let service = service(Kind::Flute);
+    let script = "test -z \"$TOKENWARD_CLIENT_SECRET\" && test -n \"$TOKENWARD_CLIENT_ID\" && \
+        case $TOKENWARD_AUTHORIZATION in 'Bearer '?*) exit 7;; esac";
+    let output = got(&service, None, &["--", "sh", "-c", script]);
+    assert_eq!((output.status, output.out.as_str(), output.err.as_str()), (7, "", ""));
+    got(&service, None, &["--", "no-such-command"]).complains(69, "cannot run no-such-command");
+}
+
+#[test]
+fn the_exit_status_says_who_is_at_fault() {
+    let service = service(Kind::Flute);
+    // The server's own error.
+    let wrong = finished(flute(&service, None).env("TOKENWARD_CLIENT_SECRET", "wrong"), b"");
+    wrong.complains(1, "invalid_client");
+    // An answer that the core refuses.
+    service.fault(Fault::Html);
+    got(&service, None, &[]).complains(2, "not_json");
+    service.fault(Fault::Truncated);
+    got(&service, None, &[]).complains(2, "truncated");
+    // No service.
+    service.fault(Fault::Status503 { retry_after: Some("120".to_owned()) });
+    got(&service, None, &[]).complains(69, "try again in 2 min");
+    service.fault(Fault::DropAnswer);
+    got(&service, None, &[]).complains(69, "no answer");
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let mut command = tokenward();
+    command.args(["token", "opower", "--allow-loopback-http", "--base-url", &format!("http://{closed}")]);
+    presenting(&mut command, &service.credentials());
+    finished(&mut command, b"").complains(69, "no answer");
+    // Usage.
+    let mut command = flute(&service, None);
+    command.env_remove("TOKENWARD_CLIENT_SECRET");
+    finished(&mut command, b"").complains(64, "TOKENWARD_CLIENT_SECRET is not set");
+    let mut command = tokenward();
+    command.args(["token", "opower", "--base-url", service.base_url()]);
+    presenting(&mut command, &service.credentials());
+    finished(&mut command, b"").complains(64, "--allow-loopback-http");
+}
+
+#[test]
+fn a_usable_token_is_handed_over_although_its_refresh_fails() {
+    let (service, folder) = (service(Kind::Flute), tempfile::tempdir().expect("a directory"));
+    let file = folder.path().join("flute");
+    assert_eq!(got(&service, Some(&file), &[]).status, 0);
+    service.fault(Fault::Html);
+    let output = got(&service, Some(&file), &["--renew"]);
+    assert_eq!(output.status, 0);
+    assert!(
+        output.err.contains("warning: the kept token is still usable") && output.err.contains("not_json")
+    );
+}
+
+#[test]
+fn a_revoked_refresh_token_is_replaced_by_the_primary_grant() {
+    let (service, folder) = (service(Kind::Flute), tempfile::tempdir().expect("a directory"));
+    let file = folder.path().join("flute");
+    assert_eq!(got(&service, Some(&file), &[]).status, 0);
+    service.revoke_refresh_tokens();
+    assert_eq!(got(&service, Some(&file), &["--renew"]).status, 0);
+    let seen = grants(&service);
+    let seen: Vec<_> = seen.iter().map(|(grant, outcome)| (grant.as_str(), outcome.as_str())).collect();
+    let expected = [
+        ("client_credentials", "token"),
+        ("refresh_token", "invalid_grant"),
+        ("client_credentials", "token"),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn credentials_come_from_files_too() {
+    let (service, folder) = (service(Kind::Flume), tempfile::tempdir().expect("a directory"));
+    let accepted = service.credentials();
+    let file = |name: &str, text: Option<String>| {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("{}\n", text.unwrap_or_default())).expect("a file");
+        path
+    };
+    let mut command = tokenward();
+    command.args(["token", "flume", "--allow-loopback-http", "--base-url", service.base_url()]);
+    command.arg("--client-secret-file").arg(file("secret", accepted.client_secret));
+    command.arg("--password-file").arg(file("password", accepted.password));
+    command.args(["--client-id", &accepted.client_id.unwrap_or_default()]);
+    command.args(["--username", &accepted.username.unwrap_or_default()]);
+    let output = finished(&mut command, b"");
+    assert_eq!((output.status, output.err.as_str()), (0, ""));
+}
+
+#[test]
+fn a_redirect_is_never_followed() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("a port"));
+    let target = url.clone();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a request");
+        let mut seen = [0; 4096];
+        let _ = stream.read(&mut seen).expect("a request");
+        let answer = format!(
+            "HTTP/1.1 307 Temporary Redirect\r\nLocation: {target}/elsewhere\r\nContent-Length: 0\r\n\r\n"
+        );
+        stream.write_all(answer.as_bytes()).expect("an answer");
+        drop(stream);
+        listener.set_nonblocking(true).expect("a port");
+        listener.accept().is_err()
+    });
+    let mut command = tokenward();
+    command.args(["token", "opower", "--allow-loopback-http", "--base-url", &url]);
+    command.env("TOKENWARD_CLIENT_ID", "id").env("TOKENWARD_CLIENT_SECRET", "secret");
+    finished(&mut command, b"").complains(2, "status 307");
+    assert!(server.join().expect("a server"), "nobody came back");
+}
+
+#[test]
+fn https_is_spoken_to_anyone_but_this_machine() {
+    let mut command = tokenward();
+    command.args(["token", "opower", "--base-url", "http://opower.example", "--allow-loopback-http"]);
+    command.env("TOKENWARD_CLIENT_ID", "id").env("TOKENWARD_CLIENT_SECRET", "secret");
+    finished(&mut command, b"").complains(64, "not https");
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let mut command = tokenward();
+    command.args(["token", "opower", "--base-url", &format!("https://{closed}")]);
+    command.env("TOKENWARD_CLIENT_ID", "id").env("TOKENWARD_CLIENT_SECRET", "secret");
+    finished(&mut command, b"").complains(69, "");
+    assert_eq!(run(&["token", "opower"]).status, 64);
+}
