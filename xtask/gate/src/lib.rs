@@ -7,10 +7,10 @@
 use core::hint::black_box;
 use core::panic::PanicInfo;
 use tokenward::{
-    Answer, BasicEncoding, Bearer, Challenges, Credentials, Environment, Error, ErrorResponse, Generation, Grant,
-    Instant, IssuedBy, JsonStr, Outcome, Provider, RequestId, Revision, Slots, SnapshotScope, Subject, TickWidener,
-    TokenAnswer, TokenManager, TokenRequest, TokenResponse, UnixTime, basic, ct_eq, http_date, jwt_claims, providers,
-    retry_after, token_answer, wipe,
+    Answer, BasicEncoding, Bearer, Challenges, Credentials, Environment, Error, ErrorResponse, Generation,
+    Grant, Instant, IssuedBy, JsonStr, Outcome, Provider, RequestId, Revision, Slots, SnapshotScope, Subject,
+    TickWidener, TokenAnswer, TokenManager, TokenRequest, TokenResponse, UnixTime, basic, ct_eq, http_date,
+    jwt_claims, providers, retry_after, token_answer, wipe,
 };
 
 unsafe extern "C" {
@@ -79,7 +79,13 @@ fn subject() -> Subject<'static> {
 }
 
 fn credentials() -> Credentials<'static> {
-    Credentials { client_id: text(), client_secret: text(), username: text(), password: text(), bearer: text() }
+    Credentials {
+        client_id: text(),
+        client_secret: text(),
+        username: text(),
+        password: text(),
+        bearer: text(),
+    }
 }
 
 fn now() -> Instant {
@@ -202,7 +208,8 @@ entry!(tokenward_gate_manager, {
     if let Ok(bearer) = manager.authorize(now(), text(), text()) {
         black_box(bearer.write(buffer())).ok();
     }
-    let _ = black_box(manager.rejected(now(), Generation(black_box(0)), black_box(0), black_box(Some(bytes()))));
+    let _ =
+        black_box(manager.rejected(now(), Generation(black_box(0)), black_box(0), black_box(Some(bytes()))));
     let token = TokenResponse::new(text()).with_expires_in(black_box(0)).with_refresh_token(text());
     black_box(manager.install(now(), &token)).ok();
     let scope = black_box(SnapshotScope::All);
