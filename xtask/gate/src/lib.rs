@@ -30,7 +30,8 @@ macro_rules! entry {
         /// A root of the link gate.
         #[unsafe(no_mangle)]
         pub extern "C" fn $name() {
-            let _ = black_box((|| $body)());
+            let body = || $body;
+            let _ = black_box(body());
         }
     };
 }
