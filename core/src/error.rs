@@ -99,7 +99,8 @@ pub enum Error {
     NotUsable,
     /// A parameter would be sent twice (RFC 6749 section 3.2).
     DuplicateParameter,
-    /// The provider contradicts itself, or the subject or the storage does not fit it.
+    /// The subject does not fit the provider: its token endpoint wants a site and there is none, or the site
+    /// would not stay in its place of the path.
     InvalidProvider,
 }
 

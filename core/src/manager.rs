@@ -86,7 +86,7 @@ impl Revisions {
 /// Keeps one token alive: decides when to ask for one, writes the request, reads the answer, keeps the
 /// token and lends it for the `Authorization` field. It does no I/O and reads no clock.
 ///
-/// `S` is the caller's memory: `[u8; N]`, `&mut [u8]` or a heapless vector. Nothing points into the
+/// `S` is the caller's memory: `[u8; N]`, `&mut [u8]` or a heapless vector of full length. Nothing points into the
 /// manager, so it may be moved and may live in a `static`; where it was moved from the old bytes stay.
 /// `P` is the provider: a reference to it, or the value where the manager is to own it.
 ///
@@ -178,12 +178,10 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>, P: Borrow<Provider<'p>>> TokenManager<'p,
         slots: Slots<S>,
         seed: u64,
     ) -> Result<Self, Error> {
-        let Provider { base_url, token_path, policy, .. } = provider.borrow();
-        let holds_site = |part: &str| part.as_bytes().windows(SITE.len()).any(|window| window == SITE);
-        let wants_site = holds_site(base_url) || holds_site(token_path);
-        if subject.site().map_or(wants_site, |site| matches!(site, "" | "." | "..")) {
+        if !subject.fits(provider.borrow()) {
             return Err(Error::InvalidProvider);
         }
+        let policy = &provider.borrow().policy;
         let session = Session::new(now, policy, seed);
         Ok(Self {
             provider,
@@ -296,7 +294,10 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         if !self.session.at(now, &self.provider.borrow().policy).usable() {
             return Err(Error::NotUsable);
         }
-        Ok(Bearer::stored(self.store.access_token(), self.session.generation()))
+        match self.store.access_token() {
+            [] => Err(Error::NotUsable),
+            token => Ok(Bearer::stored(token, self.session.generation())),
+        }
     }
 
     /// A resource server refused a request that carried the token `generation`: what to do with it.
@@ -553,9 +554,6 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> core::f
     }
 }
 
-/// Stands for the subject's site in a token URL.
-const SITE: &[u8] = b"{site}";
-
 /// A gateway in trouble: whatever its body says, it says nothing about the grant.
 const fn is_trouble(status: u16) -> bool {
     status >= 500 || matches!(status, 408 | 425 | 429)
@@ -623,6 +621,7 @@ mod persistence {
         ///
         /// # Errors
         /// - [`Error::BufferTooSmall`]: with the size that it takes.
+        /// - [`Error::TooLong`]: a token of more than four gigabytes.
         ///
         /// # Security
         /// `out` holds the tokens afterwards.
@@ -693,8 +692,11 @@ mod persistence {
                 return Err(Error::StaleSnapshot);
             }
             let deadlines = self.restored_deadlines(&snapshot, wall);
+            let provider = self.provider.borrow();
             let access_token = JsonStr::literal(snapshot.access_token);
-            let refresh_token = JsonStr::literal(snapshot.refresh_token);
+            let deadlines = deadlines.filter(|_| provider.token_alphabet.has(access_token));
+            let kept = if provider.reads_refresh_token() { snapshot.refresh_token } else { &[] };
+            let refresh_token = JsonStr::literal(kept);
             if deadlines.is_some() {
                 self.store.check_access_token(&access_token)?;
             }
@@ -709,7 +711,7 @@ mod persistence {
             }
             let held = self.store.holds_refresh_token(&refresh_token);
             self.session.settle();
-            let refused = self.restore_refresh_token(snapshot.refresh_token);
+            let refused = self.restore_refresh_token(kept);
             if let Some(left_ms) = self.lease_left(&snapshot, wall) {
                 self.session.lease(left_ms);
             }

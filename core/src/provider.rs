@@ -95,6 +95,11 @@ impl<'a> Provider<'a> {
         }
     }
 
+    /// The base URL as a path follows it: a slash at its end counts for nothing then.
+    pub(crate) fn trimmed_base_url(&self) -> &'a str {
+        if self.token_path.is_empty() { self.base_url } else { self.base_url.trim_end_matches('/') }
+    }
+
     /// Whether an answer's refresh token is read: only where the provider lists the refresh grant.
     #[must_use]
     pub fn reads_refresh_token(&self) -> bool {
@@ -133,7 +138,7 @@ pub enum Grant {
 }
 
 impl Grant {
-    /// The `grant_type` parameter; a site token has none.
+    /// Its name: the `grant_type` parameter, but for a site token, which has none.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -248,6 +253,17 @@ impl<'a> Subject<'a> {
         match self {
             Self::Client => TokenKind::Client,
             Self::Site(_) => TokenKind::Site,
+        }
+    }
+
+    /// Whether the provider's token endpoint can be asked for it: it has a site where the URL wants one, and
+    /// that site stays in its place of the path.
+    pub(crate) fn fits(self, provider: &Provider<'_>) -> bool {
+        const SITE: &[u8] = b"{site}";
+        let wants = |part: &str| part.as_bytes().windows(SITE.len()).any(|window| window == SITE);
+        match self {
+            Self::Client => !wants(provider.base_url) && !wants(provider.token_path),
+            Self::Site(site) => !matches!(site, "" | "." | ".."),
         }
     }
 

@@ -29,7 +29,7 @@ pub enum Next {
     /// Backing off after a failure, spreading at the start, or another process is refreshing.
     Wait,
     /// Read storage again **before you write to it**, as it may hold the pair of another process:
-    /// [`crate::TokenManager::restore`] what is newer than what this manager wrote last
+    /// `restore` what is newer than what this manager wrote last
     /// (`snapshot_revision` tells), else say [`crate::TokenManager::reloaded`].
     Reload,
     /// Install a token, sign in, or mend the configuration. A usable token stays usable.

@@ -165,14 +165,15 @@ pub(crate) fn identity(provider: &Provider<'_>, subject: Subject<'_>) -> [u8; 32
     let mut hash = Sha256::new();
     let kind: &[u8] = if subject.site().is_some() { b"site" } else { b"client" };
     let site = subject.site().unwrap_or_default().as_bytes();
-    let url_len = provider.base_url.len().saturating_add(provider.token_path.len());
+    let base_url = provider.trimmed_base_url();
+    let url_len = base_url.len().saturating_add(provider.token_path.len());
     for part in [provider.name.as_bytes(), provider.environment.as_bytes(), kind, site] {
         hash.update(wide(part.len()));
         hash.update(part);
     }
     // However the URL is divided, it is one URL.
     hash.update(wide(url_len));
-    hash.update(provider.base_url);
+    hash.update(base_url);
     hash.update(provider.token_path);
     hash.finalize().into()
 }

@@ -3,7 +3,8 @@
 /// A point on the caller's clock, in milliseconds.
 ///
 /// The clock is monotonic **including sleep**, its epoch is arbitrary (boot, start of the process).
-/// Arithmetic saturates: a clock that jumps never panics and never makes a token live longer.
+/// Arithmetic saturates, and a manager works with the largest instant that it has seen: a clock that steps back
+/// never panics and never makes a token live longer.
 ///
 /// ```
 /// use tokenward::Instant;
@@ -74,7 +75,8 @@ impl UnixTime {
 
 /// Widens a 32-bit tick counter that wraps (milliseconds: every 49.7 days) to [`Instant`]s.
 ///
-/// Feed it at least once for each wrap of the counter.
+/// Feed it at least once for each half wrap of the counter. Ticks that were read out of order, by an interrupt
+/// handler beside the main loop, are told from a wrap and give the last instant again.
 ///
 /// ```
 /// use tokenward::{Instant, TickWidener};
@@ -83,33 +85,35 @@ impl UnixTime {
 /// assert_eq!(ticks.widen(u32::MAX).as_millis(), 0xFFFF_FFFF);
 /// assert_eq!(ticks.widen(5).as_millis(), 0x1_0000_0005);
 /// let mut ticks = TickWidener::resume(Instant::from_millis(0x1_0000_0005));
-/// assert_eq!(ticks.widen(4).as_millis(), 0x2_0000_0004);
+/// assert_eq!(ticks.widen(6).as_millis(), 0x1_0000_0006);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TickWidener {
-    last: u64,
+    last: Option<u64>,
 }
 
 impl TickWidener {
-    /// A widener whose counter has not wrapped yet.
+    /// A widener whose counter has not wrapped yet: its first ticks are what they are.
     #[must_use]
     pub const fn new() -> Self {
-        Self { last: 0 }
+        Self { last: None }
     }
 
     /// A widener that goes on from the instant that one gave last.
     #[must_use]
     pub const fn resume(last: Instant) -> Self {
-        Self { last: last.0 }
+        Self { last: Some(last.0) }
     }
 
-    /// The instant of the counter value `ticks`, in milliseconds. A value below the last one is a wrap.
+    /// The instant of the counter value `ticks`, in milliseconds.
     pub fn widen(&mut self, ticks: u32) -> Instant {
         let ticks = u64::from(ticks);
-        let wrapped = ticks < self.last & 0xFFFF_FFFF;
-        let high = (self.last >> 32).saturating_add(u64::from(wrapped));
-        self.last = (high << 32) | ticks;
-        Instant(self.last)
+        let last = self.last.unwrap_or(ticks);
+        let passed = ticks.wrapping_sub(last) & 0xFFFF_FFFF;
+        // More than half a wrap ahead is a little behind.
+        let now = if passed < 1 << 31 { last.saturating_add(passed) } else { last };
+        self.last = Some(now);
+        Instant(now)
     }
 }
 
@@ -128,6 +132,19 @@ mod tests {
             counter = counter.wrapping_add(step);
             expected += u64::from(step);
         }
+    }
+
+    #[test]
+    fn the_first_ticks_are_taken_as_they_are() {
+        assert_eq!(TickWidener::new().widen(3_000_000_000).as_millis(), 3_000_000_000);
+    }
+
+    #[test]
+    fn ticks_read_out_of_order_never_jump_a_wrap_ahead() {
+        let mut ticks = TickWidener::resume(Instant::from_millis(0x1_0000_0005));
+        assert_eq!(ticks.widen(3).as_millis(), 0x1_0000_0005);
+        assert_eq!(ticks.widen(u32::MAX).as_millis(), 0x1_0000_0005);
+        assert_eq!(ticks.widen(6).as_millis(), 0x1_0000_0006);
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl core::fmt::Debug for Credentials<'_> {
     }
 }
 
-/// A request to a token endpoint, before it is written.
+/// A request to a token endpoint, before it is written. See [`TokenRequest::write`].
 ///
 /// ```
 /// use tokenward::{Credentials, Grant, Subject, TokenRequest, providers};
@@ -57,6 +57,12 @@ pub struct TokenRequest<'a> {
     extra: &'a [(&'a str, &'a str)],
 }
 
+impl core::fmt::Debug for TokenRequest<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TokenRequest").field("grant", &self.grant).finish_non_exhaustive()
+    }
+}
+
 impl<'a> TokenRequest<'a> {
     /// A request for `grant`.
     #[must_use]
@@ -76,7 +82,8 @@ impl<'a> TokenRequest<'a> {
         self
     }
 
-    /// The same with parameters of the provider's own (`audience`, `resource`); empty ones are left out.
+    /// The same with parameters of the provider's own (`audience`, `resource`); those with an empty value are
+    /// left out. A site token has no parameters.
     #[must_use]
     pub const fn with_extra(mut self, extra: &'a [(&'a str, &'a str)]) -> Self {
         self.extra = extra;
@@ -88,10 +95,13 @@ impl<'a> TokenRequest<'a> {
     /// # Errors
     /// - [`Error::WrongCredentials`]: one that the grant needs is empty, a raw Basic id holds `:`, or the
     ///   bearer cannot stand in a header.
-    /// - [`Error::DuplicateParameter`]: an extra parameter is sent already (RFC 6749 section 3.2).
+    /// - [`Error::InvalidProvider`]: the URL wants a site and the subject is none, or the site is empty or a
+    ///   dot segment.
+    /// - [`Error::DuplicateParameter`]: an extra parameter has the name of another or of one of the grant's
+    ///   own (RFC 6749 section 3.2).
     /// - [`Error::BufferTooSmall`]: with the size that it takes.
     /// - [`Error::BadUrl`], [`Error::OriginNotAllowed`]: the token endpoint is not an `https` URL (loopback
-    ///   `http` where the provider allows it).
+    ///   `http` where the provider allows it), or its path would change its host.
     ///
     /// # Security
     /// `out` holds secrets afterwards: [`crate::wipe`] it when the request is sent.
@@ -111,7 +121,7 @@ impl<'a> TokenRequest<'a> {
             if url.is_https() || loopback { Ok(()) } else { Err(Error::OriginNotAllowed) }
         });
         if let Err(error) = allowed {
-            crate::wipe(out);
+            crate::wipe(out.get_mut(..end).unwrap_or_default());
             return Err(error);
         }
         let out = &*out;
@@ -129,6 +139,17 @@ impl<'a> TokenRequest<'a> {
     }
 
     fn check(&self) -> Result<(), Error> {
+        let Provider { base_url, token_path, .. } = *self.provider;
+        if !self.subject.fits(self.provider) {
+            return Err(Error::InvalidProvider);
+        }
+        // Only a path may follow an authority.
+        let goes_on = !token_path.is_empty();
+        if goes_on
+            && (!token_path.starts_with('/') || base_url.bytes().any(|byte| matches!(byte, b'?' | b'#')))
+        {
+            return Err(Error::BadUrl);
+        }
         let Credentials { client_id, client_secret, username, password, bearer } = *self.credentials;
         let client = match self.provider.authentication {
             ClientAuthentication::Basic(BasicEncoding::Raw) if client_id.contains(':') => false,
@@ -165,9 +186,7 @@ impl<'a> TokenRequest<'a> {
     }
 
     fn write_url(&self, out: &mut Writer<'_>) {
-        let Provider { base_url, token_path, .. } = *self.provider;
-        let base = if token_path.is_empty() { base_url } else { base_url.trim_end_matches('/') };
-        for mut part in [base, token_path] {
+        for mut part in [self.provider.trimmed_base_url(), self.provider.token_path] {
             while let Some((before, behind)) = part.split_once('{') {
                 out.text(before);
                 part = match behind.strip_prefix("site}") {

@@ -115,7 +115,8 @@ impl<'a> TokenResponse<'a> {
     }
 
     /// Reads the object that the token's members stand in into the caller's own struct: for members that
-    /// only one provider has. The object is strict JSON of bounded depth by now.
+    /// only one provider has. The object is strict JSON of bounded depth by now. A `&str` keeps the escapes
+    /// of the body: `https:\/\/` stays as it stands.
     ///
     /// ```
     /// use serde::Deserialize;
@@ -135,7 +136,7 @@ impl<'a> TokenResponse<'a> {
     /// Those of `serde-json-core` where the struct does not fit.
     #[cfg(feature = "serde")]
     pub fn extra<T: serde::Deserialize<'a>>(&self) -> Result<T, serde_json_core::de::Error> {
-        serde_json_core::from_slice(self.object).map(|(extra, _)| extra)
+        serde_json_core::from_slice(crate::json::container(self.object)).map(|(extra, _)| extra)
     }
 
     /// Whether a `Bearer` field may carry it (RFC 6749 section 7.1).
@@ -298,24 +299,28 @@ impl<'a> Members<'a> {
             members.keep(&item, &mut member_path, &mut error_path);
         }
         reader.finish()?;
+        members.twice |=
+            u16::from(member_path.twice) << MEMBER_PATH | u16::from(error_path.twice) << ERROR_PATH;
         Ok(members)
     }
 
     #[inline(always)]
     fn keep(&mut self, item: &Item<&'a [u8]>, member_path: &mut Path<'_>, error_path: &mut Path<'_>) {
         let flat = member_path.is_empty();
-        if !flat && member_path.step(item) == Step::End {
-            self.mark(MEMBER_PATH);
+        if !flat {
+            let at_end = member_path.step(item);
             #[cfg(feature = "serde")]
-            if item.kind == b'{' {
+            if at_end && item.kind == b'{' {
                 self.object = item.value;
             }
+            #[cfg(not(feature = "serde"))]
+            let _ = at_end;
         }
         #[cfg(feature = "serde")]
         if flat && item.depth == 0 {
             self.object = item.value;
         }
-        if !error_path.is_empty() && error_path.step(item) == Step::End {
+        if !error_path.is_empty() && error_path.step(item) {
             self.put(NESTED_ERROR, item);
         }
         if self.scope_depth != 0 {
@@ -446,7 +451,7 @@ impl<'a> Members<'a> {
                 scope,
                 id_token: self.text(ID_TOKEN, Error::InvalidAccessToken).unwrap_or(None),
                 #[cfg(feature = "serde")]
-                object: crate::json::container(self.object),
+                object: self.object,
             })),
             (None, Some(code)) => {
                 let other = |place| self.text(place, Error::InvalidError).unwrap_or(None);
@@ -591,18 +596,16 @@ struct Path<'p> {
     segment: &'p [u8],
     /// Elements that were seen in that container.
     elements: u32,
-}
-
-#[derive(PartialEq)]
-enum Step {
-    Off,
-    On,
-    End,
+    /// The named segments that were seen, a bit for each, in the containers that are open.
+    seen: u32,
+    /// A named segment was given twice in its object.
+    twice: bool,
 }
 
 impl<'p> Path<'p> {
     fn new(text: &'p str) -> Self {
-        let mut path = Self { text: text.as_bytes(), len: 0, open: 0, segment: &[], elements: 0 };
+        let mut path =
+            Self { text: text.as_bytes(), len: 0, open: 0, segment: &[], elements: 0, seen: 0, twice: false };
         if text.is_empty() {
             return path;
         }
@@ -630,20 +633,28 @@ impl<'p> Path<'p> {
         self.open == self.len && self.len.wrapping_add(1) == depth
     }
 
+    /// Whether the path ends at this item.
     #[inline(always)]
-    fn step(&mut self, item: &Item<&[u8]>) -> Step {
-        let Some(parent) = item.depth.checked_sub(1) else { return Step::Off };
+    fn step(&mut self, item: &Item<&[u8]>) -> bool {
+        let Some(parent) = item.depth.checked_sub(1) else { return false };
         if self.open > parent {
             // A container on the path was closed; there is no way back into it through its array.
             self.go(parent, u32::MAX);
         }
         if self.open < parent || parent == self.len || !self.hits(item) {
-            return Step::Off;
+            return false;
+        }
+        if item.name.is_some() {
+            let bit = 1_u32.checked_shl(parent).unwrap_or_default();
+            self.twice |= self.seen & bit != 0;
+            self.seen |= bit;
         }
         if matches!(item.kind, b'{' | b'[') {
             self.go(item.depth, 0);
+            // What lies deeper is another object now.
+            self.seen &= u32::MAX.checked_shr(u32::BITS.wrapping_sub(item.depth)).unwrap_or(u32::MAX);
         }
-        if item.depth == self.len { Step::End } else { Step::On }
+        item.depth == self.len
     }
 
     #[inline(always)]
@@ -659,7 +670,8 @@ impl<'p> Path<'p> {
             (None, [digits @ .., b']']) => {
                 let element = self.elements;
                 self.elements = element.saturating_add(1);
-                whole_seconds(digits.iter().copied()) == Some(u64::from(element))
+                let number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+                number && whole_seconds(digits.iter().copied()) == Some(u64::from(element))
             }
             (None, _) => false,
         }

@@ -107,10 +107,36 @@ fn a_member_path_may_have_names_and_places_in_any_number() {
 }
 
 #[test]
+fn a_place_in_a_path_is_digits_and_nothing_else() {
+    for member_path in ["data[]", "data[a]", "data[ 0]", "data[1e0]", "data]", "data[-0]"] {
+        let provider = Provider { member_path, ..CUSTOM };
+        let body = br#"{"data":[{"access_token":"a"},{"access_token":"b"}]}"#;
+        assert_eq!(
+            token_answer(200, body, &provider).unwrap_err(),
+            Error::InvalidAccessToken,
+            "{member_path}"
+        );
+    }
+}
+
+#[test]
 fn a_member_on_the_path_given_twice_is_a_duplicate() {
     let flume = providers::flume("https://api.example");
-    let body = br#"{"data":[{"access_token":"a"}],"data":[{"access_token":"b"}]}"#;
-    assert_eq!(token_answer(200, body, &flume).unwrap_err(), Error::DuplicateMember);
+    for data in [
+        r#""data":[{"access_token":"a"}],"data":[{"access_token":"b"}]"#,
+        r#""data":[{"access_token":"a"}],"data":[]"#,
+        r#""data":[],"data":[{"access_token":"a"}]"#,
+        r#""data":[{"access_token":"a"}],"d\u0061ta":null"#,
+    ] {
+        let body = format!("{{{data}}}");
+        assert_eq!(token_answer(200, body.as_bytes(), &flume).unwrap_err(), Error::DuplicateMember, "{body}");
+    }
+    let error = br#"{"detailed":["invalid_grant"],"detailed":[]}"#;
+    assert_eq!(token_answer(400, error, &flume).unwrap_err(), Error::DuplicateMember);
+    // The same names in other objects are others.
+    let provider = Provider { member_path: "a[1].b", ..CUSTOM };
+    let body = br#"{"a":[{"b":{"access_token":"no"}},{"b":{"access_token":"yes"}},{"b":{}}],"b":1,"x":{"a":1,"a":2}}"#;
+    assert_eq!(text(token_by(&provider, body).access_token()), "yes");
 }
 
 #[test]

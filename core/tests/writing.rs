@@ -382,6 +382,36 @@ fn secrets_go_over_https_only() {
 }
 
 #[test]
+fn a_token_path_never_changes_the_host_that_secrets_go_to() {
+    for (base_url, token_path) in [
+        ("https://login.acme.example", "oauth/token"),
+        ("https://login.acme.example", ".evil.example/t"),
+        ("https://login.acme.example", "@evil.example/t"),
+        ("https://login.acme.example", ":8443/t"),
+        ("https://login.acme.example?x=", "/t"),
+        ("https://login.acme.example#", "/t"),
+    ] {
+        let provider = Provider { base_url, token_path, ..BASE };
+        assert_eq!(
+            request(&provider, Grant::Password, &CREDENTIALS),
+            Err(Error::BadUrl),
+            "{base_url} {token_path}"
+        );
+    }
+}
+
+#[test]
+fn a_request_for_a_site_needs_one_that_stays_in_its_place() {
+    let provider = providers::flip_energy_site("https://api.example", IssuedBy::ClientToken);
+    for subject in [Subject::Client, Subject::Site(""), Subject::Site("."), Subject::Site("..")] {
+        let written = TokenRequest::new(&provider, subject, Grant::SiteToken, &CREDENTIALS)
+            .write(&mut [0; 256])
+            .map(drop);
+        assert_eq!(written, Err(Error::InvalidProvider), "{subject:?}");
+    }
+}
+
+#[test]
 fn a_request_is_written_whole_or_not_at_all() {
     let write = |size: usize| {
         let mut out = vec![0xAA; size];
