@@ -73,14 +73,14 @@ impl<'a> Bearer<'a> {
     ///
     /// ```
     /// # use tokenward::Bearer;
-    /// let field = Bearer::new("fl_your_api_key").unwrap().to_string::<64>().unwrap();
+    /// let field = Bearer::new("fl_your_api_key").unwrap().to_heapless::<64>().unwrap();
     /// assert_eq!(field, "Bearer fl_your_api_key");
     /// ```
     ///
     /// # Errors
     /// - [`Error::BufferTooSmall`]: `N` is too small.
     #[cfg(feature = "heapless")]
-    pub fn to_string<const N: usize>(&self) -> Result<heapless::String<N>, Error> {
+    pub fn to_heapless<const N: usize>(&self) -> Result<heapless::String<N>, Error> {
         let too_small = Error::BufferTooSmall { needed: self.encoded_len() };
         let mut bytes = heapless::Vec::new();
         for part in [&SCHEME, self.token] {

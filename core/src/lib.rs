@@ -64,6 +64,8 @@ pub use session::{Next, Poll, Reason, RequestId, Retry};
 pub use snapshot::snapshot_revision;
 pub use store::Slots;
 pub use time::{Instant, TickWidener, UnixTime};
+#[cfg(feature = "heapless")]
+pub use token_request::OwnedRequest;
 pub use token_request::{Credentials, Request, TokenRequest};
 pub use token_response::{Scope, TokenAnswer, TokenResponse, token_answer};
 pub use www_authenticate::{Challenge, Challenges, ParamValue};

@@ -320,6 +320,79 @@ impl<'b> Request<'b> {
     }
 }
 
+#[cfg(feature = "heapless")]
+impl Request<'_> {
+    /// The same in memory of its own, for a caller that hands it to another task or keeps it for a second try.
+    ///
+    /// ```
+    /// use tokenward::{Credentials, Environment, Grant, OwnedRequest, Subject, TokenRequest, providers};
+    ///
+    /// fn request() -> OwnedRequest<256> {
+    ///     let provider = providers::flip_utility(Environment::Sandbox);
+    ///     let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
+    ///     let mut out = [0; 256];
+    ///     TokenRequest::new(&provider, Subject::Client, Grant::ClientCredentials, &credentials)
+    ///         .write(&mut out)
+    ///         .and_then(|request| request.to_heapless())
+    ///         .unwrap()
+    /// }
+    ///
+    /// let request = request();
+    /// assert_eq!(request.as_request().url(), "https://oauth.flip.energy/token");
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Error::BufferTooSmall`]: `N` is too small.
+    pub fn to_heapless<const N: usize>(&self) -> Result<OwnedRequest<N>, Error> {
+        let parts = [self.url, self.authorization, self.body];
+        let needed = parts.iter().fold(0_usize, |len, part| len.saturating_add(part.len()));
+        let mut owned = OwnedRequest {
+            bytes: heapless::Vec::new(),
+            url_len: self.url.len(),
+            authorization_len: self.authorization.len(),
+            content_type: self.content_type,
+        };
+        for part in parts {
+            owned.bytes.extend_from_slice(part).map_err(|_| Error::BufferTooSmall { needed })?;
+        }
+        Ok(owned)
+    }
+}
+
+/// A [`Request`] in memory of its own, wiped when it is dropped.
+#[cfg(feature = "heapless")]
+pub struct OwnedRequest<const N: usize> {
+    bytes: heapless::Vec<u8, N>,
+    url_len: usize,
+    authorization_len: usize,
+    content_type: &'static str,
+}
+
+#[cfg(feature = "heapless")]
+impl<const N: usize> OwnedRequest<N> {
+    /// The request, borrowed.
+    #[must_use]
+    pub fn as_request(&self) -> Request<'_> {
+        let (url, rest) = self.bytes.split_at_checked(self.url_len).unwrap_or_default();
+        let (authorization, body) = rest.split_at_checked(self.authorization_len).unwrap_or_default();
+        Request { url, authorization, content_type: self.content_type, body }
+    }
+}
+
+#[cfg(feature = "heapless")]
+impl<const N: usize> Drop for OwnedRequest<N> {
+    fn drop(&mut self) {
+        crate::wipe(&mut self.bytes);
+    }
+}
+
+#[cfg(feature = "heapless")]
+impl<const N: usize> core::fmt::Debug for OwnedRequest<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("OwnedRequest(..)")
+    }
+}
+
 impl core::fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Request(..)")

@@ -447,3 +447,38 @@ fn no_secret_stands_in_a_url() {
         }
     }
 }
+
+#[cfg(feature = "heapless")]
+#[test]
+fn an_owned_header_and_request_are_what_was_written() {
+    let field = Bearer::new("tok").expect("a token").to_heapless::<10>().expect("room");
+    assert_eq!(field, "Bearer tok");
+    let small = Bearer::new("tok").expect("a token").to_heapless::<9>();
+    assert_eq!(small.map(drop), Err(Error::BufferTooSmall { needed: 10 }));
+
+    let provider = providers::opower("https://api.example");
+    let mut out = [0; 512];
+    let written = TokenRequest::new(&provider, Subject::Client, Grant::ClientCredentials, &CREDENTIALS)
+        .write(&mut out)
+        .expect("a request");
+    let owned = written.to_heapless::<256>().expect("room");
+    let again = owned.as_request();
+    assert_eq!((again.url(), again.authorization()), (written.url(), written.authorization()));
+    assert_eq!((again.content_type(), again.body()), (written.content_type(), written.body()));
+    let needed = written.url().len() + written.authorization().map_or(0, str::len) + written.body().len();
+    assert_eq!(written.to_heapless::<16>().map(drop), Err(Error::BufferTooSmall { needed }));
+    assert_eq!(format!("{owned:?}"), "OwnedRequest(..)");
+}
+
+/// A manager over a heapless vector, as over any storage.
+#[cfg(feature = "heapless")]
+#[test]
+fn a_heapless_vector_of_full_length_is_storage() {
+    let mut vector = heapless::Vec::<u8, 64>::new();
+    vector.resize(64, 0).expect("room");
+    let provider = Provider::custom();
+    let mut manager =
+        TokenManager::new(START, &provider, Subject::Client, Slots::new(vector, 64), 0).expect("a manager");
+    manager.install(START, &TokenResponse::new("tok").with_expires_in(60)).expect("a token");
+    assert!(manager.poll(START).usable);
+}
