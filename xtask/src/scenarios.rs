@@ -17,13 +17,24 @@ struct Driver {
 }
 
 /// The languages that have a driver. A new one is a new row.
-const DRIVERS: &[Driver] = &[Driver {
-    lang: "rust",
-    command: |workspace| {
-        let run = ["run", "--quiet", "--release", "--package", "tokenward-cli", "--", "replay", "--lines"];
-        workspace.cargo().args(run)
+const DRIVERS: &[Driver] = &[
+    Driver {
+        lang: "rust",
+        command: |workspace| {
+            let run =
+                ["run", "--quiet", "--release", "--package", "tokenward-cli", "--", "replay", "--lines"];
+            workspace.cargo().args(run)
+        },
     },
-}];
+    Driver { lang: "c", command: |workspace| c_tests(workspace).args(["replay"]) },
+];
+
+/// The script that builds and runs what is written in C.
+pub(crate) fn c_tests(workspace: &Workspace) -> Program {
+    Program::new(workspace.root.join("ffi/c/test.sh"))
+        .dir(&workspace.root)
+        .env("CARGO_TARGET_DIR", &workspace.target)
+}
 
 /// Where the scenarios stand.
 const SUITE: &str = "core/tests/scenarios";

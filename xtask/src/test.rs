@@ -41,6 +41,18 @@ const LEGS: &[Leg] = &[
         by_default: true,
         run: no_alloc_example,
     },
+    Leg {
+        name: "c",
+        about: "the C surface: compilers, unit tests, sanitizers, manual",
+        by_default: true,
+        run: c,
+    },
+    Leg {
+        name: "c-firmware",
+        about: "the C surface: valgrind, link gate and size on five targets",
+        by_default: false,
+        run: c_firmware,
+    },
     Leg { name: "deny", about: "cargo-deny; builds it once, 8 min", by_default: false, run: deny },
     Leg {
         name: "scenarios",
@@ -239,6 +251,14 @@ fn no_alloc_example(workspace: &Workspace, _: &mut Tally) -> Result<()> {
         }
     }
     cargo().args(["run", "--quiet", "--release", "--features", "host", "--bin", "reqwless"]).run()
+}
+
+fn c(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+    scenarios::c_tests(workspace).args(["header", "unit", "sanitize", "doxygen"]).run()
+}
+
+fn c_firmware(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+    scenarios::c_tests(workspace).args(["valgrind", "gate", "size"]).run()
 }
 
 /// No feature, and all that need no `std`, as cargo wants them.

@@ -1,0 +1,44 @@
+#ifdef __cplusplus
+/** The bytes of a string. */
+#define TOKENWARD_BYTES(string) reinterpret_cast<const uint8_t *>(string)
+#else
+/** The bytes of a string. */
+#define TOKENWARD_BYTES(string) ((const uint8_t *)(string))
+#endif
+
+/** Initializes a #tokenward_span with a string literal, also in a `static const`. */
+#define TOKENWARD_TEXT(literal) { TOKENWARD_BYTES(literal), sizeof(literal) - 1 }
+
+/** The span of a string that a NUL ends. NULL is empty. */
+static inline tokenward_span tokenward_text(const char *string) {
+  tokenward_span span = { TOKENWARD_BYTES(string), 0 };
+  while (string && string[span.len] != '\0') {
+    span.len++;
+  }
+  return span;
+}
+
+/** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
+#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, 0 }
+
+/** The host of Flume's public API, for tokenward_provider_flume(). */
+#define TOKENWARD_FLUME_BASE_URL "https://api.flumewater.com"
+
+/** Bytes that a manager takes beside its slots. */
+#define TOKENWARD_MANAGER_HEAD (304 + 32 * sizeof(void *))
+
+/** Words of memory for a manager with slots of so many bytes:
+ * `static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];` */
+#define TOKENWARD_MANAGER_WORDS(access_capacity, refresh_capacity) \
+  ((TOKENWARD_MANAGER_HEAD + (access_capacity) + (refresh_capacity) + 7) / 8)
+
+/** Makes a manager without a token in the caller's memory: tokenward_init_abi() with what this header is.
+ *
+ * @param[out] out The manager, a `tokenward_manager *`: written on success.
+ * @param[in,out] memory Memory of #TOKENWARD_MANAGER_WORDS words: the manager's for as long as it is used.
+ * @param[in] size Bytes of the memory: `sizeof memory`.
+ * @param[in] config A `const tokenward_config *`.
+ * @return What tokenward_init_abi() returns. */
+#define tokenward_init(out, memory, size, config) \
+  tokenward_init_abi((out), (memory), (size), (config), TOKENWARD_ABI_VERSION, sizeof(tokenward_config), \
+                     sizeof(tokenward_provider))

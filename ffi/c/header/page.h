@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * Written by tokenward-c-header from the Rust sources. Change those, then: cargo run -p tokenward-c-header */
+
+/**
+ * @file
+ * @brief OAuth 2.0 tokens kept alive in one block of the caller's memory.
+ *
+ * tokenward does no I/O, allocates nothing, reads no clock, starts no thread and calls nothing back: the
+ * caller hands in time, bytes and a seed, and gets back a decision or bytes.
+ *
+ * @section loop The run loop
+ *
+ * -# tokenward_poll() says what to do: usually nothing, sometimes to send a request.
+ * -# tokenward_begin() writes that request into a buffer. Send it over your own HTTP.
+ * -# tokenward_answer() reads what came back and keeps the token; tokenward_failed() says that nothing came.
+ * -# tokenward_authorize() writes the header for each call of the API.
+ * -# tokenward_rejected() says what to do where the API refused a token.
+ *
+ * @section arguments Arguments
+ *
+ * - Text and bytes come as a #tokenward_span: an address and a length, without a NUL. NULL with 0 is empty.
+ * - What a function borrows it borrows for the call, but where its description names a longer time.
+ * - Results are written through the last arguments, and on success alone; but where a buffer is too small the
+ *   `len` of the result says what it takes, and some refusals have a `detail`. A result is never read.
+ * - What is written through a `char *` ends with a NUL.
+ * - Arguments that are wrong are refused, with a code from 1 to 99, before anything is changed: NULL,
+ *   misaligned, longer than an object may be, overlapping, not UTF-8, out of range. What no code can check is
+ *   the caller's part: that the memory is there, lives as long as it must, and that no one else writes to it.
+ * - Numbers of an enumeration are `int32_t`. A Boolean that comes in is an `int32_t` too: 0 or not.
+ *
+ * @section threads Threads and interrupts
+ *
+ * There is no global state: calls with different managers may run together. Of one manager, calls that take it
+ * `const` may run together; a call that takes it otherwise runs alone, so one task owns a manager or a lock
+ * guards it. Calls are not for interrupt handlers: they take as long as the bytes they read and write are many.
+ * Functions without a manager may be called from anywhere, at any time.
+ *
+ * @section time Time
+ *
+ * `now_ms` is the caller's clock in milliseconds: monotonic including sleep, from any epoch. A clock that steps
+ * back never makes a token live longer. Wall time (`wall_s`, Unix seconds) is needed for snapshots, HTTP dates
+ * and JWTs alone, and may be unknown.
+ */

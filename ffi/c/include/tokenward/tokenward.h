@@ -1,0 +1,1731 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ * Written by tokenward-c-header from the Rust sources. Change those, then: cargo run -p tokenward-c-header */
+
+/**
+ * @file
+ * @brief OAuth 2.0 tokens kept alive in one block of the caller's memory.
+ *
+ * tokenward does no I/O, allocates nothing, reads no clock, starts no thread and calls nothing back: the
+ * caller hands in time, bytes and a seed, and gets back a decision or bytes.
+ *
+ * @section loop The run loop
+ *
+ * -# tokenward_poll() says what to do: usually nothing, sometimes to send a request.
+ * -# tokenward_begin() writes that request into a buffer. Send it over your own HTTP.
+ * -# tokenward_answer() reads what came back and keeps the token; tokenward_failed() says that nothing came.
+ * -# tokenward_authorize() writes the header for each call of the API.
+ * -# tokenward_rejected() says what to do where the API refused a token.
+ *
+ * @section arguments Arguments
+ *
+ * - Text and bytes come as a #tokenward_span: an address and a length, without a NUL. NULL with 0 is empty.
+ * - What a function borrows it borrows for the call, but where its description names a longer time.
+ * - Results are written through the last arguments, and on success alone; but where a buffer is too small the
+ *   `len` of the result says what it takes, and some refusals have a `detail`. A result is never read.
+ * - What is written through a `char *` ends with a NUL.
+ * - Arguments that are wrong are refused, with a code from 1 to 99, before anything is changed: NULL,
+ *   misaligned, longer than an object may be, overlapping, not UTF-8, out of range. What no code can check is
+ *   the caller's part: that the memory is there, lives as long as it must, and that no one else writes to it.
+ * - Numbers of an enumeration are `int32_t`. A Boolean that comes in is an `int32_t` too: 0 or not.
+ *
+ * @section threads Threads and interrupts
+ *
+ * There is no global state: calls with different managers may run together. Of one manager, calls that take it
+ * `const` may run together; a call that takes it otherwise runs alone, so one task owns a manager or a lock
+ * guards it. Calls are not for interrupt handlers: they take as long as the bytes they read and write are many.
+ * Functions without a manager may be called from anywhere, at any time.
+ *
+ * @section time Time
+ *
+ * `now_ms` is the caller's clock in milliseconds: monotonic including sleep, from any epoch. A clock that steps
+ * back never makes a token live longer. Wall time (`wall_s`, Unix seconds) is needed for snapshots, HTTP dates
+ * and JWTs alone, and may be unknown.
+ */
+
+#ifndef TOKENWARD_H
+#define TOKENWARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header, as the library is versioned. */
+#define TOKENWARD_VERSION "0.1.0"
+/** The first number of the version. */
+#define TOKENWARD_VERSION_MAJOR 0
+/** The second number of the version. */
+#define TOKENWARD_VERSION_MINOR 1
+/** The third number of the version. */
+#define TOKENWARD_VERSION_PATCH 0
+
+/** The instant that does not come. */
+#define TOKENWARD_NEVER UINT64_MAX
+
+/** The version of structs and functions. A library answers #TOKENWARD_ERR_ABI to a header of another one. */
+#define TOKENWARD_ABI_VERSION 1
+
+/**
+ * A manager: one token of one provider, environment and subject, kept alive in the caller's memory.
+ *
+ * One task at a time may call it, but for functions that take it `const`: those may run together.
+ */
+typedef struct tokenward_manager tokenward_manager;
+
+/**
+ * Bytes that are lent: `len` of them at `ptr`. NULL with 0 is empty.
+ *
+ * There is no NUL behind them. #TOKENWARD_TEXT makes one of a literal, tokenward_text() of a string.
+ */
+typedef struct tokenward_span {
+  /** The first byte. */
+  const uint8_t *ptr;
+  /** How many there are. */
+  size_t len;
+} tokenward_span;
+
+/** How a token is obtained: `TOKENWARD_GRANT_*`. */
+typedef int32_t tokenward_grant;
+/** None. */
+#define TOKENWARD_GRANT_NONE 0
+/** RFC 6749 section 4.4. */
+#define TOKENWARD_GRANT_CLIENT_CREDENTIALS 1
+/** RFC 6749 section 4.3. RFC 9700 section 2.4 forbids it: only for a service that has no other. */
+#define TOKENWARD_GRANT_PASSWORD 2
+/** RFC 6749 section 6. */
+#define TOKENWARD_GRANT_REFRESH_TOKEN 3
+/** A `POST` with a client token as Bearer that answers a token for one site. */
+#define TOKENWARD_GRANT_SITE_TOKEN 4
+
+/**
+ * A name and its value: a service's own error code and the standard one that it stands for, or a parameter
+ * of a request.
+ */
+typedef struct tokenward_pair {
+  /** The name. */
+  tokenward_span name;
+  /** Its value. */
+  tokenward_span value;
+} tokenward_pair;
+
+/** Whom a token stands for, as a kind: `TOKENWARD_TOKEN_*`. */
+typedef int32_t tokenward_token_kind;
+/** The client itself. */
+#define TOKENWARD_TOKEN_CLIENT 0
+/** One site. */
+#define TOKENWARD_TOKEN_SITE 1
+
+/** An endpoint and the kind of token that opens it. */
+typedef struct tokenward_route {
+  /** The method, compared with case. */
+  tokenward_span method;
+  /** The path: `{site}` is the subject's own site, any other `{name}` one segment. */
+  tokenward_span path;
+  /** `TOKENWARD_TOKEN_*`: the kind of token. */
+  tokenward_token_kind token;
+} tokenward_route;
+
+/**
+ * Where a provider's tokens may be sent: `TOKENWARD_ORIGINS_*`. `https` only, but for loopback where it is
+ * allowed.
+ */
+typedef int32_t tokenward_origins;
+/** Every `https` origin. */
+#define TOKENWARD_ORIGINS_ANY_HTTPS 0
+/** The origin of the provider's `base_url`. */
+#define TOKENWARD_ORIGINS_BASE_URL 1
+/** Those of the list `api_origins`. */
+#define TOKENWARD_ORIGINS_LISTED 2
+
+/** How the client authenticates to the token endpoint (RFC 6749 section 2.3): `TOKENWARD_AUTHENTICATION_*`. */
+typedef int32_t tokenward_authentication;
+/** The `Authorization` field, id and secret form-encoded first (RFC 6749 section 2.3.1). */
+#define TOKENWARD_AUTHENTICATION_BASIC 0
+/** The `Authorization` field, id and secret as they are: what `curl -u` sends. */
+#define TOKENWARD_AUTHENTICATION_BASIC_RAW 1
+/** Id and secret in the body. */
+#define TOKENWARD_AUTHENTICATION_POST 2
+/** A token that another manager keeps. */
+#define TOKENWARD_AUTHENTICATION_BEARER 3
+/** A public client: the id alone, in the body. */
+#define TOKENWARD_AUTHENTICATION_NONE 4
+
+/** How a request's parameters are written: `TOKENWARD_BODY_*`. */
+typedef int32_t tokenward_body;
+/** `application/x-www-form-urlencoded` (RFC 6749 Appendix B). */
+#define TOKENWARD_BODY_FORM 0
+/** One JSON object of strings. */
+#define TOKENWARD_BODY_JSON 1
+
+/** The bytes that an access token may have: `TOKENWARD_ALPHABET_*`. */
+typedef int32_t tokenward_alphabet;
+/** `b64token` of RFC 6750 section 2.1. */
+#define TOKENWARD_ALPHABET_B64TOKEN 0
+/** 0x21 to 0x7E, for services whose tokens have more. */
+#define TOKENWARD_ALPHABET_VISIBLE 1
+
+/** What `expires_in` 0 means: `TOKENWARD_ZERO_*`. */
+typedef int32_t tokenward_zero_lifetime;
+/** The token is over: a failed refresh. */
+#define TOKENWARD_ZERO_EXPIRED 0
+/** The token has no end. */
+#define TOKENWARD_ZERO_NEVER 1
+
+/**
+ * Who may hold a provider's credentials: `TOKENWARD_EXPOSURE_*`. For the caller to read; nothing here
+ * enforces it.
+ */
+typedef int32_t tokenward_exposure;
+/** Servers and gateways with protected storage. */
+#define TOKENWARD_EXPOSURE_SERVER_ONLY 0
+/** Apps too. */
+#define TOKENWARD_EXPOSURE_APP_ALLOWED 1
+
+/** What an answer without `expires_in` means: `TOKENWARD_LIFETIME_*`. */
+typedef int32_t tokenward_missing_lifetime;
+/** Until the `exp` of a JWT, if the answer comes with a wall clock; else `missing_lifetime_s`. */
+#define TOKENWARD_LIFETIME_JWT_EXPIRY 0
+/** `missing_lifetime_s`. */
+#define TOKENWARD_LIFETIME_ASSUME 1
+/** The token has no end. */
+#define TOKENWARD_LIFETIME_NEVER 2
+/** The answer is refused. */
+#define TOKENWARD_LIFETIME_REFUSE 3
+
+/**
+ * When a token is refreshed and how failures are spaced. Start from #TOKENWARD_POLICY_DEFAULT: each number
+ * counts as it stands. Zeros throughout are the default too.
+ */
+typedef struct tokenward_policy {
+  /**
+   * A token is not sent in the last part of its life: this many milliseconds, at most a tenth of the
+   * lifetime. Default 10 s.
+   */
+  uint64_t margin_ms;
+  /** No refresh sooner than this after a token was asked for. Default 30 s. */
+  uint64_t min_interval_ms;
+  /** The first request waits up to this long from the start, drawn from the seed. Default 0. */
+  uint64_t startup_spread_ms;
+  /** A request without an answer has failed after this time. Default 30 s. */
+  uint64_t response_timeout_ms;
+  /**
+   * The wait after the first failure without a usable token; it doubles with each further failure.
+   * Default 2 s.
+   */
+  uint64_t first_backoff_ms;
+  /** The longest wait after a failure. Default 300 s. */
+  uint64_t max_backoff_ms;
+  /** A server's lifetime in seconds counts up to this. Default 315,360,000. */
+  uint64_t max_lifetime_s;
+  /** A refresh is due after this part of the lifetime. Default 800. */
+  uint32_t fraction_permille;
+  /**
+   * A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.
+   * Default 50.
+   */
+  uint32_t jitter_permille;
+  /** So many refusals with codes that RFC 6749 does not define end a refresh token. Default 3. */
+  uint32_t refresh_attempts;
+  /** Not 0: another process uses the same snapshot. Default 0. */
+  int32_t shared_storage;
+} tokenward_policy;
+
+/**
+ * A token service: all that tells one from another. Presets fill it; another service is one more value,
+ * in flash or in RAM. Zeros and NULLs are the defaults (RFC 6749 to the letter), but for names and URLs.
+ *
+ * tokenward_init() reads it, so it may go out of scope then. What its spans and lists point to must live,
+ * and stay as it is, for as long as the manager.
+ */
+typedef struct tokenward_provider {
+  /** Its name, a part of a token's identity. */
+  tokenward_span name;
+  /** Its environment (`sandbox`, `production`), a part of a token's identity. */
+  tokenward_span environment;
+  /** Scheme and authority of the token endpoint; a path may follow. A part of a token's identity. */
+  tokenward_span base_url;
+  /** Follows `base_url`; `{site}` stands for the subject's site. A part of a token's identity. */
+  tokenward_span token_path;
+  /** The scope to ask for; empty for none. */
+  tokenward_span scope;
+  /** Where the token's members stand in an answer, such as `data[0]`; empty for the top object. */
+  tokenward_span member_path;
+  /** Where an error code stands if there is no top-level `error`, such as `detailed[0]`; empty for nowhere. */
+  tokenward_span error_path;
+  /** The origins of #TOKENWARD_ORIGINS_LISTED. */
+  const tokenward_span *api_origins;
+  /** How many there are. */
+  size_t api_origin_count;
+  /**
+   * The grants it knows; the first that is not #TOKENWARD_GRANT_REFRESH_TOKEN is the primary one. Without
+   * #TOKENWARD_GRANT_REFRESH_TOKEN no refresh token is read. Read once: it need not live on.
+   */
+  const tokenward_grant *grants;
+  /** How many there are. */
+  size_t grant_count;
+  /** The service's own error codes and the standard ones that they stand for. */
+  const tokenward_pair *error_codes;
+  /** How many there are. */
+  size_t error_code_count;
+  /** Values of `token_type` that mean Bearer. */
+  const tokenward_span *token_type_aliases;
+  /** How many there are. */
+  size_t token_type_alias_count;
+  /** Which token opens which endpoint; none: every path of the origins. */
+  const tokenward_route *routes;
+  /** How many there are. */
+  size_t route_count;
+  /** `TOKENWARD_ORIGINS_*`: where its tokens may be sent. */
+  tokenward_origins origins;
+  /** Not 0: plain `http` to the loopback interface is allowed, for tests. */
+  int32_t allow_loopback_http;
+  /** `TOKENWARD_AUTHENTICATION_*`: how the client authenticates to the token endpoint. */
+  tokenward_authentication authentication;
+  /** `TOKENWARD_BODY_*`: how a request's parameters are written. */
+  tokenward_body body;
+  /** Not 0: an answer without `token_type` is refused. */
+  int32_t token_type_required;
+  /** `TOKENWARD_ALPHABET_*`: the bytes that an access token may have. */
+  tokenward_alphabet token_alphabet;
+  /** `TOKENWARD_ZERO_*`: what `expires_in` 0 means. */
+  tokenward_zero_lifetime zero_lifetime;
+  /** `TOKENWARD_EXPOSURE_*`: who may hold its credentials. */
+  tokenward_exposure exposure;
+  /** `TOKENWARD_LIFETIME_*`: what an answer without `expires_in` means. */
+  tokenward_missing_lifetime missing_lifetime;
+  /** The seconds of #TOKENWARD_LIFETIME_ASSUME and #TOKENWARD_LIFETIME_JWT_EXPIRY. */
+  uint64_t missing_lifetime_s;
+  /** When its tokens are refreshed. */
+  tokenward_policy policy;
+} tokenward_provider;
+
+/** What a manager is made from. It is read once. */
+typedef struct tokenward_config {
+  /**
+   * The token service. The struct is read once; what it points to must live, and stay as it is, for as
+   * long as the manager.
+   */
+  const tokenward_provider *provider;
+  /**
+   * Empty: the token stands for the client itself. Else the site that it stands for, which must live, and
+   * stay as it is, for as long as the manager.
+   */
+  tokenward_span site;
+  /** Bytes of the slot for the access token. */
+  size_t access_capacity;
+  /** Bytes of the slot for the refresh token; 0 where the service has none. */
+  size_t refresh_capacity;
+  /** The caller's clock: milliseconds, monotonic including sleep, from any epoch. */
+  uint64_t now_ms;
+  /** Differs from device to device, so that a fleet does not ask for tokens in step; needs no secrecy. */
+  uint64_t seed;
+} tokenward_config;
+
+/** What the caller is to do: `TOKENWARD_NEXT_*`. */
+typedef int32_t tokenward_next;
+/** Nothing: the token is fresh. */
+#define TOKENWARD_NEXT_NOTHING 0
+/** Call tokenward_begin() and send what it writes. */
+#define TOKENWARD_NEXT_REQUEST 1
+/** A request is out: answer it with tokenward_answer() or tokenward_failed(). */
+#define TOKENWARD_NEXT_AWAIT 2
+/** Backing off after a failure, spreading at the start, or another process is refreshing. */
+#define TOKENWARD_NEXT_WAIT 3
+/** Read storage again: tokenward_restore(), or tokenward_reloaded() where it holds nothing newer. */
+#define TOKENWARD_NEXT_RELOAD 4
+/** Install a token, sign in, or mend the configuration. A usable token stays usable. */
+#define TOKENWARD_NEXT_SUPPLY 5
+
+/**
+ * Why the caller must act, or why a resource server's refusal is the caller's to handle:
+ * `TOKENWARD_REASON_*`.
+ */
+typedef int32_t tokenward_reason;
+/** None. */
+#define TOKENWARD_REASON_NONE 0
+/** There is no token, and no grant that would obtain one. */
+#define TOKENWARD_REASON_NO_TOKEN 1
+/** The refresh token is refused, and there is no other grant. */
+#define TOKENWARD_REASON_REFRESH_TOKEN_REJECTED 2
+/** The primary grant is refused: a wrong or changed password. */
+#define TOKENWARD_REASON_GRANT_REJECTED 3
+/** A token without an end was refused by a resource server. */
+#define TOKENWARD_REASON_REVOKED 4
+/** The token endpoint answered `invalid_client`. */
+#define TOKENWARD_REASON_INVALID_CLIENT 5
+/** The token endpoint answered `unauthorized_client`. */
+#define TOKENWARD_REASON_UNAUTHORIZED_CLIENT 6
+/** The token endpoint answered `unsupported_grant_type`. */
+#define TOKENWARD_REASON_UNSUPPORTED_GRANT_TYPE 7
+/** The token endpoint answered `invalid_scope`. */
+#define TOKENWARD_REASON_INVALID_SCOPE 8
+/** The token endpoint answered `invalid_request`. */
+#define TOKENWARD_REASON_INVALID_REQUEST 9
+/** A resource server refused a token that it had just been given. */
+#define TOKENWARD_REASON_REJECTED 10
+/** A resource server answered 403. */
+#define TOKENWARD_REASON_FORBIDDEN 11
+/** A resource server wants a scope that the token has not. */
+#define TOKENWARD_REASON_INSUFFICIENT_SCOPE 12
+/** The status says nothing about the token. */
+#define TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE 13
+
+/** What tokenward_poll() says. */
+typedef struct tokenward_poll_result {
+  /** The earliest instant at which this answer changes by itself; #TOKENWARD_NEVER is never. */
+  uint64_t poll_at_ms;
+  /** The request that is out, where `next` is #TOKENWARD_NEXT_AWAIT. */
+  uint64_t request_id;
+  /** `TOKENWARD_NEXT_*`: what the caller is to do. */
+  tokenward_next next;
+  /** `TOKENWARD_GRANT_*`, where `next` is #TOKENWARD_NEXT_REQUEST. */
+  tokenward_grant grant;
+  /** `TOKENWARD_REASON_*`, where `next` is #TOKENWARD_NEXT_SUPPLY. */
+  tokenward_reason reason;
+  /** Whether the stored token may be sent now. */
+  bool usable;
+  /** Whether `poll_at_ms` is an instant: false where it is never. */
+  bool changes;
+} tokenward_poll_result;
+
+/** What a request presents. Handed to each request and never kept; what a grant does not need is ignored. */
+typedef struct tokenward_credentials {
+  /** RFC 6749 section 2.2. */
+  tokenward_span client_id;
+  /** RFC 6749 section 2.3.1. */
+  tokenward_span client_secret;
+  /** RFC 6749 section 4.3.2. */
+  tokenward_span username;
+  /** RFC 6749 section 4.3.2. */
+  tokenward_span password;
+  /** The token that opens the token endpoint itself, where the provider authenticates so. */
+  tokenward_span bearer;
+} tokenward_credentials;
+
+/** A request to send. Its spans point into the buffer that it was written to, or to constants. */
+typedef struct tokenward_request {
+  /** Names the request for tokenward_answer() and tokenward_failed(); 0 where no manager sends it. */
+  uint64_t id;
+  /** Bytes of the buffer that it takes: also where the buffer is too small for it. */
+  size_t len;
+  /** `POST`. */
+  tokenward_span method;
+  /** The URL of the token endpoint; never a secret in it. */
+  tokenward_span url;
+  /** The value of the `Authorization` field; empty: send none. */
+  tokenward_span authorization;
+  /** The value of the `Content-Type` field; empty: send none. */
+  tokenward_span content_type;
+  /** The value of the `Accept` field. */
+  tokenward_span accept;
+  /** The body. */
+  tokenward_span body;
+} tokenward_request;
+
+/** What the token endpoint answered, as the caller's HTTP client has it. */
+typedef struct tokenward_http_answer {
+  /** The whole body. */
+  tokenward_span body;
+  /** The value of the first `Retry-After` field; empty where there is none. */
+  tokenward_span retry_after;
+  /**
+   * The time of day in Unix seconds, for HTTP dates and for JWTs without `expires_in`; NULL where the
+   * device does not know it.
+   */
+  const uint64_t *wall_s;
+  /** The status code. */
+  uint16_t status;
+} tokenward_http_answer;
+
+/** What an answer of the token endpoint is: `TOKENWARD_ANSWER_*`. */
+typedef int32_t tokenward_answer_kind;
+/** A token (RFC 6749 section 5.1). */
+#define TOKENWARD_ANSWER_TOKEN 1
+/** The server's own reason why there is none (RFC 6749 section 5.2). */
+#define TOKENWARD_ANSWER_ERROR 2
+
+/** An error code of the token endpoint (RFC 6749 section 5.2, RFC 8628 section 3.5): `TOKENWARD_CODE_*`. */
+typedef int32_t tokenward_error_code;
+/** None: it was a token. */
+#define TOKENWARD_CODE_NONE 0
+/** The request lacks a parameter or is malformed. */
+#define TOKENWARD_CODE_INVALID_REQUEST 1
+/** Client authentication failed. */
+#define TOKENWARD_CODE_INVALID_CLIENT 2
+/** The password, refresh token or other grant is not valid any more. */
+#define TOKENWARD_CODE_INVALID_GRANT 3
+/** The client may not use this grant. */
+#define TOKENWARD_CODE_UNAUTHORIZED_CLIENT 4
+/** The server does not know this grant. */
+#define TOKENWARD_CODE_UNSUPPORTED_GRANT_TYPE 5
+/** The scope is unknown, or more than may be granted. */
+#define TOKENWARD_CODE_INVALID_SCOPE 6
+/** Ask less often. */
+#define TOKENWARD_CODE_SLOW_DOWN 7
+/** A code that neither RFC nor provider lists. */
+#define TOKENWARD_CODE_OTHER 8
+
+/** What an answer was. */
+typedef struct tokenward_outcome {
+  /** The token's generation, where it is one. */
+  uint64_t generation;
+  /**
+   * Of a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG), or the offset in the body
+   * (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED, #TOKENWARD_ERR_TOO_DEEP).
+   */
+  size_t detail;
+  /** `TOKENWARD_ANSWER_*`. Where it is an error tokenward_poll() says what to do. */
+  tokenward_answer_kind kind;
+  /** `TOKENWARD_CODE_*`, where it is an error. Its text: tokenward_token_answer() of the same body. */
+  tokenward_error_code code;
+} tokenward_outcome;
+
+/** A header that was written. */
+typedef struct tokenward_header {
+  /** Which of the manager's tokens it carries: for tokenward_rejected(). */
+  uint64_t generation;
+  /**
+   * Characters of the value, without the NUL behind them; where the buffer is too small, the room that
+   * they take with it.
+   */
+  size_t len;
+} tokenward_header;
+
+/** What to do with a request that a resource server refused: `TOKENWARD_RETRY_*`. */
+typedef int32_t tokenward_retry_kind;
+/** Send it again at once with the current token: it is newer than the refused one. */
+#define TOKENWARD_RETRY_NOW 1
+/** Send it again when there is a new token. */
+#define TOKENWARD_RETRY_AFTER_REFRESH 2
+/** Hand the refusal to the user or the log. */
+#define TOKENWARD_RETRY_SURFACE 3
+
+/** What tokenward_rejected() says. */
+typedef struct tokenward_retry_result {
+  /** `TOKENWARD_RETRY_*`. */
+  tokenward_retry_kind kind;
+  /** `TOKENWARD_REASON_*`, where it is to surface. */
+  tokenward_reason reason;
+} tokenward_retry_result;
+
+/** A token that came another way than by a request: from an app's own backend, or a portal. */
+typedef struct tokenward_token {
+  /** The access token. */
+  tokenward_span access_token;
+  /** Empty: Bearer. */
+  tokenward_span token_type;
+  /** Empty: none. */
+  tokenward_span refresh_token;
+  /** The lifetime in seconds; NULL where it is not known, and the provider says what that means. */
+  const uint64_t *expires_in_s;
+} tokenward_token;
+
+/** Which part of the state a snapshot holds: `TOKENWARD_SCOPE_*`. */
+typedef int32_t tokenward_scope;
+/** The refresh token alone, for flash that wears: it is written only when that changes. */
+#define TOKENWARD_SCOPE_REFRESH_TOKEN 1
+/** The access token too. */
+#define TOKENWARD_SCOPE_ALL 2
+
+/** What tokenward_unpersisted() says. */
+typedef struct tokenward_unpersisted_result {
+  /** The revision of a snapshot taken now: for tokenward_persisted(). */
+  uint64_t revision;
+  /** Whether one is to be written. */
+  bool due;
+} tokenward_unpersisted_result;
+
+/**
+ * Where a service runs: `TOKENWARD_ENVIRONMENT_*`. Its tokens never cross to the other environment. There
+ * is no default: production may charge real money.
+ */
+typedef int32_t tokenward_environment;
+/** For development and tests. */
+#define TOKENWARD_ENVIRONMENT_SANDBOX 1
+/** For real. */
+#define TOKENWARD_ENVIRONMENT_PRODUCTION 2
+
+/** Who asks for a site token of Flip Energy: `TOKENWARD_ISSUED_BY_*`. */
+typedef int32_t tokenward_issued_by;
+/** A gateway or server that keeps the client token too. */
+#define TOKENWARD_ISSUED_BY_CLIENT_TOKEN 1
+/** The app's own backend: the app installs what that hands out, and is told when the next is due. */
+#define TOKENWARD_ISSUED_BY_BACKEND 2
+
+/**
+ * What an answer of a token endpoint says. The `ptr` of a member that is absent is NULL; the others point
+ * into the body, or into the buffer where they are spelled with escapes.
+ */
+typedef struct tokenward_token_answer_result {
+  /** The access token. */
+  tokenward_span access_token;
+  /** The token type as the server spelled it. */
+  tokenward_span token_type;
+  /** The refresh token; never empty. Read only where the provider lists the refresh grant. */
+  tokenward_span refresh_token;
+  /** The granted scope; elements of an array are joined by single spaces. */
+  tokenward_span scope;
+  /** The OpenID Connect ID token, not verified. */
+  tokenward_span id_token;
+  /** The error code as the server spelled it. */
+  tokenward_span error;
+  /** The server's explanation for a developer. */
+  tokenward_span error_description;
+  /** A page about the error. */
+  tokenward_span error_uri;
+  /** The lifetime in seconds, floored and saturating, not capped. */
+  uint64_t expires_in_s;
+  /** Bytes of the buffer in use; also what it would take where it is too small. */
+  size_t len;
+  /**
+   * Where in the body it was refused (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED,
+   * #TOKENWARD_ERR_TOO_DEEP).
+   */
+  size_t offset;
+  /** `TOKENWARD_ANSWER_*`. */
+  tokenward_answer_kind kind;
+  /** `TOKENWARD_CODE_*`, where it is an error. */
+  tokenward_error_code code;
+  /** Whether there is a lifetime. */
+  bool has_expires_in;
+} tokenward_token_answer_result;
+
+/** One challenge of a `WWW-Authenticate` field (RFC 9110 section 11.6.1). Its spans point into the field. */
+typedef struct tokenward_challenge {
+  /** The scheme as spelled; schemes compare without case. */
+  tokenward_span scheme;
+  /** The token68; its `ptr` is NULL where the challenge has none. */
+  tokenward_span token68;
+  /** How many parameters it has; none beside a token68. */
+  size_t param_count;
+} tokenward_challenge;
+
+/** A parameter of a challenge. */
+typedef struct tokenward_challenge_param {
+  /** The name as spelled; it points into the field. Names compare without case. */
+  tokenward_span name;
+  /**
+   * Bytes of the value, without the NUL behind them; where the buffer is too small, the room that they
+   * take with it.
+   */
+  size_t len;
+} tokenward_challenge_param;
+
+/** The registered claims of a JWT that say something about its life. */
+typedef struct tokenward_claims {
+  /** Expiration time in Unix seconds (RFC 7519 section 4.1.4). */
+  uint64_t exp_s;
+  /** Issued at (RFC 7519 section 4.1.6). */
+  uint64_t iat_s;
+  /** Not before (RFC 7519 section 4.1.5). */
+  uint64_t nbf_s;
+  /** Subject (RFC 7519 section 4.1.2); its `ptr` is NULL where there is none. It points into the buffer. */
+  tokenward_span sub;
+  /** Bytes of the buffer in use; also what it would take where it is too small. */
+  size_t len;
+  /** Whether there is an `exp_s`. */
+  bool has_exp;
+  /** Whether there is an `iat_s`. */
+  bool has_iat;
+  /** Whether there is an `nbf_s`. */
+  bool has_nbf;
+} tokenward_claims;
+
+/**
+ * What a function returns: #TOKENWARD_OK, or why it refused: `TOKENWARD_ERR_*`.
+ *
+ * 1 to 99 arguments, 100 to 199 input, 200 to 299 capacity, 300 to 399 state and use. A number is never given
+ * to another fault. tokenward_result_name() names each.
+ */
+typedef int32_t tokenward_result;
+/** Done. */
+#define TOKENWARD_OK 0
+/** A pointer is NULL where something must be. */
+#define TOKENWARD_ERR_NULL 1
+/** A pointer is not aligned as its type asks. */
+#define TOKENWARD_ERR_MISALIGNED 2
+/** A length that no object has, or that runs over the end of the address space. */
+#define TOKENWARD_ERR_LENGTH 3
+/** What is written to overlaps another argument, or the manager. */
+#define TOKENWARD_ERR_OVERLAP 4
+/** Text that is not UTF-8. */
+#define TOKENWARD_ERR_NOT_UTF8 5
+/** A number that is none of its enumeration, or a key that has not 32 bytes. */
+#define TOKENWARD_ERR_OUT_OF_RANGE 6
+/** Header and library are of different versions. */
+#define TOKENWARD_ERR_ABI 7
+/** There is no manager at this address: the memory is zeroed, wiped, or something else. */
+#define TOKENWARD_ERR_UNINITIALIZED 8
+/** There is no challenge or parameter of this number or name. */
+#define TOKENWARD_ERR_NO_SUCH_ITEM 9
+/** The first byte of the body, after BOM and white space, is not `{`: HTML, a form, an array. */
+#define TOKENWARD_ERR_NOT_JSON 100
+/** The body stops before its value ends: the receive buffer was too small, or the connection broke. */
+#define TOKENWARD_ERR_TRUNCATED 101
+/** RFC 8259 refuses the body. */
+#define TOKENWARD_ERR_MALFORMED 102
+/** More than 32 containers are open at once. */
+#define TOKENWARD_ERR_TOO_DEEP 103
+/** A member that is read is given twice in its object (RFC 6749 section 3.2). */
+#define TOKENWARD_ERR_DUPLICATE_MEMBER 104
+/** `access_token` is missing, no string, empty, or has a byte outside the provider's alphabet. */
+#define TOKENWARD_ERR_INVALID_ACCESS_TOKEN 105
+/** `refresh_token` is no string, or holds a lone surrogate. */
+#define TOKENWARD_ERR_INVALID_REFRESH_TOKEN 106
+/** `token_type` is no string, or missing where the provider requires it. */
+#define TOKENWARD_ERR_INVALID_TOKEN_TYPE 107
+/** `scope` is neither a string nor an array of strings. */
+#define TOKENWARD_ERR_INVALID_SCOPE_MEMBER 108
+/** `error`, `error_description` or `error_uri` is no string. */
+#define TOKENWARD_ERR_INVALID_ERROR 109
+/** `expires_in` is negative, a boolean, a container, or a string of anything but digits. */
+#define TOKENWARD_ERR_INVALID_EXPIRES_IN 110
+/** A non-empty `error` stands next to a token. */
+#define TOKENWARD_ERR_ERROR_BESIDE_TOKEN 111
+/** The `token_type` is not Bearer nor one of the provider's aliases (RFC 6749 section 7.1). */
+#define TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE 112
+/** `expires_in` is missing and the provider's policy is to refuse. */
+#define TOKENWARD_ERR_MISSING_LIFETIME 113
+/** A JSON object without an error code under a status other than 2xx. */
+#define TOKENWARD_ERR_NO_ERROR_CODE 114
+/** The answer's token is over before it could be used. */
+#define TOKENWARD_ERR_ALREADY_EXPIRED 115
+/** The server gave the stored access token again although it is used up. */
+#define TOKENWARD_ERR_SAME_TOKEN 116
+/** Not a URL that means one thing only. */
+#define TOKENWARD_ERR_BAD_URL 120
+/** Not a list of challenges (RFC 9110 section 11.6.1). */
+#define TOKENWARD_ERR_INVALID_CHALLENGE 121
+/** None of the three HTTP-date forms (RFC 9110 section 5.6.7). */
+#define TOKENWARD_ERR_INVALID_HTTP_DATE 122
+/** Neither seconds nor an HTTP-date (RFC 9110 section 10.2.3). */
+#define TOKENWARD_ERR_INVALID_RETRY_AFTER 123
+/** Not a JWS in compact form with base64url parts (RFC 7519). */
+#define TOKENWARD_ERR_INVALID_JWT 124
+/** A registered claim has the wrong type (RFC 7519 section 4.1). */
+#define TOKENWARD_ERR_INVALID_CLAIM 125
+/** The snapshot is torn, truncated, of another version, or its seal does not match. */
+#define TOKENWARD_ERR_INVALID_SNAPSHOT 130
+/** The snapshot belongs to another provider, environment or subject. */
+#define TOKENWARD_ERR_FOREIGN_SNAPSHOT 131
+/** The snapshot is older than the revision floor, or than what this manager last kept. */
+#define TOKENWARD_ERR_STALE_SNAPSHOT 132
+/** A token is longer than its slot. */
+#define TOKENWARD_ERR_TOO_LONG 200
+/** The buffer, or the manager's memory, is too small; nothing was written to it. */
+#define TOKENWARD_ERR_BUFFER_TOO_SMALL 201
+/** tokenward_poll() does not ask for a request now. */
+#define TOKENWARD_ERR_NOT_DUE 300
+/** A request is out and has not timed out. */
+#define TOKENWARD_ERR_REQUEST_IN_FLIGHT 301
+/** The request id is not that of the request that is out. */
+#define TOKENWARD_ERR_STALE_REQUEST 302
+/** The credentials do not fit the grant: one that it needs is missing or cannot be sent. */
+#define TOKENWARD_ERR_WRONG_CREDENTIALS 303
+/** The URL's origin is not one of the provider's. */
+#define TOKENWARD_ERR_ORIGIN_NOT_ALLOWED 304
+/** No row of the provider's route table has this method and path. */
+#define TOKENWARD_ERR_UNKNOWN_ROUTE 305
+/** The route is opened by the other kind of token. */
+#define TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN 306
+/** The route belongs to another site. */
+#define TOKENWARD_ERR_OTHER_SITE 307
+/** There is no token that may be sent now. */
+#define TOKENWARD_ERR_NOT_USABLE 308
+/** A parameter would be sent twice (RFC 6749 section 3.2). */
+#define TOKENWARD_ERR_DUPLICATE_PARAMETER 309
+/**
+ * The subject does not fit the provider: its token endpoint wants a site and there is none, or the site would
+ * not stay in its place of the path.
+ */
+#define TOKENWARD_ERR_INVALID_PROVIDER 310
+
+#ifdef __cplusplus
+/** The bytes of a string. */
+#define TOKENWARD_BYTES(string) reinterpret_cast<const uint8_t *>(string)
+#else
+/** The bytes of a string. */
+#define TOKENWARD_BYTES(string) ((const uint8_t *)(string))
+#endif
+
+/** Initializes a #tokenward_span with a string literal, also in a `static const`. */
+#define TOKENWARD_TEXT(literal) { TOKENWARD_BYTES(literal), sizeof(literal) - 1 }
+
+/** The span of a string that a NUL ends. NULL is empty. */
+static inline tokenward_span tokenward_text(const char *string) {
+  tokenward_span span = { TOKENWARD_BYTES(string), 0 };
+  while (string && string[span.len] != '\0') {
+    span.len++;
+  }
+  return span;
+}
+
+/** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
+#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, 0 }
+
+/** The host of Flume's public API, for tokenward_provider_flume(). */
+#define TOKENWARD_FLUME_BASE_URL "https://api.flumewater.com"
+
+/** Bytes that a manager takes beside its slots. */
+#define TOKENWARD_MANAGER_HEAD (304 + 32 * sizeof(void *))
+
+/** Words of memory for a manager with slots of so many bytes:
+ * `static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];` */
+#define TOKENWARD_MANAGER_WORDS(access_capacity, refresh_capacity) \
+  ((TOKENWARD_MANAGER_HEAD + (access_capacity) + (refresh_capacity) + 7) / 8)
+
+/** Makes a manager without a token in the caller's memory: tokenward_init_abi() with what this header is.
+ *
+ * @param[out] out The manager, a `tokenward_manager *`: written on success.
+ * @param[in,out] memory Memory of #TOKENWARD_MANAGER_WORDS words: the manager's for as long as it is used.
+ * @param[in] size Bytes of the memory: `sizeof memory`.
+ * @param[in] config A `const tokenward_config *`.
+ * @return What tokenward_init_abi() returns. */
+#define tokenward_init(out, memory, size, config) \
+  tokenward_init_abi((out), (memory), (size), (config), TOKENWARD_ABI_VERSION, sizeof(tokenward_config), \
+                     sizeof(tokenward_provider))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Makes a manager without a token in the caller's memory: what the macro tokenward_init() calls.
+ *
+ * Whatever was in the memory is gone, a manager too. The manager is where the memory is; it may be copied
+ * to other memory of the same size and alignment, and goes on there.
+ *
+ * Not from an interrupt handler; nothing else may use the memory meanwhile.
+ *
+ * @param[out] out The manager: written on success.
+ * @param[in,out] memory Aligned as `uint64_t`, of #TOKENWARD_MANAGER_WORDS words: the manager's for as long
+ * as it is used. It may be in a `static`, on a stack or on a heap.
+ * @param[in] size Bytes of the memory.
+ * @param[in] config Lent for the call; see its members for what must live on.
+ * @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
+ * @param[in] config_size `sizeof(tokenward_config)` of the header.
+ * @param[in] provider_size `sizeof(tokenward_provider)` of the header.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_ABI header and library are of different versions
+ * @retval TOKENWARD_ERR_NULL `out`, `memory`, `config`, its provider, or something listed there is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned as its type, `memory` not as `uint64_t`
+ * @retval TOKENWARD_ERR_LENGTH a length, or the sum of the capacities, is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP the memory holds `out`, `config`, or something that these point to
+ * @retval TOKENWARD_ERR_NOT_UTF8 the site, or text of the provider, is not UTF-8
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE a number of the provider is none of its enumeration
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
+ * `.` or `..`
+ */
+int32_t tokenward_init_abi(tokenward_manager **out,
+                           void *memory,
+                           size_t size,
+                           const tokenward_config *config,
+                           uint32_t abi_version,
+                           size_t config_size,
+                           size_t provider_size);
+
+/**
+ * Says what to do at `now_ms`, whether the token may be sent, and when to ask again. Changes nothing.
+ *
+ * May run together with other functions that take this manager `const`; not from an interrupt handler that
+ * can interrupt one that changes it.
+ *
+ * @param[in] manager Lent for the call.
+ * @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands.
+ * @param[out] out Written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
+ * @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ */
+int32_t tokenward_poll(const tokenward_manager *manager,
+                       uint64_t now_ms,
+                       tokenward_poll_result *out);
+
+/**
+ * Writes the request that tokenward_poll() asks for. The token's lifetime counts from here. With shared
+ * storage and a refresh grant: persist before you send. A refused call changes nothing but the clock.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] credentials Lent for the call, with what it points to; nothing of it is kept.
+ * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards: tokenward_wipe()
+ * it when the request is sent.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
+ * what it takes.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager`, `credentials` or `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `manager`, `credentials` or `out` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf`, `out` or the manager overlaps another of these or the credentials
+ * @retval TOKENWARD_ERR_NOT_UTF8 a credential is not UTF-8
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ * @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is out and has not timed out
+ * @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() says something else than #TOKENWARD_NEXT_REQUEST
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
+ * bearer cannot stand in a header
+ * @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is no URL that means one thing only
+ * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
+ */
+int32_t tokenward_begin(tokenward_manager *manager,
+                        uint64_t now_ms,
+                        const tokenward_credentials *credentials,
+                        uint8_t *buf,
+                        size_t cap,
+                        tokenward_request *out);
+
+/**
+ * Reads the answer to a request and keeps its token. All is checked before anything is replaced: the token
+ * that was good stays good. An id is spent by its answer, whatever that was.
+ *
+ * Every refusal of the input counts as a failed request, but for #TOKENWARD_ERR_STALE_REQUEST. A refused
+ * argument (1 to 99) leaves the request out: answer it again.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] request_id The `id` that tokenward_begin() gave.
+ * @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
+ * @param[out] out Written on success; its `detail` also where that explains a refusal.
+ * @retval TOKENWARD_OK it is a token, which is stored, or an error that the server gave
+ * @retval TOKENWARD_ERR_NULL `manager`, `answer` or `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `out` or the manager overlaps the other or the answer
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ * @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out: nothing changes
+ * @retval TOKENWARD_ERR_NOT_JSON no JSON object
+ * @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
+ * @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
+ * @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
+ * @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read stands twice
+ * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN the member is not what it must be
+ * @retval TOKENWARD_ERR_INVALID_REFRESH_TOKEN the member is not what it must be
+ * @retval TOKENWARD_ERR_INVALID_TOKEN_TYPE the member is not what it must be
+ * @retval TOKENWARD_ERR_INVALID_SCOPE_MEMBER the member is not what it must be
+ * @retval TOKENWARD_ERR_INVALID_ERROR the member is not what it must be
+ * @retval TOKENWARD_ERR_INVALID_EXPIRES_IN the member is not what it must be
+ * @retval TOKENWARD_ERR_ERROR_BESIDE_TOKEN a non-empty `error` next to a token
+ * @retval TOKENWARD_ERR_NO_ERROR_CODE no error code under a status other than 2xx
+ * @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE the token is not for Bearer
+ * @retval TOKENWARD_ERR_MISSING_LIFETIME the provider wants one
+ * @retval TOKENWARD_ERR_ALREADY_EXPIRED the token is over
+ * @retval TOKENWARD_ERR_SAME_TOKEN the stored token again, although it is used up
+ * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+ */
+int32_t tokenward_answer(tokenward_manager *manager,
+                         uint64_t now_ms,
+                         uint64_t request_id,
+                         const tokenward_http_answer *answer,
+                         tokenward_outcome *out);
+
+/**
+ * A request came to nothing: no connection, a time-out of the caller's own, an answer that was cut off.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] request_id The `id` that tokenward_begin() gave.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ * @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out
+ */
+int32_t tokenward_failed(tokenward_manager *manager,
+                         uint64_t now_ms,
+                         uint64_t request_id);
+
+/**
+ * Writes `Bearer ...`, the value of the `Authorization` field of a request, after checking that the token may
+ * be sent there. The first fault wins.
+ *
+ * May run together with other functions that take this manager `const`; not from an interrupt handler that
+ * can interrupt one that changes it.
+ *
+ * @param[in] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] method The request's method, with case. Lent for the call.
+ * @param[in] url The request's absolute URL. Lent for the call.
+ * @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards:
+ * tokenward_wipe() it when the request is sent.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the manager or the text
+ * @retval TOKENWARD_ERR_NOT_UTF8 method or URL is not UTF-8
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ * @retval TOKENWARD_ERR_BAD_URL not an absolute URL that means one thing only
+ * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED not an origin of the provider and environment, or not `https`
+ * @retval TOKENWARD_ERR_UNKNOWN_ROUTE no row of the provider's route table
+ * @retval TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN a route of the other kind of token
+ * @retval TOKENWARD_ERR_OTHER_SITE a route of another site
+ * @retval TOKENWARD_ERR_NOT_USABLE there is no token that may be sent now
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ */
+int32_t tokenward_authorize(const tokenward_manager *manager,
+                            uint64_t now_ms,
+                            tokenward_span method,
+                            tokenward_span url,
+                            char *buf,
+                            size_t cap,
+                            tokenward_header *out);
+
+/**
+ * A resource server refused a request that carried a token: says what to do with it.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] generation The `generation` that tokenward_authorize() gave with the header.
+ * @param[in] status The status code.
+ * @param[in] challenge The value of the `WWW-Authenticate` field, several lines of it joined by `, `; empty
+ * where there is none. Lent for the call.
+ * @param[out] out Written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `out` or the manager overlaps the other or the challenge
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ */
+int32_t tokenward_rejected(tokenward_manager *manager,
+                           uint64_t now_ms,
+                           uint64_t generation,
+                           uint16_t status,
+                           tokenward_span challenge,
+                           tokenward_retry_result *out);
+
+/**
+ * Keeps a token that someone else obtained. It replaces access and refresh token, ends reload, backoff and
+ * failure, and makes a request that is out stale. Its lifetime counts from `now_ms`. A refused token changes
+ * nothing but the clock.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] token Lent for the call, with what it points to: the tokens are copied into the manager.
+ * @param[out] generation The token's generation: written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager`, `token` or `generation` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `generation` or the manager overlaps the other or the token
+ * @retval TOKENWARD_ERR_NOT_UTF8 a token is not UTF-8
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside the provider's alphabet
+ * @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE the token is not for Bearer
+ * @retval TOKENWARD_ERR_MISSING_LIFETIME the provider wants one
+ * @retval TOKENWARD_ERR_ALREADY_EXPIRED the token is over
+ * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+ */
+int32_t tokenward_install(tokenward_manager *manager,
+                          uint64_t now_ms,
+                          const tokenward_token *token,
+                          uint64_t *generation);
+
+/**
+ * The generation of the newest token that was kept; 0 before the first.
+ *
+ * May run together with other functions that take this manager `const`.
+ *
+ * @param[in] manager Lent for the call.
+ * @param[out] out Written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
+ * @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ */
+int32_t tokenward_generation(const tokenward_manager *manager,
+                             uint64_t *out);
+
+/**
+ * Says whether a part of the state has changed since it was last persisted. **Answer, persist, use.**
+ *
+ * May run together with other functions that take this manager `const`.
+ *
+ * @param[in] manager Lent for the call.
+ * @param[in] scope `TOKENWARD_SCOPE_*`.
+ * @param[out] out Written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
+ * @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ */
+int32_t tokenward_unpersisted(const tokenward_manager *manager,
+                              tokenward_scope scope,
+                              tokenward_unpersisted_result *out);
+
+/**
+ * A snapshot of `revision` is in storage. #TOKENWARD_SCOPE_ALL covers both scopes.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @param[in] scope `TOKENWARD_SCOPE_*`: that of the snapshot.
+ * @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ */
+int32_t tokenward_persisted(tokenward_manager *manager,
+                            tokenward_scope scope,
+                            uint64_t revision);
+
+/**
+ * Storage was read again and holds nothing newer. Ends #TOKENWARD_NEXT_RELOAD, and the wait for another
+ * process.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ */
+int32_t tokenward_reloaded(tokenward_manager *manager);
+
+/**
+ * Lifts a permanent failure: the configuration was mended, or the user wants another try.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ */
+int32_t tokenward_retry(tokenward_manager *manager);
+
+/**
+ * A refresh is due now; the token stays usable meanwhile.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ */
+int32_t tokenward_renew(tokenward_manager *manager);
+
+/**
+ * Signs out: wipes the tokens; the manager goes on without one. What is in storage is the caller's to erase
+ * or overwrite. To end a manager, tokenward_wipe() its memory.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ */
+int32_t tokenward_clear(tokenward_manager *manager);
+
+/**
+ * The name of a reason in snake_case, the same in every language: `no_token`.
+ *
+ * May be called from any thread and from an interrupt handler.
+ *
+ * @param[in] reason `TOKENWARD_REASON_*`.
+ * @return A string that lives as long as the program; `none` for #TOKENWARD_REASON_NONE, `unknown` for a
+ * number that is none.
+ */
+const char *tokenward_reason_name(tokenward_reason reason);
+
+/**
+ * Writes the state into `buf`, sealed under `key` (HMAC-SHA-256). Changes nothing.
+ *
+ * The seal proves that nobody without the key has changed it. It is no secrecy: the tokens stand in it.
+ * It is no freshness either: that needs the floor of tokenward_restore(). Only in a library that was
+ * built with the feature `snapshot`.
+ *
+ * May run together with other functions that take this manager `const`.
+ *
+ * @param[in] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a
+ * restart keeps the refresh token alone. Lent for the call.
+ * @param[in] scope `TOKENWARD_SCOPE_*`.
+ * @param[in] key 32 bytes, lent for the call.
+ * @param[out] buf Where it is written. It holds the tokens afterwards.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Bytes that were written; where `buf` is too small, what it takes.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` or `len` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the manager, `wall_s` or `key`
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none, or `key` has not 32 bytes
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ */
+int32_t tokenward_snapshot(const tokenward_manager *manager,
+                           uint64_t now_ms,
+                           const uint64_t *wall_s,
+                           tokenward_scope scope,
+                           tokenward_span key,
+                           uint8_t *buf,
+                           size_t cap,
+                           size_t *len);
+
+/**
+ * Takes the state of a snapshot: its pair replaces the manager's, reload, backoff and failure end, a
+ * request that is out is stale. Refused whole: the manager stays as it was, but for its clock.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing
+ * else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access
+ * tokens with an end are not taken. Lent for the call.
+ * @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
+ * or 0.
+ * @param[in] key 32 bytes, lent for the call.
+ * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call: the tokens are copied.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP the manager overlaps `wall_s`, `key` or `snapshot`
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
+ * @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
+ * @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
+ * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+ */
+int32_t tokenward_restore(tokenward_manager *manager,
+                          uint64_t now_ms,
+                          const uint64_t *wall_s,
+                          uint64_t floor,
+                          tokenward_span key,
+                          tokenward_span snapshot);
+
+/**
+ * The revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
+ * than the manager when #TOKENWARD_NEXT_RELOAD asks to read it again.
+ *
+ * Only in a library that was built with the feature `snapshot`. May be called from any thread.
+ *
+ * @param[in] key 32 bytes, lent for the call.
+ * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call.
+ * @param[out] revision Written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `revision` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `revision` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `revision` lies in `key` or `snapshot`
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
+ * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
+ */
+int32_t tokenward_snapshot_revision(tokenward_span key,
+                                    tokenward_span snapshot,
+                                    uint64_t *revision);
+
+/**
+ * The library's version: `0.1.0`. That of the header is #TOKENWARD_VERSION.
+ *
+ * May be called from any thread and from an interrupt handler.
+ *
+ * @return A string that lives as long as the program.
+ */
+const char *tokenward_version(void);
+
+/**
+ * The defaults of a custom provider: RFC 6749 to the letter, credentials for servers only, no name, no URL
+ * and no grant.
+ *
+ * May be called from any thread.
+ *
+ * @param[out] out Written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ */
+int32_t tokenward_provider_custom(tokenward_provider *out);
+
+/**
+ * Flip Utility with an OAuth client: one token endpoint, an API origin for each environment.
+ *
+ * May be called from any thread.
+ *
+ * @param[out] out Written on success.
+ * @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
+ */
+int32_t tokenward_provider_flip_utility(tokenward_provider *out,
+                                        tokenward_environment environment);
+
+/**
+ * Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install().
+ *
+ * May be called from any thread.
+ *
+ * @param[out] out Written on success.
+ * @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
+ */
+int32_t tokenward_provider_flip_utility_api_key(tokenward_provider *out,
+                                                tokenward_environment environment);
+
+/**
+ * Flip Energy with a client token, which the caller installs with tokenward_install(): server to server
+ * only, without an end.
+ *
+ * May be called from any thread.
+ *
+ * @param[out] out Written on success.
+ * @param[in] base_url The API's origin. It must live, and stay as it is, as long as managers made from `out`.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ */
+int32_t tokenward_provider_flip_energy_client(tokenward_provider *out,
+                                              tokenward_span base_url);
+
+/**
+ * Flip Energy with a token for one site, which lives an hour. tokenward_init() takes the site.
+ *
+ * May be called from any thread.
+ *
+ * @param[out] out Written on success.
+ * @param[in] base_url The API's origin. It must live, and stay as it is, as long as managers made from `out`.
+ * @param[in] issued_by `TOKENWARD_ISSUED_BY_*`.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `issued_by` is none
+ */
+int32_t tokenward_provider_flip_energy_site(tokenward_provider *out,
+                                            tokenward_span base_url,
+                                            tokenward_issued_by issued_by);
+
+/**
+ * Flume: password grant, an answer in an envelope, JWTs, refresh tokens. RFC 9700 section 2.4 forbids the
+ * password grant elsewhere; Flume has no other.
+ *
+ * May be called from any thread.
+ *
+ * @param[out] out Written on success.
+ * @param[in] base_url The API's origin: #TOKENWARD_FLUME_BASE_URL. It must live, and stay as it is, as long
+ * as managers made from `out`.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ */
+int32_t tokenward_provider_flume(tokenward_provider *out,
+                                 tokenward_span base_url);
+
+/**
+ * Oracle Utilities Opower: a token of about an hour by Basic authentication.
+ *
+ * May be called from any thread.
+ *
+ * @param[out] out Written on success.
+ * @param[in] base_url The host of the tier. It must live, and stay as it is, as long as managers made from
+ * `out`.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ */
+int32_t tokenward_provider_opower(tokenward_provider *out,
+                                  tokenward_span base_url);
+
+/**
+ * Flute: Basic authentication, `offline_access`, refresh tokens, and two environments that share one API
+ * key but no token.
+ *
+ * May be called from any thread.
+ *
+ * @param[out] out Written on success.
+ * @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
+ */
+int32_t tokenward_provider_flute(tokenward_provider *out,
+                                 tokenward_environment environment);
+
+/**
+ * The name of a grant, which is its `grant_type` where it has one: `client_credentials`.
+ *
+ * May be called from any thread and from an interrupt handler.
+ *
+ * @param[in] grant `TOKENWARD_GRANT_*`.
+ * @return A string that lives as long as the program; `none` for #TOKENWARD_GRANT_NONE, `unknown` for a number
+ * that is none.
+ */
+const char *tokenward_grant_name(tokenward_grant grant);
+
+/**
+ * Reads what a token endpoint answered. A 2xx status is a token, or a non-empty `error` without one; every
+ * other status is an error answer. Of two faults the body's own come first, then the order below.
+ *
+ * May be called from any thread.
+ *
+ * @param[in] status The status code.
+ * @param[in] body The whole body. `out` points into it: it must live as long as that is used.
+ * @param[in] provider Lent for the call, with what it points to.
+ * @param[out] buf Takes what is spelled with escapes; never more than the body's length. It may hold tokens
+ * afterwards. NULL with 0 will do for a body without escapes and without a list as its scope.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success. Where `buf` is too small its `len` says what it takes, and where the
+ * body is refused its `offset` where.
+ * @retval TOKENWARD_OK it is a token, or an error that the server gave
+ * @retval TOKENWARD_ERR_NULL `provider` or `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the body or the provider
+ * @retval TOKENWARD_ERR_NOT_UTF8 text of the provider is not UTF-8
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE a number of the provider is none of its enumeration
+ * @retval TOKENWARD_ERR_NOT_JSON no JSON object
+ * @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
+ * @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
+ * @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
+ * @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read stands twice
+ * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN the member is not what it must be
+ * @retval TOKENWARD_ERR_INVALID_REFRESH_TOKEN the member is not what it must be
+ * @retval TOKENWARD_ERR_INVALID_TOKEN_TYPE the member is not what it must be
+ * @retval TOKENWARD_ERR_INVALID_SCOPE_MEMBER the member is not what it must be
+ * @retval TOKENWARD_ERR_INVALID_ERROR the member is not what it must be
+ * @retval TOKENWARD_ERR_INVALID_EXPIRES_IN the member is not what it must be
+ * @retval TOKENWARD_ERR_ERROR_BESIDE_TOKEN a non-empty `error` next to a token
+ * @retval TOKENWARD_ERR_NO_ERROR_CODE no error code under a status other than 2xx
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ */
+int32_t tokenward_token_answer(uint16_t status,
+                               tokenward_span body,
+                               const tokenward_provider *provider,
+                               uint8_t *buf,
+                               size_t cap,
+                               tokenward_token_answer_result *out);
+
+/**
+ * Checks a whole `WWW-Authenticate` field and counts its challenges. Several field lines are several calls,
+ * or one with the lines joined by commas. The time grows with the square of the parameters of one challenge.
+ *
+ * May be called from any thread.
+ *
+ * @param[in] field Lent for the call.
+ * @param[out] count Written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `count` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `count` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `count` lies in the field
+ * @retval TOKENWARD_ERR_INVALID_CHALLENGE not the grammar of RFC 9110, or a parameter twice in one challenge
+ */
+int32_t tokenward_challenges(tokenward_span field,
+                             size_t *count);
+
+/**
+ * Reads one challenge of a `WWW-Authenticate` field.
+ *
+ * May be called from any thread.
+ *
+ * @param[in] field `out` points into it: it must live as long as that is used.
+ * @param[in] index The challenge's place, from 0.
+ * @param[out] out Written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `out` lies in the field
+ * @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
+ * @retval TOKENWARD_ERR_NO_SUCH_ITEM there are not so many challenges
+ */
+int32_t tokenward_challenge_at(tokenward_span field,
+                               size_t index,
+                               tokenward_challenge *out);
+
+/**
+ * Reads one parameter of a challenge, by its place or by its name: the value is copied without quotes and
+ * with each quoted-pair replaced (RFC 9110 section 5.6.4).
+ *
+ * May be called from any thread.
+ *
+ * @param[in] field `out` points into it: it must live as long as that is used.
+ * @param[in] index The challenge's place, from 0.
+ * @param[in] name The parameter's name, whose case does not matter; lent for the call. Empty: by its place.
+ * @param[in] place The parameter's place, from 0; not read where there is a name.
+ * @param[out] buf Where the value is written, and a NUL behind it.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the field or the name
+ * @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
+ * @retval TOKENWARD_ERR_NO_SUCH_ITEM there is no such challenge or parameter
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ */
+int32_t tokenward_challenge_param_at(tokenward_span field,
+                                     size_t index,
+                                     tokenward_span name,
+                                     size_t place,
+                                     char *buf,
+                                     size_t cap,
+                                     tokenward_challenge_param *out);
+
+/**
+ * Seconds from now until a `Retry-After` field lets the request be sent again (RFC 9110 section 10.2.3).
+ *
+ * May be called from any thread.
+ *
+ * @param[in] value The field's value: seconds or an HTTP-date. Lent for the call.
+ * @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL where the device does not know
+ * it. Lent for the call.
+ * @param[out] seconds Written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `seconds` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `seconds` or `wall_s` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `seconds` overlaps the value or `wall_s`
+ * @retval TOKENWARD_ERR_INVALID_RETRY_AFTER neither form, or a date without the time of day
+ */
+int32_t tokenward_retry_after(tokenward_span value,
+                              const uint64_t *wall_s,
+                              uint64_t *seconds);
+
+/**
+ * Reads an HTTP-date in any of its three forms (RFC 9110 section 5.6.7).
+ *
+ * May be called from any thread.
+ *
+ * @param[in] value The field's value. Lent for the call.
+ * @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL
+ * where the device does not know it. Lent for the call.
+ * @param[out] unix_s Written on success: Unix seconds; an earlier date is 0.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `unix_s` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `unix_s` or `wall_s` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `unix_s` overlaps the value or `wall_s`
+ * @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or no date of the calendar
+ */
+int32_t tokenward_http_date(tokenward_span value,
+                            const uint64_t *wall_s,
+                            uint64_t *unix_s);
+
+/**
+ * Reads the registered claims of a JWT. They are the token's own word, no signature is checked: decide nothing
+ * by them (RFC 9068 section 6).
+ *
+ * May be called from any thread.
+ *
+ * @param[in] token Lent for the call.
+ * @param[out] buf Takes the decoded payload, at most three quarters of the token's length, and the subject
+ * once more where that is spelled with escapes.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success: its `sub` points into `buf`. Where `buf` is too small its `len` says
+ * what it takes.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other or the token
+ * @retval TOKENWARD_ERR_INVALID_JWT not three base64url parts
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ * @retval TOKENWARD_ERR_NOT_JSON the payload is no JSON object
+ * @retval TOKENWARD_ERR_TRUNCATED the payload stops before its end
+ * @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the payload
+ * @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
+ * @retval TOKENWARD_ERR_DUPLICATE_MEMBER a claim that is read stands twice
+ * @retval TOKENWARD_ERR_INVALID_CLAIM a time that is no number, or negative; a subject that is no string
+ */
+int32_t tokenward_jwt_claims(tokenward_span token,
+                             uint8_t *buf,
+                             size_t cap,
+                             tokenward_claims *out);
+
+/**
+ * The name of a result in snake_case, the same in every language: `not_json`.
+ *
+ * May be called from any thread and from an interrupt handler.
+ *
+ * @param[in] result What a function returned.
+ * @return A string that lives as long as the program; `unknown` for a number that is no result.
+ */
+const char *tokenward_result_name(tokenward_result result);
+
+/**
+ * Writes `Bearer ...`, the value of an `Authorization` field, with a token that no manager keeps.
+ *
+ * May be called from any thread.
+ *
+ * @param[in] token Lent for the call.
+ * @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other or the token
+ * @retval TOKENWARD_ERR_NOT_UTF8 the token is not UTF-8
+ * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside 0x21 to 0x7E, which could end the field
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ */
+int32_t tokenward_bearer(tokenward_span token,
+                         char *buf,
+                         size_t cap,
+                         size_t *len);
+
+/**
+ * Writes `Basic ...`, the value of an `Authorization` field (RFC 7617).
+ *
+ * May be called from any thread.
+ *
+ * @param[in] id The user or client id. Lent for the call.
+ * @param[in] secret The password or client secret. Lent for the call.
+ * @param[in] encoding #TOKENWARD_AUTHENTICATION_BASIC or #TOKENWARD_AUTHENTICATION_BASIC_RAW.
+ * @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the id or the secret
+ * @retval TOKENWARD_ERR_NOT_UTF8 the id or the secret is not UTF-8
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `encoding` is neither of the two
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty, or holds `:` where it is sent raw
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ */
+int32_t tokenward_basic(tokenward_span id,
+                        tokenward_span secret,
+                        tokenward_authentication encoding,
+                        char *buf,
+                        size_t cap,
+                        size_t *len);
+
+/**
+ * Writes a name or a value as `application/x-www-form-urlencoded` has it (RFC 6749 Appendix B).
+ *
+ * May be called from any thread.
+ *
+ * @param[in] value Lent for the call.
+ * @param[out] buf Where it is written, and a NUL behind it.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other or the value
+ * @retval TOKENWARD_ERR_NOT_UTF8 the value is not UTF-8
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ */
+int32_t tokenward_form_encode(tokenward_span value,
+                              char *buf,
+                              size_t cap,
+                              size_t *len);
+
+/**
+ * Writes a request to a token endpoint that no manager sends.
+ *
+ * May be called from any thread.
+ *
+ * @param[in] provider Lent for the call, with what it points to.
+ * @param[in] site Empty: for the client itself. Else the site. Lent for the call.
+ * @param[in] grant `TOKENWARD_GRANT_*`.
+ * @param[in] credentials Lent for the call, with what it points to.
+ * @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents. Lent for the call.
+ * @param[in] extra Parameters of the provider's own (`audience`, `resource`); empty ones are left out. Lent
+ * for the call.
+ * @param[in] extra_count How many there are.
+ * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
+ * what it takes.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `provider`, `credentials` or `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other or something that is read
+ * @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `grant`, or a number of the provider, is none of its enumeration
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
+ * bearer cannot stand in a header
+ * @retval TOKENWARD_ERR_DUPLICATE_PARAMETER an extra parameter is sent already
+ * @retval TOKENWARD_ERR_BAD_URL the token endpoint is no URL that means one thing only
+ * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
+ */
+int32_t tokenward_token_request(const tokenward_provider *provider,
+                                tokenward_span site,
+                                tokenward_grant grant,
+                                const tokenward_credentials *credentials,
+                                tokenward_span refresh_token,
+                                const tokenward_pair *extra,
+                                size_t extra_count,
+                                uint8_t *buf,
+                                size_t cap,
+                                tokenward_request *out);
+
+/**
+ * Overwrites memory with zeros, also where the compiler sees that nobody reads it again: a buffer that a
+ * request, a header or a snapshot was written to, or the memory of a manager, which ends there.
+ *
+ * May be called from any thread.
+ *
+ * @param[out] memory The memory. NULL with 0 is none.
+ * @param[in] size Bytes of it.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `memory` is NULL and `size` is not 0
+ * @retval TOKENWARD_ERR_LENGTH `size` is none that an object has
+ */
+int32_t tokenward_wipe(void *memory,
+                       size_t size);
+
+/**
+ * Widens a 32-bit tick counter that wraps (milliseconds: every 49.7 days). Feed it at least once for each half
+ * wrap of the counter. Ticks that were read out of order are told from a wrap and give the last instant again.
+ *
+ * Nothing else may use `clock_ms` meanwhile.
+ *
+ * @param[in,out] clock_ms The instant of the last value, 0 before the first; then the instant of this one.
+ * @param[in] ticks The counter.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `clock_ms` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `clock_ms` is not aligned
+ */
+int32_t tokenward_widen_ticks(uint64_t *clock_ms,
+                              uint32_t ticks);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,233 @@
+//! The edge to C: what comes in is checked here, and nowhere else is a pointer followed.
+//!
+//! A function first names what it writes to, then what it reads. Each is refused where it is NULL,
+//! misaligned, too long, or overlaps something that is written to; what is left to the caller's word is
+//! what no code can check: that memory of that size is there, lives for the call, and that nobody else
+//! writes to it meanwhile.
+
+use core::alloc::Layout;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use core::slice;
+
+use crate::result::*;
+
+/// Bytes that are lent: `len` of them at `ptr`. NULL with 0 is empty.
+///
+/// There is no NUL behind them. #TOKENWARD_TEXT makes one of a literal, tokenward_text() of a string.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_span {
+    /// The first byte.
+    pub ptr: *const u8,
+    /// How many there are.
+    pub len: usize,
+}
+
+// SAFETY: it is an address and a number; whoever follows the address vouches for it.
+unsafe impl Sync for tokenward_span {}
+
+impl tokenward_span {
+    pub(crate) const NONE: Self = Self { ptr: core::ptr::null(), len: 0 };
+
+    pub(crate) const fn of(bytes: &[u8]) -> Self {
+        Self { ptr: bytes.as_ptr(), len: bytes.len() }
+    }
+
+    pub(crate) fn or_none(bytes: Option<&[u8]>) -> Self {
+        bytes.map_or(Self::NONE, Self::of)
+    }
+}
+
+/// Addresses from `start` up to `end`.
+#[derive(Clone, Copy)]
+struct Region {
+    start: usize,
+    end: usize,
+}
+
+impl Region {
+    const NOWHERE: Self = Self { start: 0, end: 0 };
+
+    /// `count` values of this layout at `start`, as objects may lie.
+    fn new(start: usize, count: usize, layout: Layout) -> Result<Self, Fault> {
+        const TOO_LONG: Fault = Fault(TOKENWARD_ERR_LENGTH);
+        let len = count.checked_mul(layout.size()).ok_or(TOO_LONG)?;
+        let end = start.checked_add(len).ok_or(TOO_LONG)?;
+        if start == 0 && len > 0 {
+            Err(Fault(TOKENWARD_ERR_NULL))
+        } else if len > isize::MAX as usize {
+            Err(TOO_LONG)
+        } else if start & layout.align().wrapping_sub(1) != 0 {
+            Err(Fault(TOKENWARD_ERR_MISALIGNED))
+        } else {
+            Ok(Self { start, end })
+        }
+    }
+
+    fn overlaps(self, other: Self) -> bool {
+        self.start.max(other.start) < self.end.min(other.end)
+    }
+}
+
+/// Checks the arguments of one call. All that it lends lives for `'c`.
+///
+/// The first fault is kept, and what comes with it is empty: [`Edge::checked`] says whether there was one.
+pub(crate) struct Edge<'c> {
+    /// What the call writes to: at most the manager, a buffer and a result.
+    written: [Region; 3],
+    fault: tokenward_result,
+    lent: PhantomData<&'c ()>,
+}
+
+impl<'c> Edge<'c> {
+    /// # Safety
+    /// What is passed to the methods comes from a caller in C who has read `tokenward.h`: behind each
+    /// pointer is memory of the size that goes with it, initialised where it is read, alive for `'c`, and
+    /// written to by nobody else for as long.
+    pub(crate) unsafe fn new() -> Self {
+        Self { written: [Region::NOWHERE; 3], fault: TOKENWARD_OK, lent: PhantomData }
+    }
+
+    /// The first fault. To be asked before anything is done with what was lent.
+    pub(crate) fn checked(&self) -> Result<(), Fault> {
+        if self.fault == TOKENWARD_OK { Ok(()) } else { Err(Fault(self.fault)) }
+    }
+
+    /// Notes a fault, if it is the first.
+    pub(crate) fn fail(&mut self, fault: tokenward_result) {
+        if self.fault == TOKENWARD_OK {
+            self.fault = fault;
+        }
+    }
+
+    /// Whether `count` values may be read at `start`, apart from all that is written to.
+    fn may_read(&mut self, start: usize, count: usize, layout: Layout) -> bool {
+        self.region(start, count, layout).is_some()
+    }
+
+    /// Whether `count` values may be written at `start`. From now on everything else must lie apart from them.
+    pub(crate) fn may_write(&mut self, start: usize, count: usize, layout: Layout) -> bool {
+        let Some(region) = self.region(start, count, layout) else { return false };
+        let [_, before, last] = self.written;
+        self.written = [before, last, region];
+        true
+    }
+
+    fn region(&mut self, start: usize, count: usize, layout: Layout) -> Option<Region> {
+        // Behind a fault no pointer is followed.
+        self.checked().ok()?;
+        match Region::new(start, count, layout) {
+            Err(Fault(fault)) => self.fail(fault),
+            Ok(region) if self.written.iter().any(|written| written.overlaps(region)) => {
+                self.fail(TOKENWARD_ERR_OVERLAP);
+            }
+            Ok(region) => return Some(region),
+        }
+        None
+    }
+
+    /// A place for a result.
+    pub(crate) fn out<T>(&mut self, ptr: *mut T) -> Out<'c, T> {
+        let place = if self.may_write(ptr.addr(), 1, Layout::new::<T>()) { NonNull::new(ptr) } else { None };
+        Out { place, lent: PhantomData }
+    }
+
+    /// A buffer to write to. NULL with 0 is one without room.
+    pub(crate) fn buffer(&mut self, ptr: *mut u8, cap: usize) -> &'c mut [u8] {
+        if !self.may_write(ptr.addr(), cap, Layout::new::<u8>()) || cap == 0 {
+            return &mut [];
+        }
+        // SAFETY: not NULL, no longer than an object may be, apart from all else that this call writes to
+        // or, by the order of the checks, reads; the rest is the word of the caller of `Edge::new`.
+        unsafe { slice::from_raw_parts_mut(ptr, cap) }
+    }
+
+    /// Bytes to read.
+    pub(crate) fn bytes(&mut self, span: tokenward_span) -> &'c [u8] {
+        self.list(span.ptr, span.len)
+    }
+
+    /// Text to read: UTF-8.
+    pub(crate) fn text(&mut self, span: tokenward_span) -> &'c str {
+        core::str::from_utf8(self.bytes(span)).unwrap_or_else(|_| {
+            self.fail(TOKENWARD_ERR_NOT_UTF8);
+            ""
+        })
+    }
+
+    /// `count` values to read, each of which any bits make. NULL with 0 is an empty list.
+    pub(crate) fn list<T: Plain>(&mut self, ptr: *const T, count: usize) -> &'c [T] {
+        if !self.may_read(ptr.addr(), count, Layout::new::<T>()) || count == 0 {
+            return &[];
+        }
+        // SAFETY: not NULL, aligned, no longer than an object may be, apart from all that this call writes
+        // to; any bits are a `T`; the rest is the word of the caller of `Edge::new`.
+        unsafe { slice::from_raw_parts(ptr, count) }
+    }
+
+    /// One value to read. NULL is a fault.
+    pub(crate) fn value<T: Plain>(&mut self, ptr: *const T) -> Result<&'c T, Fault> {
+        match self.list(ptr, 1) {
+            [value] => Ok(value),
+            _ => Err(Fault(self.fault)),
+        }
+    }
+
+    /// One value to read, or none where the pointer is NULL.
+    pub(crate) fn optional<T: Plain>(&mut self, ptr: *const T) -> Option<&'c T> {
+        if ptr.is_null() { None } else { self.list(ptr, 1).first() }
+    }
+}
+
+/// A checked place for a result.
+pub(crate) struct Out<'c, T> {
+    /// Where it was refused there is none.
+    place: Option<NonNull<T>>,
+    lent: PhantomData<&'c mut T>,
+}
+
+impl<T> Out<'_, T> {
+    pub(crate) fn write(self, value: T) {
+        if let Some(place) = self.place {
+            // SAFETY: not NULL, aligned, apart from all else in the call; the rest is the word of the caller
+            // of `Edge::new`, whose lifetime this has.
+            unsafe { place.write(value) }
+        }
+    }
+}
+
+/// A type of C that any bits make a valid value of, padding aside.
+///
+/// # Safety
+/// It is `repr(C)` and made of integers and raw pointers alone.
+pub(crate) unsafe trait Plain: Copy {}
+
+// SAFETY: integers.
+unsafe impl Plain for u8 {}
+// SAFETY: integers.
+unsafe impl Plain for i32 {}
+// SAFETY: integers.
+unsafe impl Plain for u32 {}
+// SAFETY: integers.
+unsafe impl Plain for u64 {}
+// SAFETY: a raw pointer and an integer.
+unsafe impl Plain for tokenward_span {}
+
+/// The number of what `body` comes to.
+pub(crate) fn run<'c>(
+    mut edge: Edge<'c>,
+    body: impl FnOnce(&mut Edge<'c>) -> Result<(), Fault>,
+) -> tokenward_result {
+    number(body(&mut edge).and_then(|()| edge.checked()))
+}
+
+/// Runs a function's body at the edge: its refusals become numbers.
+macro_rules! at_the_edge {
+    ($body:expr) => {{
+        // SAFETY: the function is unsafe, and asks of its caller what `Edge::new` asks.
+        let edge = unsafe { $crate::edge::Edge::new() };
+        $crate::edge::run(edge, $body)
+    }};
+}
+pub(crate) use at_the_edge;

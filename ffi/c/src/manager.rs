@@ -1,0 +1,945 @@
+//! The run loop: ask, begin, send, answer, authorize. One function for each operation of the manager.
+
+use core::ffi::c_char;
+
+use tokenward::{
+    Answer, Credentials, Error, ErrorCode, Generation, Instant, Next, Outcome, Provider, Reason, Request,
+    RequestId, Retry, Revision, SnapshotScope, Subject, TokenResponse, UnixTime,
+};
+
+use crate::edge::{Edge, Out, Plain, at_the_edge, tokenward_span};
+use crate::memory::{Parts, TOKENWARD_ABI_VERSION, tokenward_manager};
+use crate::provider::{
+    OUT_OF_RANGE, TOKENWARD_GRANT_NONE, grant_number, tokenward_grant, tokenward_provider,
+};
+use crate::result::*;
+use crate::writers::terminated;
+
+/// What a manager is made from. It is read once.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_config {
+    /// The token service. The struct is read once; what it points to must live, and stay as it is, for as
+    /// long as the manager.
+    pub provider: *const tokenward_provider,
+    /// Empty: the token stands for the client itself. Else the site that it stands for, which must live, and
+    /// stay as it is, for as long as the manager.
+    pub site: tokenward_span,
+    /// Bytes of the slot for the access token.
+    pub access_capacity: usize,
+    /// Bytes of the slot for the refresh token; 0 where the service has none.
+    pub refresh_capacity: usize,
+    /// The caller's clock: milliseconds, monotonic including sleep, from any epoch.
+    pub now_ms: u64,
+    /// Differs from device to device, so that a fleet does not ask for tokens in step; needs no secrecy.
+    pub seed: u64,
+}
+
+/// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_credentials {
+    /// RFC 6749 section 2.2.
+    pub client_id: tokenward_span,
+    /// RFC 6749 section 2.3.1.
+    pub client_secret: tokenward_span,
+    /// RFC 6749 section 4.3.2.
+    pub username: tokenward_span,
+    /// RFC 6749 section 4.3.2.
+    pub password: tokenward_span,
+    /// The token that opens the token endpoint itself, where the provider authenticates so.
+    pub bearer: tokenward_span,
+}
+
+/// A request to send. Its spans point into the buffer that it was written to, or to constants.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_request {
+    /// Names the request for tokenward_answer() and tokenward_failed(); 0 where no manager sends it.
+    pub id: u64,
+    /// Bytes of the buffer that it takes: also where the buffer is too small for it.
+    pub len: usize,
+    /// `POST`.
+    pub method: tokenward_span,
+    /// The URL of the token endpoint; never a secret in it.
+    pub url: tokenward_span,
+    /// The value of the `Authorization` field; empty: send none.
+    pub authorization: tokenward_span,
+    /// The value of the `Content-Type` field; empty: send none.
+    pub content_type: tokenward_span,
+    /// The value of the `Accept` field.
+    pub accept: tokenward_span,
+    /// The body.
+    pub body: tokenward_span,
+}
+
+/// What the token endpoint answered, as the caller's HTTP client has it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_http_answer {
+    /// The whole body.
+    pub body: tokenward_span,
+    /// The value of the first `Retry-After` field; empty where there is none.
+    pub retry_after: tokenward_span,
+    /// The time of day in Unix seconds, for HTTP dates and for JWTs without `expires_in`; NULL where the
+    /// device does not know it.
+    pub wall_s: *const u64,
+    /// The status code.
+    pub status: u16,
+}
+
+/// What tokenward_poll() says.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_poll_result {
+    /// The earliest instant at which this answer changes by itself; #TOKENWARD_NEVER is never.
+    pub poll_at_ms: u64,
+    /// The request that is out, where `next` is #TOKENWARD_NEXT_AWAIT.
+    pub request_id: u64,
+    /// `TOKENWARD_NEXT_*`: what the caller is to do.
+    pub next: tokenward_next,
+    /// `TOKENWARD_GRANT_*`, where `next` is #TOKENWARD_NEXT_REQUEST.
+    pub grant: tokenward_grant,
+    /// `TOKENWARD_REASON_*`, where `next` is #TOKENWARD_NEXT_SUPPLY.
+    pub reason: tokenward_reason,
+    /// Whether the stored token may be sent now.
+    pub usable: bool,
+    /// Whether `poll_at_ms` is an instant: false where it is never.
+    pub changes: bool,
+}
+
+/// The instant that does not come.
+pub const TOKENWARD_NEVER: u64 = u64::MAX;
+
+/// What the caller is to do: `TOKENWARD_NEXT_*`.
+pub type tokenward_next = i32;
+/// Nothing: the token is fresh.
+pub const TOKENWARD_NEXT_NOTHING: i32 = 0;
+/// Call tokenward_begin() and send what it writes.
+pub const TOKENWARD_NEXT_REQUEST: i32 = 1;
+/// A request is out: answer it with tokenward_answer() or tokenward_failed().
+pub const TOKENWARD_NEXT_AWAIT: i32 = 2;
+/// Backing off after a failure, spreading at the start, or another process is refreshing.
+pub const TOKENWARD_NEXT_WAIT: i32 = 3;
+/// Read storage again: tokenward_restore(), or tokenward_reloaded() where it holds nothing newer.
+pub const TOKENWARD_NEXT_RELOAD: i32 = 4;
+/// Install a token, sign in, or mend the configuration. A usable token stays usable.
+pub const TOKENWARD_NEXT_SUPPLY: i32 = 5;
+
+/// Why the caller must act, or why a resource server's refusal is the caller's to handle:
+/// `TOKENWARD_REASON_*`.
+pub type tokenward_reason = i32;
+/// None.
+pub const TOKENWARD_REASON_NONE: i32 = 0;
+/// There is no token, and no grant that would obtain one.
+pub const TOKENWARD_REASON_NO_TOKEN: i32 = 1;
+/// The refresh token is refused, and there is no other grant.
+pub const TOKENWARD_REASON_REFRESH_TOKEN_REJECTED: i32 = 2;
+/// The primary grant is refused: a wrong or changed password.
+pub const TOKENWARD_REASON_GRANT_REJECTED: i32 = 3;
+/// A token without an end was refused by a resource server.
+pub const TOKENWARD_REASON_REVOKED: i32 = 4;
+/// The token endpoint answered `invalid_client`.
+pub const TOKENWARD_REASON_INVALID_CLIENT: i32 = 5;
+/// The token endpoint answered `unauthorized_client`.
+pub const TOKENWARD_REASON_UNAUTHORIZED_CLIENT: i32 = 6;
+/// The token endpoint answered `unsupported_grant_type`.
+pub const TOKENWARD_REASON_UNSUPPORTED_GRANT_TYPE: i32 = 7;
+/// The token endpoint answered `invalid_scope`.
+pub const TOKENWARD_REASON_INVALID_SCOPE: i32 = 8;
+/// The token endpoint answered `invalid_request`.
+pub const TOKENWARD_REASON_INVALID_REQUEST: i32 = 9;
+/// A resource server refused a token that it had just been given.
+pub const TOKENWARD_REASON_REJECTED: i32 = 10;
+/// A resource server answered 403.
+pub const TOKENWARD_REASON_FORBIDDEN: i32 = 11;
+/// A resource server wants a scope that the token has not.
+pub const TOKENWARD_REASON_INSUFFICIENT_SCOPE: i32 = 12;
+/// The status says nothing about the token.
+pub const TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE: i32 = 13;
+
+/// What an answer of the token endpoint is: `TOKENWARD_ANSWER_*`.
+pub type tokenward_answer_kind = i32;
+/// A token (RFC 6749 section 5.1).
+pub const TOKENWARD_ANSWER_TOKEN: i32 = 1;
+/// The server's own reason why there is none (RFC 6749 section 5.2).
+pub const TOKENWARD_ANSWER_ERROR: i32 = 2;
+
+/// An error code of the token endpoint (RFC 6749 section 5.2, RFC 8628 section 3.5): `TOKENWARD_CODE_*`.
+pub type tokenward_error_code = i32;
+/// None: it was a token.
+pub const TOKENWARD_CODE_NONE: i32 = 0;
+/// The request lacks a parameter or is malformed.
+pub const TOKENWARD_CODE_INVALID_REQUEST: i32 = 1;
+/// Client authentication failed.
+pub const TOKENWARD_CODE_INVALID_CLIENT: i32 = 2;
+/// The password, refresh token or other grant is not valid any more.
+pub const TOKENWARD_CODE_INVALID_GRANT: i32 = 3;
+/// The client may not use this grant.
+pub const TOKENWARD_CODE_UNAUTHORIZED_CLIENT: i32 = 4;
+/// The server does not know this grant.
+pub const TOKENWARD_CODE_UNSUPPORTED_GRANT_TYPE: i32 = 5;
+/// The scope is unknown, or more than may be granted.
+pub const TOKENWARD_CODE_INVALID_SCOPE: i32 = 6;
+/// Ask less often.
+pub const TOKENWARD_CODE_SLOW_DOWN: i32 = 7;
+/// A code that neither RFC nor provider lists.
+pub const TOKENWARD_CODE_OTHER: i32 = 8;
+
+/// What an answer was.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_outcome {
+    /// The token's generation, where it is one.
+    pub generation: u64,
+    /// Of a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG), or the offset in the body
+    /// (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED, #TOKENWARD_ERR_TOO_DEEP).
+    pub detail: usize,
+    /// `TOKENWARD_ANSWER_*`. Where it is an error tokenward_poll() says what to do.
+    pub kind: tokenward_answer_kind,
+    /// `TOKENWARD_CODE_*`, where it is an error. Its text: tokenward_token_answer() of the same body.
+    pub code: tokenward_error_code,
+}
+
+/// A header that was written.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_header {
+    /// Which of the manager's tokens it carries: for tokenward_rejected().
+    pub generation: u64,
+    /// Characters of the value, without the NUL behind them; where the buffer is too small, the room that
+    /// they take with it.
+    pub len: usize,
+}
+
+/// What to do with a request that a resource server refused: `TOKENWARD_RETRY_*`.
+pub type tokenward_retry_kind = i32;
+/// Send it again at once with the current token: it is newer than the refused one.
+pub const TOKENWARD_RETRY_NOW: i32 = 1;
+/// Send it again when there is a new token.
+pub const TOKENWARD_RETRY_AFTER_REFRESH: i32 = 2;
+/// Hand the refusal to the user or the log.
+pub const TOKENWARD_RETRY_SURFACE: i32 = 3;
+
+/// What tokenward_rejected() says.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_retry_result {
+    /// `TOKENWARD_RETRY_*`.
+    pub kind: tokenward_retry_kind,
+    /// `TOKENWARD_REASON_*`, where it is to surface.
+    pub reason: tokenward_reason,
+}
+
+/// A token that came another way than by a request: from an app's own backend, or a portal.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_token {
+    /// The access token.
+    pub access_token: tokenward_span,
+    /// Empty: Bearer.
+    pub token_type: tokenward_span,
+    /// Empty: none.
+    pub refresh_token: tokenward_span,
+    /// The lifetime in seconds; NULL where it is not known, and the provider says what that means.
+    pub expires_in_s: *const u64,
+}
+
+/// Which part of the state a snapshot holds: `TOKENWARD_SCOPE_*`.
+pub type tokenward_scope = i32;
+/// The refresh token alone, for flash that wears: it is written only when that changes.
+pub const TOKENWARD_SCOPE_REFRESH_TOKEN: i32 = 1;
+/// The access token too.
+pub const TOKENWARD_SCOPE_ALL: i32 = 2;
+
+/// What tokenward_unpersisted() says.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_unpersisted_result {
+    /// The revision of a snapshot taken now: for tokenward_persisted().
+    pub revision: u64,
+    /// Whether one is to be written.
+    pub due: bool,
+}
+
+// SAFETY: raw pointers and integers.
+unsafe impl Plain for tokenward_config {}
+// SAFETY: spans.
+unsafe impl Plain for tokenward_credentials {}
+// SAFETY: spans, a raw pointer and an integer.
+unsafe impl Plain for tokenward_http_answer {}
+// SAFETY: spans and a raw pointer.
+unsafe impl Plain for tokenward_token {}
+
+/// Makes a manager without a token in the caller's memory: what the macro tokenward_init() calls.
+///
+/// Whatever was in the memory is gone, a manager too. The manager is where the memory is; it may be copied
+/// to other memory of the same size and alignment, and goes on there.
+///
+/// Not from an interrupt handler; nothing else may use the memory meanwhile.
+///
+/// @param[out] out The manager: written on success.
+/// @param[in,out] memory Aligned as `uint64_t`, of #TOKENWARD_MANAGER_WORDS words: the manager's for as long
+/// as it is used. It may be in a `static`, on a stack or on a heap.
+/// @param[in] size Bytes of the memory.
+/// @param[in] config Lent for the call; see its members for what must live on.
+/// @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
+/// @param[in] config_size `sizeof(tokenward_config)` of the header.
+/// @param[in] provider_size `sizeof(tokenward_provider)` of the header.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_ABI header and library are of different versions
+/// @retval TOKENWARD_ERR_NULL `out`, `memory`, `config`, its provider, or something listed there is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned as its type, `memory` not as `uint64_t`
+/// @retval TOKENWARD_ERR_LENGTH a length, or the sum of the capacities, is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP the memory holds `out`, `config`, or something that these point to
+/// @retval TOKENWARD_ERR_NOT_UTF8 the site, or text of the provider, is not UTF-8
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE a number of the provider is none of its enumeration
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
+/// @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
+/// `.` or `..`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_init_abi(
+    out: *mut *mut tokenward_manager,
+    memory: *mut core::ffi::c_void,
+    size: usize,
+    config: *const tokenward_config,
+    abi_version: u32,
+    config_size: usize,
+    provider_size: usize,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let sizes = (size_of::<tokenward_config>(), size_of::<tokenward_provider>());
+        if abi_version != TOKENWARD_ABI_VERSION || (config_size, provider_size) != sizes {
+            return Err(Fault(TOKENWARD_ERR_ABI));
+        }
+        let out = edge.out(out);
+        let memory = edge.memory(memory.cast(), size);
+        let config = edge.value(config)?;
+        let site = edge.text(config.site);
+        let mut provider = Provider::custom();
+        edge.provider(config.provider, &mut provider)?;
+        out.write(memory.init(Parts {
+            now: Instant::from_millis(config.now_ms),
+            provider,
+            subject: if site.is_empty() { Subject::Client } else { Subject::Site(site) },
+            access_capacity: config.access_capacity,
+            refresh_capacity: config.refresh_capacity,
+            seed: config.seed,
+        })?);
+        Ok(())
+    })
+}
+
+/// Says what to do at `now_ms`, whether the token may be sent, and when to ask again. Changes nothing.
+///
+/// May run together with other functions that take this manager `const`; not from an interrupt handler that
+/// can interrupt one that changes it.
+///
+/// @param[in] manager Lent for the call.
+/// @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands.
+/// @param[out] out Written on success.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
+/// @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_poll(
+    manager: *const tokenward_manager,
+    now_ms: u64,
+    out: *mut tokenward_poll_result,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let poll = edge.manager(manager)?.manager.poll(Instant::from_millis(now_ms));
+        let mut said = tokenward_poll_result {
+            poll_at_ms: poll.poll_at.map_or(TOKENWARD_NEVER, Instant::as_millis),
+            request_id: 0,
+            next: TOKENWARD_NEXT_NOTHING,
+            grant: TOKENWARD_GRANT_NONE,
+            reason: TOKENWARD_REASON_NONE,
+            usable: poll.usable,
+            changes: poll.poll_at.is_some(),
+        };
+        said.next = match poll.next {
+            Next::Nothing => TOKENWARD_NEXT_NOTHING,
+            Next::Request(grant) => {
+                said.grant = grant_number(grant);
+                TOKENWARD_NEXT_REQUEST
+            }
+            Next::Await(RequestId(id)) => {
+                said.request_id = id;
+                TOKENWARD_NEXT_AWAIT
+            }
+            Next::Wait => TOKENWARD_NEXT_WAIT,
+            Next::Reload => TOKENWARD_NEXT_RELOAD,
+            Next::Supply(reason) => {
+                said.reason = reason_number(reason);
+                TOKENWARD_NEXT_SUPPLY
+            }
+        };
+        out.write(said);
+        Ok(())
+    })
+}
+
+/// Writes the request that tokenward_poll() asks for. The token's lifetime counts from here. With shared
+/// storage and a refresh grant: persist before you send. A refused call changes nothing but the clock.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] credentials Lent for the call, with what it points to; nothing of it is kept.
+/// @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards: tokenward_wipe()
+/// it when the request is sent.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
+/// what it takes.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager`, `credentials` or `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `manager`, `credentials` or `out` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `buf`, `out` or the manager overlaps another of these or the credentials
+/// @retval TOKENWARD_ERR_NOT_UTF8 a credential is not UTF-8
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+/// @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is out and has not timed out
+/// @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() says something else than #TOKENWARD_NEXT_REQUEST
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
+/// bearer cannot stand in a header
+/// @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is no URL that means one thing only
+/// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_begin(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    credentials: *const tokenward_credentials,
+    buf: *mut u8,
+    cap: usize,
+    out: *mut tokenward_request,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let buf = edge.buffer(buf, cap);
+        let block = edge.manager_mut(manager)?;
+        let credentials = credentials_of(edge, credentials)?;
+        let begun = block.manager.begin(Instant::from_millis(now_ms), &credentials, buf);
+        lent(begun.map(|(RequestId(id), request)| (id, request)), out)
+    })
+}
+
+/// Reads the answer to a request and keeps its token. All is checked before anything is replaced: the token
+/// that was good stays good. An id is spent by its answer, whatever that was.
+///
+/// Every refusal of the input counts as a failed request, but for #TOKENWARD_ERR_STALE_REQUEST. A refused
+/// argument (1 to 99) leaves the request out: answer it again.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] request_id The `id` that tokenward_begin() gave.
+/// @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
+/// @param[out] out Written on success; its `detail` also where that explains a refusal.
+/// @retval TOKENWARD_OK it is a token, which is stored, or an error that the server gave
+/// @retval TOKENWARD_ERR_NULL `manager`, `answer` or `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `out` or the manager overlaps the other or the answer
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+/// @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out: nothing changes
+/// @retval TOKENWARD_ERR_NOT_JSON no JSON object
+/// @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
+/// @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
+/// @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
+/// @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read stands twice
+/// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN the member is not what it must be
+/// @retval TOKENWARD_ERR_INVALID_REFRESH_TOKEN the member is not what it must be
+/// @retval TOKENWARD_ERR_INVALID_TOKEN_TYPE the member is not what it must be
+/// @retval TOKENWARD_ERR_INVALID_SCOPE_MEMBER the member is not what it must be
+/// @retval TOKENWARD_ERR_INVALID_ERROR the member is not what it must be
+/// @retval TOKENWARD_ERR_INVALID_EXPIRES_IN the member is not what it must be
+/// @retval TOKENWARD_ERR_ERROR_BESIDE_TOKEN a non-empty `error` next to a token
+/// @retval TOKENWARD_ERR_NO_ERROR_CODE no error code under a status other than 2xx
+/// @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE the token is not for Bearer
+/// @retval TOKENWARD_ERR_MISSING_LIFETIME the provider wants one
+/// @retval TOKENWARD_ERR_ALREADY_EXPIRED the token is over
+/// @retval TOKENWARD_ERR_SAME_TOKEN the stored token again, although it is used up
+/// @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_answer(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    request_id: u64,
+    answer: *const tokenward_http_answer,
+    out: *mut tokenward_outcome,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let block = edge.manager_mut(manager)?;
+        let given = edge.value(answer)?;
+        let retry_after = [("retry-after", edge.bytes(given.retry_after))];
+        let answer = Answer {
+            status: given.status,
+            headers: if given.retry_after.len == 0 { &[] } else { &retry_after },
+            body: edge.bytes(given.body),
+            wall: wall(edge, given.wall_s),
+        };
+        edge.checked()?;
+        let none = tokenward_outcome { generation: 0, detail: 0, kind: 0, code: TOKENWARD_CODE_NONE };
+        match block.manager.answer(Instant::from_millis(now_ms), RequestId(request_id), &answer) {
+            Ok(Outcome::Token(Generation(generation))) => {
+                out.write(tokenward_outcome { generation, kind: TOKENWARD_ANSWER_TOKEN, ..none });
+            }
+            Ok(Outcome::Error(response)) => {
+                let code = code_number(response.code());
+                out.write(tokenward_outcome { kind: TOKENWARD_ANSWER_ERROR, code, ..none });
+            }
+            Err(error) => {
+                match detail(error) {
+                    0 => {}
+                    detail => out.write(tokenward_outcome { detail, ..none }),
+                }
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A request came to nothing: no connection, a time-out of the caller's own, an answer that was cut off.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] request_id The `id` that tokenward_begin() gave.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+/// @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_failed(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    request_id: u64,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let block = edge.manager_mut(manager)?;
+        Ok(block.manager.failed(Instant::from_millis(now_ms), RequestId(request_id))?)
+    })
+}
+
+/// Writes `Bearer ...`, the value of the `Authorization` field of a request, after checking that the token may
+/// be sent there. The first fault wins.
+///
+/// May run together with other functions that take this manager `const`; not from an interrupt handler that
+/// can interrupt one that changes it.
+///
+/// @param[in] manager Lent for the call.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] method The request's method, with case. Lent for the call.
+/// @param[in] url The request's absolute URL. Lent for the call.
+/// @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards:
+/// tokenward_wipe() it when the request is sent.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the manager or the text
+/// @retval TOKENWARD_ERR_NOT_UTF8 method or URL is not UTF-8
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+/// @retval TOKENWARD_ERR_BAD_URL not an absolute URL that means one thing only
+/// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED not an origin of the provider and environment, or not `https`
+/// @retval TOKENWARD_ERR_UNKNOWN_ROUTE no row of the provider's route table
+/// @retval TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN a route of the other kind of token
+/// @retval TOKENWARD_ERR_OTHER_SITE a route of another site
+/// @retval TOKENWARD_ERR_NOT_USABLE there is no token that may be sent now
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_authorize(
+    manager: *const tokenward_manager,
+    now_ms: u64,
+    method: tokenward_span,
+    url: tokenward_span,
+    buf: *mut c_char,
+    cap: usize,
+    out: *mut tokenward_header,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let buf = edge.buffer(buf.cast(), cap);
+        let (method, url) = (edge.text(method), edge.text(url));
+        let block = edge.manager(manager)?;
+        let bearer = block.manager.authorize(Instant::from_millis(now_ms), method, url)?;
+        let (len, result) = terminated(buf, |buf| bearer.write(buf))?;
+        out.write(tokenward_header { generation: bearer.generation().0, len });
+        result
+    })
+}
+
+/// A resource server refused a request that carried a token: says what to do with it.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] generation The `generation` that tokenward_authorize() gave with the header.
+/// @param[in] status The status code.
+/// @param[in] challenge The value of the `WWW-Authenticate` field, several lines of it joined by `, `; empty
+/// where there is none. Lent for the call.
+/// @param[out] out Written on success.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `out` or the manager overlaps the other or the challenge
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_rejected(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    generation: u64,
+    status: u16,
+    challenge: tokenward_span,
+    out: *mut tokenward_retry_result,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let block = edge.manager_mut(manager)?;
+        let challenge = edge.bytes(challenge);
+        edge.checked()?;
+        let now = Instant::from_millis(now_ms);
+        let retry = block.manager.rejected(now, Generation(generation), status, Some(challenge));
+        let (kind, reason) = match retry {
+            Retry::Now => (TOKENWARD_RETRY_NOW, TOKENWARD_REASON_NONE),
+            Retry::AfterRefresh => (TOKENWARD_RETRY_AFTER_REFRESH, TOKENWARD_REASON_NONE),
+            Retry::Surface(reason) => (TOKENWARD_RETRY_SURFACE, reason_number(reason)),
+        };
+        out.write(tokenward_retry_result { kind, reason });
+        Ok(())
+    })
+}
+
+/// Keeps a token that someone else obtained. It replaces access and refresh token, ends reload, backoff and
+/// failure, and makes a request that is out stale. Its lifetime counts from `now_ms`. A refused token changes
+/// nothing but the clock.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] token Lent for the call, with what it points to: the tokens are copied into the manager.
+/// @param[out] generation The token's generation: written on success.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager`, `token` or `generation` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `generation` or the manager overlaps the other or the token
+/// @retval TOKENWARD_ERR_NOT_UTF8 a token is not UTF-8
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+/// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside the provider's alphabet
+/// @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE the token is not for Bearer
+/// @retval TOKENWARD_ERR_MISSING_LIFETIME the provider wants one
+/// @retval TOKENWARD_ERR_ALREADY_EXPIRED the token is over
+/// @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_install(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    token: *const tokenward_token,
+    generation: *mut u64,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(generation);
+        let block = edge.manager_mut(manager)?;
+        let given = edge.value(token)?;
+        let mut token = TokenResponse::new(edge.text(given.access_token))
+            .with_token_type(edge.text(given.token_type))
+            .with_refresh_token(edge.text(given.refresh_token));
+        if let Some(seconds) = edge.optional(given.expires_in_s) {
+            token = token.with_expires_in(*seconds);
+        }
+        edge.checked()?;
+        let Generation(generation) = block.manager.install(Instant::from_millis(now_ms), &token)?;
+        out.write(generation);
+        Ok(())
+    })
+}
+
+/// The generation of the newest token that was kept; 0 before the first.
+///
+/// May run together with other functions that take this manager `const`.
+///
+/// @param[in] manager Lent for the call.
+/// @param[out] out Written on success.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
+/// @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_generation(manager: *const tokenward_manager, out: *mut u64) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let Generation(generation) = edge.manager(manager)?.manager.generation();
+        out.write(generation);
+        Ok(())
+    })
+}
+
+/// Says whether a part of the state has changed since it was last persisted. **Answer, persist, use.**
+///
+/// May run together with other functions that take this manager `const`.
+///
+/// @param[in] manager Lent for the call.
+/// @param[in] scope `TOKENWARD_SCOPE_*`.
+/// @param[out] out Written on success.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
+/// @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_unpersisted(
+    manager: *const tokenward_manager,
+    scope: tokenward_scope,
+    out: *mut tokenward_unpersisted_result,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let manager = &edge.manager(manager)?.manager;
+        let Revision(revision) = manager.revision();
+        let due = manager.unpersisted(scope_of(scope)?).is_some();
+        out.write(tokenward_unpersisted_result { revision, due });
+        Ok(())
+    })
+}
+
+/// A snapshot of `revision` is in storage. #TOKENWARD_SCOPE_ALL covers both scopes.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @param[in] scope `TOKENWARD_SCOPE_*`: that of the snapshot.
+/// @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_persisted(
+    manager: *mut tokenward_manager,
+    scope: tokenward_scope,
+    revision: u64,
+) -> i32 {
+    at_the_edge!(|edge| {
+        edge.manager_mut(manager)?.manager.persisted(scope_of(scope)?, Revision(revision));
+        Ok(())
+    })
+}
+
+/// Storage was read again and holds nothing newer. Ends #TOKENWARD_NEXT_RELOAD, and the wait for another
+/// process.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_reloaded(manager: *mut tokenward_manager) -> i32 {
+    at_the_edge!(|edge| {
+        edge.manager_mut(manager)?.manager.reloaded();
+        Ok(())
+    })
+}
+
+/// Lifts a permanent failure: the configuration was mended, or the user wants another try.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_retry(manager: *mut tokenward_manager) -> i32 {
+    at_the_edge!(|edge| {
+        edge.manager_mut(manager)?.manager.retry();
+        Ok(())
+    })
+}
+
+/// A refresh is due now; the token stays usable meanwhile.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_renew(manager: *mut tokenward_manager) -> i32 {
+    at_the_edge!(|edge| {
+        edge.manager_mut(manager)?.manager.renew();
+        Ok(())
+    })
+}
+
+/// Signs out: wipes the tokens; the manager goes on without one. What is in storage is the caller's to erase
+/// or overwrite. To end a manager, tokenward_wipe() its memory.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_clear(manager: *mut tokenward_manager) -> i32 {
+    at_the_edge!(|edge| {
+        edge.manager_mut(manager)?.manager.clear();
+        Ok(())
+    })
+}
+
+/// The name of a reason in snake_case, the same in every language: `no_token`.
+///
+/// May be called from any thread and from an interrupt handler.
+///
+/// @param[in] reason `TOKENWARD_REASON_*`.
+/// @return A string that lives as long as the program; `none` for #TOKENWARD_REASON_NONE, `unknown` for a
+/// number that is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn tokenward_reason_name(reason: tokenward_reason) -> *const c_char {
+    let name = match reason {
+        TOKENWARD_REASON_NONE => c"none",
+        TOKENWARD_REASON_NO_TOKEN => c"no_token",
+        TOKENWARD_REASON_REFRESH_TOKEN_REJECTED => c"refresh_token_rejected",
+        TOKENWARD_REASON_GRANT_REJECTED => c"grant_rejected",
+        TOKENWARD_REASON_REVOKED => c"revoked",
+        TOKENWARD_REASON_INVALID_CLIENT => c"invalid_client",
+        TOKENWARD_REASON_UNAUTHORIZED_CLIENT => c"unauthorized_client",
+        TOKENWARD_REASON_UNSUPPORTED_GRANT_TYPE => c"unsupported_grant_type",
+        TOKENWARD_REASON_INVALID_SCOPE => c"invalid_scope",
+        TOKENWARD_REASON_INVALID_REQUEST => c"invalid_request",
+        TOKENWARD_REASON_REJECTED => c"rejected",
+        TOKENWARD_REASON_FORBIDDEN => c"forbidden",
+        TOKENWARD_REASON_INSUFFICIENT_SCOPE => c"insufficient_scope",
+        TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE => c"not_an_authentication_failure",
+        _ => c"unknown",
+    };
+    name.as_ptr()
+}
+
+const fn reason_number(reason: Reason) -> tokenward_reason {
+    match reason {
+        Reason::NoToken => TOKENWARD_REASON_NO_TOKEN,
+        Reason::RefreshTokenRejected => TOKENWARD_REASON_REFRESH_TOKEN_REJECTED,
+        Reason::GrantRejected => TOKENWARD_REASON_GRANT_REJECTED,
+        Reason::Revoked => TOKENWARD_REASON_REVOKED,
+        Reason::InvalidClient => TOKENWARD_REASON_INVALID_CLIENT,
+        Reason::UnauthorizedClient => TOKENWARD_REASON_UNAUTHORIZED_CLIENT,
+        Reason::UnsupportedGrantType => TOKENWARD_REASON_UNSUPPORTED_GRANT_TYPE,
+        Reason::InvalidScope => TOKENWARD_REASON_INVALID_SCOPE,
+        Reason::InvalidRequest => TOKENWARD_REASON_INVALID_REQUEST,
+        Reason::Rejected => TOKENWARD_REASON_REJECTED,
+        Reason::Forbidden => TOKENWARD_REASON_FORBIDDEN,
+        Reason::InsufficientScope => TOKENWARD_REASON_INSUFFICIENT_SCOPE,
+        Reason::NotAnAuthenticationFailure => TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE,
+    }
+}
+
+pub(crate) const fn code_number(code: ErrorCode) -> tokenward_error_code {
+    match code {
+        ErrorCode::InvalidRequest => TOKENWARD_CODE_INVALID_REQUEST,
+        ErrorCode::InvalidClient => TOKENWARD_CODE_INVALID_CLIENT,
+        ErrorCode::InvalidGrant => TOKENWARD_CODE_INVALID_GRANT,
+        ErrorCode::UnauthorizedClient => TOKENWARD_CODE_UNAUTHORIZED_CLIENT,
+        ErrorCode::UnsupportedGrantType => TOKENWARD_CODE_UNSUPPORTED_GRANT_TYPE,
+        ErrorCode::InvalidScope => TOKENWARD_CODE_INVALID_SCOPE,
+        ErrorCode::SlowDown => TOKENWARD_CODE_SLOW_DOWN,
+        ErrorCode::Other => TOKENWARD_CODE_OTHER,
+    }
+}
+
+pub(crate) fn scope_of(scope: tokenward_scope) -> Result<SnapshotScope, Fault> {
+    match scope {
+        TOKENWARD_SCOPE_REFRESH_TOKEN => Ok(SnapshotScope::RefreshToken),
+        TOKENWARD_SCOPE_ALL => Ok(SnapshotScope::All),
+        _ => Err(OUT_OF_RANGE),
+    }
+}
+
+pub(crate) fn wall(edge: &mut Edge<'_>, wall_s: *const u64) -> Option<UnixTime> {
+    edge.optional(wall_s).map(|seconds| UnixTime::from_secs(*seconds))
+}
+
+pub(crate) fn credentials_of<'c>(
+    edge: &mut Edge<'c>,
+    credentials: *const tokenward_credentials,
+) -> Result<Credentials<'c>, Fault> {
+    let given = edge.value(credentials)?;
+    let credentials = Credentials {
+        client_id: edge.text(given.client_id),
+        client_secret: edge.text(given.client_secret),
+        username: edge.text(given.username),
+        password: edge.text(given.password),
+        bearer: edge.text(given.bearer),
+    };
+    edge.checked()?;
+    Ok(credentials)
+}
+
+/// Lends a request to C, or says what it would take.
+pub(crate) fn lent(
+    written: Result<(u64, Request<'_>), Error>,
+    out: Out<'_, tokenward_request>,
+) -> Result<(), Fault> {
+    let none = tokenward_request {
+        id: 0,
+        len: 0,
+        method: tokenward_span::NONE,
+        url: tokenward_span::NONE,
+        authorization: tokenward_span::NONE,
+        content_type: tokenward_span::NONE,
+        accept: tokenward_span::NONE,
+        body: tokenward_span::NONE,
+    };
+    match written {
+        Ok((id, request)) => {
+            let span = |text: Option<&str>| tokenward_span::or_none(text.map(str::as_bytes));
+            let (url, authorization) = (span(Some(request.url())), span(request.authorization()));
+            let body = tokenward_span::of(request.body());
+            out.write(tokenward_request {
+                id,
+                len: url.len.saturating_add(authorization.len).saturating_add(body.len),
+                method: span(Some(request.method())),
+                url,
+                authorization,
+                content_type: span(request.content_type()),
+                accept: tokenward_span::of(b"application/json"),
+                body,
+            });
+            Ok(())
+        }
+        Err(error) => {
+            if let Error::BufferTooSmall { needed } = error {
+                out.write(tokenward_request { len: needed, ..none });
+            }
+            Err(error.into())
+        }
+    }
+}

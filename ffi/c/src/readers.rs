@@ -1,0 +1,518 @@
+//! Readers that need no manager: of an answer, a challenge, a date, a JWT.
+
+use core::ffi::c_char;
+
+use tokenward::{
+    Challenge, Challenges, Error, JsonStr, Provider, Scope, TokenAnswer, UnixTime, http_date, jwt_claims,
+    retry_after, token_answer,
+};
+
+use crate::edge::{at_the_edge, tokenward_span};
+use crate::manager::{
+    TOKENWARD_ANSWER_ERROR, TOKENWARD_ANSWER_TOKEN, TOKENWARD_CODE_NONE, code_number, tokenward_answer_kind,
+    tokenward_error_code, wall,
+};
+use crate::provider::tokenward_provider;
+use crate::result::*;
+
+/// What an answer of a token endpoint says. The `ptr` of a member that is absent is NULL; the others point
+/// into the body, or into the buffer where they are spelled with escapes.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_token_answer_result {
+    /// The access token.
+    pub access_token: tokenward_span,
+    /// The token type as the server spelled it.
+    pub token_type: tokenward_span,
+    /// The refresh token; never empty. Read only where the provider lists the refresh grant.
+    pub refresh_token: tokenward_span,
+    /// The granted scope; elements of an array are joined by single spaces.
+    pub scope: tokenward_span,
+    /// The OpenID Connect ID token, not verified.
+    pub id_token: tokenward_span,
+    /// The error code as the server spelled it.
+    pub error: tokenward_span,
+    /// The server's explanation for a developer.
+    pub error_description: tokenward_span,
+    /// A page about the error.
+    pub error_uri: tokenward_span,
+    /// The lifetime in seconds, floored and saturating, not capped.
+    pub expires_in_s: u64,
+    /// Bytes of the buffer in use; also what it would take where it is too small.
+    pub len: usize,
+    /// Where in the body it was refused (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED,
+    /// #TOKENWARD_ERR_TOO_DEEP).
+    pub offset: usize,
+    /// `TOKENWARD_ANSWER_*`.
+    pub kind: tokenward_answer_kind,
+    /// `TOKENWARD_CODE_*`, where it is an error.
+    pub code: tokenward_error_code,
+    /// Whether there is a lifetime.
+    pub has_expires_in: bool,
+}
+
+impl tokenward_token_answer_result {
+    const NONE: Self = Self {
+        access_token: tokenward_span::NONE,
+        token_type: tokenward_span::NONE,
+        refresh_token: tokenward_span::NONE,
+        scope: tokenward_span::NONE,
+        id_token: tokenward_span::NONE,
+        error: tokenward_span::NONE,
+        error_description: tokenward_span::NONE,
+        error_uri: tokenward_span::NONE,
+        expires_in_s: 0,
+        len: 0,
+        offset: 0,
+        kind: 0,
+        code: TOKENWARD_CODE_NONE,
+        has_expires_in: false,
+    };
+}
+
+/// Reads what a token endpoint answered. A 2xx status is a token, or a non-empty `error` without one; every
+/// other status is an error answer. Of two faults the body's own come first, then the order below.
+///
+/// May be called from any thread.
+///
+/// @param[in] status The status code.
+/// @param[in] body The whole body. `out` points into it: it must live as long as that is used.
+/// @param[in] provider Lent for the call, with what it points to.
+/// @param[out] buf Takes what is spelled with escapes; never more than the body's length. It may hold tokens
+/// afterwards. NULL with 0 will do for a body without escapes and without a list as its scope.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] out Written on success. Where `buf` is too small its `len` says what it takes, and where the
+/// body is refused its `offset` where.
+/// @retval TOKENWARD_OK it is a token, or an error that the server gave
+/// @retval TOKENWARD_ERR_NULL `provider` or `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the body or the provider
+/// @retval TOKENWARD_ERR_NOT_UTF8 text of the provider is not UTF-8
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE a number of the provider is none of its enumeration
+/// @retval TOKENWARD_ERR_NOT_JSON no JSON object
+/// @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
+/// @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
+/// @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
+/// @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read stands twice
+/// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN the member is not what it must be
+/// @retval TOKENWARD_ERR_INVALID_REFRESH_TOKEN the member is not what it must be
+/// @retval TOKENWARD_ERR_INVALID_TOKEN_TYPE the member is not what it must be
+/// @retval TOKENWARD_ERR_INVALID_SCOPE_MEMBER the member is not what it must be
+/// @retval TOKENWARD_ERR_INVALID_ERROR the member is not what it must be
+/// @retval TOKENWARD_ERR_INVALID_EXPIRES_IN the member is not what it must be
+/// @retval TOKENWARD_ERR_ERROR_BESIDE_TOKEN a non-empty `error` next to a token
+/// @retval TOKENWARD_ERR_NO_ERROR_CODE no error code under a status other than 2xx
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_token_answer(
+    status: u16,
+    body: tokenward_span,
+    provider: *const tokenward_provider,
+    buf: *mut u8,
+    cap: usize,
+    out: *mut tokenward_token_answer_result,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let mut room = Room::of(edge.buffer(buf, cap));
+        let mut said = tokenward_token_answer_result::NONE;
+        let body = edge.bytes(body);
+        let mut described = Provider::custom();
+        edge.provider(provider, &mut described)?;
+        match token_answer(status, body, &described) {
+            Ok(TokenAnswer::Token(token)) => {
+                said.kind = TOKENWARD_ANSWER_TOKEN;
+                said.access_token = room.text(token.access_token());
+                said.token_type = room.optional(token.token_type());
+                said.refresh_token = room.optional(token.refresh_token());
+                said.scope = room.scope(token.scope());
+                said.id_token = room.optional(token.id_token());
+                said.has_expires_in = token.expires_in().is_some();
+                said.expires_in_s = token.expires_in().unwrap_or(0);
+            }
+            Ok(TokenAnswer::Error(response)) => {
+                said.kind = TOKENWARD_ANSWER_ERROR;
+                said.code = code_number(response.code());
+                said.error = room.text(response.error());
+                said.error_description = room.optional(response.error_description());
+                said.error_uri = room.optional(response.error_uri());
+            }
+            Err(error) => {
+                let offset = detail(error);
+                out.write(tokenward_token_answer_result { offset, ..said });
+                return Err(error.into());
+            }
+        }
+        let len = room.used;
+        if len > cap {
+            out.write(tokenward_token_answer_result { len, ..tokenward_token_answer_result::NONE });
+            return Err(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL));
+        }
+        out.write(tokenward_token_answer_result { len, ..said });
+        Ok(())
+    })
+}
+
+/// The caller's buffer, from which strings take what they need; it counts on behind its end.
+struct Room<'b> {
+    rest: &'b mut [u8],
+    used: usize,
+}
+
+impl<'b> Room<'b> {
+    fn of(rest: &'b mut [u8]) -> Self {
+        Self { rest, used: 0 }
+    }
+
+    /// `len` bytes of it, or none where so many are not left.
+    fn take(&mut self, len: usize) -> &'b mut [u8] {
+        self.used = self.used.saturating_add(len);
+        match core::mem::take(&mut self.rest).split_at_mut_checked(len) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                taken
+            }
+            // What comes later finds no room either.
+            None => &mut [],
+        }
+    }
+
+    /// The string where it stands, or unescaped into the buffer.
+    fn text(&mut self, text: JsonStr<'_>) -> tokenward_span {
+        match text.as_plain() {
+            Some(plain) => tokenward_span::of(plain),
+            None => self.bytes(text.len(), text.bytes()),
+        }
+    }
+
+    fn bytes(&mut self, len: usize, bytes: impl Iterator<Item = u8>) -> tokenward_span {
+        let taken = self.take(len);
+        taken.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
+        tokenward_span::of(taken)
+    }
+
+    fn optional(&mut self, text: Option<JsonStr<'_>>) -> tokenward_span {
+        text.map_or(tokenward_span::NONE, |text| self.text(text))
+    }
+
+    fn scope(&mut self, scope: Option<Scope<'_>>) -> tokenward_span {
+        let Some(scope) = scope else { return tokenward_span::NONE };
+        let mut parts = scope.parts();
+        match (parts.next(), parts.next()) {
+            (Some(single), None) => self.text(single),
+            _ => self.bytes(scope.bytes().count(), scope.bytes()),
+        }
+    }
+}
+
+/// One challenge of a `WWW-Authenticate` field (RFC 9110 section 11.6.1). Its spans point into the field.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_challenge {
+    /// The scheme as spelled; schemes compare without case.
+    pub scheme: tokenward_span,
+    /// The token68; its `ptr` is NULL where the challenge has none.
+    pub token68: tokenward_span,
+    /// How many parameters it has; none beside a token68.
+    pub param_count: usize,
+}
+
+/// Checks a whole `WWW-Authenticate` field and counts its challenges. Several field lines are several calls,
+/// or one with the lines joined by commas. The time grows with the square of the parameters of one challenge.
+///
+/// May be called from any thread.
+///
+/// @param[in] field Lent for the call.
+/// @param[out] count Written on success.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `count` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `count` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `count` lies in the field
+/// @retval TOKENWARD_ERR_INVALID_CHALLENGE not the grammar of RFC 9110, or a parameter twice in one challenge
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_challenges(field: tokenward_span, count: *mut usize) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(count);
+        let field = edge.bytes(field);
+        edge.checked()?;
+        out.write(Challenges::parse(field)?.count());
+        Ok(())
+    })
+}
+
+/// Reads one challenge of a `WWW-Authenticate` field.
+///
+/// May be called from any thread.
+///
+/// @param[in] field `out` points into it: it must live as long as that is used.
+/// @param[in] index The challenge's place, from 0.
+/// @param[out] out Written on success.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `out` lies in the field
+/// @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
+/// @retval TOKENWARD_ERR_NO_SUCH_ITEM there are not so many challenges
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_challenge_at(
+    field: tokenward_span,
+    index: usize,
+    out: *mut tokenward_challenge,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let field = edge.bytes(field);
+        edge.checked()?;
+        let challenge = challenge(field, index)?;
+        out.write(tokenward_challenge {
+            scheme: tokenward_span::of(challenge.scheme()),
+            token68: tokenward_span::or_none(challenge.token68()),
+            param_count: challenge.params().count(),
+        });
+        Ok(())
+    })
+}
+
+/// A parameter of a challenge.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_challenge_param {
+    /// The name as spelled; it points into the field. Names compare without case.
+    pub name: tokenward_span,
+    /// Bytes of the value, without the NUL behind them; where the buffer is too small, the room that they
+    /// take with it.
+    pub len: usize,
+}
+
+/// Reads one parameter of a challenge, by its place or by its name: the value is copied without quotes and
+/// with each quoted-pair replaced (RFC 9110 section 5.6.4).
+///
+/// May be called from any thread.
+///
+/// @param[in] field `out` points into it: it must live as long as that is used.
+/// @param[in] index The challenge's place, from 0.
+/// @param[in] name The parameter's name, whose case does not matter; lent for the call. Empty: by its place.
+/// @param[in] place The parameter's place, from 0; not read where there is a name.
+/// @param[out] buf Where the value is written, and a NUL behind it.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the field or the name
+/// @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
+/// @retval TOKENWARD_ERR_NO_SUCH_ITEM there is no such challenge or parameter
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_challenge_param_at(
+    field: tokenward_span,
+    index: usize,
+    name: tokenward_span,
+    place: usize,
+    buf: *mut c_char,
+    cap: usize,
+    out: *mut tokenward_challenge_param,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let buf = edge.buffer(buf.cast(), cap);
+        let (wanted, field) = (edge.bytes(name), edge.bytes(field));
+        edge.checked()?;
+        let challenge = challenge(field, index)?;
+        let param = if wanted.is_empty() {
+            challenge.params().nth(place)
+        } else {
+            challenge.params().find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+        };
+        let (name, value) = param.ok_or(NO_SUCH_ITEM)?;
+        let mut end = 0_usize;
+        let mut room = buf.iter_mut();
+        for byte in value.bytes().chain([0]) {
+            if let Some(to) = room.next() {
+                *to = byte;
+            }
+            end = end.saturating_add(1);
+        }
+        let fits = end <= cap;
+        let len = if fits { end.saturating_sub(1) } else { end };
+        out.write(tokenward_challenge_param { name: tokenward_span::of(name), len });
+        if fits { Ok(()) } else { Err(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL)) }
+    })
+}
+
+const NO_SUCH_ITEM: Fault = Fault(TOKENWARD_ERR_NO_SUCH_ITEM);
+
+fn challenge(field: &[u8], index: usize) -> Result<Challenge<'_>, Fault> {
+    Challenges::parse(field)?.nth(index).ok_or(NO_SUCH_ITEM)
+}
+
+/// Seconds from now until a `Retry-After` field lets the request be sent again (RFC 9110 section 10.2.3).
+///
+/// May be called from any thread.
+///
+/// @param[in] value The field's value: seconds or an HTTP-date. Lent for the call.
+/// @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL where the device does not know
+/// it. Lent for the call.
+/// @param[out] seconds Written on success.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `seconds` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `seconds` or `wall_s` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `seconds` overlaps the value or `wall_s`
+/// @retval TOKENWARD_ERR_INVALID_RETRY_AFTER neither form, or a date without the time of day
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_retry_after(
+    value: tokenward_span,
+    wall_s: *const u64,
+    seconds: *mut u64,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(seconds);
+        let (value, wall) = (edge.bytes(value), wall(edge, wall_s));
+        edge.checked()?;
+        out.write(retry_after(value, wall)?);
+        Ok(())
+    })
+}
+
+/// Reads an HTTP-date in any of its three forms (RFC 9110 section 5.6.7).
+///
+/// May be called from any thread.
+///
+/// @param[in] value The field's value. Lent for the call.
+/// @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL
+/// where the device does not know it. Lent for the call.
+/// @param[out] unix_s Written on success: Unix seconds; an earlier date is 0.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `unix_s` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `unix_s` or `wall_s` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `unix_s` overlaps the value or `wall_s`
+/// @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or no date of the calendar
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_http_date(
+    value: tokenward_span,
+    wall_s: *const u64,
+    unix_s: *mut u64,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(unix_s);
+        let (value, wall) = (edge.bytes(value), wall(edge, wall_s));
+        edge.checked()?;
+        out.write(http_date(value, wall)?.as_secs());
+        Ok(())
+    })
+}
+
+/// The registered claims of a JWT that say something about its life.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_claims {
+    /// Expiration time in Unix seconds (RFC 7519 section 4.1.4).
+    pub exp_s: u64,
+    /// Issued at (RFC 7519 section 4.1.6).
+    pub iat_s: u64,
+    /// Not before (RFC 7519 section 4.1.5).
+    pub nbf_s: u64,
+    /// Subject (RFC 7519 section 4.1.2); its `ptr` is NULL where there is none. It points into the buffer.
+    pub sub: tokenward_span,
+    /// Bytes of the buffer in use; also what it would take where it is too small.
+    pub len: usize,
+    /// Whether there is an `exp_s`.
+    pub has_exp: bool,
+    /// Whether there is an `iat_s`.
+    pub has_iat: bool,
+    /// Whether there is an `nbf_s`.
+    pub has_nbf: bool,
+}
+
+/// Reads the registered claims of a JWT. They are the token's own word, no signature is checked: decide nothing
+/// by them (RFC 9068 section 6).
+///
+/// May be called from any thread.
+///
+/// @param[in] token Lent for the call.
+/// @param[out] buf Takes the decoded payload, at most three quarters of the token's length, and the subject
+/// once more where that is spelled with escapes.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] out Written on success: its `sub` points into `buf`. Where `buf` is too small its `len` says
+/// what it takes.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other or the token
+/// @retval TOKENWARD_ERR_INVALID_JWT not three base64url parts
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+/// @retval TOKENWARD_ERR_NOT_JSON the payload is no JSON object
+/// @retval TOKENWARD_ERR_TRUNCATED the payload stops before its end
+/// @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the payload
+/// @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
+/// @retval TOKENWARD_ERR_DUPLICATE_MEMBER a claim that is read stands twice
+/// @retval TOKENWARD_ERR_INVALID_CLAIM a time that is no number, or negative; a subject that is no string
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_jwt_claims(
+    token: tokenward_span,
+    buf: *mut u8,
+    cap: usize,
+    out: *mut tokenward_claims,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let buf = edge.buffer(buf, cap);
+        let token = edge.bytes(token);
+        edge.checked()?;
+        // The subject is unescaped behind the payload that it stands in.
+        let payload_len = payload_len(token);
+        let (payload, rest) = buf.split_at_mut_checked(payload_len).unwrap_or_default();
+        let none = tokenward_claims {
+            exp_s: 0,
+            iat_s: 0,
+            nbf_s: 0,
+            sub: tokenward_span::NONE,
+            len: payload_len,
+            has_exp: false,
+            has_iat: false,
+            has_nbf: false,
+        };
+        let claims = match jwt_claims(token, payload) {
+            Ok(claims) => claims,
+            Err(error) => {
+                if let Error::BufferTooSmall { .. } = error {
+                    out.write(none);
+                }
+                return Err(error.into());
+            }
+        };
+        let mut room = Room { rest, used: payload_len };
+        let sub = room.optional(claims.sub);
+        let len = room.used;
+        if len > cap {
+            out.write(tokenward_claims { len, ..none });
+            return Err(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL));
+        }
+        let seconds = |time: Option<UnixTime>| time.map_or(0, UnixTime::as_secs);
+        out.write(tokenward_claims {
+            exp_s: seconds(claims.exp),
+            iat_s: seconds(claims.iat),
+            nbf_s: seconds(claims.nbf),
+            sub,
+            len,
+            has_exp: claims.exp.is_some(),
+            has_iat: claims.iat.is_some(),
+            has_nbf: claims.nbf.is_some(),
+        });
+        Ok(())
+    })
+}
+
+/// Bytes of the second of a token's parts, decoded: three for each four digits of base64url.
+fn payload_len(token: &[u8]) -> usize {
+    let digits = token.split(|byte| *byte == b'.').nth(1).map_or(0, <[u8]>::len);
+    let (whole, rest) = (digits / 4, digits % 4);
+    whole.saturating_mul(3).saturating_add(rest.saturating_mul(3) / 4)
+}

@@ -1,0 +1,143 @@
+//! State that survives a restart: written to the caller's flash or disk, and taken back.
+
+use tokenward::{Instant, Revision, snapshot_revision};
+
+use crate::edge::{Edge, at_the_edge, tokenward_span};
+use crate::manager::{scope_of, tokenward_scope, wall};
+use crate::memory::tokenward_manager;
+use crate::provider::OUT_OF_RANGE;
+use crate::result::*;
+
+/// Writes the state into `buf`, sealed under `key` (HMAC-SHA-256). Changes nothing.
+///
+/// The seal proves that nobody without the key has changed it. It is no secrecy: the tokens stand in it.
+/// It is no freshness either: that needs the floor of tokenward_restore(). Only in a library that was
+/// built with the feature `snapshot`.
+///
+/// May run together with other functions that take this manager `const`.
+///
+/// @param[in] manager Lent for the call.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a
+/// restart keeps the refresh token alone. Lent for the call.
+/// @param[in] scope `TOKENWARD_SCOPE_*`.
+/// @param[in] key 32 bytes, lent for the call.
+/// @param[out] buf Where it is written. It holds the tokens afterwards.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] len Bytes that were written; where `buf` is too small, what it takes.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` or `len` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the manager, `wall_s` or `key`
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none, or `key` has not 32 bytes
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_snapshot(
+    manager: *const tokenward_manager,
+    now_ms: u64,
+    wall_s: *const u64,
+    scope: tokenward_scope,
+    key: tokenward_span,
+    buf: *mut u8,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(len);
+        let buf = edge.buffer(buf, cap);
+        let block = edge.manager(manager)?;
+        let (wall, key, scope) = (wall(edge, wall_s), key_of(edge, key)?, scope_of(scope)?);
+        edge.checked()?;
+        let now = Instant::from_millis(now_ms);
+        match block.manager.snapshot(now, wall, scope, key, buf) {
+            Ok(snapshot) => out.write(snapshot.len()),
+            Err(error) => {
+                out.write(detail(error));
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Takes the state of a snapshot: its pair replaces the manager's, reload, backoff and failure end, a
+/// request that is out is stale. Refused whole: the manager stays as it was, but for its clock.
+///
+/// Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing
+/// else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access
+/// tokens with an end are not taken. Lent for the call.
+/// @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
+/// or 0.
+/// @param[in] key 32 bytes, lent for the call.
+/// @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call: the tokens are copied.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `manager` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP the manager overlaps `wall_s`, `key` or `snapshot`
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
+/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+/// @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
+/// @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
+/// @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
+/// @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_restore(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    wall_s: *const u64,
+    floor: u64,
+    key: tokenward_span,
+    snapshot: tokenward_span,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let block = edge.manager_mut(manager)?;
+        let (wall, key, snapshot) = (wall(edge, wall_s), key_of(edge, key)?, edge.bytes(snapshot));
+        edge.checked()?;
+        let now = Instant::from_millis(now_ms);
+        Ok(block.manager.restore(now, wall, Revision(floor), key, snapshot)?)
+    })
+}
+
+/// The revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
+/// than the manager when #TOKENWARD_NEXT_RELOAD asks to read it again.
+///
+/// Only in a library that was built with the feature `snapshot`. May be called from any thread.
+///
+/// @param[in] key 32 bytes, lent for the call.
+/// @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call.
+/// @param[out] revision Written on success.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `revision` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `revision` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `revision` lies in `key` or `snapshot`
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
+/// @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_snapshot_revision(
+    key: tokenward_span,
+    snapshot: tokenward_span,
+    revision: *mut u64,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(revision);
+        let (key, snapshot) = (key_of(edge, key)?, edge.bytes(snapshot));
+        edge.checked()?;
+        let Revision(revision) = snapshot_revision(key, snapshot)?;
+        out.write(revision);
+        Ok(())
+    })
+}
+
+fn key_of<'c>(edge: &mut Edge<'c>, key: tokenward_span) -> Result<&'c [u8; 32], Fault> {
+    let bytes = edge.bytes(key);
+    edge.checked()?;
+    bytes.try_into().map_err(|_| OUT_OF_RANGE)
+}

@@ -1,0 +1,248 @@
+//! Writers that need no manager, and what the caller's own memory needs.
+
+use core::ffi::{c_char, c_void};
+
+use tokenward::{
+    BasicEncoding, Bearer, Error, Instant, Provider, Subject, TickWidener, TokenRequest, basic, form_encode,
+};
+
+use crate::edge::{at_the_edge, tokenward_span};
+use crate::manager::{credentials_of, lent, tokenward_credentials, tokenward_request};
+use crate::provider::{
+    OUT_OF_RANGE, TOKENWARD_AUTHENTICATION_BASIC, TOKENWARD_AUTHENTICATION_BASIC_RAW, grant,
+    tokenward_authentication, tokenward_grant, tokenward_pair, tokenward_provider,
+};
+use crate::result::*;
+
+/// Writes `Bearer ...`, the value of an `Authorization` field, with a token that no manager keeps.
+///
+/// May be called from any thread.
+///
+/// @param[in] token Lent for the call.
+/// @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other or the token
+/// @retval TOKENWARD_ERR_NOT_UTF8 the token is not UTF-8
+/// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside 0x21 to 0x7E, which could end the field
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_bearer(
+    token: tokenward_span,
+    buf: *mut c_char,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(len);
+        let buf = edge.buffer(buf.cast(), cap);
+        let token = edge.text(token);
+        edge.checked()?;
+        let bearer = Bearer::new(token)?;
+        let (len, result) = terminated(buf, |buf| bearer.write(buf))?;
+        out.write(len);
+        result
+    })
+}
+
+/// Writes `Basic ...`, the value of an `Authorization` field (RFC 7617).
+///
+/// May be called from any thread.
+///
+/// @param[in] id The user or client id. Lent for the call.
+/// @param[in] secret The password or client secret. Lent for the call.
+/// @param[in] encoding #TOKENWARD_AUTHENTICATION_BASIC or #TOKENWARD_AUTHENTICATION_BASIC_RAW.
+/// @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the id or the secret
+/// @retval TOKENWARD_ERR_NOT_UTF8 the id or the secret is not UTF-8
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE `encoding` is neither of the two
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty, or holds `:` where it is sent raw
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_basic(
+    id: tokenward_span,
+    secret: tokenward_span,
+    encoding: tokenward_authentication,
+    buf: *mut c_char,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(len);
+        let buf = edge.buffer(buf.cast(), cap);
+        let (id, secret) = (edge.text(id), edge.text(secret));
+        edge.checked()?;
+        let encoding = match encoding {
+            TOKENWARD_AUTHENTICATION_BASIC => BasicEncoding::Rfc6749Form,
+            TOKENWARD_AUTHENTICATION_BASIC_RAW => BasicEncoding::Raw,
+            _ => return Err(OUT_OF_RANGE),
+        };
+        let (len, result) = terminated(buf, |buf| basic(id, secret, encoding, buf))?;
+        out.write(len);
+        result
+    })
+}
+
+/// Writes a name or a value as `application/x-www-form-urlencoded` has it (RFC 6749 Appendix B).
+///
+/// May be called from any thread.
+///
+/// @param[in] value Lent for the call.
+/// @param[out] buf Where it is written, and a NUL behind it.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other or the value
+/// @retval TOKENWARD_ERR_NOT_UTF8 the value is not UTF-8
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_form_encode(
+    value: tokenward_span,
+    buf: *mut c_char,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(len);
+        let buf = edge.buffer(buf.cast(), cap);
+        let value = edge.text(value);
+        edge.checked()?;
+        let (len, result) = terminated(buf, |buf| form_encode(value, buf))?;
+        out.write(len);
+        result
+    })
+}
+
+/// Writes a request to a token endpoint that no manager sends.
+///
+/// May be called from any thread.
+///
+/// @param[in] provider Lent for the call, with what it points to.
+/// @param[in] site Empty: for the client itself. Else the site. Lent for the call.
+/// @param[in] grant `TOKENWARD_GRANT_*`.
+/// @param[in] credentials Lent for the call, with what it points to.
+/// @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents. Lent for the call.
+/// @param[in] extra Parameters of the provider's own (`audience`, `resource`); empty ones are left out. Lent
+/// for the call.
+/// @param[in] extra_count How many there are.
+/// @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
+/// what it takes.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `provider`, `credentials` or `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other or something that is read
+/// @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE `grant`, or a number of the provider, is none of its enumeration
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
+/// bearer cannot stand in a header
+/// @retval TOKENWARD_ERR_DUPLICATE_PARAMETER an extra parameter is sent already
+/// @retval TOKENWARD_ERR_BAD_URL the token endpoint is no URL that means one thing only
+/// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_token_request(
+    provider: *const tokenward_provider,
+    site: tokenward_span,
+    grant: tokenward_grant,
+    credentials: *const tokenward_credentials,
+    refresh_token: tokenward_span,
+    extra: *const tokenward_pair,
+    extra_count: usize,
+    buf: *mut u8,
+    cap: usize,
+    out: *mut tokenward_request,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let buf = edge.buffer(buf, cap);
+        let site = edge.text(site);
+        let subject = if site.is_empty() { Subject::Client } else { Subject::Site(site) };
+        let refresh_token = edge.text(refresh_token).as_bytes();
+        let extra = edge.pairs(extra, extra_count);
+        let credentials = credentials_of(edge, credentials)?;
+        let mut described = Provider::custom();
+        edge.provider(provider, &mut described)?;
+        let request = TokenRequest::new(&described, subject, self::grant(grant)?, &credentials)
+            .with_refresh_token(refresh_token)
+            .with_extra(extra);
+        lent(request.write(buf).map(|request| (0, request)), out)
+    })
+}
+
+/// Overwrites memory with zeros, also where the compiler sees that nobody reads it again: a buffer that a
+/// request, a header or a snapshot was written to, or the memory of a manager, which ends there.
+///
+/// May be called from any thread.
+///
+/// @param[out] memory The memory. NULL with 0 is none.
+/// @param[in] size Bytes of it.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `memory` is NULL and `size` is not 0
+/// @retval TOKENWARD_ERR_LENGTH `size` is none that an object has
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_wipe(memory: *mut c_void, size: usize) -> i32 {
+    at_the_edge!(|edge| {
+        tokenward::wipe(edge.buffer(memory.cast(), size));
+        Ok(())
+    })
+}
+
+/// Widens a 32-bit tick counter that wraps (milliseconds: every 49.7 days). Feed it at least once for each half
+/// wrap of the counter. Ticks that were read out of order are told from a wrap and give the last instant again.
+///
+/// Nothing else may use `clock_ms` meanwhile.
+///
+/// @param[in,out] clock_ms The instant of the last value, 0 before the first; then the instant of this one.
+/// @param[in] ticks The counter.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_NULL `clock_ms` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `clock_ms` is not aligned
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_widen_ticks(clock_ms: *mut u64, ticks: u32) -> i32 {
+    at_the_edge!(|edge| {
+        let mut widener = match *edge.value(clock_ms)? {
+            0 => TickWidener::new(),
+            last => TickWidener::resume(Instant::from_millis(last)),
+        };
+        edge.out(clock_ms).write(widener.widen(ticks).as_millis());
+        Ok(())
+    })
+}
+
+/// Runs `write` into all but the last byte of `buf` and puts a NUL behind what it wrote. Gives the characters
+/// without the NUL, or the room that they would take with it, and which of the two it is.
+pub(crate) fn terminated(
+    buf: &mut [u8],
+    write: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
+) -> Result<(usize, Result<(), Fault>), Fault> {
+    const TOO_SMALL: Result<(), Fault> = Err(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL));
+    let room = buf.len().saturating_sub(1);
+    let len = match write(buf.get_mut(..room).unwrap_or_default()) {
+        Ok(written) => written.len(),
+        Err(Error::BufferTooSmall { needed }) => return Ok((needed.saturating_add(1), TOO_SMALL)),
+        Err(error) => return Err(error.into()),
+    };
+    match buf.get_mut(len) {
+        Some(end) => {
+            *end = 0;
+            Ok((len, Ok(())))
+        }
+        None => Ok((1, TOO_SMALL)),
+    }
+}

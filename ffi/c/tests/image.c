@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What an image takes that keeps a token by client_credentials and refresh_token, with Basic authentication, a Bearer
+ * header and one preset; with SNAPSHOTS also what it takes to survive a restart. Linked and measured, not run. */
+
+#include <tokenward/tokenward.h>
+
+typedef void function(void);
+
+static uint64_t memory[TOKENWARD_MANAGER_WORDS(512, 256)];
+
+function *const used[] = {
+  (function *)tokenward_provider_flute,
+  (function *)tokenward_init_abi,
+  (function *)tokenward_poll,
+  (function *)tokenward_begin,
+  (function *)tokenward_answer,
+  (function *)tokenward_failed,
+  (function *)tokenward_authorize,
+  (function *)tokenward_rejected,
+  (function *)tokenward_wipe,
+#ifdef SNAPSHOTS
+  (function *)tokenward_unpersisted,
+  (function *)tokenward_snapshot,
+  (function *)tokenward_persisted,
+  (function *)tokenward_restore,
+  (function *)tokenward_reloaded,
+#endif
+};
+
+volatile uintptr_t kept;
+
+void _start(void);
+void _start(void) {
+  kept = (uintptr_t)used;
+  kept = (uintptr_t)memory;
+}

@@ -1,0 +1,226 @@
+//! What C does, done from Rust, for Miri: that references are made of nothing but what they may be made of.
+//! `cargo +nightly miri test --package tokenward-c --features snapshot`. The promises themselves are tested in C.
+#![cfg(feature = "snapshot")]
+#![expect(clippy::undocumented_unsafe_blocks, reason = "a test keeps its memory alive")]
+
+use std::ptr::{null, null_mut};
+
+use tokenward_c::*;
+
+const ACCESS: usize = 16;
+const REFRESH: usize = 8;
+const BODY: &[u8] = br#"{"access_token":"first","token_type":"x y","expires_in":60,"refresh_token":"a\/b","scope":["p","q"]}"#;
+const NONE: tokenward_span = tokenward_span { ptr: null(), len: 0 };
+
+fn span(bytes: &[u8]) -> tokenward_span {
+    tokenward_span { ptr: bytes.as_ptr(), len: bytes.len() }
+}
+
+fn zeroed<T>() -> T {
+    // Structs of C: integers and raw pointers.
+    unsafe { std::mem::zeroed() }
+}
+
+/// Memory on the heap, exactly as long as it must be, so that Miri sees a step beyond it.
+struct Block {
+    words: Vec<u64>,
+}
+
+impl Block {
+    fn new(words: usize) -> Self {
+        Self { words: vec![0; words] }
+    }
+
+    fn bytes(&self) -> usize {
+        self.words.len() * 8
+    }
+
+    fn manager(&mut self) -> *mut tokenward_manager {
+        self.words.as_mut_ptr().cast()
+    }
+
+    /// The same in other memory, and nothing here.
+    fn moved(mut self) -> Self {
+        let other = Self { words: self.words.clone() };
+        assert_eq!(unsafe { tokenward_wipe(self.manager().cast(), self.bytes()) }, TOKENWARD_OK);
+        other
+    }
+}
+
+/// A manager in the smallest block that takes it.
+fn init(config: &tokenward_config) -> Block {
+    (0..)
+        .find_map(|words| {
+            let mut block = Block::new(words);
+            let mut out = null_mut();
+            let (memory, size) = (block.manager().cast(), block.bytes());
+            let sizes = (size_of::<tokenward_config>(), size_of::<tokenward_provider>());
+            let result = unsafe {
+                tokenward_init_abi(&mut out, memory, size, config, TOKENWARD_ABI_VERSION, sizes.0, sizes.1)
+            };
+            match result {
+                TOKENWARD_OK => {
+                    assert_eq!(out, block.manager());
+                    Some(block)
+                }
+                other => {
+                    assert_eq!(other, TOKENWARD_ERR_BUFFER_TOO_SMALL);
+                    None
+                }
+            }
+        })
+        .expect("a manager")
+}
+
+#[test]
+fn a_manager_lives_in_its_block_wherever_that_is() {
+    let origins = [span(b"https://api.example"), span(b"https://other.example")];
+    let aliases = [span(b"x"), span(b"x y")];
+    let codes = [tokenward_pair { name: span(b"own"), value: span(b"invalid_client") }];
+    let grants = [TOKENWARD_GRANT_REFRESH_TOKEN, TOKENWARD_GRANT_PASSWORD];
+    let routes = [
+        tokenward_route { method: span(b"GET"), path: span(b"/{a}"), token: TOKENWARD_TOKEN_SITE },
+        tokenward_route { method: span(b"PUT"), path: span(b"/{site}"), token: TOKENWARD_TOKEN_SITE },
+    ];
+    let key = [7; 32];
+    let wall = 1_700_000_000;
+    let mut provider: Box<tokenward_provider> = Box::new(zeroed());
+    provider.base_url = span(b"https://login.example");
+    provider.token_path = span(b"/{site}");
+    (provider.origins, provider.api_origins, provider.api_origin_count) =
+        (TOKENWARD_ORIGINS_LISTED, origins.as_ptr(), origins.len());
+    (provider.token_type_aliases, provider.token_type_alias_count) = (aliases.as_ptr(), aliases.len());
+    (provider.error_codes, provider.error_code_count) = (codes.as_ptr(), codes.len());
+    (provider.grants, provider.grant_count) = (grants.as_ptr(), grants.len());
+    (provider.routes, provider.route_count) = (routes.as_ptr(), routes.len());
+    let config = tokenward_config {
+        provider: &*provider,
+        site: span(b"s 1"),
+        access_capacity: ACCESS,
+        refresh_capacity: REFRESH,
+        ..zeroed()
+    };
+    let mut block = init(&config);
+    drop((provider, Vec::from(grants)));
+
+    let credentials = tokenward_credentials {
+        client_id: span(b"id"),
+        client_secret: span(b"secret"),
+        username: span(b"user"),
+        password: span(b"word"),
+        bearer: NONE,
+    };
+    let mut buf = vec![0_u8; 256];
+    let mut request: tokenward_request = zeroed();
+    let begun = unsafe {
+        tokenward_begin(block.manager(), 0, &credentials, buf.as_mut_ptr(), buf.len(), &mut request)
+    };
+    assert_eq!(begun, TOKENWARD_OK);
+    let url = unsafe { std::slice::from_raw_parts(request.url.ptr, request.url.len) };
+    assert_eq!(url, b"https://login.example/s%201");
+
+    block = block.moved();
+    let answer =
+        tokenward_http_answer { body: span(BODY), retry_after: span(b"1"), wall_s: &wall, status: 200 };
+    let mut outcome: tokenward_outcome = zeroed();
+    let answered = unsafe { tokenward_answer(block.manager(), 1, request.id, &answer, &mut outcome) };
+    assert_eq!((answered, outcome.kind, outcome.generation), (TOKENWARD_OK, TOKENWARD_ANSWER_TOKEN, 1));
+
+    block = block.moved();
+    let (method, url) = (span(b"GET"), span(b"https://other.example/v1"));
+    let mut header: tokenward_header = zeroed();
+    let authorized = unsafe {
+        tokenward_authorize(block.manager(), 2, method, url, buf.as_mut_ptr().cast(), buf.len(), &mut header)
+    };
+    assert_eq!((authorized, &buf[..header.len]), (TOKENWARD_OK, &b"Bearer first"[..]));
+
+    let mut len = 0;
+    let taken = unsafe {
+        let (scope, key) = (TOKENWARD_SCOPE_ALL, span(&key));
+        tokenward_snapshot(block.manager(), 3, &wall, scope, key, buf.as_mut_ptr(), buf.len(), &mut len)
+    };
+    assert_eq!(taken, TOKENWARD_OK);
+    assert_eq!(unsafe { tokenward_clear(block.manager()) }, TOKENWARD_OK);
+    block = block.moved();
+    let restored = unsafe { tokenward_restore(block.manager(), 4, &wall, 0, span(&key), span(&buf[..len])) };
+    assert_eq!(restored, TOKENWARD_OK);
+    let mut poll: tokenward_poll_result = zeroed();
+    assert_eq!(unsafe { tokenward_poll(block.manager(), 5, &mut poll) }, TOKENWARD_OK);
+    assert!(poll.usable);
+    assert_eq!(unsafe { tokenward_failed(block.manager(), 6, request.id) }, TOKENWARD_ERR_STALE_REQUEST);
+    let mut retry: tokenward_retry_result = zeroed();
+    let challenge = span(b"Bearer error=\"invalid_token\"");
+    let rejected = unsafe { tokenward_rejected(block.manager(), 7, 2, 401, challenge, &mut retry) };
+    assert_eq!((rejected, retry.kind), (TOKENWARD_OK, TOKENWARD_RETRY_AFTER_REFRESH));
+}
+
+#[test]
+fn what_is_read_and_written_without_a_manager_stays_where_it_is() {
+    let mut provider: tokenward_provider = zeroed();
+    assert_eq!(
+        unsafe { tokenward_provider_flute(&mut provider, TOKENWARD_ENVIRONMENT_SANDBOX) },
+        TOKENWARD_OK
+    );
+    let mut buf = vec![0_u8; 6];
+    let mut read: tokenward_token_answer_result = zeroed();
+    let result =
+        unsafe { tokenward_token_answer(200, span(BODY), &provider, buf.as_mut_ptr(), buf.len(), &mut read) };
+    assert_eq!((result, read.len), (TOKENWARD_OK, 6));
+    assert_eq!(buf, b"a/bp q");
+    assert!(read.access_token.ptr > BODY.as_ptr() && read.access_token.len == 5);
+
+    let field = b"Bearer realm=\"a \\\"b\\\"\", Basic eA==".to_vec();
+    let (mut count, mut challenge, mut param) = (0, zeroed(), zeroed());
+    let field = span(&field);
+    assert_eq!(unsafe { tokenward_challenges(field, &mut count) }, TOKENWARD_OK);
+    assert_eq!(unsafe { tokenward_challenge_at(field, count - 1, &mut challenge) }, TOKENWARD_OK);
+    let result = unsafe {
+        let (name, buf, cap) = (span(b"REALM"), buf.as_mut_ptr().cast(), buf.len());
+        tokenward_challenge_param_at(field, 0, name, 0, buf, cap, &mut param)
+    };
+    assert_eq!((result, &buf[..]), (TOKENWARD_OK, &b"a \"b\"\0"[..]));
+
+    // {"sub":"a\/b"}
+    let token = b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhXC9iIn0.c2ln".to_vec();
+    let mut buf = vec![0_u8; 17];
+    let mut claims: tokenward_claims = zeroed();
+    let result = unsafe { tokenward_jwt_claims(span(&token), buf.as_mut_ptr(), buf.len(), &mut claims) };
+    assert_eq!((result, claims.len), (TOKENWARD_OK, 17));
+    assert_eq!(unsafe { std::slice::from_raw_parts(claims.sub.ptr, claims.sub.len) }, b"a/b");
+
+    let mut clock = u64::from(u32::MAX);
+    assert_eq!(unsafe { tokenward_widen_ticks(&mut clock, 1) }, TOKENWARD_OK);
+    assert_eq!(clock, 1 << 32 | 1);
+}
+
+#[test]
+fn what_is_refused_is_not_looked_at() {
+    let mut poll: tokenward_poll_result = zeroed();
+    let mut block = Block::new(3);
+    let manager = block.manager();
+    assert_eq!(unsafe { tokenward_poll(null(), 0, &mut poll) }, TOKENWARD_ERR_NULL);
+    assert_eq!(
+        unsafe { tokenward_poll(manager.wrapping_byte_add(1), 0, &mut poll) },
+        TOKENWARD_ERR_MISALIGNED
+    );
+    assert_eq!(unsafe { tokenward_poll(manager, 0, &mut poll) }, TOKENWARD_ERR_UNINITIALIZED);
+    // A word is enough to see that it is no manager.
+    let mut word = Block::new(1);
+    assert_eq!(unsafe { tokenward_clear(word.manager()) }, TOKENWARD_ERR_UNINITIALIZED);
+
+    let dangling = std::ptr::without_provenance::<u8>(64);
+    let mut len = 0;
+    for (len_given, expected) in [
+        (usize::MAX, TOKENWARD_ERR_LENGTH),
+        (isize::MAX as usize + 1, TOKENWARD_ERR_LENGTH),
+        (usize::MAX - 62, TOKENWARD_ERR_LENGTH),
+    ] {
+        let value = tokenward_span { ptr: dangling, len: len_given };
+        assert_eq!(unsafe { tokenward_challenges(value, &mut len) }, expected);
+        assert_eq!(unsafe { tokenward_form_encode(value, null_mut(), 0, &mut len) }, expected);
+    }
+    let mut buf = [0_u8; 8];
+    let own = tokenward_span { ptr: buf.as_ptr(), len: 4 };
+    let result = unsafe { tokenward_form_encode(own, buf.as_mut_ptr().cast(), 8, &mut len) };
+    assert_eq!(result, TOKENWARD_ERR_OVERLAP);
+}

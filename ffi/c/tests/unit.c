@@ -1,0 +1,1507 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What tokenward.h promises, function by function. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka wants the four before it. */
+#include <cmocka.h>
+#include <tokenward/tokenward.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define TEXT(string) tokenward_text(string)
+
+enum { ACCESS = 64, REFRESH = 32 };
+
+static const uint8_t KEY[32] = { 1, 2, 3 };
+static const char URL[] = "https://sandbox.api.flute.com/v2/orders";
+static const char TOKEN[] =
+  "{\"access_token\":\"first\",\"token_type\":\"Bearer\",\"expires_in\":3600,\"refresh_token\":\"again\"}";
+static const uint8_t NOT_UTF8[] = { 'a', 0xFF };
+
+typedef struct fixture {
+  uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS, REFRESH)];
+  tokenward_provider provider;
+  tokenward_config config;
+  tokenward_credentials credentials;
+  tokenward_manager *manager;
+  uint8_t buf[512];
+} fixture;
+
+static int set_up(void **state) {
+  fixture *f = calloc(1, sizeof *f);
+  assert_non_null(f);
+  assert_int_equal(tokenward_provider_flute(&f->provider, TOKENWARD_ENVIRONMENT_SANDBOX), TOKENWARD_OK);
+  f->provider.policy.jitter_permille = 0;
+  f->config.provider = &f->provider;
+  f->config.access_capacity = ACCESS;
+  f->config.refresh_capacity = REFRESH;
+  f->credentials.client_id = TEXT("id");
+  f->credentials.client_secret = TEXT("secret");
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  *state = f;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  free(*state);
+  return 0;
+}
+
+static tokenward_span span(const void *ptr, size_t len) {
+  tokenward_span made = { ptr, len };
+  return made;
+}
+
+static void assert_span(tokenward_span given, const char *expected) {
+  assert_int_equal(given.len, strlen(expected));
+  assert_memory_equal(given.ptr, expected, given.len);
+}
+
+/* Begins a request and answers it at `at`. */
+static int32_t answer_with(fixture *f, uint64_t at, uint16_t status, tokenward_span body, tokenward_outcome *outcome) {
+  tokenward_request request;
+  tokenward_http_answer answer = { 0 };
+  answer.status = status;
+  answer.body = body;
+  assert_int_equal(tokenward_begin(f->manager, at, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  return tokenward_answer(f->manager, at, request.id, &answer, outcome);
+}
+
+static void hold_token(fixture *f) {
+  tokenward_outcome outcome;
+  assert_int_equal(answer_with(f, 0, 200, TEXT(TOKEN), &outcome), TOKENWARD_OK);
+}
+
+/* ---- the run loop */
+
+static void the_run_loop_keeps_a_token(void **state) {
+  fixture *f = *state;
+  tokenward_poll_result poll;
+  tokenward_request request;
+  tokenward_outcome outcome;
+  tokenward_header header;
+  tokenward_http_answer answer = { 0 };
+  char value[32];
+
+  assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_REQUEST);
+  assert_int_equal(poll.grant, TOKENWARD_GRANT_CLIENT_CREDENTIALS);
+  assert_false(poll.usable);
+  assert_false(poll.changes);
+  assert_true(poll.poll_at_ms == TOKENWARD_NEVER);
+
+  assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_span(request.method, "POST");
+  assert_span(request.url, "https://sandbox.oauth.api.flute.com/oauth2/token");
+  assert_span(request.authorization, "Basic aWQ6c2VjcmV0");
+  assert_span(request.content_type, "application/x-www-form-urlencoded");
+  assert_span(request.accept, "application/json");
+  assert_span(request.body, "grant_type=client_credentials&scope=offline_access");
+  assert_ptr_equal(request.url.ptr, f->buf);
+
+  assert_int_equal(tokenward_poll(f->manager, 1, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_AWAIT);
+  assert_int_equal(poll.request_id, request.id);
+  assert_true(poll.changes);
+  assert_int_equal(poll.poll_at_ms, 30000);
+
+  answer.status = 200;
+  answer.body = TEXT(TOKEN);
+  assert_int_equal(tokenward_answer(f->manager, 250, request.id, &answer, &outcome), TOKENWARD_OK);
+  assert_int_equal(outcome.kind, TOKENWARD_ANSWER_TOKEN);
+  assert_int_equal(outcome.generation, 1);
+  assert_int_equal(outcome.code, TOKENWARD_CODE_NONE);
+
+  assert_int_equal(tokenward_authorize(f->manager, 300, TEXT("GET"), TEXT(URL), value, sizeof value, &header),
+                   TOKENWARD_OK);
+  assert_string_equal(value, "Bearer first");
+  assert_int_equal(header.len, strlen("Bearer first"));
+  assert_int_equal(header.generation, 1);
+
+  assert_int_equal(tokenward_poll(f->manager, 2880000, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_REQUEST);
+  assert_int_equal(poll.grant, TOKENWARD_GRANT_REFRESH_TOKEN);
+  assert_true(poll.usable);
+}
+
+static void a_copied_block_goes_on_where_it_is(void **state) {
+  fixture *f = *state;
+  uint64_t other[COUNT(f->memory)];
+  tokenward_manager *copy = (tokenward_manager *)other;
+  tokenward_poll_result poll;
+  tokenward_header header;
+  char value[32];
+  hold_token(f);
+  memcpy(other, f->memory, sizeof other);
+  assert_int_equal(tokenward_wipe(f->memory, sizeof f->memory), TOKENWARD_OK);
+  /* The struct of the provider was read once. */
+  memset(&f->provider, 0xFF, sizeof f->provider);
+  assert_int_equal(tokenward_poll(f->manager, 1, &poll), TOKENWARD_ERR_UNINITIALIZED);
+  assert_int_equal(tokenward_poll(copy, 1, &poll), TOKENWARD_OK);
+  assert_true(poll.usable);
+  assert_int_equal(tokenward_authorize(copy, 1, TEXT("GET"), TEXT(URL), value, sizeof value, &header), TOKENWARD_OK);
+  assert_string_equal(value, "Bearer first");
+}
+
+static void a_failed_request_backs_off(void **state) {
+  fixture *f = *state;
+  tokenward_request request;
+  tokenward_poll_result poll;
+  assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_int_equal(tokenward_failed(f->manager, 10, request.id + 1), TOKENWARD_ERR_STALE_REQUEST);
+  assert_int_equal(tokenward_failed(f->manager, 10, request.id), TOKENWARD_OK);
+  assert_int_equal(tokenward_poll(f->manager, 10, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_WAIT);
+  assert_int_equal(poll.poll_at_ms, 2010);
+}
+
+static void a_retry_after_beats_the_backoff(void **state) {
+  fixture *f = *state;
+  tokenward_request request;
+  tokenward_poll_result poll;
+  tokenward_outcome outcome;
+  tokenward_http_answer answer = { 0 };
+  const uint64_t wall = 784111777;
+  answer.status = 503;
+  answer.body = TEXT("{\"error\":\"busy\"}");
+  answer.retry_after = TEXT("Sun, 06 Nov 1994 08:50:37 GMT");
+  answer.wall_s = &wall;
+  assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_int_equal(tokenward_answer(f->manager, 0, request.id, &answer, &outcome), TOKENWARD_OK);
+  assert_int_equal(outcome.kind, TOKENWARD_ANSWER_ERROR);
+  assert_int_equal(outcome.code, TOKENWARD_CODE_OTHER);
+  assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.poll_at_ms, 60000);
+}
+
+static void each_error_code_has_its_number(void **state) {
+  static const struct {
+    const char *body;
+    int32_t code;
+    int32_t reason;
+  } CODES[] = {
+    { "{\"error\":\"invalid_request\"}", TOKENWARD_CODE_INVALID_REQUEST, TOKENWARD_REASON_INVALID_REQUEST },
+    { "{\"error\":\"invalid_client\"}", TOKENWARD_CODE_INVALID_CLIENT, TOKENWARD_REASON_INVALID_CLIENT },
+    { "{\"error\":\"invalid_grant\"}", TOKENWARD_CODE_INVALID_GRANT, TOKENWARD_REASON_GRANT_REJECTED },
+    { "{\"error\":\"unauthorized_client\"}", TOKENWARD_CODE_UNAUTHORIZED_CLIENT,
+      TOKENWARD_REASON_UNAUTHORIZED_CLIENT },
+    { "{\"error\":\"unsupported_grant_type\"}", TOKENWARD_CODE_UNSUPPORTED_GRANT_TYPE,
+      TOKENWARD_REASON_UNSUPPORTED_GRANT_TYPE },
+    { "{\"error\":\"invalid_scope\"}", TOKENWARD_CODE_INVALID_SCOPE, TOKENWARD_REASON_INVALID_SCOPE },
+    { "{\"error\":\"slow_down\"}", TOKENWARD_CODE_SLOW_DOWN, TOKENWARD_REASON_NONE },
+    { "{\"error\":\"of_its_own\"}", TOKENWARD_CODE_OTHER, TOKENWARD_REASON_NONE },
+  };
+  fixture *f = *state;
+  for (size_t i = 0; i < COUNT(CODES); i++) {
+    tokenward_outcome outcome;
+    tokenward_poll_result poll;
+    assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+    assert_int_equal(answer_with(f, 0, 400, TEXT(CODES[i].body), &outcome), TOKENWARD_OK);
+    assert_int_equal(outcome.kind, TOKENWARD_ANSWER_ERROR);
+    assert_int_equal(outcome.code, CODES[i].code);
+    assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+    assert_int_equal(poll.reason, CODES[i].reason);
+    if (CODES[i].reason != TOKENWARD_REASON_NONE) {
+      assert_int_equal(poll.next, TOKENWARD_NEXT_SUPPLY);
+      assert_int_equal(tokenward_retry(f->manager), TOKENWARD_OK);
+      assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+      assert_int_equal(poll.next, TOKENWARD_NEXT_REQUEST);
+    }
+  }
+}
+
+static void a_refused_answer_says_where_or_how_much(void **state) {
+  static const struct {
+    const char *body;
+    int32_t result;
+    size_t detail;
+  } BODIES[] = {
+    { "{\"access_token\":", TOKENWARD_ERR_TRUNCATED, 16 },
+    { "{\"access_token\":x}", TOKENWARD_ERR_MALFORMED, 16 },
+    { "{\"access_token\":\"01234567890123456789012345678901234567890123456789012345678901234\"}",
+      TOKENWARD_ERR_TOO_LONG, 65 },
+    { "<html>", TOKENWARD_ERR_NOT_JSON, SIZE_MAX },
+  };
+  fixture *f = *state;
+  for (size_t i = 0; i < COUNT(BODIES); i++) {
+    tokenward_outcome outcome = { 0 };
+    outcome.detail = SIZE_MAX;
+    assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+    assert_int_equal(answer_with(f, 0, 200, TEXT(BODIES[i].body), &outcome), BODIES[i].result);
+    assert_int_equal(outcome.detail, BODIES[i].detail);
+  }
+}
+
+static void a_refused_argument_leaves_the_request_out(void **state) {
+  fixture *f = *state;
+  tokenward_request request;
+  tokenward_outcome outcome;
+  tokenward_http_answer answer = { 0 };
+  answer.status = 200;
+  answer.body = span(NULL, 3);
+  assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_int_equal(tokenward_answer(f->manager, 0, request.id, &answer, &outcome), TOKENWARD_ERR_NULL);
+  answer.body = TEXT(TOKEN);
+  assert_int_equal(tokenward_answer(f->manager, 0, request.id, &answer, &outcome), TOKENWARD_OK);
+}
+
+static void a_refusal_by_a_server_is_decided(void **state) {
+  fixture *f = *state;
+  tokenward_retry_result retry;
+  uint64_t generation;
+  hold_token(f);
+  assert_int_equal(tokenward_generation(f->manager, &generation), TOKENWARD_OK);
+  assert_int_equal(generation, 1);
+  assert_int_equal(tokenward_rejected(f->manager, 1, 1, 403, span(NULL, 0), &retry), TOKENWARD_OK);
+  assert_int_equal(retry.kind, TOKENWARD_RETRY_SURFACE);
+  assert_int_equal(retry.reason, TOKENWARD_REASON_FORBIDDEN);
+  assert_int_equal(
+    tokenward_rejected(f->manager, 1, 1, 401, TEXT("Bearer error=\"insufficient_scope\""), &retry), TOKENWARD_OK);
+  assert_int_equal(retry.reason, TOKENWARD_REASON_INSUFFICIENT_SCOPE);
+  assert_int_equal(tokenward_rejected(f->manager, 1, 1, 401, span(NULL, 0), &retry), TOKENWARD_OK);
+  assert_int_equal(retry.reason, TOKENWARD_REASON_REJECTED);
+  assert_int_equal(tokenward_rejected(f->manager, 1, 1, 500, span(NULL, 0), &retry), TOKENWARD_OK);
+  assert_int_equal(retry.reason, TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE);
+  assert_int_equal(tokenward_rejected(f->manager, 31000, 1, 401, span(NULL, 0), &retry), TOKENWARD_OK);
+  assert_int_equal(retry.kind, TOKENWARD_RETRY_AFTER_REFRESH);
+  assert_int_equal(retry.reason, TOKENWARD_REASON_NONE);
+}
+
+static void a_static_token_is_installed_and_revoked(void **state) {
+  fixture *f = *state;
+  tokenward_token token = { 0 };
+  tokenward_poll_result poll;
+  tokenward_retry_result retry;
+  uint64_t generation = 0;
+  assert_int_equal(tokenward_provider_flip_utility_api_key(&f->provider, TOKENWARD_ENVIRONMENT_PRODUCTION),
+                   TOKENWARD_OK);
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_SUPPLY);
+  assert_int_equal(poll.reason, TOKENWARD_REASON_NO_TOKEN);
+  token.access_token = TEXT("fl_key");
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_OK);
+  assert_int_equal(generation, 1);
+  assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_NOTHING);
+  assert_true(poll.usable);
+  assert_int_equal(tokenward_rejected(f->manager, 1, 1, 401, span(NULL, 0), &retry), TOKENWARD_OK);
+  assert_int_equal(retry.kind, TOKENWARD_RETRY_SURFACE);
+  assert_int_equal(retry.reason, TOKENWARD_REASON_REVOKED);
+}
+
+static void an_installed_token_is_checked(void **state) {
+  fixture *f = *state;
+  tokenward_token token = { 0 };
+  uint64_t generation = 77;
+  uint64_t seconds = 0;
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_ERR_INVALID_ACCESS_TOKEN);
+  token.access_token = TEXT("one");
+  token.token_type = TEXT("mac");
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE);
+  token.token_type = TEXT("bEaReR");
+  token.expires_in_s = &seconds;
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_ERR_ALREADY_EXPIRED);
+  seconds = 60;
+  token.refresh_token = TEXT("0123456789012345678901234567890123");
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_ERR_TOO_LONG);
+  assert_int_equal(generation, 77);
+  token.refresh_token = TEXT("short");
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_OK);
+  assert_int_equal(generation, 1);
+}
+
+/* Where the access token lies in the manager: behind it there are its slots and zeros alone. */
+static const uint8_t *slots_of(fixture *f) {
+  const uint8_t *at = (const uint8_t *)f->memory + sizeof f->memory - ACCESS - REFRESH;
+  while (memcmp(at, "first", 5) != 0) {
+    at--;
+  }
+  return at;
+}
+
+static void renew_and_clear_do_what_they_say(void **state) {
+  fixture *f = *state;
+  tokenward_poll_result poll;
+  hold_token(f);
+  const uint8_t *slots = slots_of(f);
+  assert_memory_equal(slots + ACCESS, "again", 5);
+  assert_int_equal(tokenward_renew(f->manager), TOKENWARD_OK);
+  assert_int_equal(tokenward_poll(f->manager, 1, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_REQUEST);
+  assert_true(poll.usable);
+  assert_int_equal(tokenward_clear(f->manager), TOKENWARD_OK);
+  assert_int_equal(tokenward_poll(f->manager, 1, &poll), TOKENWARD_OK);
+  assert_false(poll.usable);
+  for (size_t i = 0; i < ACCESS + REFRESH; i++) {
+    assert_int_equal(slots[i], 0);
+  }
+}
+
+static void a_site_is_part_of_the_subject(void **state) {
+  fixture *f = *state;
+  tokenward_header header;
+  char value[64];
+  uint64_t generation;
+  tokenward_token token = { 0 };
+  token.access_token = TEXT("site-token");
+  assert_int_equal(
+    tokenward_provider_flip_energy_site(&f->provider, TEXT("https://api.example"), TOKENWARD_ISSUED_BY_BACKEND),
+    TOKENWARD_OK);
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config),
+                   TOKENWARD_ERR_INVALID_PROVIDER);
+  f->config.site = TEXT("s 1");
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_OK);
+  static const struct {
+    const char *method;
+    const char *url;
+    int32_t result;
+  } ROUTES[] = {
+    { "GET", "https://api.example/v1/site/s%201/devices", TOKENWARD_OK },
+    { "GET", "https://api.example/v1/site/s2/devices", TOKENWARD_ERR_OTHER_SITE },
+    { "GET", "https://api.example/v1/sites", TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN },
+    { "GET", "https://api.example/v1/nowhere", TOKENWARD_ERR_UNKNOWN_ROUTE },
+    { "get", "https://api.example/v1/site/s%201/devices", TOKENWARD_ERR_UNKNOWN_ROUTE },
+    { "GET", "https://other.example/v1/site/s%201/devices", TOKENWARD_ERR_ORIGIN_NOT_ALLOWED },
+    { "GET", "https://api.example/v1/site/%2e%2e/devices", TOKENWARD_ERR_BAD_URL },
+  };
+  for (size_t i = 0; i < COUNT(ROUTES); i++) {
+    assert_int_equal(tokenward_authorize(f->manager, 0, TEXT(ROUTES[i].method), TEXT(ROUTES[i].url), value,
+                                         sizeof value, &header),
+                     ROUTES[i].result);
+  }
+}
+
+/* ---- a provider of the caller's own */
+
+static void a_provider_in_flash_is_one_more_value(void **state) {
+  static const tokenward_span ORIGINS[] = { TOKENWARD_TEXT("https://api.acme.example"),
+                                            TOKENWARD_TEXT("https://eu.acme.example") };
+  static const tokenward_span ALIASES[] = { TOKENWARD_TEXT("User Access Token") };
+  static const tokenward_grant GRANTS[] = { TOKENWARD_GRANT_REFRESH_TOKEN, TOKENWARD_GRANT_CLIENT_CREDENTIALS };
+  static const tokenward_pair CODES[] = { { TOKENWARD_TEXT("E17"), TOKENWARD_TEXT("invalid_client") },
+                                          { TOKENWARD_TEXT("E4"), TOKENWARD_TEXT("slow_down") } };
+  static const tokenward_route ROUTES[] = {
+    { TOKENWARD_TEXT("GET"), TOKENWARD_TEXT("/v1/{thing}"), TOKENWARD_TOKEN_CLIENT },
+    { TOKENWARD_TEXT("POST"), TOKENWARD_TEXT("/v1/site/{site}"), TOKENWARD_TOKEN_SITE },
+  };
+  static const tokenward_provider ACME = {
+    .name = TOKENWARD_TEXT("acme"),
+    .base_url = TOKENWARD_TEXT("https://login.acme.example"),
+    .token_path = TOKENWARD_TEXT("/token"),
+    .origins = TOKENWARD_ORIGINS_LISTED,
+    .api_origins = ORIGINS,
+    .api_origin_count = COUNT(ORIGINS),
+    .grants = GRANTS,
+    .grant_count = COUNT(GRANTS),
+    .authentication = TOKENWARD_AUTHENTICATION_POST,
+    .member_path = TOKENWARD_TEXT("data[0]"),
+    .error_path = TOKENWARD_TEXT("errors[0]"),
+    .error_codes = CODES,
+    .error_code_count = COUNT(CODES),
+    .token_type_aliases = ALIASES,
+    .token_type_alias_count = COUNT(ALIASES),
+    .routes = ROUTES,
+    .route_count = COUNT(ROUTES),
+    .missing_lifetime = TOKENWARD_LIFETIME_ASSUME,
+    .missing_lifetime_s = 100,
+    .policy = TOKENWARD_POLICY_DEFAULT,
+  };
+  fixture *f = *state;
+  tokenward_outcome outcome;
+  tokenward_poll_result poll;
+  tokenward_header header;
+  char value[64];
+  f->config.provider = &ACME;
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  assert_int_equal(answer_with(f, 0, 400, TEXT("{\"errors\":[\"E17\"]}"), &outcome), TOKENWARD_OK);
+  assert_int_equal(outcome.code, TOKENWARD_CODE_INVALID_CLIENT);
+  assert_int_equal(tokenward_retry(f->manager), TOKENWARD_OK);
+  assert_int_equal(
+    answer_with(f, 0, 200,
+                TEXT("{\"data\":[{\"access_token\":\"t\",\"token_type\":\"User Access Token\",\"refresh_token\":\"r\"}]}"),
+                &outcome),
+    TOKENWARD_OK);
+  assert_int_equal(outcome.kind, TOKENWARD_ANSWER_TOKEN);
+  assert_int_equal(tokenward_poll(f->manager, 99999, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.grant, TOKENWARD_GRANT_REFRESH_TOKEN);
+  assert_false(poll.usable);
+  for (size_t i = 0; i < COUNT(ORIGINS); i++) {
+    strcpy((char *)f->buf, i == 0 ? "https://api.acme.example/v1/a" : "https://eu.acme.example:443/v1/a");
+    assert_int_equal(
+      tokenward_authorize(f->manager, 0, TEXT("GET"), TEXT((char *)f->buf), value, sizeof value, &header),
+      TOKENWARD_OK);
+    assert_string_equal(value, "Bearer t");
+  }
+  assert_int_equal(tokenward_authorize(f->manager, 0, TEXT("POST"), TEXT("https://api.acme.example/v1/site/1"), value,
+                                       sizeof value, &header),
+                   TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN);
+}
+
+static void zeros_are_the_defaults_of_a_custom_provider(void **state) {
+  fixture *f = *state;
+  tokenward_provider custom;
+  tokenward_provider zeros;
+  const tokenward_policy policy = TOKENWARD_POLICY_DEFAULT;
+  memset(&zeros, 0, sizeof zeros);
+  assert_int_equal(tokenward_provider_custom(&custom), TOKENWARD_OK);
+  assert_memory_equal(&custom.policy, &policy, sizeof policy);
+  assert_int_equal(custom.origins, zeros.origins);
+  assert_int_equal(custom.authentication, zeros.authentication);
+  assert_int_equal(custom.body, zeros.body);
+  assert_int_equal(custom.token_alphabet, zeros.token_alphabet);
+  assert_int_equal(custom.zero_lifetime, zeros.zero_lifetime);
+  assert_int_equal(custom.missing_lifetime, zeros.missing_lifetime);
+  assert_int_equal(custom.missing_lifetime_s, 3600);
+  assert_int_equal(custom.exposure, zeros.exposure);
+  f->config.provider = &zeros;
+  tokenward_token token = { 0 };
+  tokenward_poll_result poll;
+  uint64_t generation;
+  uint64_t seconds = 1000;
+  token.access_token = TEXT("t");
+  token.expires_in_s = &seconds;
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_OK);
+  assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+  assert_true(poll.poll_at_ms <= 800000 && poll.poll_at_ms >= 750000);
+}
+
+static void every_preset_makes_a_manager(void **state) {
+  fixture *f = *state;
+  const tokenward_span url = TEXT("https://api.example");
+  const int32_t environments[] = { TOKENWARD_ENVIRONMENT_SANDBOX, TOKENWARD_ENVIRONMENT_PRODUCTION };
+  tokenward_provider p[11];
+  size_t n = 0;
+  for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(tokenward_provider_flip_utility(&p[n++], environments[i]), TOKENWARD_OK);
+    assert_int_equal(tokenward_provider_flip_utility_api_key(&p[n++], environments[i]), TOKENWARD_OK);
+    assert_int_equal(tokenward_provider_flute(&p[n++], environments[i]), TOKENWARD_OK);
+  }
+  assert_int_equal(tokenward_provider_flip_energy_client(&p[n++], url), TOKENWARD_OK);
+  assert_int_equal(tokenward_provider_flume(&p[n++], TEXT(TOKENWARD_FLUME_BASE_URL)), TOKENWARD_OK);
+  assert_int_equal(tokenward_provider_opower(&p[n++], url), TOKENWARD_OK);
+  assert_int_equal(tokenward_provider_flip_energy_site(&p[n++], url, TOKENWARD_ISSUED_BY_CLIENT_TOKEN), TOKENWARD_OK);
+  assert_int_equal(tokenward_provider_flip_energy_site(&p[n++], url, TOKENWARD_ISSUED_BY_BACKEND), TOKENWARD_OK);
+  assert_int_equal(n, COUNT(p));
+  for (size_t i = 0; i < n; i++) {
+    f->config.provider = &p[i];
+    f->config.site = i >= 9 ? TEXT("site") : span(NULL, 0);
+    assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  }
+  assert_span(p[0].environment, "sandbox");
+  assert_span(p[3].environment, "production");
+  assert_int_equal(p[6].route_count, 24);
+  assert_int_equal(p[7].exposure, TOKENWARD_EXPOSURE_APP_ALLOWED);
+  assert_int_equal(p[8].authentication, TOKENWARD_AUTHENTICATION_BASIC_RAW);
+  const int32_t sandbox = TOKENWARD_ENVIRONMENT_SANDBOX;
+  const int32_t backend = TOKENWARD_ISSUED_BY_BACKEND;
+  for (size_t i = 0; i < 2; i++) {
+    tokenward_provider *out = i == 0 ? NULL : (tokenward_provider *)((char *)&p[0] + 4);
+    const int32_t result = i == 0 ? TOKENWARD_ERR_NULL : TOKENWARD_ERR_MISALIGNED;
+    assert_int_equal(tokenward_provider_custom(out), result);
+    assert_int_equal(tokenward_provider_flip_utility(out, sandbox), result);
+    assert_int_equal(tokenward_provider_flip_utility_api_key(out, sandbox), result);
+    assert_int_equal(tokenward_provider_flute(out, sandbox), result);
+    assert_int_equal(tokenward_provider_flip_energy_client(out, url), result);
+    assert_int_equal(tokenward_provider_flip_energy_site(out, url, backend), result);
+    assert_int_equal(tokenward_provider_flume(out, url), result);
+    assert_int_equal(tokenward_provider_opower(out, url), result);
+  }
+  assert_span(p[0].environment, "sandbox");
+  for (int32_t wrong = -1; wrong <= 3; wrong += wrong == 0 ? 3 : 1) {
+    assert_int_equal(tokenward_provider_flip_utility(&p[0], wrong), TOKENWARD_ERR_OUT_OF_RANGE);
+    assert_int_equal(tokenward_provider_flip_utility_api_key(&p[0], wrong), TOKENWARD_ERR_OUT_OF_RANGE);
+    assert_int_equal(tokenward_provider_flute(&p[0], wrong), TOKENWARD_ERR_OUT_OF_RANGE);
+    assert_int_equal(tokenward_provider_flip_energy_site(&p[0], url, wrong), TOKENWARD_ERR_OUT_OF_RANGE);
+  }
+}
+
+/* ---- tokenward_init: what it refuses */
+
+static int32_t init_with(fixture *f) {
+  tokenward_manager *made = NULL;
+  int32_t result = tokenward_init(&made, f->memory, sizeof f->memory, &f->config);
+  assert_true((made == NULL) == (result != TOKENWARD_OK));
+  return result;
+}
+
+static void another_version_is_refused(void **state) {
+  fixture *f = *state;
+  tokenward_manager *made = NULL;
+  const size_t config = sizeof(tokenward_config);
+  const size_t provider = sizeof(tokenward_provider);
+  assert_string_equal(tokenward_version(), TOKENWARD_VERSION);
+  assert_int_equal(tokenward_init_abi(&made, f->memory, sizeof f->memory, &f->config, TOKENWARD_ABI_VERSION + 1, config,
+                                      provider),
+                   TOKENWARD_ERR_ABI);
+  assert_int_equal(
+    tokenward_init_abi(&made, f->memory, sizeof f->memory, &f->config, TOKENWARD_ABI_VERSION, config + 8, provider),
+    TOKENWARD_ERR_ABI);
+  assert_int_equal(
+    tokenward_init_abi(&made, f->memory, sizeof f->memory, &f->config, TOKENWARD_ABI_VERSION, config, provider - 8),
+    TOKENWARD_ERR_ABI);
+  /* Nothing is read where the version is another one. */
+  assert_int_equal(tokenward_init_abi(NULL, NULL, 0, NULL, 0, 0, 0), TOKENWARD_ERR_ABI);
+  assert_null(made);
+}
+
+static void memory_is_as_long_as_the_header_says(void **state) {
+  fixture *f = *state;
+  tokenward_manager *made = NULL;
+  for (size_t size = 0; size < sizeof f->memory; size++) {
+    assert_int_equal(tokenward_init(&made, f->memory, size, &f->config), TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  }
+  memset(f->memory, 0xFF, sizeof f->memory);
+  assert_int_equal(init_with(f), TOKENWARD_OK);
+  for (size_t i = sizeof f->memory - ACCESS - REFRESH; i < sizeof f->memory; i++) {
+    assert_int_equal(((uint8_t *)f->memory)[i], 0);
+  }
+  /* A whole number of words. */
+  f->config.access_capacity = ACCESS - 3;
+  assert_int_equal(tokenward_init(&made, f->memory, TOKENWARD_MANAGER_HEAD + ACCESS - 3 + REFRESH, &f->config),
+                   TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  assert_int_equal(init_with(f), TOKENWARD_OK);
+  f->config.access_capacity = SIZE_MAX;
+  assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
+  f->config.access_capacity = SIZE_MAX / 2;
+  f->config.refresh_capacity = SIZE_MAX / 2;
+  assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
+  f->config.refresh_capacity = 0;
+  assert_int_equal(init_with(f), TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  f->config.access_capacity = 0;
+  assert_int_equal(init_with(f), TOKENWARD_OK);
+}
+
+static void pointers_of_init_are_checked(void **state) {
+  fixture *f = *state;
+  tokenward_manager *made = NULL;
+  char *unaligned = (char *)f->memory + 4;
+  assert_int_equal(tokenward_init(NULL, f->memory, sizeof f->memory, &f->config), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_init(&made, NULL, sizeof f->memory, &f->config), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_init(&made, NULL, 0, &f->config), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_init(&made, f->memory, sizeof f->memory, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_init(&made, unaligned, sizeof f->memory - 4, &f->config), TOKENWARD_ERR_MISALIGNED);
+  assert_int_equal(tokenward_init(&made, f->memory, SIZE_MAX, &f->config), TOKENWARD_ERR_LENGTH);
+  assert_int_equal(tokenward_init(&made, f->memory, SIZE_MAX / 2 + 1, &f->config), TOKENWARD_ERR_LENGTH);
+  assert_int_equal(
+    tokenward_init((tokenward_manager **)((char *)&f->manager + 1), f->memory, sizeof f->memory, &f->config),
+    TOKENWARD_ERR_MISALIGNED);
+  assert_int_equal(tokenward_init((tokenward_manager **)&f->memory[2], f->memory, sizeof f->memory, &f->config),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_init(&made, f->memory, sizeof f->memory, (tokenward_config *)&f->memory[1]),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_init(&made, f->memory, sizeof f->memory, (tokenward_config *)((char *)&f->config + 2)),
+                   TOKENWARD_ERR_MISALIGNED);
+  f->config.provider = NULL;
+  assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
+  f->config.provider = (tokenward_provider *)((char *)&f->provider + 4);
+  assert_int_equal(init_with(f), TOKENWARD_ERR_MISALIGNED);
+  f->config.provider = (tokenward_provider *)f->memory;
+  assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
+  f->config.provider = &f->provider;
+  f->config.site = span(f->memory, 4);
+  assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
+  f->config.site = span(NOT_UTF8, sizeof NOT_UTF8);
+  assert_int_equal(init_with(f), TOKENWARD_ERR_NOT_UTF8);
+  f->config.site = span(NULL, 4);
+  assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
+  f->config.site = span("s", SIZE_MAX);
+  assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
+}
+
+static void every_number_of_a_provider_is_checked(void **state) {
+  static const struct {
+    size_t at;
+    int32_t count;
+  } NUMBERS[] = {
+    { offsetof(tokenward_provider, origins), 3 },          { offsetof(tokenward_provider, authentication), 5 },
+    { offsetof(tokenward_provider, body), 2 },             { offsetof(tokenward_provider, token_alphabet), 2 },
+    { offsetof(tokenward_provider, zero_lifetime), 2 },    { offsetof(tokenward_provider, exposure), 2 },
+    { offsetof(tokenward_provider, missing_lifetime), 4 },
+  };
+  fixture *f = *state;
+  for (size_t i = 0; i < COUNT(NUMBERS); i++) {
+    const int32_t wrong[] = { -1, NUMBERS[i].count, INT32_MIN, INT32_MAX, 256, 1 << 16 };
+    int32_t *number = (int32_t *)((char *)&f->provider + NUMBERS[i].at);
+    int32_t right = *number;
+    for (*number = 0; *number < NUMBERS[i].count; ++*number) {
+      assert_int_equal(init_with(f), TOKENWARD_OK);
+    }
+    for (size_t j = 0; j < COUNT(wrong); j++) {
+      *number = wrong[j];
+      assert_int_equal(init_with(f), TOKENWARD_ERR_OUT_OF_RANGE);
+    }
+    *number = right;
+  }
+}
+
+static void every_text_of_a_provider_is_checked(void **state) {
+  fixture *f = *state;
+  tokenward_span *texts[] = { &f->provider.name,  &f->provider.environment, &f->provider.base_url,
+                              &f->provider.token_path, &f->provider.scope,  &f->provider.member_path,
+                              &f->provider.error_path };
+  for (size_t i = 0; i < COUNT(texts); i++) {
+    tokenward_span right = *texts[i];
+    *texts[i] = span(NULL, 0);
+    assert_int_equal(init_with(f), TOKENWARD_OK);
+    *texts[i] = span(NULL, 1);
+    assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
+    *texts[i] = span("x", SIZE_MAX);
+    assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
+    *texts[i] = span("x", SIZE_MAX / 2 + 1);
+    assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
+    *texts[i] = span((const void *)(UINTPTR_MAX - 8), 10);
+    assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
+    *texts[i] = span(NOT_UTF8, sizeof NOT_UTF8);
+    assert_int_equal(init_with(f), TOKENWARD_ERR_NOT_UTF8);
+    *texts[i] = span(f->memory, 8);
+    assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
+    *texts[i] = right;
+  }
+}
+
+static void of_two_faults_the_first_is_told(void **state) {
+  fixture *f = *state;
+  f->provider.body = 7;
+  f->provider.environment = span(NOT_UTF8, sizeof NOT_UTF8);
+  assert_int_equal(init_with(f), TOKENWARD_ERR_NOT_UTF8);
+  f->provider.name = span(NULL, 1);
+  assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
+}
+
+static void every_list_of_a_provider_is_checked(void **state) {
+  tokenward_span texts[2] = { TOKENWARD_TEXT("https://a.example"), TOKENWARD_TEXT("https://b.example") };
+  tokenward_pair pairs[1] = { { TOKENWARD_TEXT("own"), TOKENWARD_TEXT("invalid_grant") } };
+  tokenward_route routes[1] = { { TOKENWARD_TEXT("GET"), TOKENWARD_TEXT("/"), TOKENWARD_TOKEN_CLIENT } };
+  tokenward_grant grants[2] = { TOKENWARD_GRANT_PASSWORD, TOKENWARD_GRANT_REFRESH_TOKEN };
+  fixture *f = *state;
+  tokenward_provider *p = &f->provider;
+  struct {
+    void **list;
+    size_t *count;
+    void *good;
+    size_t good_count;
+    size_t size;
+    tokenward_span *texts[2];
+  } lists[] = {
+    { (void **)&p->api_origins, &p->api_origin_count, texts, 2, sizeof *texts, { &texts[0], &texts[1] } },
+    { (void **)&p->token_type_aliases, &p->token_type_alias_count, texts, 2, sizeof *texts, { &texts[0], &texts[1] } },
+    { (void **)&p->error_codes, &p->error_code_count, pairs, 1, sizeof *pairs, { &pairs[0].name, &pairs[0].value } },
+    { (void **)&p->routes, &p->route_count, routes, 1, sizeof *routes, { &routes[0].method, &routes[0].path } },
+    { (void **)&p->grants, &p->grant_count, grants, 2, sizeof *grants, { NULL, NULL } },
+  };
+  const int32_t wrong[] = { -1, 0, 5, INT32_MAX };
+  p->origins = TOKENWARD_ORIGINS_LISTED;
+  for (size_t i = 0; i < COUNT(lists); i++) {
+    *lists[i].list = lists[i].good;
+    *lists[i].count = lists[i].good_count;
+  }
+  assert_int_equal(init_with(f), TOKENWARD_OK);
+  for (size_t i = 0; i < COUNT(lists); i++) {
+    *lists[i].list = NULL;
+    assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
+    *lists[i].count = 0;
+    assert_int_equal(init_with(f), TOKENWARD_OK);
+    *lists[i].list = (char *)lists[i].good + 2;
+    *lists[i].count = 1;
+    assert_int_equal(init_with(f), TOKENWARD_ERR_MISALIGNED);
+    *lists[i].list = f->memory;
+    assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
+    *lists[i].list = lists[i].good;
+    const size_t counts[] = { SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 2 / lists[i].size + 1, SIZE_MAX / lists[i].size,
+                              SIZE_MAX / lists[i].size + 1 };
+    for (size_t j = 0; j < COUNT(counts); j++) {
+      *lists[i].count = counts[j];
+      assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
+    }
+    *lists[i].count = lists[i].good_count;
+    for (size_t j = 0; j < 2 && lists[i].texts[j] != NULL; j++) {
+      tokenward_span right = *lists[i].texts[j];
+      *lists[i].texts[j] = span(NULL, 0);
+      assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
+      *lists[i].texts[j] = span("x", SIZE_MAX);
+      assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
+      *lists[i].texts[j] = span(NOT_UTF8, sizeof NOT_UTF8);
+      assert_int_equal(init_with(f), TOKENWARD_ERR_NOT_UTF8);
+      *lists[i].texts[j] = span(f->memory, 8);
+      assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
+      *lists[i].texts[j] = right;
+    }
+    assert_int_equal(init_with(f), TOKENWARD_OK);
+  }
+  for (size_t i = 0; i < COUNT(wrong); i++) {
+    grants[1] = wrong[i];
+    assert_int_equal(init_with(f), TOKENWARD_ERR_OUT_OF_RANGE);
+    grants[1] = TOKENWARD_GRANT_SITE_TOKEN;
+    routes[0].token = wrong[i];
+    assert_int_equal(init_with(f), wrong[i] == 0 ? TOKENWARD_OK : TOKENWARD_ERR_OUT_OF_RANGE);
+    routes[0].token = TOKENWARD_TOKEN_SITE;
+  }
+  assert_int_equal(init_with(f), TOKENWARD_OK);
+}
+
+static void every_list_of_grants_has_its_primary_one(void **state) {
+  fixture *f = *state;
+  for (int32_t primary = TOKENWARD_GRANT_NONE; primary <= TOKENWARD_GRANT_SITE_TOKEN; primary++) {
+    for (int refresh = 0; refresh < 2; refresh++) {
+      tokenward_grant grants[3];
+      tokenward_poll_result poll;
+      size_t n = 0;
+      if (refresh) {
+        grants[n++] = TOKENWARD_GRANT_REFRESH_TOKEN;
+      }
+      if (primary != TOKENWARD_GRANT_NONE && primary != TOKENWARD_GRANT_REFRESH_TOKEN) {
+        grants[n++] = primary;
+        grants[n++] = TOKENWARD_GRANT_CLIENT_CREDENTIALS;
+      }
+      f->provider.grants = grants;
+      f->provider.grant_count = n;
+      assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+      memset(grants, 0xFF, sizeof grants);
+      assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+      assert_int_equal(poll.grant, primary == TOKENWARD_GRANT_REFRESH_TOKEN ? TOKENWARD_GRANT_NONE : primary);
+    }
+  }
+}
+
+static void structs_full_of_one_byte_are_refused(void **state) {
+  fixture *f = *state;
+  tokenward_manager *made = NULL;
+  union {
+    tokenward_config config;
+    tokenward_provider provider;
+    tokenward_credentials credentials;
+    tokenward_http_answer answer;
+    tokenward_token token;
+  } any;
+  tokenward_request request;
+  tokenward_outcome outcome;
+  tokenward_token_answer_result read;
+  uint64_t generation;
+  for (int bits = 128; bits < 256; bits++) {
+    int32_t result;
+    memset(&any, bits, sizeof any);
+    result = tokenward_init(&made, f->memory, sizeof f->memory, &any.config);
+    assert_in_range(result, 1, 99);
+    f->config.provider = &any.provider;
+    result = tokenward_init(&made, f->memory, sizeof f->memory, &f->config);
+    assert_in_range(result, 1, 99);
+    result = tokenward_token_answer(200, TEXT("{}"), &any.provider, NULL, 0, &read);
+    assert_in_range(result, 1, 99);
+    result = tokenward_begin(f->manager, 0, &any.credentials, f->buf, sizeof f->buf, &request);
+    assert_in_range(result, 1, 99);
+    result = tokenward_answer(f->manager, 0, 1, &any.answer, &outcome);
+    assert_in_range(result, 1, 99);
+    result = tokenward_install(f->manager, 0, &any.token, &generation);
+    assert_in_range(result, 1, 99);
+  }
+}
+
+/* ---- managers that are none */
+
+/* Calls every function that takes a manager. */
+static void all_answer(tokenward_manager *m, fixture *f, int32_t expected) {
+  tokenward_poll_result poll;
+  tokenward_request request;
+  tokenward_outcome outcome;
+  tokenward_header header;
+  tokenward_retry_result retry;
+  tokenward_unpersisted_result unpersisted;
+  tokenward_token token = { 0 };
+  tokenward_http_answer answer = { 0 };
+  tokenward_span key = span(KEY, sizeof KEY);
+  uint64_t generation;
+  size_t len;
+  char value[32];
+  assert_int_equal(tokenward_poll(m, 0, &poll), expected);
+  assert_int_equal(tokenward_begin(m, 0, &f->credentials, f->buf, sizeof f->buf, &request), expected);
+  assert_int_equal(tokenward_answer(m, 0, 1, &answer, &outcome), expected);
+  assert_int_equal(tokenward_failed(m, 0, 1), expected);
+  assert_int_equal(tokenward_authorize(m, 0, TEXT("GET"), TEXT(URL), value, sizeof value, &header), expected);
+  assert_int_equal(tokenward_rejected(m, 0, 1, 401, span(NULL, 0), &retry), expected);
+  assert_int_equal(tokenward_install(m, 0, &token, &generation), expected);
+  assert_int_equal(tokenward_generation(m, &generation), expected);
+  assert_int_equal(tokenward_unpersisted(m, TOKENWARD_SCOPE_ALL, &unpersisted), expected);
+  assert_int_equal(tokenward_snapshot(m, 0, NULL, TOKENWARD_SCOPE_ALL, key, f->buf, sizeof f->buf, &len), expected);
+  assert_int_equal(tokenward_persisted(m, TOKENWARD_SCOPE_ALL, 0), expected);
+  assert_int_equal(tokenward_restore(m, 0, NULL, 0, key, span(NULL, 0)), expected);
+  assert_int_equal(tokenward_reloaded(m), expected);
+  assert_int_equal(tokenward_retry(m), expected);
+  assert_int_equal(tokenward_renew(m), expected);
+  assert_int_equal(tokenward_clear(m), expected);
+}
+
+static void what_is_no_manager_is_refused(void **state) {
+  fixture *f = *state;
+  uint64_t memory[COUNT(f->memory)];
+  tokenward_manager *m = (tokenward_manager *)memory;
+  all_answer(NULL, f, TOKENWARD_ERR_NULL);
+  all_answer((tokenward_manager *)((char *)f->memory + 1), f, TOKENWARD_ERR_MISALIGNED);
+  all_answer((tokenward_manager *)((char *)f->memory + 4), f, TOKENWARD_ERR_MISALIGNED);
+  for (int bits = 0; bits < 256; bits++) {
+    memset(memory, bits, sizeof memory);
+    all_answer(m, f, TOKENWARD_ERR_UNINITIALIZED);
+  }
+  memcpy(memory, f->memory, sizeof memory);
+  assert_int_equal(tokenward_wipe(memory, sizeof memory), TOKENWARD_OK);
+  all_answer(m, f, TOKENWARD_ERR_UNINITIALIZED);
+  /* A block of one word that is none. */
+  memory[0] = 1;
+  all_answer(m, f, TOKENWARD_ERR_UNINITIALIZED);
+  /* Another word of the head written over. */
+  for (size_t word = 0; word < 3; word++) {
+    memcpy(memory, f->memory, sizeof memory);
+    memory[word] ^= 0x100;
+    all_answer(m, f, TOKENWARD_ERR_UNINITIALIZED);
+  }
+}
+
+static void a_refused_call_leaves_manager_and_results_alone(void **state) {
+  fixture *f = *state;
+  uint8_t before[256];
+  uint8_t after[256];
+  uint8_t out[256];
+  uint8_t untouched[256];
+  size_t len;
+  size_t len_after;
+  uint64_t *words = f->memory;
+  tokenward_span key = span(KEY, sizeof KEY);
+  tokenward_http_answer answer = { 0 };
+  tokenward_token token = { 0 };
+  hold_token(f);
+  answer.body = span(NULL, 1);
+  token.access_token = span(NOT_UTF8, sizeof NOT_UTF8);
+  assert_int_equal(
+    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, key, before, sizeof before, &len), TOKENWARD_OK);
+  memset(out, 0xA5, sizeof out);
+  memset(untouched, 0xA5, sizeof untouched);
+  /* Results that lie in the manager. */
+  assert_int_equal(tokenward_poll(f->manager, 9, (void *)&words[4]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_begin(f->manager, 9, &f->credentials, f->buf, 512, (void *)&words[0]),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_begin(f->manager, 9, &f->credentials, (uint8_t *)&words[3], 8, (void *)out),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_answer(f->manager, 9, 1, &answer, (void *)&words[1]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_rejected(f->manager, 9, 1, 401, span(NULL, 0), (void *)&words[1]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_install(f->manager, 9, &token, &words[5]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_generation(f->manager, &words[5]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SCOPE_ALL, (void *)&words[5]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(
+    tokenward_authorize(f->manager, 9, TEXT("GET"), TEXT(URL), (char *)&words[60], 16, (void *)out),
+    TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, key, (uint8_t *)words, 8, (void *)out),
+                   TOKENWARD_ERR_OVERLAP);
+  /* What is read lies in the manager that is changed. */
+  assert_int_equal(tokenward_begin(f->manager, 9, (void *)&words[8], f->buf, 512, (void *)out), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_answer(f->manager, 9, 1, (void *)&words[8], (void *)out), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_rejected(f->manager, 9, 1, 401, span(words, 9), (void *)out), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_restore(f->manager, 9, &words[2], 0, key, span(NULL, 0)), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, span(words, 32), span(NULL, 0)), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, key, span(words, 100)), TOKENWARD_ERR_OVERLAP);
+  /* NULL, misaligned, too long, out of range. */
+  assert_int_equal(tokenward_poll(f->manager, 9, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_poll(f->manager, 9, (void *)(out + 1)), TOKENWARD_ERR_MISALIGNED);
+  assert_int_equal(tokenward_begin(f->manager, 9, NULL, f->buf, 512, (void *)out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_begin(f->manager, 9, &f->credentials, NULL, 512, (void *)out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_begin(f->manager, 9, &f->credentials, f->buf, SIZE_MAX, (void *)out),
+                   TOKENWARD_ERR_LENGTH);
+  assert_int_equal(tokenward_begin(f->manager, 9, &f->credentials, f->buf, 512, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_answer(f->manager, 9, 1, NULL, (void *)out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_answer(f->manager, 9, 1, &answer, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_answer(f->manager, 9, 1, &answer, (void *)out), TOKENWARD_ERR_NULL);
+  answer.body = span(NULL, 0);
+  answer.wall_s = (const uint64_t *)(f->buf + 1);
+  assert_int_equal(tokenward_answer(f->manager, 9, 1, &answer, (void *)out), TOKENWARD_ERR_MISALIGNED);
+  answer.wall_s = NULL;
+  answer.retry_after = span("1", SIZE_MAX);
+  assert_int_equal(tokenward_answer(f->manager, 9, 1, &answer, (void *)out), TOKENWARD_ERR_LENGTH);
+  assert_int_equal(tokenward_authorize(f->manager, 9, TEXT("GET"), span(NULL, 1), (char *)f->buf, 512, (void *)out),
+                   TOKENWARD_ERR_NULL);
+  assert_int_equal(
+    tokenward_authorize(f->manager, 9, span(NOT_UTF8, 2), TEXT(URL), (char *)f->buf, 512, (void *)out),
+    TOKENWARD_ERR_NOT_UTF8);
+  assert_int_equal(
+    tokenward_authorize(f->manager, 9, TEXT("GET"), span(NOT_UTF8, 2), (char *)f->buf, 512, (void *)out),
+    TOKENWARD_ERR_NOT_UTF8);
+  assert_int_equal(tokenward_authorize(f->manager, 9, TEXT("GET"), TEXT(URL), (char *)f->buf, 512, NULL),
+                   TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_rejected(f->manager, 9, 1, 401, span(NULL, 1), (void *)out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_rejected(f->manager, 9, 1, 401, span(NULL, 0), NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_install(f->manager, 9, NULL, (void *)out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_install(f->manager, 9, &token, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_install(f->manager, 9, &token, (void *)out), TOKENWARD_ERR_NOT_UTF8);
+  assert_int_equal(tokenward_generation(f->manager, NULL), TOKENWARD_ERR_NULL);
+  for (int32_t scope = -1; scope <= 3; scope += scope == 0 ? 3 : 1) {
+    assert_int_equal(tokenward_unpersisted(f->manager, scope, (void *)out), TOKENWARD_ERR_OUT_OF_RANGE);
+    assert_int_equal(tokenward_persisted(f->manager, scope, 0), TOKENWARD_ERR_OUT_OF_RANGE);
+    assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, scope, key, f->buf, 512, (void *)out),
+                     TOKENWARD_ERR_OUT_OF_RANGE);
+  }
+  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, span(KEY, 31), f->buf, 512, (void *)out),
+                   TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, span(NULL, 32), f->buf, 512, (void *)out),
+                   TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, key, f->buf, 512, NULL),
+                   TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, span(KEY, 0), span(NULL, 0)), TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, key, span(NULL, 7)), TOKENWARD_ERR_NULL);
+  assert_int_equal(
+    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, key, after, sizeof after, &len_after), TOKENWARD_OK);
+  assert_int_equal(len, len_after);
+  assert_memory_equal(before, after, len);
+  assert_memory_equal(out, untouched, sizeof out);
+}
+
+static void every_credential_is_checked(void **state) {
+  fixture *f = *state;
+  tokenward_credentials *c = &f->credentials;
+  tokenward_span *texts[] = { &c->client_id, &c->client_secret, &c->username, &c->password, &c->bearer };
+  tokenward_request request;
+  for (size_t i = 0; i < COUNT(texts); i++) {
+    tokenward_span right = *texts[i];
+    *texts[i] = span(NULL, 1);
+    assert_int_equal(tokenward_begin(f->manager, 0, c, f->buf, 512, &request), TOKENWARD_ERR_NULL);
+    *texts[i] = span("x", SIZE_MAX / 2 + 1);
+    assert_int_equal(tokenward_begin(f->manager, 0, c, f->buf, 512, &request), TOKENWARD_ERR_LENGTH);
+    *texts[i] = span(NOT_UTF8, 2);
+    assert_int_equal(tokenward_begin(f->manager, 0, c, f->buf, 512, &request), TOKENWARD_ERR_NOT_UTF8);
+    *texts[i] = span(f->buf + 500, 12);
+    assert_int_equal(tokenward_begin(f->manager, 0, c, f->buf, 501, &request), TOKENWARD_ERR_OVERLAP);
+    *texts[i] = span(f->memory, 12);
+    assert_int_equal(tokenward_begin(f->manager, 0, c, f->buf, 512, &request), TOKENWARD_ERR_OVERLAP);
+    *texts[i] = span(&request, 12);
+    assert_int_equal(tokenward_begin(f->manager, 0, c, f->buf, 512, &request), TOKENWARD_ERR_OVERLAP);
+    *texts[i] = right;
+  }
+  c->client_secret = span(f->buf + 500, 0);
+  assert_int_equal(tokenward_begin(f->manager, 0, c, f->buf, 512, &request), TOKENWARD_ERR_WRONG_CREDENTIALS);
+}
+
+/* ---- buffers */
+
+typedef struct sized {
+  fixture *f;
+  char out[256];
+  size_t len;
+} sized;
+
+typedef int32_t write_into(sized *s, size_t cap);
+
+/* A writer that lacks a byte says what it takes, and writes nothing; given that, it stays within it. */
+static void fits_exactly(fixture *f, write_into *write, bool nul) {
+  sized s;
+  memset(&s, 0x5A, sizeof s);
+  s.f = f;
+  assert_int_equal(write(&s, 0), TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  size_t needed = s.len;
+  assert_in_range(needed, 1, sizeof s.out - 1);
+  for (size_t cap = 1; cap < needed; cap++) {
+    assert_int_equal(write(&s, cap), TOKENWARD_ERR_BUFFER_TOO_SMALL);
+    assert_int_equal(s.len, needed);
+  }
+  assert_int_equal(write(&s, needed), TOKENWARD_OK);
+  assert_int_equal(s.len, nul ? needed - 1 : needed);
+  assert_int_equal(s.out[needed], 0x5A);
+  if (nul) {
+    assert_int_equal(s.out[needed - 1], 0);
+    assert_int_equal(strlen(s.out), s.len);
+  }
+}
+
+static int32_t begins(sized *s, size_t cap) {
+  tokenward_request request;
+  int32_t result = tokenward_begin(s->f->manager, 0, &s->f->credentials, (uint8_t *)s->out, cap, &request);
+  s->len = request.len;
+  return result;
+}
+
+static int32_t authorizes(sized *s, size_t cap) {
+  tokenward_header header;
+  int32_t result = tokenward_authorize(s->f->manager, 0, TEXT("GET"), TEXT(URL), s->out, cap, &header);
+  s->len = header.len;
+  return result;
+}
+
+static int32_t takes_snapshot(sized *s, size_t cap) {
+  return tokenward_snapshot(s->f->manager, 0, NULL, TOKENWARD_SCOPE_ALL, span(KEY, sizeof KEY), (uint8_t *)s->out, cap,
+                            &s->len);
+}
+
+static int32_t writes_bearer(sized *s, size_t cap) {
+  return tokenward_bearer(TEXT("fl_key"), s->out, cap, &s->len);
+}
+
+static int32_t writes_basic(sized *s, size_t cap) {
+  return tokenward_basic(TEXT("id"), TEXT("secret"), TOKENWARD_AUTHENTICATION_BASIC_RAW, s->out, cap, &s->len);
+}
+
+static int32_t encodes(sized *s, size_t cap) {
+  return tokenward_form_encode(TEXT("s&cret 1"), s->out, cap, &s->len);
+}
+
+static int32_t encodes_nothing(sized *s, size_t cap) {
+  return tokenward_form_encode(span(NULL, 0), s->out, cap, &s->len);
+}
+
+static int32_t requests(sized *s, size_t cap) {
+  static const tokenward_pair EXTRA[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("a b") } };
+  tokenward_request request;
+  int32_t result =
+    tokenward_token_request(&s->f->provider, span(NULL, 0), TOKENWARD_GRANT_CLIENT_CREDENTIALS, &s->f->credentials,
+                            span(NULL, 0), EXTRA, 1, (uint8_t *)s->out, cap, &request);
+  s->len = request.len;
+  return result;
+}
+
+static int32_t unescapes(sized *s, size_t cap) {
+  tokenward_token_answer_result read;
+  int32_t result = tokenward_token_answer(
+    200, TEXT("{\"access_token\":\"a\\/b\",\"refresh_token\":\"\\u0072\",\"token_type\":\"x\",\"scope\":[\"p\",\"q\"]}"),
+    &s->f->provider, (uint8_t *)s->out, cap, &read);
+  s->len = read.len;
+  return result;
+}
+
+static int32_t reads_parameter(sized *s, size_t cap) {
+  tokenward_challenge_param param;
+  int32_t result =
+    tokenward_challenge_param_at(TEXT("Bearer realm=\"a \\\"b\\\"\""), 0, TEXT("Realm"), 0, s->out, cap, &param);
+  s->len = param.len;
+  return result;
+}
+
+/* {"sub":"a\/b"} */
+static const char JWT[] = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhXC9iIn0.c2ln";
+
+static int32_t reads_claims(sized *s, size_t cap) {
+  tokenward_claims claims;
+  int32_t result = tokenward_jwt_claims(TEXT(JWT), (uint8_t *)s->out, cap, &claims);
+  /* Up to the length of the payload that is what it asks for. */
+  s->len = result == TOKENWARD_OK || cap >= 14 ? claims.len : 17;
+  return result;
+}
+
+static void a_small_buffer_is_refused_with_what_it_takes(void **state) {
+  fixture *f = *state;
+  fits_exactly(f, begins, false);
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  hold_token(f);
+  fits_exactly(f, authorizes, true);
+  fits_exactly(f, takes_snapshot, false);
+  fits_exactly(f, writes_bearer, true);
+  fits_exactly(f, writes_basic, true);
+  fits_exactly(f, encodes, true);
+  fits_exactly(f, encodes_nothing, true);
+  fits_exactly(f, requests, false);
+  fits_exactly(f, unescapes, false);
+  fits_exactly(f, reads_parameter, true);
+  fits_exactly(f, reads_claims, false);
+}
+
+/* ---- snapshots */
+
+static void a_snapshot_brings_the_token_back(void **state) {
+  fixture *f = *state;
+  tokenward_unpersisted_result unpersisted;
+  tokenward_poll_result poll;
+  tokenward_span key = span(KEY, sizeof KEY);
+  const uint64_t wall = 1700000000;
+  const uint64_t later = wall + 60;
+  size_t len;
+  hold_token(f);
+  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SCOPE_REFRESH_TOKEN, &unpersisted), TOKENWARD_OK);
+  assert_true(unpersisted.due);
+  assert_int_equal(
+    tokenward_snapshot(f->manager, 1000, &wall, TOKENWARD_SCOPE_ALL, key, f->buf, sizeof f->buf, &len), TOKENWARD_OK);
+  assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SCOPE_ALL, unpersisted.revision), TOKENWARD_OK);
+  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SCOPE_ALL, &unpersisted), TOKENWARD_OK);
+  assert_false(unpersisted.due);
+
+  uint64_t revision = 0;
+  uint64_t word = 0;
+  tokenward_span snapshot = span(f->buf, len);
+  assert_int_equal(tokenward_snapshot_revision(key, snapshot, &revision), TOKENWARD_OK);
+  assert_int_equal(revision, unpersisted.revision);
+  assert_int_equal(tokenward_snapshot_revision(key, span(f->buf, len - 1), &word), TOKENWARD_ERR_INVALID_SNAPSHOT);
+  assert_int_equal(tokenward_snapshot_revision(span(KEY, 31), snapshot, &word), TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(tokenward_snapshot_revision(key, snapshot, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_snapshot_revision(key, span(NULL, 1), &word), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_snapshot_revision(key, span(&word, 8), &word), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(word, 0);
+
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  f->buf[40] ^= 1;
+  assert_int_equal(tokenward_restore(f->manager, 0, &later, 0, key, span(f->buf, len)),
+                   TOKENWARD_ERR_INVALID_SNAPSHOT);
+  f->buf[40] ^= 1;
+  assert_int_equal(tokenward_restore(f->manager, 0, &later, 0, key, span(f->buf, len - 1)),
+                   TOKENWARD_ERR_INVALID_SNAPSHOT);
+  assert_int_equal(tokenward_restore(f->manager, 0, &later, unpersisted.revision + 1, key, span(f->buf, len)),
+                   TOKENWARD_ERR_STALE_SNAPSHOT);
+  assert_int_equal(tokenward_restore(f->manager, 0, &later, unpersisted.revision, key, span(f->buf, len)),
+                   TOKENWARD_OK);
+  assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+  assert_true(poll.usable);
+
+  assert_int_equal(tokenward_provider_flute(&f->provider, TOKENWARD_ENVIRONMENT_PRODUCTION), TOKENWARD_OK);
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  assert_int_equal(tokenward_restore(f->manager, 0, &later, 0, key, span(f->buf, len)),
+                   TOKENWARD_ERR_FOREIGN_SNAPSHOT);
+}
+
+static void a_reload_ends(void **state) {
+  fixture *f = *state;
+  tokenward_poll_result poll;
+  tokenward_outcome outcome;
+  hold_token(f);
+  assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SCOPE_ALL, 0), TOKENWARD_OK);
+  assert_int_equal(answer_with(f, 3000000, 400, TEXT("{\"error\":\"invalid_grant\"}"), &outcome), TOKENWARD_OK);
+  assert_int_equal(tokenward_poll(f->manager, 3000000, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_RELOAD);
+  assert_int_equal(tokenward_reloaded(f->manager), TOKENWARD_OK);
+  assert_int_equal(tokenward_poll(f->manager, 3000000, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_REQUEST);
+  assert_int_equal(poll.grant, TOKENWARD_GRANT_CLIENT_CREDENTIALS);
+}
+
+/* ---- readers and writers without a manager */
+
+static void an_answer_is_read_where_it_stands(void **state) {
+  fixture *f = *state;
+  tokenward_token_answer_result read;
+  tokenward_span body =
+    TEXT("{\"access_token\":\"plain\",\"token_type\":\"\",\"expires_in\":\"60\",\"refresh_token\":\"r\\/t\",\"scope\":\"a b\"}");
+  assert_int_equal(tokenward_token_answer(200, body, &f->provider, f->buf, sizeof f->buf, &read), TOKENWARD_OK);
+  assert_int_equal(read.kind, TOKENWARD_ANSWER_TOKEN);
+  assert_span(read.access_token, "plain");
+  assert_true(read.access_token.ptr > body.ptr && read.access_token.ptr < body.ptr + body.len);
+  assert_non_null(read.token_type.ptr);
+  assert_int_equal(read.token_type.len, 0);
+  assert_span(read.refresh_token, "r/t");
+  assert_ptr_equal(read.refresh_token.ptr, f->buf);
+  assert_span(read.scope, "a b");
+  assert_null(read.id_token.ptr);
+  assert_null(read.error.ptr);
+  assert_true(read.has_expires_in);
+  assert_int_equal(read.expires_in_s, 60);
+  assert_int_equal(read.len, 3);
+
+  body = TEXT("{\"access_token\":\"t\",\"scope\":[\"a\",\"b\\\\c\"],\"id_token\":\"i\"}");
+  assert_int_equal(tokenward_token_answer(200, body, &f->provider, f->buf, sizeof f->buf, &read), TOKENWARD_OK);
+  assert_span(read.scope, "a b\\c");
+  assert_span(read.id_token, "i");
+  assert_false(read.has_expires_in);
+  body = TEXT("{\"access_token\":\"t\",\"scope\":[\"a\"]}");
+  assert_int_equal(tokenward_token_answer(200, body, &f->provider, NULL, 0, &read), TOKENWARD_OK);
+  assert_span(read.scope, "a");
+  body = TEXT("{\"access_token\":\"t\",\"scope\":[]}");
+  assert_int_equal(tokenward_token_answer(200, body, &f->provider, NULL, 0, &read), TOKENWARD_OK);
+  assert_int_equal(read.scope.len, 0);
+
+  body = TEXT("{\"error\":\"invalid_grant\",\"error_description\":\"n\\u006f\",\"error_uri\":\"u\"}");
+  assert_int_equal(tokenward_token_answer(400, body, &f->provider, f->buf, sizeof f->buf, &read), TOKENWARD_OK);
+  assert_int_equal(read.kind, TOKENWARD_ANSWER_ERROR);
+  assert_int_equal(read.code, TOKENWARD_CODE_INVALID_GRANT);
+  assert_span(read.error, "invalid_grant");
+  assert_span(read.error_description, "no");
+  assert_span(read.error_uri, "u");
+  assert_null(read.access_token.ptr);
+
+  assert_int_equal(tokenward_token_answer(200, TEXT("{\"a\":]"), &f->provider, NULL, 0, &read),
+                   TOKENWARD_ERR_MALFORMED);
+  assert_int_equal(read.offset, 5);
+  assert_int_equal(tokenward_token_answer(200, span(NULL, 0), &f->provider, NULL, 0, &read), TOKENWARD_ERR_TRUNCATED);
+  assert_int_equal(tokenward_token_answer(200, span(NULL, 1), &f->provider, NULL, 0, &read), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_token_answer(200, body, NULL, NULL, 0, &read), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_token_answer(200, body, &f->provider, NULL, 0, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_token_answer(200, span(f->buf, 9), &f->provider, f->buf, 9, &read),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_token_answer(200, span(&read, 9), &f->provider, NULL, 0, &read), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_token_answer(200, body, &f->provider, (uint8_t *)&f->provider, 9, &read),
+                   TOKENWARD_ERR_OVERLAP);
+}
+
+static void challenges_are_read(void **state) {
+  tokenward_span field = TEXT("Bearer realm=\"a b\", error=invalid_token, Negotiate a87421==, Basic Realm=x");
+  tokenward_challenge challenge;
+  tokenward_challenge_param param;
+  size_t count;
+  char value[32];
+  (void)state;
+  assert_int_equal(tokenward_challenges(field, &count), TOKENWARD_OK);
+  assert_int_equal(count, 3);
+  assert_int_equal(tokenward_challenge_at(field, 0, &challenge), TOKENWARD_OK);
+  assert_span(challenge.scheme, "Bearer");
+  assert_null(challenge.token68.ptr);
+  assert_int_equal(challenge.param_count, 2);
+  assert_int_equal(tokenward_challenge_at(field, 1, &challenge), TOKENWARD_OK);
+  assert_span(challenge.token68, "a87421==");
+  assert_int_equal(challenge.param_count, 0);
+  assert_int_equal(tokenward_challenge_at(field, 3, &challenge), TOKENWARD_ERR_NO_SUCH_ITEM);
+  assert_int_equal(tokenward_challenge_at(field, SIZE_MAX, &challenge), TOKENWARD_ERR_NO_SUCH_ITEM);
+  assert_int_equal(tokenward_challenge_param_at(field, 0, span(NULL, 0), 1, value, sizeof value, &param),
+                   TOKENWARD_OK);
+  assert_span(param.name, "error");
+  assert_string_equal(value, "invalid_token");
+  assert_int_equal(tokenward_challenge_param_at(field, 2, TEXT("rEALM"), SIZE_MAX, value, sizeof value, &param),
+                   TOKENWARD_OK);
+  assert_span(param.name, "Realm");
+  assert_string_equal(value, "x");
+  assert_int_equal(tokenward_challenge_param_at(field, 0, span(NULL, 0), 2, value, sizeof value, &param),
+                   TOKENWARD_ERR_NO_SUCH_ITEM);
+  assert_int_equal(tokenward_challenge_param_at(field, 0, TEXT("scope"), 0, value, sizeof value, &param),
+                   TOKENWARD_ERR_NO_SUCH_ITEM);
+  assert_int_equal(tokenward_challenges(span(NULL, 0), &count), TOKENWARD_OK);
+  assert_int_equal(count, 0);
+  assert_int_equal(tokenward_challenges(TEXT("Bearer a=b c"), &count), TOKENWARD_ERR_INVALID_CHALLENGE);
+  assert_int_equal(tokenward_challenges(span(NULL, 1), &count), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_challenges(field, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_challenges(span(&count, 2), &count), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_challenge_at(field, 0, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_challenge_at(span("B", SIZE_MAX), 0, &challenge), TOKENWARD_ERR_LENGTH);
+  assert_int_equal(tokenward_challenge_param_at(span(value, 4), 0, TEXT("x"), 0, value, sizeof value, &param),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_challenge_param_at(field, 0, span(value, 4), 0, value, sizeof value, &param),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_challenge_param_at(field, 0, TEXT("realm"), 0, (char *)&param, sizeof param, &param),
+                   TOKENWARD_ERR_OVERLAP);
+}
+
+static void dates_and_waits_are_read(void **state) {
+  const uint64_t wall = 784111717;
+  uint64_t out = 5;
+  uint64_t words[2] = { 0, 0 };
+  (void)state;
+  assert_int_equal(tokenward_http_date(TEXT("Sun, 06 Nov 1994 08:49:37 GMT"), NULL, &out), TOKENWARD_OK);
+  assert_int_equal(out, 784111777);
+  assert_int_equal(tokenward_http_date(TEXT("Sunday, 06-Nov-94 08:49:37 GMT"), NULL, &out),
+                   TOKENWARD_ERR_INVALID_HTTP_DATE);
+  assert_int_equal(tokenward_http_date(TEXT("Sunday, 06-Nov-94 08:49:37 GMT"), &wall, &out), TOKENWARD_OK);
+  assert_int_equal(tokenward_retry_after(TEXT("120"), NULL, &out), TOKENWARD_OK);
+  assert_int_equal(out, 120);
+  assert_int_equal(tokenward_retry_after(TEXT("Sun, 06 Nov 1994 08:49:37 GMT"), &wall, &out), TOKENWARD_OK);
+  assert_int_equal(out, 60);
+  assert_int_equal(tokenward_retry_after(TEXT("soon"), &wall, &out), TOKENWARD_ERR_INVALID_RETRY_AFTER);
+  assert_int_equal(tokenward_retry_after(span(NULL, 1), &wall, &out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_retry_after(TEXT("1"), &wall, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_retry_after(TEXT("1"), (uint64_t *)((char *)words + 4), &out), TOKENWARD_ERR_MISALIGNED);
+  assert_int_equal(tokenward_retry_after(TEXT("1"), words, words), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_http_date(TEXT("1"), words, words), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_http_date(span(words, 3), NULL, words), TOKENWARD_ERR_OVERLAP);
+}
+
+static void claims_are_read(void **state) {
+  fixture *f = *state;
+  tokenward_claims claims;
+  /* {"exp":1300819380,"iat":1,"sub":"joe"} */
+  tokenward_span token = TEXT("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjEzMDA4MTkzODAsImlhdCI6MSwic3ViIjoiam9lIn0.c2ln");
+  assert_int_equal(tokenward_jwt_claims(token, f->buf, sizeof f->buf, &claims), TOKENWARD_OK);
+  assert_true(claims.has_exp);
+  assert_int_equal(claims.exp_s, 1300819380);
+  assert_true(claims.has_iat);
+  assert_int_equal(claims.iat_s, 1);
+  assert_false(claims.has_nbf);
+  assert_span(claims.sub, "joe");
+  assert_int_equal(tokenward_jwt_claims(TEXT(JWT), f->buf, sizeof f->buf, &claims), TOKENWARD_OK);
+  assert_span(claims.sub, "a/b");
+  assert_int_equal(tokenward_jwt_claims(TEXT("a.b"), f->buf, sizeof f->buf, &claims), TOKENWARD_ERR_INVALID_JWT);
+  assert_int_equal(tokenward_jwt_claims(span(NULL, 0), NULL, 0, &claims), TOKENWARD_ERR_INVALID_JWT);
+  assert_int_equal(tokenward_jwt_claims(TEXT("e30.e30"), NULL, 0, &claims), TOKENWARD_ERR_INVALID_JWT);
+  assert_int_equal(tokenward_jwt_claims(TEXT("e30..e30"), NULL, 0, &claims), TOKENWARD_ERR_TRUNCATED);
+  assert_int_equal(tokenward_jwt_claims(span(f->buf, 8), f->buf, 8, &claims), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_jwt_claims(token, f->buf, 8, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_jwt_claims(token, NULL, 8, &claims), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_jwt_claims(span("x", SIZE_MAX), NULL, 0, &claims), TOKENWARD_ERR_LENGTH);
+}
+
+static void headers_and_forms_are_written(void **state) {
+  char out[64];
+  size_t len;
+  const int32_t raw = TOKENWARD_AUTHENTICATION_BASIC_RAW;
+  const int32_t form = TOKENWARD_AUTHENTICATION_BASIC;
+  (void)state;
+  assert_int_equal(tokenward_bearer(TEXT("fl_key"), out, sizeof out, &len), TOKENWARD_OK);
+  assert_string_equal(out, "Bearer fl_key");
+  assert_int_equal(tokenward_bearer(TEXT("a b"), out, sizeof out, &len), TOKENWARD_ERR_INVALID_ACCESS_TOKEN);
+  assert_int_equal(tokenward_bearer(span(NULL, 0), out, sizeof out, &len), TOKENWARD_ERR_INVALID_ACCESS_TOKEN);
+  assert_int_equal(tokenward_bearer(span(NOT_UTF8, 2), out, sizeof out, &len), TOKENWARD_ERR_NOT_UTF8);
+  assert_int_equal(tokenward_bearer(span(out, 2), out, sizeof out, &len), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_bearer(TEXT("t"), out, sizeof out, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_bearer(TEXT("t"), NULL, 9, &len), TOKENWARD_ERR_NULL);
+
+  assert_int_equal(tokenward_basic(TEXT("Aladdin"), TEXT("open sesame"), raw, out, sizeof out, &len), TOKENWARD_OK);
+  assert_string_equal(out, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+  assert_int_equal(len, strlen(out));
+  assert_int_equal(tokenward_basic(TEXT("Aladdin"), TEXT("open sesame"), form, out, sizeof out, &len), TOKENWARD_OK);
+  assert_string_equal(out, "Basic QWxhZGRpbjpvcGVuK3Nlc2FtZQ==");
+  assert_int_equal(tokenward_basic(TEXT("a:b"), TEXT("s"), raw, out, sizeof out, &len),
+                   TOKENWARD_ERR_WRONG_CREDENTIALS);
+  assert_int_equal(tokenward_basic(TEXT("a:b"), TEXT("s"), form, out, sizeof out, &len), TOKENWARD_OK);
+  for (int32_t wrong = TOKENWARD_AUTHENTICATION_POST; wrong <= 6; wrong++) {
+    assert_int_equal(tokenward_basic(TEXT("a"), TEXT("s"), wrong, out, sizeof out, &len), TOKENWARD_ERR_OUT_OF_RANGE);
+  }
+  assert_int_equal(tokenward_basic(TEXT("a"), TEXT("s"), -1, out, sizeof out, &len), TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(tokenward_basic(span(out, 1), TEXT("s"), raw, out, sizeof out, &len), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_basic(TEXT("a"), span(out, 1), raw, out, sizeof out, &len), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_basic(TEXT("a"), span("s", SIZE_MAX), raw, out, sizeof out, &len), TOKENWARD_ERR_LENGTH);
+
+  assert_int_equal(tokenward_form_encode(TEXT("s&cret 1"), out, sizeof out, &len), TOKENWARD_OK);
+  assert_string_equal(out, "s%26cret+1");
+  assert_int_equal(tokenward_form_encode(span("", 0), out, 1, &len), TOKENWARD_OK);
+  assert_int_equal(len, 0);
+  assert_int_equal(tokenward_form_encode(span(NULL, 1), out, sizeof out, &len), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_form_encode(span(&len, 1), out, sizeof out, &len), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_form_encode(TEXT("a"), (char *)&len, sizeof len, &len), TOKENWARD_ERR_OVERLAP);
+}
+
+static void a_request_is_written_without_a_manager(void **state) {
+  static const tokenward_pair EXTRA[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("a b") },
+                                          { TOKENWARD_TEXT("resource"), TOKENWARD_TEXT("") } };
+  static const tokenward_pair TWICE[] = { { TOKENWARD_TEXT("scope"), TOKENWARD_TEXT("x") } };
+  static const tokenward_pair NONE[] = { { TOKENWARD_TEXT("scope"), { NULL, 0 } } };
+  fixture *f = *state;
+  tokenward_request request;
+  tokenward_provider *p = &f->provider;
+  const tokenward_span none = span(NULL, 0);
+  const int32_t primary = TOKENWARD_GRANT_CLIENT_CREDENTIALS;
+  const int32_t refresh = TOKENWARD_GRANT_REFRESH_TOKEN;
+  uint8_t *buf = f->buf;
+  assert_int_equal(tokenward_token_request(p, none, refresh, &f->credentials, TEXT("r t"), EXTRA, 2, buf, 512, &request),
+                   TOKENWARD_OK);
+  assert_span(request.body, "grant_type=refresh_token&refresh_token=r+t&audience=a+b");
+  assert_int_equal(request.id, 0);
+  assert_int_equal(tokenward_token_request(p, none, primary, &f->credentials, none, TWICE, 1, buf, 512, &request),
+                   TOKENWARD_ERR_DUPLICATE_PARAMETER);
+  assert_int_equal(tokenward_token_request(p, none, primary, &f->credentials, none, NONE, 1, buf, 512, &request),
+                   TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_token_request(p, none, primary, &f->credentials, none, NULL, 1, buf, 512, &request),
+                   TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_token_request(p, none, primary, &f->credentials, none, EXTRA, SIZE_MAX, buf, 512, &request),
+                   TOKENWARD_ERR_LENGTH);
+  assert_int_equal(tokenward_token_request(p, none, 0, &f->credentials, none, NULL, 0, buf, 512, &request),
+                   TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(tokenward_token_request(p, none, 5, &f->credentials, none, NULL, 0, buf, 512, &request),
+                   TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(tokenward_token_request(p, none, primary, NULL, none, NULL, 0, buf, 512, &request),
+                   TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_token_request(NULL, none, primary, &f->credentials, none, NULL, 0, buf, 512, &request),
+                   TOKENWARD_ERR_NULL);
+  assert_int_equal(
+    tokenward_token_request(p, span(NOT_UTF8, 2), primary, &f->credentials, none, NULL, 0, buf, 512, &request),
+    TOKENWARD_ERR_NOT_UTF8);
+  assert_int_equal(
+    tokenward_token_request(p, none, refresh, &f->credentials, span(buf, 2), NULL, 0, buf, 512, &request),
+    TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(
+    tokenward_provider_flip_energy_site(p, TEXT("https://api.example"), TOKENWARD_ISSUED_BY_CLIENT_TOKEN),
+    TOKENWARD_OK);
+  f->credentials.bearer = TEXT("client");
+  assert_int_equal(tokenward_token_request(p, TEXT("s/1"), TOKENWARD_GRANT_SITE_TOKEN, &f->credentials, none, NULL, 0,
+                                           buf, 512, &request),
+                   TOKENWARD_OK);
+  assert_span(request.url, "https://api.example/v1/auth/site/s%2F1");
+  assert_span(request.authorization, "Bearer client");
+  assert_int_equal(request.body.len, 0);
+  assert_int_equal(request.content_type.len, 0);
+}
+
+static void memory_is_wiped(void **state) {
+  uint8_t memory[16];
+  (void)state;
+  memset(memory, 0xFF, sizeof memory);
+  assert_int_equal(tokenward_wipe(memory + 1, 14), TOKENWARD_OK);
+  assert_int_equal(memory[0], 0xFF);
+  assert_int_equal(memory[15], 0xFF);
+  for (size_t i = 1; i < 15; i++) {
+    assert_int_equal(memory[i], 0);
+  }
+  assert_int_equal(tokenward_wipe(NULL, 0), TOKENWARD_OK);
+  assert_int_equal(tokenward_wipe(NULL, 1), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_wipe(memory, SIZE_MAX), TOKENWARD_ERR_LENGTH);
+}
+
+static void ticks_are_widened(void **state) {
+  uint64_t clock = 0;
+  (void)state;
+  assert_int_equal(tokenward_widen_ticks(&clock, UINT32_MAX), TOKENWARD_OK);
+  assert_int_equal(clock, UINT32_MAX);
+  assert_int_equal(tokenward_widen_ticks(&clock, 5), TOKENWARD_OK);
+  assert_true(clock == UINT64_C(0x100000005));
+  assert_int_equal(tokenward_widen_ticks(&clock, 4), TOKENWARD_OK);
+  assert_true(clock == UINT64_C(0x100000005));
+  assert_int_equal(tokenward_widen_ticks(&clock, 6), TOKENWARD_OK);
+  assert_true(clock == UINT64_C(0x100000006));
+  assert_int_equal(tokenward_widen_ticks(NULL, 4), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_widen_ticks((uint64_t *)((char *)&clock + 1), 4), TOKENWARD_ERR_MISALIGNED);
+}
+
+static void numbers_have_names(void **state) {
+  (void)state;
+  assert_string_equal(tokenward_result_name(TOKENWARD_OK), "ok");
+  assert_string_equal(tokenward_result_name(TOKENWARD_ERR_OVERLAP), "overlap");
+  assert_string_equal(tokenward_result_name(TOKENWARD_ERR_INVALID_PROVIDER), "invalid_provider");
+  assert_string_equal(tokenward_result_name(-1), "unknown");
+  assert_string_equal(tokenward_result_name(INT32_MAX), "unknown");
+  assert_string_equal(tokenward_reason_name(TOKENWARD_REASON_NONE), "none");
+  assert_string_equal(tokenward_reason_name(TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE),
+                      "not_an_authentication_failure");
+  assert_string_equal(tokenward_reason_name(14), "unknown");
+  assert_string_equal(tokenward_grant_name(TOKENWARD_GRANT_SITE_TOKEN), "site_token");
+  assert_string_equal(tokenward_grant_name(TOKENWARD_GRANT_NONE), "none");
+  assert_string_equal(tokenward_grant_name(-1), "unknown");
+  assert_int_equal(tokenward_text(NULL).len, 0);
+  assert_int_equal(tokenward_text("abc").len, 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    TEST(the_run_loop_keeps_a_token),
+    TEST(a_copied_block_goes_on_where_it_is),
+    TEST(a_failed_request_backs_off),
+    TEST(a_retry_after_beats_the_backoff),
+    TEST(each_error_code_has_its_number),
+    TEST(a_refused_answer_says_where_or_how_much),
+    TEST(a_refused_argument_leaves_the_request_out),
+    TEST(a_refusal_by_a_server_is_decided),
+    TEST(a_static_token_is_installed_and_revoked),
+    TEST(an_installed_token_is_checked),
+    TEST(renew_and_clear_do_what_they_say),
+    TEST(a_site_is_part_of_the_subject),
+    TEST(a_provider_in_flash_is_one_more_value),
+    TEST(zeros_are_the_defaults_of_a_custom_provider),
+    TEST(every_preset_makes_a_manager),
+    TEST(another_version_is_refused),
+    TEST(memory_is_as_long_as_the_header_says),
+    TEST(pointers_of_init_are_checked),
+    TEST(every_number_of_a_provider_is_checked),
+    TEST(every_text_of_a_provider_is_checked),
+    TEST(of_two_faults_the_first_is_told),
+    TEST(every_list_of_a_provider_is_checked),
+    TEST(every_list_of_grants_has_its_primary_one),
+    TEST(structs_full_of_one_byte_are_refused),
+    TEST(what_is_no_manager_is_refused),
+    TEST(a_refused_call_leaves_manager_and_results_alone),
+    TEST(every_credential_is_checked),
+    TEST(a_small_buffer_is_refused_with_what_it_takes),
+    TEST(a_snapshot_brings_the_token_back),
+    TEST(a_reload_ends),
+    TEST(an_answer_is_read_where_it_stands),
+    TEST(challenges_are_read),
+    TEST(dates_and_waits_are_read),
+    TEST(claims_are_read),
+    TEST(headers_and_forms_are_written),
+    TEST(a_request_is_written_without_a_manager),
+    TEST(memory_is_wiped),
+    TEST(ticks_are_widened),
+    TEST(numbers_have_names),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
