@@ -1155,97 +1155,6 @@ int32_t tokenward_clear(tokenward_manager *manager);
 const char *tokenward_reason_name(tokenward_reason reason);
 
 /**
- * Writes the state into `buf`, sealed under `key` (HMAC-SHA-256). Changes nothing.
- *
- * The seal proves that nobody without the key has changed it. It is no secrecy: the tokens stand in it.
- * It is no freshness either: that needs the floor of tokenward_restore(). Only in a library that was
- * built with the feature `snapshot`.
- *
- * May run together with other functions that take this manager `const`.
- *
- * @param[in] manager Lent for the call.
- * @param[in] now_ms The caller's clock.
- * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a
- * restart keeps the refresh token alone. Lent for the call.
- * @param[in] scope `TOKENWARD_SCOPE_*`.
- * @param[in] key 32 bytes, lent for the call.
- * @param[out] buf Where it is written. It holds the tokens afterwards.
- * @param[in] cap Bytes of `buf`.
- * @param[out] len Bytes that were written; where `buf` is too small, what it takes.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` or `len` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the manager, `wall_s` or `key`
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none, or `key` has not 32 bytes
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
- * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
- */
-int32_t tokenward_snapshot(const tokenward_manager *manager,
-                           uint64_t now_ms,
-                           const uint64_t *wall_s,
-                           tokenward_scope scope,
-                           tokenward_span key,
-                           uint8_t *buf,
-                           size_t cap,
-                           size_t *len);
-
-/**
- * Takes the state of a snapshot: its pair replaces the manager's, reload, backoff and failure end, a
- * request that is out is stale. Refused whole: the manager stays as it was, but for its clock.
- *
- * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing
- * else may use the manager meanwhile.
- *
- * @param[in,out] manager Lent for the call.
- * @param[in] now_ms The caller's clock.
- * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access
- * tokens with an end are not taken. Lent for the call.
- * @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
- * or 0.
- * @param[in] key 32 bytes, lent for the call.
- * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call: the tokens are copied.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP the manager overlaps `wall_s`, `key` or `snapshot`
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
- * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
- * @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
- * @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
- * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
- */
-int32_t tokenward_restore(tokenward_manager *manager,
-                          uint64_t now_ms,
-                          const uint64_t *wall_s,
-                          uint64_t floor,
-                          tokenward_span key,
-                          tokenward_span snapshot);
-
-/**
- * The revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
- * than the manager when #TOKENWARD_NEXT_RELOAD asks to read it again.
- *
- * Only in a library that was built with the feature `snapshot`. May be called from any thread.
- *
- * @param[in] key 32 bytes, lent for the call.
- * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call.
- * @param[out] revision Written on success.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `revision` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `revision` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `revision` lies in `key` or `snapshot`
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
- * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
- */
-int32_t tokenward_snapshot_revision(tokenward_span key,
-                                    tokenward_span snapshot,
-                                    uint64_t *revision);
-
-/**
  * The library's version: `0.1.0`. That of the header is #TOKENWARD_VERSION.
  *
  * May be called from any thread and from an interrupt handler.
@@ -1578,6 +1487,97 @@ int32_t tokenward_jwt_claims(tokenward_span token,
  * @return A string that lives as long as the program; `unknown` for a number that is no result.
  */
 const char *tokenward_result_name(tokenward_result result);
+
+/**
+ * Writes the state into `buf`, sealed under `key` (HMAC-SHA-256). Changes nothing.
+ *
+ * The seal proves that nobody without the key has changed it. It is no secrecy: the tokens stand in it.
+ * It is no freshness either: that needs the floor of tokenward_restore(). Only in a library that was
+ * built with the feature `snapshot`.
+ *
+ * May run together with other functions that take this manager `const`.
+ *
+ * @param[in] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a
+ * restart keeps the refresh token alone. Lent for the call.
+ * @param[in] scope `TOKENWARD_SCOPE_*`.
+ * @param[in] key 32 bytes, lent for the call.
+ * @param[out] buf Where it is written. It holds the tokens afterwards.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Bytes that were written; where `buf` is too small, what it takes.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` or `len` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the manager, `wall_s` or `key`
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none, or `key` has not 32 bytes
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ */
+int32_t tokenward_snapshot(const tokenward_manager *manager,
+                           uint64_t now_ms,
+                           const uint64_t *wall_s,
+                           tokenward_scope scope,
+                           tokenward_span key,
+                           uint8_t *buf,
+                           size_t cap,
+                           size_t *len);
+
+/**
+ * Takes the state of a snapshot: its pair replaces the manager's, reload, backoff and failure end, a
+ * request that is out is stale. Refused whole: the manager stays as it was, but for its clock.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing
+ * else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access
+ * tokens with an end are not taken. Lent for the call.
+ * @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
+ * or 0.
+ * @param[in] key 32 bytes, lent for the call.
+ * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call: the tokens are copied.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `manager` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP the manager overlaps `wall_s`, `key` or `snapshot`
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
+ * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
+ * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
+ * @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
+ * @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
+ * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+ */
+int32_t tokenward_restore(tokenward_manager *manager,
+                          uint64_t now_ms,
+                          const uint64_t *wall_s,
+                          uint64_t floor,
+                          tokenward_span key,
+                          tokenward_span snapshot);
+
+/**
+ * The revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
+ * than the manager when #TOKENWARD_NEXT_RELOAD asks to read it again.
+ *
+ * Only in a library that was built with the feature `snapshot`. May be called from any thread.
+ *
+ * @param[in] key 32 bytes, lent for the call.
+ * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call.
+ * @param[out] revision Written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NULL `revision` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED `revision` is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `revision` lies in `key` or `snapshot`
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
+ * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
+ */
+int32_t tokenward_snapshot_revision(tokenward_span key,
+                                    tokenward_span snapshot,
+                                    uint64_t *revision);
 
 /**
  * Writes `Bearer ...`, the value of an `Authorization` field, with a token that no manager keeps.
