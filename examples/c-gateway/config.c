@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gateway.h"
+
+enum { FILE_CAPACITY = 16 << 10, LIST_MAX = 8 };
+
+/* The settings' text: spans point into it. */
+static char text[FILE_CAPACITY];
+static tokenward_grant grants[LIST_MAX];
+static tokenward_span origins[LIST_MAX];
+
+typedef struct {
+  const char *name;
+  int32_t value;
+} choice;
+
+static const choice booleans[] = { { "no", 0 }, { "yes", 1 }, { NULL, 0 } };
+static const choice levels[] = { { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO },
+                                 { "debug", LOG_DEBUG }, { NULL, 0 } };
+static const choice grant_names[] = { { "client_credentials", TOKENWARD_GRANT_CLIENT_CREDENTIALS },
+                                      { "password", TOKENWARD_GRANT_PASSWORD },
+                                      { "refresh_token", TOKENWARD_GRANT_REFRESH_TOKEN },
+                                      { "site_token", TOKENWARD_GRANT_SITE_TOKEN },
+                                      { NULL, 0 } };
+static const choice authentications[] = { { "basic", TOKENWARD_AUTHENTICATION_BASIC },
+                                          { "basic_raw", TOKENWARD_AUTHENTICATION_BASIC_RAW },
+                                          { "post", TOKENWARD_AUTHENTICATION_POST },
+                                          { "bearer", TOKENWARD_AUTHENTICATION_BEARER },
+                                          { "none", TOKENWARD_AUTHENTICATION_NONE },
+                                          { NULL, 0 } };
+static const choice bodies[] = { { "form", TOKENWARD_BODY_FORM }, { "json", TOKENWARD_BODY_JSON }, { NULL, 0 } };
+static const choice alphabets[] = { { "b64token", TOKENWARD_ALPHABET_B64TOKEN },
+                                    { "visible", TOKENWARD_ALPHABET_VISIBLE },
+                                    { NULL, 0 } };
+static const choice lifetimes[] = { { "jwt_expiry", TOKENWARD_LIFETIME_JWT_EXPIRY },
+                                    { "assume", TOKENWARD_LIFETIME_ASSUME },
+                                    { "never", TOKENWARD_LIFETIME_NEVER },
+                                    { "refuse", TOKENWARD_LIFETIME_REFUSE },
+                                    { NULL, 0 } };
+static const choice environments[] = { { "sandbox", TOKENWARD_ENVIRONMENT_SANDBOX },
+                                       { "production", TOKENWARD_ENVIRONMENT_PRODUCTION },
+                                       { NULL, 0 } };
+
+typedef enum { PRESET, TEXT, SPAN, CHOICE, NUMBER, NUMBER32, GRANTS, ORIGINS } kind;
+
+/* A setting: where it goes, and whether a preset leaves it open. */
+typedef struct {
+  const char *key;
+  kind kind;
+  bool custom_only;
+  size_t offset;
+  const choice *choices;
+} entry;
+
+#define AT(member) offsetof(settings, member)
+static const entry entries[] = {
+  { "provider", PRESET, false, 0, NULL },
+  { "environment", PRESET, false, 0, NULL },
+  { "base_url", SPAN, false, AT(provider.base_url), NULL },
+  { "site", SPAN, false, AT(site), NULL },
+  { "socket", TEXT, false, AT(socket_path), NULL },
+  { "state", TEXT, false, AT(state_path), NULL },
+  { "log_level", CHOICE, false, AT(log_level), levels },
+  { "snapshot_key_file", TEXT, false, AT(snapshot_key_file), NULL },
+  { "client_id_file", TEXT, false, AT(client_id_file), NULL },
+  { "client_secret_file", TEXT, false, AT(client_secret_file), NULL },
+  { "username_file", TEXT, false, AT(username_file), NULL },
+  { "password_file", TEXT, false, AT(password_file), NULL },
+  { "bearer_file", TEXT, false, AT(bearer_file), NULL },
+  { "allow_loopback_http", CHOICE, false, AT(provider.allow_loopback_http), booleans },
+  { "api_origins", ORIGINS, false, 0, NULL },
+  { "margin_ms", NUMBER, false, AT(provider.policy.margin_ms), NULL },
+  { "min_interval_ms", NUMBER, false, AT(provider.policy.min_interval_ms), NULL },
+  { "startup_spread_ms", NUMBER, false, AT(provider.policy.startup_spread_ms), NULL },
+  { "response_timeout_ms", NUMBER, false, AT(provider.policy.response_timeout_ms), NULL },
+  { "first_backoff_ms", NUMBER, false, AT(provider.policy.first_backoff_ms), NULL },
+  { "max_backoff_ms", NUMBER, false, AT(provider.policy.max_backoff_ms), NULL },
+  { "fraction_permille", NUMBER32, false, AT(provider.policy.fraction_permille), NULL },
+  { "jitter_permille", NUMBER32, false, AT(provider.policy.jitter_permille), NULL },
+  { "refresh_attempts", NUMBER32, false, AT(provider.policy.refresh_attempts), NULL },
+  { "name", SPAN, true, AT(provider.name), NULL },
+  { "token_path", SPAN, true, AT(provider.token_path), NULL },
+  { "scope", SPAN, true, AT(provider.scope), NULL },
+  { "member_path", SPAN, true, AT(provider.member_path), NULL },
+  { "error_path", SPAN, true, AT(provider.error_path), NULL },
+  { "grants", GRANTS, true, 0, NULL },
+  { "authentication", CHOICE, true, AT(provider.authentication), authentications },
+  { "body", CHOICE, true, AT(provider.body), bodies },
+  { "token_alphabet", CHOICE, true, AT(provider.token_alphabet), alphabets },
+  { "missing_lifetime", CHOICE, true, AT(provider.missing_lifetime), lifetimes },
+  { "missing_lifetime_s", NUMBER, true, AT(provider.missing_lifetime_s), NULL },
+};
+enum { ENTRIES = sizeof entries / sizeof entries[0] };
+
+/* The values of the file, by entry; NULL where a setting is not given. */
+static char *values[ENTRIES];
+
+/* Reads at most `capacity - 1` bytes of a file and a NUL behind them. Returns the length, or -1 with errno. */
+static ssize_t slurp(const char *path, char *out, size_t capacity, bool private_file) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  struct stat about;
+  if (private_file && (fstat(fd, &about) != 0 || (about.st_mode & 07) != 0)) {
+    close(fd);
+    errno = EPERM;
+    return -1;
+  }
+  size_t len = 0;
+  for (;;) {
+    ssize_t got = read(fd, out + len, capacity - len);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0 || (len += (size_t)got) == capacity) {
+      int fault = got < 0 ? errno : got > 0 ? EFBIG : 0;
+      close(fd);
+      out[got == 0 ? len : 0] = '\0';
+      errno = fault;
+      return got == 0 ? (ssize_t)len : -1;
+    }
+  }
+}
+
+/* Cuts white space off both ends, in place. */
+static char *trimmed(char *line) {
+  while (isspace((unsigned char)*line)) line++;
+  size_t len = strlen(line);
+  while (len > 0 && isspace((unsigned char)line[len - 1])) line[--len] = '\0';
+  return line;
+}
+
+static bool chosen(const choice *choices, const char *name, int32_t *out) {
+  for (; choices->name != NULL; choices++) {
+    if (strcmp(choices->name, name) == 0) return *out = choices->value, true;
+  }
+  return false;
+}
+
+static bool number(const char *value, uint64_t most, uint64_t *out) {
+  char *end;
+  errno = 0;
+  unsigned long long read = strtoull(value, &end, 10);
+  *out = read;
+  return isdigit((unsigned char)value[0]) && *end == '\0' && errno == 0 && read <= most;
+}
+
+/* Splits the file into `values`. */
+static bool split(void) {
+  int row = 0;
+  for (char *line = text, *next; line != NULL; line = next) {
+    row++;
+    next = strchr(line, '\n');
+    if (next != NULL) *next++ = '\0';
+    line = trimmed(line);
+    if (*line == '\0' || *line == '#') continue;
+    char *value = strchr(line, '=');
+    if (value == NULL) return log_line(LOG_ERROR, "settings, line %d: no `key = value`", row), false;
+    *value++ = '\0';
+    line = trimmed(line);
+    size_t i = 0;
+    while (i < ENTRIES && strcmp(entries[i].key, line) != 0) i++;
+    /* A key that is unknown may be a secret on the wrong line: it is not shown. */
+    if (i == ENTRIES) return log_line(LOG_ERROR, "settings, line %d: no such key", row), false;
+    if (values[i] != NULL) return log_line(LOG_ERROR, "settings, line %d: %s stands twice", row, line), false;
+    values[i] = trimmed(value);
+  }
+  return true;
+}
+
+static const char *value_of(const char *key) {
+  for (size_t i = 0; i < ENTRIES; i++) {
+    if (strcmp(entries[i].key, key) == 0) return values[i];
+  }
+  return NULL;
+}
+
+/* Fills the provider in from its preset; the other settings come on top. */
+static bool preset(tokenward_provider *out) {
+  const char *name = value_of("provider"), *where = value_of("environment");
+  const tokenward_span base = tokenward_text(value_of("base_url"));
+  int32_t environment = 0, result;
+  if (name == NULL) return log_line(LOG_ERROR, "settings: provider is missing"), false;
+  const bool custom = strcmp(name, "custom") == 0;
+  if (where != NULL && !custom && !chosen(environments, where, &environment)) {
+    return log_line(LOG_ERROR, "settings: environment is sandbox or production"), false;
+  }
+  if (custom) {
+    result = tokenward_provider_custom(out);
+    out->environment = tokenward_text(where);
+  } else if (strcmp(name, "flip_utility") == 0) {
+    result = tokenward_provider_flip_utility(out, environment);
+  } else if (strcmp(name, "flip_utility_api_key") == 0) {
+    result = tokenward_provider_flip_utility_api_key(out, environment);
+  } else if (strcmp(name, "flip_energy_client") == 0) {
+    result = tokenward_provider_flip_energy_client(out, base);
+  } else if (strcmp(name, "flip_energy_site") == 0) {
+    result = tokenward_provider_flip_energy_site(out, base, TOKENWARD_ISSUED_BY_CLIENT_TOKEN);
+  } else if (strcmp(name, "flume") == 0) {
+    result = tokenward_provider_flume(out, base.len > 0 ? base : tokenward_text(TOKENWARD_FLUME_BASE_URL));
+  } else if (strcmp(name, "opower") == 0) {
+    result = tokenward_provider_opower(out, base);
+  } else if (strcmp(name, "flute") == 0) {
+    result = tokenward_provider_flute(out, environment);
+  } else {
+    return log_line(LOG_ERROR, "settings: there is no such provider"), false;
+  }
+  if (result != TOKENWARD_OK) {
+    log_line(LOG_ERROR, "settings: provider %s: %s%s", name, tokenward_result_name(result),
+             environment == 0 ? " (it may want an environment)" : "");
+    return false;
+  }
+  for (size_t i = 0; i < ENTRIES; i++) {
+    if (entries[i].custom_only && values[i] != NULL && !custom) {
+      return log_line(LOG_ERROR, "settings: %s is for a custom provider", entries[i].key), false;
+    }
+  }
+  return true;
+}
+
+/* Splits a list at its white space and commas; at most LIST_MAX words. */
+static bool list(char *value, char **words, size_t *count) {
+  *count = 0;
+  char *rest = NULL;
+  for (char *word = strtok_r(value, ", \t", &rest); word != NULL; word = strtok_r(NULL, ", \t", &rest)) {
+    if (*count == LIST_MAX) return false;
+    words[(*count)++] = word;
+  }
+  return true;
+}
+
+/* Puts one value where it belongs. */
+static bool apply(const entry *about, char *value, settings *out) {
+  void *place = (char *)out + about->offset;
+  uint64_t read = 0;
+  char *words[LIST_MAX];
+  size_t count;
+  switch (about->kind) {
+    case PRESET: return true;
+    case TEXT: return *(const char **)place = value, *value != '\0';
+    case SPAN: return *(tokenward_span *)place = tokenward_text(value), true;
+    case CHOICE: return chosen(about->choices, value, place);
+    case NUMBER: return number(value, UINT64_MAX, place);
+    case NUMBER32: return number(value, UINT32_MAX, &read) && (*(uint32_t *)place = (uint32_t)read, true);
+    case GRANTS:
+      if (!list(value, words, &count)) return false;
+      for (size_t i = 0; i < count; i++) {
+        if (!chosen(grant_names, words[i], &grants[i])) return false;
+      }
+      out->provider.grants = grants;
+      out->provider.grant_count = count;
+      return true;
+    case ORIGINS:
+      if (!list(value, words, &count)) return false;
+      for (size_t i = 0; i < count; i++) origins[i] = tokenward_text(words[i]);
+      out->provider.api_origins = origins;
+      out->provider.api_origin_count = count;
+      out->provider.origins = TOKENWARD_ORIGINS_LISTED;
+      return true;
+  }
+  return false;
+}
+
+bool config_read(const char *path, settings *out) {
+  memset(out, 0, sizeof *out);
+  out->log_level = LOG_INFO;
+  if (slurp(path, text, sizeof text, false) < 0) {
+    return log_line(LOG_ERROR, "settings: cannot read %s: %s", path, strerror(errno)), false;
+  }
+  if (!split() || !preset(&out->provider)) return false;
+  for (size_t i = 0; i < ENTRIES; i++) {
+    if (values[i] != NULL && !apply(&entries[i], values[i], out)) {
+      return log_line(LOG_ERROR, "settings: the value of %s cannot be used", entries[i].key), false;
+    }
+  }
+  if (out->socket_path == NULL || out->state_path == NULL) {
+    return log_line(LOG_ERROR, "settings: socket and state are needed"), false;
+  }
+  return true;
+}
+
+bool config_secret(const char *file, const char *variable, secret *out) {
+  out->len = 0;
+  out->text[0] = '\0';
+  if (file != NULL) {
+    if (slurp(file, out->text, sizeof out->text, true) < 0) {
+      log_line(LOG_ERROR, "cannot read %s: %s", file, errno == EPERM ? "everybody may; chmod o= it" : strerror(errno));
+      return false;
+    }
+  } else {
+    const char *value = getenv(variable);
+    if (value == NULL) return true;
+    if (strlen(value) >= sizeof out->text) return log_line(LOG_ERROR, "%s is too long", variable), false;
+    memcpy(out->text, value, strlen(value) + 1);
+  }
+  /* A file ends its line; a secret does not. */
+  out->len = strcspn(out->text, "\r\n");
+  return true;
+}
+
+bool config_secrets(const settings *from, secrets *out) {
+  return config_secret(from->client_id_file, "TOKENWARD_CLIENT_ID", &out->client_id) &&
+         config_secret(from->client_secret_file, "TOKENWARD_CLIENT_SECRET", &out->client_secret) &&
+         config_secret(from->username_file, "TOKENWARD_USERNAME", &out->username) &&
+         config_secret(from->password_file, "TOKENWARD_PASSWORD", &out->password) &&
+         config_secret(from->bearer_file, "TOKENWARD_BEARER", &out->bearer);
+}

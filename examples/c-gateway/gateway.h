@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the files of tokenward-gateway share. One thread, no allocation of its own: libcurl allocates. */
+
+#ifndef GATEWAY_H
+#define GATEWAY_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tokenward/tokenward.h>
+
+/* Bytes for tokens, and what is derived from them. */
+enum {
+  ACCESS_CAPACITY = 16 << 10,
+  REFRESH_CAPACITY = 8 << 10,
+  SNAPSHOT_CAPACITY = ACCESS_CAPACITY + REFRESH_CAPACITY + 1024,
+  REQUEST_CAPACITY = 64 << 10,
+  ANSWER_CAPACITY = 64 << 10,
+  SECRET_CAPACITY = 4 << 10,
+  LINE_CAPACITY = 8 << 10,
+  CLIENTS_MAX = 32,
+  HTTP_SOCKETS_MAX = 16
+};
+
+/* sysexits.h */
+enum { EXIT_USAGE_ = 64, EXIT_UNAVAILABLE_ = 69, EXIT_CONFIG_ = 78 };
+
+/* ---- log.c: lines to standard error. Never a token, a secret or text that a server chose. ---- */
+
+typedef enum { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } log_level;
+
+/* Lines above this level are left out. */
+void log_set_level(log_level level);
+
+/* Writes one line. `format` and its arguments must not carry secrets. */
+void log_line(log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- config.c: settings from a file, secrets from the environment or files. ---- */
+
+/* A secret that is read when it is needed and wiped after. */
+typedef struct {
+  char text[SECRET_CAPACITY];
+  size_t len;
+} secret;
+
+/* What a request presents. Wipe it with tokenward_wipe() when the request is written. */
+typedef struct {
+  secret client_id, client_secret, username, password, bearer;
+} secrets;
+
+typedef struct {
+  /* The token service; its text points into the settings file's text, which lives as long as the program. */
+  tokenward_provider provider;
+  tokenward_span site;
+  /* Paths. */
+  const char *socket_path;
+  const char *state_path;
+  const char *snapshot_key_file;
+  const char *client_id_file, *client_secret_file, *username_file, *password_file, *bearer_file;
+  int32_t log_level;
+} settings;
+
+/* Reads the settings file. False: what is wrong is logged. Call it once. */
+bool config_read(const char *path, settings *out);
+
+/* Reads every secret that is given: from its file, else from the environment. False: logged. */
+bool config_secrets(const settings *from, secrets *out);
+
+/* Reads a private file or, without one, an environment variable. Missing both is empty. False: logged. */
+bool config_secret(const char *file, const char *variable, secret *out);
+
+/* ---- storage.c: sealed snapshots in two slots. ---- */
+
+typedef struct {
+  char slot[2][512], fresh[512], lock[512], directory[512];
+  uint8_t key[32];
+  int lock_fd;
+  /* The slot that holds the newest snapshot. */
+  int newest;
+  /* The last revision that is known to be in storage: nothing older is restored. */
+  uint64_t floor;
+} storage;
+
+/* Takes the lock, which ends with the process, and finds or makes the key. False: logged. */
+bool storage_open(storage *self, const settings *from);
+
+typedef enum { LOAD_NONE, LOAD_DONE, LOAD_FAILED } load_result;
+
+/*
+ * Restores the newest slot that is sound and not older than the floor. LOAD_NONE: there is nothing newer.
+ * LOAD_FAILED: there are slots and none can be used; logged.
+ */
+load_result storage_load(storage *self, tokenward_manager *manager);
+
+/* Writes a snapshot if the state has changed. Once it returns true the state survives a power cut. */
+bool storage_save(storage *self, tokenward_manager *manager);
+
+/* Releases the lock and wipes the key. */
+void storage_close(storage *self);
+
+/* ---- http.c: one POST at a time over libcurl. ---- */
+
+typedef enum { HTTP_IDLE, HTTP_BUSY, HTTP_ANSWERED, HTTP_FAILED } http_state;
+
+/* Readies libcurl. `allow_loopback_http`: plain http is not refused (the core has checked that it is loopback). */
+bool http_open(bool allow_loopback_http, uint64_t timeout_ms);
+
+/* Starts the request. What it points to must stay until it is over. False: nothing was sent; logged. */
+bool http_start(const tokenward_request *request);
+
+/* Appends what libcurl waits for to `fds`; returns how many. At most HTTP_SOCKETS_MAX. */
+size_t http_fds(struct pollfd *fds);
+
+/* The instant at which libcurl wants to be called, or TOKENWARD_NEVER. */
+uint64_t http_deadline(void);
+
+/* Lets libcurl work after poll(2). */
+void http_work(const struct pollfd *fds, size_t count);
+
+/* How the request stands. HTTP_ANSWERED: `out` is filled in, but for the time; it points here until http_finish(). */
+http_state http_result(tokenward_http_answer *out);
+
+/* Ends the request and wipes what was received. */
+void http_finish(void);
+
+/* Frees libcurl. */
+void http_close(void);
+
+/* ---- server.c: local clients on a Unix socket. ---- */
+
+/* Answers one line: writes the reply with its newline into `reply` and returns its length. */
+typedef size_t server_handler(char *line, char *reply, size_t capacity);
+
+/* Listens. False: logged. */
+bool server_open(const char *path, server_handler *handler);
+
+/* Appends what is to be waited for to `fds`; returns how many: at most CLIENTS_MAX + 1. */
+size_t server_fds(struct pollfd *fds);
+
+/* Accepts, reads and answers after poll(2): `fds` as server_fds() filled them. */
+void server_work(const struct pollfd *fds, size_t count);
+
+/* Ends every connection and removes the socket. */
+void server_close(void);
+
+/* ---- main.c ---- */
+
+/* Milliseconds since boot, sleep included. */
+uint64_t clock_now(void);
+
+/* Unix seconds; NULL where the clock has plainly not been set. Valid until the next call. */
+const uint64_t *clock_wall(void);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* tokenward-gateway: keeps one token and hands it to local clients. One thread around poll(2). */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway.h"
+
+/* poll(2) does not count suspend: look at the clock again after this at the latest. */
+enum { LONGEST_SLEEP_MS = 30000, UNSAVED_SLEEP_MS = 1000 };
+
+static uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS_CAPACITY, REFRESH_CAPACITY)];
+static uint8_t written[REQUEST_CAPACITY];
+static tokenward_manager *manager;
+static settings given;
+static storage store;
+static bool saved = true;
+static uint64_t request_id;
+/* No request before this instant: the credentials cannot be read or do not fit. */
+static uint64_t held_until;
+/* What was asked for, so that it is said once. */
+static tokenward_reason said;
+static volatile sig_atomic_t ending, rereading;
+
+uint64_t clock_now(void) {
+  struct timespec now = { 0, 0 };
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+const uint64_t *clock_wall(void) {
+  static uint64_t wall;
+  struct timespec now;
+  /* A device without a battery starts in 1970: before 2020 the clock is not set. */
+  if (clock_gettime(CLOCK_REALTIME, &now) != 0 || now.tv_sec < 1577836800) return NULL;
+  wall = (uint64_t)now.tv_sec;
+  return &wall;
+}
+
+/* Tells systemd, by the protocol of sd_notify(3): one datagram to NOTIFY_SOCKET. Without that, nothing. */
+static void notify(const char *message) {
+  struct sockaddr_un to = { .sun_family = AF_UNIX };
+  const char *path = getenv("NOTIFY_SOCKET");
+  const size_t len = path == NULL ? 0 : strlen(path);
+  if (len < 2 || len >= sizeof to.sun_path || (path[0] != '/' && path[0] != '@')) return;
+  memcpy(to.sun_path, path, len);
+  if (path[0] == '@') to.sun_path[0] = '\0';
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  const socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+  if (sendto(fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *)&to, size) < 0) {
+    log_line(LOG_WARN, "systemd was not told: %s", strerror(errno));
+  }
+  close(fd);
+}
+
+static void on_signal(int number) {
+  if (number == SIGHUP) rereading = 1;
+  else ending = 1;
+}
+
+/* `REJECTED <generation> <status> [challenge]`: what to do with a call that the API refused. */
+static size_t rejected(char *line, char *reply, size_t capacity) {
+  char *end;
+  errno = 0;
+  const uint64_t generation = strtoull(line, &end, 10);
+  const unsigned long status = *end == ' ' ? strtoul(end + 1, &end, 10) : 0;
+  if (line[0] < '0' || line[0] > '9' || errno != 0 || status < 100 || status > 599 || (*end != '\0' && *end != ' ')) {
+    return (size_t)snprintf(reply, capacity, "ERR bad_line\n");
+  }
+  tokenward_retry_result result;
+  const tokenward_span challenge = tokenward_text(*end == ' ' ? end + 1 : NULL);
+  const int32_t code = tokenward_rejected(manager, clock_now(), generation, (uint16_t)status, challenge, &result);
+  if (code != TOKENWARD_OK) return (size_t)snprintf(reply, capacity, "ERR %s\n", tokenward_result_name(code));
+  log_line(LOG_INFO, "the API answered %lu to token %" PRIu64, status, generation);
+  saved = storage_save(&store, manager);
+  switch (result.kind) {
+    case TOKENWARD_RETRY_NOW: return (size_t)snprintf(reply, capacity, "RETRY now\n");
+    case TOKENWARD_RETRY_AFTER_REFRESH: return (size_t)snprintf(reply, capacity, "RETRY after_refresh\n");
+    default: return (size_t)snprintf(reply, capacity, "SURFACE %s\n", tokenward_reason_name(result.reason));
+  }
+}
+
+/* Answers a client's line: see README.md. */
+static size_t handle(char *line, char *reply, size_t capacity) {
+  char *rest = strchr(line, ' ');
+  if (rest == NULL) return (size_t)snprintf(reply, capacity, "ERR bad_line\n");
+  *rest++ = '\0';
+  if (strcmp(line, "REJECTED") == 0) return rejected(rest, reply, capacity);
+  /* Answer, persist, use. */
+  if (!saved) return (size_t)snprintf(reply, capacity, "ERR not_saved\n");
+  uint64_t generation = 0;
+  tokenward_generation(manager, &generation);
+  const int prefix = snprintf(reply, capacity, "OK %" PRIu64 " ", generation);
+  tokenward_header header;
+  const int32_t code = tokenward_authorize(manager, clock_now(), tokenward_text(line), tokenward_text(rest),
+                                           reply + prefix, capacity - (size_t)prefix, &header);
+  if (code != TOKENWARD_OK) return (size_t)snprintf(reply, capacity, "ERR %s\n", tokenward_result_name(code));
+  const size_t len = (size_t)prefix + header.len;
+  reply[len] = '\n';
+  return len + 1;
+}
+
+/* Installs the token that somebody else issued, for a provider without a grant. False: there is none that fits. */
+static bool install(void) {
+  static secret bearer;
+  uint64_t generation;
+  bool done = false;
+  if (config_secret(given.bearer_file, "TOKENWARD_BEARER", &bearer) && bearer.len > 0) {
+    const tokenward_token token = { .access_token = { (const uint8_t *)bearer.text, bearer.len } };
+    const int32_t code = tokenward_install(manager, clock_now(), &token, &generation);
+    if (code != TOKENWARD_OK) log_line(LOG_ERROR, "the token is refused: %s", tokenward_result_name(code));
+    else done = true, log_line(LOG_INFO, "token %" PRIu64 " is installed", generation);
+  }
+  tokenward_wipe(&bearer, sizeof bearer);
+  return done;
+}
+
+static tokenward_span span_of(const secret *one) {
+  return (tokenward_span){ (const uint8_t *)one->text, one->len };
+}
+
+/* Begins the request that is due and sends it. Credentials live for this call. */
+static void begin(tokenward_grant grant) {
+  static secrets read;
+  tokenward_request request;
+  if (clock_now() < held_until) return;
+  int32_t code = TOKENWARD_ERR_WRONG_CREDENTIALS;
+  if (config_secrets(&given, &read)) {
+    const tokenward_credentials credentials = { .client_id = span_of(&read.client_id),
+                                                .client_secret = span_of(&read.client_secret),
+                                                .username = span_of(&read.username),
+                                                .password = span_of(&read.password),
+                                                .bearer = span_of(&read.bearer) };
+    code = tokenward_begin(manager, clock_now(), &credentials, written, sizeof written, &request);
+  }
+  tokenward_wipe(&read, sizeof read);
+  if (code != TOKENWARD_OK) {
+    log_line(LOG_ERROR, "no request: %s", tokenward_result_name(code));
+    held_until = clock_now() + LONGEST_SLEEP_MS;
+    return;
+  }
+  request_id = request.id;
+  log_line(LOG_DEBUG, "request: %s", tokenward_grant_name(grant));
+  if (!http_start(&request)) {
+    tokenward_failed(manager, clock_now(), request_id);
+    tokenward_wipe(written, sizeof written);
+  }
+}
+
+/* Hands in what came back, if it is there. The caller persists before anything else. */
+static void finish(void) {
+  tokenward_http_answer answer;
+  tokenward_outcome outcome = { 0 };
+  const http_state state = http_result(&answer);
+  if (state == HTTP_FAILED) {
+    tokenward_failed(manager, clock_now(), request_id);
+  } else if (state == HTTP_ANSWERED) {
+    answer.wall_s = clock_wall();
+    const int32_t code = tokenward_answer(manager, clock_now(), request_id, &answer, &outcome);
+    if (code != TOKENWARD_OK) {
+      log_line(LOG_WARN, "the answer (status %u) is refused: %s", answer.status, tokenward_result_name(code));
+    } else if (outcome.kind == TOKENWARD_ANSWER_TOKEN) {
+      log_line(LOG_INFO, "token %" PRIu64, outcome.generation);
+    } else {
+      static const char *const names[] = { "none", "invalid_request", "invalid_client", "invalid_grant",
+                                           "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+                                           "slow_down", "a code of its own" };
+      log_line(LOG_WARN, "the service answered %u: %s", answer.status,
+               outcome.code >= 0 && outcome.code <= TOKENWARD_CODE_OTHER ? names[outcome.code] : "?");
+    }
+  } else {
+    return;
+  }
+  http_finish();
+  tokenward_wipe(written, sizeof written);
+}
+
+/* Does what the core asks for until there is nothing to do at once; returns when to look again. */
+static uint64_t drive(bool may_begin) {
+  tokenward_poll_result next;
+  for (;;) {
+    const uint64_t now = clock_now();
+    tokenward_poll(manager, now, &next);
+    /* Where the core asks for storage first, nothing may overwrite that. */
+    if (next.next == TOKENWARD_NEXT_RELOAD) {
+      log_line(LOG_INFO, "reads storage again");
+      if (storage_load(&store, manager) != LOAD_DONE) tokenward_reloaded(manager);
+      tokenward_poll(manager, now, &next);
+      /* Nothing that was restored may ask for the same again. */
+      if (next.next == TOKENWARD_NEXT_RELOAD) tokenward_reloaded(manager);
+      continue;
+    }
+    saved = storage_save(&store, manager);
+    if (!saved) return now + UNSAVED_SLEEP_MS;
+    if (next.next != TOKENWARD_NEXT_SUPPLY) said = TOKENWARD_REASON_NONE;
+    if (next.next == TOKENWARD_NEXT_REQUEST) {
+      /* A request whose time is over may still be answered until the next one begins. */
+      if (may_begin) {
+        if (request_id != 0) http_finish();
+        begin(next.grant);
+      }
+      return held_until > now ? held_until : now + LONGEST_SLEEP_MS;
+    }
+    if (next.next == TOKENWARD_NEXT_SUPPLY && said != next.reason) {
+      said = next.reason;
+      if (given.provider.grant_count == 0 && next.reason == TOKENWARD_REASON_NO_TOKEN && install()) {
+        continue;
+      }
+      log_line(LOG_ERROR, "needs you: %s; mend it, then send SIGHUP", tokenward_reason_name(said));
+    }
+    return next.changes ? next.poll_at_ms : now + LONGEST_SLEEP_MS;
+  }
+}
+
+/* Runs until a signal ends it and no answer is awaited: that may carry the only refresh token. */
+static void run(const sigset_t *unblocked) {
+  struct pollfd fds[HTTP_SOCKETS_MAX + CLIENTS_MAX + 1];
+  bool told = false;
+  for (;;) {
+    if (rereading) {
+      rereading = 0;
+      said = TOKENWARD_REASON_NONE;
+      held_until = 0;
+      log_line(LOG_INFO, "tries again");
+      if (given.provider.grant_count != 0 || !install()) tokenward_retry(manager);
+    }
+    finish();
+    uint64_t until = drive(!ending);
+    tokenward_http_answer answer;
+    if (ending && !told) {
+      told = true;
+      notify("STOPPING=1");
+    }
+    if (ending && http_result(&answer) == HTTP_IDLE) return;
+    const uint64_t now = clock_now(), http = http_deadline();
+    if (http < until) until = http;
+    uint64_t pause = until > now ? until - now : 0;
+    if (pause > LONGEST_SLEEP_MS) pause = LONGEST_SLEEP_MS;
+    const struct timespec timeout = { (time_t)(pause / 1000), (long)(pause % 1000) * 1000000 };
+    const size_t waiting = http_fds(fds), local = server_fds(fds + waiting);
+    if (ppoll(fds, waiting + local, &timeout, unblocked) < 0) {
+      for (size_t i = 0; i < waiting + local; i++) fds[i].revents = 0;
+    }
+    http_work(fds, waiting);
+    /* An answer that came in is persisted before a client is served. */
+    finish();
+    drive(!ending);
+    server_work(fds + waiting, local);
+  }
+}
+
+/* Makes the manager and takes the state of the storage. False: logged. */
+static bool start(void) {
+  uint64_t seed;
+  if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) seed = clock_now() ^ (uint64_t)getpid();
+  const tokenward_config config = { .provider = &given.provider,
+                                    .site = given.site,
+                                    .access_capacity = ACCESS_CAPACITY,
+                                    .refresh_capacity = REFRESH_CAPACITY,
+                                    .now_ms = clock_now(),
+                                    .seed = seed };
+  const int32_t code = tokenward_init(&manager, memory, sizeof memory, &config);
+  if (code != TOKENWARD_OK) return log_line(LOG_ERROR, "settings: %s", tokenward_result_name(code)), false;
+  return storage_load(&store, manager) != LOAD_FAILED;
+}
+
+int main(int count, char **words) {
+  if (count != 2 || words[1][0] == '-') {
+    fprintf(stderr, "usage: tokenward-gateway SETTINGS\n");
+    return EXIT_USAGE_;
+  }
+  if (!config_read(words[1], &given)) return EXIT_CONFIG_;
+  log_set_level((log_level)given.log_level);
+  /* A core file would hold the tokens. */
+  setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+  sigset_t blocked, unblocked;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGTERM);
+  sigaddset(&blocked, SIGINT);
+  sigaddset(&blocked, SIGHUP);
+  sigprocmask(SIG_BLOCK, &blocked, &unblocked);
+  struct sigaction action = { .sa_handler = on_signal };
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGHUP, &action, NULL);
+  if (!storage_open(&store, &given) || !start()) return EXIT_CONFIG_;
+  if (!http_open(given.provider.allow_loopback_http != 0, given.provider.policy.response_timeout_ms)) {
+    return EXIT_UNAVAILABLE_;
+  }
+  if (!server_open(given.socket_path, handle)) return EXIT_UNAVAILABLE_;
+  log_line(LOG_INFO, "serves on %s", given.socket_path);
+  notify("READY=1");
+  run(&unblocked);
+  server_close();
+  http_close();
+  tokenward_wipe(memory, sizeof memory);
+  storage_close(&store);
+  log_line(LOG_INFO, "ends");
+  return saved ? EXIT_SUCCESS : EXIT_UNAVAILABLE_;
+}
