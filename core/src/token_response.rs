@@ -307,17 +307,13 @@ impl<'a> Members<'a> {
     #[inline(always)]
     fn keep(&mut self, item: &Item<&'a [u8]>, member_path: &mut Path<'_>, error_path: &mut Path<'_>) {
         let flat = member_path.is_empty();
-        if !flat {
-            let at_end = member_path.step(item);
-            #[cfg(feature = "serde")]
-            if at_end && item.kind == b'{' {
-                self.object = item.value;
-            }
-            #[cfg(not(feature = "serde"))]
-            let _ = at_end;
-        }
+        #[cfg_attr(
+            not(feature = "serde"),
+            expect(unused_variables, reason = "only `extra` reads the object")
+        )]
+        let at_object = if flat { item.depth == 0 } else { member_path.step(item) };
         #[cfg(feature = "serde")]
-        if flat && item.depth == 0 {
+        if at_object && item.kind == b'{' {
             self.object = item.value;
         }
         if !error_path.is_empty() && error_path.step(item) {
@@ -347,18 +343,14 @@ impl<'a> Members<'a> {
     }
 
     fn put(&mut self, place: usize, item: &Item<&'a [u8]>) {
-        self.mark(place);
+        let bit = 1 << place;
+        self.twice |= self.seen & bit;
+        self.seen |= bit;
         self.escaped |= u16::from(item.text == Text::Escaped) << place;
         self.lone_surrogate |= u16::from(item.text == Text::LoneSurrogate) << place;
         if let Some(slot) = self.values.get_mut(place) {
             *slot = item.value;
         }
-    }
-
-    fn mark(&mut self, place: usize) {
-        let bit = 1 << place;
-        self.twice |= self.seen & bit;
-        self.seen |= bit;
     }
 
     fn value(&self, place: usize) -> &'a [u8] {

@@ -84,14 +84,14 @@ fn errors_are_words_and_numbers_and_carry_no_byte_of_a_body() {
 }
 
 /// A manager over memory that the test can look at afterwards.
-fn fill(memory: &mut [u8], finish: impl FnOnce(&mut TokenManager<'_, &mut [u8]>)) {
+fn fill(memory: &mut [u8], finish: impl FnOnce(TokenManager<'_, &mut [u8]>)) {
     let provider = providers::flute(Environment::Sandbox);
     let mut manager =
         TokenManager::new(START, &provider, Subject::Client, Slots::new(memory, 64), 0).expect("a manager");
     let token =
         TokenResponse::new("a-long-canary-access-token").with_refresh_token("a-long-canary-refresh-token");
     manager.install(START, &token).expect("a token");
-    finish(&mut manager);
+    finish(manager);
 }
 
 fn holds(memory: &[u8], secret: &str) -> bool {
@@ -101,26 +101,16 @@ fn holds(memory: &[u8], secret: &str) -> bool {
 #[test]
 fn slots_are_wiped_when_the_manager_is_dropped() {
     let mut memory = [0xAA; 128];
-    fill(&mut memory, |_| {});
+    fill(&mut memory, |manager| drop(manager));
     assert_eq!(memory, [0; 128]);
 }
 
 #[test]
 fn slots_are_wiped_on_clear() {
     let mut memory = [0xAA; 128];
-    fill(&mut memory, |manager| {
+    fill(&mut memory, |mut manager| {
         manager.clear();
-        std::mem::forget(std::mem::replace(
-            manager,
-            TokenManager::new(
-                START,
-                Box::leak(Box::new(Provider::custom())),
-                Subject::Client,
-                Slots::new(&mut [][..], 0),
-                0,
-            )
-            .expect("a manager"),
-        ));
+        std::mem::forget(manager);
     });
     assert_eq!(memory, [0; 128]);
 }
@@ -128,19 +118,9 @@ fn slots_are_wiped_on_clear() {
 #[test]
 fn a_replaced_token_leaves_no_byte_behind_slack_included() {
     let mut memory = [0xAA; 128];
-    fill(&mut memory, |manager| {
+    fill(&mut memory, |mut manager| {
         manager.install(START, &TokenResponse::new("new").with_refresh_token("r")).expect("a token");
-        std::mem::forget(std::mem::replace(
-            manager,
-            TokenManager::new(
-                START,
-                Box::leak(Box::new(Provider::custom())),
-                Subject::Client,
-                Slots::new(&mut [][..], 0),
-                0,
-            )
-            .expect("a manager"),
-        ));
+        std::mem::forget(manager);
     });
     assert!(memory.starts_with(b"new\0\0\0\0") && !holds(&memory, "canary") && !holds(&memory, "token"));
     assert!(memory[64..].starts_with(b"r\0\0\0\0"));
