@@ -2,6 +2,7 @@
 
 mod corpora;
 mod elf;
+mod fuzz;
 mod gate;
 mod scenarios;
 mod test;
@@ -20,6 +21,8 @@ cargo xtask ci               the same as `cargo xtask test`
 cargo xtask scenarios [--lang LANG,…] [FILE|DIR…]
                              replay the scenarios through each language's driver, one JSON line each
 cargo xtask corpora          leave JSONTestSuite at target/corpora/JSONTestSuite and print its path
+cargo xtask fuzz [--seconds N] [TARGET…]
+                             the fuzz targets under the address sanitizer, 60 s each
 cargo xtask size             bytes of text that each entry of the link gate keeps, per bare-metal target
 cargo xtask bench [ARG…]     the benchmarks, against peers in the same run
 ";
@@ -47,6 +50,7 @@ fn dispatch(command: &str, args: &[String]) -> Result<()> {
         "test" | "ci" => test::run(&workspace, args),
         "scenarios" => scenarios::run(&workspace, args),
         "corpora" => corpora::provide(&workspace).map(|folder| println!("{}", folder.display())),
+        "fuzz" => fuzz::run(&workspace, args),
         "size" => gate::print_sizes(&workspace),
         "bench" => workspace.cargo().args(["bench", "--package", BENCH_PACKAGE]).args(args).run(),
         other => Err(format!("no command `{other}`\n\n{USAGE}").into()),

@@ -2,7 +2,7 @@
 
 use crate::elf::Elf;
 use crate::workspace::{CORE, Program, Result, Workspace, on_path};
-use crate::{corpora, gate, scenarios, toolchain};
+use crate::{corpora, fuzz, gate, scenarios, toolchain};
 use std::time::Instant;
 
 struct Leg {
@@ -60,6 +60,7 @@ const LEGS: &[Leg] = &[
         by_default: true,
         run: scenarios::differences,
     },
+    Leg { name: "fuzz", about: "each fuzz target for a minute", by_default: true, run: fuzz::leg },
     Leg { name: "demo", about: "the command's demonstration", by_default: true, run: demo },
     Leg { name: "features", about: "the core's tests, feature by feature", by_default: true, run: features },
 ];

@@ -50,6 +50,12 @@ pub(crate) fn rustup_toolchain(version: &str) -> bool {
         })
 }
 
+/// The target that rustc itself runs on.
+pub(crate) fn host() -> Result<String> {
+    let version = rustc().args(["-vV"]).output()?;
+    Ok(version.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc names no host")?.to_owned())
+}
+
 /// A sysroot for the host in which only `core` can be found.
 pub(crate) struct CoreOnly {
     pub(crate) path: PathBuf,
@@ -58,9 +64,7 @@ pub(crate) struct CoreOnly {
 
 /// Makes the sysroot, and proves that it does what it is for: `extern crate alloc` fails in it.
 pub(crate) fn core_only_sysroot(workspace: &Workspace) -> Result<CoreOnly> {
-    let version = rustc().args(["-vV"]).output()?;
-    let host =
-        version.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc names no host")?.to_owned();
+    let host = host()?;
     let path = workspace.target.join("no-alloc/sysroot");
     let lib = path.join("lib/rustlib").join(&host).join("lib");
     if lib.exists() {

@@ -1,0 +1,320 @@
+//! Calls from C in any order with anything that C can hand in: a code each, and no byte beyond what was lent.
+#![no_main]
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "a target lends what it keeps alive, or what must be refused"
+)]
+
+use std::ptr::{null, null_mut};
+
+use libfuzzer_sys::fuzz_target;
+use tokenward_c::*;
+
+#[derive(arbitrary::Arbitrary, Debug)]
+struct Input<'a> {
+    provider: Preset<'a>,
+    site: Span<'a>,
+    slots: (u8, u8),
+    memory: u8,
+    calls: Vec<Call<'a>>,
+}
+
+#[derive(arbitrary::Arbitrary, Debug)]
+enum Preset<'a> {
+    Custom { base_url: Span<'a>, numbers: [i32; 9], grants: Vec<i32>, member_path: Span<'a>, alias: Span<'a> },
+    Flute(i32),
+    FlipEnergySite(i32),
+    Flume,
+}
+
+/// What C hands in as a span. A length that is not that of the memory is refused where that can be seen.
+#[derive(arbitrary::Arbitrary, Debug, Clone, Copy)]
+enum Span<'a> {
+    Empty,
+    Null(usize),
+    TooLong,
+    Bytes(&'a [u8]),
+    Text(&'a str),
+}
+
+impl Span<'_> {
+    fn lend(self) -> tokenward_span {
+        match self {
+            Span::Empty => tokenward_span { ptr: null(), len: 0 },
+            Span::Null(len) => tokenward_span { ptr: null(), len },
+            Span::TooLong => tokenward_span { ptr: b"x".as_ptr(), len: usize::MAX },
+            Span::Bytes(bytes) => tokenward_span { ptr: bytes.as_ptr(), len: bytes.len() },
+            Span::Text(text) => tokenward_span { ptr: text.as_ptr(), len: text.len() },
+        }
+    }
+}
+
+#[derive(arbitrary::Arbitrary, Debug)]
+enum Call<'a> {
+    Sleep(u32),
+    Poll,
+    Begin { credentials: [Span<'a>; 5], cap: u16 },
+    Answer { id: Option<u64>, status: u16, body: Span<'a>, retry_after: Span<'a> },
+    Token { refresh: bool, expires_in: u32 },
+    Failed,
+    Authorize { method: Span<'a>, url: Span<'a>, cap: u8 },
+    Rejected { generation: u64, status: u16, challenge: Span<'a> },
+    Install { token: [Span<'a>; 3], expires_in: Option<u64> },
+    Snapshot { scope: i32, key: Span<'a>, cap: u16 },
+    Restore { floor: u64, key: Span<'a>, snapshot: Option<Span<'a>> },
+    Persisted { scope: i32, revision: u64 },
+    Plain(u8),
+    Null(u8),
+    Wipe,
+    Read { status: u16, body: Span<'a>, cap: u8 },
+    Challenge { field: Span<'a>, index: usize, name: Span<'a>, place: usize, cap: u8 },
+    Claims { token: Span<'a>, cap: u8 },
+    Dates { value: Span<'a>, wall: Option<u64> },
+    Write { first: Span<'a>, second: Span<'a>, encoding: i32, cap: u8 },
+}
+
+fn zeroed<T>() -> T {
+    // Structs of C: integers and raw pointers.
+    unsafe { std::mem::zeroed() }
+}
+
+fn pointer(number: &Option<u64>) -> *const u64 {
+    number.as_ref().map_or(null(), |number| number)
+}
+
+const KEY: [u8; 32] = [7; 32];
+
+fuzz_target!(|input: Input<'_>| {
+    let mut provider: tokenward_provider = zeroed();
+    let grants;
+    let alias;
+    unsafe {
+        match &input.provider {
+            Preset::Custom { base_url, numbers, grants: list, member_path, alias: name } => {
+                assert_eq!(tokenward_provider_custom(&mut provider), TOKENWARD_OK);
+                grants = list.clone();
+                alias = [name.lend()];
+                provider.base_url = base_url.lend();
+                provider.member_path = member_path.lend();
+                (provider.grants, provider.grant_count) = (grants.as_ptr(), grants.len());
+                (provider.token_type_aliases, provider.token_type_alias_count) = (alias.as_ptr(), 1);
+                let [origins, authentication, body, alphabet, zero, exposure, missing, required, shared] =
+                    *numbers;
+                (provider.origins, provider.authentication, provider.body) =
+                    (origins % 4, authentication % 6, body % 3);
+                (provider.token_alphabet, provider.zero_lifetime, provider.exposure) =
+                    (alphabet % 3, zero % 3, exposure % 3);
+                (provider.missing_lifetime, provider.token_type_required) = (missing % 5, required);
+                provider.policy.shared_storage = shared;
+            }
+            Preset::Flute(environment) => {
+                let _ = tokenward_provider_flute(&mut provider, *environment % 4);
+            }
+            Preset::FlipEnergySite(by) => {
+                let base = Span::Text("https://api.example").lend();
+                let _ = tokenward_provider_flip_energy_site(&mut provider, base, *by % 4);
+            }
+            Preset::Flume => {
+                let base = Span::Text("https://api.flumewater.com").lend();
+                assert_eq!(tokenward_provider_flume(&mut provider, base), TOKENWARD_OK);
+            }
+        }
+    }
+
+    // Exactly as long as it must be, or too short.
+    let mut block = vec![0_u64; 48 + usize::from(input.memory)];
+    let size = block.len() * 8;
+    let config = tokenward_config {
+        provider: &provider,
+        site: input.site.lend(),
+        access_capacity: input.slots.0.into(),
+        refresh_capacity: input.slots.1.into(),
+        now_ms: 0,
+        seed: 1,
+    };
+    let mut manager: *mut tokenward_manager = null_mut();
+    let sizes = (size_of::<tokenward_config>(), size_of::<tokenward_provider>());
+    let made = unsafe {
+        let memory = block.as_mut_ptr().cast();
+        tokenward_init_abi(&mut manager, memory, size, &config, TOKENWARD_ABI_VERSION, sizes.0, sizes.1)
+    };
+    assert_eq!(made == TOKENWARD_OK, !manager.is_null());
+    if manager.is_null() {
+        // Whatever was refused, the block is none.
+        manager = block.as_mut_ptr().cast();
+        assert_ne!(unsafe { tokenward_reloaded(manager) }, TOKENWARD_OK);
+    }
+
+    let mut now = 0_u64;
+    let mut id = 0;
+    let mut stored = Vec::new();
+    for call in &input.calls {
+        let code = unsafe {
+            match call {
+                Call::Sleep(by) => {
+                    now = now.saturating_add(u64::from(*by));
+                    TOKENWARD_OK
+                }
+                Call::Poll => tokenward_poll(manager, now, &mut zeroed()),
+                Call::Begin { credentials: [a, b, c, d, e], cap } => {
+                    let credentials = tokenward_credentials {
+                        client_id: a.lend(),
+                        client_secret: b.lend(),
+                        username: c.lend(),
+                        password: d.lend(),
+                        bearer: e.lend(),
+                    };
+                    let mut out = vec![0; usize::from(*cap)];
+                    let mut request: tokenward_request = zeroed();
+                    let code = tokenward_begin(
+                        manager,
+                        now,
+                        &credentials,
+                        out.as_mut_ptr(),
+                        out.len(),
+                        &mut request,
+                    );
+                    if code == TOKENWARD_OK {
+                        id = request.id;
+                        assert!(request.len <= out.len());
+                        assert!(!std::slice::from_raw_parts(request.url.ptr, request.url.len).is_empty());
+                    }
+                    assert!(code != TOKENWARD_ERR_BUFFER_TOO_SMALL || request.len > out.len());
+                    code
+                }
+                Call::Answer { id: given, status, body, retry_after } => {
+                    let answer = tokenward_http_answer {
+                        body: body.lend(),
+                        retry_after: retry_after.lend(),
+                        wall_s: &now,
+                        status: *status,
+                    };
+                    tokenward_answer(manager, now, given.unwrap_or(id), &answer, &mut zeroed())
+                }
+                Call::Token { refresh, expires_in } => {
+                    let refresh = if *refresh { r#","refresh_token":"r""# } else { "" };
+                    let body = format!(r#"{{"access_token":"a{now}","expires_in":{expires_in}{refresh}}}"#);
+                    let empty = Span::Empty.lend();
+                    let body = Span::Text(&body).lend();
+                    let answer =
+                        tokenward_http_answer { body, retry_after: empty, wall_s: null(), status: 200 };
+                    tokenward_answer(manager, now, id, &answer, &mut zeroed())
+                }
+                Call::Failed => tokenward_failed(manager, now, id),
+                Call::Authorize { method, url, cap } => {
+                    let mut out = vec![0_u8; usize::from(*cap)];
+                    let mut header: tokenward_header = zeroed();
+                    let (buf, len) = (out.as_mut_ptr().cast(), out.len());
+                    let code =
+                        tokenward_authorize(manager, now, method.lend(), url.lend(), buf, len, &mut header);
+                    if code == TOKENWARD_OK {
+                        assert!(out.starts_with(b"Bearer ") && out[header.len] == 0);
+                    }
+                    code
+                }
+                Call::Rejected { generation, status, challenge } => {
+                    tokenward_rejected(manager, now, *generation, *status, challenge.lend(), &mut zeroed())
+                }
+                Call::Install { token: [access, kind, refresh], expires_in } => {
+                    let token = tokenward_token {
+                        access_token: access.lend(),
+                        token_type: kind.lend(),
+                        refresh_token: refresh.lend(),
+                        expires_in_s: pointer(expires_in),
+                    };
+                    tokenward_install(manager, now, &token, &mut 0)
+                }
+                Call::Snapshot { scope, key, cap } => {
+                    let mut out = vec![0; usize::from(*cap)];
+                    let mut len = 0;
+                    let key = if *cap % 4 == 0 { key.lend() } else { Span::Bytes(&KEY).lend() };
+                    let code = tokenward_snapshot(
+                        manager,
+                        now,
+                        &now,
+                        *scope % 4,
+                        key,
+                        out.as_mut_ptr(),
+                        out.len(),
+                        &mut len,
+                    );
+                    if code == TOKENWARD_OK {
+                        out.truncate(len);
+                        stored = out;
+                    }
+                    code
+                }
+                Call::Restore { floor, key, snapshot } => {
+                    let key = if *floor % 4 == 3 { key.lend() } else { Span::Bytes(&KEY).lend() };
+                    let snapshot = snapshot.unwrap_or(Span::Bytes(&stored)).lend();
+                    let _ = tokenward_snapshot_revision(key, snapshot, &mut 0);
+                    tokenward_restore(manager, now, &now, *floor, key, snapshot)
+                }
+                Call::Persisted { scope, revision } => {
+                    let _ = tokenward_unpersisted(manager, *scope % 4, &mut zeroed());
+                    tokenward_persisted(manager, *scope % 4, *revision)
+                }
+                Call::Plain(which) => match which % 5 {
+                    0 => tokenward_reloaded(manager),
+                    1 => tokenward_retry(manager),
+                    2 => tokenward_renew(manager),
+                    3 => tokenward_clear(manager),
+                    _ => tokenward_generation(manager, &mut 0),
+                },
+                Call::Null(which) => {
+                    let code = match which % 6 {
+                        0 => tokenward_poll(null(), now, &mut zeroed()),
+                        1 => tokenward_answer(manager, now, id, null(), &mut zeroed()),
+                        2 => tokenward_failed(null_mut(), now, id),
+                        3 => tokenward_install(manager, now, null(), &mut 0),
+                        4 => tokenward_begin(manager, now, null(), null_mut(), 9, &mut zeroed()),
+                        _ => tokenward_clear(manager.byte_add(1)),
+                    };
+                    assert_ne!(code, TOKENWARD_OK);
+                    code
+                }
+                Call::Wipe => {
+                    assert_eq!(tokenward_wipe(manager.cast(), size), TOKENWARD_OK);
+                    assert!(block.iter().all(|word| *word == 0));
+                    TOKENWARD_OK
+                }
+                Call::Read { status, body, cap } => {
+                    let mut out = vec![0; usize::from(*cap)];
+                    let (buf, len) = (out.as_mut_ptr(), out.len());
+                    tokenward_token_answer(*status, body.lend(), &provider, buf, len, &mut zeroed())
+                }
+                Call::Challenge { field, index, name, place, cap } => {
+                    let mut out = vec![0_u8; usize::from(*cap)];
+                    let (buf, len) = (out.as_mut_ptr().cast(), out.len());
+                    let _ = tokenward_challenges(field.lend(), &mut 0);
+                    let _ = tokenward_challenge_at(field.lend(), *index, &mut zeroed());
+                    tokenward_challenge_param_at(
+                        field.lend(),
+                        *index,
+                        name.lend(),
+                        *place,
+                        buf,
+                        len,
+                        &mut zeroed(),
+                    )
+                }
+                Call::Claims { token, cap } => {
+                    let mut out = vec![0; usize::from(*cap)];
+                    tokenward_jwt_claims(token.lend(), out.as_mut_ptr(), out.len(), &mut zeroed())
+                }
+                Call::Dates { value, wall } => {
+                    let _ = tokenward_http_date(value.lend(), pointer(wall), &mut 0);
+                    tokenward_retry_after(value.lend(), pointer(wall), &mut 0)
+                }
+                Call::Write { first, second, encoding, cap } => {
+                    let mut out = vec![0_u8; usize::from(*cap)];
+                    let (buf, len) = (out.as_mut_ptr().cast(), out.len());
+                    let _ = tokenward_basic(first.lend(), second.lend(), *encoding % 6, buf, len, &mut 0);
+                    let _ = tokenward_form_encode(first.lend(), buf, len, &mut 0);
+                    tokenward_bearer(first.lend(), buf, len, &mut 0)
+                }
+            }
+        };
+        assert!(!unsafe { std::ffi::CStr::from_ptr(tokenward_result_name(code)) }.is_empty());
+    }
+});
