@@ -105,6 +105,49 @@ pub enum Error {
 }
 
 impl Error {
+    /// Every error, in the order of the numbers; what an error says beside its name is 0 here.
+    pub const ALL: &[Self] = &[
+        Self::NotJson,
+        Self::Truncated { offset: 0 },
+        Self::Malformed { offset: 0 },
+        Self::TooDeep { offset: 0 },
+        Self::DuplicateMember,
+        Self::InvalidAccessToken,
+        Self::InvalidRefreshToken,
+        Self::InvalidTokenType,
+        Self::InvalidScopeMember,
+        Self::InvalidError,
+        Self::InvalidExpiresIn,
+        Self::ErrorBesideToken,
+        Self::UnsupportedTokenType,
+        Self::MissingLifetime,
+        Self::NoErrorCode,
+        Self::AlreadyExpired,
+        Self::SameToken,
+        Self::BadUrl,
+        Self::InvalidChallenge,
+        Self::InvalidHttpDate,
+        Self::InvalidRetryAfter,
+        Self::InvalidJwt,
+        Self::InvalidClaim,
+        Self::InvalidSnapshot,
+        Self::ForeignSnapshot,
+        Self::StaleSnapshot,
+        Self::TooLong { needed: 0 },
+        Self::BufferTooSmall { needed: 0 },
+        Self::NotDue,
+        Self::RequestInFlight,
+        Self::StaleRequest,
+        Self::WrongCredentials,
+        Self::OriginNotAllowed,
+        Self::UnknownRoute,
+        Self::RouteNeedsOtherToken,
+        Self::OtherSite,
+        Self::NotUsable,
+        Self::DuplicateParameter,
+        Self::InvalidProvider,
+    ];
+
     /// The snake_case name, the same in every language.
     #[must_use]
     pub const fn name(self) -> &'static str {

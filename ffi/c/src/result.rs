@@ -210,55 +210,10 @@ pub(crate) fn number(outcome: Result<(), Fault>) -> tokenward_result {
 mod tests {
     use super::*;
 
-    /// Every refusal of the core. A new one is a compile error in `known`, then a line here.
-    const ERRORS: [Error; 41] = [
-        Error::NotJson,
-        Error::Truncated { offset: 0 },
-        Error::Malformed { offset: 0 },
-        Error::TooDeep { offset: 0 },
-        Error::DuplicateMember,
-        Error::InvalidAccessToken,
-        Error::InvalidRefreshToken,
-        Error::InvalidTokenType,
-        Error::InvalidScopeMember,
-        Error::InvalidError,
-        Error::InvalidExpiresIn,
-        Error::ErrorBesideToken,
-        Error::UnsupportedTokenType,
-        Error::MissingLifetime,
-        Error::NoErrorCode,
-        Error::AlreadyExpired,
-        Error::SameToken,
-        Error::BadUrl,
-        Error::InvalidChallenge,
-        Error::InvalidHttpDate,
-        Error::InvalidRetryAfter,
-        Error::InvalidJwt,
-        Error::InvalidClaim,
-        Error::InvalidSnapshot,
-        Error::ForeignSnapshot,
-        Error::StaleSnapshot,
-        Error::TooLong { needed: 0 },
-        Error::BufferTooSmall { needed: 0 },
-        Error::NotDue,
-        Error::RequestInFlight,
-        Error::StaleRequest,
-        Error::WrongCredentials,
-        Error::OriginNotAllowed,
-        Error::UnknownRoute,
-        Error::RouteNeedsOtherToken,
-        Error::OtherSite,
-        Error::NotUsable,
-        Error::DuplicateParameter,
-        Error::InvalidProvider,
-        Error::InvalidChallenge,
-        Error::InvalidProvider,
-    ];
-
     #[test]
     fn every_refusal_has_its_number_and_the_name_that_it_has_in_every_language() {
-        for error in ERRORS {
-            let Fault(result) = error.into();
+        for error in Error::ALL {
+            let Fault(result) = (*error).into();
             assert_eq!(name(result).to_str(), Ok(error.name()));
         }
     }
@@ -266,7 +221,7 @@ mod tests {
     #[test]
     fn every_named_number_of_the_blocks_of_the_core_is_one_of_its_refusals() {
         for result in 100..400 {
-            let known = ERRORS.iter().any(|error| i32::from(error.code()) == result);
+            let known = Error::ALL.iter().any(|error| i32::from(error.code()) == result);
             assert_eq!(name(result) != c"unknown", known, "{result}");
         }
     }
