@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod manager;
+mod provider;
+
+use std::alloc::System;
+
+use zeroizing_alloc::ZeroAlloc;
+
+pub use error::{CoreError, error_sentence};
+pub use manager::{
+    CoreManager, CoreRequest, NextRecord, OutcomeRecord, PollRecord, RetryRecord, snapshot_revision,
+};
+pub use provider::{ErrorCodeRecord, PolicyRecord, ProviderRecord, RouteRecord, custom_provider, preset};
+
+/// Tokens pass through buffers that uniffi makes and never clears: all that is freed is wiped.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+
+/// The version of the library. A package of another version refuses to start.
+#[uniffi::export]
+#[must_use]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}
+
+uniffi::setup_scaffolding!();

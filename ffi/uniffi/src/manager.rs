@@ -1,0 +1,612 @@
+//! The manager behind its lock.
+
+use std::sync::{Arc, Mutex};
+
+use bumpalo::Bump;
+use self_cell::self_cell;
+use tokenward::{
+    Answer, Credentials, Error, Exposure, Generation, Instant, JsonStr, MissingLifetime, Next, Outcome,
+    Provider, Request, RequestId, Retry, Revision, Slots, SnapshotScope, Subject, TokenAnswer, TokenManager,
+    TokenResponse, UnixTime, jwt_claims, token_answer,
+};
+
+use crate::error::caught;
+use crate::{CoreError, ProviderRecord};
+
+/// Bytes of a slot at most: a longer token fits into no header field of a usual server.
+const MAX_CAPACITY: u32 = 64 * 1024;
+
+self_cell!(
+    /// A manager and, in the arena, the provider and the site that it borrows.
+    struct Keeper {
+        owner: Bump,
+        #[covariant]
+        dependent: Kept,
+    }
+);
+
+struct Kept<'a> {
+    provider: &'a Provider<'a>,
+    manager: TokenManager<'a, Box<[u8]>>,
+}
+
+/// One token of one provider, environment and subject, kept alive: [`TokenManager`] behind a lock.
+///
+/// `now` is milliseconds of a clock that counts on while the device sleeps; `wall` is Unix seconds.
+/// Every method may be called from any thread. [`CoreError::Internal`] means a bug: a panic was caught, and the
+/// object answers nothing else from then on.
+#[derive(uniffi::Object)]
+pub struct CoreManager {
+    keeper: Mutex<Keeper>,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct PollRecord {
+    /// What the caller is to do.
+    pub next: NextRecord,
+    /// Whether the token may be sent now.
+    pub usable: bool,
+    /// When this answer changes by itself, in milliseconds; never, if there is none.
+    pub poll_at: Option<u64>,
+}
+
+/// [`Next`].
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum NextRecord {
+    /// The token is fresh.
+    Nothing,
+    /// [`CoreManager::begin`] a request and send it.
+    Request {
+        /// The grant's name.
+        grant: String,
+    },
+    /// A request is out.
+    AwaitAnswer {
+        /// Its id.
+        request_id: u64,
+    },
+    /// Backing off, spreading at the start, or another process is refreshing.
+    Wait,
+    /// Read storage again before writing to it.
+    Reload,
+    /// Install a token, sign in, or mend the configuration.
+    Supply {
+        /// Why, by name.
+        reason: String,
+    },
+}
+
+/// What an answer of the token endpoint was.
+#[derive(Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum OutcomeRecord {
+    /// The token is kept. Persist before you use it.
+    Token {
+        /// Which one it is.
+        generation: u64,
+    },
+    /// The server said why not, in its own words; [`CoreManager::poll`] says what to do.
+    Error {
+        /// The code as the server spelled it.
+        code: String,
+        /// A text for developers.
+        description: Option<String>,
+        /// A page about it.
+        uri: Option<String>,
+    },
+}
+
+/// What to do with a request that a resource server refused.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum RetryRecord {
+    /// Send it again at once with the current token.
+    Now,
+    /// Send it again when there is a new token.
+    AfterRefresh,
+    /// Hand the refusal to the user or the log.
+    Surface {
+        /// Why, by name.
+        reason: String,
+    },
+}
+
+#[uniffi::export]
+impl CoreManager {
+    /// A manager without a token. `site` is the subject, or the client itself. `seed` differs from device to
+    /// device; it needs no secrecy.
+    ///
+    /// # Errors
+    /// - [`CoreError::Input`]: `invalid_provider`; `invalid_argument` for a slot above 64 KiB.
+    /// - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
+    ///   `allow_server_only` does not say that this is one.
+    #[uniffi::constructor]
+    pub fn new(
+        now: u64,
+        provider: ProviderRecord,
+        site: Option<String>,
+        access_capacity: u32,
+        refresh_capacity: u32,
+        seed: u64,
+        allow_server_only: bool,
+    ) -> Result<Self, CoreError> {
+        caught(|| {
+            if access_capacity.max(refresh_capacity) > MAX_CAPACITY {
+                return Err(CoreError::invalid_argument());
+            }
+            let (access, refresh) = (access_capacity as usize, refresh_capacity as usize);
+            let keeper = Keeper::try_new(Bump::new(), |arena| {
+                let provider = provider.in_arena(arena)?;
+                if provider.exposure == Exposure::ServerOnly && !allow_server_only {
+                    return Err(CoreError::server_only());
+                }
+                let subject = match &site {
+                    None => Subject::Client,
+                    Some(site) => Subject::Site(arena.alloc_str(site)),
+                };
+                let slots = Slots::new(vec![0; access + refresh].into_boxed_slice(), access);
+                let manager = TokenManager::new(instant(now), provider, subject, slots, seed)?;
+                Ok(Kept { provider, manager })
+            })?;
+            Ok(Self { keeper: Mutex::new(keeper) })
+        })
+    }
+
+    /// What to do at `now`. Changes nothing.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn poll(&self, now: u64) -> Result<PollRecord, CoreError> {
+        self.with(|kept| {
+            let poll = kept.manager.poll(instant(now));
+            Ok(PollRecord {
+                next: match poll.next {
+                    Next::Nothing => NextRecord::Nothing,
+                    Next::Request(grant) => NextRecord::Request { grant: grant.name().to_owned() },
+                    Next::Await(RequestId(request_id)) => NextRecord::AwaitAnswer { request_id },
+                    Next::Wait => NextRecord::Wait,
+                    Next::Reload => NextRecord::Reload,
+                    Next::Supply(reason) => NextRecord::Supply { reason: reason.name().to_owned() },
+                },
+                usable: poll.usable,
+                poll_at: poll.poll_at.map(Instant::as_millis),
+            })
+        })
+    }
+
+    /// Makes the request that [`CoreManager::poll`] asks for. With shared storage and a refresh grant: persist
+    /// before you send.
+    ///
+    /// # Errors
+    /// - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+    /// - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
+    pub fn begin(
+        &self,
+        now: u64,
+        client_id: Option<String>,
+        client_secret: Option<String>,
+        username: Option<String>,
+        password: Option<String>,
+        bearer: Option<String>,
+    ) -> Result<Arc<CoreRequest>, CoreError> {
+        let credentials = Credentials {
+            client_id: client_id.as_deref().unwrap_or_default(),
+            client_secret: client_secret.as_deref().unwrap_or_default(),
+            username: username.as_deref().unwrap_or_default(),
+            password: password.as_deref().unwrap_or_default(),
+            bearer: bearer.as_deref().unwrap_or_default(),
+        };
+        self.with(|kept| {
+            let mut begin = |out: &mut [u8]| {
+                let (id, request) = kept.manager.begin(instant(now), &credentials, out)?;
+                Ok(Arc::new(CoreRequest::of(id, &request)))
+            };
+            // The first call says how long the request is.
+            match begin(&mut []) {
+                Err(Error::BufferTooSmall { needed }) => Ok(begin(&mut vec![0; needed])?),
+                begun => Ok(begun?),
+            }
+        })
+    }
+
+    /// Reads the answer to a request and keeps its token. `headers` are name, value, name, value.
+    ///
+    /// # Errors
+    /// The token that was good stays good.
+    /// - [`CoreError::Input`]: why the answer is none; `invalid_argument` for a status above 65535 or a name
+    ///   without a value: then the request is still out.
+    /// - [`CoreError::Capacity`], `too_long`.
+    /// - [`CoreError::State`], `stale_request`.
+    pub fn answer(
+        &self,
+        now: u64,
+        request_id: u64,
+        status: u32,
+        headers: Vec<String>,
+        body: Vec<u8>,
+        wall: Option<u64>,
+    ) -> Result<OutcomeRecord, CoreError> {
+        self.with(|kept| {
+            let status = status_of(status)?;
+            let (headers, []) = headers.as_chunks() else { return Err(CoreError::invalid_argument()) };
+            let headers: Vec<_> =
+                headers.iter().map(|[name, value]| (name.as_str(), value.as_bytes())).collect();
+            let answer =
+                Answer { status, headers: &headers, body: &body, wall: wall.map(UnixTime::from_secs) };
+            Ok(match kept.manager.answer(instant(now), RequestId(request_id), &answer)? {
+                Outcome::Token(Generation(generation)) => OutcomeRecord::Token { generation },
+                Outcome::Error(response) => OutcomeRecord::Error {
+                    code: text(response.error()),
+                    description: response.error_description().map(text),
+                    uri: response.error_uri().map(text),
+                },
+            })
+        })
+    }
+
+    /// A request came to nothing.
+    ///
+    /// # Errors
+    /// [`CoreError::State`], `stale_request`.
+    pub fn failed(&self, now: u64, request_id: u64) -> Result<(), CoreError> {
+        self.with(|kept| Ok(kept.manager.failed(instant(now), RequestId(request_id))?))
+    }
+
+    /// The token for a request of `method` to `url`: its generation, a space, the value of the `Authorization`
+    /// field.
+    ///
+    /// # Errors
+    /// - [`CoreError::Input`], `bad_url`.
+    /// - [`CoreError::NotAllowed`]: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`, `other_site`.
+    /// - [`CoreError::State`], `not_usable`.
+    pub fn authorize(&self, now: u64, method: String, url: String) -> Result<String, CoreError> {
+        self.with(|kept| {
+            let bearer = kept.manager.authorize(instant(now), &method, &url)?;
+            let mut line = format!("{} ", bearer.generation().0).into_bytes();
+            let start = line.len();
+            line.resize(start + bearer.encoded_len(), 0);
+            bearer.write(&mut line[start..])?;
+            String::from_utf8(line).map_err(|_| CoreError::internal())
+        })
+    }
+
+    /// A resource server refused a request that carried the token `generation`. `challenge` is the
+    /// `WWW-Authenticate` field, several lines of it joined by `, `.
+    ///
+    /// # Errors
+    /// [`CoreError::Input`], `invalid_argument`: a status above 65535.
+    pub fn rejected(
+        &self,
+        now: u64,
+        generation: u64,
+        status: u32,
+        challenge: Option<String>,
+    ) -> Result<RetryRecord, CoreError> {
+        self.with(|kept| {
+            let status = status_of(status)?;
+            let challenge = challenge.as_deref().map(str::as_bytes);
+            Ok(match kept.manager.rejected(instant(now), Generation(generation), status, challenge) {
+                Retry::Now => RetryRecord::Now,
+                Retry::AfterRefresh => RetryRecord::AfterRefresh,
+                Retry::Surface(reason) => RetryRecord::Surface { reason: reason.name().to_owned() },
+            })
+        })
+    }
+
+    /// Keeps a token that someone else obtained; its generation.
+    ///
+    /// # Errors
+    /// The token that was good stays good.
+    /// - [`CoreError::Input`]: `invalid_access_token`, `unsupported_token_type`, `missing_lifetime`,
+    ///   `already_expired`.
+    /// - [`CoreError::Capacity`], `too_long`.
+    pub fn install(
+        &self,
+        now: u64,
+        access_token: String,
+        token_type: Option<String>,
+        expires_in: Option<u64>,
+        refresh_token: Option<String>,
+    ) -> Result<u64, CoreError> {
+        let mut token = TokenResponse::new(&access_token)
+            .with_token_type(token_type.as_deref().unwrap_or_default())
+            .with_refresh_token(refresh_token.as_deref().unwrap_or_default());
+        if let Some(seconds) = expires_in {
+            token = token.with_expires_in(seconds);
+        }
+        self.with(|kept| Ok(kept.manager.install(instant(now), &token)?.0))
+    }
+
+    /// [`CoreManager::install`] of a JSON object with the members of RFC 6749 section 5.1, as a backend passes
+    /// them on: flat, wherever the provider's own answers have them. `wall` is for a JWT without `expires_in`.
+    ///
+    /// # Errors
+    /// As [`CoreManager::install`], and [`CoreError::Input`] for what is no such object.
+    pub fn install_json(&self, now: u64, wall: Option<u64>, token: Vec<u8>) -> Result<u64, CoreError> {
+        self.with(|kept| {
+            let installed =
+                kept.read_flat(&token, wall).and_then(|token| kept.manager.install(instant(now), &token));
+            if installed.is_err() {
+                kept.move_clock(now);
+            }
+            Ok(installed?.0)
+        })
+    }
+
+    /// The generation of the newest token; 0 before the first.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn generation(&self) -> Result<u64, CoreError> {
+        self.with(|kept| Ok(kept.manager.generation().0))
+    }
+
+    /// The revision that a snapshot taken now would have.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn revision(&self) -> Result<u64, CoreError> {
+        self.with(|kept| Ok(kept.manager.revision().0))
+    }
+
+    /// The revision to persist, if that part has changed since: `all`, or the refresh token alone.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn unpersisted(&self, all: bool) -> Result<Option<u64>, CoreError> {
+        self.with(|kept| Ok(kept.manager.unpersisted(scope(all)).map(|revision| revision.0)))
+    }
+
+    /// A snapshot of `revision` is in storage.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn persisted(&self, all: bool, revision: u64) -> Result<(), CoreError> {
+        self.with(|kept| {
+            kept.manager.persisted(scope(all), Revision(revision));
+            Ok(())
+        })
+    }
+
+    /// The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
+    ///
+    /// # Errors
+    /// [`CoreError::Input`], `invalid_argument`: another length of the key.
+    pub fn snapshot(
+        &self,
+        now: u64,
+        wall: Option<u64>,
+        all: bool,
+        key: Vec<u8>,
+    ) -> Result<Vec<u8>, CoreError> {
+        self.with(|kept| {
+            let (now, wall, key) = (instant(now), wall.map(UnixTime::from_secs), key_of(&key)?);
+            let mut out = Vec::new();
+            if let Err(Error::BufferTooSmall { needed }) =
+                kept.manager.snapshot(now, wall, scope(all), key, &mut out)
+            {
+                out.resize(needed, 0);
+            }
+            kept.manager.snapshot(now, wall, scope(all), key, &mut out)?;
+            Ok(out)
+        })
+    }
+
+    /// Takes the state of a snapshot whose revision is at least `floor`.
+    ///
+    /// # Errors
+    /// Refused whole: the manager stays as it was.
+    /// - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
+    ///   a key that has not 32 bytes.
+    /// - [`CoreError::Capacity`], `too_long`.
+    pub fn restore(
+        &self,
+        now: u64,
+        wall: Option<u64>,
+        floor: u64,
+        key: Vec<u8>,
+        snapshot: Vec<u8>,
+    ) -> Result<(), CoreError> {
+        self.with(|kept| {
+            let (wall, key) = (wall.map(UnixTime::from_secs), key_of(&key)?);
+            Ok(kept.manager.restore(instant(now), wall, Revision(floor), key, &snapshot)?)
+        })
+    }
+
+    /// Storage was read again and holds nothing newer.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn reloaded(&self) -> Result<(), CoreError> {
+        self.with(|kept| {
+            kept.manager.reloaded();
+            Ok(())
+        })
+    }
+
+    /// Lifts a failure that waits for the caller.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn retry(&self) -> Result<(), CoreError> {
+        self.with(|kept| {
+            kept.manager.retry();
+            Ok(())
+        })
+    }
+
+    /// A refresh is due now; the token stays usable meanwhile.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn renew(&self) -> Result<(), CoreError> {
+        self.with(|kept| {
+            kept.manager.renew();
+            Ok(())
+        })
+    }
+
+    /// Signs out: wipes the tokens.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn clear(&self) -> Result<(), CoreError> {
+        self.with(|kept| {
+            kept.manager.clear();
+            Ok(())
+        })
+    }
+}
+
+impl CoreManager {
+    fn with<T>(&self, body: impl FnOnce(&mut Kept<'_>) -> Result<T, CoreError>) -> Result<T, CoreError> {
+        caught(|| {
+            let mut keeper = self.keeper.lock().map_err(|_| CoreError::internal())?;
+            keeper.with_dependent_mut(|_, kept| body(kept))
+        })
+    }
+}
+
+impl Kept<'_> {
+    fn read_flat<'t>(&self, token: &'t [u8], wall: Option<u64>) -> Result<TokenResponse<'t>, Error> {
+        let flat = Provider { member_path: "", error_path: "", ..*self.provider };
+        let TokenAnswer::Token(token) = token_answer(200, token, &flat)? else {
+            return Err(Error::InvalidAccessToken);
+        };
+        match (token.expires_in(), self.provider.missing_lifetime, wall) {
+            (None, MissingLifetime::JwtExpiry { .. }, Some(wall)) => until_expiry(token, wall),
+            _ => Ok(token),
+        }
+    }
+
+    /// A refused token moves the clock, as it does where the core itself refuses it.
+    fn move_clock(&mut self, now: u64) {
+        // Nobody has this id.
+        let _ = self.manager.failed(instant(now), RequestId(u64::MAX));
+    }
+}
+
+/// A JWT ends when it says; another token stays as it is.
+fn until_expiry(token: TokenResponse<'_>, wall: u64) -> Result<TokenResponse<'_>, Error> {
+    let access_token: Vec<u8> = token.access_token().bytes().collect();
+    let mut scratch = vec![0; access_token.len()];
+    let Some(expiry) = jwt_claims(&access_token, &mut scratch).ok().and_then(|claims| claims.exp) else {
+        return Ok(token);
+    };
+    match expiry.saturating_secs_since(UnixTime::from_secs(wall)) {
+        0 => Err(Error::AlreadyExpired),
+        seconds => Ok(token.with_expires_in(seconds)),
+    }
+}
+
+/// A token request. It holds secrets, and is wiped with the last reference to it.
+#[derive(uniffi::Object)]
+pub struct CoreRequest {
+    id: u64,
+    method: &'static str,
+    url: String,
+    headers: Vec<String>,
+    body: Option<Vec<u8>>,
+}
+
+impl CoreRequest {
+    fn of(id: RequestId, request: &Request<'_>) -> Self {
+        Self {
+            id: id.0,
+            method: request.method(),
+            url: request.url().to_owned(),
+            headers: request
+                .headers()
+                .flat_map(|(name, value)| [name.to_owned(), value.to_owned()])
+                .collect(),
+            body: (!request.body().is_empty()).then(|| request.body().to_vec()),
+        }
+    }
+}
+
+#[uniffi::export]
+impl CoreRequest {
+    /// What [`CoreManager::answer`] or [`CoreManager::failed`] is told.
+    ///
+    /// # Errors
+    /// None.
+    pub fn id(&self) -> Result<u64, CoreError> {
+        Ok(self.id)
+    }
+
+    /// The method.
+    ///
+    /// # Errors
+    /// None.
+    pub fn method(&self) -> Result<String, CoreError> {
+        Ok(self.method.to_owned())
+    }
+
+    /// The URL.
+    ///
+    /// # Errors
+    /// None.
+    pub fn url(&self) -> Result<String, CoreError> {
+        Ok(self.url.clone())
+    }
+
+    /// The header fields: name, value, name, value.
+    ///
+    /// # Errors
+    /// None.
+    pub fn headers(&self) -> Result<Vec<String>, CoreError> {
+        Ok(self.headers.clone())
+    }
+
+    /// The body, where there is one.
+    ///
+    /// # Errors
+    /// None.
+    pub fn body(&self) -> Result<Option<Vec<u8>>, CoreError> {
+        Ok(self.body.clone())
+    }
+}
+
+/// The revision of a snapshot whose seal is right, without taking it.
+///
+/// # Errors
+/// [`CoreError::Input`]: `invalid_snapshot`; `invalid_argument` for a key that has not 32 bytes.
+#[uniffi::export]
+pub fn snapshot_revision(key: Vec<u8>, snapshot: Vec<u8>) -> Result<u64, CoreError> {
+    caught(|| Ok(tokenward::snapshot_revision(key_of(&key)?, &snapshot)?.0))
+}
+
+const fn instant(now: u64) -> Instant {
+    Instant::from_millis(now)
+}
+
+const fn scope(all: bool) -> SnapshotScope {
+    if all { SnapshotScope::All } else { SnapshotScope::RefreshToken }
+}
+
+fn status_of(status: u32) -> Result<u16, CoreError> {
+    u16::try_from(status).map_err(|_| CoreError::invalid_argument())
+}
+
+fn key_of(key: &[u8]) -> Result<&[u8; 32], CoreError> {
+    key.try_into().map_err(|_| CoreError::invalid_argument())
+}
+
+fn text(text: JsonStr<'_>) -> String {
+    String::from_utf8_lossy(&text.bytes().collect::<Vec<_>>()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preset;
+
+    #[test]
+    fn a_panic_is_an_error_then_and_ever_after() {
+        let provider = preset("flute".to_owned(), Some("sandbox".to_owned()), None, None).expect("a preset");
+        let manager = CoreManager::new(0, provider, None, 64, 64, 0, true).expect("a manager");
+        assert_eq!(manager.with::<()>(|_| panic!("a bug")), Err(CoreError::internal()));
+        assert_eq!(manager.poll(1), Err(CoreError::internal()));
+        assert_eq!(manager.clear(), Err(CoreError::internal()));
+        assert_eq!(manager.install(2, "token".to_owned(), None, None, None), Err(CoreError::internal()));
+    }
+}

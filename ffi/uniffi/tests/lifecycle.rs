@@ -1,0 +1,315 @@
+//! A token's life over the bridge, for each provider.
+
+use tokenward_uniffi::{
+    CoreError, CoreManager, CoreRequest, NextRecord, OutcomeRecord, ProviderRecord, RetryRecord, preset,
+    snapshot_revision,
+};
+
+const KEY: [u8; 32] = [7; 32];
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn named(name: &str, environment: &str) -> ProviderRecord {
+    preset(name.to_owned(), text(environment), None, None).expect(name)
+}
+
+fn based(name: &str, issued_by: Option<&str>) -> ProviderRecord {
+    preset(name.to_owned(), None, text("https://api.example"), issued_by.map(str::to_owned)).expect(name)
+}
+
+fn manager(mut provider: ProviderRecord, site: Option<&str>) -> CoreManager {
+    provider.policy.jitter_permille = 0;
+    CoreManager::new(0, provider, site.map(str::to_owned), 2048, 2048, 0, true).expect("a manager")
+}
+
+fn begin(manager: &CoreManager, now: u64) -> Result<std::sync::Arc<CoreRequest>, CoreError> {
+    manager.begin(now, text("id"), text("secret"), text("user"), text("password"), text("parent-token"))
+}
+
+fn answer(manager: &CoreManager, now: u64, id: u64, body: &str) -> Result<OutcomeRecord, CoreError> {
+    let headers = vec!["Content-Type".to_owned(), "application/json".to_owned()];
+    manager.answer(now, id, 200, headers, body.as_bytes().to_vec(), None)
+}
+
+fn code(error: CoreError) -> String {
+    error.to_string()
+}
+
+#[derive(Clone, Copy)]
+struct Obtained {
+    grant: &'static str,
+    url: &'static str,
+    authorization: Option<&'static str>,
+    body: Option<&'static str>,
+    answer: &'static str,
+    /// Where the token may go, and where not.
+    api: &'static str,
+    elsewhere: &'static str,
+    refreshes: bool,
+}
+
+/// From nothing to a token, a refusal, a new token, a restart, and out.
+fn lives(provider: ProviderRecord, site: Option<&str>, expected: Obtained) {
+    let device = manager(provider.clone(), site);
+    let poll = device.poll(0).expect("poll");
+    assert_eq!(poll.next, NextRecord::Request { grant: expected.grant.to_owned() });
+    assert!(!poll.usable);
+
+    let request = begin(&device, 0).expect("a request");
+    assert_eq!(request.method().expect("a method"), "POST");
+    assert_eq!(request.url().expect("a URL"), expected.url);
+    let headers = request.headers().expect("headers");
+    let authorization =
+        headers.chunks(2).find(|field| field[0] == "Authorization").map(|field| field[1].as_str());
+    assert_eq!(authorization, expected.authorization);
+    let body = request.body().expect("a body").map(|body| String::from_utf8(body).expect("text"));
+    assert_eq!(body.as_deref(), expected.body);
+    let id = request.id().expect("an id");
+    assert_eq!(device.poll(1).expect("poll").next, NextRecord::AwaitAnswer { request_id: id });
+    assert_eq!(begin(&device, 1).map(drop).map_err(code), Err("request_in_flight".to_owned()));
+
+    assert!(answer(&device, 100, id, expected.answer) == Ok(OutcomeRecord::Token { generation: 1 }));
+    assert_eq!(
+        answer(&device, 100, id, expected.answer).map(drop).map_err(code),
+        Err("stale_request".to_owned())
+    );
+    let line = device.authorize(200, "GET".to_owned(), expected.api.to_owned());
+    assert_eq!(line, Ok("1 Bearer first-token".to_owned()));
+    let astray = device.authorize(200, "GET".to_owned(), expected.elsewhere.to_owned());
+    assert_eq!(astray.map_err(code), Err("origin_not_allowed".to_owned()));
+
+    // Answer, persist, use; and take it up again after a restart.
+    let revision = device.unpersisted(true).expect("asked").expect("a change");
+    let snapshot = device.snapshot(300, Some(1_000), true, KEY.to_vec()).expect("a snapshot");
+    assert_eq!(snapshot_revision(KEY.to_vec(), snapshot.clone()), Ok(revision));
+    device.persisted(true, revision).expect("persisted");
+    assert_eq!(device.unpersisted(true), Ok(None));
+    let restarted = manager(provider, site);
+    restarted.restore(0, Some(1_001), revision, KEY.to_vec(), snapshot.clone()).expect("restored");
+    let line = restarted.authorize(0, "GET".to_owned(), expected.api.to_owned());
+    assert_eq!(line, Ok("1 Bearer first-token".to_owned()));
+    let stale = restarted.restore(0, Some(1_001), revision + 1, KEY.to_vec(), snapshot);
+    assert_eq!(stale.map_err(code), Err("stale_snapshot".to_owned()));
+
+    // A token that is older than its trust is refused.
+    let later = 600_000;
+    assert_eq!(restarted.rejected(later, 1, 401, None), Ok(RetryRecord::AfterRefresh));
+    let grant = if expected.refreshes { "refresh_token" } else { expected.grant };
+    assert_eq!(restarted.poll(later).expect("poll").next, NextRecord::Request { grant: grant.to_owned() });
+    let id = begin(&restarted, later).expect("a request").id().expect("an id");
+    let second = expected.answer.replace("first", "second");
+    assert!(answer(&restarted, later, id, &second) == Ok(OutcomeRecord::Token { generation: 2 }));
+    assert_eq!(restarted.rejected(later, 1, 401, None), Ok(RetryRecord::Now));
+
+    // Signed out.
+    restarted.clear().expect("cleared");
+    let gone = restarted.authorize(later, "GET".to_owned(), expected.api.to_owned());
+    assert_eq!(gone.map_err(code), Err("not_usable".to_owned()));
+}
+
+#[test]
+fn flip_utility_by_client_credentials() {
+    lives(
+        named("flip_utility", "sandbox"),
+        None,
+        Obtained {
+            grant: "client_credentials",
+            url: "https://oauth.flip.energy/token",
+            authorization: None,
+            body: Some("grant_type=client_credentials&client_id=id&client_secret=secret"),
+            answer: r#"{"access_token":"first-token","token_type":"Bearer","expires_in":3600}"#,
+            api: "https://api-utility-sandbox.flip.energy/v1/programs",
+            elsewhere: "https://api-utility.flip.energy/v1/programs",
+            refreshes: false,
+        },
+    );
+}
+
+#[test]
+fn flip_energy_by_a_site_token() {
+    lives(
+        based("flip_energy_site", Some("client_token")),
+        Some("site 1"),
+        Obtained {
+            grant: "site_token",
+            url: "https://api.example/v1/auth/site/site%201",
+            authorization: Some("Bearer parent-token"),
+            body: None,
+            answer: r#"{"access_token":"first-token","token_type":"Bearer"}"#,
+            api: "https://api.example/v1/site/site%201",
+            elsewhere: "https://other.example/v1/site/site%201",
+            refreshes: false,
+        },
+    );
+}
+
+#[test]
+fn flume_by_password_in_an_envelope() {
+    lives(
+        based("flume", None),
+        None,
+        Obtained {
+            grant: "password",
+            url: "https://api.example/oauth/token",
+            authorization: None,
+            body: Some(
+                r#"{"grant_type":"password","username":"user","password":"password","client_id":"id","client_secret":"secret"}"#,
+            ),
+            answer: r#"{"data":[{"access_token":"first-token","token_type":"bearer","expires_in":604800,"refresh_token":"first-refresh"}]}"#,
+            api: "https://api.example/me",
+            elsewhere: "http://api.example/me",
+            refreshes: true,
+        },
+    );
+}
+
+#[test]
+fn opower_by_basic_authentication() {
+    lives(
+        based("opower", None),
+        None,
+        Obtained {
+            grant: "client_credentials",
+            url: "https://api.example/apis/authorization-v1/oauth2/token",
+            authorization: Some("Basic aWQ6c2VjcmV0"),
+            body: Some("grant_type=client_credentials"),
+            answer: r#"{"access_token":"first-token","token_type":"Bearer"}"#,
+            api: "https://api.example/edge/apis/dsm-graphql-v1",
+            elsewhere: "https://api.example:8443/edge",
+            refreshes: false,
+        },
+    );
+}
+
+#[test]
+fn flute_by_basic_authentication_and_refresh() {
+    lives(
+        named("flute", "production"),
+        None,
+        Obtained {
+            grant: "client_credentials",
+            url: "https://oauth.api.flute.com/oauth2/token",
+            authorization: Some("Basic aWQ6c2VjcmV0"),
+            body: Some("grant_type=client_credentials&scope=offline_access"),
+            answer: r#"{"access_token":"first-token","token_type":"bearer","expires_in":3600,"refresh_token":"first-refresh"}"#,
+            api: "https://api.flute.com/v1/sites",
+            elsewhere: "https://sandbox.api.flute.com/v1/sites",
+            refreshes: true,
+        },
+    );
+}
+
+#[test]
+fn static_tokens_are_installed_and_a_refusal_revokes_them() {
+    for (provider, site, api) in [
+        (named("flip_utility_api_key", "production"), None, "https://api-utility.flip.energy/v1/programs"),
+        (based("flip_energy_client", None), None, "https://api.example/v1/sites"),
+    ] {
+        let manager = manager(provider, site);
+        assert_eq!(manager.poll(0).expect("poll").next, NextRecord::Supply { reason: "no_token".to_owned() });
+        assert_eq!(manager.install(0, "fl_key".to_owned(), None, None, None), Ok(1));
+        let poll = manager.poll(u64::MAX).expect("poll");
+        assert_eq!((poll.next, poll.usable, poll.poll_at), (NextRecord::Nothing, true, None));
+        let line = manager.authorize(1, "GET".to_owned(), api.to_owned());
+        assert_eq!(line, Ok("1 Bearer fl_key".to_owned()));
+        let refused = manager.rejected(1, 1, 401, None);
+        assert_eq!(refused, Ok(RetryRecord::Surface { reason: "revoked".to_owned() }));
+    }
+}
+
+#[test]
+fn a_backend_passes_on_a_token_in_json() {
+    let manager = manager(based("flip_energy_site", Some("backend")), Some("1"));
+    assert_eq!(manager.poll(0).expect("poll").next, NextRecord::Supply { reason: "no_token".to_owned() });
+    let token = br#"{"access_token":"site-token","token_type":"Bearer","expires_in":60}"#;
+    assert_eq!(manager.install_json(0, None, token.to_vec()), Ok(1));
+    let line = manager.authorize(0, "GET".to_owned(), "https://api.example/v1/site/1".to_owned());
+    assert_eq!(line, Ok("1 Bearer site-token".to_owned()));
+    let other = manager.authorize(0, "GET".to_owned(), "https://api.example/v1/site/2".to_owned());
+    assert_eq!(other.map_err(code), Err("other_site".to_owned()));
+    assert!(!manager.poll(60_000).expect("poll").usable);
+}
+
+#[test]
+fn an_installed_object_is_read_at_its_top_and_a_refused_one_changes_nothing() {
+    let manager = manager(based("flume", None), None);
+    let token = br#"{"access_token":"flat","expires_in":60}"#;
+    assert_eq!(manager.install_json(0, None, token.to_vec()), Ok(1));
+    for (refused, expected) in [
+        ("<html>", "not_json"),
+        (r#"{"error":"access_denied"}"#, "invalid_access_token"),
+        (r#"{"data":[{"access_token":"nested"}]}"#, "invalid_access_token"),
+        (r#"{"access_token":"late","expires_in":0}"#, "already_expired"),
+    ] {
+        assert_eq!(manager.install_json(1, None, refused.into()).map_err(code), Err(expected.to_owned()));
+    }
+    assert_eq!(manager.generation(), Ok(1));
+}
+
+#[test]
+fn an_installed_jwt_without_expires_in_ends_when_it_says() {
+    // {"exp":1000100}
+    let jwt = br#"{"access_token":"eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDAxMDB9.c2ln"}"#;
+    let installed = |wall| {
+        let manager = manager(based("flume", None), None);
+        manager.install_json(0, wall, jwt.to_vec()).map(|_| manager).map_err(code)
+    };
+    let usable = |manager: &CoreManager, now| manager.poll(now).expect("poll").usable;
+    let timed = installed(Some(1_000_000)).expect("a token");
+    assert!(usable(&timed, 89_999) && !usable(&timed, 90_000), "100 seconds less a margin of ten");
+    let without_clock = installed(None).expect("a token");
+    assert!(usable(&without_clock, 3_589_999), "an hour, as where the answer has no wall clock");
+    assert_eq!(installed(Some(1_000_200)).map(drop), Err("already_expired".to_owned()));
+}
+
+#[test]
+fn an_error_response_is_told_in_the_servers_words() {
+    let manager = manager(named("flip_utility", "sandbox"), None);
+    let id = begin(&manager, 0).expect("a request").id().expect("an id");
+    let body = r#"{"error":"invalid_client","error_description":"no such client"}"#;
+    let outcome = manager.answer(1, id, 401, Vec::new(), body.into(), None).expect("an answer");
+    let expected = OutcomeRecord::Error {
+        code: "invalid_client".to_owned(),
+        description: text("no such client"),
+        uri: None,
+    };
+    assert!(outcome == expected);
+    let supply = NextRecord::Supply { reason: "invalid_client".to_owned() };
+    assert_eq!(manager.poll(2).expect("poll").next, supply);
+    manager.retry().expect("retry");
+    assert!(matches!(manager.poll(3).expect("poll").next, NextRecord::Request { .. }));
+}
+
+#[test]
+fn a_failure_backs_off_and_retry_after_is_read_from_the_headers() {
+    let manager = manager(named("flip_utility", "sandbox"), None);
+    let id = begin(&manager, 0).expect("a request").id().expect("an id");
+    let headers = vec!["retry-after".to_owned(), "120".to_owned()];
+    assert!(manager.answer(0, id, 503, headers, Vec::new(), None).is_err());
+    let poll = manager.poll(0).expect("poll");
+    assert_eq!((poll.next, poll.poll_at), (NextRecord::Wait, Some(120_000)));
+    let id = begin(&manager, 120_000).expect("a request").id().expect("an id");
+    manager.failed(120_000, id).expect("out");
+    assert_eq!(manager.failed(120_000, id).map_err(code), Err("stale_request".to_owned()));
+    assert_eq!(manager.poll(120_000).expect("poll").next, NextRecord::Wait);
+}
+
+#[test]
+fn a_shared_refresh_is_unpersisted_before_it_is_sent_and_a_refused_one_reads_again() {
+    let mut provider = named("flute", "sandbox");
+    provider.policy.shared_storage = true;
+    let manager = manager(provider, None);
+    manager.install(0, "a".to_owned(), text("Bearer"), Some(3600), text("r")).expect("a token");
+    let revision = manager.revision().expect("a revision");
+    manager.persisted(true, revision).expect("persisted");
+    manager.renew().expect("renewed");
+    let id = begin(&manager, 1).expect("a request").id().expect("an id");
+    assert!(manager.unpersisted(true).expect("asked") > Some(revision));
+    let refused = manager.answer(2, id, 400, Vec::new(), br#"{"error":"invalid_grant"}"#.to_vec(), None);
+    assert!(matches!(refused, Ok(OutcomeRecord::Error { .. })));
+    assert_eq!(manager.poll(2).expect("poll").next, NextRecord::Reload);
+    manager.reloaded().expect("reloaded");
+    assert!(matches!(manager.poll(2).expect("poll").next, NextRecord::Request { .. }));
+}
