@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Keeps a token of Flute alive on a microcontroller and calls the API with it. HTTP is the modem's: what goes there
+ * and what comes back are frames on the UART. All memory is static. */
+#include "board.h"
+#include "channel.h"
+#include "storage.h"
+
+enum { ACCESS_CAPACITY = 512, REFRESH_CAPACITY = 128 };
+/* HOLD_MS: no request while what the device was given does not make one. */
+enum { CALL_EVERY_MS = 400, SETUP_TIMEOUT_MS = 1000, HOLD_MS = 60000 };
+
+#define API_PATH "/v2/transactions"
+
+static uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS_CAPACITY, REFRESH_CAPACITY)];
+static tokenward_manager *manager;
+/* A request, a header or a snapshot: one at a time, wiped when it is sent or stored. */
+static uint8_t written[SLOT_SIZE - 4];
+static uint8_t received[1024];
+static uint64_t clock_ms;
+
+/* What the device is given: a product has it in flash. */
+static uint8_t setup[512];
+static tokenward_span key;
+static tokenward_credentials credentials;
+static char api_url[128];
+/* The modem's time of day, and the clock when it said so. */
+static uint64_t wall_ms, wall_read_ms;
+
+static bool saved = true;
+static uint64_t call_at_ms, request_at_ms;
+/* What needs a person, so that it is said once. */
+static tokenward_reason reported;
+
+static uint64_t clock_now(void) {
+  tokenward_widen_ticks(&clock_ms, board_ticks());
+  return clock_ms;
+}
+
+static const uint64_t *clock_wall(void) {
+  static uint64_t wall_s;
+  wall_s = (wall_ms + clock_now() - wall_read_ms) / 1000;
+  return &wall_s;
+}
+
+static tokenward_span big_endian(uint64_t number, uint8_t *bytes) {
+  for (int i = 7; i >= 0; i--, number >>= 8) bytes[i] = (uint8_t)number;
+  return (tokenward_span){ bytes, 8 };
+}
+
+static uint64_t number_of(tokenward_span span) {
+  uint64_t number = 0;
+  for (size_t i = 0; i < span.len; i++) number = number << 8 | span.ptr[i];
+  return number;
+}
+
+static void wall_is(tokenward_span ms) {
+  wall_ms = number_of(ms);
+  wall_read_ms = clock_now();
+}
+
+/* The log, with no secret in it. */
+static void say(const char *what, const char *detail, uint64_t number) {
+  uint8_t bytes[4][8];
+  uint64_t generation = 0;
+  if (manager != NULL) tokenward_generation(manager, &generation);
+  const tokenward_span fields[] = { tokenward_text(what),
+                                    tokenward_text(detail),
+                                    big_endian(number, bytes[0]),
+                                    big_endian(generation, bytes[1]),
+                                    big_endian(clock_now(), bytes[2]),
+                                    big_endian(stack_used(), bytes[3]) };
+  channel_send(FRAME_EVENT, fields, sizeof fields / sizeof *fields);
+}
+
+typedef struct response {
+  uint16_t status;
+  tokenward_span retry_after, www_authenticate, body;
+} response;
+
+/* Sends a request through the modem. False: no answer. */
+static bool exchange(const tokenward_request *request, uint32_t timeout_ms, response *out) {
+  const tokenward_span fields[] = { request->method,       request->url,    request->authorization,
+                                    request->content_type, request->accept, request->body };
+  tokenward_span got[5];
+  channel_send(FRAME_REQUEST, fields, sizeof fields / sizeof *fields);
+  tokenward_wipe(written, sizeof written);
+  if (!channel_receive(FRAME_RESPONSE, received, sizeof received, timeout_ms, got, 5)) return false;
+  wall_is(got[0]);
+  *out = (response){ (uint16_t)number_of(got[1]), got[2], got[3], got[4] };
+  return out->status != 0;
+}
+
+/* Answer, persist, use. */
+static void persist(void) {
+  tokenward_unpersisted_result unpersisted;
+  size_t len;
+  if (tokenward_unpersisted(manager, TOKENWARD_SCOPE_ALL, &unpersisted) != TOKENWARD_OK || !unpersisted.due) return;
+  const int32_t code = tokenward_snapshot(manager, clock_now(), clock_wall(), TOKENWARD_SCOPE_ALL, key, written,
+                                          sizeof written, &len);
+  saved = code == TOKENWARD_OK;
+  if (saved) {
+    storage_save(written, len);
+    tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, unpersisted.revision);
+  }
+  tokenward_wipe(written, sizeof written);
+  say("saved", tokenward_result_name(code), unpersisted.revision);
+}
+
+static void load(void) {
+  const bool restored = storage_load(manager, clock_now(), clock_wall(), key);
+  if (!restored) tokenward_reloaded(manager);
+  say("restored", restored ? "ok" : "nothing", 0);
+}
+
+/* Asks for a token and keeps it. */
+static void obtain(tokenward_grant grant) {
+  tokenward_request request = { 0 };
+  tokenward_outcome outcome = { 0 };
+  response got;
+  int32_t code = tokenward_begin(manager, clock_now(), &credentials, written, sizeof written, &request);
+  say("request", code == TOKENWARD_OK ? tokenward_grant_name(grant) : tokenward_result_name(code), request.id);
+  if (code != TOKENWARD_OK) {
+    request_at_ms = clock_now() + HOLD_MS;
+    return;
+  }
+  const uint64_t id = request.id;
+  if (!exchange(&request, 5000, &got)) {
+    tokenward_failed(manager, clock_now(), id);
+    say("failed", "no answer", 0);
+    return;
+  }
+  const tokenward_http_answer answer = { got.body, got.retry_after, clock_wall(), got.status };
+  code = tokenward_answer(manager, clock_now(), id, &answer, &outcome);
+  /* It held the tokens. */
+  tokenward_wipe(received, sizeof received);
+  persist();
+  if (code != TOKENWARD_OK) say("refused", tokenward_result_name(code), outcome.detail);
+  else if (outcome.kind == TOKENWARD_ANSWER_TOKEN) say("token", tokenward_grant_name(grant), outcome.generation);
+  else say("error", "code", (uint64_t)outcome.code);
+}
+
+/* Calls the API once; once more where the token was not the newest. */
+static void call(void) {
+  tokenward_header header;
+  tokenward_retry_result retry = { 0, 0 };
+  response got;
+  do {
+    tokenward_request request = { 0 };
+    request.method = tokenward_text("GET");
+    request.url = tokenward_text(api_url);
+    const int32_t code = tokenward_authorize(manager, clock_now(), request.method, request.url, (char *)written,
+                                             sizeof written, &header);
+    if (code != TOKENWARD_OK) {
+      say("no call", tokenward_result_name(code), 0);
+      return;
+    }
+    request.authorization = (tokenward_span){ written, header.len };
+    call_at_ms = clock_now() + CALL_EVERY_MS;
+    if (!exchange(&request, 2000, &got)) {
+      say("called", "no answer", 0);
+      return;
+    }
+    if (got.status != 401) {
+      say("called", "status", got.status);
+      return;
+    }
+    tokenward_rejected(manager, clock_now(), header.generation, got.status, got.www_authenticate, &retry);
+    persist();
+    say("rejected", retry.kind == TOKENWARD_RETRY_SURFACE ? tokenward_reason_name(retry.reason) : "retry",
+        header.generation);
+  } while (retry.kind == TOKENWARD_RETRY_NOW);
+  /* As soon as there is a new one. */
+  if (retry.kind == TOKENWARD_RETRY_AFTER_REFRESH) call_at_ms = 0;
+}
+
+static void work(void) {
+  tokenward_poll_result next;
+  if (tokenward_poll(manager, clock_now(), &next) != TOKENWARD_OK) board_reset();
+  if (next.next == TOKENWARD_NEXT_SUPPLY && next.reason != reported) {
+    say("supply", tokenward_reason_name(next.reason), 0);
+  }
+  reported = next.reason;
+  if (next.next == TOKENWARD_NEXT_RELOAD) load();
+  else if (next.next == TOKENWARD_NEXT_REQUEST && clock_now() >= request_at_ms) obtain(next.grant);
+  else if (next.usable && saved && clock_now() >= call_at_ms) call();
+  persist();
+}
+
+/* Asks the modem for what the device is to know. */
+static bool configure(void) {
+  static tokenward_span origin;
+  tokenward_provider provider;
+  tokenward_config config = { 0 };
+  tokenward_span got[7];
+  uint8_t bytes[8];
+  const tokenward_span hello[] = { tokenward_text(board_name), big_endian(stack_size(), bytes) };
+  channel_send(FRAME_HELLO, hello, 2);
+  if (!channel_receive(FRAME_SETUP, setup, sizeof setup, SETUP_TIMEOUT_MS, got, 7)) return false;
+  wall_is(got[0]);
+  key = got[2];
+  origin = got[3];
+  credentials.client_id = got[4];
+  credentials.client_secret = got[5];
+  storage_words_until_power_cut = (uint32_t)number_of(got[6]);
+  if (origin.len + sizeof API_PATH > sizeof api_url) return false;
+  for (size_t i = 0; i < origin.len; i++) api_url[i] = (char)origin.ptr[i];
+  for (size_t i = 0; i < sizeof API_PATH; i++) api_url[origin.len + i] = API_PATH[i];
+
+  tokenward_provider_flute(&provider, TOKENWARD_ENVIRONMENT_SANDBOX);
+  /* The service of the test is on the host, and its tokens live for seconds. */
+  provider.base_url = origin;
+  provider.api_origins = &origin;
+  provider.allow_loopback_http = 1;
+  provider.policy = (tokenward_policy)TOKENWARD_POLICY_DEFAULT;
+  provider.policy.margin_ms = 300;
+  provider.policy.min_interval_ms = 300;
+  provider.policy.first_backoff_ms = 250;
+  provider.policy.max_backoff_ms = 2000;
+  provider.policy.fraction_permille = 500;
+  provider.policy.jitter_permille = 0;
+
+  config.provider = &provider;
+  config.access_capacity = ACCESS_CAPACITY;
+  config.refresh_capacity = REFRESH_CAPACITY;
+  config.now_ms = clock_now();
+  config.seed = number_of(got[1]);
+  return tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK;
+}
+
+int main(void) {
+  board_start();
+  while (!configure()) board_sleep();
+  load();
+  for (;;) {
+    work();
+    board_sleep();
+  }
+}

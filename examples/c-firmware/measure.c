@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Calls each operation once and says what it took: the stack by painting it, the instructions by a counter of QEMU's,
+ * which -icount ties to them. Run by measure.sh. */
+#include "board.h"
+#include "channel.h"
+
+enum { ACCESS_CAPACITY = 2048, REFRESH_CAPACITY = 2048 };
+
+/* The bodies of core/tests/data/workloads. */
+#define BODY(name)                                                                        \
+  __asm__(".section .rodata." #name ",\"a\"\n" #name ":\n.incbin \"" #name ".json\"\n"     \
+          #name "_end:\n.text\n");                                                        \
+  extern const uint8_t name[], name##_end[]
+BODY(w1);
+BODY(w3);
+BODY(w5);
+
+static uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS_CAPACITY, REFRESH_CAPACITY)];
+static uint8_t written[4096];
+static tokenward_manager *manager;
+
+extern uint32_t stack_limit[];
+
+#define PAINT 0xC5C5C5C5u
+
+#ifdef __riscv
+static void counter_start(void) {}
+__attribute__((always_inline)) static inline uint32_t counter(void) {
+  uint32_t count;
+  __asm__ volatile("csrr %0, minstret" : "=r"(count));
+  return count;
+}
+#define STACK_POINTER(to) __asm__ volatile("mv %0, sp" : "=r"(to))
+#else
+/* SysTick, 24 bits, downwards, without an interrupt. */
+static void counter_start(void) {
+  *(volatile uint32_t *)0xE000E014 = 0xFFFFFF;
+  *(volatile uint32_t *)0xE000E018 = 0;
+  *(volatile uint32_t *)0xE000E010 = 5;
+}
+__attribute__((always_inline)) static inline uint32_t counter(void) {
+  return 0xFFFFFF - *(volatile uint32_t *)0xE000E018;
+}
+#define STACK_POINTER(to) __asm__ volatile("mov %0, sp" : "=r"(to))
+#endif
+
+static uint32_t began, ended;
+static uintptr_t stack_pointer;
+static volatile uint32_t *lowest;
+static int32_t result;
+
+/* Calls nothing of its own between painting and looking: that would use the stack, too. */
+#define MEASURE(name, call)                                                                          \
+  do {                                                                                               \
+    STACK_POINTER(stack_pointer);                                                                    \
+    for (lowest = stack_limit; (uintptr_t)lowest < stack_pointer; lowest++) *lowest = PAINT;         \
+    began = counter();                                                                               \
+    result = (call);                                                                                 \
+    ended = counter();                                                                               \
+    for (lowest = stack_limit; (uintptr_t)lowest < stack_pointer && *lowest == PAINT;) lowest++;     \
+    report(name);                                                                                    \
+  } while (0)
+
+static tokenward_span big_endian(uint32_t number, uint8_t *bytes) {
+  for (int i = 3; i >= 0; i--, number >>= 8) bytes[i] = (uint8_t)number;
+  return (tokenward_span){ bytes, 4 };
+}
+
+static void report(const char *name) {
+  uint8_t bytes[3][4];
+  const tokenward_span fields[] = { tokenward_text(name), big_endian((uint32_t)result, bytes[0]),
+                                    big_endian((uint32_t)(stack_pointer - (uintptr_t)lowest), bytes[1]),
+                                    big_endian((ended - began) & 0xFFFFFF, bytes[2]) };
+  channel_send('M', fields, 4);
+}
+
+/* Eight instructions and nothing on the stack: what is left of a count is the counter's own. */
+__attribute__((noinline, naked)) static int32_t control(void) {
+#ifdef __riscv
+  __asm__("nop\nnop\nnop\nnop\nnop\nnop\nli a0, 0\nret");
+#else
+  __asm__("nop\nnop\nnop\nnop\nnop\nnop\nmovs r0, #0\nbx lr");
+#endif
+}
+
+int main(void) {
+  static const uint8_t key_bytes[32] = { 1 };
+  const tokenward_span key = { key_bytes, sizeof key_bytes };
+  const tokenward_credentials credentials = {
+    .client_id = TOKENWARD_TEXT("5948387095948a11c0de0000000000000000000038697242c"),
+    .client_secret = TOKENWARD_TEXT("9eb2c6859daa4d8ae5da99d04f7a1b3cf5e2a6b8"),
+  };
+  const tokenward_span get = TOKENWARD_TEXT("GET");
+  const tokenward_span url = TOKENWARD_TEXT("https://api.flute.com/v2/transactions");
+  const tokenward_span challenge = TOKENWARD_TEXT("Bearer realm=\"flute\", error=\"invalid_token\"");
+  const uint64_t wall_s = 1800000000;
+  tokenward_http_answer answer = { .status = 200 };
+  tokenward_provider provider;
+  tokenward_config config = { 0 };
+  tokenward_poll_result next;
+  tokenward_request request;
+  tokenward_outcome outcome;
+  tokenward_token_answer_result read;
+  tokenward_header header;
+  tokenward_retry_result retry;
+  size_t len;
+
+  board_start();
+  __asm__ volatile(
+#ifdef __riscv
+      "csrci mstatus, 8"
+#else
+      "cpsid i"
+#endif
+  );
+  counter_start();
+  tokenward_provider_flute(&provider, TOKENWARD_ENVIRONMENT_PRODUCTION);
+  config.provider = &provider;
+  config.access_capacity = ACCESS_CAPACITY;
+  config.refresh_capacity = REFRESH_CAPACITY;
+
+  MEASURE("control", control());
+  MEASURE("`init`", tokenward_init(&manager, memory, sizeof memory, &config));
+  MEASURE("`poll`", tokenward_poll(manager, 0, &next));
+  MEASURE("`begin`, client_credentials",
+          tokenward_begin(manager, 0, &credentials, written, sizeof written, &request));
+  answer.body = (tokenward_span){ w3, (size_t)(w3_end - w3) };
+  MEASURE("`answer`, 252 bytes", tokenward_answer(manager, 1000, request.id, &answer, &outcome));
+  MEASURE("`authorize`, token of 64 bytes",
+          tokenward_authorize(manager, 2000, get, url, (char *)written, sizeof written, &header));
+  MEASURE("`snapshot`, all",
+          tokenward_snapshot(manager, 3000, &wall_s, TOKENWARD_SCOPE_ALL, key, written, sizeof written, &len));
+  const tokenward_span snapshot = { written, len };
+  MEASURE("`restore`, all", tokenward_restore(manager, 4000, &wall_s, 0, key, snapshot));
+  MEASURE("`rejected`, 401", tokenward_rejected(manager, 60000, header.generation, 401, challenge, &retry));
+  MEASURE("`begin`, refresh_token",
+          tokenward_begin(manager, 61000, &credentials, written, sizeof written, &request));
+  MEASURE("`failed`", tokenward_failed(manager, 62000, request.id));
+  tokenward_begin(manager, 200000, &credentials, written, sizeof written, &request);
+  const tokenward_span small = { w1, (size_t)(w1_end - w1) }, large = { w5, (size_t)(w5_end - w5) };
+  answer.body = small;
+  MEASURE("`answer`, 99 bytes", tokenward_answer(manager, 201000, request.id, &answer, &outcome));
+  tokenward_renew(manager);
+  tokenward_begin(manager, 300000, &credentials, written, sizeof written, &request);
+  answer.body = large;
+  MEASURE("`answer`, 5960 bytes", tokenward_answer(manager, 301000, request.id, &answer, &outcome));
+  MEASURE("`token_answer`, 99 bytes", tokenward_token_answer(200, small, &provider, written, sizeof written, &read));
+  MEASURE("`token_answer`, 5960 bytes",
+          tokenward_token_answer(200, large, &provider, written, sizeof written, &read));
+  channel_send('.', NULL, 0);
+  for (;;) board_sleep();
+}

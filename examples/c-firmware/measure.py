@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Runs the images that measure.sh has built and writes the tables, or with --check compares them with those that are
+committed. usage: measure.py FOLDER MEMORY.md [--check]"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+from test import BOARDS, crc16
+
+# The target, the processor, how many nanoseconds of the machine's time an instruction takes (a power of two), and
+# how many a tick of its counter. An instruction is several ticks of SysTick, so none is lost to rounding.
+TARGETS = {
+    "microbit": ("thumbv6m", "Cortex-M0", 256, 62.5),
+    "lm3s6965evb": ("thumbv7m", "Cortex-M3", 256, 80),
+    "mps2-an386": ("thumbv7em", "Cortex-M4", 256, 40),
+    "mps2-an505": ("thumbv8m.main", "Cortex-M33", 256, 50),
+    "virt": ("riscv32imac", "RISC-V", 1, 1),
+}
+CONTROL = 8
+IMAGES = (("reader", "the reader alone"), ("manager", "without snapshots"), ("snapshot", "with snapshots"))
+SAME_COMPILER, OTHER_COMPILER = 1.02, 1.10
+
+PAGE = """# Flash, stack and instructions
+
+Written by `examples/c-firmware/measure.sh` from the C library as firmware links it (profile `firmware`: opt-level z,
+fat LTO; SHA-256 in its compact form); `measure.sh --check` compares. Flash and stack are in bytes. The heap is 0, and
+the library has no static data of its own.
+
+Compilers: {compilers}.
+
+## Flash and RAM
+
+An image that keeps a token of Flute by client_credentials and refresh_token, with Basic authentication and a Bearer
+header (`ffi/c/tests/image.c`), and one of the reader, `tokenward_token_answer`, and nothing else. `memcpy` and 64-bit
+division are those that come with the archive. RAM is one manager with slots of 512 and 256 bytes, and a pointer of the
+image's own.
+
+{sizes}
+
+## Deepest stack of a call
+
+Painted below the caller's frame, in QEMU, for the input that is named: another may go deeper, and interrupts come on
+top.
+
+{stacks}
+
+## Instructions of a call
+
+Counted by QEMU, which executes the same ones each time; a few of them pass the arguments. They are no cycles: those
+depend on the flash's wait states and the processor's pipeline.
+
+{instructions}
+"""
+
+
+def tool(board, name):
+    return ("riscv64-unknown-elf-" if board == "virt" else "arm-none-eabi-") + name
+
+
+def output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def compilers():
+    gcc = [output(tool(board, "gcc"), "-dumpfullversion").strip() for board in ("microbit", "virt")]
+    qemu = output("qemu-system-arm", "--version").split()[3]
+    return f"{output(os.environ.get('RUSTC', 'rustc'), '--version').split(' (')[0]}, arm-none-eabi-gcc {gcc[0]}, " \
+           f"riscv64-unknown-elf-gcc {gcc[1]}; QEMU {qemu}"
+
+
+def size(board, image):
+    """Text, constants, RAM."""
+    sections = dict(re.findall(r"^\.(text|rodata|data|bss) +(\d+)", output(tool(board, "size"), "-A", image), re.M))
+    text, rodata, data, bss = (int(sections.get(name, 0)) for name in ("text", "rodata", "data", "bss"))
+    return text, rodata + data, data + bss
+
+
+def run(board, image):
+    """The stack and the instructions of each operation."""
+    instruction_ns, tick_ns = TARGETS[board][2:]
+    process = subprocess.Popen(
+        [*BOARDS[board][0], "-display", "none", "-monitor", "none", "-serial", "stdio", "-kernel", image,
+         "-icount", f"shift={instruction_ns.bit_length() - 1},sleep=off"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    port, measured = process.stdout, {}
+    try:
+        while port.read(1) == b"\xA5":
+            header = port.read(4)
+            payload = port.read(int.from_bytes(header[2:], "big"))
+            assert int.from_bytes(port.read(2), "big") == crc16(header + payload)
+            if header[:1] == b".":
+                break
+            end = 2 + int.from_bytes(payload[:2], "big")
+            result, stack, ticks = (int.from_bytes(payload[at + 2:at + 6], "big") for at in range(end, end + 18, 6))
+            name = payload[2:end].decode()
+            if result != 0:
+                sys.exit(f"measure.py: {board}: {name} returned {result}")
+            measured[name] = stack, round(ticks * tick_ns / instruction_ns)
+    finally:
+        process.kill()
+        process.wait()
+    stack, overhead = measured.pop("control")
+    if stack != 0:
+        sys.exit(f"measure.py: {board}: a call without a stack took {stack} bytes of it")
+    return {name: (stack, count - overhead + CONTROL) for name, (stack, count) in measured.items()}
+
+
+def table(corner, columns, rows):
+    lines = [[corner, *columns], ["---", *["---:"] * len(columns)], *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def page(folder):
+    names = [f"{target} ({processor})" for target, processor, *_ in TARGETS.values()]
+    sizes = {(image, board): size(board, folder / f"{board}-{image}.elf") for image, _ in IMAGES for board in BOARDS}
+    if any(sizes["reader", board][2] for board in BOARDS):
+        sys.exit("measure.py: the library has static data of its own")
+    ran = {board: run(board, folder / f"{board}-measure.elf") for board in BOARDS}
+    rows = [[f"{about}: {what}", *[sizes[image, board][index] for board in BOARDS]]
+            for image, about in IMAGES for index, what in enumerate(("text", "constants", "RAM"))
+            if (image, what) != ("reader", "RAM")]
+    stacks, instructions = ([[name, *[ran[board][name][index] for board in BOARDS]] for name in ran["virt"]]
+                            for index in range(2))
+    return PAGE.format(compilers=compilers(), sizes=table("", names, rows),
+                       stacks=table("call", names, stacks), instructions=table("call", names, instructions))
+
+
+def numbers(text):
+    """Each number of the tables by its place."""
+    found, section, columns = {}, "", []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("## "):
+            section, columns = line[3:], []
+        elif line.startswith("|") and not columns:
+            columns = cells[1:]
+        elif line.startswith("|") and cells[0] != "---":
+            found.update({(section, cells[0], column): int(cell) for column, cell in zip(columns, cells[1:])})
+    return found
+
+
+def check(committed, now):
+    same = "Compilers: " + compilers() in committed
+    limit = SAME_COMPILER if same else OTHER_COMPILER
+    was, new = numbers(committed), numbers(now)
+    faults = [f"{', '.join(place)}: not in both" for place in was.keys() ^ new.keys()]
+    faults += [f"{', '.join(place)}: {new[place]}, committed {was[place]}"
+               for place in was.keys() & new.keys() if new[place] > was[place] * limit]
+    better = sum(new[place] < was[place] / limit for place in was.keys() & new.keys())
+    print("\n".join(sorted(faults)) or f"{len(new)} numbers, none more than {limit - 1:.0%} above what is committed")
+    if not same:
+        print(f"other compilers than the committed numbers are of: {compilers()}")
+    if better:
+        print(f"{better} numbers are better by more than {limit - 1:.0%}: write the page anew")
+    return bool(faults)
+
+
+def main():
+    folder, path = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    now = page(folder)
+    if sys.argv[3:] == ["--check"]:
+        return check(path.read_text(), now)
+    path.write_text(now)
+    print(f"wrote {path.resolve()}")
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

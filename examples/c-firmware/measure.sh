@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Measures the C library on five boards in QEMU and writes docs/MEMORY.md. usage: measure.sh [--check]
+#
+# With --check it writes nothing and fails where a number is worse than the committed one.
+set -euo pipefail
+shopt -s inherit_errexit
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+# The workspace that has tokenward-c as a member.
+ROOT=${TOKENWARD_WORKSPACE:-$(cd "$HERE/../.." && pwd)}
+TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
+OUT=$TARGET/c-firmware
+# shellcheck source=boards.sh
+. "$HERE/boards.sh"
+
+# linked OUTPUT ARCHIVE ENTRY FLAGS...: an image of the library and what it calls; nothing of it runs.
+linked() {
+  local output=$1 archive=$2 entry=$3; shift 3
+  # shellcheck disable=SC2086
+  "${PREFIX}gcc" $CPU -Os -ffreestanding -ffunction-sections -fdata-sections -I"$ROOT/ffi/c/include" "$@" -nostdlib \
+    -nostartfiles -Wl,--gc-sections -Wl,-e,"$entry" -Wl,-z,noexecstack "$archive" -lgcc -o "$output"
+}
+
+case ${1:-} in '' | --check) ;; *) fail "usage: measure.sh [--check]" ;; esac
+need python3 qemu-system-arm qemu-system-riscv32 arm-none-eabi-gcc riscv64-unknown-elf-gcc
+for name in $BOARDS; do
+  board "$name"
+  # The archive with snapshots takes this one's place.
+  plain=$(library "$TRIPLE" panic-handler)
+  linked "$OUT/$name-reader.elf" "$plain" tokenward_token_answer
+  linked "$OUT/$name-manager.elf" "$plain" _start "$ROOT/ffi/c/tests/image.c"
+  linked "$OUT/$name-snapshot.elf" "$(library "$TRIPLE" panic-handler,snapshot)" _start -DSNAPSHOTS \
+    "$ROOT/ffi/c/tests/image.c"
+  firmware "$name" "$OUT/$name-measure.elf" panic-handler,snapshot -Wa,-I"$ROOT/core/tests/data/workloads" \
+    "$HERE"/{measure,channel}.c
+done
+PYTHONDONTWRITEBYTECODE=1 exec python3 "$HERE/measure.py" "$OUT" "$HERE/../../docs/MEMORY.md" "$@"
