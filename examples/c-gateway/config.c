@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway.h"
@@ -25,11 +26,6 @@ typedef struct {
 static const choice booleans[] = { { "no", 0 }, { "yes", 1 }, { NULL, 0 } };
 static const choice levels[] = { { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO },
                                  { "debug", LOG_DEBUG }, { NULL, 0 } };
-static const choice grant_names[] = { { "client_credentials", TOKENWARD_GRANT_CLIENT_CREDENTIALS },
-                                      { "password", TOKENWARD_GRANT_PASSWORD },
-                                      { "refresh_token", TOKENWARD_GRANT_REFRESH_TOKEN },
-                                      { "site_token", TOKENWARD_GRANT_SITE_TOKEN },
-                                      { NULL, 0 } };
 static const choice authentications[] = { { "basic", TOKENWARD_AUTHENTICATION_BASIC },
                                           { "basic_raw", TOKENWARD_AUTHENTICATION_BASIC_RAW },
                                           { "post", TOKENWARD_AUTHENTICATION_POST },
@@ -75,6 +71,8 @@ static const entry entries[] = {
   { "username_file", TEXT, false, AT(username_file), NULL },
   { "password_file", TEXT, false, AT(password_file), NULL },
   { "bearer_file", TEXT, false, AT(bearer_file), NULL },
+  { "login_file", TEXT, false, AT(login_file), NULL },
+  { "ca_file", TEXT, false, AT(ca_file), NULL },
   { "allow_loopback_http", CHOICE, false, AT(provider.allow_loopback_http), booleans },
   { "api_origins", ORIGINS, false, 0, NULL },
   { "margin_ms", NUMBER, false, AT(provider.policy.margin_ms), NULL },
@@ -104,15 +102,16 @@ enum { ENTRIES = sizeof entries / sizeof entries[0] };
 static char *values[ENTRIES];
 
 /* Reads at most `capacity - 1` bytes of a file and a NUL behind them. Returns the length, or -1 with errno. */
-static ssize_t slurp(const char *path, char *out, size_t capacity, bool private_file) {
+static ssize_t slurp(const char *path, char *out, size_t capacity, bool private_file, time_t *written) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return -1;
   struct stat about;
-  if (private_file && (fstat(fd, &about) != 0 || (about.st_mode & 07) != 0)) {
+  if (fstat(fd, &about) != 0 || (private_file && (about.st_mode & 07) != 0)) {
     close(fd);
     errno = EPERM;
     return -1;
   }
+  *written = about.st_mtim.tv_sec;
   size_t len = 0;
   for (;;) {
     ssize_t got = read(fd, out + len, capacity - len);
@@ -138,6 +137,13 @@ static char *trimmed(char *line) {
 static bool chosen(const choice *choices, const char *name, int32_t *out) {
   for (; choices->name != NULL; choices++) {
     if (strcmp(choices->name, name) == 0) return *out = choices->value, true;
+  }
+  return false;
+}
+
+static bool grant_named(const char *name, tokenward_grant *out) {
+  for (*out = TOKENWARD_GRANT_CLIENT_CREDENTIALS; *out <= TOKENWARD_GRANT_SITE_TOKEN; ++*out) {
+    if (strcmp(tokenward_grant_name(*out), name) == 0) return true;
   }
   return false;
 }
@@ -201,6 +207,8 @@ static bool preset(tokenward_provider *out) {
     result = tokenward_provider_flip_energy_client(out, base);
   } else if (strcmp(name, "flip_energy_site") == 0) {
     result = tokenward_provider_flip_energy_site(out, base, TOKENWARD_ISSUED_BY_CLIENT_TOKEN);
+  } else if (strcmp(name, "flip_energy_site_backend") == 0) {
+    result = tokenward_provider_flip_energy_site(out, base, TOKENWARD_ISSUED_BY_BACKEND);
   } else if (strcmp(name, "flume") == 0) {
     result = tokenward_provider_flume(out, base.len > 0 ? base : tokenward_text(TOKENWARD_FLUME_BASE_URL));
   } else if (strcmp(name, "opower") == 0) {
@@ -250,7 +258,7 @@ static bool apply(const entry *about, char *value, settings *out) {
     case GRANTS:
       if (!list(value, words, &count)) return false;
       for (size_t i = 0; i < count; i++) {
-        if (!chosen(grant_names, words[i], &grants[i])) return false;
+        if (!grant_named(words[i], &grants[i])) return false;
       }
       out->provider.grants = grants;
       out->provider.grant_count = count;
@@ -269,7 +277,8 @@ static bool apply(const entry *about, char *value, settings *out) {
 bool config_read(const char *path, settings *out) {
   memset(out, 0, sizeof *out);
   out->log_level = LOG_INFO;
-  if (slurp(path, text, sizeof text, false) < 0) {
+  time_t written;
+  if (slurp(path, text, sizeof text, false, &written) < 0) {
     return log_line(LOG_ERROR, "settings: cannot read %s: %s", path, strerror(errno)), false;
   }
   if (!split() || !preset(&out->provider)) return false;
@@ -284,14 +293,21 @@ bool config_read(const char *path, settings *out) {
   return true;
 }
 
+ssize_t config_private(const char *file, char *out, size_t capacity, uint64_t *age_s) {
+  time_t written;
+  const ssize_t len = slurp(file, out, capacity, true, &written);
+  const time_t now = time(NULL);
+  if (len >= 0) return *age_s = now > written ? (uint64_t)(now - written) : 0, len;
+  log_line(LOG_ERROR, "cannot read %s: %s", file, errno == EPERM ? "everybody may; chmod o= it" : strerror(errno));
+  return -1;
+}
+
 bool config_secret(const char *file, const char *variable, secret *out) {
+  uint64_t age_s;
   out->len = 0;
   out->text[0] = '\0';
   if (file != NULL) {
-    if (slurp(file, out->text, sizeof out->text, true) < 0) {
-      log_line(LOG_ERROR, "cannot read %s: %s", file, errno == EPERM ? "everybody may; chmod o= it" : strerror(errno));
-      return false;
-    }
+    if (config_private(file, out->text, sizeof out->text, &age_s) < 0) return false;
   } else {
     const char *value = getenv(variable);
     if (value == NULL) return true;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <tokenward/tokenward.h>
 
 /* Bytes for tokens, and what is derived from them. */
@@ -58,6 +59,10 @@ typedef struct {
   const char *state_path;
   const char *snapshot_key_file;
   const char *client_id_file, *client_secret_file, *username_file, *password_file, *bearer_file;
+  /* The answer of the token endpoint to a login that somebody else did. */
+  const char *login_file;
+  /* Certificates to trust instead of the system's. */
+  const char *ca_file;
   int32_t log_level;
 } settings;
 
@@ -69,6 +74,12 @@ bool config_secrets(const settings *from, secrets *out);
 
 /* Reads a private file or, without one, an environment variable. Missing both is empty. False: logged. */
 bool config_secret(const char *file, const char *variable, secret *out);
+
+/*
+ * Reads a whole private file of at most `capacity - 1` bytes; `age_s` is how long ago it was written. Returns its
+ * length, or -1: logged.
+ */
+ssize_t config_private(const char *file, char *out, size_t capacity, uint64_t *age_s);
 
 /* ---- storage.c: sealed snapshots in two slots. ---- */
 
@@ -103,8 +114,8 @@ void storage_close(storage *self);
 
 typedef enum { HTTP_IDLE, HTTP_BUSY, HTTP_ANSWERED, HTTP_FAILED } http_state;
 
-/* Readies libcurl. `allow_loopback_http`: plain http is not refused (the core has checked that it is loopback). */
-bool http_open(bool allow_loopback_http, uint64_t timeout_ms);
+/* Readies libcurl. Where loopback is allowed plain http is not refused: the core has checked that it is loopback. */
+bool http_open(const settings *from);
 
 /* Starts the request. What it points to must stay until it is over. False: nothing was sent; logged. */
 bool http_start(const tokenward_request *request);

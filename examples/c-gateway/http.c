@@ -13,6 +13,7 @@ static size_t socket_count;
 static uint64_t deadline = TOKENWARD_NEVER;
 static http_state state;
 static bool loopback_http;
+static const char *ca_file;
 static long timeout;
 static uint8_t body[ANSWER_CAPACITY];
 static size_t body_len;
@@ -51,8 +52,10 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *own) {
   return cut ? 0 : len;
 }
 
-bool http_open(bool allow_loopback_http, uint64_t timeout_ms) {
-  loopback_http = allow_loopback_http;
+bool http_open(const settings *from) {
+  const uint64_t timeout_ms = from->provider.policy.response_timeout_ms;
+  loopback_http = from->provider.allow_loopback_http != 0;
+  ca_file = from->ca_file;
   timeout = timeout_ms < 600000 ? (long)timeout_ms : 600000;
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || (multi = curl_multi_init()) == NULL) {
     return log_line(LOG_ERROR, "libcurl does not start"), false;
@@ -92,6 +95,10 @@ bool http_start(const tokenward_request *request) {
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fields);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, loopback_http ? "http,https" : "https");
+  if (ca_file != NULL) {
+    curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  }
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

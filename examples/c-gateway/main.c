@@ -110,19 +110,66 @@ static size_t handle(char *line, char *reply, size_t capacity) {
   return len + 1;
 }
 
-/* Installs the token that somebody else issued, for a provider without a grant. False: there is none that fits. */
-static bool install(void) {
-  static secret bearer;
+/* Keeps a token that somebody else obtained. False: logged. */
+static bool install(const tokenward_token *token) {
   uint64_t generation;
-  bool done = false;
-  if (config_secret(given.bearer_file, "TOKENWARD_BEARER", &bearer) && bearer.len > 0) {
-    const tokenward_token token = { .access_token = { (const uint8_t *)bearer.text, bearer.len } };
-    const int32_t code = tokenward_install(manager, clock_now(), &token, &generation);
-    if (code != TOKENWARD_OK) log_line(LOG_ERROR, "the token is refused: %s", tokenward_result_name(code));
-    else done = true, log_line(LOG_INFO, "token %" PRIu64 " is installed", generation);
-  }
+  const int32_t code = tokenward_install(manager, clock_now(), token, &generation);
+  if (code != TOKENWARD_OK) return log_line(LOG_ERROR, "the token is refused: %s", tokenward_result_name(code)), false;
+  log_line(LOG_INFO, "token %" PRIu64 " is installed", generation);
+  return true;
+}
+
+/* The token for a provider without a grant. */
+static bool install_bearer(void) {
+  static secret bearer;
+  const bool done = config_secret(given.bearer_file, "TOKENWARD_BEARER", &bearer) && bearer.len > 0 &&
+                    install(&(tokenward_token){ .access_token = { (const uint8_t *)bearer.text, bearer.len } });
   tokenward_wipe(&bearer, sizeof bearer);
   return done;
+}
+
+/* What the token endpoint answered to a login elsewhere, as it was saved: its lifetime counts from then. */
+static bool install_login(void) {
+  static char body[ANSWER_CAPACITY];
+  static uint8_t unescaped[ANSWER_CAPACITY];
+  tokenward_token_answer_result read = { 0 };
+  uint64_t age_s = 0;
+  bool done = false;
+  const ssize_t len = config_private(given.login_file, body, sizeof body, &age_s);
+  if (len >= 0) {
+    const int32_t code = tokenward_token_answer(200, (tokenward_span){ (const uint8_t *)body, (size_t)len }, &given.provider,
+                                                unescaped, sizeof unescaped, &read);
+    if (code != TOKENWARD_OK || read.kind != TOKENWARD_ANSWER_TOKEN) {
+      log_line(LOG_ERROR, "%s holds no token: %s", given.login_file, tokenward_result_name(code));
+    } else {
+      /* An access token that is over still comes with a refresh token: that is due at once. */
+      const uint64_t left = read.expires_in_s > age_s ? read.expires_in_s - age_s : 1;
+      done = install(&(tokenward_token){ .access_token = read.access_token,
+                                         .token_type = read.token_type,
+                                         .refresh_token = read.refresh_token,
+                                         .expires_in_s = read.has_expires_in ? &left : NULL });
+    }
+  }
+  tokenward_wipe(body, sizeof body);
+  tokenward_wipe(unescaped, sizeof unescaped);
+  return done;
+}
+
+/* Supplies the token that no grant obtains. False: there is none that fits. */
+static bool supply(void) {
+  if (given.login_file != NULL) return install_login();
+  return given.provider.grant_count == 0 && install_bearer();
+}
+
+/* SIGHUP: a static token is read anew; else what has failed for good is tried again. */
+static void reread(void) {
+  tokenward_poll_result next = { 0 };
+  said = TOKENWARD_REASON_NONE;
+  held_until = 0;
+  log_line(LOG_INFO, "tries again");
+  tokenward_poll(manager, clock_now(), &next);
+  if ((next.next == TOKENWARD_NEXT_SUPPLY || given.provider.grant_count == 0) && supply()) return;
+  tokenward_retry(manager);
 }
 
 static tokenward_span span_of(const secret *one) {
@@ -172,11 +219,7 @@ static void finish(void) {
     } else if (outcome.kind == TOKENWARD_ANSWER_TOKEN) {
       log_line(LOG_INFO, "token %" PRIu64, outcome.generation);
     } else {
-      static const char *const names[] = { "none", "invalid_request", "invalid_client", "invalid_grant",
-                                           "unauthorized_client", "unsupported_grant_type", "invalid_scope",
-                                           "slow_down", "a code of its own" };
-      log_line(LOG_WARN, "the service answered %u: %s", answer.status,
-               outcome.code >= 0 && outcome.code <= TOKENWARD_CODE_OTHER ? names[outcome.code] : "?");
+      log_line(LOG_WARN, "the service answered %u, TOKENWARD_CODE %d", answer.status, (int)outcome.code);
     }
   } else {
     return;
@@ -213,9 +256,6 @@ static uint64_t drive(bool may_begin) {
     }
     if (next.next == TOKENWARD_NEXT_SUPPLY && said != next.reason) {
       said = next.reason;
-      if (given.provider.grant_count == 0 && next.reason == TOKENWARD_REASON_NO_TOKEN && install()) {
-        continue;
-      }
       log_line(LOG_ERROR, "needs you: %s; mend it, then send SIGHUP", tokenward_reason_name(said));
     }
     return next.changes ? next.poll_at_ms : now + LONGEST_SLEEP_MS;
@@ -229,10 +269,7 @@ static void run(const sigset_t *unblocked) {
   for (;;) {
     if (rereading) {
       rereading = 0;
-      said = TOKENWARD_REASON_NONE;
-      held_until = 0;
-      log_line(LOG_INFO, "tries again");
-      if (given.provider.grant_count != 0 || !install()) tokenward_retry(manager);
+      reread();
     }
     finish();
     uint64_t until = drive(!ending);
@@ -271,7 +308,12 @@ static bool start(void) {
                                     .seed = seed };
   const int32_t code = tokenward_init(&manager, memory, sizeof memory, &config);
   if (code != TOKENWARD_OK) return log_line(LOG_ERROR, "settings: %s", tokenward_result_name(code)), false;
-  return storage_load(&store, manager) != LOAD_FAILED;
+  if (storage_load(&store, manager) == LOAD_FAILED) return false;
+  /* Later on SIGHUP alone: what stands in the file may be what an API has just refused. */
+  tokenward_poll_result next = { 0 };
+  tokenward_poll(manager, clock_now(), &next);
+  if (next.next == TOKENWARD_NEXT_SUPPLY && next.reason == TOKENWARD_REASON_NO_TOKEN) supply();
+  return true;
 }
 
 int main(int count, char **words) {
@@ -294,9 +336,7 @@ int main(int count, char **words) {
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGHUP, &action, NULL);
   if (!storage_open(&store, &given) || !start()) return EXIT_CONFIG_;
-  if (!http_open(given.provider.allow_loopback_http != 0, given.provider.policy.response_timeout_ms)) {
-    return EXIT_UNAVAILABLE_;
-  }
+  if (!http_open(&given)) return EXIT_UNAVAILABLE_;
   if (!server_open(given.socket_path, handle)) return EXIT_UNAVAILABLE_;
   log_line(LOG_INFO, "serves on %s", given.socket_path);
   notify("READY=1");

@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Runs the gateway, built with ASan and UBSan, against real token services. Needs gcc, make, libcurl's headers,
-cargo or TOKENWARD_LIB and TOKENWARD_DEMO_SERVICE, and node with npm for oidc-provider."""
+"""Runs the gateway, built with ASan and UBSan, against real token services; test.sh builds what it needs and says where.
+usage: test.py LIBRARY DEMO_SERVICE PART..."""
 
+import base64
+import hashlib
 import http.server
 import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -21,7 +25,6 @@ import urllib.parse
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="gateway-"))
 BINARY = WORK / "build" / "tokenward-gateway"
 KILLS = int(os.environ.get("KILLS", "100"))
@@ -105,6 +108,23 @@ class Gateway:
     def newer(self, url, than, seconds=10):
         return until(lambda: self.token(url, 1)[0] > than, seconds)
 
+    def told(self, text, seconds=10):
+        """Whether the log says so in time, after what was found last and after the last SIGHUP."""
+        seen, found = getattr(self, "seen", 0), []
+
+        def there():
+            found[:] = [self.said().find(text, seen)]
+            return found[0] >= 0
+
+        if until(there, seconds):
+            self.seen = found[0] + len(text)
+            return True
+        return False
+
+    def hang_up(self):
+        self.seen = len(self.said())
+        self.process.send_signal(signal.SIGHUP)
+
     def end(self):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(15)
@@ -130,11 +150,11 @@ def fetch(url, body=None, method=None, authorization=None):
 
 
 class Demo:
-    def __init__(self, port=0, lifetime=4):
+    def __init__(self, port=0, lifetime=4, kind="flute"):
         # A port that was just left may be taken for a minute.
         for _ in range(70):
             self.process = subprocess.Popen(
-                [DEMO, "--kind", "flute", "--print-json", "--lifetime", str(lifetime), "--port", str(port)],
+                [DEMO, "--kind", kind, "--print-json", "--lifetime", str(lifetime), "--port", str(port)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             running.append(self.process)
             told = self.process.stdout.readline()
@@ -144,14 +164,16 @@ class Demo:
         self.told = json.loads(told)["services"][0]
         self.base = self.told["base_url"]
         self.api = self.base + "/v2/transactions"
-        given = self.told["credentials"]
-        self.secrets = {"TOKENWARD_CLIENT_ID": given["client_id"], "TOKENWARD_CLIENT_SECRET": given["client_secret"]}
+        self.secrets = {f"TOKENWARD_{name.upper()}": value for name, value in self.told["credentials"].items()}
 
     def fault(self, name, **members):
         assert fetch(self.base + "/_demo/fault", {"fault": name, **members})[0] < 300
 
     def revoke(self, what):
         assert fetch(self.base + "/_demo/revoke", {"what": what})[0] < 300
+
+    def rotate(self, **members):
+        assert fetch(self.base + "/_demo/rotate", members)[0] < 300
 
     def log(self):
         """What reached the token endpoint."""
@@ -205,6 +227,8 @@ def against_demo():
     check("and a new token comes", gateway.newer(demo.api, generation))
     check("an old 401 needs no refresh", gateway.ask(line) == "RETRY now")
     check("a 403 is the client's", gateway.ask(f"REJECTED {generation + 1} 403") == "SURFACE forbidden")
+    check("a challenge that wants another scope is the client's",
+          gateway.ask(f'REJECTED {generation + 1} 401 Bearer error="insufficient_scope"') == "SURFACE insufficient_scope")
     check("REJECTED without numbers is refused", gateway.ask("REJECTED -1 x") == "ERR bad_line")
 
     def next_requests(count):
@@ -263,6 +287,8 @@ def against_demo():
     check("ends cleanly", gateway.end() == 0)
     demo.end()
 
+
+def against_demo_killed():
     demo = Demo(lifetime=2)
     gateway = flute("kills-flute", demo, fraction_permille=0, min_interval_ms=200)
     open_requests = 0
@@ -280,6 +306,112 @@ def against_demo():
     check(f"flute, {KILLS} kills: {rotated} rotations, {len(lost)} refused, {open_requests} kills with a request out",
           rotated > 10 and len(lost) <= open_requests, lost)
     check("ends cleanly after the kills", gateway.end() == 0)
+    demo.end()
+
+
+def private(path, text, mode=0o600):
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def against_rotated_secrets():
+    """Secrets in files, which change while the gateway runs."""
+    demo = Demo()
+    # An abstract socket is what systemd uses where it can.
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.bind("\0" + str(WORK / "abstract"))
+    notify.settimeout(5)
+    identity = private(WORK / "client_id", demo.secrets["TOKENWARD_CLIENT_ID"] + "\n")
+    secret = private(WORK / "client_secret", demo.secrets["TOKENWARD_CLIENT_SECRET"] + "\n", 0o644)
+    gateway = flute("files", demo, client_id_file=identity, client_secret_file=secret,
+                    snapshot_key_file=private(WORK / "key", "ab" * 32 + "\n"))
+    gateway.secrets = {}
+    gateway.start(NOTIFY_SOCKET="@" + str(WORK / "abstract"))
+    check("tells systemd on an abstract socket", notify.recv(99) == b"READY=1")
+    check("a secret that everybody may read is refused", gateway.told("everybody may; chmod o= it"))
+    secret.chmod(0o640)
+    gateway.hang_up()
+    generation, header = gateway.token(demo.api)
+    check("SIGHUP tries again: secrets come from files", fetch(demo.api, authorization=header)[0] == 200)
+    demo.revoke("all")
+    demo.rotate(client_secret="canary-new-secret")
+    canaries.add("canary-new-secret")
+    check("a changed secret is told", gateway.told("needs you: invalid_client; mend it, then send SIGHUP", 15))
+    check("and told once", not gateway.told("needs you", 1))
+    secret.write_text("canary-new-secret")
+    gateway.hang_up()
+    check("SIGHUP after the file was mended gives a token", gateway.newer(demo.api, generation, 15), gateway.said()[-600:])
+    check("ends cleanly", gateway.end() == 0)
+    (WORK / "key").write_text("cd" * 32)
+    gateway.start(wait=False)
+    check("another snapshot key is refused", gateway.process.wait(10) == 78 and "invalid_snapshot" in gateway.said())
+    demo.end()
+
+
+def against_presets():
+    """The other services, each by its preset against its demonstration."""
+    quick = {"min_interval_ms": 300, "margin_ms": 200, "jitter_permille": 0, "first_backoff_ms": 200}
+    for kind, path, more in (("flip_utility", "/v1/programs", {"environment": "sandbox"}),
+                             ("flume", "/me", {}),
+                             ("opower", "/apis/customer-data-v2/UTIL/customers/1/utility_accounts", {})):
+        demo = Demo(kind=kind)
+        gateway = Gateway(kind, demo.secrets, provider=kind, base_url=demo.base, api_origins=demo.base, **quick, **more)
+        gateway.start()
+        generation, header = gateway.token(demo.base + path)
+        check(f"{kind}: its token opens the API", fetch(demo.base + path, authorization=header)[0] == 200, gateway.said())
+        check(f"{kind}: refreshes ahead", gateway.newer(demo.base + path, generation))
+        check(f"{kind}: ends cleanly", gateway.end() == 0)
+        demo.end()
+
+    demo = Demo(kind="flip_utility")
+    api = demo.base + "/v1/programs"
+    key = private(WORK / "api_key", demo.secrets["TOKENWARD_BEARER"])
+    gateway = Gateway("api-key", {}, provider="flip_utility_api_key", environment="sandbox", api_origins=demo.base,
+                      bearer_file=key)
+    gateway.start()
+    generation, header = gateway.token(api)
+    check("flip_utility_api_key: the key opens the API", fetch(api, authorization=header)[0] == 200)
+    demo.rotate(bearer="fl_canarykey0123456789abcdef")
+    canaries.add("fl_canarykey0123456789abcdef")
+    status, _, headers = fetch(api, authorization=header)
+    reply = gateway.ask(f"REJECTED {generation} {status} {headers.get('WWW-Authenticate', '')}".rstrip())
+    check("flip_utility_api_key: a revoked key is the client's", (status, reply) == (401, "SURFACE revoked"), (status, reply))
+    check("flip_utility_api_key: and is told", gateway.told("needs you: revoked"))
+    key.write_text("fl_canarykey0123456789abcdef")
+    gateway.hang_up()
+    check("flip_utility_api_key: SIGHUP takes the new key",
+          gateway.newer(api, generation) and fetch(api, authorization=gateway.token(api)[1])[0] == 200)
+    check("flip_utility_api_key: nothing was asked of the token endpoint", demo.log() == [] and gateway.end() == 0)
+    demo.end()
+
+    demo = Demo(kind="flip_energy")
+    client = Gateway("client", demo.secrets, provider="flip_energy_client", base_url=demo.base)
+    client.start()
+    site_api = demo.base + "/v1/site/site-1"
+    _, header = client.token(demo.base + "/v1/sites")
+    check("flip_energy_client: the client token opens its routes", fetch(demo.base + "/v1/sites", authorization=header)[0] == 200)
+    check("flip_energy_client: and no site's", client.ask(f"GET {site_api}") == "ERR route_needs_other_token")
+    site = Gateway("site", demo.secrets, provider="flip_energy_site", base_url=demo.base, site="site-1", **quick)
+    site.start()
+    _, header = site.token(site_api)
+    check("flip_energy_site: the site token opens its site", fetch(site_api, authorization=header)[0] == 200)
+    check("flip_energy_site: and no other", site.ask(f"GET {demo.base}/v1/site/site-2") == "ERR other_site")
+    check("flip_energy_site: nor the client's routes", site.ask(f"GET {demo.base}/v1/sites") == "ERR route_needs_other_token")
+    issued = private(WORK / "site_token", header.removeprefix("Bearer "))
+    backend = Gateway("backend", {}, provider="flip_energy_site_backend", base_url=demo.base, site="site-1",
+                      bearer_file=issued, **quick)
+    backend.start()
+    generation, header = backend.token(site_api)
+    check("flip_energy_site_backend: a token that a backend issued opens the site",
+          fetch(site_api, authorization=header)[0] == 200)
+    time.sleep(0.4)
+    reply = backend.ask(f"REJECTED {generation} 401")
+    check("flip_energy_site_backend: a 401 asks for the next one and does not take the old one again",
+          reply == "SURFACE no_token" and backend.told("needs you: no_token"), reply + backend.said())
+    backend.hang_up()
+    check("flip_energy_site_backend: SIGHUP takes it", backend.newer(site_api, generation))
+    check("flip_energy: all end cleanly", [one.end() for one in (client, site, backend)] == [0, 0, 0])
     demo.end()
 
 
@@ -323,11 +455,11 @@ class Rotating(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def custom(name, base, path, secret, **more):
-    return Gateway(name, {"TOKENWARD_CLIENT_ID": "gateway", "TOKENWARD_CLIENT_SECRET": secret}, provider="custom",
-                   name="test", base_url=base, token_path=path, grants="client_credentials, refresh_token",
-                   authentication="basic", api_origins=base,
-                   **{"min_interval_ms": 100, "margin_ms": 100, "jitter_permille": 0, "first_backoff_ms": 200, **more})
+def custom(name, base, path, secret, client="gateway", **more):
+    return Gateway(name, {"TOKENWARD_CLIENT_ID": client, "TOKENWARD_CLIENT_SECRET": secret}, provider="custom",
+                   name="test", base_url=base, token_path=path, authentication="basic", api_origins=base,
+                   **{"grants": "client_credentials, refresh_token", "min_interval_ms": 100, "margin_ms": 100,
+                      "jitter_permille": 0, "first_backoff_ms": 200, **more})
 
 
 def against_rotating():
@@ -367,6 +499,123 @@ def against_rotating():
     server.shutdown()
 
 
+def against_tls():
+    """A certificate of an own authority, on loopback."""
+    def certificate(name, *more):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", f"/CN={name}", "-keyout", WORK / f"{name}.key", "-out", WORK / f"{name}.pem", *more],
+                       check=True, stderr=subprocess.DEVNULL)
+
+    certificate("authority")
+    certificate("localhost", "-CA", WORK / "authority.pem", "-CAkey", WORK / "authority.key",
+                "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE")
+    certificate("stranger")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Rotating)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(WORK / "localhost.pem", WORK / "localhost.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name, host, more, good in (("trusted", "localhost", {"ca_file": WORK / "authority.pem"}, True),
+                                   ("unknown-authority", "localhost", {}, False),
+                                   ("other-authority", "localhost", {"ca_file": WORK / "stranger.pem"}, False),
+                                   ("other-name", "127.0.0.1", {"ca_file": WORK / "authority.pem"}, False)):
+        base = f"https://{host}:{server.server_port}"
+        gateway = custom(name, base, "/token", "canary-secret-5", allow_loopback_http="no", **more)
+        gateway.start()
+        if good:
+            check(f"TLS, {name}: a token", gateway.token(base + "/")[0] == 1, gateway.said())
+        else:
+            check(f"TLS, {name}: no token", gateway.told("no answer: SSL") and gateway.ask(f"GET {base}/") == "ERR not_usable",
+                  gateway.said())
+        check(f"TLS, {name}: ends cleanly", gateway.end() == 0)
+    server.shutdown()
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+def log_in(base, secret):
+    """A person's login in a browser (RFC 6749 section 4.1, RFC 7636): what the token endpoint answers."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(), Stay)
+
+    def visit(url, form=None):
+        """A page, or where it leads."""
+        try:
+            with browser.open(url, form and urllib.parse.urlencode(form).encode(), timeout=10) as page:
+                return page.read().decode(), None
+        except urllib.error.HTTPError as error:
+            return None, urllib.parse.urljoin(url, error.headers["Location"])
+
+    verifier, callback = "v" * 43, "http://127.0.0.1/callback"
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    where = base + "/auth?" + urllib.parse.urlencode({
+        "client_id": "login", "response_type": "code", "redirect_uri": callback, "scope": "openid offline_access",
+        "prompt": "consent", "code_challenge": challenge, "code_challenge_method": "S256"})
+    while not where.startswith(callback):
+        page, where_next = visit(where)
+        if page is not None:
+            action, prompt = re.search(r'action="([^"]+)"', page)[1], re.search(r'name="prompt" value="(\w+)"', page)[1]
+            _, where_next = visit(urllib.parse.urljoin(where, action), {"prompt": prompt, "login": "someone", "password": "x"})
+        where = where_next
+    code = urllib.parse.parse_qs(urllib.parse.urlsplit(where).query)["code"][0]
+    return present(base, secret, grant_type="authorization_code", code=code, redirect_uri=callback, code_verifier=verifier)
+
+
+def present(base, secret, **form):
+    """Status and body of the token endpoint, for the client of the login."""
+    request = urllib.request.Request(base + "/token", urllib.parse.urlencode(form).encode())
+    basic = base64.b64encode(f"login:{urllib.parse.quote(secret, safe='')}".encode()).decode()
+    request.add_header("Authorization", "Basic " + basic)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def login_at_oidc(base, secret):
+    """The gateway goes on with the refresh token of a login, which rotates and whose reuse is detected."""
+    status, answer = log_in(base, secret)
+    first = json.loads(answer)
+    check("oidc-provider gives a refresh token to a login", status == 200 and "refresh_token" in first)
+    saved = private(WORK / "login.json", json.dumps(first, indent=2))
+    canaries.update((first["access_token"], first["refresh_token"], first["id_token"]))
+    gateway = custom("login", base, "/token", secret, client="login", grants="refresh_token", login_file=saved)
+    gateway.start()
+    generation, header = gateway.token(base + "/me")
+    check("the token of the login is the first one", (generation, header) == (1, "Bearer " + first["access_token"]))
+    check("it opens the API", fetch(base + "/me", authorization=header)[0] == 200)
+    check("refresh tokens rotate", gateway.newer(base + "/me", 3, 15), gateway.said())
+    check("the newest token opens the API", fetch(base + "/me", authorization=gateway.token(base + "/me")[1])[0] == 200)
+    gateway.kill()
+    gateway.start()
+    generation = gateway.token(base + "/me")[0]
+    check("a restart goes on with the rotated refresh token, not with the login",
+          generation > 3 and gateway.newer(base + "/me", generation, 15), gateway.said()[-600:])
+    gateway.hang_up()
+    check("a healthy gateway does not go back to the login on SIGHUP",
+          gateway.told("tries again") and not gateway.told("is installed", 1), gateway.said()[-600:])
+    generation = gateway.token(base + "/me")[0]
+    check("a used refresh token is refused", present(base, secret, grant_type="refresh_token",
+                                                     refresh_token=first["refresh_token"])[0] == 400)
+    check("its reuse ends the whole login, which is told", gateway.told("needs you: refresh_token_rejected", 15),
+          gateway.said()[-600:])
+    asked = fetch(base + "/count")[1]
+    time.sleep(1)
+    check("nothing more is sent after that", fetch(base + "/count")[1] == asked)
+    again = json.loads(log_in(base, secret)[1])
+    canaries.update((again["access_token"], again["refresh_token"]))
+    # As if its access token had been for an hour, two hours ago.
+    private(saved, json.dumps({**again, "expires_in": 3600}))
+    os.utime(saved, (time.time() - 7200, time.time() - 7200))
+    gateway.hang_up()
+    check("SIGHUP after a new login goes on", gateway.newer(base + "/me", generation + 1, 15), gateway.said()[-600:])
+    check("with a token that opens the API", fetch(base + "/me", authorization=gateway.token(base + "/me")[1])[0] == 200)
+    check("ends cleanly", gateway.end() == 0)
+
+
 def against_oidc():
     folder = WORK / "oidc-provider"
     shutil.copytree(HERE / "oidc", folder, ignore=shutil.ignore_patterns("node_modules"))
@@ -390,28 +639,31 @@ def against_oidc():
         time.sleep(1)
         check("nothing more is sent", fetch(base + "/count")[1] == asked)
         gateway.end()
+        login_at_oidc(base, secret)
     finally:
         node.kill()
 
 
-library = os.environ.get("TOKENWARD_LIB") or str(ROOT / "target/release/libtokenward_c.a")
-if "TOKENWARD_LIB" not in os.environ:
-    subprocess.run(["cargo", "build", "--release", "-p", "tokenward-c", "--features", "snapshot"], cwd=ROOT, check=True)
-DEMO = os.environ.get("TOKENWARD_DEMO_SERVICE") or str(ROOT / "target/debug/tokenward-demo-service")
-if "TOKENWARD_DEMO_SERVICE" not in os.environ:
-    subprocess.run(["cargo", "build", "-p", "tokenward-demo-service"], cwd=ROOT, check=True)
-for compiler, more in (("clang", []), ("gcc", ["SANITIZE=1"])):
-    out = WORK / ("build" if more else "clang")
-    built = subprocess.run(["make", "-s", "-C", HERE, f"CC={compiler}", f"OUT={out}", f"TOKENWARD_LIB={library}", *more])
-    check(f"builds without a warning: {compiler} {' '.join(more)}", built.returncode == 0)
+PARTS = {"demo": against_demo, "demo-killed": against_demo_killed, "rotating-killed": against_rotating,
+         "secrets": against_rotated_secrets, "presets": against_presets, "tls": against_tls, "oidc": against_oidc}
+if sys.argv[1:] == ["--list"]:
+    print(*PARTS)
+    sys.exit()
+library, DEMO, *parts = sys.argv[1:]
 try:
-    for part in (against_demo, against_rotating, against_oidc):
-        part()
+    for compiler, more in (("clang", []), ("gcc", ["SANITIZE=1"])):
+        out = WORK / ("build" if more else "clang")
+        built = subprocess.run(["make", "-s", "-C", HERE, f"CC={compiler}", f"OUT={out}", f"TOKENWARD_LIB={library}", *more])
+        check(f"builds without a warning: {compiler} {' '.join(more)}", built.returncode == 0)
+    for part in parts:
+        start = time.monotonic()
+        PARTS[part]()
+        print(f"{part}: {time.monotonic() - start:.0f} s", flush=True)
     everything = "".join(log.read_text() for log in logs if log.exists())
     check("no sanitizer said anything", "Sanitizer" not in everything and "runtime error" not in everything,
           everything[-2000:])
     check(f"none of {len(canaries)} secrets and tokens in {len(everything)} bytes of log",
-          len(canaries) > 10 and not any(canary in everything for canary in canaries))
+          len(canaries) > 1 and not any(canary in everything for canary in canaries))
 finally:
     for process in running:
         process.kill()

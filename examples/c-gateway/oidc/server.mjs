@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The certified oidc-provider on loopback, with tokens that live for two seconds.
-// usage: server.mjs PORT SECRET. Its refresh tokens need a browser: only client_credentials is used.
+// The certified oidc-provider on loopback, with access tokens that live for two seconds and refresh tokens that rotate.
+// usage: server.mjs PORT SECRET. The client `gateway` has client_credentials; `login` a person's login, whose name and
+// password are whatever is typed.
 import Provider from 'oidc-provider';
 
 const [port, secret] = process.argv.slice(2);
@@ -12,9 +13,17 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     redirect_uris: [],
     response_types: [],
     token_endpoint_auth_method: 'client_secret_basic',
+  }, {
+    client_id: 'login',
+    client_secret: secret,
+    application_type: 'native',
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: ['http://127.0.0.1/callback'],
+    token_endpoint_auth_method: 'client_secret_basic',
   }],
-  features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
-  ttl: { ClientCredentials: 2 },
+  features: { clientCredentials: { enabled: true }, devInteractions: { enabled: true } },
+  rotateRefreshToken: true,
+  ttl: { ClientCredentials: 2, AccessToken: 2, RefreshToken: 600 },
 });
 let count = 0;
 provider.use(async (context, next) => {
