@@ -1,6 +1,6 @@
 //! The `Authorization` field: Bearer (RFC 6750 section 2.1) and Basic (RFC 7617).
 
-use crate::form::{Writer, form_encoded, write_whole};
+use crate::form::{Encoding, Writer, write_whole};
 use crate::{BasicEncoding, Error, TokenAlphabet};
 
 /// Counts the access tokens that a manager has kept, from 1; told to [`crate::TokenManager::rejected`].
@@ -120,7 +120,7 @@ pub fn basic<'b>(
     encoding: BasicEncoding,
     out: &'b mut [u8],
 ) -> Result<&'b [u8], Error> {
-    if id.is_empty() || (encoding == BasicEncoding::Raw && id.contains(':')) {
+    if id.is_empty() || (encoding == BasicEncoding::Raw && id.bytes().any(|byte| byte == b':')) {
         return Err(Error::WrongCredentials);
     }
     let written = write_whole(out, |out| write_basic(out, id, secret, encoding))?;
@@ -128,11 +128,14 @@ pub fn basic<'b>(
 }
 
 pub(crate) fn write_basic(out: &mut Writer<'_>, id: &str, secret: &str, encoding: BasicEncoding) {
-    out.text("Basic ");
-    match encoding {
-        BasicEncoding::Raw => out.base64(id.bytes().chain([b':']).chain(secret.bytes())),
-        BasicEncoding::Rfc6749Form => {
-            out.base64(form_encoded(id.bytes()).chain([b':']).chain(form_encoded(secret.bytes())));
-        }
-    }
+    let encoding = match encoding {
+        BasicEncoding::Raw => Encoding::Raw,
+        BasicEncoding::Rfc6749Form => Encoding::Form,
+    };
+    out.bytes(b"Basic ");
+    out.start_base64();
+    out.encoded(id.as_bytes(), encoding);
+    out.byte(b':');
+    out.encoded(secret.as_bytes(), encoding);
+    out.end_base64();
 }

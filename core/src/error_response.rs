@@ -13,17 +13,12 @@ pub struct ErrorResponse<'a> {
 }
 
 impl<'a> ErrorResponse<'a> {
-    pub(crate) fn new(
+    pub(crate) const fn new(
         error: JsonStr<'a>,
         error_description: Option<JsonStr<'a>>,
         error_uri: Option<JsonStr<'a>>,
-        provider: &Provider<'_>,
+        code: ErrorCode,
     ) -> Self {
-        let standard = provider.error_codes.iter().find(|(own, _)| error.is(own));
-        let code = match standard {
-            Some((_, standard)) => ErrorCode::of(JsonStr::literal(standard.as_bytes())),
-            None => ErrorCode::of(error),
-        };
         Self { error, error_description, error_uri, code }
     }
 
@@ -99,7 +94,13 @@ impl ErrorCode {
         }
     }
 
+    /// The standard code that a code means, by the provider's own table where that has it.
+    pub(crate) fn meant(error: JsonStr<'_>, provider: &Provider<'_>) -> Self {
+        let standard = provider.error_codes.iter().find(|(own, _)| error.is(own.as_bytes()));
+        Self::of(standard.map_or(error, |(_, standard)| JsonStr::literal(standard.as_bytes())))
+    }
+
     fn of(error: JsonStr<'_>) -> Self {
-        Self::LISTED.into_iter().find(|code| error.is(code.name())).unwrap_or(Self::Other)
+        Self::LISTED.iter().copied().find(|code| error.is(code.name().as_bytes())).unwrap_or(Self::Other)
     }
 }

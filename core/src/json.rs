@@ -5,6 +5,9 @@
 //! the payload of a JWT that is decoded while it is read.
 
 use crate::Error;
+use crate::ascii::{decimal, hexadecimal, with_digit};
+use crate::form::Writer;
+use crate::time::quotient;
 
 /// Containers that may be open at once, the top one included: one bit each in [`Reader::kinds`].
 const MAX_DEPTH: u32 = u32::BITS;
@@ -13,8 +16,10 @@ const MAX_DEPTH: u32 = u32::BITS;
 pub(crate) trait Input: Clone {
     /// A stretch of the input.
     type Span;
-    /// The byte under the cursor.
-    fn peek(&self) -> Option<u8>;
+    /// The byte under the cursor; 0 at the end, as no document goes on at a 0 either.
+    fn peek(&self) -> u8;
+    /// Tells that 0 from one that stands there.
+    fn is_at_end(&self) -> bool;
     /// Moves the cursor by one byte.
     fn bump(&mut self);
     /// Moves over bytes that are plain inside a string (0x20–0x7F but `"` and `\`); may stop early.
@@ -58,8 +63,13 @@ impl<'a> Input for Slice<'a> {
     type Span = &'a [u8];
 
     #[inline(always)]
-    fn peek(&self) -> Option<u8> {
-        self.rest.as_slice().first().copied()
+    fn peek(&self) -> u8 {
+        self.rest.as_slice().first().copied().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn is_at_end(&self) -> bool {
+        self.rest.as_slice().is_empty()
     }
 
     #[inline(always)]
@@ -116,17 +126,28 @@ fn plain_bytes(word: usize) -> usize {
 pub(crate) struct Item<S> {
     /// Open containers around the value; 0 for the top value.
     pub(crate) depth: u32,
-    /// The raw name, where the container is an object: from its opening quote up to its closing one.
+    /// The raw name, where the container is an object.
     pub(crate) name: Option<S>,
     /// What the name holds.
     pub(crate) name_text: Text,
-    /// The raw value, its first byte tells its kind: a string up to its closing quote, a container from
-    /// its bracket to the end of the input.
+    /// The raw value: a string without its quotes, a container from its bracket to the end of the input.
     pub(crate) value: S,
-    /// That first byte.
+    /// The first byte of the value, which tells its kind.
     pub(crate) kind: u8,
     /// What a string holds.
     pub(crate) text: Text,
+}
+
+impl<'a> Item<&'a [u8]> {
+    /// Whether the value is a string of Unicode text.
+    pub(crate) fn is_text(&self) -> bool {
+        self.kind == b'"' && self.text != Text::LoneSurrogate
+    }
+
+    /// The value, where it is such a string.
+    pub(crate) fn json_str(&self) -> JsonStr<'a> {
+        JsonStr::raw(self.value, self.text == Text::Escaped)
+    }
 }
 
 /// What unescaping a string will meet.
@@ -147,6 +168,10 @@ enum Place {
     Opened,
     /// Behind a value.
     Behind,
+    /// At a byte that cannot stand where it stands, or at the end of an unfinished document.
+    Broken,
+    /// At a bracket that opens one container too many.
+    TooDeep,
 }
 
 /// The reader. Read with [`Reader::next`] until `None`, then [`Reader::finish`].
@@ -167,22 +192,25 @@ impl<I: Input> Reader<I> {
         Self { input, kinds: 0, depth: 0, place: Place::Start, text: Text::Plain, high_surrogate: 0 }
     }
 
-    /// The next value in document order; `None` behind the top value.
+    /// The next value in document order; `None` behind the top value, and where the document is broken.
     #[inline(never)]
-    pub(crate) fn next(&mut self) -> Result<Option<Item<I::Span>>, Error> {
+    pub(crate) fn next(&mut self) -> Option<Item<I::Span>> {
         self.next_inlined()
     }
 
     /// The same in the caller's own loop, for the one reader that must be fast.
     #[inline(always)]
-    pub(crate) fn next_inlined(&mut self) -> Result<Option<Item<I::Span>>, Error> {
+    pub(crate) fn next_inlined(&mut self) -> Option<Item<I::Span>> {
         loop {
-            if self.place == Place::Behind && self.depth == 0 {
-                return Ok(None);
+            let place = self.place;
+            if place == Place::Behind && self.depth == 0 {
+                return None;
             }
-            let mut first = self.token()?;
+            // Until the value is read whole.
+            self.place = Place::Broken;
+            let mut first = self.token();
             let object = self.kinds & 1 == 1;
-            if self.place != Place::Start {
+            if place != Place::Start {
                 if first == if object { b'}' } else { b']' } {
                     self.input.bump();
                     self.kinds >>= 1;
@@ -190,17 +218,16 @@ impl<I: Input> Reader<I> {
                     self.place = Place::Behind;
                     continue;
                 }
-                if self.place == Place::Behind {
+                if place == Place::Behind {
                     if first != b',' {
-                        return Err(self.malformed());
+                        return None;
                     }
                     self.input.bump();
-                    first = self.token()?;
+                    first = self.token();
                 }
             }
             let depth = self.depth;
             let (mut name, mut name_text) = (None, Text::Plain);
-            self.place = Place::Behind;
             // One place that reads strings serves names and values.
             let value = loop {
                 if first == b'"' {
@@ -209,119 +236,150 @@ impl<I: Input> Reader<I> {
                         break string;
                     }
                     (name, name_text) = (Some(string), self.text);
-                    if self.token()? != b':' {
-                        return Err(self.malformed());
+                    if self.token() != b':' {
+                        return None;
                     }
                     self.input.bump();
-                    first = self.token()?;
+                    first = self.token();
                 } else if object && name.is_none() {
-                    return Err(self.malformed());
+                    return None;
                 } else {
-                    break match first {
-                        b'{' | b'[' => self.open(first)?,
-                        _ => self.scalar(first)?,
-                    };
+                    let start = self.input.clone();
+                    if let b'{' | b'[' = first {
+                        self.open(first)?;
+                        return Some(Item {
+                            depth,
+                            name,
+                            name_text,
+                            value: start.span(None),
+                            kind: first,
+                            text: self.text,
+                        });
+                    }
+                    self.scalar(first)?;
+                    break start.span(Some(&self.input));
                 }
             };
-            return Ok(Some(Item { depth, name, name_text, value, kind: first, text: self.text }));
+            self.place = Place::Behind;
+            return Some(Item { depth, name, name_text, value, kind: first, text: self.text });
         }
     }
 
-    /// Checks that nothing but white space stands behind the top value; gives the input back.
+    /// Checks that the document is whole and nothing but white space stands behind it; gives the input back.
     pub(crate) fn finish(mut self) -> Result<I, Error> {
-        match self.token() {
-            Ok(_) => Err(self.malformed()),
-            Err(_) => Ok(self.input),
+        let whole = self.place == Place::Behind && self.depth == 0;
+        if whole {
+            self.token();
+        }
+        let offset = self.input.offset();
+        match self.place {
+            Place::TooDeep => Err(Error::TooDeep { offset }),
+            _ if !self.input.is_at_end() => Err(Error::Malformed { offset }),
+            _ if !whole => Err(Error::Truncated { offset }),
+            _ => Ok(self.input),
         }
     }
 
-    /// The first byte behind white space.
-    #[inline(always)]
-    pub(crate) fn token(&mut self) -> Result<u8, Error> {
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.input.is_at_end()
+    }
+
+    /// The first byte behind white space; 0 where there is none.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn token(&mut self) -> u8 {
         loop {
             match self.input.peek() {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.input.bump(),
-                Some(byte) => return Ok(byte),
-                None => return Err(self.truncated()),
+                b' ' | b'\t' | b'\n' | b'\r' => self.input.bump(),
+                byte => return byte,
             }
         }
     }
 
-    fn open(&mut self, bracket: u8) -> Result<I::Span, Error> {
+    fn open(&mut self, bracket: u8) -> Option<()> {
         if self.depth == MAX_DEPTH {
-            return Err(Error::TooDeep { offset: self.input.offset() });
+            self.place = Place::TooDeep;
+            return None;
         }
-        let start = self.input.clone();
         self.input.bump();
         self.kinds = (self.kinds << 1) | u32::from(bracket == b'{');
         self.depth = self.depth.wrapping_add(1);
         self.place = Place::Opened;
-        Ok(start.span(None))
+        Some(())
     }
 
-    /// A string: the span from its opening quote up to its closing one.
-    #[inline]
-    fn string(&mut self) -> Result<I::Span, Error> {
-        let start = self.input.clone();
+    /// A string: the span between its quotes.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn string(&mut self) -> Option<I::Span> {
         self.input.bump();
+        let start = self.input.clone();
         self.text = Text::Plain;
         self.high_surrogate = 0;
         loop {
             self.input.skip_plain();
             match self.input.peek() {
-                Some(b'"') => {
+                b'"' => {
                     let span = start.span(Some(&self.input));
                     self.input.bump();
                     if self.high_surrogate != 0 {
                         self.text = Text::LoneSurrogate;
                     }
-                    return Ok(span);
+                    return Some(span);
                 }
-                Some(b' '..=b'[' | b']'..=0x7F) => self.input.bump(),
-                Some(byte) => self.uncommon(byte)?,
-                None => return Err(self.truncated()),
+                b' '..=b'[' | b']'..=0x7F => self.input.bump(),
+                byte => self.uncommon(byte)?,
             }
         }
     }
 
     /// An escape or a character beyond ASCII (RFC 3629 section 4, so no surrogate and no overlong form).
     #[inline(never)]
-    fn uncommon(&mut self, byte: u8) -> Result<(), Error> {
-        let (more, low, high) = match byte {
+    fn uncommon(&mut self, byte: u8) -> Option<()> {
+        let more = match byte {
             b'\\' => return self.escape(),
-            0xC2..=0xDF => (1, 0x80, 0xBF),
-            0xE0 => (2, 0xA0, 0xBF),
-            0xED => (2, 0x80, 0x9F),
-            0xE1..=0xEF => (2, 0x80, 0xBF),
-            0xF0 => (3, 0x90, 0xBF),
-            0xF1..=0xF3 => (3, 0x80, 0xBF),
-            0xF4 => (3, 0x80, 0x8F),
-            _ => return Err(self.malformed()),
+            0xC2..=0xDF => 1,
+            0xE0..=0xEF => 2,
+            0xF0..=0xF4 => 3,
+            _ => return None,
+        };
+        let low = match byte {
+            0xE0 => 0xA0,
+            0xF0 => 0x90,
+            _ => 0x80,
+        };
+        let high = match byte {
+            0xED => 0x9F,
+            0xF4 => 0x8F,
+            _ => 0xBF,
         };
         self.input.bump();
-        self.expect(|next| low <= next && next <= high)?;
+        self.take(low, high)?;
         for _ in 1..more {
-            self.expect(|next| next & 0xC0 == 0x80)?;
+            self.take(0x80, 0xBF)?;
         }
-        Ok(())
+        Some(())
     }
 
-    fn escape(&mut self) -> Result<(), Error> {
+    fn escape(&mut self) -> Option<()> {
         if self.text == Text::Plain {
             self.text = Text::Escaped;
         }
         let start = self.input.offset();
         self.input.bump();
-        if self.input.peek() != Some(b'u') {
-            return self
-                .expect(|next| matches!(next, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'));
+        let escaped = self.input.peek();
+        if !matches!(escaped, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u') {
+            return None;
         }
         self.input.bump();
+        if escaped != b'u' {
+            return Some(());
+        }
         let mut unit = 0;
         for _ in 0..4 {
-            let digit = self.input.peek().and_then(|digit| char::from(digit).to_digit(16));
-            self.expect(|_| digit.is_some())?;
-            unit = (unit << 4) | digit.unwrap_or(0);
+            let digit = hexadecimal(self.input.peek())?;
+            self.input.bump();
+            unit = (unit << 4) | u32::from(digit);
         }
         let pairs = self.high_surrogate == start;
         match unit & 0xFC00 {
@@ -330,76 +388,50 @@ impl<I: Input> Reader<I> {
             0xD800 | 0xDC00 => self.text = Text::LoneSurrogate,
             _ => {}
         }
-        Ok(())
+        Some(())
     }
 
     /// A number or one of the three literals.
-    fn scalar(&mut self, first: u8) -> Result<I::Span, Error> {
-        let start = self.input.clone();
-        match first {
-            b't' => self.literal(b"true")?,
-            b'f' => self.literal(b"false")?,
-            b'n' => self.literal(b"null")?,
-            _ => self.number()?,
-        }
-        Ok(start.span(Some(&self.input)))
+    fn scalar(&mut self, first: u8) -> Option<()> {
+        let word: &[u8] = match first {
+            b't' => b"true",
+            b'f' => b"false",
+            b'n' => b"null",
+            _ => return self.number(),
+        };
+        word.iter().try_for_each(|byte| self.take(*byte, *byte))
     }
 
-    fn literal(&mut self, word: &[u8]) -> Result<(), Error> {
-        word.iter().try_for_each(|&byte| self.expect(|next| next == byte))
-    }
-
-    fn number(&mut self) -> Result<(), Error> {
-        if self.input.peek() == Some(b'-') {
-            self.input.bump();
-        }
-        if self.input.peek() == Some(b'0') {
-            self.input.bump();
-        } else {
+    fn number(&mut self) -> Option<()> {
+        self.take(b'-', b'-');
+        if self.take(b'0', b'0').is_none() {
             self.digits()?;
         }
-        if self.input.peek() == Some(b'.') {
-            self.input.bump();
+        if self.take(b'.', b'.').is_some() {
             self.digits()?;
         }
-        if let Some(b'e' | b'E') = self.input.peek() {
+        if let b'e' | b'E' = self.input.peek() {
             self.input.bump();
-            if let Some(b'+' | b'-') = self.input.peek() {
+            if let b'+' | b'-' = self.input.peek() {
                 self.input.bump();
             }
             self.digits()?;
         }
-        Ok(())
+        Some(())
     }
 
-    fn digits(&mut self) -> Result<(), Error> {
-        self.expect(|next| next.is_ascii_digit())?;
-        while let Some(b'0'..=b'9') = self.input.peek() {
-            self.input.bump();
-        }
-        Ok(())
+    fn digits(&mut self) -> Option<()> {
+        self.take(b'0', b'9')?;
+        while self.take(b'0', b'9').is_some() {}
+        Some(())
     }
 
-    #[inline(always)]
-    fn expect(&mut self, good: impl Fn(u8) -> bool) -> Result<(), Error> {
-        match self.input.peek() {
-            Some(next) if good(next) => {
-                self.input.bump();
-                Ok(())
-            }
-            Some(_) => Err(self.malformed()),
-            None => Err(self.truncated()),
-        }
-    }
-
-    #[cold]
-    fn malformed(&self) -> Error {
-        Error::Malformed { offset: self.input.offset() }
-    }
-
-    #[cold]
-    fn truncated(&self) -> Error {
-        Error::Truncated { offset: self.input.offset() }
+    /// Moves over a byte from `low` to `high`; `None` where there is another.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn take(&mut self, low: u8, high: u8) -> Option<()> {
+        let byte = self.input.peek();
+        (low <= byte && byte <= high).then(|| self.input.bump())
     }
 }
 
@@ -407,20 +439,8 @@ impl<I: Input> Reader<I> {
 #[cfg(feature = "serde")]
 pub(crate) fn container(value: &[u8]) -> &[u8] {
     let mut reader = Reader::new(Slice::new(value));
-    while let Ok(Some(_)) = reader.next() {}
+    while reader.next().is_some() {}
     value.get(..reader.input.offset()).unwrap_or_default()
-}
-
-/// What stands before the first backslash, and from it on.
-fn split_at_escape(raw: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut cursor = Slice::new(raw);
-    loop {
-        cursor.skip_plain();
-        if cursor.peek()? == b'\\' {
-            return raw.split_at_checked(cursor.offset());
-        }
-        cursor.bump();
-    }
 }
 
 /// The lowest eight bits.
@@ -434,70 +454,62 @@ pub(crate) const LONE_SURROGATE: u8 = 0xFF;
 
 /// The UTF-8 bytes of a raw string that a [`Reader`] has let through.
 #[derive(Clone)]
-pub(crate) struct Unescape<I> {
-    raw: I,
+pub(crate) struct Unescape<'a> {
+    raw: core::slice::Iter<'a, u8>,
     /// Not for a string that never was JSON.
     escapes: bool,
     /// What is left of an escaped character, the next byte lowest: none of these bytes is zero.
     pending: u32,
 }
 
-impl<I: Iterator<Item = u8> + Clone> Unescape<I> {
-    pub(crate) fn new(raw: I, escapes: bool) -> Self {
-        Self { raw, escapes, pending: 0 }
-    }
-
+impl Unescape<'_> {
     fn hex4(&mut self) -> u32 {
-        let mut unit = 0;
-        for _ in 0..4 {
-            let digit = self.raw.next().and_then(|byte| char::from(byte).to_digit(16)).unwrap_or(0);
-            unit = (unit << 4) | digit;
-        }
-        unit
+        let digits = self.raw.by_ref().take(4);
+        digits.fold(0, |unit, digit| (unit << 4) | u32::from(hexadecimal(*digit).unwrap_or(0)))
     }
 
+    #[inline(never)]
     fn unicode(&mut self) -> u8 {
-        let unit = self.hex4();
-        let mut code = unit;
-        if unit & 0xFC00 == 0xD800 {
+        let mut code = self.hex4();
+        if code & 0xF800 == 0xD800 {
             let place = self.raw.clone();
             let low = match (self.raw.next(), self.raw.next()) {
                 (Some(b'\\'), Some(b'u')) => self.hex4(),
                 _ => 0,
             };
-            if low & 0xFC00 == 0xDC00 {
-                code = 0x1_0000_u32.wrapping_add(((unit & 0x3FF) << 10) | (low & 0x3FF));
-            } else {
+            if code & 0x400 != 0 || low & 0xFC00 != 0xDC00 {
                 self.raw = place;
                 return LONE_SURROGATE;
             }
-        } else if unit & 0xFC00 == 0xDC00 {
-            return LONE_SURROGATE;
+            code = 0x1_0000_u32.wrapping_add(((code & 0x3FF) << 10) | (low & 0x3FF));
         }
-        let tail = |shift: u32| low_byte(0x80 | ((code >> shift) & 0x3F));
-        let (first, pending) = match code {
-            0..0x80 => (low_byte(code), 0),
-            0x80..0x800 => (low_byte(0xC0 | (code >> 6)), u32::from(tail(0))),
-            0x800..0x1_0000 => (low_byte(0xE0 | (code >> 12)), u32::from_le_bytes([tail(6), tail(0), 0, 0])),
-            _ => (low_byte(0xF0 | (code >> 18)), u32::from_le_bytes([tail(12), tail(6), tail(0), 0])),
+        let more = match code {
+            0..0x80 => return low_byte(code),
+            0x80..0x800 => 1,
+            0x800..0x1_0000 => 2,
+            _ => 3,
         };
-        self.pending = pending;
-        first
+        for _ in 0..more {
+            self.pending = (self.pending << 8) | 0x80 | (code & 0x3F);
+            code >>= 6;
+        }
+        low_byte(code | (0x3F80 >> more))
     }
 }
 
-impl<I: Iterator<Item = u8> + Clone> Iterator for Unescape<I> {
+impl Iterator for Unescape<'_> {
     type Item = u8;
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn next(&mut self) -> Option<u8> {
         if self.pending != 0 {
             let byte = low_byte(self.pending);
             self.pending >>= 8;
             return Some(byte);
         }
-        match self.raw.next()? {
-            b'\\' if self.escapes => Some(match self.raw.next()? {
+        match *self.raw.next()? {
+            b'\\' if self.escapes => Some(match *self.raw.next()? {
                 b'b' => 0x08,
                 b'f' => 0x0C,
                 b'n' => b'\n',
@@ -548,41 +560,50 @@ impl<'a> JsonStr<'a> {
 
     /// Its UTF-8 bytes, unescaped.
     pub fn bytes(&self) -> impl Iterator<Item = u8> + Clone + use<'a> {
-        Unescape::new(self.raw.iter().copied(), self.escapes)
+        self.unescape()
+    }
+
+    fn unescape(&self) -> Unescape<'a> {
+        Unescape { raw: self.raw.iter(), escapes: self.escapes, pending: 0 }
     }
 
     /// Bytes that it takes unescaped.
     #[must_use]
     pub fn len(&self) -> usize {
-        let mut len = 0_usize;
-        self.runs(|run| len = len.saturating_add(run.len()));
-        len
+        self.write(&mut [])
     }
 
     /// Whether it is `text`, compared in constant time for strings of one length.
     #[must_use]
     pub fn ct_eq(&self, text: &[u8]) -> bool {
-        crate::secret::ct_eq_iter(self.bytes(), text)
+        crate::secret::ct_eq_iter(self.unescape(), text)
     }
 
-    /// Hands `take` its bytes, unescaped, in runs.
-    fn runs(&self, mut take: impl FnMut(&[u8])) {
-        let mut rest = self.raw;
-        if self.escapes {
-            while let Some((run, escape)) = split_at_escape(rest) {
-                take(run);
-                let mut character = Unescape::new(escape.iter().copied(), true);
-                loop {
-                    character.next().iter().for_each(|byte| take(core::slice::from_ref(byte)));
-                    if character.pending == 0 {
-                        break;
-                    }
+    /// Writes what `out` has room for; gives back the bytes that it takes.
+    #[inline(never)]
+    pub(crate) fn write(&self, out: &mut [u8]) -> usize {
+        let mut out = Writer::new(out);
+        let mut rest = self.unescape();
+        while rest.escapes {
+            let raw = rest.raw.as_slice();
+            let mut cursor = Slice::new(raw);
+            while !cursor.is_at_end() && cursor.peek() != b'\\' {
+                cursor.bump();
+                if cfg!(target_pointer_width = "64") {
+                    cursor.skip_plain();
                 }
-                let read = escape.len().wrapping_sub(character.raw.len());
-                rest = escape.get(read..).unwrap_or_default();
+            }
+            let (run, escape) = raw.split_at_checked(cursor.offset()).unwrap_or_default();
+            out.run(run);
+            rest.raw = escape.iter();
+            let Some(byte) = rest.next() else { break };
+            out.byte(byte);
+            while rest.pending != 0 {
+                rest.next().into_iter().for_each(|byte| out.byte(byte));
             }
         }
-        take(rest);
+        out.run(rest.raw.as_slice());
+        out.written()
     }
 
     /// Copies it unescaped to the start of `out`; gives back what was written.
@@ -592,8 +613,7 @@ impl<'a> JsonStr<'a> {
     pub fn copy_to<'b>(&self, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
         let needed = self.len();
         let room = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
-        let mut places = room.iter_mut();
-        self.runs(|run| places.by_ref().zip(run).for_each(|(to, byte)| *to = *byte));
+        self.write(room);
         Ok(room)
     }
 
@@ -604,8 +624,21 @@ impl<'a> JsonStr<'a> {
     }
 
     /// Whether it is `text`; not for secrets.
-    pub(crate) fn is(&self, text: &str) -> bool {
-        self.as_plain().map_or_else(|| self.bytes().eq(text.bytes()), |plain| plain == text.as_bytes())
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn is(&self, text: &[u8]) -> bool {
+        if self.escapes { self.is_escaped(text) } else { self.raw == text }
+    }
+
+    #[cfg_attr(target_pointer_width = "64", inline(never))]
+    fn is_escaped(&self, text: &[u8]) -> bool {
+        self.unescape().eq(text.iter().copied())
+    }
+
+    /// Whether it is `text`, whatever the case.
+    pub(crate) fn is_in_any_case(&self, text: &str) -> bool {
+        let lower = |byte: u8| byte.to_ascii_lowercase();
+        self.unescape().map(lower).eq(text.bytes().map(lower))
     }
 }
 
@@ -616,65 +649,85 @@ impl core::fmt::Debug for JsonStr<'_> {
 }
 
 /// A number of seconds, floored and saturating; `None` where it is negative (`-0` too).
-pub(crate) fn whole_seconds(number: impl Iterator<Item = u8> + Clone) -> Option<u64> {
-    let mut whole = 0_u64;
-    for byte in number.clone() {
-        match byte {
-            b'-' => return None,
-            b'0'..=b'9' => whole = whole.saturating_mul(10).saturating_add(u64::from(byte & 0xF)),
-            _ => return Some(scaled_seconds(number)),
-        }
+pub(crate) fn whole_seconds(number: impl Iterator<Item = u8>) -> Option<u64> {
+    let mut seconds = Seconds { digits: 0, full: false, scale: 0, exponent: 0, part: Part::Whole };
+    for byte in number {
+        seconds.read(byte)?;
     }
-    Some(whole)
+    Some(seconds.whole())
 }
 
-/// The same for a number with a fraction or an exponent.
-#[cold]
-fn scaled_seconds(number: impl Iterator<Item = u8> + Clone) -> u64 {
-    // The exponent first: it says how many of the digits stand before the point.
-    let mut exponent: i32 = 0;
-    let mut digits_before = 0_i32;
-    let mut at_point = false;
-    let mut text = number.clone();
-    while let Some(byte) = text.next() {
-        match byte {
-            b'.' => at_point = true,
-            b'e' | b'E' => {
-                let mut negative = false;
-                for byte in text.by_ref() {
-                    match byte {
-                        b'-' => negative = true,
-                        b'+' => {}
-                        digit => {
-                            exponent = exponent.saturating_mul(10).saturating_add(i32::from(digit & 0xF));
-                        }
-                    }
-                }
-                if negative {
-                    exponent = exponent.saturating_neg();
-                }
-            }
-            _ if !at_point => digits_before = digits_before.saturating_add(1),
-            _ => {}
+/// A number while it is read.
+struct Seconds {
+    /// The digits so far, as far as they fit.
+    digits: u64,
+    /// One did not fit: all later ones are left out.
+    full: bool,
+    /// The power of ten that the last digit in `digits` counts.
+    scale: i32,
+    exponent: i32,
+    part: Part,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Whole,
+    Fraction,
+    Exponent,
+    NegativeExponent,
+}
+
+impl Seconds {
+    #[inline(never)]
+    fn read(&mut self, byte: u8) -> Option<()> {
+        let Some(digit) = decimal(byte) else {
+            self.part = match (byte, self.part) {
+                (b'.', _) => Part::Fraction,
+                (b'-', Part::Whole) => return None,
+                (b'-', _) => Part::NegativeExponent,
+                _ => Part::Exponent,
+            };
+            return Some(());
+        };
+        if let Part::Exponent | Part::NegativeExponent = self.part {
+            self.exponent = self.exponent.saturating_mul(10).saturating_add(i32::from(digit));
+            return Some(());
         }
-    }
-    let mut left = digits_before.saturating_add(exponent);
-    let mut seconds = 0_u64;
-    for byte in number {
-        match byte {
-            b'.' => {}
-            b'0'..=b'9' if left > 0 => {
-                seconds = seconds.saturating_mul(10).saturating_add(u64::from(byte & 0xF));
-                left = left.saturating_sub(1);
+        match with_digit(self.digits, digit).filter(|_| !self.full) {
+            Some(digits) => {
+                self.digits = digits;
+                self.scale = self.scale.wrapping_sub(i32::from(self.part == Part::Fraction));
             }
-            _ => break,
+            None => {
+                self.full = true;
+                self.scale = self.scale.wrapping_add(i32::from(self.part == Part::Whole));
+            }
         }
+        Some(())
     }
-    // Zeros that the exponent adds: twenty of them saturate.
-    for _ in 0..left.clamp(0, 20) {
-        seconds = seconds.saturating_mul(10);
+
+    #[inline(never)]
+    fn whole(self) -> u64 {
+        let negative = self.part == Part::NegativeExponent;
+        let exponent = if negative { self.exponent.wrapping_neg() } else { self.exponent };
+        let mut scale = self.scale.saturating_add(exponent);
+        let mut seconds = self.digits;
+        if scale > 0 && self.full {
+            return u64::MAX;
+        }
+        while scale < 0 && seconds != 0 {
+            seconds = quotient(seconds, 10);
+            scale = scale.wrapping_add(1);
+        }
+        while scale > 0 && seconds != 0 {
+            match with_digit(seconds, 0) {
+                Some(more) => seconds = more,
+                None => return u64::MAX,
+            }
+            scale = scale.wrapping_sub(1);
+        }
+        seconds
     }
-    seconds
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A look at the claims of a JWT (RFC 7519): a scheduling hint, never an authorisation decision
 //! (RFC 9068 section 6). No signature is checked.
 
-use crate::json::{Input, JsonStr, Reader, Text, Unescape, low_byte, whole_seconds};
+use crate::json::{Input, JsonStr, Reader, Text, low_byte, whole_seconds};
 use crate::{Error, UnixTime};
 
 /// The registered claims of a JWT that say something about its life.
@@ -44,8 +44,8 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
     let mut claims = Claims::default();
     let mut seen = 0_u8;
     read(crate::json::Slice::new(payload), |name, kind, text, value| {
-        let name = JsonStr::raw(name.get(1..).unwrap_or_default(), true);
-        let Some(place) = ["exp", "iat", "nbf", "sub"].iter().position(|claim| name.is(claim)) else {
+        let name = JsonStr::raw(name, true);
+        let Some(place) = [b"exp", b"iat", b"nbf", b"sub"].iter().position(|claim| name.is(*claim)) else {
             return Ok(());
         };
         if seen & (1 << place) != 0 {
@@ -59,7 +59,7 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
             if kind != b'"' || text == Text::LoneSurrogate {
                 return Err(Error::InvalidClaim);
             }
-            claims.sub = Some(JsonStr::raw(value.get(1..).unwrap_or_default(), text == Text::Escaped));
+            claims.sub = Some(JsonStr::raw(value, text == Text::Escaped));
             return Ok(());
         }
         let time =
@@ -109,7 +109,7 @@ fn jwt_payload<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<&'b [u8], Erro
     let mut payload = Payload::of(token.iter().copied()).ok_or(Error::InvalidJwt)?;
     let mut len = 0_usize;
     let mut room = scratch.iter_mut();
-    while let Some(byte) = payload.peek() {
+    while let Some(byte) = payload.current {
         if let Some(place) = room.next() {
             *place = byte;
         }
@@ -127,7 +127,11 @@ pub(crate) fn expiry(token: JsonStr<'_>) -> Option<UnixTime> {
     let payload = Payload::of(token.bytes())?;
     let mut expiry = None;
     let rest = read(payload, |name, kind, _, value| {
-        if Unescape::new(name.bytes().skip(1), true).eq(*b"exp") {
+        // Spelled through escapes it takes eighteen bytes.
+        let mut raw = [0; 18];
+        let len = name.bytes().zip(&mut raw).map(|(byte, place)| *place = byte).count();
+        let spelled = JsonStr::raw(raw.get(..len).unwrap_or_default(), true);
+        if name.len == len && spelled.is(b"exp") {
             if expiry.is_some() {
                 return Err(Error::DuplicateMember);
             }
@@ -145,10 +149,10 @@ fn read<I: Input>(
     mut claim: impl FnMut(I::Span, u8, Text, I::Span) -> Result<(), Error>,
 ) -> Result<I, Error> {
     let mut reader = Reader::new(input);
-    if reader.token()? != b'{' {
+    if reader.token() != b'{' && !reader.is_at_end() {
         return Err(Error::NotJson);
     }
-    while let Some(item) = reader.next()? {
+    while let Some(item) = reader.next() {
         if let (1, Some(name)) = (item.depth, item.name) {
             claim(name, item.kind, item.text, item.value)?;
         }
@@ -238,15 +242,18 @@ impl<I: Iterator<Item = u8> + Clone> Stretch<I> {
             byte
         })
         .take(self.len)
-        .map_while(|byte| byte)
     }
 }
 
 impl<I: Iterator<Item = u8> + Clone> Input for Payload<I> {
     type Span = Stretch<I>;
 
-    fn peek(&self) -> Option<u8> {
-        self.current
+    fn peek(&self) -> u8 {
+        self.current.unwrap_or(0)
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.current.is_none()
     }
 
     fn bump(&mut self) {

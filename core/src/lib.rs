@@ -18,6 +18,7 @@
     )
 )]
 
+mod ascii;
 mod authorization;
 mod error;
 mod error_response;

@@ -2,15 +2,17 @@
 
 use core::borrow::Borrow;
 
-use crate::session::{Answered, Lifetime, Session};
+use crate::ascii::eq_ignore_case;
+use crate::retry_after::delay_seconds;
+use crate::session::{Answered, Session};
 use crate::store::{Slots, Store};
-use crate::token_response::token_answer_or_rotated;
+use crate::time::product;
 use crate::url::{PathMatch, Url, match_path};
 use crate::www_authenticate::is_insufficient_scope;
 use crate::{
     ApiOrigins, Bearer, Credentials, Error, ErrorCode, ErrorResponse, Generation, Grant, Instant, JsonStr,
-    MissingLifetime, Poll, Provider, Request, RequestId, Retry, Subject, TokenAnswer, TokenRequest,
-    TokenResponse, UnixTime, ZeroLifetime, jwt, retry_after,
+    MissingLifetime, Poll, Provider, Request, RequestId, Retry, Subject, TokenRequest, TokenResponse,
+    UnixTime, ZeroLifetime, http_date, jwt,
 };
 
 /// What the token endpoint answered, as the caller's HTTP client has it.
@@ -141,7 +143,12 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
         slots: Slots<S>,
         seed: u64,
     ) -> Result<Self, Error> {
-        Self::of(now, provider, subject, slots, seed)
+        if !subject.fits(provider.base_url, provider.token_path) {
+            return Err(Error::InvalidProvider);
+        }
+        let mut manager = Self::of(provider, subject, Session::NONE, slots);
+        manager.session.start(now, &provider.policy, seed);
+        Ok(manager)
     }
 }
 
@@ -159,6 +166,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S, Provider<'p>> {
     ///
     /// # Errors
     /// As [`TokenManager::new`].
+    #[inline(always)]
     pub fn owning(
         now: Instant,
         provider: Provider<'p>,
@@ -166,24 +174,34 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S, Provider<'p>> {
         slots: Slots<S>,
         seed: u64,
     ) -> Result<Self, Error> {
-        Self::of(now, provider, subject, slots, seed)
+        if !subject.fits(provider.base_url, provider.token_path) {
+            return Err(Error::InvalidProvider);
+        }
+        let mut manager = Self::undescribed(subject, slots);
+        manager.describe(now, seed, |own| *own = provider);
+        Ok(manager)
+    }
+
+    /// A manager of [`Provider::custom`], for the C surface, whose stack is small: it is put where it is to be,
+    /// and [`TokenManager::describe`] does the rest there.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn undescribed(subject: Subject<'p>, slots: Slots<S>) -> Self {
+        Self::of(Provider::custom(), subject, Session::NONE, slots)
+    }
+
+    /// Describes the provider, which fits the subject, and starts the clock.
+    #[doc(hidden)]
+    pub fn describe(&mut self, now: Instant, seed: u64, describe: impl FnOnce(&mut Provider<'p>)) {
+        describe(&mut self.provider);
+        self.session.start(now, &self.provider.policy, seed);
     }
 }
 
 impl<'p, S: AsRef<[u8]> + AsMut<[u8]>, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
-    fn of(
-        now: Instant,
-        provider: P,
-        subject: Subject<'p>,
-        slots: Slots<S>,
-        seed: u64,
-    ) -> Result<Self, Error> {
-        if !subject.fits(provider.borrow()) {
-            return Err(Error::InvalidProvider);
-        }
-        let policy = &provider.borrow().policy;
-        let session = Session::new(now, policy, seed);
-        Ok(Self {
+    #[inline(always)]
+    fn of(provider: P, subject: Subject<'p>, session: Session, slots: Slots<S>) -> Self {
+        Self {
             provider,
             subject,
             session,
@@ -191,7 +209,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>, P: Borrow<Provider<'p>>> TokenManager<'p,
             #[cfg(feature = "snapshot")]
             refused: None,
             store: Store::new(slots),
-        })
+        }
     }
 }
 
@@ -223,7 +241,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         let grant = self.session.due(self.provider.borrow())?;
         let request = TokenRequest::new(self.provider.borrow(), self.subject, grant, credentials)
             .with_refresh_token(self.store.refresh_token())
-            .write(out)?;
+            .write_own(out)?;
         let id = self.session.begin(grant);
         if grant == Grant::RefreshToken && self.provider.borrow().policy.shared_storage {
             self.revisions.changed(true, true);
@@ -240,30 +258,49 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     /// - those of [`crate::token_answer`].
     /// - [`Error::UnsupportedTokenType`], [`Error::MissingLifetime`], [`Error::TooLong`],
     ///   [`Error::AlreadyExpired`], [`Error::SameToken`]: a token that cannot be used.
+    #[inline(always)]
     pub fn answer<'a>(
         &mut self,
         now: Instant,
         id: RequestId,
         answer: &Answer<'a>,
     ) -> Result<Outcome<'a>, Error> {
+        let mut token = TokenResponse::UNREAD;
+        // Inlined: where the caller never has a wall clock, nothing that reads dates is linked.
+        let code = match &answer.wall {
+            Some(wall) => self.answer_by(now, id, answer, wall, &mut token)?,
+            None => self.answer_by(now, id, answer, &NoWall, &mut token)?,
+        };
+        Ok(match code {
+            Some(code) => Outcome::Error(token.error_response(code)),
+            None => Outcome::Token(self.generation()),
+        })
+    }
+
+    /// The code of an error response; none for a token.
+    fn answer_by<'a>(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        answer: &Answer<'a>,
+        dates: &dyn Dates,
+        token: &mut TokenResponse<'a>,
+    ) -> Result<Option<ErrorCode>, Error> {
         self.session.advance(now, &self.provider.borrow().policy);
         let answered = self.session.answered(id)?;
-        let (read, rotated) = token_answer_or_rotated(answer.status, answer.body, self.provider.borrow());
-        let refused = match read {
-            Ok(TokenAnswer::Error(response)) => {
-                self.error(answered, answer, response.code());
-                return Ok(Outcome::Error(response));
+        let refused = match token.read(answer.status, answer.body, self.provider.borrow()) {
+            Ok(Some(code)) => {
+                self.error(answered, answer, dates, code);
+                return Ok(Some(code));
             }
-            Ok(TokenAnswer::Token(token)) => {
-                match self.keep(answered.began_at, &token, answer.wall, Some(answered.grant)) {
-                    Ok(generation) => return Ok(Outcome::Token(generation)),
-                    Err(error) => error,
-                }
-            }
+            Ok(None) => match self.keep(answered.began_at, token, dates, Some(answered.grant)) {
+                Ok(_) => return Ok(None),
+                Err(error) => error,
+            },
             Err(error) => error,
         };
-        self.keep_rotated(refused, rotated);
-        self.fail(answered, answer, Some(refused));
+        self.keep_rotated(refused, token.refresh_token());
+        self.fail(answered, answer, dates, Some(refused));
         Err(refused)
     }
 
@@ -333,7 +370,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         if !self.provider.borrow().token_alphabet.has(token.access_token()) {
             return Err(Error::InvalidAccessToken);
         }
-        self.keep(self.session.clock(), token, None, None)
+        self.keep(self.session.clock(), token, &NoWall, None)
     }
 
     /// The generation of the newest token that was kept; 0 before the first.
@@ -406,30 +443,23 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     }
 
     /// An error response: a failure that passes, or one that the caller must mend.
-    fn error(&mut self, answered: Answered, answer: &Answer<'_>, code: ErrorCode) {
-        if is_trouble(answer.status) {
-            return self.fail(answered, answer, None);
-        }
-        match code {
-            ErrorCode::SlowDown => {
+    fn error(&mut self, answered: Answered, answer: &Answer<'_>, dates: &dyn Dates, code: ErrorCode) {
+        let trouble = is_trouble(answer.status);
+        if trouble || matches!(code, ErrorCode::SlowDown | ErrorCode::Other) {
+            if !trouble && code == ErrorCode::SlowDown {
                 self.session.slow_down();
-                self.fail(answered, answer, None);
             }
-            ErrorCode::Other => {
-                self.fail(answered, answer, None);
-                if self.session.unlisted(answered, &self.provider.borrow().policy) {
-                    self.end_refresh_token(false);
-                }
+            self.fail(answered, answer, dates, None);
+            let unlisted = !trouble && code == ErrorCode::Other;
+            if unlisted && self.session.unlisted(answered, &self.provider.borrow().policy) {
+                self.end_refresh_token(false);
             }
-            _ => {
-                if self.session.refused(answered, code) {
-                    #[cfg(feature = "snapshot")]
-                    {
-                        self.refused = Some(crate::snapshot::fingerprint(self.store.refresh_token()));
-                    }
-                    self.end_refresh_token(self.revisions.stored_before);
-                }
+        } else if self.session.refused(answered, code) {
+            #[cfg(feature = "snapshot")]
+            {
+                self.refused = Some(crate::snapshot::fingerprint(self.store.refresh_token()));
             }
+            self.end_refresh_token(self.revisions.stored_before);
         }
     }
 
@@ -439,10 +469,11 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         self.revisions.changed(false, true);
     }
 
-    fn fail(&mut self, answered: Answered, answer: &Answer<'_>, refused: Option<Error>) {
+    fn fail(&mut self, answered: Answered, answer: &Answer<'_>, dates: &dyn Dates, refused: Option<Error>) {
         let too_long = matches!(refused, Some(Error::TooLong { .. }));
-        let field = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
-        let seconds = field.and_then(|(_, value)| retry_after(value, answer.wall).ok());
+        let field = answer.headers.iter().find(|(name, _)| eq_ignore_case(name.as_bytes(), b"retry-after"));
+        let seconds =
+            field.and_then(|(_, value)| delay_seconds(value).or_else(|| dates.seconds_until(value)));
         self.session.failed(answered, &self.provider.borrow().policy, too_long, seconds);
     }
 
@@ -451,14 +482,14 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         &mut self,
         began_at: u64,
         token: &TokenResponse<'_>,
-        wall: Option<UnixTime>,
+        dates: &dyn Dates,
         grant: Option<Grant>,
     ) -> Result<Generation, Error> {
         let provider = self.provider.borrow();
         if !token.is_bearer(provider) {
             return Err(Error::UnsupportedTokenType);
         }
-        let lifetime = lifetime(token, wall, provider)?;
+        let lifetime_ms = lifetime_ms(token, dates, provider)?;
         let access_token = token.access_token();
         let refresh_token = token.refresh_token().filter(|_| provider.reads_refresh_token());
         self.store.check_access_token(&access_token)?;
@@ -466,22 +497,32 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
             self.store.check_refresh_token(refresh_token)?;
         }
         let same = grant.is_some() && access_token.ct_eq(self.store.access_token());
-        self.session.check(began_at, lifetime, same, &provider.policy)?;
+        let end = Session::usable_until(began_at, lifetime_ms, &provider.policy);
+        self.session.check(end, same, &provider.policy)?;
 
-        let rotated = match &refresh_token {
-            Some(refresh_token) => !self.store.holds_refresh_token(refresh_token),
-            // Only a refresh keeps the refresh token that it was made with.
-            None => grant != Some(Grant::RefreshToken) && self.session.holds_refresh_token(),
-        };
-        match &refresh_token {
-            Some(refresh_token) if rotated => self.store.set_refresh_token(refresh_token),
-            None if grant != Some(Grant::RefreshToken) => self.store.drop_refresh_token(),
-            _ => {}
-        }
+        // Only a refresh keeps the refresh token that it was made with.
+        let keeps = refresh_token.is_none() && grant == Some(Grant::RefreshToken);
+        let rotated = !keeps && self.replace_refresh_token(refresh_token.as_ref());
         self.store.set_access_token(&access_token);
-        self.session.hold_refresh_token(!self.store.refresh_token().is_empty());
         self.revisions.changed(true, rotated);
-        Ok(self.session.stored(began_at, lifetime, &provider.policy))
+        let policy = &self.provider.borrow().policy;
+        Ok(self.session.stored(began_at, lifetime_ms, end, policy))
+    }
+
+    /// Puts another refresh token, or none, in the place of the one that is held; false where it is that one.
+    fn replace_refresh_token(&mut self, token: Option<&JsonStr<'_>>) -> bool {
+        let differs = match token {
+            Some(token) => !self.store.holds_refresh_token(token),
+            None => self.session.holds_refresh_token(),
+        };
+        if differs {
+            match token {
+                Some(token) => self.store.set_refresh_token(token),
+                None => self.store.drop_refresh_token(),
+            }
+            self.session.hold_refresh_token(token.is_some());
+        }
+        differs
     }
 
     /// The server has rotated although its access token is of no use: without the new refresh token the
@@ -502,28 +543,28 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         if let Some(token) = rotated
             && rotates
             && self.store.check_refresh_token(&token).is_ok()
-            && !self.store.holds_refresh_token(&token)
+            && self.replace_refresh_token(Some(&token))
         {
-            self.store.set_refresh_token(&token);
-            self.session.hold_refresh_token(true);
             self.revisions.changed(false, true);
         }
     }
 
     fn check_url(&self, method: &str, url: &str) -> Result<(), Error> {
-        let Provider { base_url, api_origins, routes, allow_loopback_http, .. } = *self.provider.borrow();
-        let url = Url::parse(url)?;
+        let provider = self.provider.borrow();
+        let Provider { base_url, api_origins, routes, .. } = *provider;
+        let url = Url::parse(url.as_bytes())?;
         if !routes.is_empty() && url.path_is_ambiguous() {
             return Err(Error::BadUrl);
         }
-        let is_origin = |origin: &str| Url::parse(origin).is_ok_and(|origin| url.same_origin(&origin));
-        let secure = url.is_https() || (allow_loopback_http && url.is_loopback_http());
-        let listed = match api_origins {
-            ApiOrigins::AnyHttps => true,
-            ApiOrigins::BaseUrl => is_origin(base_url),
-            ApiOrigins::Listed(origins) => origins.iter().any(|origin| is_origin(origin)),
+        let origins = match api_origins {
+            ApiOrigins::AnyHttps => &[],
+            ApiOrigins::BaseUrl => &[base_url][..],
+            ApiOrigins::Listed(origins) => origins,
         };
-        if !secure || !listed {
+        let is_origin =
+            |origin: &&str| Url::parse(origin.as_bytes()).is_ok_and(|origin| url.same_origin(&origin));
+        let listed = matches!(api_origins, ApiOrigins::AnyHttps) || origins.iter().any(is_origin);
+        if !url.is_secure(provider) || !listed {
             return Err(Error::OriginNotAllowed);
         }
         let mut fault = if routes.is_empty() { None } else { Some(Error::UnknownRoute) };
@@ -559,29 +600,57 @@ const fn is_trouble(status: u16) -> bool {
     status >= 500 || matches!(status, 408 | 425 | 429)
 }
 
-/// The lifetime by the answer and the provider's policies, capped.
-fn lifetime(
+/// What takes a wall clock to read.
+trait Dates {
+    /// Until the `exp` of a JWT.
+    fn seconds_to_live(&self, token: JsonStr<'_>) -> Option<u64>;
+    /// Until the HTTP-date of a `Retry-After` field.
+    fn seconds_until(&self, retry_after: &[u8]) -> Option<u64>;
+}
+
+impl Dates for UnixTime {
+    fn seconds_to_live(&self, token: JsonStr<'_>) -> Option<u64> {
+        Some(jwt::expiry(token)?.saturating_secs_since(*self))
+    }
+
+    fn seconds_until(&self, retry_after: &[u8]) -> Option<u64> {
+        Some(http_date(retry_after, Some(*self)).ok()?.saturating_secs_since(*self))
+    }
+}
+
+struct NoWall;
+
+impl Dates for NoWall {
+    fn seconds_to_live(&self, _: JsonStr<'_>) -> Option<u64> {
+        None
+    }
+
+    fn seconds_until(&self, _: &[u8]) -> Option<u64> {
+        None
+    }
+}
+
+/// The lifetime by the answer and the provider's policies, capped; `None` where there is no end.
+fn lifetime_ms(
     token: &TokenResponse<'_>,
-    wall: Option<UnixTime>,
+    dates: &dyn Dates,
     provider: &Provider<'_>,
-) -> Result<Lifetime, Error> {
+) -> Result<Option<u64>, Error> {
     let seconds = match token.expires_in() {
         Some(_) if token.expires_at_once() && provider.zero_lifetime == ZeroLifetime::Never => {
-            return Ok(Lifetime::Never);
+            return Ok(None);
         }
         Some(seconds) => seconds,
         None => match provider.missing_lifetime {
-            MissingLifetime::Never => return Ok(Lifetime::Never),
+            MissingLifetime::Never => return Ok(None),
             MissingLifetime::Refuse => return Err(Error::MissingLifetime),
             MissingLifetime::Assume(seconds) => seconds,
             MissingLifetime::JwtExpiry { else_seconds } => {
-                let expiry = wall
-                    .and_then(|wall| Some(jwt::expiry(token.access_token())?.saturating_secs_since(wall)));
-                expiry.unwrap_or(else_seconds)
+                dates.seconds_to_live(token.access_token()).unwrap_or(else_seconds)
             }
         },
     };
-    Ok(Lifetime::Millis(seconds.min(provider.policy.max_lifetime_s).saturating_mul(1000)))
+    Ok(Some(product(seconds.min(provider.policy.max_lifetime_s), 1000)))
 }
 
 #[cfg(feature = "snapshot")]
@@ -589,6 +658,7 @@ mod persistence {
     use super::{Revision, SnapshotScope, TokenManager};
     use crate::session::Deadlines;
     use crate::snapshot::{Contents, fingerprint, identity};
+    use crate::time::{product, quotient};
     use crate::{Error, Instant, JsonStr, Provider, UnixTime};
     use core::borrow::Borrow;
 
@@ -638,8 +708,8 @@ mod persistence {
             let deadlines = session.deadlines().filter(|_| scope == SnapshotScope::All);
             // Whole seconds, floored: a deadline never moves out.
             let to_wall = |instant: u64| {
-                let ahead = instant.saturating_sub(session.clock()) / 1000;
-                let behind = session.clock().saturating_sub(instant).div_ceil(1000);
+                let ahead = quotient(instant.saturating_sub(session.clock()), 1000);
+                let behind = begun_seconds(session.clock().saturating_sub(instant));
                 wall.map_or(0, |wall| wall.as_secs().saturating_add(ahead).saturating_sub(behind))
             };
             let end = deadlines.as_ref().map(|deadlines| deadlines.usable_until);
@@ -653,7 +723,7 @@ mod persistence {
                 timeless: end == Some(None),
                 lease: session
                     .lease_age_ms(policy)
-                    .map(|age| wall.map_or(0, |wall| wall.as_secs().saturating_sub(age.div_ceil(1000)))),
+                    .map(|age| wall.map_or(0, |wall| wall.as_secs().saturating_sub(begun_seconds(age)))),
                 scope,
                 access_token: if deadlines.is_some() { self.store.access_token() } else { &[] },
                 refresh_token: self.store.refresh_token(),
@@ -746,13 +816,7 @@ mod persistence {
                 self.session.end_refresh_token(self.provider.borrow(), false);
                 return true;
             }
-            if token.is_empty() {
-                self.store.drop_refresh_token();
-                self.session.hold_refresh_token(false);
-            } else if !self.store.holds_refresh_token(&token_text) {
-                self.store.set_refresh_token(&token_text);
-                self.session.hold_refresh_token(true);
-            }
+            self.replace_refresh_token((!token.is_empty()).then_some(&token_text));
             false
         }
 
@@ -768,8 +832,8 @@ mod persistence {
                 wall.filter(|wall| snapshot.wall.is_some_and(|then| then <= wall.as_secs()))?.as_secs();
             let clock = self.session.clock();
             let to_instant = |deadline: u64| {
-                let ahead = deadline.saturating_sub(wall).saturating_mul(1000);
-                let behind = wall.saturating_sub(deadline).saturating_mul(1000).saturating_add(1000);
+                let ahead = product(deadline.saturating_sub(wall), 1000);
+                let behind = product(wall.saturating_sub(deadline), 1000).saturating_add(1000);
                 clock.saturating_add(ahead).saturating_sub(behind)
             };
             let usable_until = to_instant(snapshot.usable_until);
@@ -781,11 +845,17 @@ mod persistence {
         fn lease_left(&self, snapshot: &Contents<'_>, wall: Option<UnixTime>) -> Option<u64> {
             let began = snapshot.lease?;
             let gone = match (snapshot.wall, wall) {
-                (Some(_), Some(wall)) => wall.as_secs().saturating_sub(began).saturating_mul(1000),
+                (Some(_), Some(wall)) => product(wall.as_secs().saturating_sub(began), 1000),
                 _ => 0,
             };
             Some(self.provider.borrow().policy.response_timeout_ms.saturating_sub(gone))
                 .filter(|left| *left > 0)
         }
+    }
+
+    /// Seconds that have begun in so many milliseconds.
+    fn begun_seconds(millis: u64) -> u64 {
+        let whole = quotient(millis, 1000);
+        whole.saturating_add(u64::from(product(whole, 1000) != millis))
     }
 }

@@ -96,8 +96,14 @@ impl<'a> Provider<'a> {
     }
 
     /// The base URL as a path follows it: a slash at its end counts for nothing then.
-    pub(crate) fn trimmed_base_url(&self) -> &'a str {
-        if self.token_path.is_empty() { self.base_url } else { self.base_url.trim_end_matches('/') }
+    pub(crate) fn trimmed_base_url(&self) -> &'a [u8] {
+        let mut url = self.base_url.as_bytes();
+        while let [rest @ .., b'/'] = url
+            && !self.token_path.is_empty()
+        {
+            url = rest;
+        }
+        url
     }
 
     /// Whether an answer's refresh token is read: only where the provider lists the refresh grant.
@@ -256,13 +262,14 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Whether the provider's token endpoint can be asked for it: it has a site where the URL wants one, and
+    /// Whether a provider's token endpoint can be asked for it: it has a site where the URL wants one, and
     /// that site stays in its place of the path.
-    pub(crate) fn fits(self, provider: &Provider<'_>) -> bool {
+    #[must_use]
+    pub fn fits(self, base_url: &str, token_path: &str) -> bool {
         const SITE: &[u8] = b"{site}";
         let wants = |part: &str| part.as_bytes().windows(SITE.len()).any(|window| window == SITE);
         match self {
-            Self::Client => !wants(provider.base_url) && !wants(provider.token_path),
+            Self::Client => !wants(base_url) && !wants(token_path),
             Self::Site(site) => !matches!(site, "" | "." | ".."),
         }
     }

@@ -1,5 +1,6 @@
 //! The Retry-After field (RFC 9110 section 10.2.3).
 
+use crate::ascii::{decimal, with_digit};
 use crate::http_date::trim_ows;
 use crate::{Error, UnixTime, http_date};
 
@@ -20,7 +21,7 @@ use crate::{Error, UnixTime, http_date};
 /// assert_eq!(retry_after(b"Sun, 06 Nov 1994 08:49:37 GMT", Some(now)), Ok(60));
 /// ```
 pub fn retry_after(value: &[u8], now: Option<UnixTime>) -> Result<u64, Error> {
-    let seconds = delay_seconds(trim_ows(value)).or_else(|| {
+    let seconds = delay_seconds(value).or_else(|| {
         let now = now?;
         let date = http_date(value, Some(now)).ok()?;
         Some(date.saturating_secs_since(now))
@@ -28,13 +29,13 @@ pub fn retry_after(value: &[u8], now: Option<UnixTime>) -> Result<u64, Error> {
     seconds.ok_or(Error::InvalidRetryAfter)
 }
 
-fn delay_seconds(value: &[u8]) -> Option<u64> {
-    if value.is_empty() {
-        return None;
-    }
-    value.iter().try_fold(0_u64, |seconds, byte| {
-        let digit = char::from(*byte).to_digit(10)?;
-        Some(seconds.saturating_mul(10).saturating_add(u64::from(digit)))
+/// The form that is a number of seconds.
+pub(crate) fn delay_seconds(value: &[u8]) -> Option<u64> {
+    let digits = trim_ows(value);
+    let start = (!digits.is_empty()).then_some(0)?;
+    digits.iter().try_fold(start, |seconds, byte| {
+        let digit = decimal(*byte)?;
+        Some(with_digit(seconds, digit).unwrap_or(u64::MAX))
     })
 }
 

@@ -3,6 +3,7 @@
 //! Every call first moves the clock ([`Session::advance`]), which lets a request time out and a lease end
 //! at their own instants; what follows is a function of the state and the clock. Spurious calls do nothing.
 
+use crate::time::{product, quotient, scale};
 use crate::{Error, ErrorCode, Generation, Grant, Instant, Provider, RefreshPolicy};
 
 /// What to do next, whether the token may be sent, and when to ask again.
@@ -138,13 +139,6 @@ enum Hold {
     ReloadLease,
 }
 
-/// How long a token lives.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Lifetime {
-    Millis(u64),
-    Never,
-}
-
 /// Where the windows of a token lie that a snapshot holds.
 #[cfg(feature = "snapshot")]
 pub(crate) struct Deadlines {
@@ -194,31 +188,33 @@ pub(crate) struct Answered {
 }
 
 impl Session {
-    pub(crate) fn new(now: Instant, policy: &RefreshPolicy, seed: u64) -> Self {
-        let clock = now.as_millis();
-        let mut session = Self {
-            clock,
-            refresh_at: 0,
-            usable_until: 0,
-            trusted_until: 0,
-            generation: 0,
-            request_id: 0,
-            began_at: 0,
-            wait_until: 0,
-            spread_until: 0,
-            seed,
-            failures: 0,
-            slow_downs: 0,
-            refusals: 0,
-            token: Token::None,
-            flight: Flight::Idle,
-            hold: Hold::None,
-            failure: None,
-            refresh_token: false,
-        };
-        let u = session.draw(policy);
-        session.spread_until = clock.saturating_add(scale(policy.startup_spread_ms, u));
-        session
+    /// Before [`Session::start`].
+    pub(crate) const NONE: Self = Self {
+        clock: 0,
+        refresh_at: 0,
+        usable_until: 0,
+        trusted_until: 0,
+        generation: 0,
+        request_id: 0,
+        began_at: 0,
+        wait_until: 0,
+        spread_until: 0,
+        seed: 0,
+        failures: 0,
+        slow_downs: 0,
+        refusals: 0,
+        token: Token::None,
+        flight: Flight::Idle,
+        hold: Hold::None,
+        failure: None,
+        refresh_token: false,
+    };
+
+    pub(crate) fn start(&mut self, now: Instant, policy: &RefreshPolicy, seed: u64) {
+        self.clock = now.as_millis();
+        self.seed = seed;
+        let u = self.draw(policy);
+        self.spread_until = self.clock.saturating_add(scale(policy.startup_spread_ms, u));
     }
 
     /// Moves the clock to `now`, or leaves it where it is.
@@ -355,7 +351,7 @@ impl Session {
             }
         }
         if let Some(seconds) = retry_after {
-            self.wait_until = self.clock.saturating_add(seconds.clamp(1, 3600).saturating_mul(1000));
+            self.wait_until = self.clock.saturating_add(product(seconds.clamp(1, 3600), 1000));
         }
     }
 
@@ -366,13 +362,16 @@ impl Session {
             policy.max_backoff_ms
         } else if self.usable_at(instant) {
             let left = self.usable_until.saturating_sub(instant);
-            (left / 2).max(policy.min_interval_ms).min(left).min(policy.max_backoff_ms)
+            (left >> 1).max(policy.min_interval_ms).min(left).min(policy.max_backoff_ms)
         } else {
-            let doublings = self.failures.saturating_sub(1).min(63);
-            let longest = policy.first_backoff_ms.saturating_mul(1 << doublings).min(policy.max_backoff_ms);
-            longest.saturating_sub(scale(longest / 2, self.draw(policy)))
+            let mut longest = policy.first_backoff_ms;
+            for _ in 1..self.failures.min(64) {
+                longest = longest.saturating_add(longest);
+            }
+            longest = longest.min(policy.max_backoff_ms);
+            longest.saturating_sub(scale(longest >> 1, self.draw(policy)))
         };
-        let slow_down = u64::from(self.slow_downs).saturating_mul(5_000);
+        let slow_down = u64::from(self.slow_downs).wrapping_mul(5_000);
         self.wait_until = instant.saturating_add(backoff).saturating_add(slow_down);
     }
 
@@ -426,24 +425,18 @@ impl Session {
     }
 
     /// Until when a token that was asked for at `began_at` could be sent; `None` is for ever.
-    fn usable_until(began_at: u64, lifetime: Lifetime, policy: &RefreshPolicy) -> Option<u64> {
-        match lifetime {
-            Lifetime::Never => None,
-            Lifetime::Millis(life) => {
-                Some(began_at.saturating_add(life.saturating_sub(policy.margin_ms.min(life / 10))))
-            }
-        }
+    pub(crate) fn usable_until(
+        began_at: u64,
+        lifetime_ms: Option<u64>,
+        policy: &RefreshPolicy,
+    ) -> Option<u64> {
+        let life = lifetime_ms?;
+        Some(began_at.saturating_add(life.saturating_sub(policy.margin_ms.min(quotient(life, 10)))))
     }
 
-    /// Whether a token would be of use. `same`: it is the stored one again.
-    pub(crate) fn check(
-        &self,
-        began_at: u64,
-        lifetime: Lifetime,
-        same: bool,
-        policy: &RefreshPolicy,
-    ) -> Result<(), Error> {
-        let left = Self::usable_until(began_at, lifetime, policy).map(|end| end.saturating_sub(self.clock));
+    /// Whether a token that is usable until `end` would be of use. `same`: it is the stored one again.
+    pub(crate) fn check(&self, end: Option<u64>, same: bool, policy: &RefreshPolicy) -> Result<(), Error> {
+        let left = end.map(|end| end.saturating_sub(self.clock));
         if left == Some(0) {
             return Err(Error::AlreadyExpired);
         }
@@ -455,19 +448,23 @@ impl Session {
     }
 
     /// A token is in the store: sets its windows, ends backoff, failure and reload.
-    pub(crate) fn stored(&mut self, began_at: u64, lifetime: Lifetime, policy: &RefreshPolicy) -> Generation {
-        match (lifetime, Self::usable_until(began_at, lifetime, policy)) {
-            (Lifetime::Millis(life), Some(usable_until)) => {
-                let draw = self.draw(policy);
-                let latest = usable_until.saturating_sub(began_at);
-                let early = scale(life.saturating_mul(u64::from(policy.jitter_permille)), draw) / 1000;
-                let fraction = permille(life, policy.fraction_permille);
-                let refresh_in = policy.min_interval_ms.max(fraction).min(latest).saturating_sub(early);
-                self.token = Token::Timed;
-                self.refresh_at = began_at.saturating_add(refresh_in);
-                self.usable_until = usable_until;
-            }
-            _ => self.token = Token::Static,
+    pub(crate) fn stored(
+        &mut self,
+        began_at: u64,
+        lifetime_ms: Option<u64>,
+        end: Option<u64>,
+        policy: &RefreshPolicy,
+    ) -> Generation {
+        self.token = Token::Static;
+        if let (Some(life), Some(usable_until)) = (lifetime_ms, end) {
+            let draw = self.draw(policy);
+            let latest = usable_until.saturating_sub(began_at);
+            let early = quotient(scale(product(life, policy.jitter_permille), draw), 1000);
+            let fraction = permille(life, policy.fraction_permille);
+            let refresh_in = policy.min_interval_ms.max(fraction).min(latest).saturating_sub(early);
+            self.token = Token::Timed;
+            self.refresh_at = began_at.saturating_add(refresh_in);
+            self.usable_until = usable_until;
         }
         self.trusted_until = self.clock.saturating_add(policy.min_interval_ms);
         self.generation = self.generation.saturating_add(1);
@@ -628,6 +625,7 @@ impl Session {
 
 impl Session {
     /// The upper half of the next SplitMix64 value: `u` over 2³². Without jitter there are no draws.
+    #[inline(never)]
     fn draw(&mut self, policy: &RefreshPolicy) -> u32 {
         if policy.jitter_permille == 0 {
             return 0;
@@ -640,14 +638,9 @@ impl Session {
     }
 }
 
-/// `value · u / 2³²`, floored; exact without a 128-bit product.
-fn scale(value: u64, u: u32) -> u64 {
-    let (high, low, u) = (value >> 32, value & 0xFFFF_FFFF, u64::from(u));
-    high.wrapping_mul(u).saturating_add(low.wrapping_mul(u) >> 32)
-}
-
 /// `value · thousandths / 1000`, floored, saturating.
 fn permille(value: u64, thousandths: u32) -> u64 {
-    let (whole, rest, thousandths) = (value / 1000, value % 1000, u64::from(thousandths));
-    whole.saturating_mul(thousandths).saturating_add(rest.wrapping_mul(thousandths) / 1000)
+    let whole = quotient(value, 1000);
+    let rest = value.wrapping_sub(product(whole, 1000));
+    product(whole, thousandths).saturating_add(quotient(product(rest, thousandths), 1000))
 }

@@ -53,6 +53,7 @@ pub(crate) struct Store<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> {
 }
 
 impl<S: AsRef<[u8]> + AsMut<[u8]>> Store<S> {
+    #[inline(always)]
     pub(crate) fn new(slots: Slots<S>) -> Self {
         let Slots { mut block, access_capacity } = slots;
         wipe(block.as_mut());
@@ -134,5 +135,5 @@ fn fits(needed: usize, capacity: usize) -> Result<(), Error> {
 
 fn replace(slot: &mut [u8], token: &JsonStr<'_>) -> usize {
     wipe(slot);
-    token.copy_to(slot).map_or(0, |written| written.len())
+    token.write(slot)
 }

@@ -117,6 +117,43 @@ impl TickWidener {
     }
 }
 
+/// `value / divisor`, floored. Machines of 32 bits have no instruction for it, and the general routine is long.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+pub(crate) fn quotient(value: u64, divisor: u16) -> u64 {
+    if cfg!(target_pointer_width = "64") {
+        return value.checked_div(u64::from(divisor)).unwrap_or(0);
+    }
+    // By hand, sixteen bits at a time: the rest stays below the divisor.
+    let (mut quotient, mut rest) = (0_u64, 0_u32);
+    for shift in [48, 32, 16, 0] {
+        let [low, high, ..] = (value >> shift).to_le_bytes();
+        rest = (rest << 16) | u32::from(u16::from_le_bytes([low, high]));
+        let digit = rest.checked_div(u32::from(divisor)).unwrap_or(0);
+        rest = rest.wrapping_sub(digit.wrapping_mul(u32::from(divisor)));
+        quotient = (quotient << 16) | u64::from(digit);
+    }
+    quotient
+}
+
+/// `value · factor`, in two halves: what is above 2³², and the lowest 32 bits.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+fn halves(value: u64, factor: u32) -> (u64, u64) {
+    let (high, low, factor) = (value >> 32, value & 0xFFFF_FFFF, u64::from(factor));
+    let low = low.wrapping_mul(factor);
+    (high.wrapping_mul(factor).wrapping_add(low >> 32), low & 0xFFFF_FFFF)
+}
+
+/// `value · factor`, saturating.
+pub(crate) fn product(value: u64, factor: u32) -> u64 {
+    let (high, low) = halves(value, factor);
+    if high >> 32 == 0 { (high << 32) | low } else { u64::MAX }
+}
+
+/// `value · part / 2³²`, floored.
+pub(crate) fn scale(value: u64, part: u32) -> u64 {
+    halves(value, part).0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

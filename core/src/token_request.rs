@@ -1,7 +1,7 @@
 //! The request that obtains a token (RFC 6749 sections 2.3, 4 and 6).
 
-use crate::form::{Writer, form_encoded, write_whole};
-use crate::url::{Url, percent_encode};
+use crate::form::{Encoding, Writer, write_whole};
+use crate::url::Url;
 use crate::{BasicEncoding, BodyFormat, ClientAuthentication, Error, Grant, Provider, Subject};
 
 /// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
@@ -107,6 +107,17 @@ impl<'a> TokenRequest<'a> {
     /// `out` holds secrets afterwards: [`crate::wipe`] it when the request is sent.
     pub fn write<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
         self.check()?;
+        self.check_extra()?;
+        self.write_checked(out)
+    }
+
+    /// The same for a request that has no parameters of the provider's own.
+    pub(crate) fn write_own<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
+        self.check()?;
+        self.write_checked(out)
+    }
+
+    fn write_checked<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
         let (mut url_end, mut authorization_end) = (0, 0);
         let end = write_whole(out, |out| {
             self.write_url(out);
@@ -115,11 +126,8 @@ impl<'a> TokenRequest<'a> {
             authorization_end = out.written();
             self.write_body(out);
         })?;
-        let allowed = out.get(..url_end).and_then(|url| core::str::from_utf8(url).ok()).ok_or(Error::BadUrl);
-        let allowed = allowed.and_then(Url::parse).and_then(|url| {
-            let loopback = self.provider.allow_loopback_http && url.is_loopback_http();
-            if url.is_https() || loopback { Ok(()) } else { Err(Error::OriginNotAllowed) }
-        });
+        let allowed = Url::parse(out.get(..url_end).unwrap_or_default())
+            .and_then(|url| if url.is_secure(self.provider) { Ok(()) } else { Err(Error::OriginNotAllowed) });
         if let Err(error) = allowed {
             crate::wipe(out.get_mut(..end).unwrap_or_default());
             return Err(error);
@@ -140,19 +148,21 @@ impl<'a> TokenRequest<'a> {
 
     fn check(&self) -> Result<(), Error> {
         let Provider { base_url, token_path, .. } = *self.provider;
-        if !self.subject.fits(self.provider) {
+        if !self.subject.fits(base_url, token_path) {
             return Err(Error::InvalidProvider);
         }
         // Only a path may follow an authority.
-        let goes_on = !token_path.is_empty();
-        if goes_on
-            && (!token_path.starts_with('/') || base_url.bytes().any(|byte| matches!(byte, b'?' | b'#')))
-        {
-            return Err(Error::BadUrl);
+        let has_more = |byte| matches!(byte, b'?' | b'#');
+        match token_path.as_bytes() {
+            [] => {}
+            [b'/', ..] if !base_url.bytes().any(has_more) => {}
+            _ => return Err(Error::BadUrl),
         }
         let Credentials { client_id, client_secret, username, password, bearer } = *self.credentials;
         let client = match self.provider.authentication {
-            ClientAuthentication::Basic(BasicEncoding::Raw) if client_id.contains(':') => false,
+            ClientAuthentication::Basic(BasicEncoding::Raw) if client_id.bytes().any(|byte| byte == b':') => {
+                false
+            }
             ClientAuthentication::Basic(_) | ClientAuthentication::Post => {
                 !client_id.is_empty() && !client_secret.is_empty()
             }
@@ -167,6 +177,10 @@ impl<'a> TokenRequest<'a> {
         if !client || !grant {
             return Err(Error::WrongCredentials);
         }
+        Ok(())
+    }
+
+    fn check_extra(&self) -> Result<(), Error> {
         for (n, (name, _)) in self.extra.iter().enumerate() {
             let earlier = self.extra.iter().take(n).any(|(other, _)| other == name);
             let own = [
@@ -186,21 +200,20 @@ impl<'a> TokenRequest<'a> {
     }
 
     fn write_url(&self, out: &mut Writer<'_>) {
-        for mut part in [self.provider.trimmed_base_url(), self.provider.token_path] {
-            while let Some((before, behind)) = part.split_once('{') {
-                out.text(before);
-                part = match behind.strip_prefix("site}") {
+        for mut part in [self.provider.trimmed_base_url(), self.provider.token_path.as_bytes()] {
+            while let [first, rest @ ..] = part {
+                match part.strip_prefix(b"{site}") {
                     Some(behind) => {
-                        out.bytes(percent_encode(self.subject.site().unwrap_or_default()));
-                        behind
+                        let site = self.subject.site().unwrap_or_default();
+                        out.encoded(site.as_bytes(), Encoding::Percent);
+                        part = behind;
                     }
                     None => {
-                        out.byte(b'{');
-                        behind
+                        out.byte(*first);
+                        part = rest;
                     }
-                };
+                }
             }
-            out.text(part);
         }
     }
 
@@ -211,35 +224,11 @@ impl<'a> TokenRequest<'a> {
                 crate::authorization::write_basic(out, client_id, client_secret, encoding)
             }
             ClientAuthentication::Bearer => {
-                out.text("Bearer ");
-                out.text(bearer);
+                out.bytes(b"Bearer ");
+                out.bytes(bearer.as_bytes());
             }
             ClientAuthentication::Post | ClientAuthentication::None => {}
         }
-    }
-
-    /// The parameters in their order; empty ones are left out.
-    fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        let Credentials { client_id, client_secret, username, password, .. } = *self.credentials;
-        let only = |wanted: bool, value: &'a str| if wanted { value.as_bytes() } else { &[] };
-        let refresh = self.grant == Grant::RefreshToken;
-        let in_body = self.provider.authentication == ClientAuthentication::Post;
-        let own = [
-            ("grant_type", self.grant.name().as_bytes()),
-            ("username", only(self.grant == Grant::Password, username)),
-            ("password", only(self.grant == Grant::Password, password)),
-            ("refresh_token", if refresh { self.refresh_token } else { &[] }),
-            ("scope", only(!refresh, self.provider.scope)),
-        ];
-        let client = [
-            (
-                "client_id",
-                only(in_body || self.provider.authentication == ClientAuthentication::None, client_id),
-            ),
-            ("client_secret", only(in_body, client_secret)),
-        ];
-        let extra = self.extra.iter().map(|(name, value)| (*name, value.as_bytes()));
-        own.into_iter().chain(extra).chain(client).filter(|(_, value)| !value.is_empty())
     }
 
     fn write_body(&self, out: &mut Writer<'_>) {
@@ -247,27 +236,60 @@ impl<'a> TokenRequest<'a> {
             // Its URL says it all.
             return;
         }
-        let json = self.provider.body == BodyFormat::Json;
-        let mut first = true;
-        for (name, value) in self.parameters() {
-            if json {
-                out.text(if first { "{\"" } else { ",\"" });
-                out.json(name.as_bytes());
-                out.text("\":\"");
-                out.json(value);
-                out.byte(b'"');
-            } else {
-                if !first {
-                    out.byte(b'&');
-                }
-                out.bytes(form_encoded(name.bytes()));
-                out.byte(b'=');
-                out.bytes(form_encoded(value.iter().copied()));
-            }
-            first = false;
+        let Credentials { client_id, client_secret, username, password, .. } = *self.credentials;
+        let mut body = Body { out, format: self.provider.body, empty: true };
+        body.parameter("grant_type", self.grant.name().as_bytes());
+        if self.grant == Grant::Password {
+            body.parameter("username", username.as_bytes());
+            body.parameter("password", password.as_bytes());
         }
-        if json && !first {
-            out.byte(b'}');
+        if self.grant == Grant::RefreshToken {
+            body.parameter("refresh_token", self.refresh_token);
+        } else {
+            body.parameter("scope", self.provider.scope.as_bytes());
+        }
+        self.extra.iter().for_each(|(name, value)| body.parameter(name, value.as_bytes()));
+        if let ClientAuthentication::Post | ClientAuthentication::None = self.provider.authentication {
+            body.parameter("client_id", client_id.as_bytes());
+        }
+        if self.provider.authentication == ClientAuthentication::Post {
+            body.parameter("client_secret", client_secret.as_bytes());
+        }
+        body.end();
+    }
+}
+
+/// A request's parameters while they are written.
+struct Body<'w, 'b> {
+    out: &'w mut Writer<'b>,
+    format: BodyFormat,
+    empty: bool,
+}
+
+impl Body<'_, '_> {
+    /// The next one; an empty one is left out.
+    #[inline(never)]
+    fn parameter(&mut self, name: &str, value: &[u8]) {
+        if value.is_empty() {
+            return;
+        }
+        let json = self.format == BodyFormat::Json;
+        let (encoding, start, middle, end): (_, &[u8], &[u8], &[u8]) = if json {
+            (Encoding::Json, if self.empty { b"{\"" } else { b",\"" }, b"\":\"", b"\"")
+        } else {
+            (Encoding::Form, if self.empty { b"" } else { b"&" }, b"=", b"")
+        };
+        self.empty = false;
+        self.out.bytes(start);
+        self.out.encoded(name.as_bytes(), encoding);
+        self.out.bytes(middle);
+        self.out.encoded(value, encoding);
+        self.out.bytes(end);
+    }
+
+    fn end(self) {
+        if self.format == BodyFormat::Json && !self.empty {
+            self.out.byte(b'}');
         }
     }
 }
@@ -313,6 +335,12 @@ impl<'b> Request<'b> {
         authorization.into_iter().chain(content_type).chain([("Accept", "application/json")])
     }
 
+    /// URL, `Authorization` field and body as bytes; empty where there is none.
+    #[must_use]
+    pub const fn parts(&self) -> [&'b [u8]; 3] {
+        [self.url, self.authorization, self.body]
+    }
+
     /// The body.
     #[must_use]
     pub const fn body(&self) -> &'b [u8] {
@@ -344,7 +372,7 @@ impl Request<'_> {
     /// # Errors
     /// - [`Error::BufferTooSmall`]: `N` is too small.
     pub fn to_heapless<const N: usize>(&self) -> Result<OwnedRequest<N>, Error> {
-        let parts = [self.url, self.authorization, self.body];
+        let parts = self.parts();
         let needed = parts.iter().fold(0_usize, |len, part| len.saturating_add(part.len()));
         let mut owned = OwnedRequest {
             bytes: heapless::Vec::new(),

@@ -1,7 +1,8 @@
 //! What a token endpoint answered (RFC 6749 sections 5.1 and 5.2).
 
+use crate::ascii::decimal;
 use crate::json::{Item, JsonStr, Reader, Slice, Text, whole_seconds};
-use crate::{Error, ErrorResponse, Provider, TokenAlphabet};
+use crate::{Error, ErrorCode, ErrorResponse, Provider, TokenAlphabet};
 
 /// An answer of the token endpoint: a token, or the server's own reason why there is none.
 #[derive(Clone, Copy, Debug)]
@@ -15,15 +16,9 @@ pub enum TokenAnswer<'a> {
 /// A successful token response (RFC 6749 section 5.1). It borrows the body; nothing is copied.
 #[derive(Clone, Copy)]
 pub struct TokenResponse<'a> {
-    access_token: JsonStr<'a>,
-    token_type: Option<JsonStr<'a>>,
+    members: Members<'a>,
     expires_in: Option<u64>,
     max_lifetime_s: u64,
-    refresh_token: Option<JsonStr<'a>>,
-    scope: Option<Scope<'a>>,
-    id_token: Option<JsonStr<'a>>,
-    #[cfg(feature = "serde")]
-    object: &'a [u8],
 }
 
 impl<'a> TokenResponse<'a> {
@@ -37,24 +32,16 @@ impl<'a> TokenResponse<'a> {
     /// ```
     #[must_use]
     pub const fn new(access_token: &'a str) -> Self {
-        Self {
-            access_token: JsonStr::literal(access_token.as_bytes()),
-            token_type: None,
-            expires_in: None,
-            max_lifetime_s: u64::MAX,
-            refresh_token: None,
-            scope: None,
-            id_token: None,
-            #[cfg(feature = "serde")]
-            object: b"{}",
-        }
+        let members = Members::NONE.with(ACCESS_TOKEN, access_token);
+        Self { members, expires_in: None, max_lifetime_s: u64::MAX }
     }
 
     /// The same with a token type; empty is none.
     #[must_use]
     pub const fn with_token_type(mut self, token_type: &'a str) -> Self {
-        self.token_type =
-            if token_type.is_empty() { None } else { Some(JsonStr::literal(token_type.as_bytes())) };
+        if !token_type.is_empty() {
+            self.members = self.members.with(TOKEN_TYPE, token_type);
+        }
         self
     }
 
@@ -68,21 +55,22 @@ impl<'a> TokenResponse<'a> {
     /// The same with a refresh token; empty is none.
     #[must_use]
     pub const fn with_refresh_token(mut self, refresh_token: &'a str) -> Self {
-        self.refresh_token =
-            if refresh_token.is_empty() { None } else { Some(JsonStr::literal(refresh_token.as_bytes())) };
+        if !refresh_token.is_empty() {
+            self.members = self.members.with(REFRESH_TOKEN, refresh_token);
+        }
         self
     }
 
     /// The access token.
     #[must_use]
-    pub const fn access_token(&self) -> JsonStr<'a> {
-        self.access_token
+    pub fn access_token(&self) -> JsonStr<'a> {
+        self.members.text(ACCESS_TOKEN).unwrap_or(JsonStr::literal(b""))
     }
 
     /// The token type as the server spelled it.
     #[must_use]
-    pub const fn token_type(&self) -> Option<JsonStr<'a>> {
-        self.token_type
+    pub fn token_type(&self) -> Option<JsonStr<'a>> {
+        self.members.text(TOKEN_TYPE)
     }
 
     /// The lifetime in seconds, floored, saturating, and capped by the provider's `max_lifetime_s`.
@@ -98,20 +86,22 @@ impl<'a> TokenResponse<'a> {
 
     /// The refresh token, never empty.
     #[must_use]
-    pub const fn refresh_token(&self) -> Option<JsonStr<'a>> {
-        self.refresh_token
+    pub fn refresh_token(&self) -> Option<JsonStr<'a>> {
+        self.members.text(REFRESH_TOKEN)
     }
 
     /// The granted scope.
     #[must_use]
-    pub const fn scope(&self) -> Option<Scope<'a>> {
-        self.scope
+    pub fn scope(&self) -> Option<Scope<'a>> {
+        let value = self.members.value(SCOPE);
+        let text = self.members.text(SCOPE);
+        (text.is_some() || !value.is_empty()).then_some(Scope { value, text })
     }
 
     /// The OpenID Connect ID token, not verified.
     #[must_use]
-    pub const fn id_token(&self) -> Option<JsonStr<'a>> {
-        self.id_token
+    pub fn id_token(&self) -> Option<JsonStr<'a>> {
+        self.members.text(ID_TOKEN)
     }
 
     /// Reads the object that the token's members stand in into the caller's own struct: for members that
@@ -136,17 +126,14 @@ impl<'a> TokenResponse<'a> {
     /// Those of `serde-json-core` where the struct does not fit.
     #[cfg(feature = "serde")]
     pub fn extra<T: serde::Deserialize<'a>>(&self) -> Result<T, serde_json_core::de::Error> {
-        serde_json_core::from_slice(crate::json::container(self.object)).map(|(extra, _)| extra)
+        serde_json_core::from_slice(crate::json::container(self.members.object)).map(|(extra, _)| extra)
     }
 
     /// Whether a `Bearer` field may carry it (RFC 6749 section 7.1).
     pub(crate) fn is_bearer(&self, provider: &Provider<'_>) -> bool {
-        self.token_type.is_none_or(|given| {
-            let is = |name: &str| {
-                let lower = |byte: u8| byte.to_ascii_lowercase();
-                given.bytes().map(lower).eq(name.bytes().map(lower))
-            };
-            is("bearer") || provider.token_type_aliases.iter().any(|alias| is(alias))
+        self.token_type().is_none_or(|given| {
+            given.is_in_any_case("bearer")
+                || provider.token_type_aliases.iter().any(|alias| given.is_in_any_case(alias))
         })
     }
 }
@@ -160,21 +147,19 @@ impl core::fmt::Debug for TokenResponse<'_> {
 /// A scope: one string, or an array of strings that counts as joined by spaces (RFC 6749 section 3.3).
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
+    /// The array, where it is one.
     value: &'a [u8],
-    text: Text,
+    text: Option<JsonStr<'a>>,
 }
 
 impl<'a> Scope<'a> {
     /// The strings that the server gave: one, or the elements of its array.
     pub fn parts(&self) -> impl Iterator<Item = JsonStr<'a>> + use<'a> {
+        let single = self.text;
         let mut reader = Reader::new(Slice::new(self.value));
-        let single = string(self.value, self.text).ok().flatten();
-        let array = core::iter::from_fn(move || match reader.next() {
-            Ok(Some(Item { depth: 0, .. })) if single.is_none() => reader.next().ok().flatten(),
-            Ok(item) if single.is_none() => item,
-            _ => None,
-        });
-        single.into_iter().chain(array.map_while(|item| string(item.value, item.text).ok().flatten()))
+        let items = core::iter::from_fn(move || if single.is_none() { reader.next() } else { None });
+        let strings = items.filter(|item| item.depth == 1).map(|item| item.json_str());
+        single.into_iter().chain(strings)
     }
 
     /// The UTF-8 bytes of the scope, the parts joined by single spaces.
@@ -220,23 +205,11 @@ pub fn token_answer<'a>(
     body: &'a [u8],
     provider: &Provider<'_>,
 ) -> Result<TokenAnswer<'a>, Error> {
-    let members = Members::read(body, provider)?;
-    if (200..300).contains(&status) { members.token(provider) } else { members.error(provider) }
-}
-
-/// The same, and the valid refresh token that a refused 2xx answer carries all the same.
-pub(crate) fn token_answer_or_rotated<'a>(
-    status: u16,
-    body: &'a [u8],
-    provider: &Provider<'_>,
-) -> (Result<TokenAnswer<'a>, Error>, Option<JsonStr<'a>>) {
-    match Members::read(body, provider) {
-        Err(error) => (Err(error), None),
-        Ok(members) if (200..300).contains(&status) => {
-            (members.token(provider), members.refresh_token(provider).ok().flatten())
-        }
-        Ok(members) => (members.error(provider), None),
-    }
+    let mut token = TokenResponse::UNREAD;
+    Ok(match token.read(status, body, provider)? {
+        Some(code) => TokenAnswer::Error(token.error_response(code)),
+        None => TokenAnswer::Token(token),
+    })
 }
 
 /// The members that are read, as bits of a mask and places of a table.
@@ -256,300 +229,331 @@ const MEMBER_PATH: usize = 10;
 const ERROR_PATH: usize = 11;
 const PLACES: usize = 10;
 
-/// The raw values of the members that are read; an absent one is empty.
+/// The names of the members, each at its place.
+const NAMES: [&str; 9] = [
+    "access_token",
+    "token_type",
+    "expires_in",
+    "refresh_token",
+    "scope",
+    "id_token",
+    "error",
+    "error_description",
+    "error_uri",
+];
+
+const fn bit(place: usize) -> u16 {
+    1 << place
+}
+
+/// What is refused where it stands twice: in a 2xx answer, but for the refresh token, and in any other.
+const OF_TOKEN: u16 = bit(ACCESS_TOKEN)
+    | bit(TOKEN_TYPE)
+    | bit(EXPIRES_IN)
+    | bit(SCOPE)
+    | bit(ID_TOKEN)
+    | bit(ERROR)
+    | bit(NESTED_ERROR)
+    | bit(MEMBER_PATH)
+    | bit(ERROR_PATH);
+const OF_ERROR: u16 =
+    bit(ERROR) | bit(ERROR_DESCRIPTION) | bit(ERROR_URI) | bit(NESTED_ERROR) | bit(ERROR_PATH);
+
+/// The values of the members that are read.
+#[derive(Clone, Copy)]
 struct Members<'a> {
-    values: [&'a [u8]; PLACES],
+    /// Strings without their quotes, other values raw; none for `null`.
+    values: [Option<&'a [u8]>; PLACES],
+    /// Which of them are strings of Unicode text.
+    texts: u16,
+    escaped: u16,
+    /// Which are neither that nor `null`, nor an array of the scope.
+    wrong: u16,
     seen: u16,
     twice: u16,
-    escaped: u16,
-    lone_surrogate: u16,
-    /// The depth of the scope's elements while they are read; 0 elsewhere.
-    scope_depth: u32,
-    /// The scope is neither a string nor an array of strings.
-    bad_scope: bool,
     #[cfg(feature = "serde")]
     object: &'a [u8],
 }
 
+impl<'a> TokenResponse<'a> {
+    /// What [`TokenResponse::read`] starts from.
+    pub(crate) const UNREAD: Self = Self { members: Members::NONE, expires_in: None, max_lifetime_s: 0 };
+
+    /// Reads an answer: a token, or the error response whose code it gives back.
+    ///
+    /// A valid refresh token is there also where the answer is refused for another member.
+    pub(crate) fn read(
+        &mut self,
+        status: u16,
+        body: &'a [u8],
+        provider: &Provider<'_>,
+    ) -> Result<Option<ErrorCode>, Error> {
+        let members = &mut self.members;
+        members.read(body, provider)?;
+        // The refresh token is read only where the provider lists its grant; empty is none.
+        let refreshes = provider.reads_refresh_token();
+        if !refreshes || members.value(REFRESH_TOKEN).is_empty() {
+            members.texts &= !bit(REFRESH_TOKEN);
+        }
+        self.max_lifetime_s = provider.policy.max_lifetime_s;
+        self.judge((200..300).contains(&status), refreshes, provider)
+    }
+
+    /// The first fault in the order of the table; where there is none, what it is.
+    fn judge(
+        &mut self,
+        is_token: bool,
+        refreshes: bool,
+        provider: &Provider<'_>,
+    ) -> Result<Option<ErrorCode>, Error> {
+        let members = &self.members;
+        let wrong = |place| members.wrong & bit(place) != 0;
+        let read = match (is_token, refreshes) {
+            (true, true) => OF_TOKEN | bit(REFRESH_TOKEN),
+            (true, false) => OF_TOKEN,
+            (false, _) => OF_ERROR,
+        };
+        if members.twice & read != 0 {
+            return Err(Error::DuplicateMember);
+        }
+        let code = members.error_code();
+        let code_is_wrong = wrong(ERROR) || (members.filled(ERROR).is_none() && wrong(NESTED_ERROR));
+        if is_token {
+            let access_token = members.text(ACCESS_TOKEN);
+            let is_refused = match access_token {
+                Some(token) => !provider.token_alphabet.has(token),
+                None => wrong(ACCESS_TOKEN) || code_is_wrong || code.is_none(),
+            };
+            if is_refused {
+                return Err(Error::InvalidAccessToken);
+            }
+            if refreshes && wrong(REFRESH_TOKEN) {
+                return Err(Error::InvalidRefreshToken);
+            }
+            let needs_type = provider.token_type_required && access_token.is_some();
+            if wrong(TOKEN_TYPE) || (needs_type && members.text(TOKEN_TYPE).is_none()) {
+                return Err(Error::InvalidTokenType);
+            }
+            if wrong(SCOPE) {
+                return Err(Error::InvalidScopeMember);
+            }
+            if code_is_wrong {
+                return Err(Error::InvalidError);
+            }
+            self.expires_in = members.seconds()?;
+            if access_token.is_some() {
+                return if code.is_some() { Err(Error::ErrorBesideToken) } else { Ok(None) };
+            }
+        } else if code_is_wrong || wrong(ERROR_DESCRIPTION) || wrong(ERROR_URI) {
+            return Err(Error::InvalidError);
+        }
+        let code = code.ok_or(Error::NoErrorCode)?;
+        Ok(Some(ErrorCode::meant(code, provider)))
+    }
+
+    /// The error response that was read. Inlined, for callers who ask for its code alone.
+    #[inline(always)]
+    pub(crate) fn error_response(&self, code: ErrorCode) -> ErrorResponse<'a> {
+        let members = &self.members;
+        let error = members.error_code().unwrap_or(JsonStr::literal(b""));
+        ErrorResponse::new(error, members.text(ERROR_DESCRIPTION), members.text(ERROR_URI), code)
+    }
+}
+
 impl<'a> Members<'a> {
+    const NONE: Self = Self {
+        values: [None; PLACES],
+        texts: 0,
+        escaped: 0,
+        wrong: 0,
+        seen: 0,
+        twice: 0,
+        #[cfg(feature = "serde")]
+        object: b"{}",
+    };
+
+    const fn with(mut self, place: usize, text: &'a str) -> Self {
+        if let Some((_, [value, ..])) = self.values.split_at_mut_checked(place) {
+            *value = Some(text.as_bytes());
+        }
+        self.texts |= bit(place);
+        self
+    }
+
     /// One pass over the whole body.
-    fn read(body: &'a [u8], provider: &Provider<'_>) -> Result<Self, Error> {
+    fn read(&mut self, body: &'a [u8], provider: &Provider<'_>) -> Result<(), Error> {
         let mut input = Slice::new(body);
         if body.starts_with(b"\xEF\xBB\xBF") {
             input.advance(3);
         }
         let mut reader = Reader::new(input);
-        if reader.token()? != b'{' {
+        if reader.token() != b'{' && !reader.is_at_end() {
             return Err(Error::NotJson);
         }
-        let mut members = Members {
-            values: [&[]; PLACES],
-            seen: 0,
-            twice: 0,
-            escaped: 0,
-            lone_surrogate: 0,
-            scope_depth: 0,
-            bad_scope: false,
-            #[cfg(feature = "serde")]
-            object: &[],
-        };
         let mut member_path = Path::new(provider.member_path);
         let mut error_path = Path::new(provider.error_path);
-        while let Some(item) = reader.next_inlined()? {
-            members.keep(&item, &mut member_path, &mut error_path);
+        // The depth of the scope's elements while they are read; 0 elsewhere.
+        let mut scope_depth = 0;
+        while let Some(item) = reader.next_inlined() {
+            self.keep(&item, &mut member_path, &mut error_path, &mut scope_depth);
         }
         reader.finish()?;
-        members.twice |=
-            u16::from(member_path.twice) << MEMBER_PATH | u16::from(error_path.twice) << ERROR_PATH;
-        Ok(members)
+        let twice = |path: &Path<'_>, place| if path.twice { bit(place) } else { 0 };
+        self.twice |= twice(&member_path, MEMBER_PATH) | twice(&error_path, ERROR_PATH);
+        Ok(())
     }
 
     #[inline(always)]
-    fn keep(&mut self, item: &Item<&'a [u8]>, member_path: &mut Path<'_>, error_path: &mut Path<'_>) {
-        let flat = member_path.is_empty();
+    fn keep(
+        &mut self,
+        item: &Item<&'a [u8]>,
+        member_path: &mut Path<'_>,
+        error_path: &mut Path<'_>,
+        scope_depth: &mut u32,
+    ) {
         #[cfg_attr(
             not(feature = "serde"),
             expect(unused_variables, reason = "only `extra` reads the object")
         )]
-        let at_object = if flat { item.depth == 0 } else { member_path.step(item) };
+        let at_object = member_path.step(item);
         #[cfg(feature = "serde")]
-        if at_object && item.kind == b'{' {
+        if (at_object || (member_path.is_empty() && item.depth == 0)) && item.kind == b'{' {
             self.object = item.value;
         }
-        if !error_path.is_empty() && error_path.step(item) {
+        if error_path.step(item) {
             self.put(NESTED_ERROR, item);
         }
-        if self.scope_depth != 0 {
-            if item.depth < self.scope_depth {
-                self.scope_depth = 0;
-            } else if item.depth == self.scope_depth {
-                self.bad_scope |= item.kind != b'"' || item.text == Text::LoneSurrogate;
+        if *scope_depth != 0 {
+            if item.depth < *scope_depth {
+                *scope_depth = 0;
+            } else if item.depth == *scope_depth && !item.is_text() {
+                self.wrong |= bit(SCOPE);
             }
         }
         let Some(name) = item.name else { return };
         let at_top = item.depth == 1;
-        let in_token = if flat { at_top } else { member_path.holds(item.depth) };
+        let in_token = member_path.holds(item.depth);
         if !at_top && !in_token {
             return;
         }
-        if let Some(place) = place_of(name, item.name_text)
+        if let Some(place) = place_of(JsonStr::raw(name, item.name_text != Text::Plain))
             && (if place < ERROR { in_token } else { at_top })
         {
             self.put(place, item);
             if place == SCOPE && item.kind == b'[' {
-                self.scope_depth = item.depth.saturating_add(1);
+                self.wrong &= !bit(SCOPE);
+                *scope_depth = item.depth.saturating_add(1);
             }
         }
     }
 
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn put(&mut self, place: usize, item: &Item<&'a [u8]>) {
-        let bit = 1 << place;
+        let bit = bit(place);
         self.twice |= self.seen & bit;
         self.seen |= bit;
-        self.escaped |= u16::from(item.text == Text::Escaped) << place;
-        self.lone_surrogate |= u16::from(item.text == Text::LoneSurrogate) << place;
-        if let Some(slot) = self.values.get_mut(place) {
-            *slot = item.value;
+        let set = |mask: &mut u16, on: bool| *mask = (*mask & !bit) | if on { bit } else { 0 };
+        let null = item.kind == b'n';
+        set(&mut self.texts, item.is_text());
+        set(&mut self.wrong, !item.is_text() && !null);
+        set(&mut self.escaped, item.text == Text::Escaped);
+        if let Some(value) = self.values.get_mut(place) {
+            *value = if null { None } else { Some(item.value) };
         }
     }
 
     fn value(&self, place: usize) -> &'a [u8] {
-        self.values.get(place).copied().unwrap_or_default()
+        self.values.get(place).copied().flatten().unwrap_or_default()
     }
 
-    fn text(&self, place: usize, fault: Error) -> Result<Option<JsonStr<'a>>, Error> {
-        string(self.value(place), self.held(place)).map_err(|()| fault)
+    /// The text at `place`, where there is one.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn text(&self, place: usize) -> Option<JsonStr<'a>> {
+        let escaped = self.escaped & bit(place) != 0;
+        (self.texts & bit(place) != 0).then(|| JsonStr::raw(self.value(place), escaped))
     }
 
-    /// What the string at `place` holds.
-    fn held(&self, place: usize) -> Text {
-        let bit = 1 << place;
-        match (self.lone_surrogate & bit, self.escaped & bit) {
-            (0, 0) => Text::Plain,
-            (0, _) => Text::Escaped,
-            _ => Text::LoneSurrogate,
-        }
-    }
-
-    fn scope(&self) -> Result<Option<Scope<'a>>, Error> {
-        let scope = Scope { value: self.value(SCOPE), text: self.held(SCOPE) };
-        let fault = Error::InvalidScopeMember;
-        match scope.value.first() {
-            _ if self.bad_scope => Err(fault),
-            Some(b'[') => Ok(Some(scope)),
-            _ => Ok(self.text(SCOPE, fault)?.map(|_| scope)),
-        }
-    }
-
-    fn refuse_twice(&self, places: &[usize]) -> Result<(), Error> {
-        let read = places.iter().fold(0_u16, |mask, place| mask | (1 << place));
-        if self.twice & read == 0 { Ok(()) } else { Err(Error::DuplicateMember) }
-    }
-
-    /// The refresh token, which is read only where the provider lists its grant; empty is none.
-    fn refresh_token(&self, provider: &Provider<'_>) -> Result<Option<JsonStr<'a>>, Error> {
-        if !provider.reads_refresh_token() {
-            return Ok(None);
-        }
-        Ok(self.text(REFRESH_TOKEN, Error::InvalidRefreshToken)?.filter(|token| !token.is_empty()))
+    fn filled(&self, place: usize) -> Option<JsonStr<'a>> {
+        self.text(place).filter(|text| !text.is_empty())
     }
 
     /// The error code: the flat member, else what stands at the provider's path; empty is none.
-    fn error_code(&self) -> Result<Option<JsonStr<'a>>, Error> {
-        let code = |place| Ok(self.text(place, Error::InvalidError)?.filter(|code| !code.is_empty()));
-        match code(ERROR)? {
-            Some(flat) => Ok(Some(flat)),
-            None => code(NESTED_ERROR),
-        }
+    fn error_code(&self) -> Option<JsonStr<'a>> {
+        self.filled(ERROR).or_else(|| self.filled(NESTED_ERROR))
     }
 
-    fn token(&self, provider: &Provider<'_>) -> Result<TokenAnswer<'a>, Error> {
-        self.refuse_twice(&[
-            ACCESS_TOKEN,
-            TOKEN_TYPE,
-            EXPIRES_IN,
-            SCOPE,
-            ID_TOKEN,
-            ERROR,
-            NESTED_ERROR,
-            MEMBER_PATH,
-            ERROR_PATH,
-        ])?;
-        if provider.reads_refresh_token() {
-            self.refuse_twice(&[REFRESH_TOKEN])?;
-        }
-        let error = self.error_code();
-        let access_token = match self.text(ACCESS_TOKEN, Error::InvalidAccessToken)? {
-            Some(token) if provider.token_alphabet.has(token) => Some(token),
-            None if matches!(error, Ok(Some(_))) => None,
-            _ => return Err(Error::InvalidAccessToken),
+    /// `expires_in`: a number, or a string of digits alone.
+    fn seconds(&self) -> Result<Option<u64>, Error> {
+        let value = self.value(EXPIRES_IN);
+        let is_text = self.texts & bit(EXPIRES_IN) != 0;
+        let number = JsonStr::raw(value, is_text);
+        let is_number = match value {
+            [] if !is_text => return Ok(None),
+            _ if is_text => !value.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()),
+            [first, ..] => matches!(first, b'-' | b'0'..=b'9'),
+            [] => false,
         };
-        let refresh_token = self.refresh_token(provider)?;
-        let token_type = self.text(TOKEN_TYPE, Error::InvalidTokenType)?;
-        if token_type.is_none() && provider.token_type_required && access_token.is_some() {
-            return Err(Error::InvalidTokenType);
-        }
-        let scope = self.scope()?;
-        let error = error?;
-        let expires_in = expires_in(self.value(EXPIRES_IN))?;
-        match (access_token, error) {
-            (Some(_), Some(_)) => Err(Error::ErrorBesideToken),
-            (Some(access_token), None) => Ok(TokenAnswer::Token(TokenResponse {
-                access_token,
-                token_type,
-                expires_in,
-                max_lifetime_s: provider.policy.max_lifetime_s,
-                refresh_token,
-                scope,
-                id_token: self.text(ID_TOKEN, Error::InvalidAccessToken).unwrap_or(None),
-                #[cfg(feature = "serde")]
-                object: self.object,
-            })),
-            (None, Some(code)) => {
-                let other = |place| self.text(place, Error::InvalidError).unwrap_or(None);
-                Ok(TokenAnswer::Error(ErrorResponse::new(
-                    code,
-                    other(ERROR_DESCRIPTION),
-                    other(ERROR_URI),
-                    provider,
-                )))
-            }
-            (None, None) => Err(Error::InvalidAccessToken),
-        }
-    }
-
-    fn error(&self, provider: &Provider<'_>) -> Result<TokenAnswer<'a>, Error> {
-        self.refuse_twice(&[ERROR, ERROR_DESCRIPTION, ERROR_URI, NESTED_ERROR, ERROR_PATH])?;
-        let code = self.error_code()?;
-        let description = self.text(ERROR_DESCRIPTION, Error::InvalidError)?;
-        let uri = self.text(ERROR_URI, Error::InvalidError)?;
-        let code = code.ok_or(Error::NoErrorCode)?;
-        Ok(TokenAnswer::Error(ErrorResponse::new(code, description, uri, provider)))
+        let seconds = if is_number { whole_seconds(number.bytes()) } else { None };
+        seconds.map(Some).ok_or(Error::InvalidExpiresIn)
     }
 }
 
-/// The place of the member `name`, given raw with its opening quote.
+/// The place of the member `name`. A `match` is fast and long, the table short.
 #[inline(always)]
-fn place_of(name: &[u8], text: Text) -> Option<usize> {
-    Some(match name {
-        b"\"access_token" => ACCESS_TOKEN,
-        b"\"token_type" => TOKEN_TYPE,
-        b"\"expires_in" => EXPIRES_IN,
-        b"\"refresh_token" => REFRESH_TOKEN,
-        b"\"scope" => SCOPE,
-        b"\"id_token" => ID_TOKEN,
-        b"\"error" => ERROR,
-        b"\"error_description" => ERROR_DESCRIPTION,
-        b"\"error_uri" => ERROR_URI,
-        _ if text == Text::Escaped => return place_of_escaped(name),
-        _ => return None,
-    })
-}
-
-/// The same for a name that is spelled through escapes.
-#[cold]
-#[inline(never)]
-fn place_of_escaped(name: &[u8]) -> Option<usize> {
-    const NAMES: [&str; 9] = [
-        "access_token",
-        "token_type",
-        "expires_in",
-        "refresh_token",
-        "scope",
-        "id_token",
-        "error",
-        "error_description",
-        "error_uri",
-    ];
-    let name = JsonStr::raw(name.get(1..).unwrap_or_default(), true);
-    NAMES.iter().position(|known| name.is(known))
-}
-
-/// A raw value as a string: absent and `null` are none, anything else that is no Unicode string is a fault.
-fn string(value: &[u8], text: Text) -> Result<Option<JsonStr<'_>>, ()> {
-    match value.split_first() {
-        None | Some((b'n', _)) => Ok(None),
-        Some((b'"', raw)) if text != Text::LoneSurrogate => {
-            Ok(Some(JsonStr::raw(raw, text == Text::Escaped)))
-        }
-        Some(_) => Err(()),
+fn place_of(name: JsonStr<'_>) -> Option<usize> {
+    match name.as_plain() {
+        Some(plain) if cfg!(target_pointer_width = "64") => Some(match plain {
+            b"access_token" => ACCESS_TOKEN,
+            b"token_type" => TOKEN_TYPE,
+            b"expires_in" => EXPIRES_IN,
+            b"refresh_token" => REFRESH_TOKEN,
+            b"scope" => SCOPE,
+            b"id_token" => ID_TOKEN,
+            b"error" => ERROR,
+            b"error_description" => ERROR_DESCRIPTION,
+            b"error_uri" => ERROR_URI,
+            _ => return None,
+        }),
+        _ => place_in_table(name),
     }
 }
 
-/// `expires_in` as a number, or as a string of digits alone.
-fn expires_in(value: &[u8]) -> Result<Option<u64>, Error> {
-    let seconds = match value.split_first() {
-        None | Some((b'n', _)) => return Ok(None),
-        Some((b'"', raw)) => {
-            let text = JsonStr::raw(raw, true);
-            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(Error::InvalidExpiresIn);
-            }
-            whole_seconds(text.bytes())
-        }
-        Some((b'-' | b'0'..=b'9', _)) => whole_seconds(value.iter().copied()),
-        Some(_) => None,
-    };
-    seconds.map(Some).ok_or(Error::InvalidExpiresIn)
+#[cfg_attr(target_pointer_width = "64", cold, inline(never))]
+fn place_in_table(name: JsonStr<'_>) -> Option<usize> {
+    NAMES.iter().position(|known| name.is(known.as_bytes()))
 }
 
 impl TokenAlphabet {
     /// Whether a token may be sent and so may be stored: never empty.
     pub(crate) fn has(self, token: JsonStr<'_>) -> bool {
-        match (self, token.as_plain()) {
-            (Self::Visible, Some(plain)) => !plain.is_empty() && all(plain, is_visible),
-            (Self::B64Token, Some(mut plain)) => {
-                while let [rest @ .., b'='] = plain {
-                    plain = rest;
+        if cfg!(target_pointer_width = "64")
+            && let Some(mut plain) = token.as_plain()
+        {
+            return match self {
+                Self::Visible => !plain.is_empty() && all(plain, is_visible),
+                Self::B64Token => {
+                    while let [rest @ .., b'='] = plain {
+                        plain = rest;
+                    }
+                    !plain.is_empty() && all(plain, is_b64token)
                 }
-                !plain.is_empty() && all(plain, is_b64token)
-            }
-            (Self::Visible, None) => token.bytes().all(is_visible),
-            (Self::B64Token, None) => {
-                let body = token.bytes().position(|byte| !is_b64token(byte)).unwrap_or(usize::MAX);
-                body > 0 && token.bytes().skip(body).all(|byte| byte == b'=')
-            }
+            };
         }
+        let (mut body, mut padding) = (false, false);
+        for byte in token.bytes() {
+            let good = match self {
+                Self::Visible => is_visible(byte),
+                Self::B64Token => is_b64token(byte) && !padding,
+            };
+            let pads = body && byte == b'=';
+            if !good && !pads {
+                return false;
+            }
+            padding |= pads;
+            body |= good;
+        }
+        body
     }
 
     pub(crate) fn has_text(self, token: &str) -> bool {
@@ -625,10 +629,11 @@ impl<'p> Path<'p> {
         self.open == self.len && self.len.wrapping_add(1) == depth
     }
 
-    /// Whether the path ends at this item.
-    #[inline(always)]
+    /// Whether the path ends at this item; an empty one does nowhere.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn step(&mut self, item: &Item<&[u8]>) -> bool {
-        let Some(parent) = item.depth.checked_sub(1) else { return false };
+        let Some(parent) = item.depth.checked_sub(1).filter(|_| !self.is_empty()) else { return false };
         if self.open > parent {
             // A container on the path was closed; there is no way back into it through its array.
             self.go(parent, u32::MAX);
@@ -653,19 +658,21 @@ impl<'p> Path<'p> {
     fn hits(&mut self, item: &Item<&[u8]>) -> bool {
         match (item.name, self.segment) {
             (Some(_), [.., b']']) => false,
-            (Some(name), segment) => match item.name_text {
-                Text::Plain => name.get(1..) == Some(segment),
-                _ => {
-                    JsonStr::raw(name.get(1..).unwrap_or_default(), true).bytes().eq(segment.iter().copied())
-                }
-            },
+            (Some(name), segment) => JsonStr::raw(name, item.name_text != Text::Plain).is(segment),
             (None, [digits @ .., b']']) => {
                 let element = self.elements;
                 self.elements = element.saturating_add(1);
-                let number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-                number && whole_seconds(digits.iter().copied()) == Some(u64::from(element))
+                place_in_array(digits) == Some(element)
             }
             (None, _) => false,
         }
     }
+}
+
+/// A place of an array, as a path spells it.
+fn place_in_array(digits: &[u8]) -> Option<u32> {
+    let start = (!digits.is_empty()).then_some(0_u32);
+    digits
+        .iter()
+        .try_fold(start?, |place, byte| place.checked_mul(10)?.checked_add(u32::from(decimal(*byte)?)))
 }

@@ -1,17 +1,18 @@
 //! Absolute URLs that mean one thing only, and the paths of a route table.
 
-use crate::Error;
+use crate::ascii::{decimal, eq_ignore_case, hexadecimal, is_alphanumeric_or};
+use crate::{Error, Provider};
 
 /// An absolute URL with an authority (RFC 3986 section 3), as far as an origin and a route need it.
 pub(crate) struct Url<'a> {
     /// As spelled.
-    pub(crate) scheme: &'a str,
+    scheme: &'a [u8],
     /// As spelled; an IPv6 address with its brackets.
-    pub(crate) host: &'a str,
+    host: &'a [u8],
     /// `None` where the URL names no port.
-    pub(crate) port: Option<u16>,
+    port: Option<u16>,
     /// As spelled, without query and fragment; `/` where there is none.
-    pub(crate) path: &'a str,
+    pub(crate) path: &'a [u8],
 }
 
 impl<'a> Url<'a> {
@@ -22,68 +23,71 @@ impl<'a> Url<'a> {
     /// - [`Error::BadUrl`]: no scheme, no host, user info, a control byte, white space, a backslash, a byte
     ///   that is not ASCII, a host of anything but letters, digits, `.`, `-`, `_` (or an IPv6 address in
     ///   brackets), no port up to 65535, or one of ``"<>^`{|}`` in the path.
-    pub(crate) fn parse(url: &'a str) -> Result<Self, Error> {
+    #[inline(always)]
+    pub(crate) fn parse(url: &'a [u8]) -> Result<Self, Error> {
         Self::read(url).ok_or(Error::BadUrl)
     }
 
-    fn read(url: &'a str) -> Option<Self> {
-        let legible = url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-        let (scheme, rest) = split_before(url, b":");
-        let (authority, rest) = split_before(rest.strip_prefix("://")?, b"/?#");
-        let (path, _) = split_before(rest, b"?#");
-        let end_of_host = match authority.as_bytes() {
-            [b'[', address @ ..] => address.iter().position(|byte| *byte == b']')?.checked_add(2)?,
-            name => name.iter().position(|byte| *byte == b':').unwrap_or(name.len()),
+    #[inline(never)]
+    fn read(url: &'a [u8]) -> Option<Self> {
+        if !url.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\') {
+            return None;
+        }
+        let (scheme, rest) = url.split_at_checked(find(url, b":"))?;
+        let rest = rest.strip_prefix(b"://")?;
+        let (authority, rest) = rest.split_at_checked(find(rest, b"/?#"))?;
+        let path = rest.get(..find(rest, b"?#"))?;
+        let end_of_host = match authority {
+            [b'[', ..] => find(authority, b"]").checked_add(1)?,
+            _ => find(authority, b":"),
         };
         let (host, port) = authority.split_at_checked(end_of_host)?;
-        let port = match port.as_bytes() {
+        let port = match port {
             [] | [b':'] => None,
             [b':', digits @ ..] => Some(port_number(digits)?),
             _ => return None,
         };
-        let path_is_plain = !path.bytes().any(|byte| b"\"<>^`{|}".contains(&byte));
-        let path = if path.is_empty() { "/" } else { path };
-        (legible && is_scheme(scheme) && is_host(host) && path_is_plain).then_some(Self {
-            scheme,
-            host,
-            port,
-            path,
-        })
+        let path_is_plain = find(path, b"\"<>^`{|}") == path.len();
+        let path = if path.is_empty() { b"/" } else { path };
+        (is_scheme(scheme) && is_host(host) && path_is_plain).then_some(Self { scheme, host, port, path })
     }
 
-    pub(crate) fn is_https(&self) -> bool {
-        self.scheme.eq_ignore_ascii_case("https")
+    fn is_https(&self) -> bool {
+        eq_ignore_case(self.scheme, b"https")
+    }
+
+    /// Whether secrets may be sent there: `https`, or loopback where the provider allows it.
+    pub(crate) fn is_secure(&self, provider: &Provider<'_>) -> bool {
+        self.is_https() || (provider.allow_loopback_http && self.is_loopback_http())
     }
 
     /// `http` to this very machine: `localhost`, 127.0.0.0/8 as four decimal numbers, or `[::1]`.
-    pub(crate) fn is_loopback_http(&self) -> bool {
-        let named = self.host == "[::1]" || self.host.eq_ignore_ascii_case("localhost");
-        self.scheme.eq_ignore_ascii_case("http") && (named || is_loopback_quad(self.host.as_bytes()))
+    #[inline(never)]
+    fn is_loopback_http(&self) -> bool {
+        let named = self.host == b"[::1]" || eq_ignore_case(self.host, b"localhost");
+        eq_ignore_case(self.scheme, b"http") && (named || is_loopback_quad(self.host).is_some())
     }
 
     /// Whether scheme, host and port are the same (RFC 6454 section 5); a default port equals none.
     pub(crate) fn same_origin(&self, other: &Url<'_>) -> bool {
-        self.scheme.eq_ignore_ascii_case(other.scheme)
-            && self.host.eq_ignore_ascii_case(other.host)
-            && self.effective_port() == other.effective_port()
+        eq_ignore_case(self.scheme, other.scheme)
+            && eq_ignore_case(self.host, other.host)
+            && (self.port == other.port || self.effective_port() == other.effective_port())
     }
 
     fn effective_port(&self) -> Option<u16> {
-        if self.port.is_some() {
-            self.port
-        } else if self.is_https() {
-            Some(443)
-        } else if self.scheme.eq_ignore_ascii_case("http") {
-            Some(80)
-        } else {
-            None
-        }
+        let default = || match self {
+            _ if self.is_https() => Some(443),
+            _ if eq_ignore_case(self.scheme, b"http") => Some(80),
+            _ => None,
+        };
+        self.port.or_else(default)
     }
 
     /// Whether a server could take the path for another one: a dot segment, `%2e`, `%2f`, `%5c`, or a
     /// percent sign that starts no escape.
     pub(crate) fn path_is_ambiguous(&self) -> bool {
-        let mut rest = self.path.as_bytes();
+        let mut rest = self.path;
         while let [first, ..] = rest {
             let escape = *first == b'%';
             match next_decoded(&mut rest) {
@@ -111,8 +115,8 @@ pub(crate) enum PathMatch {
 ///
 /// `{site}` is the percent-encoded `site`, any other `{name}` one segment that is not empty; every other
 /// segment stands for itself, byte for byte. Without `site` a row with `{site}` is of another site.
-pub(crate) fn match_path(pattern: &str, path: &str, site: Option<&str>) -> PathMatch {
-    let (mut patterns, mut segments) = (segments(pattern), segments(path));
+pub(crate) fn match_path(pattern: &str, path: &[u8], site: Option<&str>) -> PathMatch {
+    let (mut patterns, mut segments) = (segments(pattern.as_bytes()), segments(path));
     let mut of_site = true;
     loop {
         match (patterns.next(), segments.next()) {
@@ -128,73 +132,57 @@ pub(crate) fn match_path(pattern: &str, path: &str, site: Option<&str>) -> PathM
     }
 }
 
-/// The bytes of `site` as one segment of a path: all but RFC 3986 unreserved as `%XX`, upper-case.
-///
-/// The sites `.` and `..` stay dot segments, and an escaped `/` or `\` makes a path ambiguous.
-pub(crate) fn percent_encode(site: &str) -> impl Iterator<Item = u8> + '_ {
-    let mut bytes = site.bytes();
-    let (mut high, mut low) = (None, None);
-    core::iter::from_fn(move || {
-        if let Some(digit) = high.take().or_else(|| low.take()) {
-            return Some(digit);
-        }
-        let byte = bytes.next()?;
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            return Some(byte);
-        }
-        (high, low) = (Some(hex_digit(byte >> 4)), Some(hex_digit(byte & 15)));
-        Some(b'%')
-    })
+/// Bytes before the first of `stops`, or all.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+fn find(text: &[u8], stops: &[u8]) -> usize {
+    text.iter().position(|byte| stops.iter().any(|stop| stop == byte)).unwrap_or(text.len())
 }
 
-/// Splits before the first of `stops`, or at the end.
-fn split_before<'a>(text: &'a str, stops: &[u8]) -> (&'a str, &'a str) {
-    let length = text.bytes().position(|byte| stops.contains(&byte)).unwrap_or(text.len());
-    text.split_at_checked(length).unwrap_or((text, ""))
-}
-
-fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
-    path.as_bytes().split(|byte| *byte == b'/')
+fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/')
 }
 
 /// `ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )` (RFC 3986 section 3.1)
-fn is_scheme(scheme: &str) -> bool {
-    scheme.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
-        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+fn is_scheme(scheme: &[u8]) -> bool {
+    scheme.first().is_some_and(u8::is_ascii_alphabetic) && all(scheme, b"+-.")
 }
 
-fn is_host(host: &str) -> bool {
-    match host.as_bytes() {
+fn is_host(host: &[u8]) -> bool {
+    match host {
         [] => false,
         [b'[', address @ .., b']'] => {
-            address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
-                && address.iter().filter(|byte| **byte == b':').nth(1).is_some()
+            let colon = |byte: &&u8| **byte == b':';
+            address.iter().all(|byte| hexadecimal(*byte).is_some() || matches!(byte, b':' | b'.'))
+                && address.iter().filter(colon).nth(1).is_some()
         }
-        name => name.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(byte)),
+        name => all(name, b".-_"),
     }
 }
 
+/// Whether there are letters, digits and `others` alone.
+fn all(text: &[u8], others: &[u8]) -> bool {
+    text.iter().all(|byte| is_alphanumeric_or(*byte, others))
+}
+
+#[inline(never)]
 fn port_number(digits: &[u8]) -> Option<u16> {
-    digits.iter().try_fold(0_u16, |port, byte| {
-        let digit = u16::try_from(char::from(*byte).to_digit(10)?).ok()?;
-        port.checked_mul(10)?.checked_add(digit)
-    })
+    digits.iter().try_fold(0_u16, |port, byte| port.checked_mul(10)?.checked_add(u16::from(decimal(*byte)?)))
 }
 
 /// `127.` and three numbers up to 255 without leading zeros, which some readers take for octal.
-fn is_loopback_quad(host: &[u8]) -> bool {
-    let mut numbers = host.split(|byte| *byte == b'.');
-    numbers.next() == Some(b"127")
-        && numbers.by_ref().take(3).filter(|number| is_octet(number)).count() == 3
-        && numbers.next().is_none()
-}
-
-fn is_octet(number: &[u8]) -> bool {
-    match number {
-        [b'0'..=b'9'] => true,
-        [b'1'..=b'9', rest @ ..] if rest.len() <= 2 => port_number(number).is_some_and(|octet| octet <= 255),
-        _ => false,
+fn is_loopback_quad(host: &[u8]) -> Option<()> {
+    let mut rest = host.strip_prefix(b"127")?;
+    for _ in 0..3 {
+        let numbers = rest.strip_prefix(b".")?;
+        let (number, behind) = numbers.split_at_checked(find(numbers, b"."))?;
+        let octet = number.len() <= 3 && port_number(number)? <= 255;
+        if !octet || number.is_empty() || (number.starts_with(b"0") && number.len() > 1) {
+            return None;
+        }
+        rest = behind;
     }
+    rest.is_empty().then_some(())
 }
 
 fn decodes_to(mut segment: &[u8], site: &str) -> bool {
@@ -202,24 +190,15 @@ fn decodes_to(mut segment: &[u8], site: &str) -> bool {
 }
 
 /// Takes one byte, or the byte that an escape stands for. `None` at the end and at a malformed escape.
+#[inline(never)]
 fn next_decoded(rest: &mut &[u8]) -> Option<u8> {
     let (byte, after) = match rest {
-        [b'%', high, low, after @ ..] => (hex_value(*high)? << 4 | hex_value(*low)?, after),
+        [b'%', high, low, after @ ..] => (hexadecimal(*high)? << 4 | hexadecimal(*low)?, after),
         [b'%', ..] | [] => return None,
         [byte, after @ ..] => (*byte, after),
     };
     *rest = after;
     Some(byte)
-}
-
-fn hex_value(digit: u8) -> Option<u8> {
-    u8::try_from(char::from(digit).to_digit(16)?).ok()
-}
-
-/// Of a number up to 15, upper-case.
-fn hex_digit(number: u8) -> u8 {
-    let base = if number < 10 { b'0' } else { b'A'.wrapping_sub(10) };
-    base.wrapping_add(number)
 }
 
 #[cfg(test)]
@@ -230,24 +209,36 @@ mod tests {
     use std::vec::Vec;
     use std::{format, vec};
 
-    use super::{PathMatch, Url, match_path, percent_encode};
+    use super::{PathMatch, Url};
     use crate::Error;
+    use crate::form::{Encoding, Writer};
 
     /// Scheme, host, port and path; `None` where the URL is refused.
     fn read(url: &str) -> Option<(&str, &str, Option<u16>, &str)> {
-        Url::parse(url).ok().map(|url| (url.scheme, url.host, url.port, url.path))
+        let text = |bytes| core::str::from_utf8(bytes).expect("ASCII");
+        Url::parse(url.as_bytes())
+            .ok()
+            .map(|url| (text(url.scheme), text(url.host), url.port, text(url.path)))
     }
 
     fn holds<'a>(url: &'a str, rule: impl FnOnce(&Url<'a>) -> bool) -> Option<bool> {
-        Url::parse(url).ok().map(|url| rule(&url))
+        Url::parse(url.as_bytes()).ok().map(|url| rule(&url))
     }
 
     fn same(one: &str, other: &str) -> Option<bool> {
-        Some(Url::parse(one).ok()?.same_origin(&Url::parse(other).ok()?))
+        Some(Url::parse(one.as_bytes()).ok()?.same_origin(&Url::parse(other.as_bytes()).ok()?))
+    }
+
+    fn match_path(pattern: &str, path: &str, site: Option<&str>) -> PathMatch {
+        super::match_path(pattern, path.as_bytes(), site)
     }
 
     fn encoded(site: &str) -> String {
-        percent_encode(site).map(char::from).collect()
+        let mut out = [0; 64];
+        let mut writer = Writer::new(&mut out);
+        writer.encoded(site.as_bytes(), Encoding::Percent);
+        let written = writer.written();
+        out[..written].iter().copied().map(char::from).collect()
     }
 
     #[test]
@@ -291,7 +282,7 @@ mod tests {
             "https:\\\\h",
         ] {
             assert_eq!(read(wrong), None, "{wrong}");
-            assert_eq!(Url::parse(wrong).err(), Some(Error::BadUrl));
+            assert_eq!(Url::parse(wrong.as_bytes()).err(), Some(Error::BadUrl));
         }
     }
 
@@ -358,7 +349,7 @@ mod tests {
                     before.chars().chain([character]).chain(after.chars().skip(1)).collect();
                 let _ = holds(&replaced, Url::path_is_ambiguous);
             }
-            let _ = Url::parse(before);
+            let _ = Url::parse(before.as_bytes());
         }
     }
 

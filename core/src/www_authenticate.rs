@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::Error;
+use crate::ascii::{eq_ignore_case, is_alphanumeric_or};
 
 /// The challenges of one `WWW-Authenticate` field, read where they stand (RFC 9110 section 11.6.1).
 ///
@@ -101,8 +102,7 @@ impl<'a> Challenge<'a> {
     /// The value of the parameter `name`, whose case does not matter.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<ParamValue<'a>> {
-        let named = |other: &[u8]| other.eq_ignore_ascii_case(name.as_bytes());
-        self.params().find(|(other, _)| named(other)).map(|(_, value)| value)
+        self.params().find(|(other, _)| eq_ignore_case(other, name.as_bytes())).map(|(_, value)| value)
     }
 }
 
@@ -158,9 +158,8 @@ impl fmt::Debug for ParamValue<'_> {
 pub(crate) fn is_insufficient_scope(field: &[u8]) -> bool {
     Challenges::parse(field).is_ok_and(|mut challenges| {
         challenges.any(|challenge| {
-            let error = challenge.param("error");
-            challenge.scheme.eq_ignore_ascii_case(b"Bearer")
-                && error.is_some_and(|error| error.eq_str("insufficient_scope"))
+            eq_ignore_case(challenge.scheme, b"bearer")
+                && challenge.param("error").is_some_and(|error| error.eq_str("insufficient_scope"))
         })
     })
 }
@@ -173,14 +172,13 @@ struct Params<'a>(Cursor<'a>);
 
 impl Params<'_> {
     fn are_too_many_or_repeat_a_name(mut self) -> bool {
-        if Params(self.0).nth(MAX_PARAMS).is_some() {
-            return true;
-        }
+        let mut left = MAX_PARAMS;
         while let Some((name, _)) = self.next() {
             let mut later = Self(self.0);
-            if later.any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+            if left == 0 || later.any(|(other, _)| eq_ignore_case(other, name)) {
                 return true;
             }
+            left = left.wrapping_sub(1);
         }
         false
     }
@@ -211,7 +209,7 @@ impl<'a> Cursor<'a> {
     /// Reads a challenge and its parameters, up to the end of the last one.
     fn challenge(&mut self) -> Option<Challenge<'a>> {
         let scheme = self.token()?;
-        let spaced = self.0.starts_with(b" ");
+        let spaced = matches!(self.0, [b' ', ..]);
         self.skip(b" ");
         let mut challenge = Challenge { scheme, token68: None, params: Cursor(b"") };
         match (spaced, self.ends_element()) {
@@ -239,7 +237,7 @@ impl<'a> Cursor<'a> {
     /// `token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`, advancing only over one.
     fn token68(&mut self) -> Option<&'a [u8]> {
         let mut ahead = *self;
-        let characters = ahead.take_while(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte));
+        let characters = ahead.take_alphanumeric_or(b"-._~+/");
         ahead.skip(b"=");
         if characters.is_empty() || !ahead.ends_element() {
             return None;
@@ -256,7 +254,7 @@ impl<'a> Cursor<'a> {
         self.skip(SPACE);
         self.0 = self.0.strip_prefix(b"=")?;
         self.skip(SPACE);
-        let escaped = if self.0.starts_with(b"\"") { self.quoted_string() } else { self.token() }?;
+        let escaped = if let [b'"', ..] = self.0 { self.quoted_string() } else { self.token() }?;
         self.ends_element().then_some((name, ParamValue { escaped }))
     }
 
@@ -280,27 +278,31 @@ impl<'a> Cursor<'a> {
 
     /// `token = 1*tchar` (RFC 9110 section 5.6.2)
     fn token(&mut self) -> Option<&'a [u8]> {
-        let token =
-            self.take_while(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+        let token = self.take_alphanumeric_or(b"!#$%&'*+-.^_`|~");
         (!token.is_empty()).then_some(token)
     }
 
-    fn take_while(&mut self, wanted: fn(u8) -> bool) -> &'a [u8] {
-        let length = self.0.iter().position(|byte| !wanted(*byte)).unwrap_or(self.0.len());
+    #[inline(never)]
+    fn take_alphanumeric_or(&mut self, others: &[u8]) -> &'a [u8] {
+        let wanted = |byte: &u8| is_alphanumeric_or(*byte, others);
+        let length = self.0.iter().position(|byte| !wanted(byte)).unwrap_or(self.0.len());
         let (taken, rest) = self.0.split_at_checked(length).unwrap_or((self.0, b""));
         self.0 = rest;
         taken
     }
 
+    #[inline(never)]
     fn skip(&mut self, bytes: &[u8]) {
-        while let Some((_, rest)) = self.0.split_first().filter(|(first, _)| bytes.contains(first)) {
+        while let [first, rest @ ..] = self.0
+            && bytes.iter().any(|byte| byte == first)
+        {
             self.0 = rest;
         }
     }
 
     fn ends_element(mut self) -> bool {
         self.skip(SPACE);
-        self.0.is_empty() || self.0.starts_with(b",")
+        matches!(self.0, [] | [b',', ..])
     }
 }
 

@@ -10,7 +10,7 @@ use super::*;
 /// Whether the reader lets a whole document through, whatever its top value is.
 fn read(document: &[u8]) -> Result<(), Error> {
     let mut reader = Reader::new(Slice::new(document));
-    while reader.next()?.is_some() {}
+    while reader.next().is_some() {}
     reader.finish().map(|_| ())
 }
 
@@ -215,7 +215,7 @@ fn a_lone_surrogate_is_marked_wherever_it_stands() {
     let text = |raw: &str| {
         let document = format!("\"{raw}\"");
         let mut reader = Reader::new(Slice::new(document.as_bytes()));
-        reader.next().expect("a string").map(|item| item.text)
+        reader.next().map(|item| item.text)
     };
     for raw in [
         r"\ud800",

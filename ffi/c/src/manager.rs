@@ -3,12 +3,12 @@
 use core::ffi::c_char;
 
 use tokenward::{
-    Answer, Credentials, Error, ErrorCode, Generation, Instant, Next, Outcome, Provider, Reason, Request,
-    RequestId, Retry, Revision, SnapshotScope, Subject, TokenResponse, UnixTime,
+    Answer, Credentials, Error, ErrorCode, Generation, Instant, Next, Outcome, Reason, Request, RequestId,
+    Retry, Revision, SnapshotScope, TokenResponse, UnixTime,
 };
 
 use crate::edge::{Edge, Out, Plain, at_the_edge, tokenward_span};
-use crate::memory::{Parts, TOKENWARD_ABI_VERSION, tokenward_manager};
+use crate::memory::{TOKENWARD_ABI_VERSION, tokenward_manager};
 use crate::provider::{
     OUT_OF_RANGE, TOKENWARD_GRANT_NONE, grant_number, tokenward_grant, tokenward_provider,
 };
@@ -316,16 +316,8 @@ pub unsafe extern "C" fn tokenward_init_abi(
         let memory = edge.memory(memory.cast(), size);
         let config = edge.value(config)?;
         let site = edge.text(config.site);
-        let mut provider = Provider::custom();
-        edge.provider(config.provider, &mut provider)?;
-        out.write(memory.init(Parts {
-            now: Instant::from_millis(config.now_ms),
-            provider,
-            subject: if site.is_empty() { Subject::Client } else { Subject::Site(site) },
-            access_capacity: config.access_capacity,
-            refresh_capacity: config.refresh_capacity,
-            seed: config.seed,
-        })?);
+        let described = edge.described(config.provider)?;
+        out.write(memory.init(config, described, site)?);
         Ok(())
     })
 }
@@ -476,36 +468,75 @@ pub unsafe extern "C" fn tokenward_answer(
     out: *mut tokenward_outcome,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
-        let block = edge.manager_mut(manager)?;
-        let given = edge.value(answer)?;
-        let retry_after = [("retry-after", edge.bytes(given.retry_after))];
-        let answer = Answer {
-            status: given.status,
-            headers: if given.retry_after.len == 0 { &[] } else { &retry_after },
-            body: edge.bytes(given.body),
-            wall: wall(edge, given.wall_s),
-        };
-        edge.checked()?;
-        let none = tokenward_outcome { generation: 0, detail: 0, kind: 0, code: TOKENWARD_CODE_NONE };
-        match block.manager.answer(Instant::from_millis(now_ms), RequestId(request_id), &answer) {
-            Ok(Outcome::Token(Generation(generation))) => {
-                out.write(tokenward_outcome { generation, kind: TOKENWARD_ANSWER_TOKEN, ..none });
-            }
-            Ok(Outcome::Error(response)) => {
-                let code = code_number(response.code());
-                out.write(tokenward_outcome { kind: TOKENWARD_ANSWER_ERROR, code, ..none });
-            }
-            Err(error) => {
-                match detail(error) {
-                    0 => {}
-                    detail => out.write(tokenward_outcome { detail, ..none }),
-                }
-                return Err(error.into());
-            }
-        }
-        Ok(())
+        answered(edge, manager, now_ms, request_id, answer, out, |edge, given| wall(edge, given.wall_s))
     })
+}
+
+/// tokenward_answer() for a device that does not know the time of day: `wall_s` is not read. An image that calls
+/// this one alone has no reader of dates and of JWTs.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] request_id The `id` that tokenward_begin() gave.
+/// @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
+/// @param[out] out Written on success; its `detail` also where that explains a refusal.
+/// @return What tokenward_answer() returns where `wall_s` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_answer_without_wall(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    request_id: u64,
+    answer: *const tokenward_http_answer,
+    out: *mut tokenward_outcome,
+) -> i32 {
+    at_the_edge!(|edge| answered(edge, manager, now_ms, request_id, answer, out, |_, _| None))
+}
+
+/// Once in each caller, so that the manager sees that one of them never has a wall clock.
+#[inline(always)]
+fn answered(
+    edge: &mut Edge<'_>,
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    request_id: u64,
+    answer: *const tokenward_http_answer,
+    out: *mut tokenward_outcome,
+    wall: impl FnOnce(&mut Edge<'_>, &tokenward_http_answer) -> Option<UnixTime>,
+) -> Result<(), Fault> {
+    let out = edge.out(out);
+    let block = edge.manager_mut(manager)?;
+    let given = edge.value(answer)?;
+    let retry_after = [("retry-after", edge.bytes(given.retry_after))];
+    let answer = Answer {
+        status: given.status,
+        headers: if given.retry_after.len == 0 { &[] } else { &retry_after },
+        body: edge.bytes(given.body),
+        wall: wall(edge, given),
+    };
+    edge.checked()?;
+    let mut said = tokenward_outcome { generation: 0, detail: 0, kind: 0, code: TOKENWARD_CODE_NONE };
+    let refused = match block.manager.answer(Instant::from_millis(now_ms), RequestId(request_id), &answer) {
+        Ok(Outcome::Token(Generation(generation))) => {
+            said.generation = generation;
+            said.kind = TOKENWARD_ANSWER_TOKEN;
+            None
+        }
+        Ok(Outcome::Error(response)) => {
+            said.kind = TOKENWARD_ANSWER_ERROR;
+            said.code = code_number(response.code());
+            None
+        }
+        Err(error) => {
+            said.detail = detail(error);
+            Some(error)
+        }
+    };
+    if refused.is_none() || said.detail != 0 {
+        out.write(said);
+    }
+    refused.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// A request came to nothing: no connection, a time-out of the caller's own, an answer that was cut off.
@@ -920,16 +951,15 @@ pub(crate) fn lent(
     };
     match written {
         Ok((id, request)) => {
-            let span = |text: Option<&str>| tokenward_span::or_none(text.map(str::as_bytes));
-            let (url, authorization) = (span(Some(request.url())), span(request.authorization()));
-            let body = tokenward_span::of(request.body());
+            let [url, authorization, body] = request.parts().map(tokenward_span::or_none);
+            let text = |text: Option<&str>| tokenward_span::or_none(text.unwrap_or_default().as_bytes());
             out.write(tokenward_request {
                 id,
                 len: url.len.saturating_add(authorization.len).saturating_add(body.len),
-                method: span(Some(request.method())),
+                method: text(Some(request.method())),
                 url,
                 authorization,
-                content_type: span(request.content_type()),
+                content_type: text(request.content_type()),
                 accept: tokenward_span::of(b"application/json"),
                 body,
             });

@@ -11,6 +11,8 @@ use core::ptr;
 use tokenward::{Instant, Provider, Slots, Subject, TokenManager};
 
 use crate::edge::{Edge, tokenward_span};
+use crate::manager::tokenward_config;
+use crate::provider::Described;
 use crate::result::*;
 
 /// A manager: one token of one provider, environment and subject, kept alive in the caller's memory.
@@ -61,16 +63,6 @@ fn size_with(slots: usize) -> Option<usize> {
     HEAD.checked_add(slots)?.checked_next_multiple_of(align_of::<Block<[u8; 0]>>())
 }
 
-/// What a manager is made of.
-pub(crate) struct Parts {
-    pub(crate) now: Instant,
-    pub(crate) provider: Provider<'static>,
-    pub(crate) subject: Subject<'static>,
-    pub(crate) access_capacity: usize,
-    pub(crate) refresh_capacity: usize,
-    pub(crate) seed: u64,
-}
-
 /// Memory for a manager, that `edge` has found apart from all else.
 pub(crate) struct Memory<'c>(&'c mut [u8]);
 
@@ -109,17 +101,33 @@ impl<'c> Edge<'c> {
 
 impl Memory<'_> {
     /// Makes a manager in the memory, whatever was there before.
-    pub(crate) fn init(self, parts: Parts) -> Result<*mut tokenward_manager, Fault> {
-        let Parts { now, provider, subject, access_capacity, refresh_capacity, seed } = parts;
-        let slots = access_capacity.checked_add(refresh_capacity).ok_or(Fault(TOKENWARD_ERR_LENGTH))?;
-        let size = size_with(slots).ok_or(Fault(TOKENWARD_ERR_LENGTH))?;
-        let memory = self.0.get_mut(..size).ok_or(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL))?;
-        let manager =
-            TokenManager::owning(now, provider, subject, Slots::new([0_u8; 0], access_capacity), seed)?;
+    pub(crate) fn init(
+        self,
+        config: &tokenward_config,
+        described: Described<'static>,
+        site: &'static str,
+    ) -> Result<*mut tokenward_manager, Fault> {
+        const LENGTH: Fault = Fault(TOKENWARD_ERR_LENGTH);
+        let slots = config.access_capacity.checked_add(config.refresh_capacity).ok_or(LENGTH)?;
+        let memory = self.0.get_mut(..size_with(slots).ok_or(LENGTH)?);
+        let memory = memory.ok_or(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL))?;
+        let subject = if site.is_empty() { Subject::Client } else { Subject::Site(site) };
+        if !described.fits(subject) {
+            return Err(Fault(TOKENWARD_ERR_INVALID_PROVIDER));
+        }
         tokenward::wipe(memory);
         let block = memory.as_mut_ptr().cast::<Block<[u8; 0]>>();
+        let none = Slots::new([0_u8; 0], config.access_capacity);
+        let manager = TokenManager::undescribed(subject, none);
         // SAFETY: aligned, and longer than a block without slots, which this is the front of.
-        unsafe { block.write(Block { magic: MAGIC, slots, not_slots: !slots, manager }) };
+        let block = unsafe {
+            block.write(Block { magic: MAGIC, slots, not_slots: !slots, manager });
+            &mut *block
+        };
+        block
+            .manager
+            .describe(Instant::from_millis(config.now_ms), config.seed, |provider| described.fill(provider));
+        let block: *mut Block<[u8; 0]> = block;
         Ok(block.cast())
     }
 }

@@ -10,7 +10,7 @@ use core::mem::offset_of;
 
 use tokenward::{
     ApiOrigins, BasicEncoding, BodyFormat, ClientAuthentication, Exposure, Grant, MissingLifetime, Provider,
-    RefreshPolicy, Route, TokenAlphabet, TokenKind, ZeroLifetime,
+    RefreshPolicy, Route, Subject, TokenAlphabet, TokenKind, ZeroLifetime,
 };
 
 use crate::edge::{Edge, Plain, tokenward_span};
@@ -334,50 +334,76 @@ impl tokenward_provider {
     }
 }
 
-impl<'c> Edge<'c> {
-    /// Reads the provider that the struct at `ptr` describes over one with the defaults. Field by field, and in a
-    /// function of its own: as one value it is built on the stack, copied, and twice the code.
+/// A provider whose struct, texts, lists and numbers were checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Described<'c> {
+    given: &'c tokenward_provider,
+    grants: &'static [Grant],
+}
+
+impl<'c> Described<'c> {
+    pub(crate) fn fits(self, subject: Subject<'_>) -> bool {
+        // SAFETY: these were read as text, with the same spans.
+        let [base_url, token_path] =
+            [self.given.base_url, self.given.token_path].map(|text| unsafe { text.checked_text() });
+        subject.fits(base_url, token_path)
+    }
+
+    pub(crate) fn provider(self) -> Provider<'c> {
+        let mut provider = Provider::custom();
+        self.fill(&mut provider);
+        provider
+    }
+
+    /// Describes the provider to the core, over one with the defaults. Field by field: as one value it is built on
+    /// the stack, copied, and twice the code.
     #[inline(never)]
-    pub(crate) fn provider(
-        &mut self,
-        ptr: *const tokenward_provider,
-        provider: &mut Provider<'c>,
-    ) -> Result<(), Fault> {
-        let given = self.value(ptr)?;
-        provider.name = self.text(given.name);
-        provider.environment = self.text(given.environment);
-        provider.base_url = self.text(given.base_url);
-        provider.token_path = self.text(given.token_path);
-        provider.scope = self.text(given.scope);
-        provider.member_path = self.text(given.member_path);
-        provider.error_path = self.text(given.error_path);
-        provider.grants = self.grants(given.grants, given.grant_count);
-        provider.error_codes = self.pairs(given.error_codes, given.error_code_count);
-        provider.token_type_aliases = self.texts(given.token_type_aliases, given.token_type_alias_count);
-        provider.routes = self.routes(given.routes, given.route_count);
-        provider.api_origins = match self.one_of(given.origins, TOKENWARD_ORIGINS_LISTED) {
+    pub(crate) fn fill(self, provider: &mut Provider<'c>) {
+        let Self { given, grants } = self;
+        // SAFETY: these were read as text, with the same spans.
+        let text = |span: tokenward_span| unsafe { span.checked_text() };
+        provider.name = text(given.name);
+        provider.environment = text(given.environment);
+        provider.base_url = text(given.base_url);
+        provider.token_path = text(given.token_path);
+        provider.scope = text(given.scope);
+        provider.member_path = text(given.member_path);
+        provider.error_path = text(given.error_path);
+        provider.grants = grants;
+        // SAFETY: each element was read, and is a pair of texts; the types are compared below.
+        provider.error_codes = unsafe { checked_list(given.error_codes.cast(), given.error_code_count) };
+        let aliases = given.token_type_aliases.cast();
+        // SAFETY: each element was read, and is a text; the types are compared below.
+        provider.token_type_aliases = unsafe { checked_list(aliases, given.token_type_alias_count) };
+        // SAFETY: each element was read, and is two texts and a kind; the types are compared below.
+        provider.routes = unsafe { checked_list(given.routes.cast(), given.route_count) };
+        provider.api_origins = match given.origins {
             TOKENWARD_ORIGINS_ANY_HTTPS => ApiOrigins::AnyHttps,
             TOKENWARD_ORIGINS_BASE_URL => ApiOrigins::BaseUrl,
-            _ => ApiOrigins::Listed(self.texts(given.api_origins, given.api_origin_count)),
+            _ => {
+                let (origins, count) = (given.api_origins.cast(), given.api_origin_count);
+                // SAFETY: each element was read, and is a text; the types are compared below.
+                ApiOrigins::Listed(unsafe { checked_list(origins, count) })
+            }
         };
         provider.allow_loopback_http = given.allow_loopback_http != 0;
-        provider.authentication = match self.one_of(given.authentication, TOKENWARD_AUTHENTICATION_NONE) {
+        provider.authentication = match given.authentication {
             TOKENWARD_AUTHENTICATION_BASIC => ClientAuthentication::Basic(BasicEncoding::Rfc6749Form),
             TOKENWARD_AUTHENTICATION_BASIC_RAW => ClientAuthentication::Basic(BasicEncoding::Raw),
             TOKENWARD_AUTHENTICATION_POST => ClientAuthentication::Post,
             TOKENWARD_AUTHENTICATION_BEARER => ClientAuthentication::Bearer,
             _ => ClientAuthentication::None,
         };
-        provider.body = match self.one_of(given.body, TOKENWARD_BODY_JSON) {
+        provider.body = match given.body {
             TOKENWARD_BODY_FORM => BodyFormat::Form,
             _ => BodyFormat::Json,
         };
         provider.token_type_required = given.token_type_required != 0;
-        provider.token_alphabet = match self.one_of(given.token_alphabet, TOKENWARD_ALPHABET_VISIBLE) {
+        provider.token_alphabet = match given.token_alphabet {
             TOKENWARD_ALPHABET_B64TOKEN => TokenAlphabet::B64Token,
             _ => TokenAlphabet::Visible,
         };
-        provider.missing_lifetime = match self.one_of(given.missing_lifetime, TOKENWARD_LIFETIME_REFUSE) {
+        provider.missing_lifetime = match given.missing_lifetime {
             TOKENWARD_LIFETIME_JWT_EXPIRY => {
                 MissingLifetime::JwtExpiry { else_seconds: given.missing_lifetime_s }
             }
@@ -385,66 +411,103 @@ impl<'c> Edge<'c> {
             TOKENWARD_LIFETIME_NEVER => MissingLifetime::Never,
             _ => MissingLifetime::Refuse,
         };
-        provider.zero_lifetime = match self.one_of(given.zero_lifetime, TOKENWARD_ZERO_NEVER) {
+        provider.zero_lifetime = match given.zero_lifetime {
             TOKENWARD_ZERO_EXPIRED => ZeroLifetime::Expired,
             _ => ZeroLifetime::Never,
         };
-        provider.exposure = match self.one_of(given.exposure, TOKENWARD_EXPOSURE_APP_ALLOWED) {
+        provider.exposure = match given.exposure {
             TOKENWARD_EXPOSURE_SERVER_ONLY => Exposure::ServerOnly,
             _ => Exposure::AppAllowed,
         };
-        if !self.list((&raw const given.policy).cast::<u32>(), POLICY_WORDS).iter().all(|word| *word == 0) {
+        let policy_words = (&raw const given.policy).cast::<[u32; POLICY_WORDS]>();
+        // SAFETY: as long as the struct, which is made of such words, without padding.
+        if unsafe { *policy_words } != [0; POLICY_WORDS] {
             provider.policy = given.policy.to_core();
         }
-        self.checked()
+    }
+}
+
+/// # Safety
+/// NULL, or a list of so many values that a [`Described`] has checked.
+unsafe fn checked_list<'c, T>(ptr: *const T, count: usize) -> &'c [T] {
+    if ptr.is_null() {
+        return &[];
+    }
+    // SAFETY: the caller's word.
+    unsafe { core::slice::from_raw_parts(ptr, count) }
+}
+
+/// Texts at the front of a provider.
+const TEXTS: usize = 7;
+
+const ANY: i32 = -1;
+
+/// The last of each enumeration, in the order of a provider's numbers; any number is true or false.
+const LAST: [i32; 9] = [
+    TOKENWARD_ORIGINS_LISTED,
+    ANY,
+    TOKENWARD_AUTHENTICATION_NONE,
+    TOKENWARD_BODY_JSON,
+    ANY,
+    TOKENWARD_ALPHABET_VISIBLE,
+    TOKENWARD_ZERO_NEVER,
+    TOKENWARD_EXPOSURE_APP_ALLOWED,
+    TOKENWARD_LIFETIME_REFUSE,
+];
+
+impl<'c> Edge<'c> {
+    /// Checks the provider that the struct at `ptr` describes.
+    #[inline(never)]
+    pub(crate) fn described(&mut self, ptr: *const tokenward_provider) -> Result<Described<'c>, Fault> {
+        let given = self.value(ptr)?;
+        // SAFETY: the struct begins with them, as is asserted below.
+        for text in unsafe { core::slice::from_raw_parts(ptr.cast::<tokenward_span>(), TEXTS) } {
+            self.text(*text);
+        }
+        let grants = self.grants(given.grants, given.grant_count);
+        self.pairs(given.error_codes, given.error_code_count);
+        self.texts(given.token_type_aliases, given.token_type_alias_count);
+        if given.origins == TOKENWARD_ORIGINS_LISTED {
+            self.texts(given.api_origins, given.api_origin_count);
+        }
+        for route in self.list(given.routes, given.route_count) {
+            self.listed_text(route.method);
+            self.listed_text(route.path);
+            self.one_of(route.token, TOKENWARD_TOKEN_SITE);
+        }
+        // SAFETY: so many numbers stand behind one another, as is asserted below.
+        let numbers = unsafe { &*ptr.byte_add(offset_of!(tokenward_provider, origins)).cast::<[i32; 9]>() };
+        for (number, last) in numbers.iter().zip(LAST) {
+            self.one_of(*number, last);
+        }
+        self.checked()?;
+        Ok(Described { given, grants })
     }
 
     /// A number of an enumeration that goes from 0 to `last`.
-    fn one_of(&mut self, number: i32, last: i32) -> i32 {
-        if !(0..=last).contains(&number) {
+    fn one_of(&mut self, number: i32, last: i32) {
+        if number.cast_unsigned() > last.cast_unsigned() {
             self.fail(TOKENWARD_ERR_OUT_OF_RANGE);
         }
-        number
     }
 
     /// A list of text. Its spans may not be NULL.
-    fn texts(&mut self, ptr: *const tokenward_span, count: usize) -> &'c [&'c str] {
-        let spans = self.list(ptr, count);
-        spans.iter().for_each(|span| self.listed_text(*span));
-        if self.checked().is_err() {
-            return &[];
-        }
-        // SAFETY: each element is a `&str` now: not NULL, alive for `'c`, UTF-8; the types are compared below.
-        unsafe { core::slice::from_raw_parts(spans.as_ptr().cast(), spans.len()) }
+    fn texts(&mut self, ptr: *const tokenward_span, count: usize) {
+        self.list(ptr, count).iter().for_each(|span| self.listed_text(*span));
     }
 
     /// A list of pairs of text. Their spans may not be NULL.
     pub(crate) fn pairs(&mut self, ptr: *const tokenward_pair, count: usize) -> &'c [(&'c str, &'c str)] {
-        let pairs = self.list(ptr, count);
-        for pair in pairs {
+        for pair in self.list(ptr, count) {
             self.listed_text(pair.name);
             self.listed_text(pair.value);
         }
         if self.checked().is_err() {
             return &[];
         }
-        // SAFETY: each element is a pair of `&str` now, as in `texts`; the types are compared below.
-        unsafe { core::slice::from_raw_parts(pairs.as_ptr().cast(), pairs.len()) }
-    }
-
-    fn routes(&mut self, ptr: *const tokenward_route, count: usize) -> &'c [Route<'c>] {
-        let routes = self.list(ptr, count);
-        for route in routes {
-            self.listed_text(route.method);
-            self.listed_text(route.path);
-            self.one_of(route.token, TOKENWARD_TOKEN_SITE);
-        }
-        if self.checked().is_err() {
-            return &[];
-        }
-        // SAFETY: each element is a `Route` now: two `&str` as in `texts`, and a number that is one of
-        // `TokenKind`; the types are compared below.
-        unsafe { core::slice::from_raw_parts(routes.as_ptr().cast(), routes.len()) }
+        // SAFETY: each element is a pair of `&str` now: not NULL, alive for `'c`, UTF-8; the types are compared
+        // below.
+        unsafe { checked_list(ptr.cast(), count) }
     }
 
     fn listed_text(&mut self, span: tokenward_span) {
@@ -493,6 +556,12 @@ pub(crate) const OUT_OF_RANGE: Fault = Fault(TOKENWARD_ERR_OUT_OF_RANGE);
 
 /// That what the lists of C are made of is laid out as what the core's lists are made of.
 const _: () = {
+    assert!(offset_of!(tokenward_provider, name) == 0);
+    assert!(offset_of!(tokenward_provider, error_path) == (TEXTS - 1) * size_of::<tokenward_span>());
+    let numbers = offset_of!(tokenward_provider, origins);
+    assert!(
+        offset_of!(tokenward_provider, missing_lifetime) == numbers + (LAST.len() - 1) * size_of::<i32>()
+    );
     const LAID_OUT: &str = "laid out";
     const NAME: &str = "name";
     // A length where the span has its length, so an address where it has its address: two words are all.

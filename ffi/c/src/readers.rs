@@ -3,8 +3,8 @@
 use core::ffi::c_char;
 
 use tokenward::{
-    Challenge, Challenges, Error, JsonStr, Provider, Scope, TokenAnswer, UnixTime, http_date, jwt_claims,
-    retry_after, token_answer,
+    Challenge, Challenges, Error, JsonStr, Scope, TokenAnswer, UnixTime, http_date, jwt_claims, retry_after,
+    token_answer,
 };
 
 use crate::edge::{at_the_edge, tokenward_span};
@@ -118,9 +118,8 @@ pub unsafe extern "C" fn tokenward_token_answer(
         let mut room = Room::of(edge.buffer(buf, cap));
         let mut said = tokenward_token_answer_result::NONE;
         let body = edge.bytes(body);
-        let mut described = Provider::custom();
-        edge.provider(provider, &mut described)?;
-        match token_answer(status, body, &described) {
+        let provider = edge.described(provider)?.provider();
+        match token_answer(status, body, &provider) {
             Ok(TokenAnswer::Token(token)) => {
                 said.kind = TOKENWARD_ANSWER_TOKEN;
                 said.access_token = room.text(token.access_token());
@@ -269,7 +268,7 @@ pub unsafe extern "C" fn tokenward_challenge_at(
         let challenge = challenge(field, index)?;
         out.write(tokenward_challenge {
             scheme: tokenward_span::of(challenge.scheme()),
-            token68: tokenward_span::or_none(challenge.token68()),
+            token68: challenge.token68().map_or(tokenward_span::NONE, tokenward_span::of),
             param_count: challenge.params().count(),
         });
         Ok(())

@@ -3,7 +3,7 @@
 use core::ffi::{c_char, c_void};
 
 use tokenward::{
-    BasicEncoding, Bearer, Error, Instant, Provider, Subject, TickWidener, TokenRequest, basic, form_encode,
+    BasicEncoding, Bearer, Error, Instant, Subject, TickWidener, TokenRequest, basic, form_encode,
 };
 
 use crate::edge::{at_the_edge, tokenward_span};
@@ -176,9 +176,8 @@ pub unsafe extern "C" fn tokenward_token_request(
         let refresh_token = edge.text(refresh_token).as_bytes();
         let extra = edge.pairs(extra, extra_count);
         let credentials = credentials_of(edge, credentials)?;
-        let mut described = Provider::custom();
-        edge.provider(provider, &mut described)?;
-        let request = TokenRequest::new(&described, subject, self::grant(grant)?, &credentials)
+        let provider = edge.described(provider)?.provider();
+        let request = TokenRequest::new(&provider, subject, self::grant(grant)?, &credentials)
             .with_refresh_token(refresh_token)
             .with_extra(extra);
         lent(request.write(buf).map(|request| (0, request)), out)

@@ -13,7 +13,7 @@ function *const used[] = {
   (function *)tokenward_init_abi,
   (function *)tokenward_poll,
   (function *)tokenward_begin,
-  (function *)tokenward_answer,
+  (function *)tokenward_answer_without_wall,
   (function *)tokenward_failed,
   (function *)tokenward_authorize,
   (function *)tokenward_rejected,

@@ -671,7 +671,8 @@ static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *act
     return TOKENWARD_OK;
   }
   answer.wall_s = wall_at(d, at, &wall);
-  int32_t result = tokenward_answer(d->manager, at, id, &answer, &outcome);
+  int32_t result = answer.wall_s ? tokenward_answer(d->manager, at, id, &answer, &outcome)
+                                 : tokenward_answer_without_wall(d->manager, at, id, &answer, &outcome);
   if (result != TOKENWARD_OK) {
     return result;
   }

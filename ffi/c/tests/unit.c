@@ -178,6 +178,34 @@ static void a_retry_after_beats_the_backoff(void **state) {
   assert_int_equal(poll.poll_at_ms, 60000);
 }
 
+static void without_a_wall_clock_a_date_and_the_exp_of_a_jwt_count_as_absent(void **state) {
+  fixture *f = *state;
+  tokenward_request request;
+  tokenward_poll_result poll;
+  tokenward_outcome outcome;
+  tokenward_http_answer answer = { 0 };
+  const uint64_t wall = 1300000000;
+  answer.status = 503;
+  answer.body = TEXT("{\"error\":\"busy\"}");
+  answer.retry_after = TEXT("Sun, 06 Nov 2044 08:50:37 GMT");
+  answer.wall_s = &wall;
+  assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_int_equal(tokenward_answer_without_wall(f->manager, 0, request.id, &answer, &outcome), TOKENWARD_OK);
+  assert_int_equal(outcome.code, TOKENWARD_CODE_OTHER);
+  assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.poll_at_ms, 2000);
+
+  /* Its exp is 100 seconds ahead; without it an hour is assumed. */
+  answer.status = 200;
+  answer.body = TEXT("{\"access_token\":\"eyJhbGciOiJub25lIn0.eyJleHAiOjEzMDAwMDAxMDB9.c2ln\"}");
+  answer.retry_after = TEXT("");
+  assert_int_equal(tokenward_begin(f->manager, 2000, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_int_equal(tokenward_answer_without_wall(f->manager, 2000, request.id, &answer, &outcome), TOKENWARD_OK);
+  assert_int_equal(outcome.kind, TOKENWARD_ANSWER_TOKEN);
+  assert_int_equal(tokenward_poll(f->manager, 2000, &poll), TOKENWARD_OK);
+  assert_int_equal(poll.poll_at_ms, 2882000);
+}
+
 static void each_error_code_has_its_number(void **state) {
   static const struct {
     const char *body;
@@ -822,6 +850,7 @@ static void all_answer(tokenward_manager *m, fixture *f, int32_t expected) {
   assert_int_equal(tokenward_poll(m, 0, &poll), expected);
   assert_int_equal(tokenward_begin(m, 0, &f->credentials, f->buf, sizeof f->buf, &request), expected);
   assert_int_equal(tokenward_answer(m, 0, 1, &answer, &outcome), expected);
+  assert_int_equal(tokenward_answer_without_wall(m, 0, 1, &answer, &outcome), expected);
   assert_int_equal(tokenward_failed(m, 0, 1), expected);
   assert_int_equal(tokenward_authorize(m, 0, TEXT("GET"), TEXT(URL), value, sizeof value, &header), expected);
   assert_int_equal(tokenward_rejected(m, 0, 1, 401, span(NULL, 0), &retry), expected);
@@ -1467,6 +1496,7 @@ int main(void) {
     TEST(a_copied_block_goes_on_where_it_is),
     TEST(a_failed_request_backs_off),
     TEST(a_retry_after_beats_the_backoff),
+    TEST(without_a_wall_clock_a_date_and_the_exp_of_a_jwt_count_as_absent),
     TEST(each_error_code_has_its_number),
     TEST(a_refused_answer_says_where_or_how_much),
     TEST(a_refused_argument_leaves_the_request_out),

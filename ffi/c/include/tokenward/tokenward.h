@@ -926,6 +926,25 @@ int32_t tokenward_answer(tokenward_manager *manager,
                          tokenward_outcome *out);
 
 /**
+ * tokenward_answer() for a device that does not know the time of day: `wall_s` is not read. An image that calls
+ * this one alone has no reader of dates and of JWTs.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] request_id The `id` that tokenward_begin() gave.
+ * @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
+ * @param[out] out Written on success; its `detail` also where that explains a refusal.
+ * @return What tokenward_answer() returns where `wall_s` is NULL.
+ */
+int32_t tokenward_answer_without_wall(tokenward_manager *manager,
+                                      uint64_t now_ms,
+                                      uint64_t request_id,
+                                      const tokenward_http_answer *answer,
+                                      tokenward_outcome *out);
+
+/**
  * A request came to nothing: no connection, a time-out of the caller's own, an answer that was cut off.
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
