@@ -1,6 +1,7 @@
 //! Every build, test, drift and size gate of the repository; the same command locally and in CI.
 
 mod corpora;
+mod dist;
 mod elf;
 mod fuzz;
 mod gate;
@@ -24,6 +25,8 @@ cargo xtask corpora          leave JSONTestSuite at target/corpora/JSONTestSuite
 cargo xtask fuzz [--seconds N] [TARGET…]
                              the fuzz targets under the address sanitizer, 60 s each
 cargo xtask size             bytes of text that each entry of the link gate keeps, per bare-metal target
+cargo xtask dist [--target TARGET…]
+                             the C library for firmware, packed: target/dist/tokenward-c-VERSION.tar.gz
 cargo xtask bench [ARG…]     the benchmarks, against peers in the same run
 ";
 
@@ -52,6 +55,7 @@ fn dispatch(command: &str, args: &[String]) -> Result<()> {
         "corpora" => corpora::provide(&workspace).map(|folder| println!("{}", folder.display())),
         "fuzz" => fuzz::run(&workspace, args),
         "size" => gate::print_sizes(&workspace),
+        "dist" => dist::run(&workspace, args),
         "bench" => workspace.cargo().args(["bench", "--package", BENCH_PACKAGE]).args(args).run(),
         other => Err(format!("no command `{other}`\n\n{USAGE}").into()),
     }

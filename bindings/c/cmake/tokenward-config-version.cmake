@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Below 1.0 the second number tells versions apart that do not fit each other.
+set(PACKAGE_VERSION "@VERSION@")
+string(REGEX MATCH "^[0-9]+\\.[0-9]+" _tokenward_series "${PACKAGE_VERSION}")
+if(PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)
+  set(PACKAGE_VERSION_COMPATIBLE FALSE)
+elseif(PACKAGE_FIND_VERSION_COUNT EQUAL 1)
+  string(REGEX MATCH "^[0-9]+" _tokenward_major "${PACKAGE_VERSION}")
+  string(COMPARE EQUAL "${_tokenward_major}" "${PACKAGE_FIND_VERSION_MAJOR}" PACKAGE_VERSION_COMPATIBLE)
+else()
+  string(COMPARE EQUAL "${_tokenward_series}" "${PACKAGE_FIND_VERSION_MAJOR}.${PACKAGE_FIND_VERSION_MINOR}"
+    PACKAGE_VERSION_COMPATIBLE)
+endif()
+string(COMPARE EQUAL "${PACKAGE_FIND_VERSION}" "${PACKAGE_VERSION}" PACKAGE_VERSION_EXACT)

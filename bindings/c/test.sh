@@ -1,0 +1,345 @@
+#!/usr/bin/env bash
+# The package of the C library, as its users take it. usage: test.sh [--list | LEG...]
+set -euo pipefail
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+ROOT=$(cd "$HERE/../.." && pwd)
+# A target folder of its own: the package that stands in the other one stays.
+OUT=${CARGO_TARGET_DIR:-$ROOT/target}/bindings-c
+export CARGO_TARGET_DIR=$OUT
+LEGS="dist cmake pkgconfig make zephyr esp-idf qemu guide abi reproducible"
+WARN="-Wall -Wextra -Wpedantic -Werror"
+mkdir -p "$OUT"
+
+fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
+need() {
+  local c
+  for c; do
+    command -v "$c" >/dev/null ||
+      fail "\`$c\` is missing; Debian: apt-get install gcc g++ clang cmake ninja-build make pkg-config python3" \
+        "python3-venv valgrind gcc-arm-none-eabi libnewlib-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc"
+  done
+}
+must() { "$@" >"$OUT/log" 2>&1 || { cat "$OUT/log"; fail "${TARGET:-host}: $*"; }; }
+refused() { ! "$@" >"$OUT/log" 2>&1 || fail "this should be refused: $*"; }
+says() { tr -s ' \n' ' ' <"$OUT/log" | grep -qF "$1" || { cat "$OUT/log"; fail "it should say: $1"; }; }
+
+# Every board: target, GCC, flags, QEMU and its machine, where ROM and RAM begin.
+boards() {
+  local v8="mps2-an505 0x10000000 0x30000000" v7="mps2-an386 0 0x20000000" rv="virt 0x80000000 0x80100000"
+  printf '%s|%s|%s|%s\n' \
+    thumbv6m-none-eabi arm-none-eabi- "-mthumb -mcpu=cortex-m0" "arm microbit 0 0x20000000" \
+    thumbv7m-none-eabi arm-none-eabi- "-mthumb -mcpu=cortex-m3" "arm lm3s6965evb 0 0x20000000" \
+    thumbv7em-none-eabi arm-none-eabi- "-mthumb -mcpu=cortex-m4" "arm $v7" \
+    thumbv7em-none-eabihf arm-none-eabi- "-mthumb -mcpu=cortex-m4 -mfloat-abi=hard" "arm $v7" \
+    thumbv8m.main-none-eabi arm-none-eabi- "-mthumb -mcpu=cortex-m33 -mfloat-abi=soft" "arm $v8" \
+    thumbv8m.main-none-eabihf arm-none-eabi- "-mthumb -mcpu=cortex-m33 -mfloat-abi=hard" "arm $v8" \
+    riscv32imc-unknown-none-elf riscv64-unknown-elf- "-march=rv32imc_zicsr -mabi=ilp32" "riscv32 $rv" \
+    riscv32imac-unknown-none-elf riscv64-unknown-elf- "-march=rv32imac_zicsr -mabi=ilp32" "riscv32 $rv" \
+    riscv32imafc-unknown-none-elf riscv64-unknown-elf- "-march=rv32imafc_zicsr -mabi=ilp32f" "riscv32 $rv"
+}
+
+# for_boards FUNCTION: calls it with TARGET, GCC, CPU, QEMU, LINK set.
+for_boards() {
+  local machine
+  need arm-none-eabi-g++ riscv64-unknown-elf-g++
+  while IFS='|' read -r TARGET GCC CPU machine <&3; do
+    read -r ARCH MACHINE ROM RAM <<<"$machine"
+    CPU="$CPU -ffreestanding"
+    case $GCC in riscv*) CPU="$CPU -mcmodel=medany" ;; esac
+    LINK="-nostdlib -nostartfiles -T $HERE/tests/firmware/board.ld -Wl,--gc-sections,--no-warn-rwx-segments,-z,noexecstack"
+    LINK="$LINK,--defsym=ROM_ORIGIN=$ROM,--defsym=RAM_ORIGIN=$RAM"
+    "$1"
+  done 3< <(boards)
+}
+
+# on_board IMAGE: runs it in QEMU, which ends with main()'s result.
+on_board() {
+  need "qemu-system-$ARCH"
+  local bios=()
+  [ "$ARCH" = arm ] || bios=(-bios none)
+  timeout 60 "qemu-system-$ARCH" -M "$MACHINE" "${bios[@]}" -nographic -semihosting-config enable=on,target=native \
+    -kernel "$1" </dev/null || fail "$TARGET on $MACHINE: main() returned $?"
+}
+
+# unpacked: the package, built and unpacked where it was not made; PACKAGE says where.
+unpacked() {
+  [ -z "${PACKAGE:-}" ] || return 0
+  local made
+  made=$(cd "$ROOT" && cargo xtask dist | tail -1)
+  rm -rf "$OUT/unpacked"
+  mkdir -p "$OUT/unpacked"
+  tar -xzf "$made" -C "$OUT/unpacked"
+  PACKAGE=$(echo "$OUT"/unpacked/tokenward-c-*)
+}
+
+dist() {
+  need tar gzip sha256sum
+  unpacked
+  (cd "$PACKAGE" && sha256sum --check --quiet SHA256SUMS)
+  [ "$(find "$PACKAGE" -type f ! -name SHA256SUMS | wc -l)" = "$(wc -l <"$PACKAGE/SHA256SUMS")" ] ||
+    fail "SHA256SUMS is not of all files"
+  ! grep -rlE '@(VERSION|HOST)@' "$PACKAGE" || fail "a version is not filled in"
+  grep -q '^== sha2 ' "$PACKAGE/THIRD-PARTY" || fail "THIRD-PARTY does not name what is inside"
+  echo "dist: $(wc -l <"$PACKAGE/SHA256SUMS") files, $(find "$PACKAGE/lib" -name '*.a' | wc -l) archives," \
+    "$(du -b "$CARGO_TARGET_DIR"/dist/*.tar.gz | cut -f1) bytes packed"
+}
+
+# configure BUILD CMAKE_ARGUMENTS...: a fresh build folder of tests/cmake, tests/zephyr or tests/esp-idf.
+configure() {
+  local build=$OUT/$1; shift
+  rm -rf "$build"
+  cmake -G Ninja -B "$build" "$@"
+}
+
+# takes BUILD: it builds, and with the archive of TARGET.
+takes() {
+  must cmake --build "$OUT/$1"
+  grep -q "lib/$TARGET/libtokenward_c.a" "$OUT/$1/build.ninja" || fail "$1 took another archive than $TARGET's"
+}
+
+cmake_board() {
+  must configure cmake-board -S "$HERE/tests/cmake" -DCMAKE_PREFIX_PATH="$PACKAGE" -DGCC="$GCC" -DCPU="$CPU" \
+    -DCMAKE_TOOLCHAIN_FILE="$HERE/tests/cmake/firmware.cmake" -DBOARD="$HERE/tests/firmware/board.c" \
+    -DCMAKE_EXE_LINKER_FLAGS="$LINK" -DCMAKE_CXX_STANDARD_LIBRARIES=-lgcc -DCMAKE_C_STANDARD_LIBRARIES=-lgcc
+  takes cmake-board
+}
+
+cmake-leg() {
+  need cmake ninja gcc g++
+  unpacked
+  local moved="$OUT/a moved package"
+  rm -rf "$moved"
+  cp -r "$PACKAGE" "$moved"
+  must configure cmake -S "$HERE/tests/cmake" -DCMAKE_PREFIX_PATH="$moved" -DCMAKE_C_FLAGS="$WARN" -DCMAKE_CXX_FLAGS="$WARN"
+  must cmake --build "$OUT/cmake"
+  must "$OUT/cmake/consumer-c"
+  must "$OUT/cmake/consumer-cpp"
+  refused configure cmake-none -S "$HERE/tests/cmake" -DCMAKE_PREFIX_PATH="$moved" -DTOKENWARD_TARGET=avr-none
+  says 'no archive for the target "avr-none"'
+  says "There are: riscv32imac-unknown-none-elf, riscv32imafc-unknown-none-elf,"
+  mkdir -p "$OUT/newer"
+  sed 's/tokenward 0\.1/tokenward 0.2/' "$HERE/tests/cmake/CMakeLists.txt" >"$OUT/newer/CMakeLists.txt"
+  refused configure cmake-newer -S "$OUT/newer" -DCMAKE_PREFIX_PATH="$moved"
+  says 'compatible with requested version "0.2"'
+  for_boards cmake_board
+  TARGET=thumbv7em-none-eabi
+  must configure cmake-processor -S "$HERE/tests/cmake" -DCMAKE_PREFIX_PATH="$PACKAGE" -DGCC=arm-none-eabi- \
+    -DCMAKE_TOOLCHAIN_FILE="$HERE/tests/cmake/firmware.cmake" -DCMAKE_SYSTEM_PROCESSOR=cortex-m7
+  grep -q "lib/$TARGET/libtokenward_c.a" "$OUT/cmake-processor/build.ninja" || fail "CMake, CMAKE_SYSTEM_PROCESSOR"
+  echo "cmake: C and C++ run on the host, link for nine targets; another version or target is refused"
+}
+
+pkgconfig() {
+  need pkg-config gcc
+  unpacked
+  local flags
+  flags=$(PKG_CONFIG_PATH=$PACKAGE/lib/pkgconfig pkg-config --static --cflags --libs 'tokenward >= 0.1')
+  # shellcheck disable=SC2086
+  gcc $WARN "$HERE/tests/consumer.c" $flags -o "$OUT/consumer"
+  must "$OUT/consumer"
+  PKG_CONFIG_PATH=$PACKAGE/lib/pkgconfig pkg-config --define-variable=target=thumbv6m-none-eabi --libs tokenward |
+    grep -q "/lib/thumbv6m-none-eabi " || fail "pkg-config: the variable target"
+  refused env PKG_CONFIG_PATH="$PACKAGE/lib/pkgconfig" pkg-config --exists --print-errors 'tokenward >= 0.2'
+  echo "pkgconfig: runs on the host"
+}
+
+make_board() {
+  command make --silent --always-make -C "$HERE/tests/make" TOKENWARD="$PACKAGE" OUT="$OUT/$TARGET.elf" CC="${GCC}gcc" \
+    CFLAGS="$CPU -Os -ffunction-sections -fdata-sections $WARN" LDFLAGS="$LINK -lgcc" BOARD="$HERE/tests/firmware/board.c"
+}
+
+make-leg() {
+  need make gcc clang
+  unpacked
+  local cc
+  for cc in gcc clang; do
+    command make --silent --always-make -C "$HERE/tests/make" TOKENWARD="$PACKAGE" OUT="$OUT/consumer" CC=$cc CFLAGS="-O2 $WARN"
+    must "$OUT/consumer"
+  done
+  for_boards make_board
+  echo "make: runs on the host (gcc, clang), links for nine targets"
+}
+
+qemu_board() {
+  make_board
+  on_board "$OUT/$TARGET.elf"
+  echo "qemu: $TARGET on $MACHINE, $("${GCC}size" "$OUT/$TARGET.elf" | awk 'NR == 2 { print $1 }') bytes of text"
+}
+
+qemu() {
+  unpacked
+  for_boards qemu_board
+}
+
+# python_with NAME PACKAGE...: PYTHON has these packages, installed once.
+python_with() {
+  need python3
+  local venv=${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/python/$1; shift
+  PYTHON=$venv/bin/python
+  [ ! -f "$venv/done" ] || return 0
+  python3 -m venv --clear "$venv" || fail "python3 has no venv; Debian: apt-get install python3-venv"
+  "$PYTHON" -m pip --quiet install "$@"
+  touch "$venv/done"
+}
+
+# zephyr_config TARGET: what Zephyr's Kconfig says of a CPU.
+zephyr_config() {
+  case $1 in
+    thumbv6m*) echo CPU_CORTEX_M0 ;;
+    thumbv7m*) echo CPU_CORTEX_M3 ;;
+    thumbv7em*hf) echo CPU_CORTEX_M4 FPU FP_HARDABI ;;
+    thumbv7em*) echo CPU_CORTEX_M4 ;;
+    thumbv8m*hf) echo CPU_CORTEX_M33 FPU FP_HARDABI ;;
+    thumbv8m*) echo CPU_CORTEX_M33 ;;
+    riscv32imc-*) echo RISCV RISCV_ISA_EXT_C ;;
+    riscv32imac-*) echo RISCV RISCV_ISA_EXT_C RISCV_ISA_EXT_A ;;
+    riscv32imafc-*) echo RISCV RISCV_ISA_EXT_C RISCV_ISA_EXT_A FPU FLOAT_HARD ;;
+  esac
+}
+
+# firmware NAME ARGUMENTS...: configures the stand-in of a build system for the board.
+firmware() {
+  local name=$1; shift
+  configure "$name" -S "$HERE/tests/$name" -DTOKENWARD="$PACKAGE" -DGCC="$GCC" -DCPU="$CPU" \
+    -DBOARD="$HERE/tests/firmware/board.c" -DAUTOCONF="$OUT/$name.h" \
+    -DCMAKE_TOOLCHAIN_FILE="$HERE/tests/cmake/firmware.cmake" -DCMAKE_EXE_LINKER_FLAGS="$LINK" \
+    -DCMAKE_C_STANDARD_LIBRARIES=-lgcc "$@"
+}
+
+zephyr_board() {
+  # shellcheck disable=SC2046
+  must firmware zephyr -DCONFIG_TOKENWARD=y $(zephyr_config "$TARGET" | tr ' ' '\n' | sed 's/.*/-DCONFIG_&=y/')
+  takes zephyr
+}
+
+# Kconfig by the parser that Zephyr uses.
+zephyr() {
+  need cmake ninja
+  python_with zephyr kconfiglib==14.1.0 ruamel.yaml==0.19.1
+  unpacked
+  (cd "$PACKAGE" && TOKENWARD=$PACKAGE "$PYTHON" - "$HERE/tests/zephyr/Kconfig" "$OUT/zephyr.h") <<'PYTHON'
+import sys, kconfiglib
+kconfig = kconfiglib.Kconfig(sys.argv[1])
+assert not kconfig.warnings, kconfig.warnings
+assert kconfig.syms["TOKENWARD"].str_value == "n" and kconfig.syms["TOKENWARD_ACCESS_CAPACITY"].str_value == ""
+assert kconfig.syms["TOKENWARD"].set_value(2)
+assert kconfig.syms["TOKENWARD_ACCESS_CAPACITY"].set_value("3000")
+kconfig.write_autoconf(sys.argv[2])
+PYTHON
+  "$PYTHON" - "$PACKAGE" <<'PYTHON'
+import pathlib, sys, ruamel.yaml
+root = pathlib.Path(sys.argv[1])
+build = ruamel.yaml.YAML(typ="safe").load(root / "zephyr/module.yml")["build"]
+assert (root / build["cmake"] / "CMakeLists.txt").is_file() and (root / build["kconfig"]).is_file()
+PYTHON
+  for_boards zephyr_board
+  refused firmware zephyr -DCONFIG_TOKENWARD=y -DCONFIG_RISCV=y -DCONFIG_64BIT=y
+  says "tokenward has no archive for this CPU. There are: riscv32imac-unknown-none-elf,"
+  echo "zephyr: kconfiglib reads its Kconfig; a stand-in links it for nine targets"
+}
+
+esp_idf_board() {
+  local chip
+  case $TARGET in
+    riscv32imc-*) chip=esp32c3 ;;
+    riscv32imac-*) chip=esp32c6 ;;
+    riscv32imafc-*) chip=esp32p4 ;;
+    *) return 0 ;;
+  esac
+  must firmware esp-idf -DIDF_TARGET=$chip
+  takes esp-idf
+}
+
+# Kconfig and manifest by the parsers that ESP-IDF uses.
+esp-idf() {
+  need cmake ninja
+  python_with esp-idf esp-idf-kconfig==3.14.0 idf-component-manager==3.1.2
+  unpacked
+  "$PYTHON" - "$PACKAGE/esp-idf/tokenward" "$OUT/esp-idf.h" <<'PYTHON'
+import sys, esp_kconfiglib
+kconfig = esp_kconfiglib.Kconfig(sys.argv[1] + "/Kconfig")
+assert not kconfig.warnings, kconfig.warnings
+assert kconfig.syms["TOKENWARD_ACCESS_CAPACITY"].set_value("3000")
+kconfig.write_autoconf(sys.argv[2])
+from idf_component_tools.manager import ManifestManager
+manifest = ManifestManager(sys.argv[1], "tokenward").load()
+assert "esp32c3" in manifest.targets and "esp32" not in manifest.targets, manifest.targets
+PYTHON
+  for_boards esp_idf_board
+  refused firmware esp-idf -DIDF_TARGET=esp32s3
+  says "tokenward does not support esp32s3: Rust has no Xtensa target upstream."
+  echo "esp-idf: its own parsers read Kconfig and manifest; a stand-in links it for three chips and refuses Xtensa"
+}
+
+# Every snippet of the guide is a file that its first line names: compiled for the host and a Cortex-M0, or run.
+guide() {
+  need gcc arm-none-eabi-gcc valgrind
+  unpacked
+  local file library
+  library=$PACKAGE/lib/$(rustc -vV | sed -n 's/^host: //p')/libtokenward_c.a
+  rm -rf "$OUT/guide"
+  mkdir -p "$OUT/guide"
+  awk -v out="$OUT/guide" '
+    /^```c$/ { getline; file = out "/" $2 }
+    /^```$/ { file = "" }
+    file { print > file }' "$PACKAGE/README.md"
+  local cflags="-std=c99 -D_POSIX_C_SOURCE=200809L $WARN -I$PACKAGE/include -I$HERE/tests/guide -I$OUT/guide"
+  # shellcheck disable=SC2086
+  for file in "$OUT"/guide/*.c; do
+    gcc $cflags -c "$file" -o "$OUT/guide/a.o" || fail "the guide's $(basename "$file")"
+    grep -q '<pthread.h>' "$file" || arm-none-eabi-gcc -mthumb -mcpu=cortex-m0 $cflags -c "$file" -o "$OUT/guide/a.o" ||
+      fail "the guide's $(basename "$file"), on a Cortex-M0"
+  done
+  # shellcheck disable=SC2086
+  gcc $cflags -g -fsanitize=address,undefined -fno-sanitize-recover=all "$HERE/tests/guide/power_cuts.c" "$library" \
+    -o "$OUT/guide/power_cuts"
+  # shellcheck disable=SC2086
+  gcc $cflags -g "$HERE/tests/guide/threads.c" "$library" -lpthread -o "$OUT/guide/threads"
+  "$OUT/guide/power_cuts"
+  must valgrind --tool=helgrind --error-exitcode=9 "$OUT/guide/threads"
+  "$OUT/guide/threads"
+  echo "guide: $(find "$OUT/guide" -name '*.c' | wc -l) snippets compile"
+}
+
+# What binds callers is as it was: a change is a new TOKENWARD_ABI_VERSION, and then a new abi.txt.
+abi() {
+  need python3 gcc arm-none-eabi-gcc riscv64-unknown-elf-gcc
+  local cc
+  for cc in "arm-none-eabi-gcc -mthumb -mcpu=cortex-m0 -fshort-enums" "riscv64-unknown-elf-gcc -march=rv32imac -mabi=ilp32"; do
+    "$HERE/abi/abi.py" "$ROOT/ffi/c/include/tokenward/tokenward.h" "$cc" gcc >"$OUT/abi.txt"
+    diff "$HERE/abi/abi.txt" "$OUT/abi.txt" || fail "the ABI has changed; if that is meant: cp $OUT/abi.txt $HERE/abi/abi.txt"
+  done
+  grep -o '\btokenward_[a-z0-9_]*(' "$OUT/abi.txt" | tr -d '(' | sort | diff "$ROOT/ffi/c/symbols.txt" - ||
+    fail "the header's functions are not those of symbols.txt"
+  echo "abi: as committed, $(wc -l <"$HERE/abi/abi.txt") lines"
+}
+
+# The same sources elsewhere, built into another folder, give the same archives; packing twice gives the same bytes.
+reproducible() {
+  need git tar sha256sum
+  local host copy=$OUT/elsewhere/tokenward target sums
+  host=$(rustc -vV | sed -n 's/^host: //p')
+  local targets="$host thumbv7em-none-eabi"
+  rm -rf "$OUT/elsewhere"
+  mkdir -p "$copy"
+  (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard | tar -c --null --files-from -) |
+    tar -x -C "$copy"
+  for target in here elsewhere; do
+    sums=$OUT/$target.sum
+    # shellcheck disable=SC2086
+    if [ $target = here ]; then (cd "$ROOT" && cargo xtask dist --target $targets)
+    else (cd "$copy" && CARGO_TARGET_DIR=$OUT/elsewhere/target cargo xtask dist --target $targets); fi |
+      tail -1 | xargs sha256sum | cut -d ' ' -f 1 >"$sums"
+  done
+  cmp "$OUT/here.sum" "$OUT/elsewhere.sum" || fail "the package is not reproducible"
+  echo "reproducible: $(cat "$OUT/here.sum")"
+}
+
+[ "${1:-}" != --list ] || { echo "$LEGS"; exit; }
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $LEGS
+for leg; do
+  case " $LEGS " in *" $leg "*) ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac
+  case $leg in cmake | make) "$leg-leg" ;; *) "$leg" ;; esac
+done

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The guide's loop and lock: three threads ask for headers while the token is refreshed. Run under helgrind. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop.c"
+#include "pthreads.c"
+
+#define CHECK(condition) \
+  do { \
+    if (!(condition)) { \
+      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      exit(1); \
+    } \
+  } while (0)
+
+enum { READERS = 3, REFRESHES = 50, CALLS = 200 };
+
+static uint64_t memory[TOKENWARD_MANAGER_WORDS(64, 64)];
+static tokenward_manager *manager;
+static int serial;
+
+bool persist(tokenward_manager *changed) {
+  tokenward_unpersisted_result state;
+  return tokenward_unpersisted(changed, TOKENWARD_SCOPE_ALL, &state) == TOKENWARD_OK &&
+         tokenward_persisted(changed, TOKENWARD_SCOPE_ALL, state.revision) == TOKENWARD_OK;
+}
+
+bool http_post(const tokenward_request *request, uint8_t *buf, size_t cap, tokenward_http_answer *answer) {
+  CHECK(request->body.len > 0);
+  int len = snprintf((char *)buf, cap, "{\"access_token\":\"token%d\",\"token_type\":\"Bearer\",\"expires_in\":3600}", ++serial);
+  answer->status = 200;
+  answer->body = (tokenward_span){ buf, (size_t)len };
+  return true;
+}
+
+static void *read_headers(void *unused) {
+  char value[64], expected[64];
+  tokenward_header header;
+  (void)unused;
+  for (int i = 0; i < CALLS; i++) {
+    CHECK(token_header(manager, tokenward_text("GET"), tokenward_text("https://api.example/"), value, sizeof value,
+                       &header) == TOKENWARD_OK);
+    snprintf(expected, sizeof expected, "Bearer token%d", (int)header.generation);
+    CHECK(strcmp(value, expected) == 0);
+  }
+  return NULL;
+}
+
+int main(void) {
+  static const tokenward_grant grants[] = { TOKENWARD_GRANT_CLIENT_CREDENTIALS };
+  static uint8_t buf[1024];
+  const tokenward_credentials credentials = { .client_id = tokenward_text("id"), .client_secret = tokenward_text("secret") };
+  tokenward_provider provider;
+  pthread_t readers[READERS];
+  CHECK(tokenward_provider_custom(&provider) == TOKENWARD_OK);
+  provider.name = tokenward_text("test");
+  provider.base_url = tokenward_text("https://auth.example");
+  provider.token_path = tokenward_text("/token");
+  provider.grants = grants;
+  provider.grant_count = 1;
+  provider.policy = (tokenward_policy)TOKENWARD_POLICY_DEFAULT;
+  provider.policy.min_interval_ms = 0;
+  tokenward_config config = { .provider = &provider, .access_capacity = 64, .refresh_capacity = 64, .now_ms = clock_ms() };
+  CHECK(tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK);
+  token_step(manager, &credentials, buf, sizeof buf);
+  for (int i = 0; i < READERS; i++) CHECK(pthread_create(&readers[i], NULL, read_headers, NULL) == 0);
+  while (serial < REFRESHES) {
+    token_lock();
+    CHECK(tokenward_renew(manager) == TOKENWARD_OK);
+    token_unlock();
+    token_step(manager, &credentials, buf, sizeof buf);
+  }
+  for (int i = 0; i < READERS; i++) CHECK(pthread_join(readers[i], NULL) == 0);
+  printf("guide: %d headers in %d threads during %d refreshes\n", READERS * CALLS, READERS, serial);
+  return 0;
+}

@@ -1,0 +1,155 @@
+//! `cargo xtask dist`: the C library, packed for a firmware team: one header, an archive for each target, and what
+//! CMake, pkg-config, Zephyr and ESP-IDF want to find.
+
+use crate::toolchain;
+use crate::workspace::{Program, Result, Workspace};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The bare-metal targets that are packed beside the host. Images with another float ABI do not link together.
+const BARE_METAL: &[&str] = &[
+    "riscv32imac-unknown-none-elf",
+    "riscv32imafc-unknown-none-elf",
+    "riscv32imc-unknown-none-elf",
+    "thumbv6m-none-eabi",
+    "thumbv7em-none-eabi",
+    "thumbv7em-none-eabihf",
+    "thumbv7m-none-eabi",
+    "thumbv8m.main-none-eabi",
+    "thumbv8m.main-none-eabihf",
+];
+
+/// Where a file of the workspace stands in the package. Folders are taken whole.
+const FILES: &[(&str, &str)] = &[
+    ("ffi/c/include", "include"),
+    ("bindings/c/README.md", "README.md"),
+    ("bindings/c/abi/abi.txt", "abi.txt"),
+    ("bindings/c/target.c", "lib/target.c"),
+    ("bindings/c/cmake", "lib/cmake/tokenward"),
+    ("bindings/c/tokenward.pc", "lib/pkgconfig/tokenward.pc"),
+    ("bindings/c/zephyr", "zephyr"),
+    ("bindings/c/Kconfig.capacities", "zephyr/Kconfig.capacities"),
+    ("bindings/c/esp-idf", "esp-idf"),
+    ("bindings/c/Kconfig.capacities", "esp-idf/tokenward/Kconfig.capacities"),
+    ("CHANGELOG.md", "CHANGELOG.md"),
+    ("LICENSE-APACHE", "LICENSE-APACHE"),
+    ("LICENSE-MIT", "LICENSE-MIT"),
+];
+
+/// What every file of the package says of its age, so that the same input gives the same bytes: 2000-01-01.
+const TIME: &str = "@946684800";
+
+/// `cargo xtask dist [--target TARGET…]`: prints the package's path.
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
+    let host = toolchain::host()?;
+    let targets: Vec<&str> = match args.split_first() {
+        None => BARE_METAL.iter().copied().chain([host.as_str()]).collect(),
+        Some((flag, named)) if flag == "--target" && !named.is_empty() => {
+            named.iter().map(String::as_str).collect()
+        }
+        Some(_) => return Err("usage: cargo xtask dist [--target TARGET…]".into()),
+    };
+    let name = format!("tokenward-c-{VERSION}");
+    let dist = workspace.target.join("dist");
+    let package = dist.join(&name);
+    if package.exists() {
+        fs::remove_dir_all(&package)?;
+    }
+    for target in targets {
+        println!("{target}");
+        let archive = build(workspace, target, target == host)?;
+        copy(&archive, &package.join("lib").join(target).join("libtokenward_c.a"), &host)?;
+    }
+    for (from, to) in FILES {
+        copy(&workspace.root.join(from), &package.join(to), &host)?;
+    }
+    write_third_party(workspace, &package)?;
+    write_sums(&package)?;
+    let packed = dist.join(format!("{name}.tar"));
+    Program::new("tar")
+        .args(["--create", "--format=ustar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"])
+        .args(["--mode=u=rwX,go=rX", &format!("--mtime={TIME}"), "--directory"])
+        .args([&dist, Path::new("--file"), &packed, Path::new(&name)])
+        .run()?;
+    Program::new("gzip").args(["--no-name", "--force"]).args([&packed]).run()?;
+    println!("{}.gz", packed.display());
+    Ok(())
+}
+
+/// Builds the archive with snapshots; the linker leaves out what an image does not call.
+fn build(workspace: &Workspace, target: &str, host: bool) -> Result<PathBuf> {
+    let folder = workspace.target.join("dist/build");
+    toolchain::bare_metal(target)?
+        .cargo(workspace)
+        .args([
+            "rustc",
+            "--quiet",
+            "--locked",
+            "--package",
+            "tokenward-c",
+            "--lib",
+            "--crate-type",
+            "staticlib",
+        ])
+        .args(["--profile", "firmware", "--features", "panic-handler,snapshot", "--target", target])
+        .env("CARGO_TARGET_DIR", &folder)
+        .env("CARGO_PROFILE_FIRMWARE_OPT_LEVEL", if host { "3" } else { "z" })
+        .flags("RUSTFLAGS", r#"--cfg sha2_backend_soft="compact""#)
+        .run()?;
+    Ok(folder.join(target).join("firmware/libtokenward_c.a"))
+}
+
+/// Copies a file or a folder, and puts version and host where a text asks for them.
+fn copy(from: &Path, to: &Path, host: &str) -> Result<()> {
+    if from.is_dir() {
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            copy(&entry.path(), &to.join(entry.file_name()), host)?;
+        }
+        return Ok(());
+    }
+    fs::create_dir_all(to.parent().ok_or("a file stands in a folder")?)?;
+    let bytes = fs::read(from).map_err(|error| format!("{}: {error}", from.display()))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => fs::write(to, text.replace("@VERSION@", VERSION).replace("@HOST@", host))?,
+        Err(_) => fs::write(to, bytes)?,
+    }
+    Ok(())
+}
+
+/// `THIRD-PARTY`: the crates whose code is in the archives, each with its MIT licence, which asks for that.
+fn write_third_party(workspace: &Workspace, package: &Path) -> Result<()> {
+    let tree = ["tree", "--package", "tokenward-c", "--features", "snapshot", "--edges", "normal"];
+    let flat = ["--target", "all", "--prefix", "none", "--no-dedupe", "--format", "{p}"];
+    let tree = workspace.cargo().args(tree).args(flat).output()?;
+    let metadata =
+        workspace.cargo().args(["metadata", "--format-version", "1", "--all-features"]).output()?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    let packages = metadata["packages"].as_array().ok_or("cargo names no packages")?;
+    let mut text = "The archives hold code of Rust's `core` and `compiler_builtins` (MIT OR Apache-2.0, \
+                    https://github.com/rust-lang/rust) and of these crates:\n"
+        .to_owned();
+    // The workspace's own stand there with their folders.
+    for line in tree.lines().filter(|line| !line.contains('(')).collect::<BTreeSet<_>>() {
+        let (name, version) = line.split_once(" v").ok_or("cargo tree names no version")?;
+        let known = packages.iter().find(|known| known["name"] == name && known["version"] == version);
+        let manifest = known.and_then(|known| known["manifest_path"].as_str()).ok_or(line)?;
+        let licence = fs::read_to_string(Path::new(manifest).with_file_name("LICENSE-MIT"))
+            .map_err(|error| format!("{line}: LICENSE-MIT: {error}"))?;
+        text.push_str(&format!("\n== {name} {version}\n\n{}\n", licence.trim_end()));
+    }
+    Ok(fs::write(package.join("THIRD-PARTY"), text)?)
+}
+
+/// `SHA256SUMS`, for `sha256sum --check`.
+fn write_sums(package: &Path) -> Result<()> {
+    let list = Program::new("find").dir(package).args([".", "-type", "f"]).output()?;
+    let mut files: Vec<&str> = list.lines().filter_map(|line| line.strip_prefix("./")).collect();
+    files.sort_unstable();
+    let sums = Program::new("sha256sum").dir(package).args(files).output()?;
+    Ok(fs::write(package.join("SHA256SUMS"), sums)?)
+}
