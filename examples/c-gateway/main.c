@@ -219,7 +219,7 @@ static void finish(void) {
     } else if (outcome.kind == TOKENWARD_ANSWER_TOKEN) {
       log_line(LOG_INFO, "token %" PRIu64, outcome.generation);
     } else {
-      log_line(LOG_WARN, "the service answered %u, TOKENWARD_CODE %d", answer.status, (int)outcome.code);
+      log_line(LOG_WARN, "the service answered %u: %s", answer.status, tokenward_error_code_name(outcome.code));
     }
   } else {
     return;

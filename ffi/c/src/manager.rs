@@ -197,7 +197,8 @@ pub struct tokenward_outcome {
     pub detail: usize,
     /// `TOKENWARD_ANSWER_*`. Where it is an error tokenward_poll() says what to do.
     pub kind: tokenward_answer_kind,
-    /// `TOKENWARD_CODE_*`, where it is an error. Its text: tokenward_token_answer() of the same body.
+    /// `TOKENWARD_CODE_*`, where it is an error; tokenward_error_code_name() names it. The server's own text:
+    /// tokenward_token_answer() of the same body.
     pub code: tokenward_error_code,
 }
 
@@ -844,6 +845,31 @@ pub unsafe extern "C" fn tokenward_clear(manager: *mut tokenward_manager) -> i32
         edge.manager_mut(manager)?.manager.clear();
         Ok(())
     })
+}
+
+/// The name of an error code of the token endpoint, as RFC 6749 section 5.2 and RFC 8628 section 3.5 spell it:
+/// `invalid_grant`.
+///
+/// May be called from any thread and from an interrupt handler.
+///
+/// @param[in] code `TOKENWARD_CODE_*`.
+/// @return A string that lives as long as the program; `none` for #TOKENWARD_CODE_NONE, `other` for
+/// #TOKENWARD_CODE_OTHER, `unknown` for a number that is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn tokenward_error_code_name(code: tokenward_error_code) -> *const c_char {
+    let name = match code {
+        TOKENWARD_CODE_NONE => c"none",
+        TOKENWARD_CODE_INVALID_REQUEST => c"invalid_request",
+        TOKENWARD_CODE_INVALID_CLIENT => c"invalid_client",
+        TOKENWARD_CODE_INVALID_GRANT => c"invalid_grant",
+        TOKENWARD_CODE_UNAUTHORIZED_CLIENT => c"unauthorized_client",
+        TOKENWARD_CODE_UNSUPPORTED_GRANT_TYPE => c"unsupported_grant_type",
+        TOKENWARD_CODE_INVALID_SCOPE => c"invalid_scope",
+        TOKENWARD_CODE_SLOW_DOWN => c"slow_down",
+        TOKENWARD_CODE_OTHER => c"other",
+        _ => c"unknown",
+    };
+    name.as_ptr()
 }
 
 /// The name of a reason in snake_case, the same in every language: `no_token`.

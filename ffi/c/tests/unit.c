@@ -1477,6 +1477,10 @@ static void numbers_have_names(void **state) {
   assert_string_equal(tokenward_result_name(TOKENWARD_ERR_INVALID_PROVIDER), "invalid_provider");
   assert_string_equal(tokenward_result_name(-1), "unknown");
   assert_string_equal(tokenward_result_name(INT32_MAX), "unknown");
+  assert_string_equal(tokenward_error_code_name(TOKENWARD_CODE_NONE), "none");
+  assert_string_equal(tokenward_error_code_name(TOKENWARD_CODE_INVALID_GRANT), "invalid_grant");
+  assert_string_equal(tokenward_error_code_name(TOKENWARD_CODE_OTHER), "other");
+  assert_string_equal(tokenward_error_code_name(9), "unknown");
   assert_string_equal(tokenward_reason_name(TOKENWARD_REASON_NONE), "none");
   assert_string_equal(tokenward_reason_name(TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE),
                       "not_an_authentication_failure");

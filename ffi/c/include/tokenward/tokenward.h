@@ -475,7 +475,10 @@ typedef struct tokenward_outcome {
   size_t detail;
   /** `TOKENWARD_ANSWER_*`. Where it is an error tokenward_poll() says what to do. */
   tokenward_answer_kind kind;
-  /** `TOKENWARD_CODE_*`, where it is an error. Its text: tokenward_token_answer() of the same body. */
+  /**
+   * `TOKENWARD_CODE_*`, where it is an error; tokenward_error_code_name() names it. The server's own text:
+   * tokenward_token_answer() of the same body.
+   */
   tokenward_error_code code;
 } tokenward_outcome;
 
@@ -1161,6 +1164,18 @@ int32_t tokenward_renew(tokenward_manager *manager);
  * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  */
 int32_t tokenward_clear(tokenward_manager *manager);
+
+/**
+ * The name of an error code of the token endpoint, as RFC 6749 section 5.2 and RFC 8628 section 3.5 spell it:
+ * `invalid_grant`.
+ *
+ * May be called from any thread and from an interrupt handler.
+ *
+ * @param[in] code `TOKENWARD_CODE_*`.
+ * @return A string that lives as long as the program; `none` for #TOKENWARD_CODE_NONE, `other` for
+ * #TOKENWARD_CODE_OTHER, `unknown` for a number that is none.
+ */
+const char *tokenward_error_code_name(tokenward_error_code code);
 
 /**
  * The name of a reason in snake_case, the same in every language: `no_token`.
