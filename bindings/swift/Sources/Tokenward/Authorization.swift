@@ -1,0 +1,99 @@
+public import Foundation
+
+#if canImport(FoundationNetworking)
+    public import FoundationNetworking
+#endif
+
+/// The value of an `Authorization` field, and which token it is.
+public struct Authorization: Sendable {
+    /// `Bearer` and the token.
+    public let value: String
+    /// For ``TokenManager/rejected(generation:status:challenge:)``.
+    public let generation: UInt64
+
+    /// - Parameter line: `<generation> Bearer <token>`, as the bridge writes it.
+    init?(line: String) {
+        guard let space = line.utf8.firstIndex(of: UInt8(ascii: " ")), let generation = UInt64(line[..<space]) else {
+            return nil
+        }
+        value = String(line[line.utf8.index(after: space)...])
+        self.generation = generation
+    }
+}
+
+/// A request that carries its `Authorization` field.
+public struct AuthorizedRequest: Sendable {
+    public let request: URLRequest
+    /// For ``TokenManager/rejected(generation:status:challenge:)``.
+    public let generation: UInt64
+}
+
+extension Authorization: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "Authorization(generation: \(generation), \(redacted))" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, showing: ["generation": generation]) }
+}
+
+extension AuthorizedRequest: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "AuthorizedRequest(generation: \(generation), \(redacted))" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, showing: ["generation": generation]) }
+}
+
+extension URLSession {
+    /// Sends a request with a token; where the server refuses that, once more with the next one.
+    ///
+    /// A redirect is followed only where the manager lets its token go there, too; otherwise it is the answer. A
+    /// request with a body stream is not sent twice. On Linux the session's configuration is used, not its delegate.
+    ///
+    /// - Throws: ``TokenwardError``, why there is no token; or what the session throws.
+    public func data(
+        for request: URLRequest, authorizedBy manager: TokenManager
+    ) async throws -> (Data, URLResponse) {
+        let first = try await manager.authorize(request)
+        let answer = try await data(for: first.request, redirectedBy: manager)
+        guard let response = answer.1 as? HTTPURLResponse, [401, 403].contains(response.statusCode) else {
+            return answer
+        }
+        let decision = try await manager.rejected(
+            generation: first.generation, status: response.statusCode,
+            challenge: response.value(forHTTPHeaderField: "WWW-Authenticate"))
+        guard decision == .retry, request.httpBodyStream == nil else { return answer }
+        let second = try await manager.authorize(request)
+        return try await data(for: second.request, redirectedBy: manager)
+    }
+
+    /// A token goes nowhere that its manager does not know.
+    private func data(
+        for request: URLRequest, redirectedBy manager: TokenManager
+    ) async throws -> (Data, URLResponse) {
+        let exchanges = Exchanges { try? await manager.authorize($0).request }
+        #if canImport(FoundationNetworking)
+            let session = URLSession(configuration: configuration, delegate: exchanges, delegateQueue: nil)
+            defer { session.finishTasksAndInvalidate() }
+            return try await exchanges.run(session.dataTask(with: request))
+        #else
+            return try await data(for: request, delegate: AuthorizedRedirects(exchanges))
+        #endif
+    }
+}
+
+#if !canImport(FoundationNetworking)
+    /// Redirects alone: for everything else the session's own delegate is asked.
+    private final class AuthorizedRedirects: NSObject, URLSessionTaskDelegate {
+        private let exchanges: Exchanges
+
+        init(_ exchanges: Exchanges) {
+            self.exchanges = exchanges
+        }
+
+        func urlSession(
+            _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
+            newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
+        ) {
+            exchanges.urlSession(
+                session, task: task, willPerformHTTPRedirection: response, newRequest: request,
+                completionHandler: completionHandler)
+        }
+    }
+#endif

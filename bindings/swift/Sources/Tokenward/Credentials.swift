@@ -1,0 +1,91 @@
+public import Foundation
+
+/// What a client proves itself with. Asked for at each request, never kept.
+///
+/// The memory of Swift's strings cannot be wiped.
+public struct Credentials: Sendable {
+    public var clientID: String?
+    public var clientSecret: String?
+    public var username: String?
+    public var password: String?
+
+    public init(
+        clientID: String? = nil, clientSecret: String? = nil, username: String? = nil, password: String? = nil
+    ) {
+        self.clientID = clientID
+        self.clientSecret = clientSecret
+        self.username = username
+        self.password = password
+    }
+}
+
+extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "Credentials(\(redacted))" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, showing: [:]) }
+}
+
+/// A token that someone else obtained: the app's backend, a portal.
+public struct IssuedToken: Sendable {
+    enum Content: Sendable {
+        case members(
+            accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?)
+        case json(Data)
+    }
+
+    let content: Content
+
+    /// - Parameters:
+    ///   - accessToken: The token.
+    ///   - tokenType: Bearer where absent.
+    ///   - expiresIn: Seconds from now; where absent the provider's ``Provider/missingLifetime`` says.
+    ///   - refreshToken: Kept where the provider lists the grant.
+    public init(
+        accessToken: String, tokenType: String? = nil, expiresIn: UInt64? = nil, refreshToken: String? = nil
+    ) {
+        content = .members(
+            accessToken: accessToken, tokenType: tokenType, expiresIn: expiresIn, refreshToken: refreshToken)
+    }
+
+    /// A JSON object with the members of RFC 6749 section 5.1, as a backend passes them on. Read as strictly as
+    /// an answer of the token endpoint.
+    public static func json(_ object: Data) -> IssuedToken {
+        IssuedToken(content: .json(object))
+    }
+
+    private init(content: Content) {
+        self.content = content
+    }
+}
+
+extension IssuedToken: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "IssuedToken(\(redacted))" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, showing: [:]) }
+}
+
+/// Where a manager's tokens come from.
+public enum TokenSource: Sendable {
+    /// A static token: an API key, a client token. Installed at first use; once revoked, the user has to act. It is
+    /// not stored, so that a key that the app was given anew wins over the one of the last run.
+    case fixed(@Sendable () async throws -> IssuedToken)
+    /// The client's own credentials, asked for at each request.
+    case credentials(@Sendable () async throws -> Credentials)
+    /// Site tokens for which another manager's token is the bearer.
+    case parent(TokenManager)
+    /// The app's own server, which hands out tokens: asked whenever one is due.
+    case backend(@Sendable () async throws -> IssuedToken)
+}
+
+extension TokenSource: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String {
+        switch self {
+        case .fixed: "TokenSource.fixed"
+        case .credentials: "TokenSource.credentials"
+        case .parent: "TokenSource.parent"
+        case .backend: "TokenSource.backend"
+        }
+    }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, showing: [:]) }
+}

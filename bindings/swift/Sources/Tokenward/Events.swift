@@ -1,0 +1,82 @@
+public import Foundation
+internal import TokenwardBridge
+
+/// What happened to a manager's token. Holds no token.
+public enum TokenEvent: Sendable, Hashable {
+    /// There is a new one.
+    case refreshed(generation: UInt64)
+    /// The user has to sign in, or a token to be installed.
+    case needsSignIn(reason: String)
+    /// A resource server refused a token, and asking again would not help.
+    case rejected(reason: String)
+    /// The state could not be kept; it is tried again.
+    case storageFailed(code: String)
+    case signedOut
+}
+
+/// Whether to send a refused request again.
+public enum RetryDecision: Sendable, Hashable {
+    /// Once, authorized anew.
+    case retry
+    /// Hand the refusal on.
+    case surface(reason: String)
+}
+
+/// What a manager is at.
+public struct TokenStatus: Sendable, Hashable {
+    public enum Next: Sendable, Hashable {
+        /// The token is fresh.
+        case nothing
+        /// A request is due; the grant's name.
+        case request(grant: String)
+        /// A request is out.
+        case awaitAnswer
+        /// Backing off, spreading at the start, or another process is refreshing.
+        case wait
+        /// Storage is to be read again.
+        case reload
+        /// Someone has to act.
+        case supply(reason: String)
+    }
+
+    /// Whether the token may be sent now.
+    public let isUsable: Bool
+    public let next: Next
+    /// Seconds until this changes by itself; `nil`: never.
+    public let changesIn: TimeInterval?
+}
+
+extension TokenStatus.Next {
+    init(_ next: NextRecord) {
+        self =
+            switch next {
+            case .nothing: .nothing
+            case .request(let grant): .request(grant: grant)
+            case .awaitAnswer: .awaitAnswer
+            case .wait: .wait
+            case .reload: .reload
+            case .supply(let reason): .supply(reason: reason)
+            }
+    }
+}
+
+/// The streams of one manager's readers.
+final class Announcements: Sendable {
+    private let readers = Locked<[UUID: AsyncStream<TokenEvent>.Continuation]>([:])
+
+    func stream() -> AsyncStream<TokenEvent> {
+        let (stream, continuation) = AsyncStream.makeStream(of: TokenEvent.self, bufferingPolicy: .bufferingNewest(64))
+        let id = UUID()
+        continuation.onTermination = { [readers] _ in readers.with { _ = $0.removeValue(forKey: id) } }
+        readers.with { $0[id] = continuation }
+        return stream
+    }
+
+    func send(_ event: TokenEvent) {
+        for reader in readers.current.values { reader.yield(event) }
+    }
+
+    func finish() {
+        for reader in readers.current.values { reader.finish() }
+    }
+}

@@ -1,0 +1,130 @@
+public import Foundation
+
+/// Keeps the state in a file that only its owner reads (0600).
+///
+/// A change is written beside it, flushed, and renamed over it; a lock file beside it (`flock`) keeps other
+/// processes out meanwhile. Both names are `path` with an ending: leave them alone.
+public final class FileTokenStorage: TokenStorage {
+    public let isShared: Bool
+    private let path: String
+    private let key: Data
+    private let queue = DispatchQueue(label: "tokenward.file-storage")
+
+    /// - Parameters:
+    ///   - path: The file; its folder exists.
+    ///   - sealKey: 32 random bytes, kept apart from the file.
+    ///   - shared: Another process uses the same file.
+    /// - Throws: ``TokenwardError/configuration(code:)``, `invalid_argument`: the key has not 32 bytes.
+    public init(path: URL, sealKey: Data, shared: Bool = false) throws(TokenwardError) {
+        guard sealKey.count == 32 else { throw .configuration(code: "invalid_argument") }
+        self.path = path.path
+        key = sealKey
+        isShared = shared
+    }
+
+    public func sealKey() -> Data { key }
+
+    public func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws {
+        // Locks and flushes block: not on a thread of Swift's own pool.
+        try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+            queue.async { [path] in
+                done.resume(
+                    with: Result {
+                        try FileLock.hold(path + ".lock") {
+                            switch body(try read(path)) {
+                            case .keep: break
+                            case .replace(let bytes): try replace(path, with: bytes)
+                            case .delete: try delete(path)
+                            }
+                        }
+                    })
+            }
+        }
+    }
+}
+
+extension FileTokenStorage: CustomReflectable {
+    public var customMirror: Mirror { Mirror(self, showing: ["path": path, "isShared": isShared]) }
+}
+
+/// An exclusive lock over threads and processes. It ends with the process.
+enum FileLock {
+    /// A transaction takes milliseconds: whoever holds the lock for so long has been stopped.
+    private static let patience: TimeInterval = 5
+
+    static func hold<T>(_ path: String, _ body: () throws -> T) throws -> T {
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { throw failure() }
+        // Closing gives the lock back. The file stays: a new one would be another lock.
+        defer { close(file) }
+        let deadline = ProcessInfo.processInfo.systemUptime + patience
+        while flock(file, LOCK_EX | LOCK_NB) != 0 {
+            guard errno == EWOULDBLOCK || errno == EINTR else { throw failure() }
+            guard ProcessInfo.processInfo.systemUptime < deadline else {
+                throw TokenwardError.storage(code: "storage_locked", underlying: nil)
+            }
+            usleep(2000)
+        }
+        return try body()
+    }
+}
+
+private func failure() -> TokenwardError {
+    let code = POSIXErrorCode(rawValue: errno) ?? .EIO
+    return .storage(code: "storage_failed", underlying: POSIXError(code))
+}
+
+private func read(_ path: String) throws -> Data? {
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    if file < 0 && errno == ENOENT { return nil }
+    guard file >= 0 else { throw failure() }
+    defer { close(file) }
+    var bytes = Data()
+    var buffer = [UInt8](repeating: 0, count: 16 * 1024)
+    while true {
+        let count = read(file, &buffer, buffer.count)
+        guard count >= 0 else { throw failure() }
+        if count == 0 { return bytes }
+        bytes.append(contentsOf: buffer[..<count])
+    }
+}
+
+private func replace(_ path: String, with bytes: Data) throws {
+    let new = path + ".new"
+    let file = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard file >= 0 else { throw failure() }
+    do {
+        defer { close(file) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw failure() }
+            rest = rest.dropFirst(count)
+        }
+        guard flush(file) else { throw failure() }
+    }
+    guard rename(new, path) == 0 else { throw failure() }
+    try flushFolder(of: path)
+}
+
+private func delete(_ path: String) throws {
+    for file in [path + ".new", path] {
+        guard unlink(file) == 0 || errno == ENOENT else { throw failure() }
+    }
+    try flushFolder(of: path)
+}
+
+private func flushFolder(of path: String) throws {
+    let folder = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
+    guard folder >= 0 else { throw failure() }
+    defer { close(folder) }
+    guard flush(folder) else { throw failure() }
+}
+
+private func flush(_ file: Int32) -> Bool {
+    #if canImport(Darwin)
+        // `fsync` leaves it in the drive's cache there; not every volume knows more.
+        if fcntl(file, F_FULLFSYNC) == 0 { return true }
+    #endif
+    return fsync(file) == 0
+}

@@ -1,0 +1,72 @@
+public import Foundation
+
+/// Where a manager's sealed state outlives the process. One storage, one manager.
+///
+/// The bytes hold the tokens: sealed against change, not encrypted. Keep them where nobody else reads.
+public protocol TokenStorage: Sendable {
+    /// Whether another process uses the same bytes: an app and its extension, two daemons. Then no refresh token
+    /// is presented twice: a refresh is announced in storage before it is sent.
+    var isShared: Bool { get }
+
+    /// The 32 bytes under which the state is sealed: random, the same for as long as the state is kept.
+    func sealKey() async throws -> Data
+
+    /// Calls `body` once with the bytes that are there, `nil` if there are none, and does what it answers. No other
+    /// transaction runs meanwhile, in no thread and in no process.
+    ///
+    /// - Throws: Where nothing could be read or written: ``TokenwardError/storage(code:underlying:)`` with
+    ///   `storage_locked` where trying again later helps.
+    func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws
+}
+
+/// What becomes of the bytes in storage.
+public enum StorageChange: Sendable {
+    case keep
+    /// The bytes are there, whole, once `transact` returns: also after a power cut.
+    case replace(Data)
+    case delete
+}
+
+extension StorageChange: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String {
+        switch self {
+        case .keep: "keep"
+        case .replace: "replace(\(redacted))"
+        case .delete: "delete"
+        }
+    }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, showing: [:]) }
+}
+
+/// Keeps the state for the life of the process.
+public final class MemoryTokenStorage: TokenStorage {
+    private let state = Locked<Data?>(nil)
+    private let key = randomKey()
+
+    public init() {}
+
+    public var isShared: Bool { false }
+
+    public func sealKey() -> Data { key }
+
+    public func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) {
+        state.with { state in
+            switch body(state) {
+            case .keep: break
+            case .replace(let bytes): state = bytes
+            case .delete: state = nil
+            }
+        }
+    }
+}
+
+extension MemoryTokenStorage: CustomReflectable {
+    public var customMirror: Mirror { Mirror(self, showing: [:]) }
+}
+
+/// 32 bytes of the system's random generator.
+func randomKey() -> Data {
+    var generator = SystemRandomNumberGenerator()
+    return Data((0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) })
+}

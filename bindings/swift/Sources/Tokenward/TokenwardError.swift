@@ -1,0 +1,117 @@
+public import Foundation
+internal import TokenwardBridge
+
+/// Why there is no token or no header, by what the caller should do. Holds no token and no body.
+///
+/// A cancelled caller gets Swift's own `CancellationError`.
+public enum TokenwardError: Error, Sendable {
+    /// The user, or whoever supplies tokens, has to act: `no_token`, `refresh_token_rejected`, `grant_rejected`,
+    /// `revoked`.
+    case signInRequired(reason: String)
+    /// Provider, credentials or their registration are wrong: `server_only`, `invalid_provider`,
+    /// `wrong_credentials`, `invalid_client` …
+    case configuration(code: String)
+    /// The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`,
+    /// `other_site`, `bad_url`.
+    case notAllowed(code: String)
+    /// The service is in trouble. It is asked again after `retryAfter` seconds, if it said so or we know.
+    case temporarilyUnavailable(retryAfter: TimeInterval?)
+    /// No answer came: the network, or the closure that asks the app's backend.
+    case transport(underlying: any Error)
+    /// The token could not be kept: `storage_locked`, `storage_failed`, `foreign_snapshot` …
+    case storage(code: String, underlying: (any Error)?)
+    /// The token endpoint's answer was refused: `not_json`, `invalid_access_token`, `too_long` …
+    case badAnswer(code: String)
+    /// The native library is of another version than this package.
+    case incompatibleLibrary(expected: String, found: String)
+    /// A bug in tokenward.
+    case `internal`
+}
+
+extension TokenwardError {
+    /// The rule in snake_case, the same word in every language that tokenward speaks.
+    public var code: String {
+        switch self {
+        case .signInRequired(let reason): reason
+        case .configuration(let code), .notAllowed(let code), .storage(let code, _), .badAnswer(let code): code
+        case .temporarilyUnavailable: "temporarily_unavailable"
+        case .transport: "transport"
+        case .incompatibleLibrary: "incompatible_library"
+        case .internal: "internal"
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody doing anything.
+    public var isRetryable: Bool {
+        switch self {
+        case .temporarilyUnavailable, .transport, .storage, .badAnswer: true
+        case .signInRequired, .configuration, .notAllowed, .incompatibleLibrary, .internal: false
+        }
+    }
+}
+
+extension TokenwardError: LocalizedError {
+    /// One sentence that says what to do.
+    public var errorDescription: String? {
+        switch self {
+        case .temporarilyUnavailable: "Try again later: the token service is in trouble."
+        case .transport: "Check the network and try again: the token service gave no answer."
+        case .storage("storage_locked", _): "Try again when the device is unlocked or the other process is done."
+        case .storage("storage_failed", _): "Check the storage: the token could not be kept."
+        case .incompatibleLibrary(let expected, let found):
+            "Link the tokenward library \(expected): this one is \(found)."
+        default: (try? errorSentence(code: code)) ?? code
+        }
+    }
+}
+
+extension TokenwardError: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { code }
+    public var debugDescription: String { "TokenwardError(\(code))" }
+    /// The underlying error is not shown: it may be an app's own and hold anything.
+    public var customMirror: Mirror { Mirror(self, showing: ["code": code]) }
+}
+
+/// A call over the bridge, after a look at the library's version. What it throws is a ``TokenwardError``.
+func bridged<T>(_ call: () throws -> T) throws(TokenwardError) -> T {
+    try Library.check()
+    do {
+        return try call()
+    } catch {
+        throw TokenwardError(error)
+    }
+}
+
+extension TokenwardError {
+    /// What the bridge refused, outside of reading an answer or writing a header.
+    init(_ error: any Error) {
+        self =
+            switch error {
+            case let error as TokenwardError: error
+            case CoreError.Input(let code, _), CoreError.NotAllowed(let code, _), CoreError.Capacity(let code, _),
+                CoreError.State(let code, _):
+                .configuration(code: code)
+            default: .internal
+            }
+    }
+
+    /// Why `poll` wants something supplied.
+    init(supply reason: String) {
+        switch reason {
+        case "no_token", "refresh_token_rejected", "grant_rejected", "revoked": self = .signInRequired(reason: reason)
+        default: self = .configuration(code: reason)
+        }
+    }
+}
+
+/// The native library under this package.
+enum Library {
+    /// This package's version: that of the Rust workspace.
+    static let version = "0.1.0"
+
+    private static let found = TokenwardBridge.version()
+
+    static func check(expected: String = version) throws(TokenwardError) {
+        guard found == expected else { throw .incompatibleLibrary(expected: expected, found: found) }
+    }
+}

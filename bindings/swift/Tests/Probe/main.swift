@@ -1,0 +1,100 @@
+// An app that is killed. usage: tokenward-probe BASE FILE alone|shared POINT|COUNT
+//
+// Keeps a token of the demo service's Flute at BASE in FILE. With a POINT (`before-transaction-3`, `after-send-1` …) it
+// kills itself there; with a COUNT it renews so often. Prints a line for each token that may be used, and `done`.
+
+internal import Foundation
+internal import Tokenward
+
+#if canImport(FoundationNetworking)
+    internal import FoundationNetworking
+#endif
+
+let arguments = CommandLine.arguments
+guard arguments.count == 5 else { exit(64) }
+let (base, file, point) = (arguments[1], URL(fileURLWithPath: arguments[2]), arguments[4])
+let isShared = arguments[3] == "shared"
+
+/// Steps are counted from 1; at the one that is named the process ends as if the power went.
+final class Fuse: @unchecked Sendable {
+    private let lock = NSLock()
+    private var counts: [String: Int] = [:]
+
+    func step(_ name: String) {
+        let count = lock.withLock {
+            counts[name, default: 0] += 1
+            return counts[name]!
+        }
+        if "\(name)-\(count)" == point { kill(getpid(), SIGKILL) }
+    }
+}
+
+struct FusedStorage: TokenStorage {
+    let storage: FileTokenStorage
+    let fuse: Fuse
+
+    var isShared: Bool { storage.isShared }
+    func sealKey() async throws -> Data { storage.sealKey() }
+
+    func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws {
+        fuse.step("before-transaction")
+        try await storage.transact { current in
+            let change = body(current)
+            fuse.step("before-write")
+            return change
+        }
+        fuse.step("after-transaction")
+    }
+}
+
+struct FusedTransport: Transport {
+    let transport = URLSessionTransport()
+    let fuse: Fuse
+
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        fuse.step("before-send")
+        let response = try await transport.send(request)
+        fuse.step("after-send")
+        return response
+    }
+}
+
+var provider = try Provider.flute(.sandbox)
+provider.baseURL = base
+provider.apiOrigins = .baseURL
+provider.allowLoopbackHTTP = true
+provider.policy.jitterPermille = 0
+provider.policy.minIntervalMilliseconds = 0
+// Who is killed leaves an announcement behind, which the next one waits for.
+if (Int(point) ?? 1) == 1 { provider.policy.responseTimeoutMilliseconds = 1500 }
+var options = TokenManager.Options()
+options.dangerouslyAllowServerOnlyCredentials = true
+let fuse = Fuse()
+let manager = try TokenManager(
+    provider: provider,
+    source: .credentials {
+        Credentials(
+            clientID: "5948387095948a11c0de0000000000000000000038697242c",
+            clientSecret: "9eb2c6859daa4%2Bd8ae5da9:colon+plus")
+    },
+    storage: FusedStorage(
+        storage: try FileTokenStorage(path: file, sealKey: Data(repeating: 7, count: 32), shared: isShared), fuse: fuse),
+    transport: FusedTransport(fuse: fuse), options: options)
+
+let url = URL(string: base + "/v2/transactions")!
+func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+var generation = try await manager.authorize(method: "GET", url: url).generation
+say("token")
+for _ in 0..<(Int(point) ?? 1) {
+    try await manager.renew()
+    while try await manager.authorize(method: "GET", url: url).generation == generation {
+        try await Task.sleep(nanoseconds: 1_000_000)
+    }
+    generation = try await manager.authorize(method: "GET", url: url).generation
+    say("token")
+}
+// To end while a request is out would be one more way of being killed.
+while try await manager.status().next != .nothing { try await Task.sleep(nanoseconds: 1_000_000) }
+let (_, response) = try await URLSession.shared.data(for: URLRequest(url: url), authorizedBy: manager)
+guard (response as? HTTPURLResponse)?.statusCode == 200 else { exit(1) }
+say("done")

@@ -1,0 +1,231 @@
+internal import Foundation
+import Testing
+@testable import Tokenward
+
+#if canImport(FoundationNetworking)
+    internal import FoundationNetworking
+#endif
+
+/// One of the five services, over real HTTP on loopback; ends with the value.
+final class Demo: Sendable {
+    let base: String
+    let credentials: Credentials
+    let bearer: String
+    private let process: Child
+
+    struct Exchange: Decodable {
+        let path: String
+        let grant_type: String?
+        let outcome: String
+        let status: Int?
+        /// The request as it came, where the service was started with `--raw-log`.
+        let raw_base64: String?
+    }
+
+    /// - Parameter kind: `flip_utility`, `flip_energy`, `flume`, `opower` or `flute`.
+    init(_ kind: String, port: Int = 0, lifetime: Int? = nil) throws {
+        let program = try #require(
+            ProcessInfo.processInfo.environment["TOKENWARD_DEMO_SERVICE"], "started by bindings/swift/test.sh")
+        var arguments = ["--kind", kind, "--port", "\(port)", "--print-json", "--raw-log"]
+        if let lifetime { arguments += ["--lifetime", "\(lifetime)"] }
+        process = try Child(program, arguments)
+        struct Told: Decodable {
+            struct Service: Decodable {
+                let base_url: String
+                let credentials: [String: String]
+            }
+            let services: [Service]
+        }
+        let line = Data(try #require(process.line(), "the demo service ended").utf8)
+        let service = try JSONDecoder().decode(Told.self, from: line).services[0]
+        base = service.base_url
+        bearer = service.credentials["bearer"] ?? ""
+        credentials = Credentials(
+            clientID: service.credentials["client_id"], clientSecret: service.credentials["client_secret"],
+            username: service.credentials["username"], password: service.credentials["password"])
+    }
+
+    var port: Int { URL(string: base)?.port ?? 0 }
+
+    func stop() { process.end() }
+
+    func url(_ path: String) -> URL { URL(string: base + path)! }
+
+    /// The preset, its hosts replaced by this service's.
+    func provider(_ preset: Provider) -> Provider {
+        var provider = preset
+        provider.baseURL = base
+        provider.apiOrigins = .baseURL
+        provider.allowLoopbackHTTP = true
+        provider.policy.jitterPermille = 0
+        return provider
+    }
+
+    func order(_ name: String, _ body: String) async throws {
+        var request = URLRequest(url: url("/_demo/\(name)"))
+        request.httpMethod = "POST"
+        request.httpBody = Data(body.utf8)
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        let (data, response) = try await URLSession.shared.data(for: request)
+        try #require((response as? HTTPURLResponse)?.statusCode == 200, "\(String(decoding: data, as: UTF8.self))")
+    }
+
+    func log() async throws -> [Exchange] {
+        struct Log: Decodable { let exchanges: [Exchange] }
+        let (data, _) = try await URLSession.shared.data(from: url("/_demo/log?raw=true"))
+        return try JSONDecoder().decode(Log.self, from: data).exchanges
+    }
+
+    /// Requests to the token endpoint.
+    func tokenRequests() async throws -> [Exchange] { try await log().filter { $0.grant_type != nil } }
+
+    /// How often the refresh token that was presented most often was presented.
+    func mostUsesOfARefreshToken() async throws -> Int {
+        var uses: [Substring: Int] = [:]
+        for exchange in try await log() {
+            let raw = String(decoding: Data(base64Encoded: exchange.raw_base64 ?? "") ?? Data(), as: UTF8.self)
+            guard let start = raw.range(of: "&refresh_token=") else { continue }
+            uses[raw[start.upperBound...].prefix { $0 != "&" }, default: 0] += 1
+        }
+        return uses.values.max() ?? 0
+    }
+
+    /// A site token from the client token, as an app's backend asks for it.
+    func siteToken(_ site: String) async throws -> IssuedToken {
+        var request = URLRequest(url: url("/v1/auth/site/\(site)"))
+        request.httpMethod = "POST"
+        request.setValue("Bearer \(bearer)", forHTTPHeaderField: "Authorization")
+        return .json(try await URLSession.shared.data(for: request).0)
+    }
+}
+
+/// A manager of Flute's client, which has refresh tokens that rotate.
+func fluteManager(
+    _ demo: Demo, storage: any TokenStorage = MemoryTokenStorage(), transport: any Transport = URLSessionTransport(),
+    clock: any TokenClock = SystemClock(), timeout: TimeInterval = 10, change: (inout Provider) -> Void = { _ in }
+) throws -> TokenManager {
+    var provider = demo.provider(try .flute(.sandbox))
+    change(&provider)
+    let credentials = demo.credentials
+    var options = serverOptions
+    options.requestTimeout = timeout
+    return try TokenManager(
+        provider: provider, subject: .client, source: .credentials { credentials }, storage: storage,
+        transport: transport, options: options, clock: clock)
+}
+
+var serverOptions: TokenManager.Options {
+    var options = TokenManager.Options()
+    options.dangerouslyAllowServerOnlyCredentials = true
+    return options
+}
+
+/// A clock that is set by hand; whoever sleeps on it takes a real millisecond.
+final class HandClock: TokenClock {
+    private let skipped = Locked<UInt64>(0)
+    private let system = SystemClock()
+
+    func advance(seconds: UInt64) { skipped.with { $0 += seconds * 1000 } }
+    func now() -> UInt64 { system.now() + skipped.current }
+    func wall() -> UInt64 { system.wall() + skipped.current / 1000 }
+    func sleep(milliseconds: UInt64) async { await system.sleep(milliseconds: min(milliseconds, 1)) }
+}
+
+/// The real transport, which a test can watch and hold.
+final class WatchedTransport: Transport {
+    private let real = URLSessionTransport()
+    private let state = Locked((sent: 0, held: false))
+
+    var sent: Int { state.current.sent }
+    var isHeld: Bool {
+        get { state.current.held }
+        set { state.with { $0.held = newValue } }
+    }
+
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+        state.with { $0.sent += 1 }
+        let response = try await real.send(request)
+        while isHeld { try await Task.sleep(nanoseconds: 1_000_000) }
+        return response
+    }
+}
+
+/// A storage that fails as it is told.
+final class FailingStorage: TokenStorage {
+    enum Failure: Sendable { case none, locked, full }
+
+    private let memory = MemoryTokenStorage()
+    private let state = Locked(Failure.none)
+    private let held = Locked(false)
+    let isShared: Bool
+
+    /// A write that takes its time.
+    var isHeld: Bool {
+        get { held.current }
+        set { held.current = newValue }
+    }
+
+    init(shared: Bool = false) { isShared = shared }
+
+    var failure: Failure {
+        get { state.current }
+        set { state.current = newValue }
+    }
+
+    func sealKey() async throws -> Data { memory.sealKey() }
+
+    func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws {
+        if failure == .locked { throw TokenwardError.storage(code: "storage_locked", underlying: nil) }
+        while isHeld { try await Task.sleep(nanoseconds: 1_000_000) }
+        let isFull = Locked(false)
+        memory.transact { [failure] current in
+            let change = body(current)
+            guard failure == .full, case .replace = change else { return change }
+            isFull.current = true
+            return .keep
+        }
+        if isFull.current { throw POSIXError(.ENOSPC) }
+    }
+
+    var bytes: Data? {
+        let found = Locked<Data?>(nil)
+        memory.transact {
+            found.current = $0
+            return .keep
+        }
+        return found.current
+    }
+}
+
+/// A folder that goes with the value.
+final class Folder: Sendable {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("tokenward-\(UUID().uuidString)")
+
+    init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    func file(_ name: String) -> URL { url.appendingPathComponent(name) }
+}
+
+let testKey = Data(repeating: 7, count: 32)
+
+/// Waits for what comes soon.
+func eventually(_ seconds: Double = 10, _ condition: () async throws -> Bool) async throws {
+    let deadline = Date().addingTimeInterval(seconds)
+    while try await !condition() {
+        try #require(Date() < deadline, "did not come")
+        try await Task.sleep(nanoseconds: 5_000_000)
+    }
+}
+
+/// The code of the error that `body` throws.
+func code(_ body: () async throws -> some Any) async -> String? {
+    do {
+        _ = try await body()
+        return nil
+    } catch let error as TokenwardError {
+        return error.code
+    } catch {
+        return "\(error)"
+    }
+}

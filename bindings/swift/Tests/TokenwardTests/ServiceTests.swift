@@ -1,0 +1,208 @@
+internal import Foundation
+import Testing
+@testable import Tokenward
+
+#if canImport(FoundationNetworking)
+    internal import FoundationNetworking
+#endif
+
+/// The five services, and a certified one, over `URLSession`.
+@Suite struct Services {
+    private func status(_ url: URL, _ manager: TokenManager, method: String = "GET") async throws -> Int? {
+        var request = URLRequest(url: url)
+        request.httpMethod = method
+        return (try await URLSession.shared.data(for: request, authorizedBy: manager).1 as? HTTPURLResponse)?.statusCode
+    }
+
+    // MARK: - Flip Energy
+
+    @Test func a_phone_gets_its_site_tokens_from_the_apps_backend_and_asks_again_in_time() async throws {
+        let demo = try Demo("flip_energy")
+        let (clock, asked) = (HandClock(), Locked(0))
+        let provider = demo.provider(try .flipEnergySite(baseURL: demo.base, issuedBy: .backend))
+        let manager = try TokenManager(
+            provider: provider, subject: .site("site-1"),
+            source: .backend {
+                asked.with { $0 += 1 }
+                return try await demo.siteToken("site-1")
+            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: TokenManager.Options(),
+            clock: clock)
+        let devices = demo.url("/v1/site/site-1/devices")
+        #expect(try await status(devices, manager) == 200)
+        // Within the hour nobody is asked.
+        clock.advance(seconds: 2879)
+        #expect(try await status(devices, manager) == 200)
+        #expect(asked.current == 1)
+        // Before it is over the next token is there, and nobody waited for it.
+        clock.advance(seconds: 2)
+        #expect(try await manager.authorize(method: "GET", url: devices).generation == 1)
+        try await eventually { try await manager.authorize(method: "GET", url: devices).generation == 2 }
+        #expect(asked.current == 2)
+        // A token that the service revoked is replaced, and the request sent again.
+        clock.advance(seconds: 60)
+        try await demo.order("clock", #"{"advance_s":3601}"#)
+        #expect(try await status(devices, manager) == 200)
+        #expect(asked.current == 3)
+        // Another site is not even asked for.
+        #expect(await code { try await status(demo.url("/v1/site/site-2/devices"), manager) } == "other_site")
+        try await manager.signOut()
+        #expect(try await status(devices, manager) == 200)
+    }
+
+    @Test func a_backend_that_is_down_is_asked_seldom_and_never_ends_a_good_token() async throws {
+        let demo = try Demo("flip_energy")
+        let (clock, asked, isDown) = (HandClock(), Locked(0), Locked(false))
+        let manager = try TokenManager(
+            provider: demo.provider(try .flipEnergySite(baseURL: demo.base, issuedBy: .backend)),
+            subject: .site("site-1"),
+            source: .backend {
+                asked.with { $0 += 1 }
+                if isDown.current { throw URLError(.cannotConnectToHost) }
+                return try await demo.siteToken("site-1")
+            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: TokenManager.Options(),
+            clock: clock)
+        let devices = demo.url("/v1/site/site-1/devices")
+        #expect(try await manager.authorize(method: "GET", url: devices).generation == 1)
+        isDown.current = true
+        clock.advance(seconds: 2881)
+        for _ in 0..<50 { #expect(try await manager.authorize(method: "GET", url: devices).generation == 1) }
+        try await eventually { asked.current == 2 }
+        for _ in 0..<50 { #expect(try await manager.authorize(method: "GET", url: devices).generation == 1) }
+        #expect(asked.current == 2)
+        clock.advance(seconds: 720)
+        #expect(await code { try await manager.authorize(method: "GET", url: devices) } == "transport")
+        isDown.current = false
+        clock.advance(seconds: 300)
+        #expect(try await manager.authorize(method: "GET", url: devices).generation == 2)
+    }
+
+    @Test func a_gateway_asks_for_site_tokens_with_its_client_token() async throws {
+        let demo = try Demo("flip_energy")
+        let bearer = demo.bearer
+        let client = try TokenManager(
+            provider: demo.provider(try .flipEnergyClient(baseURL: demo.base)),
+            source: .fixed { IssuedToken(accessToken: bearer) }, options: serverOptions)
+        let sites = try ["site-1", "site-2"].map { site in
+            try TokenManager(
+                provider: demo.provider(try .flipEnergySite(baseURL: demo.base, issuedBy: .clientToken)),
+                subject: .site(site), source: .parent(client), options: serverOptions)
+        }
+        #expect(try await status(demo.url("/v1/sites"), client) == 200)
+        #expect(try await status(demo.url("/v1/site/site-1/devices"), sites[0]) == 200)
+        #expect(try await status(demo.url("/v1/site/site-2/devices"), sites[1]) == 200)
+        #expect(await code { try await status(demo.url("/v1/sites"), sites[0]) } == "route_needs_other_token")
+
+        // The portal makes a new client token: the old one is revoked, and the user has to act.
+        try await demo.order("rotate", #"{"bearer":"fct_new"}"#)
+        try await sites[0].renew()
+        #expect(await code { try await status(demo.url("/v1/sites"), client) } == nil)
+        try await eventually { await code { try await client.authorize(method: "GET", url: demo.url("/v1/sites")) } == "revoked" }
+        try await client.install(IssuedToken(accessToken: "fct_new"))
+        #expect(try await status(demo.url("/v1/sites"), client) == 200)
+    }
+
+    // MARK: - The other four
+
+    @Test func flip_utility_by_client_and_by_api_key() async throws {
+        let demo = try Demo("flip_utility")
+        let (credentials, bearer) = (demo.credentials, demo.bearer)
+        let client = try TokenManager(
+            provider: demo.provider(try .flipUtility(.sandbox)), source: .credentials { credentials },
+            options: serverOptions)
+        #expect(try await status(demo.url("/v1/programs"), client) == 200)
+        let key = try TokenManager(
+            provider: demo.provider(try .flipUtilityAPIKey(.sandbox)),
+            source: .fixed { IssuedToken(accessToken: bearer) }, options: serverOptions)
+        #expect(try await status(demo.url("/v1/programs"), key) == 200)
+    }
+
+    @Test func flume_by_password_then_by_refresh_token() async throws {
+        let demo = try Demo("flume")
+        let credentials = demo.credentials
+        let manager = try TokenManager(
+            provider: demo.provider(try .flume(baseURL: demo.base)), source: .credentials { credentials })
+        #expect(try await status(demo.url("/me"), manager) == 200)
+        try await manager.renew()
+        try await eventually { try await manager.authorize(method: "GET", url: demo.url("/me")).generation == 2 }
+        #expect(try await status(demo.url("/me"), manager) == 200)
+        #expect(try await demo.tokenRequests().map(\.grant_type) == ["password", "refresh_token"])
+    }
+
+    @Test func opower_by_basic() async throws {
+        let demo = try Demo("opower")
+        let credentials = demo.credentials
+        let manager = try TokenManager(
+            provider: demo.provider(try .opower(baseURL: demo.base)), source: .credentials { credentials },
+            options: serverOptions)
+        let accounts = demo.url("/apis/customer-data-v2/UTIL/customers/1/utility_accounts")
+        #expect(try await status(accounts, manager) == 200)
+    }
+
+    @Test func flute_with_rotation_401_and_a_secret_that_changes() async throws {
+        let demo = try Demo("flute")
+        let secret = Locked(demo.credentials)
+        let clock = HandClock()
+        let manager = try TokenManager(
+            provider: demo.provider(try .flute(.sandbox)), subject: .client, source: .credentials { secret.current },
+            storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: serverOptions, clock: clock)
+        let transactions = demo.url("/v2/transactions")
+        #expect(try await status(transactions, manager) == 200)
+        clock.advance(seconds: 60)
+        try await demo.order("revoke", #"{"what":"all"}"#)
+        #expect(try await status(transactions, manager) == 200)
+        #expect(
+            try await demo.tokenRequests().map(\.grant_type) == [
+                "client_credentials", "refresh_token", "client_credentials",
+            ])
+        try await demo.order("rotate", #"{"client_secret":"next"}"#)
+        clock.advance(seconds: 3600)
+        #expect(await code { try await status(transactions, manager) } == "invalid_client")
+        #expect(await code { try await status(transactions, manager) } == "invalid_client")
+        secret.with { $0.clientSecret = "next" }
+        try await manager.retry()
+        #expect(try await status(transactions, manager) == 200)
+    }
+
+    // MARK: - A certified server
+
+    @Test func oidc_provider_with_first_token_rotation_and_401() async throws {
+        let base = ProcessInfo.processInfo.environment["TOKENWARD_OIDC"] ?? ""
+        try #require(!base.isEmpty, "started by bindings/swift/test.sh")
+        var provider = try Provider(name: "oidc-provider", tokenURL: base + "/token")
+        provider.apiOrigins = .listed([base])
+        provider.allowLoopbackHTTP = true
+        provider.grants = [.password, .refreshToken]
+        provider.scope = "openid offline_access"
+        provider.exposure = .appAllowed
+        provider.policy.minIntervalMilliseconds = 0
+        let manager = try TokenManager(
+            provider: provider,
+            source: .credentials {
+                Credentials(
+                    clientID: "app", clientSecret: "s3cret+/=%", username: "user-1", password: "correct horse")
+            })
+        let me = URL(string: base + "/me")!
+        let first = try await manager.authorize(method: "GET", url: me)
+        #expect(try await status(me, manager) == 200)
+        try await manager.renew()
+        try await eventually { try await manager.authorize(method: "GET", url: me).generation == 2 }
+        #expect(try await status(me, manager) == 200)
+        // The first token's refresh token was used up: with it a third would be refused.
+        try await manager.renew()
+        try await eventually { try await manager.authorize(method: "GET", url: me).generation == 3 }
+
+        // Revoked at the server: a 401, a refresh, and the request again.
+        let third = try await manager.authorize(method: "GET", url: me)
+        #expect(third.value != first.value)
+        var revocation = URLRequest(url: URL(string: base + "/token/revocation")!)
+        revocation.httpMethod = "POST"
+        let client = Data("app:s3cret%2B%2F%3D%25".utf8).base64EncodedString()
+        revocation.setValue("Basic \(client)", forHTTPHeaderField: "Authorization")
+        revocation.httpBody = Data("token=\(third.value.dropFirst(7))".utf8)
+        revocation.setValue("application/x-www-form-urlencoded", forHTTPHeaderField: "Content-Type")
+        let (_, answer) = try await URLSession.shared.data(for: revocation)
+        #expect((answer as? HTTPURLResponse)?.statusCode == 200)
+        #expect(try await status(me, manager) == 200)
+        #expect(try await manager.authorize(method: "GET", url: me).generation == 4)
+    }
+}

@@ -1,0 +1,145 @@
+internal import Foundation
+import Testing
+@testable import Tokenward
+
+@Suite struct SingleFlight {
+    private func crowd(_ count: Int, _ manager: TokenManager, _ url: URL) async throws -> Set<UInt64> {
+        try await withThrowingTaskGroup(of: UInt64.self) { group in
+            for _ in 0..<count {
+                group.addTask { try await manager.authorize(method: "GET", url: url).generation }
+            }
+            return try await group.reduce(into: []) { $0.insert($1) }
+        }
+    }
+
+    @Test func a_hundred_callers_cause_one_token_request() async throws {
+        let demo = try Demo("flute")
+        let manager = try fluteManager(demo)
+        #expect(try await crowd(100, manager, demo.url("/v2/transactions")) == [1])
+        #expect(try await demo.tokenRequests().map(\.grant_type) == ["client_credentials"])
+    }
+
+    @Test func a_thousand_callers_with_an_expired_token_cause_one_refresh() async throws {
+        let demo = try Demo("flute")
+        let clock = HandClock()
+        let manager = try fluteManager(demo, clock: clock)
+        _ = try await manager.authorize(method: "GET", url: demo.url("/v2/transactions"))
+        clock.advance(seconds: 3600)
+        #expect(try await crowd(1000, manager, demo.url("/v2/transactions")) == [2])
+        #expect(try await demo.tokenRequests().map(\.grant_type) == ["client_credentials", "refresh_token"])
+    }
+
+    @Test func ten_concurrent_401s_cause_one_refresh() async throws {
+        let demo = try Demo("flute")
+        let manager = try fluteManager(demo) { $0.policy.minIntervalMilliseconds = 0 }
+        let url = demo.url("/v2/transactions")
+        #expect(try await crowd(1, manager, url) == [1])
+        try await demo.order("revoke", #"{"what":"access_tokens"}"#)
+        let decisions = try await withThrowingTaskGroup(of: RetryDecision.self) { group in
+            for _ in 0..<10 {
+                group.addTask { try await manager.rejected(generation: 1, status: 401, challenge: "Bearer") }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(decisions == Array(repeating: .retry, count: 10))
+        #expect(try await demo.tokenRequests().map(\.grant_type) == ["client_credentials", "refresh_token"])
+    }
+
+    @Test func a_cancelled_first_caller_stops_waiting_and_nobody_else_does() async throws {
+        let demo = try Demo("flute")
+        let transport = WatchedTransport()
+        transport.isHeld = true
+        let manager = try fluteManager(demo, transport: transport)
+        let url = demo.url("/v2/transactions")
+        let first = Task { try await manager.authorize(method: "GET", url: url) }
+        try await eventually { transport.sent == 1 }
+        let second = Task { try await manager.authorize(method: "GET", url: url) }
+        first.cancel()
+        await #expect(throws: CancellationError.self) { try await first.value }
+        transport.isHeld = false
+        #expect(try await second.value.generation == 1)
+        #expect(transport.sent == 1)
+    }
+
+    @Test func a_flight_without_callers_goes_on_to_its_end() async throws {
+        let demo = try Demo("flute")
+        let transport = WatchedTransport()
+        transport.isHeld = true
+        let manager = try fluteManager(demo, transport: transport)
+        let url = demo.url("/v2/transactions")
+        let only = Task { try await manager.authorize(method: "GET", url: url) }
+        try await eventually { transport.sent == 1 }
+        only.cancel()
+        await #expect(throws: CancellationError.self) { try await only.value }
+        transport.isHeld = false
+        try await eventually { try await manager.status().isUsable }
+        #expect(transport.sent == 1)
+    }
+
+    @Test func a_refresh_that_is_merely_due_keeps_nobody_waiting() async throws {
+        let demo = try Demo("flute")
+        let clock = HandClock()
+        let transport = WatchedTransport()
+        let manager = try fluteManager(demo, transport: transport, clock: clock)
+        let url = demo.url("/v2/transactions")
+        #expect(try await crowd(1, manager, url) == [1])
+        clock.advance(seconds: 2881)
+        transport.isHeld = true
+        #expect(try await crowd(100, manager, url) == [1])
+        transport.isHeld = false
+        try await eventually { try await crowd(1, manager, url) == [2] }
+        #expect(transport.sent == 2)
+    }
+
+    @Test func a_server_that_is_down_fails_fast_and_is_found_again() async throws {
+        let gone = try Demo("flute")
+        let (port, url) = (gone.port, gone.url("/v2/transactions"))
+        let clock = HandClock()
+        let manager = try fluteManager(gone, clock: clock)
+        gone.stop()
+        #expect(await code { try await manager.authorize(method: "GET", url: url) } == "transport")
+        let back = try Demo("flute", port: port)
+        clock.advance(seconds: 10)
+        #expect(try await manager.authorize(method: "GET", url: url).generation == 1)
+        // Down once more: the token is good for its hour, and not longer.
+        back.stop()
+        clock.advance(seconds: 2881)
+        #expect(try await manager.authorize(method: "GET", url: url).generation == 1)
+        clock.advance(seconds: 720)
+        #expect(await code { try await manager.authorize(method: "GET", url: url) } == "transport")
+    }
+
+    @Test func a_token_that_is_good_outlives_a_service_in_trouble() async throws {
+        let demo = try Demo("flute")
+        let clock = HandClock()
+        let manager = try fluteManager(demo, clock: clock)
+        let url = demo.url("/v2/transactions")
+        #expect(try await crowd(1, manager, url) == [1])
+        clock.advance(seconds: 2881)
+        try await demo.order("fault", #"{"fault":"status503","retry_after":"120"}"#)
+        for _ in 0..<20 { #expect(try await crowd(1, manager, url) == [1]) }
+        try await eventually { try await manager.status().next == .wait }
+        // Not asked again before the time that the service named.
+        for _ in 0..<20 { #expect(try await crowd(1, manager, url) == [1]) }
+        #expect(try await demo.log().filter { $0.path == "/oauth2/token" }.count == 2)
+        clock.advance(seconds: 121)
+        try await eventually { try await crowd(1, manager, url) == [2] }
+    }
+
+    @Test func a_wait_beyond_the_callers_patience_says_when_to_come_back() async throws {
+        let demo = try Demo("flute")
+        let manager = try fluteManager(demo, timeout: 5)
+        try await demo.order("fault", #"{"fault":"status503","retry_after":"600"}"#)
+        let url = demo.url("/v2/transactions")
+        for _ in 0..<2 {
+            do {
+                _ = try await manager.authorize(method: "GET", url: url)
+                Issue.record("a token came")
+            } catch TokenwardError.temporarilyUnavailable(let retryAfter) {
+                let seconds = try #require(retryAfter)
+                #expect((590...600).contains(seconds))
+            }
+        }
+        #expect(try await demo.log().count == 1)
+    }
+}

@@ -1,0 +1,203 @@
+internal import Foundation
+import Testing
+@testable import Tokenward
+
+@Suite struct Storage {
+    private func generation(_ manager: TokenManager, _ demo: Demo) async throws -> UInt64 {
+        try await manager.authorize(method: "GET", url: demo.url("/v2/transactions")).generation
+    }
+
+    @Test func a_restarted_process_goes_on_with_the_stored_token() async throws {
+        let (demo, folder) = (try Demo("flute"), try Folder())
+        let file = folder.file("token")
+        for _ in 0..<3 {
+            let manager = try fluteManager(demo, storage: FileTokenStorage(path: file, sealKey: testKey))
+            #expect(try await generation(manager, demo) == 1)
+        }
+        #expect(try await demo.tokenRequests().count == 1)
+        let mode = try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).sorted() == ["token", "token.lock"])
+    }
+
+    @Test func nobody_gets_a_token_before_it_is_stored() async throws {
+        let demo = try Demo("flute")
+        let (storage, clock, transport) = (FailingStorage(), HandClock(), WatchedTransport())
+        let manager = try fluteManager(demo, storage: storage, transport: transport, clock: clock)
+        #expect(try await generation(manager, demo) == 1)
+        clock.advance(seconds: 2881)
+        transport.isHeld = true
+        #expect(try await generation(manager, demo) == 1)
+        try await eventually { transport.sent == 2 }
+        storage.isHeld = true
+        transport.isHeld = false
+        try await eventually { try await manager.core.generation() == 2 }
+        let caller = Task { try await generation(manager, demo) }
+        try await Task.sleep(nanoseconds: 50_000_000)
+        let before = storage.bytes
+        storage.isHeld = false
+        #expect(try await caller.value == 2)
+        #expect(storage.bytes != before)
+        let installing = Task { try await manager.install(IssuedToken(accessToken: "installed", expiresIn: 3600)) }
+        for _ in 0..<100 { _ = try await generation(manager, demo) }
+        try await installing.value
+        #expect(try await generation(manager, demo) == 3)
+    }
+
+    @Test func a_token_that_cannot_be_written_is_used_and_written_later() async throws {
+        let demo = try Demo("flute")
+        let (storage, clock) = (FailingStorage(), HandClock())
+        let manager = try fluteManager(demo, storage: storage, clock: clock)
+        var events = manager.events.makeAsyncIterator()
+        storage.failure = .full
+        #expect(try await generation(manager, demo) == 1)
+        #expect(await events.next() == .storageFailed(code: "storage_failed"))
+        #expect(storage.bytes == nil)
+        storage.failure = .none
+        clock.advance(seconds: 3)
+        #expect(try await generation(manager, demo) == 1)
+        try await eventually { storage.bytes != nil }
+        #expect(try await demo.tokenRequests().count == 1)
+    }
+
+    @Test func a_storage_that_locks_later_keeps_the_token_in_memory() async throws {
+        let demo = try Demo("flute")
+        let (storage, clock) = (FailingStorage(), HandClock())
+        let manager = try fluteManager(demo, storage: storage, clock: clock)
+        #expect(try await generation(manager, demo) == 1)
+        storage.failure = .locked
+        clock.advance(seconds: 3600)
+        #expect(try await generation(manager, demo) == 2)
+    }
+
+    @Test func locked_is_not_empty() async throws {
+        let demo = try Demo("flute")
+        let storage = FailingStorage()
+        storage.failure = .locked
+        let manager = try fluteManager(demo, storage: storage)
+        #expect(await code { try await generation(manager, demo) } == "storage_locked")
+        #expect(try await demo.tokenRequests().isEmpty)
+        storage.failure = .none
+        #expect(try await generation(manager, demo) == 1)
+    }
+
+    @Test func a_refresh_that_shared_storage_does_not_announce_is_not_sent() async throws {
+        let demo = try Demo("flute")
+        let (storage, clock) = (FailingStorage(shared: true), HandClock())
+        let manager = try fluteManager(demo, storage: storage, clock: clock)
+        #expect(try await generation(manager, demo) == 1)
+        storage.failure = .full
+        clock.advance(seconds: 3600)
+        #expect(await code { try await generation(manager, demo) } == "storage_failed")
+        #expect(try await demo.tokenRequests().count == 1)
+        storage.failure = .none
+        clock.advance(seconds: 60)
+        #expect(try await generation(manager, demo) == 2)
+        #expect(try await demo.tokenRequests().map(\.grant_type) == ["client_credentials", "refresh_token"])
+    }
+
+    @Test func a_sign_out_while_a_request_is_out_leaves_nothing_behind() async throws {
+        let (demo, folder) = (try Demo("flute"), try Folder())
+        let (transport, file) = (WatchedTransport(), folder.file("token"))
+        transport.isHeld = true
+        let manager = try fluteManager(
+            demo, storage: FileTokenStorage(path: file, sealKey: testKey), transport: transport)
+        let caller = Task { try await generation(manager, demo) }
+        try await eventually { transport.sent == 1 }
+        try await manager.signOut()
+        transport.isHeld = false
+        #expect(await code { try await caller.value } == "no_token")
+        #expect(try await manager.status().isUsable == false)
+        #expect(!FileManager.default.fileExists(atPath: file.path))
+        #expect(try await generation(manager, demo) == 1)
+    }
+
+    @Test func a_sign_out_that_storage_refuses_is_told_and_memory_is_clear() async throws {
+        let demo = try Demo("flute")
+        let storage = FailingStorage()
+        let manager = try fluteManager(demo, storage: storage)
+        #expect(try await generation(manager, demo) == 1)
+        storage.failure = .locked
+        #expect(await code { try await manager.signOut() } == "storage_locked")
+        #expect(try await manager.status().isUsable == false)
+        storage.failure = .none
+        try await manager.signOut()
+        #expect(storage.bytes == nil)
+    }
+
+    @Test func a_sign_out_in_one_process_is_one_in_the_other() async throws {
+        let (demo, folder) = (try Demo("flute"), try Folder())
+        let clock = HandClock()
+        let managers = try (0..<2).map { _ in
+            try fluteManager(
+                demo, storage: FileTokenStorage(path: folder.file("token"), sealKey: testKey, shared: true),
+                clock: clock)
+        }
+        for manager in managers { #expect(try await generation(manager, demo) == 1) }
+        try await managers[0].signOut()
+        clock.advance(seconds: 3600)
+        #expect(await code { try await generation(managers[1], demo) } == "no_token")
+        #expect(try await demo.tokenRequests().count == 1)
+    }
+
+    @Test func what_another_process_stored_wins_over_an_unwritten_change_of_ones_own() async throws {
+        let (demo, folder) = (try Demo("flute"), try Folder())
+        let clock = HandClock()
+        let managers = try (0..<2).map { _ in
+            try fluteManager(
+                demo, storage: FileTokenStorage(path: folder.file("token"), sealKey: testKey, shared: true),
+                clock: clock)
+        }
+        for manager in managers { #expect(try await generation(manager, demo) == 1) }
+        clock.advance(seconds: 60)
+        try await managers[1].install(IssuedToken(accessToken: "theirs", expiresIn: 3600))
+        #expect(try await managers[0].rejected(generation: 1, status: 401, challenge: nil) == .retry)
+        let authorization = try await managers[0].authorize(method: "GET", url: demo.url("/v2/transactions"))
+        #expect(authorization.value == "Bearer theirs")
+        #expect(try await demo.tokenRequests().count == 1)
+    }
+
+    @Test func damaged_bytes_are_a_signed_out_start() async throws {
+        let (demo, folder) = (try Demo("flute"), try Folder())
+        let file = folder.file("token")
+        for bytes in [Data(), Data("garbage".utf8), Data(repeating: 0xFF, count: 4096)] {
+            try bytes.write(to: file)
+            let manager = try fluteManager(demo, storage: FileTokenStorage(path: file, sealKey: testKey))
+            var events = manager.events.makeAsyncIterator()
+            #expect(try await generation(manager, demo) == 1)
+            #expect(await events.next() == .storageFailed(code: "invalid_snapshot"))
+        }
+        let again = try fluteManager(demo, storage: FileTokenStorage(path: file, sealKey: testKey))
+        #expect(try await generation(again, demo) == 1)
+        #expect(try await demo.tokenRequests().count == 3)
+    }
+
+    @Test func another_managers_bytes_are_never_written_over() async throws {
+        let (demo, folder) = (try Demo("flute"), try Folder())
+        let file = folder.file("token")
+        let sandbox = try fluteManager(demo, storage: FileTokenStorage(path: file, sealKey: testKey))
+        #expect(try await generation(sandbox, demo) == 1)
+        let kept = try Data(contentsOf: file)
+        let other = try fluteManager(demo, storage: FileTokenStorage(path: file, sealKey: testKey)) {
+            $0.environment = "production"
+        }
+        var events = other.events.makeAsyncIterator()
+        #expect(try await generation(other, demo) == 1)
+        #expect(await events.next() == .storageFailed(code: "foreign_snapshot"))
+        #expect(try Data(contentsOf: file) == kept)
+    }
+
+    @Test func a_key_of_another_length_is_refused() async throws {
+        let path = URL(fileURLWithPath: "/nowhere/token")
+        #expect(await code { try FileTokenStorage(path: path, sealKey: Data([1])) } == "invalid_argument")
+    }
+
+    @Test func a_lock_that_another_holds_ends_in_storage_locked() async throws {
+        let folder = try Folder()
+        let file = open(folder.file("token.lock").path, O_RDWR | O_CREAT, 0o600)
+        defer { close(file) }
+        #expect(flock(file, LOCK_EX) == 0)
+        let storage = try FileTokenStorage(path: folder.file("token"), sealKey: testKey)
+        #expect(await code { try await storage.transact { _ in .keep } } == "storage_locked")
+    }
+}

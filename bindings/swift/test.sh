@@ -1,0 +1,275 @@
+#!/usr/bin/env bash
+# The tests of the Swift package. usage: test.sh [--list | LEG...]; test.sh replay FILE...
+#
+# Uses the `swift` that is installed. Where there is none, Swift 6.0.3 of Debian trixie is put into a private root under
+# ${XDG_CACHE_HOME:-~/.cache}/tokenward/swift, once (600 MB): that takes root, apt and perl, and changes nothing else.
+# The leg `test` also needs node and npm, for the token service that it runs.
+set -euo pipefail
+
+SWIFT=$(cd "$(dirname "$0")" && pwd)
+ROOT=$(cd "$SWIFT/../.." && pwd)
+mkdir -p "${CARGO_TARGET_DIR:-$ROOT/target}"
+TARGET=$(cd "${CARGO_TARGET_DIR:-$ROOT/target}" && pwd)
+OUT=$TARGET/swift
+SCRATCH=$OUT/build
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/tokenward/swift
+LEGS="toolchain build test scenarios tsan docs consumer bench xcframework"
+FLAGS="-Xswiftc -warnings-as-errors"
+mkdir -p "$OUT" "$CACHE"
+
+fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
+need() { command -v "$1" >/dev/null || fail "\`$1\` is missing; Debian: apt-get install $2"; }
+
+# ---- the toolchain
+
+toolchain() {
+  install_toolchain
+  in_swift "swift --version" 2>/dev/null | sed -n 's/.*\(Swift version .*\)/toolchain: \1/p'
+}
+
+install_toolchain() {
+  ! command -v swift >/dev/null || return 0
+  [ ! -x "$CACHE/trixie/usr/bin/swiftc" ] || return 0
+  [ "$(id -u)" = 0 ] || fail "there is no \`swift\`: install Swift 6 (https://swift.org/install), or run this as root on Debian"
+  need apt-get apt; need perl perl; need unshare util-linux
+  (
+    # One at a time: others wait for it.
+    exec 9>"$CACHE/lock"; flock 9
+    [ ! -x "$CACHE/trixie/usr/bin/swiftc" ] || exit 0
+    cd "$CACHE"
+    mkdir -p tools tmp && chmod 1777 tmp && rm -rf trixie.part
+    apt-get update -qq
+    (cd tools && apt-get download -o APT::Sandbox::User=root mmdebstrap && dpkg -x mmdebstrap_*.deb .)
+    mirror=$(sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\(http[^ ]*\).*/\2/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
+    TMPDIR=$CACHE/tmp PATH=$CACHE/tools/usr/bin:$PATH perl tools/usr/bin/mmdebstrap --mode=root --variant=minbase \
+      --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+      --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Install-Recommends "false"' \
+      --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+      --dpkgopt='path-exclude=/usr/share/locale/*' \
+      --include=swiftlang,libc6-dev,libstdc++-14-dev,ca-certificates \
+      trixie trixie.part "${mirror:-http://deb.debian.org/debian}" >"$OUT/toolchain.log" 2>&1 ||
+      { tail -n 20 "$OUT/toolchain.log" >&2; exit 1; }
+    mv trixie.part trixie
+  ) || fail "Swift could not be installed into $CACHE"
+}
+
+# in_swift COMMAND: runs it where Swift is. There the repository is read-only, and $TARGET the one place to write; both
+# have their own paths. The mounts vanish with the command.
+in_swift() {
+  if command -v swift >/dev/null; then (cd "$ROOT" && bash -euc "$1"); return; fi
+  install_toolchain
+  unshare -m bash -c 'set -e; R=$1 ROOT=$2 TARGET=$3
+    mount --make-rprivate /
+    mount -t proc proc "$R/proc"; mount --rbind /dev "$R/dev"; mount -t tmpfs tmpfs "$R/tmp"
+    mkdir -p "$R$ROOT" "$R$TARGET"
+    mount --bind "$ROOT" "$R$ROOT"; mount -o remount,ro,bind "$R$ROOT"; mount --bind "$TARGET" "$R$TARGET"
+    exec chroot "$R" /usr/bin/env -i HOME=/root PATH=/usr/bin:/bin:/usr/libexec/swift/bin LC_ALL=C.UTF-8 \
+      TOKENWARD_LIB_DIR="$5" TOKENWARD_DEMO_SERVICE="$6" TOKENWARD_OIDC="$7" TOKENWARD_PROBE="$8" \
+      bash -euc "cd \"\$1\"; $4" _ "$ROOT"' \
+    _ "$CACHE/trixie" "$ROOT" "$TARGET" "$1" "$TOKENWARD_LIB_DIR" "$TOKENWARD_DEMO_SERVICE" "${TOKENWARD_OIDC:-}" "$TOKENWARD_PROBE"
+}
+export TOKENWARD_LIB_DIR=$TARGET/mobile TOKENWARD_DEMO_SERVICE=$TARGET/release/tokenward-demo-service
+export TOKENWARD_PROBE=$SCRATCH/debug/tokenward-probe
+
+# spm SUBCOMMAND ARGS...
+spm() {
+  local subcommand=$1; shift
+  in_swift "swift $subcommand --scratch-path $SCRATCH --cache-path $OUT/cache $FLAGS ${*@Q}"
+}
+
+# ---- what the legs build
+
+# library: the static library that the package links, and the programs of the tests.
+library() {
+  need cargo "rustup, or cargo"
+  (cd "$ROOT" && CARGO_TARGET_DIR=$TARGET cargo rustc --quiet --package tokenward-uniffi --lib --crate-type staticlib \
+    --profile mobile)
+}
+demo_service() {
+  (cd "$ROOT" && CARGO_TARGET_DIR=$TARGET cargo build --quiet --release --package tokenward-demo-service)
+}
+
+build() {
+  library
+  local configuration
+  for configuration in debug release; do
+    spm build --configuration $configuration >"$OUT/build.log" 2>&1 ||
+      { grep -E 'error|warning' "$OUT/build.log" >&2 || tail -n 20 "$OUT/build.log" >&2; fail "build, $configuration"; }
+  done
+  echo "build: debug and release without a warning"
+}
+
+# serve COMMAND...: starts a server; SERVED is the first line that it prints. It ends with this script, by its input.
+serve() {
+  local hold
+  : >"$OUT/served"
+  exec {hold}> >(exec "$@" >"$OUT/served" 2>"$OUT/serve.log")
+  for _ in $(seq 600); do
+    ! read -r SERVED <"$OUT/served" || return 0
+    sleep 0.1
+  done
+  cat "$OUT/serve.log" >&2; fail "$1 does not start"
+}
+
+# oidc_provider: starts it; TOKENWARD_OIDC is its URL.
+oidc_provider() {
+  need node nodejs; need npm npm
+  local modules=$OUT/oidc
+  mkdir -p "$modules"
+  # The same release as in the C gateway's tests.
+  cp "$SWIFT/Tests/oidc/server.mjs" "$ROOT"/examples/c-gateway/oidc/package*.json "$modules"
+  [ "$modules/node_modules/.package-lock.json" -nt "$ROOT/examples/c-gateway/oidc/package-lock.json" ] ||
+    (cd "$modules" && npm ci --no-audit --no-fund --cache "$CACHE/npm" >"$OUT/npm.log" 2>&1) ||
+    { tail -n 20 "$OUT/npm.log" >&2; fail "npm ci"; }
+  serve node "$modules/server.mjs" 's3cret+/=%'
+  export TOKENWARD_OIDC=$SERVED
+}
+
+# run_tests NAME FLAGS...: the whole suite.
+run_tests() {
+  local name=$1; shift
+  [ -n "${TOKENWARD_OIDC:-}" ] || oidc_provider
+  spm build --product tokenward-probe >"$OUT/$name.log" 2>&1 || { tail -n 20 "$OUT/$name.log" >&2; fail "probe"; }
+  spm test "$@" >"$OUT/$name.log" 2>&1 ||
+    { grep -E '✘|error:|warning:|WARNING|Fatal|SUMMARY' "$OUT/$name.log" >&2 || tail -n 30 "$OUT/$name.log" >&2; fail "$name"; }
+  sed -n "s/^✔ Test run with \(.*\) passed after \(.*\)\./$name: \1 passed in \2/p" "$OUT/$name.log"
+}
+
+test() {
+  library; demo_service
+  run_tests test
+  lifecycle
+}
+
+# The example against the real thing: its output is what its README shows.
+lifecycle() {
+  cp -r "$ROOT/examples/swift-cli" "$OUT/" && rm -rf "$OUT/swift-cli/.build"
+  in_swift "cd '$OUT/swift-cli'; TOKENWARD_PACKAGE='$ROOT' swift build --scratch-path '$OUT/swift-cli-build' \
+    --cache-path '$OUT/cache' $FLAGS" >"$OUT/example.log" 2>&1 || { tail -n 20 "$OUT/example.log" >&2; fail "swift-cli"; }
+  serve "$TOKENWARD_DEMO_SERVICE" --kind flip_energy --print-json
+  local base
+  base=$(sed 's/.*"base_url":"\([^"]*\)".*/\1/' <<<"$SERVED")
+  rm -f "$OUT/site-token"
+  in_swift "'$OUT/swift-cli-build/debug/tokenward-swift' '$base' fct_09cf4f3c2b7e151628aed2a6 '$OUT/site-token'" \
+    >"$OUT/lifecycle.txt" || { cat "$OUT/lifecycle.txt" >&2; fail "swift-cli"; }
+  sed -n '/^```text$/,/^```$/p' "$ROOT/examples/swift-cli/README.md" | sed '1d;$d' | diff - "$OUT/lifecycle.txt" ||
+    fail "swift-cli says something else than its README"
+  ! grep -q 'fct_' "$OUT/lifecycle.txt" || fail "swift-cli shows a token"
+  echo "test: examples/swift-cli goes through the whole lifecycle"
+}
+
+# driver: builds the driver of scenarios.
+driver() {
+  library
+  spm build --configuration release --product tokenward-replay >"$OUT/build.log" 2>&1 ||
+    { tail -n 20 "$OUT/build.log" >&2; fail "the driver does not build"; }
+}
+
+# run_here PROGRAM ARGS...: runs a program of the private root in its own loader, so that it sees every file of this
+# machine under its own name.
+run_here() {
+  if command -v swift >/dev/null; then "$@"; return; fi
+  local loader
+  loader=$(find "$CACHE/trixie/usr/lib/" -maxdepth 2 -name 'ld-linux-*.so.*' | head -n 1)
+  "$loader" --library-path "$CACHE/trixie/usr/libexec/swift/lib/swift/linux:$(dirname "$loader")" "$@"
+}
+
+replay() {
+  driver
+  run_here "$OUT/build/release/tokenward-replay" "$@"
+}
+
+scenarios() {
+  driver
+  (cd "$ROOT" && find "${TOKENWARD_SCENARIOS:-core/tests/scenarios}" -name '*.json' -print0 |
+    while mapfile -d '' -n 500 -t files && [ ${#files[@]} -gt 0 ]; do
+      run_here "$OUT/build/release/tokenward-replay" "${files[@]}" || true
+    done) >"$OUT/replayed"
+  if grep -v '"ok":true' "$OUT/replayed"; then fail "scenarios differ"; fi
+  [ -s "$OUT/replayed" ] || fail "no scenarios"
+  echo "scenarios: $(wc -l <"$OUT/replayed") alike"
+}
+
+# The suite under the thread sanitizer, but for what happens in other processes.
+tsan() {
+  library; demo_service
+  local SCRATCH=$OUT/tsan
+  run_tests tsan --sanitize=thread --skip Kill
+}
+
+# The documentation without a warning, and every piece of Swift in it compiled.
+docs() {
+  need python3 python3
+  library
+  local symbols=$OUT/symbols snippets=$OUT/snippets
+  rm -rf "$symbols" "$snippets" "$OUT/docc" && mkdir -p "$symbols" "$snippets"
+  spm build --target Tokenward >"$OUT/docs.log" 2>&1 || { tail -n 20 "$OUT/docs.log" >&2; fail "build"; }
+  local modules="-I '$OUT/build/debug/Modules' -Xcc -fmodule-map-file='$SWIFT/Sources/TokenwardFFI/module.modulemap'"
+  in_swift "swift symbolgraph-extract -module-name Tokenward -minimum-access-level public -output-dir '$symbols' \
+    -target \$(swiftc -print-target-info | sed -n 's/.*\"triple\": \"\(.*\)\",/\1/p' | head -n 1) $modules" >"$OUT/docs.log" 2>&1 ||
+    { tail -n 20 "$OUT/docs.log" >&2; fail "symbol graph"; }
+  in_swift "docc convert '$SWIFT/Sources/Tokenward/Tokenward.docc' --additional-symbol-graph-dir '$symbols' \
+    --fallback-display-name Tokenward --fallback-bundle-identifier tokenward --output-path '$OUT/docc' \
+    --warnings-as-errors" >"$OUT/docs.log" 2>&1 || { cat "$OUT/docs.log" >&2; fail "docc"; }
+  python3 "$SWIFT/Tests/snippets.py" "$snippets" "$SWIFT"/Sources/Tokenward/Tokenward.docc/*.md \
+    "$SWIFT/README.md" "$SWIFT"/Sources/Tokenward/*.swift
+  in_swift "for file in '$snippets'/*.swift; do swiftc -typecheck -swift-version 6 -warnings-as-errors $modules \
+    \"\$file\"; done" >"$OUT/docs.log" 2>&1 || { cat "$OUT/docs.log" >&2; fail "a snippet does not compile"; }
+  echo "docs: $(find "$OUT/docc" -name '*.json' -path '*/documentation/*' | wc -l) pages without a warning," \
+    "$(find "$snippets" -name '*.swift' | wc -l) snippets compile"
+}
+
+# A package of somebody else's that depends on this one by its path.
+consumer() {
+  library
+  rm -rf "$OUT/consumer" && cp -r "$SWIFT/Tests/Consumer" "$OUT/consumer"
+  in_swift "cd '$OUT/consumer'; TOKENWARD_PACKAGE='$ROOT' swift run --scratch-path '$OUT/consumer-build' \
+    --cache-path '$OUT/cache' $FLAGS" >"$OUT/consumer.log" 2>"$OUT/consumer.err" ||
+    { tail -n 20 "$OUT/consumer.err" >&2; fail "consumer"; }
+  [ "$(tail -n 1 "$OUT/consumer.log")" = "Authorization: Bearer from-somewhere-else" ] ||
+    { cat "$OUT/consumer.log" >&2; fail "consumer prints something else"; }
+  echo "consumer: a package that depends on this one builds and prints its header"
+}
+
+bench() {
+  library
+  spm build --configuration release --product tokenward-bench >"$OUT/build.log" 2>&1 ||
+    { tail -n 20 "$OUT/build.log" >&2; fail "bench does not build"; }
+  run_here "$OUT/build/release/tokenward-bench"
+}
+
+# The layout alone: real slices, their signature and the archive of a simulator for two processors take macOS.
+xcframework() {
+  need python3 python3
+  library
+  local work=$OUT/xcframework
+  rm -rf "$work" && mkdir -p "$work"
+  "$SWIFT/xcframework.sh" "$work/Tokenward.xcframework" ios-arm64="$TARGET/mobile/libtokenward_uniffi.a" \
+    ios-arm64_x86_64-simulator="$TARGET/mobile/libtokenward_uniffi.a" \
+    macos-arm64_x86_64="$TARGET/mobile/libtokenward_uniffi.a"
+  python3 - "$work/Tokenward.xcframework" <<'PYTHON'
+import pathlib, plistlib, sys
+root = pathlib.Path(sys.argv[1])
+info = plistlib.loads((root / "Info.plist").read_bytes())
+assert info["CFBundlePackageType"] == "XFWK" and info["XCFrameworkFormatVersion"] == "1.0", info
+slices = {slice["LibraryIdentifier"]: slice for slice in info["AvailableLibraries"]}
+assert set(slices) == {path.name for path in root.iterdir() if path.is_dir()}, slices.keys()
+for name, slice in slices.items():
+    assert (root / name / slice["LibraryPath"]).is_file(), name
+    headers = root / name / slice["HeadersPath"]
+    assert "module TokenwardFFI" in (headers / "module.modulemap").read_text(), name
+    assert (headers / "TokenwardFFI.h").is_file(), name
+assert slices["ios-arm64_x86_64-simulator"]["SupportedPlatformVariant"] == "simulator"
+assert slices["ios-arm64_x86_64-simulator"]["SupportedArchitectures"] == ["arm64", "x86_64"]
+assert "SupportedPlatformVariant" not in slices["ios-arm64"] and slices["macos-arm64_x86_64"]["SupportedPlatform"] == "macos"
+PYTHON
+  echo "xcframework: three slices in place (their content and signature take macOS)"
+}
+
+case ${1:-} in
+  --list) echo "$LEGS"; exit ;;
+  replay) shift; replay "$@"; exit ;;
+esac
+for leg in ${@:-$LEGS}; do
+  case " $LEGS driver " in *" $leg "*) "$leg" ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac
+done

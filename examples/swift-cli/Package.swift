@@ -1,0 +1,11 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+    name: "swift-cli",
+    platforms: [.macOS(.v12)],
+    dependencies: [.package(name: "tokenward", path: Context.environment["TOKENWARD_PACKAGE"] ?? "../..")],
+    targets: [
+        .executableTarget(name: "tokenward-swift", dependencies: [.product(name: "Tokenward", package: "tokenward")])
+    ]
+)
