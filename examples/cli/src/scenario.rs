@@ -395,6 +395,9 @@ fn next_name(next: Next) -> &'static str {
     }
 }
 
+/// More than any token that fits into a header field.
+const MAX_SLOT: usize = 1 << 20;
+
 fn new_manager<'a>(
     scenario: &'a Map<String, Value>,
     overrides: &'a Map<String, Value>,
@@ -410,7 +413,8 @@ fn new_manager<'a>(
         None => Ok(2048),
     };
     let slot = |name| {
-        slot(name).and_then(|bytes| usize::try_from(bytes).map_err(|_| "a slot is too large".to_owned()))
+        let bytes = usize::try_from(slot(name)?).ok().filter(|bytes| *bytes <= MAX_SLOT);
+        bytes.ok_or_else(|| "a slot is too large".to_owned())
     };
     let (access, refresh) = (slot("access")?, slot("refresh")?);
     let seed = optional(scenario, "seed", integer)?.unwrap_or(0);

@@ -59,6 +59,20 @@ fn a_difference_is_shown_and_ends_with_1() {
 }
 
 #[test]
+fn a_slot_that_no_token_needs_is_a_difference_and_the_other_files_are_replayed() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let huge = folder.path().join("huge.json");
+    let text = json!({ "name": "huge", "provider": "flute", "environment": "sandbox",
+        "capacity": { "access": 1_u64 << 62, "refresh": 1_u64 << 62 }, "steps": [] });
+    fs::write(&huge, text.to_string()).expect("a file");
+    let good = scenario(folder.path(), false);
+    let output = run(&["replay", "--lines", huge.to_str().expect("UTF-8"), &good]);
+    let lines: Vec<Value> =
+        output.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((lines[0]["ok"].as_bool(), lines[1]["ok"].as_bool()), (Some(false), Some(true)));
+}
+
+#[test]
 fn a_timeline_is_drawn_without_the_scenario_s_tokens() {
     let folder = tempfile::tempdir().expect("a directory");
     let picture = folder.path().join("timeline.svg");
