@@ -2,7 +2,7 @@
 # The tests of the Swift package. usage: test.sh [--list | LEG...]; test.sh replay FILE...
 #
 # Uses the `swift` that is installed. Where there is none, Swift 6.0.3 of Debian trixie is put into a private root under
-# ${XDG_CACHE_HOME:-~/.cache}/tokenward/swift, once (600 MB): that takes root, apt and perl, and changes nothing else.
+# ${TOKENWARD_CACHE:-~/.cache/tokenward}/swift, once (600 MB): that takes root, apt and perl, and changes nothing else.
 # The leg `test` also needs node and npm, for the token service that it runs.
 set -euo pipefail
 
@@ -12,7 +12,7 @@ mkdir -p "${CARGO_TARGET_DIR:-$ROOT/target}"
 TARGET=$(cd "${CARGO_TARGET_DIR:-$ROOT/target}" && pwd)
 OUT=$TARGET/swift
 SCRATCH=$OUT/build
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/tokenward/swift
+CACHE=${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/swift
 LEGS="toolchain build test scenarios tsan docs consumer bench xcframework"
 FLAGS="-Xswiftc -warnings-as-errors"
 mkdir -p "$OUT" "$CACHE"

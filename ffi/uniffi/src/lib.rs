@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod direct;
 mod error;
 mod manager;
 mod provider;
@@ -8,6 +9,7 @@ use std::alloc::System;
 
 use zeroizing_alloc::ZeroAlloc;
 
+pub use direct::direct_authorize;
 pub use error::{CoreError, error_sentence};
 pub use manager::{
     CoreManager, CoreRequest, NextRecord, OutcomeRecord, PollRecord, RetryRecord, snapshot_revision,

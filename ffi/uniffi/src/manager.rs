@@ -13,8 +13,8 @@ use tokenward::{
 use crate::error::caught;
 use crate::{CoreError, ProviderRecord};
 
-/// Bytes of a slot at most: a longer token fits into no header field of a usual server.
-const MAX_CAPACITY: u32 = 64 * 1024;
+/// Bytes of a slot at most: what is asked for beyond is a mistake, not a token.
+const MAX_CAPACITY: u32 = 1024 * 1024;
 
 self_cell!(
     /// A manager and, in the arena, the provider and the site that it borrows.
@@ -116,7 +116,7 @@ impl CoreManager {
     /// device; it needs no secrecy.
     ///
     /// # Errors
-    /// - [`CoreError::Input`]: `invalid_provider`; `invalid_argument` for a slot above 64 KiB.
+    /// - [`CoreError::Input`]: `invalid_provider`; `invalid_argument` for a slot above 1 MiB.
     /// - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
     ///   `allow_server_only` does not say that this is one.
     #[uniffi::constructor]
@@ -458,6 +458,20 @@ impl CoreManager {
 }
 
 impl CoreManager {
+    /// [`CoreManager::authorize`] into `out`, which stays as it is where that fails: bytes written, generation.
+    pub(crate) fn authorize_into(
+        &self,
+        now: u64,
+        method: &str,
+        url: &str,
+        out: &mut [u8],
+    ) -> Result<(usize, u64), CoreError> {
+        self.with(|kept| {
+            let bearer = kept.manager.authorize(instant(now), method, url)?;
+            Ok((bearer.write(out)?.len(), bearer.generation().0))
+        })
+    }
+
     fn with<T>(&self, body: impl FnOnce(&mut Kept<'_>) -> Result<T, CoreError>) -> Result<T, CoreError> {
         caught(|| {
             let mut keeper = self.keeper.lock().map_err(|_| CoreError::internal())?;
@@ -607,6 +621,7 @@ mod tests {
         assert_eq!(manager.with::<()>(|_| panic!("a bug")), Err(CoreError::internal()));
         assert_eq!(manager.poll(1), Err(CoreError::internal()));
         assert_eq!(manager.clear(), Err(CoreError::internal()));
+        assert_eq!(manager.authorize_into(1, "GET", "", &mut []), Err(CoreError::internal()));
         assert_eq!(manager.install(2, "token".to_owned(), None, None, None), Err(CoreError::internal()));
     }
 }

@@ -110,13 +110,15 @@ fn credentials_for_servers_are_refused_unless_this_is_one() {
 }
 
 #[test]
-fn a_slot_has_at_most_64_kib() {
-    for (access, refresh) in [(65_537, 0), (0, 65_537), (u32::MAX, u32::MAX), (u32::MAX, 0), (0, u32::MAX)] {
+fn a_slot_has_at_most_1_mib() {
+    const MIB: u32 = 1024 * 1024;
+    for (access, refresh) in [(MIB + 1, 0), (0, MIB + 1), (u32::MAX, u32::MAX), (u32::MAX, 0), (0, u32::MAX)]
+    {
         let refused = CoreManager::new(0, flute(), None, access, refresh, 0, true).map(drop);
         assert_eq!(refused, Err(input("invalid_argument")), "{access} {refresh}");
     }
-    let roomy = CoreManager::new(0, flute(), None, 65_536, 65_536, 0, true).expect("a manager");
-    let token = "t".repeat(65_536);
+    let roomy = CoreManager::new(0, flute(), None, MIB, MIB, 0, true).expect("a manager");
+    let token = "t".repeat(MIB as usize);
     assert_eq!(roomy.install(0, token.clone(), None, Some(3600), Some(token.clone())), Ok(1));
     assert_eq!(roomy.authorize(0, "GET".to_owned(), API.to_owned()), Ok(format!("1 Bearer {token}")));
     let none = CoreManager::new(0, flute(), None, 0, 0, 0, true).expect("a manager");

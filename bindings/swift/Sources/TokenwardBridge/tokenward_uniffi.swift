@@ -807,7 +807,7 @@ open class CoreManager: CoreManagerProtocol, @unchecked Sendable {
      * device; it needs no secrecy.
      *
      * # Errors
-     * - [`CoreError::Input`]: `invalid_provider`; `invalid_argument` for a slot above 64 KiB.
+     * - [`CoreError::Input`]: `invalid_provider`; `invalid_argument` for a slot above 1 MiB.
      * - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
      * `allow_server_only` does not say that this is one.
      */
@@ -2923,7 +2923,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_corerequest_url() != 53091) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() != 16810) {
+    if (uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() != 37691) {
         return InitializationResult.apiChecksumMismatch
     }
 

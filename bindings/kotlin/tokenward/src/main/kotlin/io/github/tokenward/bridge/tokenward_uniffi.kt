@@ -1022,7 +1022,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_url() and 0xFFFF) != 53091) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() and 0xFFFF) != 16810) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() and 0xFFFF) != 37691) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
 }
@@ -1605,7 +1605,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      * device; it needs no secrecy.
      *
      * # Errors
-     * - [`CoreError::Input`]: `invalid_provider`; `invalid_argument` for a slot above 64 KiB.
+     * - [`CoreError::Input`]: `invalid_provider`; `invalid_argument` for a slot above 1 MiB.
      * - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
      * `allow_server_only` does not say that this is one.
      */

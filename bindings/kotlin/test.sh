@@ -1,0 +1,228 @@
+#!/usr/bin/env bash
+# The tests of the Kotlin surface. usage: test.sh [--list | LEG...]; test.sh replay FILE...
+#
+# Needs the Debian packages openjdk-17-jdk-headless, maven, nodejs, npm, unzip and a Rust toolchain. Maven's artifacts
+# are kept in $TOKENWARD_M2 (default ${TOKENWARD_CACHE:-~/.cache/tokenward}/m2), what is built in $CARGO_TARGET_DIR/kotlin.
+set -euo pipefail
+
+KOTLIN=$(cd "$(dirname "$0")" && pwd)
+ROOT=$(cd "$KOTLIN/../.." && pwd)
+TARGET=$(realpath -m "${CARGO_TARGET_DIR:-$ROOT/target}")
+export CARGO_TARGET_DIR=$TARGET
+OUT=$TARGET/kotlin
+M2=${TOKENWARD_M2:-${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/m2}
+VERSION=$(sed -n 's:^  <version>\(.*\)</version>$:\1:p' "$KOTLIN/pom.xml")
+LEGS="build lint test scenarios docs api aar consumer bench"
+mkdir -p "$OUT"
+
+fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
+need() {
+  local c
+  for c; do
+    command -v "$c" >/dev/null ||
+      fail "\`$c\` is missing; Debian: apt-get install openjdk-17-jdk-headless maven nodejs npm unzip binutils"
+  done
+}
+# maven [-f POM] ARGUMENTS...: what it says is in LOG, and shown where it fails.
+maven() {
+  local pom=$KOTLIN/pom.xml
+  if [ "$1" = -f ]; then pom=$2; shift 2; fi
+  LOG=$OUT/maven.log
+  mvn -B -ntp -Dstyle.color=never -Dmaven.repo.local="$M2" -Dout.dir="$OUT" -f "$pom" "$@" >"$LOG" 2>&1 ||
+    { grep -v '^\[INFO\]\|^\[WARNING\]' "$LOG" >&2; fail "maven; all of it is in $LOG"; }
+}
+
+# The native library, where JNA and the AAR look for it, and the service that the tests run against.
+native() {
+  need cargo strip
+  local platform library=libtokenward_uniffi.so
+  case $(uname -sm) in
+    "Linux x86_64") platform=linux-x86-64 ABI=x86_64 ;;
+    "Linux aarch64") platform=linux-aarch64 ABI=arm64-v8a ;;
+    *) fail "these tests run on Linux, x86-64 or aarch64" ;;
+  esac
+  (cd "$ROOT" && cargo rustc --quiet --package tokenward-uniffi --lib --crate-type cdylib --profile mobile)
+  mkdir -p "$OUT/native/$platform" "$OUT/jni/$ABI"
+  strip -o "$OUT/native/$platform/$library" "$TARGET/mobile/$library"
+  cp "$OUT/native/$platform/$library" "$OUT/jni/$ABI/"
+}
+
+# Compiles everything, tests included.
+build() {
+  need java javac mvn
+  native
+  maven clean test-compile
+  echo "build: tokenward $VERSION, its modules and their tests compile without a warning"
+}
+
+# The services that the tests run against.
+services() {
+  need cargo node npm
+  (cd "$ROOT" && cargo build --quiet --package tokenward-demo-service)
+  cp "$TARGET/debug/tokenward-demo-service" "$OUT/"
+  if ! cmp -s "$ROOT/examples/c-gateway/oidc/package-lock.json" "$OUT/oidc-provider/package-lock.json"; then
+    mkdir -p "$OUT/oidc-provider"
+    cp "$ROOT/examples/c-gateway/oidc/package.json" "$OUT/oidc-provider/"
+    (cp "$ROOT/examples/c-gateway/oidc/package-lock.json" "$OUT/oidc-provider/" && cd "$OUT/oidc-provider" &&
+      npm ci --no-audit --no-fund --silent) || { rm -f "$OUT/oidc-provider/package-lock.json"; fail "npm ci"; }
+  fi
+  cp "$KOTLIN/tokenward-testing/oidc-provider/server.mjs" "$OUT/oidc-provider/"
+}
+
+lint() {
+  need mvn
+  maven com.github.gantsign.maven:ktlint-maven-plugin:3.7.1:check
+  echo "lint: ktlint has nothing to say"
+}
+
+test() {
+  need java mvn
+  native
+  services
+  maven test
+  cat "$OUT"/*/surefire-reports/TEST-*.xml | awk -F'"' '
+    /<testsuite /{for(i=1;i<NF;i++){if($i~/ tests=$/)t+=$(i+1);if($i~/ (errors|failures|skipped)=$/)f+=$(i+1)}}
+    END{printf "test: %d tests, %d failed or skipped\n",t,f; exit !(t>0&&f==0)}'
+}
+
+# driver: compiles what replays scenarios; prints the class path, which holds until Maven's artifacts change.
+driver() {
+  need java mvn
+  native
+  maven -pl tokenward-testing,tokenward test-compile \
+    org.apache.maven.plugins:maven-dependency-plugin:3.11.0:build-classpath \
+    -Dmdep.outputFile="$OUT/driver.classpath" -DincludeScope=test
+  echo "$OUT/tokenward/test-classes:$OUT/tokenward/classes:$(cat "$OUT/driver.classpath")"
+}
+
+# Compiles only where sources are newer than what was compiled last: thousands of files come in many runs.
+replay() {
+  local classpath
+  if [ ! -e "$OUT/driver.ready" ] ||
+    [ -n "$(find "$KOTLIN/tokenward" "$KOTLIN/tokenward-testing" "$ROOT/core/src" "$ROOT/ffi/uniffi" -type f -newer "$OUT/driver.ready" -print -quit)" ]
+  then
+    driver >"$OUT/driver.next"
+    mv "$OUT/driver.next" "$OUT/driver.ready"
+  fi
+  classpath=$(cat "$OUT/driver.ready")
+  exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -cp "$classpath" io.github.tokenward.ScenariosKt "$@"
+}
+
+scenarios() {
+  (cd "$ROOT" && find "${TOKENWARD_SCENARIOS:-core/tests/scenarios}" -name '*.json' -print0 | xargs -0 -n 500 "$KOTLIN/test.sh" replay) \
+    >"$OUT/replayed" || { grep -v '"ok":true' "$OUT/replayed" || true; fail "scenarios differ"; }
+  echo "scenarios: $(wc -l <"$OUT/replayed") alike"
+}
+
+# Jars, sources, documentation and AAR, deployed into a repository on disk. Once for all legs that want it.
+deployed=
+deploy() {
+  [ -z "$deployed" ] || return 0
+  need java mvn
+  native
+  rm -rf "$OUT/repository"
+  maven -DskipTests -Dmaven.install.skip=true -DaltDeploymentRepository="built-here::file:$OUT/repository" deploy
+  cp "$LOG" "$OUT/deploy.log"
+  deployed=yes
+}
+
+docs() {
+  deploy
+  local module jar
+  for module in tokenward tokenward-okhttp tokenward-ktor tokenward-android; do
+    for jar in sources javadoc; do
+      [ -s "$OUT/repository/io/github/tokenward/$module/$VERSION/$module-$VERSION-$jar.jar" ] || fail "$module has no $jar jar"
+    done
+  done
+  unzip -l "$OUT/repository/io/github/tokenward/tokenward/$VERSION/tokenward-$VERSION-javadoc.jar" >"$OUT/docs.list"
+  grep -q 'TokenManager' "$OUT/docs.list" || fail "TokenManager is not in the documentation"
+  if grep -q '/bridge/' "$OUT/docs.list"; then fail "the bridge is in the documentation"; fi
+  # The links of the bridge, which is not documented, are Rust's.
+  if grep "Couldn't resolve link" "$OUT/deploy.log" | grep -v '\[`'; then fail "links that lead nowhere"; fi
+  echo "docs: $(grep -c '\.html$' "$OUT/docs.list") pages of tokenward without a warning"
+}
+
+# The public API as text. TOKENWARD_WRITE_API=1 writes what is committed anew.
+api() {
+  deploy
+  maven -f "$KOTLIN/api/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies \
+    -DoutputDirectory="$OUT/api-dump"
+  local module
+  for module in tokenward tokenward-okhttp tokenward-ktor tokenward-android; do
+    java -cp "$OUT/api-dump/*" "$KOTLIN/api/ApiDump.java" "$OUT/$module/$module-$VERSION.jar" >"$OUT/$module.api"
+    if grep -q '/bridge/' "$OUT/$module.api"; then fail "the bridge is in the API of $module"; fi
+    if [ -n "${TOKENWARD_WRITE_API:-}" ]; then cp "$OUT/$module.api" "$KOTLIN/api/$module.api"; fi
+    diff "$KOTLIN/api/$module.api" "$OUT/$module.api" ||
+      fail "the API of $module is not api/$module.api; TOKENWARD_WRITE_API=1 $0 api writes it"
+  done
+  echo "api: $(cat "$KOTLIN"/api/*.api | grep -c ' class \| interface ') public types, as committed"
+}
+
+# What Gradle takes from the AAR. Its library here is the host's: what Android loads is built on a machine with an NDK.
+aar() {
+  need unzip
+  deploy
+  local folder=$OUT/aar entry
+  rm -rf "$folder"
+  unzip -q "$OUT/repository/io/github/tokenward/tokenward-android/$VERSION/tokenward-android-$VERSION.aar" -d "$folder"
+  for entry in AndroidManifest.xml R.txt proguard.txt classes.jar "jni/$ABI/libtokenward_uniffi.so"; do
+    [ -e "$folder/$entry" ] || fail "the AAR has no $entry"
+  done
+  grep -q 'minSdkVersion="26"' "$folder/AndroidManifest.xml" || fail "the manifest's minSdkVersion"
+  cmp "$folder/proguard.txt" "$KOTLIN/tokenward/src/main/resources/META-INF/proguard/tokenward.pro" || fail "the rules differ"
+  unzip -l "$folder/classes.jar" | grep -q 'io/github/tokenward/android/AndroidTokenStorage.class' || fail "classes.jar"
+  grep -q '<type>aar</type>' "$OUT/repository/io/github/tokenward/tokenward-android/$VERSION/tokenward-android-$VERSION.pom" ||
+    fail "the POM does not ask for JNA's AAR"
+  echo "aar: manifest, rules, classes and jni are there, $(wc -c <"$folder/jni/$ABI/libtokenward_uniffi.so") bytes of library"
+}
+
+# A stranger's project resolves from the repository, not from the reactor, and lives a token's life.
+consumer() {
+  need java mvn cargo
+  deploy
+  (cd "$ROOT" && cargo build --quiet --package tokenward-demo-service)
+  rm -rf "$OUT/kotlin-cli" "$M2/io/github/tokenward"
+  maven -f "$ROOT/examples/kotlin-cli/pom.xml" package
+  rm -rf "$M2/io/github/tokenward"
+  local described base service
+  mkfifo "$OUT/kotlin-cli/stdin"
+  "$TARGET/debug/tokenward-demo-service" --kind flute --lifetime 4 --print-json \
+    <"$OUT/kotlin-cli/stdin" >"$OUT/kotlin-cli/service.json" &
+  service=$!
+  exec 8>"$OUT/kotlin-cli/stdin"
+  while [ ! -s "$OUT/kotlin-cli/service.json" ]; do kill -0 $service || fail "the demo service did not start"; sleep 0.1; done
+  described=$(cat "$OUT/kotlin-cli/service.json")
+  member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" <<<"$described"; }
+  base=$(member sandbox)
+  TOKENWARD_CLIENT_ID=$(member client_id) TOKENWARD_CLIENT_SECRET=$(member client_secret) \
+    java -cp "$OUT/kotlin-cli/kotlin-cli-1.jar:$OUT/kotlin-cli/lib/*" MainKt "$base" "$OUT/kotlin-cli/state" \
+    >"$OUT/kotlin-cli/said" || { cat "$OUT/kotlin-cli/said"; kill $service; fail "kotlin-cli"; }
+  exec 8>&-
+  wait $service
+  diff - <(grep -v '^event: ' "$OUT/kotlin-cli/said") <<'SAID' || fail "kotlin-cli says something else"
+obtained: 200, generation 1
+refreshed ahead: 200, generation 2
+rejected and replaced: 200, generation 3
+refused: origin_not_allowed: Send the request to an origin of this provider, over https.
+restarted: 200, Authorization([redacted], generation=3)
+signed out: TokenStatus(usable=false, next=request, reason=null, changesIn=null)
+SAID
+  [ ! -e "$OUT/kotlin-cli/state" ] || fail "the state was not deleted"
+  sed 's/^/consumer: /' "$OUT/kotlin-cli/said"
+}
+
+# Times of this machine, beside those of a map in the same run: nothing is asserted.
+bench() {
+  local classpath
+  classpath=$(driver)
+  java -cp "$classpath" io.github.tokenward.BenchKt
+}
+
+case ${1:-} in
+  --list) echo "$LEGS"; exit ;;
+  replay) shift; replay "$@" ;;
+esac
+# shellcheck disable=SC2068
+for leg in ${@:-$LEGS}; do
+  case " $LEGS " in *" $leg "*) "$leg" ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac
+done

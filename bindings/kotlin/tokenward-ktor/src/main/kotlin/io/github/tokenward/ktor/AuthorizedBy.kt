@@ -1,0 +1,54 @@
+package io.github.tokenward.ktor
+
+import io.github.tokenward.RetryDecision
+import io.github.tokenward.TokenManager
+import io.github.tokenward.TokenwardException
+import io.ktor.client.plugins.api.ClientPlugin
+import io.ktor.client.plugins.api.Send
+import io.ktor.client.plugins.api.createClientPlugin
+import io.ktor.http.HttpHeaders
+import io.ktor.http.HttpStatusCode
+import io.ktor.util.AttributeKey
+
+/** Configuration of [AuthorizedBy]. */
+public class AuthorizedByConfig {
+    /** The manager that keeps the token: the plugin keeps none. */
+    public lateinit var manager: TokenManager
+}
+
+/**
+ * Every request carries the token of the manager; one that is answered 401 is sent once more where a new token may help.
+ * A request that the token does not belong to, or for which there is none, fails with [TokenwardException]; a redirect to
+ * where the token does not belong is followed without it.
+ *
+ * ```
+ * val api = HttpClient(engine) { install(AuthorizedBy) { manager = sites } }
+ * ```
+ */
+public val AuthorizedBy: ClientPlugin<AuthorizedByConfig> = createClientPlugin("Tokenward", ::AuthorizedByConfig) {
+    val manager = pluginConfig.manager
+    on(Send) { request ->
+        val method = request.method.value
+        val url = request.url.buildString()
+        val isRedirected = AUTHORIZED in request.attributes
+        request.attributes.put(AUTHORIZED, true)
+        val first = try {
+            manager.authorize(method, url)
+        } catch (elsewhere: TokenwardException.NotAllowed) {
+            if (!isRedirected) throw elsewhere
+            request.headers.remove(HttpHeaders.Authorization)
+            return@on proceed(request)
+        }
+        request.headers[HttpHeaders.Authorization] = first.header
+        val call = proceed(request)
+        val status = call.response.status
+        if (status != HttpStatusCode.Unauthorized && status != HttpStatusCode.Forbidden) return@on call
+        val challenge = call.response.headers.getAll(HttpHeaders.WWWAuthenticate)?.joinToString()
+        if (manager.rejected(first.generation, status.value, challenge) != RetryDecision.Retry) return@on call
+        request.headers[HttpHeaders.Authorization] = manager.authorize(method, url).header
+        proceed(request)
+    }
+}
+
+/** On a request that a redirect made from one that was authorized. */
+private val AUTHORIZED = AttributeKey<Boolean>("TokenwardAuthorized")

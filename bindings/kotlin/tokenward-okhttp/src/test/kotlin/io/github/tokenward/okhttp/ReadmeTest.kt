@@ -1,0 +1,94 @@
+package io.github.tokenward.okhttp
+
+import io.github.tokenward.FileTokenStorage
+import io.github.tokenward.IssuedBy
+import io.github.tokenward.IssuedToken
+import io.github.tokenward.MemoryTokenStorage
+import io.github.tokenward.Provider
+import io.github.tokenward.Subject
+import io.github.tokenward.TokenManager
+import io.github.tokenward.TokenManagerOptions
+import io.github.tokenward.TokenSource
+import io.github.tokenward.TokenwardException
+import okhttp3.OkHttpClient
+import okhttp3.Request
+import java.io.File
+import java.nio.file.Path
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+
+/** The examples of README.md, as they stand there. */
+class ReadmeTest {
+    private val baseUrl = "https://api.invalid"
+    private val storage = MemoryTokenStorage()
+    private val path = Path.of("state")
+    private val sealKey = ByteArray(32)
+
+    private class Backend {
+        fun siteToken(site: String) = """{"access_token":"token-of-$site","expires_in":3600}""".encodeToByteArray()
+    }
+
+    private val myBackend = Backend()
+
+    private fun clientToken() = "client-token"
+
+    private fun phone() {
+        // phone
+        val site = TokenManager(
+            provider = Provider.flipEnergySite(baseUrl, IssuedBy.BACKEND),
+            subject = Subject.Site("site-1"),
+            source = TokenSource.backend { IssuedToken.json(myBackend.siteToken("site-1")) },
+            storage = storage, // AndroidTokenStorage(context, "site-1")
+        )
+        val api = OkHttpClient.Builder().authorizedBy(site).build()
+
+        val devices = Request.Builder().url("$baseUrl/v1/site/site-1/devices").build()
+        api.newCall(devices).execute().use { println(it.code) }
+        // end
+    }
+
+    private fun server(): TokenManager {
+        // server
+        val options = TokenManagerOptions(dangerouslyAllowServerOnlyCredentials = true)
+        val client = TokenManager(
+            Provider.flipEnergyClient(baseUrl),
+            Subject.Client,
+            TokenSource.fixed { clientToken() },
+            options = options,
+        )
+        val site = TokenManager(
+            Provider.flipEnergySite(baseUrl, IssuedBy.CLIENT_TOKEN),
+            Subject.Site("site-1"),
+            TokenSource.parent(client),
+            OkHttpTransport(),
+            FileTokenStorage(path, sealKey),
+            options,
+        )
+        // end
+        client.close()
+        return site
+    }
+
+    @Test
+    fun `the phone's example runs up to a host that does not exist`() {
+        val failure = assertFailsWith<java.net.UnknownHostException> { phone() }
+        assertEquals(false, TokenwardException::class.isInstance(failure))
+    }
+
+    @Test
+    fun `the server's example runs`() = server().close()
+
+    @Test
+    fun `the examples of the README are those that are compiled here`() {
+        val readme = File("../README.md").readText()
+        val source = File("src/test/kotlin/io/github/tokenward/okhttp/ReadmeTest.kt").readText()
+        val shown = Regex("```kotlin\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(readme).map {
+            it.groupValues[1].trim()
+        }.toList()
+        val compiled = listOf("phone", "server").map { name ->
+            source.substringAfter("        // $name\n").substringBefore("        // end").trimIndent().trim()
+        }
+        assertEquals(compiled, shown)
+    }
+}

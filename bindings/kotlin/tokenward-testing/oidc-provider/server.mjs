@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The certified oidc-provider on loopback. usage: server.mjs PORT SECRET LIFETIME_SECONDS
+// A user's sign-in needs a browser: GET /_test/sign-in does what comes of it.
+import Provider from 'oidc-provider';
+
+const [port, secret, lifetime] = process.argv.slice(2);
+const CLIENT = 'app';
+const USER = 'user';
+const SCOPE = 'openid offline_access';
+const provider = new Provider(`http://127.0.0.1:${port}`, {
+  clients: [{
+    client_id: CLIENT,
+    client_secret: secret,
+    grant_types: ['client_credentials', 'authorization_code', 'refresh_token'],
+    redirect_uris: ['https://app.example/cb'],
+    token_endpoint_auth_method: 'client_secret_basic',
+  }],
+  features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
+  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+  rotateRefreshToken: true,
+  ttl: { AccessToken: Number(lifetime), ClientCredentials: Number(lifetime), RefreshToken: 86400, Grant: 86400 },
+});
+
+async function signIn() {
+  const client = await provider.Client.find(CLIENT);
+  const grant = new provider.Grant({ accountId: USER, clientId: CLIENT });
+  grant.addOIDCScope(SCOPE);
+  const members = { accountId: USER, client, grantId: await grant.save(), scope: SCOPE, gty: 'authorization_code' };
+  const token = await new provider.AccessToken(members).save();
+  issued.push(token);
+  return {
+    access_token: token,
+    token_type: 'Bearer',
+    expires_in: Number(lifetime),
+    refresh_token: await new provider.RefreshToken(members).save(),
+  };
+}
+
+const grants = [];
+let issued = [];
+async function revoke() {
+  for (const token of issued) await (await provider.AccessToken.find(token))?.destroy();
+  issued = [];
+  return {};
+}
+
+provider.use(async (context, next) => {
+  switch (context.path) {
+    case '/_test/sign-in': return void (context.body = await signIn());
+    case '/_test/grants': return void (context.body = grants);
+    case '/_test/revoke': return void (context.body = await revoke());
+  }
+  await next();
+  if (context.path !== '/token') return;
+  grants.push(`${context.oidc.params?.grant_type} ${context.status}`);
+  if (context.status === 200) issued.push(context.body.access_token);
+});
+provider.listen(Number(port), '127.0.0.1', () => process.stdout.write('ready\n'));

@@ -1,0 +1,48 @@
+package io.github.tokenward.testing
+
+import java.io.File
+import java.net.ServerSocket
+import java.net.URI
+import java.net.http.HttpClient
+import java.net.http.HttpRequest
+import java.net.http.HttpResponse
+
+/** The certified `oidc-provider` of npm, as a process on loopback: access tokens of [lifetimeSeconds], rotated refresh tokens. */
+public class OidcProvider(lifetimeSeconds: Int = 60) : AutoCloseable {
+    public val clientId: String = "app"
+    public val clientSecret: String = "canary:secret+of/oidc"
+    private val port = ServerSocket(0).use { it.localPort }
+    public val baseUrl: String = "http://127.0.0.1:$port"
+
+    private val process = ProcessBuilder("node", "server.mjs", "$port", clientSecret, "$lifetimeSeconds")
+        .directory(File(System.getProperty("tokenward.oidcProvider")))
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
+        .start()
+
+    init {
+        check(process.inputStream.bufferedReader().readLine() == "ready") { "oidc-provider did not start" }
+    }
+
+    /** What the app's sign-in brings: an answer with access and refresh token of a user. */
+    public fun signIn(): ByteArray = call("sign-in").encodeToByteArray()
+
+    /** Ends all access tokens. */
+    public fun revokeAccessTokens() {
+        call("revoke")
+    }
+
+    /** The grants that reached the token endpoint, each with the status of its answer: `refresh_token 200`. */
+    public fun grants(): List<String> = (Json.parse(call("grants")) as List<*>).map { "$it" }
+
+    override fun close() {
+        process.destroy()
+        process.waitFor()
+    }
+
+    private fun call(order: String): String {
+        val request = HttpRequest.newBuilder(URI("$baseUrl/_test/$order")).build()
+        val answer = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString())
+        check(answer.statusCode() == 200) { "$order: ${answer.statusCode()}" }
+        return answer.body()
+    }
+}

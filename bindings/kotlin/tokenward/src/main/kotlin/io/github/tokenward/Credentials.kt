@@ -1,0 +1,77 @@
+package io.github.tokenward
+
+import kotlin.time.Duration
+
+/** What a token request needs of its client or user. Only what the provider's grant asks for is used; nothing is kept. */
+public class Credentials private constructor(
+    internal val clientId: String?,
+    internal val clientSecret: String?,
+    internal val username: String?,
+    internal val password: String?,
+    internal val bearer: String?,
+) {
+    /** A client's id and secret (RFC 6749 section 2.3.1), and where the password grant is used a user's name and password. */
+    public constructor(clientId: String, clientSecret: String? = null, username: String? = null, password: String? = null) :
+        this(clientId, clientSecret, username, password, null)
+
+    override fun toString(): String = "Credentials([redacted])"
+
+    internal companion object {
+        val NONE = Credentials(null, null, null, null, null)
+
+        fun bearer(token: String) = Credentials(null, null, null, null, token)
+    }
+}
+
+/** A token that someone else obtained: the app's own backend, a portal. */
+public class IssuedToken private constructor(
+    internal val accessToken: String,
+    internal val tokenType: String?,
+    internal val expiresIn: Duration?,
+    internal val refreshToken: String?,
+    internal val json: ByteArray?,
+) {
+    /** A token by its members (RFC 6749 section 5.1). [expiresIn] counts from when it is installed. */
+    public constructor(
+        accessToken: String,
+        expiresIn: Duration? = null,
+        refreshToken: String? = null,
+        tokenType: String? = null,
+    ) : this(accessToken, tokenType, expiresIn, refreshToken, null)
+
+    override fun toString(): String = "IssuedToken([redacted])"
+
+    public companion object {
+        /** The answer of the app's backend as it is: a JSON object with the members of RFC 6749 section 5.1. */
+        public fun json(answer: ByteArray): IssuedToken = IssuedToken("", null, null, null, answer.copyOf())
+    }
+}
+
+/** Where tokens come from. */
+public class TokenSource private constructor(internal val kind: Kind) {
+    internal sealed interface Kind {
+        class Fixed(val token: suspend () -> IssuedToken) : Kind
+
+        class Credentials(val credentials: suspend () -> io.github.tokenward.Credentials) : Kind
+
+        class Parent(val manager: TokenManager) : Kind
+
+        class Backend(val token: suspend () -> IssuedToken) : Kind
+    }
+
+    override fun toString(): String = "TokenSource.${kind.javaClass.simpleName}"
+
+    public companion object {
+        /** A static token, such as an API key. It is asked for at first use in each process and never stored. */
+        public fun fixed(token: suspend () -> String): TokenSource = TokenSource(Kind.Fixed { IssuedToken(token()) })
+
+        /** A client's credentials, and a user's: asked for at each token request, never kept. They may change at any time. */
+        public fun credentials(credentials: suspend () -> Credentials): TokenSource = TokenSource(Kind.Credentials(credentials))
+
+        /** The token of another manager opens the token endpoint, as a client token opens that of a site. */
+        public fun parent(manager: TokenManager): TokenSource = TokenSource(Kind.Parent(manager))
+
+        /** The app's own server hands out tokens: asked whenever one is due. */
+        public fun backend(token: suspend () -> IssuedToken): TokenSource = TokenSource(Kind.Backend(token))
+    }
+}

@@ -1,0 +1,190 @@
+package io.github.tokenward
+
+import io.github.tokenward.bridge.CoreException
+import io.github.tokenward.bridge.CoreManager
+import io.github.tokenward.bridge.CoreRequest
+import io.github.tokenward.bridge.NextRecord
+import io.github.tokenward.bridge.OutcomeRecord
+import io.github.tokenward.bridge.PollRecord
+import io.github.tokenward.bridge.snapshotRevision
+
+/**
+ * The core and its storage. Every change is loaded before and stored after, in one transaction: answer, persist, use.
+ * Where storage fails the core goes on in memory, and the next transaction writes what is missing.
+ */
+internal class Keeper(
+    private val core: CoreManager,
+    private val storage: TokenStorage,
+    private val clock: Clock,
+    private val report: (TokenEvent) -> Unit,
+) {
+    /** One transaction at a time. */
+    private val transactions = Any()
+
+    /** Guards what follows together with the calls of the core that depend on it. Never held while storage is waited for. */
+    private val lock = Any()
+
+    /** Grows with each sign-out: what began before it must not end after it. */
+    private var session = 0
+
+    /** Signed out at this revision, but storage still has the old state. */
+    private var emptied: ULong? = null
+
+    /** The revision that storage had when it was last read or written; null: nothing of ours. */
+    private var known: ULong? = null
+
+    /** Why the last transaction did not reach storage; null if it did. */
+    @Volatile
+    var failure: TokenwardException.Storage? = null
+        private set
+
+    fun session(): Int = synchronized(lock) { session }
+
+    /** What to do after storage has been read; never [NextRecord.Reload]. */
+    fun poll(session: Int): PollRecord = transact(session, { it.next != NextRecord.Wait && failure != null }) { core.poll(now()) }
+
+    /** What to do, as far as memory knows. */
+    fun peek(): PollRecord = core.poll(now())
+
+    /** A request to send; null if none is due any more. It is announced in shared storage before it is sent. */
+    fun begin(session: Int, credentials: Credentials): CoreRequest? {
+        var refreshes = false
+        val request = transact(session, { it != null }) {
+            val next = core.poll(now()).next as? NextRecord.Request ?: return@transact null
+            refreshes = next.grant == "refresh_token"
+            with(credentials) { core.begin(now(), clientId, clientSecret, username, password, bearer) }
+        }
+        val unannounced = failure?.takeIf { storage.isShared && refreshes }
+        if (request != null && unannounced != null) {
+            // Another process could present the same refresh token.
+            failed(request.id())
+            request.close()
+            throw unannounced
+        }
+        return request
+    }
+
+    /** What the answer was; null if its request is over: another token was installed meanwhile. */
+    fun answer(session: Int, requestId: ULong, response: HttpResponse): OutcomeRecord? = transact(session, { true }) {
+        val headers = response.headers.flatMap { listOf(it.name, it.value) }
+        try {
+            core.answer(now(), requestId, response.status.toUInt(), headers, response.body, wall())
+        } catch (_: CoreException.State) {
+            null
+        }
+    }
+
+    /** The request came to nothing. */
+    fun failed(requestId: ULong) {
+        try {
+            core.failed(now(), requestId)
+        } catch (_: CoreException.State) {
+            // Stale: signed out, or another token was installed meanwhile.
+        }
+    }
+
+    fun install(session: Int, token: IssuedToken): ULong = transact(session, { true }) {
+        with(token) {
+            if (json != null) {
+                core.installJson(now(), wall(), json)
+            } else {
+                core.install(now(), accessToken, tokenType, expiresIn?.wholeSeconds(), refreshToken)
+            }
+        }
+    }
+
+    /** Forgets the token at once; [empty] is still to be called. */
+    fun forget() = synchronized(lock) {
+        session++
+        core.clear()
+        emptied = core.revision()
+    }
+
+    /** Deletes what is stored, if that is still to be done. */
+    fun empty() {
+        transact(session(), { false }) {}
+        failure?.let { throw it }
+    }
+
+    /** Reads storage, acts, and writes where there is something to write and [writes] says so. */
+    private fun <T> transact(session: Int, writes: (T) -> Boolean, act: () -> T): T = synchronized(transactions) {
+        var acted: Result<T>? = null
+        fun actOnce() = acted ?: runCatching {
+            if (session != this.session) throw TokenwardException.SignInRequired(SIGNED_OUT)
+            bridged(act)
+        }.also { acted = it }
+
+        failure = try {
+            val key = storage.sealKey()
+            var stored: () -> Unit = {}
+            storage.transact { current ->
+                synchronized(lock) {
+                    load(key, current.takeIf { emptied == null })
+                    val wanted = actOnce().fold(writes) { true } && session == this.session
+                    val cleared = emptied
+                    val revision = core.unpersisted(true)?.takeIf { wanted && it != cleared }
+                    (revision ?: cleared)?.let { stored = stored(it, isEmpty = revision == null) }
+                    when {
+                        revision != null -> TokenStorage.Change.Replace(core.snapshot(now(), wall(), true, key))
+                        cleared != null -> TokenStorage.Change.Delete
+                        else -> TokenStorage.Change.Keep
+                    }
+                }
+            }
+            synchronized(lock) { stored() }
+            null
+        } catch (failed: Exception) {
+            storageFailure(failed).also { report(TokenEvent.StorageFailed(it.code)) }
+        }
+        synchronized(lock) { actOnce() }.getOrThrow()
+    }
+
+    /** What is to be noted when storage has this revision, or nothing; a sign-out meanwhile is still to be carried out. */
+    private fun stored(revision: ULong, isEmpty: Boolean): () -> Unit {
+        val then = session
+        return {
+            core.persisted(true, revision)
+            known = revision.takeUnless { isEmpty }
+            if (session == then) emptied = null
+        }
+    }
+
+    /** Takes what another process, or an earlier one, has stored since. */
+    private fun load(key: ByteArray, current: ByteArray?) {
+        val stored = current?.let { revisionOf(key, it) }
+        val known = known
+        when {
+            current != null && stored != null && if (known != null) stored > known else core.unpersisted(true) == null -> {
+                core.restore(now(), wall(), 0uL, key, current)
+                this.known = stored
+            }
+            // Another process has signed out.
+            current == null && known != null && storage.isShared && emptied == null -> {
+                core.clear()
+                core.persisted(true, core.revision())
+                this.known = null
+                report(TokenEvent.SignedOut)
+            }
+            core.poll(now()).next == NextRecord.Reload -> core.reloaded()
+        }
+    }
+
+    /** Null for what is damaged or sealed by another key: as good as nothing. */
+    private fun revisionOf(key: ByteArray, item: ByteArray): ULong? = try {
+        snapshotRevision(key, item)
+    } catch (damaged: CoreException.Input) {
+        report(TokenEvent.StorageFailed(damaged.code))
+        null
+    }
+
+    private fun storageFailure(cause: Exception) = when (cause) {
+        is StorageLockedException -> TokenwardException.Storage(STORAGE_LOCKED, cause)
+        // A snapshot of another provider, or one that does not fit: it is left as it is.
+        is CoreException -> TokenwardException.Storage(cause.code, cause)
+        else -> TokenwardException.Storage(STORAGE_FAILED, cause)
+    }
+
+    private fun now() = clock.now().toULong()
+
+    private fun wall() = clock.wall()?.toULong()
+}

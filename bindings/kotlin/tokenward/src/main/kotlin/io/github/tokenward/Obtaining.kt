@@ -1,0 +1,235 @@
+package io.github.tokenward
+
+import io.github.tokenward.bridge.CoreRequest
+import io.github.tokenward.bridge.NextRecord
+import io.github.tokenward.bridge.OutcomeRecord
+import io.github.tokenward.bridge.PollRecord
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeout
+import java.io.IOException
+import kotlin.coroutines.CoroutineContext
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+
+/** How a token is obtained: from what the core asks for to a token that is stored, or to the reason why there is none. */
+internal class Obtaining(
+    private val source: TokenSource.Kind,
+    private val transport: Transport?,
+    private val tokenUrl: String,
+    private val policy: RefreshPolicy,
+    private val keeper: Keeper,
+    private val clock: Clock,
+    private val requestTimeout: Duration,
+    private val io: CoroutineContext,
+    private val report: (TokenEvent) -> Unit,
+) {
+    /** Until then there is nothing to do. */
+    @Volatile
+    var restUntil = 0L
+        private set
+
+    /** The reason that was reported last, so that it is reported once. */
+    @Volatile private var reported: String? = null
+
+    /** How often the app's backend failed in a row, and until when it is left alone while the token is usable. */
+    private var backendFailures = 0
+    private var backendRestUntil = 0L
+
+    @Volatile private var stopped = false
+
+    /** A token that is gone for [reason] is asked of the app's backend, not of the token service. */
+    fun asksBackend(reason: String): Boolean = source is TokenSource.Kind.Backend && reason in SUPPLIED
+
+    /** Something changed from outside. */
+    fun wake() {
+        restUntil = 0
+        reported = null
+    }
+
+    /** No pause is waited for any more. */
+    fun stop() {
+        stopped = true
+    }
+
+    /** One flight. Ends when there is a token that is not due, or one that can still be used. */
+    suspend fun run() {
+        try {
+            obtain(keeper.session())
+        } finally {
+            restUntil = rest()
+        }
+    }
+
+    private suspend fun obtain(session: Int) {
+        var waited = Duration.ZERO
+        var refused = false
+        var parentRenewed = false
+        while (true) {
+            val poll = withContext(io) { keeper.poll(session) }
+            val pauseUntil = when (val next = poll.next) {
+                NextRecord.Nothing -> return
+                is NextRecord.Request -> {
+                    when (request(session)) {
+                        Asked.TOKEN -> return
+                        Asked.REFUSED -> refused = true
+                        // With another token of the parent the same request may do.
+                        Asked.PARENT_RENEWED -> refused = parentRenewed.also { parentRenewed = true }
+                        Asked.NOT_DUE -> {}
+                    }
+                    continue
+                }
+                is NextRecord.Supply -> {
+                    val token = suppliers(next.reason) ?: return needsSignIn(next.reason, poll.usable)
+                    if (clock.now() >= backendRestUntil) return supply(session, token)
+                    backendRestUntil
+                }
+                // Of a flight that broke off.
+                is NextRecord.AwaitAnswer -> {
+                    keeper.failed(next.requestId)
+                    continue
+                }
+                NextRecord.Wait, NextRecord.Reload -> poll.until()
+            }
+            if (poll.usable) return
+            // Another process may have stored what is wanted, and it cannot be read.
+            if (poll.next == NextRecord.Reload) throw keeper.failure ?: TokenwardException.TemporarilyUnavailable(null)
+            val pause = (pauseUntil - clock.now()).coerceAtLeast(1).milliseconds
+            waited += pause
+            if (refused || stopped || waited > requestTimeout) throw TokenwardException.TemporarilyUnavailable(pause)
+            delay(pause)
+        }
+    }
+
+    private enum class Asked { TOKEN, REFUSED, PARENT_RENEWED, NOT_DUE }
+
+    /** Sends one request. Throws where no answer comes, or none that can be used. */
+    private suspend fun request(session: Int): Asked {
+        val parent = (source as? TokenSource.Kind.Parent)?.manager
+        val bearer = parent?.authorize("POST", tokenUrl)
+        val credentials = when (source) {
+            is TokenSource.Kind.Credentials -> asked(source.credentials)
+            else -> bearer?.let { Credentials.bearer(it.header.removePrefix("Bearer ")) } ?: Credentials.NONE
+        }
+        val request = withContext(io) { keeper.begin(session, credentials) } ?: return Asked.NOT_DUE
+        val id = request.id()
+        val response = try {
+            request.use { send(it) }
+        } catch (failed: TokenwardException) {
+            keeper.failed(id)
+            throw failed
+        }
+        val outcome = try {
+            withContext(io) { keeper.answer(session, id, response) }
+        } catch (bad: TokenwardException.BadAnswer) {
+            if (isTrouble(response.status)) null else throw bad
+        }
+        if (outcome is OutcomeRecord.Token) {
+            arrived(outcome.generation)
+            return Asked.TOKEN
+        }
+        val renewed = response.status == UNAUTHORIZED && bearer != null &&
+            parent.rejected(bearer.generation, UNAUTHORIZED, response.challenge()) == RetryDecision.Retry
+        return if (renewed) Asked.PARENT_RENEWED else Asked.REFUSED
+    }
+
+    private suspend fun send(request: CoreRequest): HttpResponse {
+        // The core checks where the request goes, the parent only where its token goes.
+        if (source is TokenSource.Kind.Parent && request.url() != tokenUrl) throw TokenwardException.Internal("internal")
+        val headers = request.headers().chunked(2) { (name, value) -> HttpHeader(name, value) }
+        val sent = HttpRequest(request.method(), request.url(), headers, request.body())
+        val response = asked { checkNotNull(transport).send(sent) }
+        sent.body?.fill(0)
+        if (response.body.size >
+            Transport.MAX_BODY_BYTES
+        ) {
+            throw TokenwardException.Transport(IOException("the answer is too long"))
+        }
+        return response
+    }
+
+    /** Who gives a token where the core has no way to one. */
+    private fun suppliers(reason: String): (suspend () -> IssuedToken)? = when (source) {
+        is TokenSource.Kind.Fixed -> source.token.takeIf { reason == NO_TOKEN }
+        is TokenSource.Kind.Backend -> source.token.takeIf { reason in SUPPLIED }
+        else -> null
+    }
+
+    private suspend fun supply(session: Int, token: suspend () -> IssuedToken) {
+        try {
+            val issued = asked(token)
+            arrived(withContext(io) { keeper.install(session, issued) })
+            backendFailures = 0
+        } catch (failed: TokenwardException) {
+            val doublings = backendFailures++.coerceAtMost(MAX_DOUBLINGS)
+            backendRestUntil = clock.now() + minOf(policy.firstBackoff * (1 shl doublings), policy.maxBackoff).inWholeMilliseconds
+            throw failed
+        }
+    }
+
+    private fun needsSignIn(reason: String, usable: Boolean) {
+        if (reported != reason) report(TokenEvent.NeedsSignIn(reason))
+        reported = reason
+        if (usable) return
+        // What is stored could not be read: it may hold what is missing.
+        keeper.failure?.takeIf { reason == NO_TOKEN }?.let { throw it }
+        throw if (reason in MISCONFIGURED) TokenwardException.Configuration(reason) else TokenwardException.SignInRequired(reason)
+    }
+
+    private fun arrived(generation: ULong) {
+        reported = null
+        report(TokenEvent.Refreshed(generation.toLong()))
+    }
+
+    /** Calls what the app gave. */
+    private suspend fun <T> asked(call: suspend () -> T): T = try {
+        withTimeout(requestTimeout) { call() }
+    } catch (known: TokenwardException) {
+        throw known
+    } catch (failed: Exception) {
+        currentCoroutineContext().ensureActive()
+        throw TokenwardException.Transport(failed)
+    }
+
+    private fun rest(): Long {
+        val poll = keeper.peek()
+        val next = poll.next
+        return when {
+            next is NextRecord.Request || next == NextRecord.Reload -> 0
+            next is NextRecord.Supply && suppliers(next.reason) != null -> backendRestUntil
+            else -> poll.until()
+        }
+    }
+
+    private fun PollRecord.until() = pollAt?.toLong() ?: Long.MAX_VALUE
+
+    private fun HttpResponse.challenge(): String? =
+        headers.filter { it.name.equals("WWW-Authenticate", ignoreCase = true) }.joinToString { it.value }.ifEmpty { null }
+
+    /** A gateway in trouble: whatever its body is, it says nothing about the answer. */
+    private fun isTrouble(status: Int) = status >= 500 || status in TROUBLE
+
+    private companion object {
+        const val UNAUTHORIZED = 401
+        const val MAX_DOUBLINGS = 16
+        val SUPPLIED = setOf(NO_TOKEN, "revoked")
+        val TROUBLE = setOf(408, 425, 429)
+        val MISCONFIGURED =
+            setOf("invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_request")
+    }
+}
+
+internal const val NO_TOKEN = "no_token"
+
+/** The token endpoint, as the core writes it into a request: the site percent-encoded (RFC 3986 section 2.3). */
+internal fun Provider.tokenUrl(subject: Subject): String {
+    val url = if (tokenPath.isEmpty()) baseUrl else baseUrl.trimEnd('/') + tokenPath
+    val site = (subject as? Subject.Site)?.id.orEmpty()
+    val encoded = site.encodeToByteArray().joinToString("") { byte ->
+        val char = byte.toInt().toChar()
+        if (char in 'A'..'Z' || char in 'a'..'z' || char in '0'..'9' || char in "-._~") "$char" else "%%%02X".format(byte)
+    }
+    return url.replace("{site}", encoded)
+}

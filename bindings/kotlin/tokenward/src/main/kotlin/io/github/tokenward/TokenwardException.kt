@@ -1,0 +1,83 @@
+package io.github.tokenward
+
+import java.io.IOException
+import kotlin.time.Duration
+
+/**
+ * Why there is no token, by what to do about it. It is an [IOException], so that an HTTP client which is refused a
+ * token reports it as it reports any failed request. Neither message nor code holds a token, a secret or a body.
+ *
+ * @property code Which rule, in snake_case: the same word in every language.
+ * @property isRetryable The same call may succeed later without anybody doing anything.
+ */
+public sealed class TokenwardException(
+    public val code: String,
+    public val isRetryable: Boolean,
+    message: String,
+    cause: Throwable? = null,
+) : IOException(message, cause) {
+    /** A person must sign in, or the app must install a token: `no_token`, `refresh_token_rejected`, `grant_rejected`, `revoked`, `signed_out`. */
+    public class SignInRequired internal constructor(public val reason: String) :
+        TokenwardException(reason, false, if (reason == SIGNED_OUT) "Sign in: you signed out." else sentence(reason))
+
+    /** Configuration is wrong: `server_only`, `invalid_provider`, `wrong_credentials`, `invalid_client`, `transport_missing` … */
+    public class Configuration internal constructor(code: String) :
+        TokenwardException(code, false, if (code == TRANSPORT_MISSING) "Give the token manager a transport." else sentence(code))
+
+    /** The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`, `other_site`, `bad_url`. */
+    public class NotAllowed internal constructor(code: String) : TokenwardException(code, false, sentence(code))
+
+    /** The token service has trouble. [retryAfter] says when it is asked again, where that is known. */
+    public class TemporarilyUnavailable internal constructor(public val retryAfter: Duration?) :
+        TokenwardException(
+            "temporarily_unavailable",
+            true,
+            if (retryAfter == null) "Try again later." else "Try again in $retryAfter.",
+        )
+
+    /** The token service, or the app's backend, could not be reached: see the cause. */
+    public class Transport internal constructor(cause: Throwable) :
+        TokenwardException("transport", true, "Try again when the token service can be reached.", cause)
+
+    /**
+     * What is stored cannot be read, written or used: `storage_failed`, `storage_locked` until the device is unlocked,
+     * `foreign_snapshot`. See the cause.
+     */
+    public class Storage internal constructor(code: String, cause: Throwable?) :
+        TokenwardException(
+            code,
+            true,
+            when (code) {
+                STORAGE_LOCKED -> "Unlock the device and try again."
+                STORAGE_FAILED -> "Make the token storage readable and writable."
+                else -> sentence(code)
+            },
+            cause,
+        )
+
+    /** The token service answered something that cannot be used, such as `not_json`, `truncated` or `too_long`. */
+    public class BadAnswer internal constructor(code: String) : TokenwardException(code, true, sentence(code))
+
+    /** The native library is missing ([found] is null) or of another version than this package. */
+    public class IncompatibleLibrary internal constructor(
+        public val expected: String,
+        public val found: String?,
+        cause: Throwable?,
+    ) : TokenwardException(
+        "incompatible_library",
+        false,
+        "Use version $expected of the native library tokenward_uniffi: ${found ?: "it is missing"}.",
+        cause,
+    )
+
+    /** A bug in the library. */
+    public class Internal internal constructor(code: String) : TokenwardException(code, false, sentence("internal"))
+}
+
+/** Thrown by a [TokenStorage] that cannot be opened yet, such as a keystore before the first unlock. */
+public class StorageLockedException(message: String, cause: Throwable? = null) : IOException(message, cause)
+
+internal const val SIGNED_OUT = "signed_out"
+internal const val TRANSPORT_MISSING = "transport_missing"
+internal const val STORAGE_FAILED = "storage_failed"
+internal const val STORAGE_LOCKED = "storage_locked"

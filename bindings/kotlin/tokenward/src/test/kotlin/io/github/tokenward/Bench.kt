@@ -1,0 +1,51 @@
+package io.github.tokenward
+
+import com.sun.jna.Memory
+import com.sun.jna.Native
+import com.sun.jna.Pointer
+import kotlinx.coroutines.runBlocking
+
+/** Times one header in several ways, beside a look-up in a map. Nothing is asserted: only ratios hold elsewhere. */
+fun main() = runBlocking {
+    val token = "a".repeat(40)
+    val core = LendingCore(0uL, ACME.toRecord(false), null, 4096u, 4096u, 0uL, true)
+    core.install(0uL, token, null, 3600uL, null)
+    TokenManager(ACME, Subject.Client, CREDENTIALS, MemoryService()).use { manager ->
+        manager.install(IssuedToken(token))
+        val map = HashMap(mapOf("GET $API" to "Bearer $token"))
+        Loader.register()
+        val memory = Memory(MEMORY_BYTES)
+        report("a look-up in a HashMap") { map["GET $API"].hashCode() }
+        report("a JNA call by direct mapping: memcpy of 48 bytes") { Loader.memcpy(memory, memory.share(64), 48).hashCode() }
+        report("the clock") { Clock.system.now().toInt() }
+        report("authorize of the bridge") { core.authorize(1uL, "GET", API).length }
+        report("authorize in one plain call") { core.lend(1uL, "GET", API).header.length }
+        report("authorize of the manager") { manager.authorize("GET", API).header.length }
+    }
+    core.close()
+}
+
+/** What a call costs that passes numbers and pointers alone. */
+private object Loader {
+    fun register() = Native.register(Loader::class.java, "c")
+
+    @JvmStatic
+    external fun memcpy(to: Pointer, from: Pointer, bytes: Long): Pointer
+}
+
+private const val MEMORY_BYTES = 128L
+private const val WARM_UP = 30_000
+private const val ROUNDS = 100_000
+
+private suspend fun report(what: String, call: suspend () -> Int) {
+    var sum = 0
+    repeat(WARM_UP) { sum += call() }
+    val times = LongArray(ROUNDS) {
+        val start = System.nanoTime()
+        sum += call()
+        System.nanoTime() - start
+    }
+    times.sort()
+    check(sum != 1)
+    println("bench: %8d ns median, %8d ns p99: %s".format(times[ROUNDS / 2], times[ROUNDS * 99 / 100], what))
+}

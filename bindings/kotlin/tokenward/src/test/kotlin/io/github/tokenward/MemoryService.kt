@@ -1,0 +1,93 @@
+package io.github.tokenward
+
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.test.StandardTestDispatcher
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.currentTime
+import java.io.IOException
+import java.util.concurrent.CopyOnWriteArrayList
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+
+/** A token service in memory, with refresh tokens that rotate and may be used once. */
+class MemoryService(private val lifetimeSeconds: Int = 3600, private val latency: Duration = 100.milliseconds) : Transport {
+    /** The bodies of all requests, in order. */
+    val requests = CopyOnWriteArrayList<String>()
+
+    /** The next answers in place of a token; each is given once. */
+    val answers = ArrayDeque<HttpResponse>()
+
+    @Volatile var isDown = false
+
+    /** Holds answers back until it is completed. */
+    @Volatile var gate: CompletableDeferred<Unit>? = null
+
+    private val used = HashSet<String>()
+
+    override suspend fun send(request: HttpRequest): HttpResponse {
+        val body = checkNotNull(request.body).decodeToString()
+        requests += body
+        if (isDown) throw IOException("no route to host")
+        delay(latency)
+        gate?.await()
+        answers.removeFirstOrNull()?.let { return it }
+        val presented = Regex("refresh_token=([^&]+)").find(body)?.groupValues?.get(1)
+        if (presented != null && !used.add(presented)) return answer(400, """{"error":"invalid_grant"}""")
+        val serial = requests.size
+        return answer(
+            200,
+            """{"access_token":"access-$serial","token_type":"Bearer","expires_in":$lifetimeSeconds,"refresh_token":"refresh-$serial"}""",
+        )
+    }
+
+    /** `client_credentials`, `refresh_token`, … in order. */
+    val grants: List<String> get() = requests.map { it.substringAfter("grant_type=").substringBefore('&') }
+
+    companion object {
+        fun answer(status: Int, body: String, vararg headers: Pair<String, String>) =
+            HttpResponse(status, headers.map { (name, value) -> HttpHeader(name, value) }, body.encodeToByteArray())
+    }
+}
+
+const val API = "https://api.acme.example/v1/things"
+
+val ACME = Provider(
+    name = "acme",
+    baseUrl = "https://login.acme.example",
+    tokenPath = "/oauth2/token",
+    apiOrigins = ApiOrigins.Listed("https://api.acme.example"),
+    grants = listOf(Grant.CLIENT_CREDENTIALS, Grant.REFRESH_TOKEN),
+    authentication = ClientAuthentication.POST,
+    exposure = Exposure.APP_ALLOWED,
+    policy = RefreshPolicy(jitterPermille = 0),
+)
+
+val CREDENTIALS = TokenSource.credentials { Credentials("id", "client-secret-canary") }
+
+/** The virtual clock of a test. */
+@OptIn(ExperimentalCoroutinesApi::class)
+class VirtualClock(private val scope: TestScope) : Clock {
+    override fun now(): Long = scope.currentTime
+
+    override fun wall(): Long = START + scope.currentTime / 1000
+
+    companion object {
+        const val START = 1_800_000_000L
+    }
+}
+
+/** A manager whose threads and clock are those of the test. */
+fun TestScope.manager(
+    transport: Transport?,
+    source: TokenSource = CREDENTIALS,
+    provider: Provider = ACME,
+    subject: Subject = Subject.Client,
+    storage: TokenStorage = MemoryTokenStorage(),
+    allowServerOnly: Boolean = false,
+): TokenManager {
+    val dispatcher = StandardTestDispatcher(testScheduler)
+    val options = TokenManagerOptions(clock = VirtualClock(this), dangerouslyAllowServerOnlyCredentials = allowServerOnly)
+    return TokenManager(provider, subject, source, transport, storage, options, dispatcher, dispatcher, 0)
+}

@@ -1,0 +1,182 @@
+package io.github.tokenward
+
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.UnconfinedTestDispatcher
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.runTest
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertIs
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+
+@OptIn(ExperimentalCoroutinesApi::class)
+class SourcesTest {
+    private val site = Provider.flipEnergySite("https://api.acme.example", IssuedBy.BACKEND)
+    private val siteUrl = "https://api.acme.example/v1/site/s1/devices"
+
+    @Test
+    fun `a backend is asked again before the hour is over`() = runTest {
+        var asked = 0
+        val source = TokenSource.backend {
+            IssuedToken.json("""{"access_token":"site-${++asked}","expires_in":3600}""".encodeToByteArray())
+        }
+        manager(null, source, site.copy(policy = RefreshPolicy(jitterPermille = 0)), Subject.Site("s1")).use { manager ->
+            assertEquals("Bearer site-1", manager.authorize("GET", siteUrl).header)
+            advanceTimeBy(48.minutes)
+            assertEquals("Bearer site-1", manager.authorize("GET", siteUrl).header)
+            advanceTimeBy(1.seconds)
+            assertEquals("Bearer site-2", manager.authorize("GET", siteUrl).header)
+            assertEquals(2, asked)
+        }
+    }
+
+    @Test
+    fun `a backend that fails is left alone for a while`() = runTest {
+        var asked = 0
+        var isDown = true
+        val source = TokenSource.backend { if (isDown) error("${++asked}") else IssuedToken("site", 3600.seconds) }
+        manager(null, source, site, Subject.Site("s1")).use { manager ->
+            assertIs<IllegalStateException>(
+                assertFailsWith<TokenwardException.Transport> {
+                    manager.authorize("GET", siteUrl)
+                }.cause,
+            )
+            isDown = false
+            assertEquals("Bearer site", manager.authorize("GET", siteUrl).header)
+            isDown = true
+            advanceTimeBy(50.minutes)
+            repeat(5) {
+                assertEquals("Bearer site", manager.authorize("GET", siteUrl).header)
+                advanceTimeBy(1)
+            }
+            assertEquals(2, asked)
+        }
+    }
+
+    @Test
+    fun `a backend is asked after a 401`() = runTest {
+        var asked = 0
+        val source = TokenSource.backend { IssuedToken("site-${++asked}", 3600.seconds) }
+        manager(null, source, site, Subject.Site("s1")).use { manager ->
+            val used = manager.authorize("GET", siteUrl)
+            advanceTimeBy(1.minutes)
+            assertEquals(RetryDecision.Retry, manager.rejected(used.generation, 401))
+            assertEquals("Bearer site-2", manager.authorize("GET", siteUrl).header)
+        }
+    }
+
+    @Test
+    fun `a static token is asked for once and a sign-in is needed when it is revoked`() = runTest {
+        var asked = 0
+        val source = TokenSource.fixed { "fl_${++asked}" }
+        val provider = Provider.flipUtilityApiKey(Environment.SANDBOX)
+        val url = "https://api-utility-sandbox.flip.energy/v1/programs"
+        manager(null, source, provider, allowServerOnly = true).use { manager ->
+            val events = ArrayList<TokenEvent>()
+            backgroundScope.launch(UnconfinedTestDispatcher(testScheduler)) { manager.events.toList(events) }
+            val used = manager.authorize("GET", url)
+            assertEquals("Bearer fl_1", used.header)
+            manager.authorize("GET", url)
+            assertEquals(RetryDecision.Surface("revoked"), manager.rejected(used.generation, 401))
+            val error = assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", url) }
+            assertEquals("revoked", error.reason)
+            assertEquals(
+                listOf(TokenEvent.Refreshed(1), TokenEvent.Rejected("revoked"), TokenEvent.NeedsSignIn("revoked")),
+                events,
+            )
+            manager.install(IssuedToken("fl_new"))
+            assertEquals("Bearer fl_new", manager.authorize("GET", url).header)
+            assertEquals(1, asked)
+        }
+    }
+
+    @Test
+    fun `a site token is opened by the parent's token and goes where the parent's may go`() = runTest {
+        val service = MemoryService()
+        val base = "https://api.acme.example"
+        var asked = 0
+        val client =
+            manager(null, TokenSource.fixed { "client-${++asked}" }, Provider.flipEnergyClient(base), allowServerOnly = true)
+        val seen = ArrayList<HttpRequest>()
+        val transport = object : Transport {
+            override suspend fun send(request: HttpRequest): HttpResponse {
+                seen += request
+                return service.send(HttpRequest(request.method, request.url, request.headers, ByteArray(0)))
+            }
+        }
+        val provider = Provider.flipEnergySite(base, IssuedBy.CLIENT_TOKEN)
+        manager(transport, TokenSource.parent(client), provider, Subject.Site("a b~ü"), allowServerOnly = true).use { sites ->
+            assertEquals("Bearer access-1", sites.authorize("GET", "$base/v1/site/a%20b~%C3%BC").header)
+            assertEquals("$base/v1/auth/site/a%20b~%C3%BC", seen.single().url)
+            assertEquals("Bearer client-1", seen.single().headers.single { it.name == "Authorization" }.value)
+        }
+        client.close()
+    }
+
+    @Test
+    fun `a 401 of the token endpoint is told to the parent`() = runTest {
+        val service = MemoryService()
+        service.answers += MemoryService.answer(401, """{"error":"invalid_token"}""")
+        val base = "https://api.acme.example"
+        val client = manager(null, TokenSource.fixed { "client" }, Provider.flipEnergyClient(base), allowServerOnly = true)
+        val transport = object : Transport {
+            override suspend fun send(request: HttpRequest) =
+                service.send(HttpRequest(request.method, request.url, request.headers, ByteArray(0)))
+        }
+        val provider = Provider.flipEnergySite(base, IssuedBy.CLIENT_TOKEN)
+        manager(transport, TokenSource.parent(client), provider, Subject.Site("s1"), allowServerOnly = true).use { sites ->
+            assertFailsWith<TokenwardException.TemporarilyUnavailable> { sites.authorize("GET", siteUrl) }
+            val error = assertFailsWith<TokenwardException.SignInRequired> { sites.authorize("GET", siteUrl) }
+            assertEquals("revoked", error.reason)
+        }
+        client.close()
+    }
+
+    @Test
+    fun `credentials are asked for at each token request`() = runTest {
+        val service = MemoryService(lifetimeSeconds = 60)
+        var asked = 0
+        val source = TokenSource.credentials { Credentials("id", "secret-${++asked}") }
+        manager(service, source, ACME.copy(grants = listOf(Grant.CLIENT_CREDENTIALS))).use { manager ->
+            manager.authorize("GET", API)
+            advanceTimeBy(60.seconds)
+            manager.authorize("GET", API)
+            assertEquals(listOf("secret-1", "secret-2"), service.requests.map { it.substringAfter("client_secret=") })
+        }
+    }
+
+    @Test
+    fun `without a token and a way to one a sign-in is needed`() = runTest {
+        val provider = ACME.copy(grants = listOf(Grant.REFRESH_TOKEN))
+        val service = MemoryService()
+        manager(service, provider = provider).use { manager ->
+            assertEquals("no_token", assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }.reason)
+            manager.install(IssuedToken("first", 60.seconds, refreshToken = "r"))
+            assertEquals("Bearer first", manager.authorize("GET", API).header)
+            advanceTimeBy(60.seconds)
+            assertEquals("Bearer access-1", manager.authorize("GET", API).header)
+            assertEquals(listOf("refresh_token"), service.grants)
+        }
+    }
+
+    @Test
+    fun `a token that cannot be used changes nothing`() = runTest {
+        manager(MemoryService()).use { manager ->
+            manager.install(IssuedToken("good", 60.seconds))
+            for ((code, bad) in mapOf(
+                "invalid_access_token" to IssuedToken("with space"),
+                "already_expired" to IssuedToken("gone", 0.seconds),
+                "unsupported_token_type" to IssuedToken("x", 60.seconds, tokenType = "mac"),
+                "not_json" to IssuedToken.json("<html>".encodeToByteArray()),
+                "too_long" to IssuedToken("x".repeat(5000), 60.seconds),
+            )) {
+                assertEquals(code, assertFailsWith<TokenwardException.BadAnswer> { manager.install(bad) }.code)
+            }
+            assertEquals("Bearer good", manager.authorize("GET", API).header)
+        }
+    }
+}

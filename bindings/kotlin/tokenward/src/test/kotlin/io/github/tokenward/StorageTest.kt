@@ -1,0 +1,236 @@
+package io.github.tokenward
+
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.UnconfinedTestDispatcher
+import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.runTest
+import org.junit.jupiter.api.io.TempDir
+import java.io.IOException
+import java.nio.file.Files
+import java.nio.file.Path
+import java.nio.file.attribute.PosixFilePermissions
+import kotlin.test.Test
+import kotlin.test.assertContentEquals
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertNotNull
+import kotlin.test.assertNull
+import kotlin.test.assertTrue
+import kotlin.time.Duration.Companion.hours
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+
+@OptIn(ExperimentalCoroutinesApi::class)
+class StorageTest {
+    @TempDir
+    lateinit var folder: Path
+    private val key = ByteArray(32) { 7 }
+    private val file by lazy { folder.resolve("token") }
+
+    private fun stored(storage: TokenStorage): ByteArray? {
+        var item: ByteArray? = null
+        storage.transact { current ->
+            item = current
+            TokenStorage.Change.Keep
+        }
+        return item
+    }
+
+    /** Fails where it is told to. */
+    private class Failing(private val inner: TokenStorage, override val isShared: Boolean = false) : TokenStorage {
+        var onOpen: Exception? = null
+        var onWrite: Exception? = null
+
+        override fun sealKey() = inner.sealKey()
+
+        override fun transact(body: (ByteArray?) -> TokenStorage.Change) {
+            onOpen?.let { throw it }
+            inner.transact { current ->
+                body(current).also {
+                    if (it !=
+                        TokenStorage.Change.Keep
+                    ) {
+                        onWrite?.let { fault -> throw fault }
+                    }
+                }
+            }
+        }
+    }
+
+    private fun TestScope.events(manager: TokenManager) = ArrayList<TokenEvent>().also {
+        backgroundScope.launch(UnconfinedTestDispatcher(testScheduler)) { manager.events.toList(it) }
+    }
+
+    @Test
+    fun `a restart goes on with the stored token`() = runTest {
+        val service = MemoryService()
+        manager(service, storage = FileTokenStorage(file, key)).use { it.authorize("GET", API) }
+        manager(service, storage = FileTokenStorage(file, key)).use { manager ->
+            assertEquals("Bearer access-1", manager.authorize("GET", API).header)
+            advanceTimeBy(1.hours)
+            assertEquals("Bearer access-2", manager.authorize("GET", API).header)
+            assertEquals(listOf("client_credentials", "refresh_token"), service.grants)
+        }
+    }
+
+    @Test
+    fun `the file is its owner's alone`() = runTest {
+        manager(MemoryService(), storage = FileTokenStorage(file, key)).use { it.authorize("GET", API) }
+        for (name in listOf("token", "token.lock")) {
+            assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve(name))))
+        }
+        assertTrue(Files.notExists(folder.resolve("token.new")))
+    }
+
+    @Test
+    fun `a token that cannot be stored is used and written at the next call`() = runTest {
+        val storage = Failing(FileTokenStorage(file, key)).apply { onWrite = IOException("disk full") }
+        manager(MemoryService(), storage = storage).use { manager ->
+            val events = events(manager)
+            assertEquals("Bearer access-1", manager.authorize("GET", API).header)
+            assertEquals(listOf(TokenEvent.StorageFailed("storage_failed"), TokenEvent.Refreshed(1)), events)
+            assertNull(stored(FileTokenStorage(file, key)))
+            storage.onWrite = null
+            manager.authorize("GET", API)
+            advanceTimeBy(1)
+            testScheduler.runCurrent()
+            assertNotNull(stored(FileTokenStorage(file, key)))
+        }
+    }
+
+    @Test
+    fun `what is stored wins over nothing once the storage is unlocked`() = runTest {
+        val provider = ACME.copy(grants = listOf(Grant.REFRESH_TOKEN))
+        manager(MemoryService(), provider = provider, storage = FileTokenStorage(file, key)).use {
+            it.install(IssuedToken("stored", 60.seconds, refreshToken = "r"))
+        }
+        val storage = Failing(FileTokenStorage(file, key)).apply { onOpen = StorageLockedException("locked") }
+        manager(MemoryService(), provider = provider, storage = storage).use { manager ->
+            val locked = assertFailsWith<TokenwardException.Storage> { manager.authorize("GET", API) }
+            assertEquals("storage_locked", locked.code)
+            storage.onOpen = null
+            assertEquals("Bearer stored", manager.authorize("GET", API).header)
+        }
+    }
+
+    @Test
+    fun `a refresh that cannot be announced in shared storage is not sent`() = runTest {
+        val service = MemoryService()
+        val storage = Failing(FileTokenStorage(file, key, isShared = true), isShared = true)
+        manager(service, storage = storage).use { manager ->
+            manager.authorize("GET", API)
+            advanceTimeBy(1.hours)
+            storage.onWrite = IOException("disk full")
+            assertFailsWith<TokenwardException.Storage> { manager.authorize("GET", API) }
+            assertEquals(1, service.requests.size)
+            storage.onWrite = null
+            assertEquals("Bearer access-2", manager.authorize("GET", API).header)
+            assertEquals(listOf("client_credentials", "refresh_token"), service.grants)
+        }
+    }
+
+    @Test
+    fun `a refused refresh token is not given up while storage cannot be read`() = runTest {
+        val service = MemoryService()
+        val storage = Failing(FileTokenStorage(file, key))
+        manager(service, storage = storage).use { manager ->
+            manager.authorize("GET", API)
+            advanceTimeBy(1.hours)
+            service.answers += MemoryService.answer(400, """{"error":"invalid_grant"}""")
+            storage.onOpen = IOException("no such device")
+            assertEquals("storage_failed", assertFailsWith<TokenwardException.Storage> { manager.authorize("GET", API) }.code)
+            storage.onOpen = null
+            assertEquals("Bearer access-3", manager.authorize("GET", API).header)
+        }
+    }
+
+    @Test
+    fun `one process takes what another has refreshed`() = runTest {
+        val service = MemoryService()
+        fun process() = manager(service, storage = FileTokenStorage(file, key, isShared = true))
+        val (one, other) = process() to process()
+        one.authorize("GET", API)
+        val used = other.authorize("GET", API)
+        advanceTimeBy(1.minutes)
+        // Two 401s raise the other's revision without a write.
+        other.rejected(used.generation, 401)
+        other.renew()
+        assertEquals(RetryDecision.Retry, one.rejected(1, 401))
+        advanceTimeBy(1.minutes)
+        one.renew()
+        advanceTimeBy(1.minutes)
+        testScheduler.runCurrent()
+        assertEquals(one.authorize("GET", API).header, other.authorize("GET", API).header)
+        val presented = service.requests.mapNotNull { Regex("refresh_token=([^&]+)").find(it)?.value }
+        assertEquals(presented.distinct(), presented)
+        one.close()
+        other.close()
+    }
+
+    @Test
+    fun `who signs out of shared storage signs the others out`() = runTest {
+        val provider = ACME.copy(grants = listOf(Grant.REFRESH_TOKEN))
+        fun process() = manager(MemoryService(), provider = provider, storage = FileTokenStorage(file, key, isShared = true))
+        val (one, other) = process() to process()
+        one.install(IssuedToken("first", 60.seconds, refreshToken = "r"))
+        assertEquals("Bearer first", other.authorize("GET", API).header)
+        val events = events(other)
+        one.signOut()
+        advanceTimeBy(60.seconds)
+        assertFailsWith<TokenwardException.SignInRequired> { other.authorize("GET", API) }
+        assertEquals(listOf(TokenEvent.SignedOut, TokenEvent.NeedsSignIn("no_token")), events)
+        assertNull(stored(FileTokenStorage(file, key)))
+        one.close()
+        other.close()
+    }
+
+    @Test
+    fun `a sign-out that cannot delete is told and done at the next call`() = runTest {
+        val provider = ACME.copy(grants = listOf(Grant.REFRESH_TOKEN))
+        val storage = Failing(FileTokenStorage(file, key))
+        manager(MemoryService(), provider = provider, storage = storage).use { manager ->
+            manager.install(IssuedToken("first", 60.seconds))
+            storage.onWrite = IOException("read-only")
+            assertFailsWith<TokenwardException.Storage> { manager.signOut() }
+            assertFailsWith<TokenwardException> { manager.authorize("GET", API) }
+            storage.onWrite = null
+            assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }
+            assertNull(stored(FileTokenStorage(file, key)))
+        }
+    }
+
+    @Test
+    fun `another provider's state is left as it is`() = runTest {
+        manager(MemoryService(), storage = FileTokenStorage(file, key)).use { it.authorize("GET", API) }
+        val before = Files.readAllBytes(file)
+        manager(MemoryService(), provider = ACME.copy(name = "other"), storage = FileTokenStorage(file, key)).use { manager ->
+            val events = events(manager)
+            assertEquals("Bearer access-1", manager.authorize("GET", API).header)
+            assertTrue(TokenEvent.StorageFailed("foreign_snapshot") in events)
+        }
+        assertContentEquals(before, Files.readAllBytes(file))
+    }
+
+    @Test
+    fun `damaged state is told and replaced by the next token`() = runTest {
+        Files.write(file, byteArrayOf(1, 2, 3))
+        manager(MemoryService(), storage = FileTokenStorage(file, key)).use { manager ->
+            val events = events(manager)
+            assertEquals("Bearer access-1", manager.authorize("GET", API).header)
+            assertTrue(TokenEvent.StorageFailed("invalid_snapshot") in events)
+        }
+        assertTrue(Files.size(file) > 3)
+    }
+
+    @Test
+    fun `a fixed token is never stored`() = runTest {
+        val provider = ACME.copy(grants = emptyList(), missingLifetime = MissingLifetime.Never)
+        manager(null, TokenSource.fixed { "fl_1" }, provider, storage = FileTokenStorage(file, key)).use { manager ->
+            assertEquals("Bearer fl_1", manager.authorize("GET", API).header)
+        }
+        assertTrue(Files.notExists(file))
+    }
+}
