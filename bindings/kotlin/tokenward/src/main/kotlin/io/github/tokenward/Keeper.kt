@@ -7,6 +7,7 @@ import io.github.tokenward.bridge.NextRecord
 import io.github.tokenward.bridge.OutcomeRecord
 import io.github.tokenward.bridge.PollRecord
 import io.github.tokenward.bridge.snapshotRevision
+import java.util.concurrent.atomic.AtomicInteger
 
 /**
  * The core and its storage. Every change is loaded before and stored after, in one transaction: answer, persist, use.
@@ -32,6 +33,15 @@ internal class Keeper(
 
     /** The revision that storage had when it was last read or written; null: nothing of ours. */
     private var known: ULong? = null
+
+    /** Answers and installed tokens on their way to storage. */
+    private val storing = AtomicInteger()
+
+    /** The core may hold a token that storage has not: it is not to be lent before. Answer, persist, use. */
+    val isStoring: Boolean get() = storing.get() > 0
+
+    /** Another process may store what this one waits for. */
+    val isShared: Boolean get() = storage.isShared
 
     /** Why the last transaction did not reach storage; null if it did. */
     @Volatile
@@ -65,7 +75,7 @@ internal class Keeper(
     }
 
     /** What the answer was; null if its request is over: another token was installed meanwhile. */
-    fun answer(session: Int, requestId: ULong, response: HttpResponse): OutcomeRecord? = transact(session, { true }) {
+    fun answer(session: Int, requestId: ULong, response: HttpResponse): OutcomeRecord? = store(session) {
         val headers = response.headers.flatMap { listOf(it.name, it.value) }
         try {
             core.answer(now(), requestId, response.status.toUInt(), headers, response.body, wall())
@@ -83,7 +93,7 @@ internal class Keeper(
         }
     }
 
-    fun install(session: Int, token: IssuedToken): ULong = transact(session, { true }) {
+    fun install(session: Int, token: IssuedToken): ULong = store(session) {
         with(token) {
             if (json != null) {
                 core.installJson(now(), wall(), json)
@@ -106,6 +116,15 @@ internal class Keeper(
         failure?.let { throw it }
     }
 
+    private fun <T> store(session: Int, act: () -> T): T {
+        storing.incrementAndGet()
+        return try {
+            transact(session, { true }, act)
+        } finally {
+            storing.decrementAndGet()
+        }
+    }
+
     /** Reads storage, acts, and writes where there is something to write and [writes] says so. */
     private fun <T> transact(session: Int, writes: (T) -> Boolean, act: () -> T): T = synchronized(transactions) {
         var acted: Result<T>? = null
@@ -123,10 +142,17 @@ internal class Keeper(
                     val wanted = actOnce().fold(writes) { true } && session == this.session
                     val cleared = emptied
                     val revision = core.unpersisted(true)?.takeIf { wanted && it != cleared }
-                    (revision ?: cleared)?.let { stored = stored(it, isEmpty = revision == null) }
                     when {
-                        revision != null -> TokenStorage.Change.Replace(core.snapshot(now(), wall(), true, key))
-                        cleared != null -> TokenStorage.Change.Delete
+                        revision != null -> {
+                            val snapshot = core.snapshot(now(), wall(), true, key)
+                            // A `renew` in between makes the snapshot newer than what was asked for.
+                            stored = stored(revision, snapshotRevision(key, snapshot))
+                            TokenStorage.Change.Replace(snapshot)
+                        }
+                        cleared != null -> {
+                            stored = stored(cleared, null)
+                            TokenStorage.Change.Delete
+                        }
                         else -> TokenStorage.Change.Keep
                     }
                 }
@@ -139,12 +165,12 @@ internal class Keeper(
         synchronized(lock) { actOnce() }.getOrThrow()
     }
 
-    /** What is to be noted when storage has this revision, or nothing; a sign-out meanwhile is still to be carried out. */
-    private fun stored(revision: ULong, isEmpty: Boolean): () -> Unit {
+    /** What is to be noted when storage has [now], or nothing; a sign-out meanwhile is still to be carried out. */
+    private fun stored(revision: ULong, now: ULong?): () -> Unit {
         val then = session
         return {
             core.persisted(true, revision)
-            known = revision.takeUnless { isEmpty }
+            known = now
             if (session == then) emptied = null
         }
     }

@@ -97,9 +97,10 @@ internal class Obtaining(
             // Another process may have stored what is wanted, and it cannot be read.
             if (poll.next == NextRecord.Reload) throw keeper.failure ?: TokenwardException.TemporarilyUnavailable(null)
             val pause = (pauseUntil - clock.now()).coerceAtLeast(1).milliseconds
-            waited += pause
-            if (refused || stopped || waited > requestTimeout) throw TokenwardException.TemporarilyUnavailable(pause)
-            delay(pause)
+            if (refused || stopped || waited + pause > requestTimeout) throw TokenwardException.TemporarilyUnavailable(pause)
+            val look = if (keeper.isShared) minOf(pause, LOOK_AGAIN) else pause
+            waited += look
+            delay(look)
         }
     }
 
@@ -198,6 +199,7 @@ internal class Obtaining(
         val next = poll.next
         return when {
             next is NextRecord.Request || next == NextRecord.Reload -> 0
+            next == NextRecord.Wait && keeper.isShared -> minOf(poll.until(), clock.now() + LOOK_AGAIN.inWholeMilliseconds)
             next is NextRecord.Supply && suppliers(next.reason) != null -> backendRestUntil
             else -> poll.until()
         }
@@ -214,6 +216,9 @@ internal class Obtaining(
     private companion object {
         const val UNAUTHORIZED = 401
         const val MAX_DOUBLINGS = 16
+
+        /** Another process may be done long before its time is over. */
+        val LOOK_AGAIN = 200.milliseconds
         val SUPPLIED = setOf(NO_TOKEN, "revoked")
         val TROUBLE = setOf(408, 425, 429)
         val MISCONFIGURED =

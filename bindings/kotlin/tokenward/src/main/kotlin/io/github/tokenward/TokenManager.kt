@@ -278,6 +278,7 @@ public class TokenManager internal constructor(
         } catch (refused: CoreException) {
             throw refused.typed()
         }
+        if (keeper.isStoring) return null
         if (now >= obtaining.restUntil || keeper.failure != null) fly()
         return lent
     }

@@ -86,8 +86,9 @@ fun TestScope.manager(
     subject: Subject = Subject.Client,
     storage: TokenStorage = MemoryTokenStorage(),
     allowServerOnly: Boolean = false,
+    clock: Clock = VirtualClock(this),
 ): TokenManager {
     val dispatcher = StandardTestDispatcher(testScheduler)
-    val options = TokenManagerOptions(clock = VirtualClock(this), dangerouslyAllowServerOnlyCredentials = allowServerOnly)
+    val options = TokenManagerOptions(clock = clock, dangerouslyAllowServerOnlyCredentials = allowServerOnly)
     return TokenManager(provider, subject, source, transport, storage, options, dispatcher, dispatcher, 0)
 }

@@ -1,6 +1,7 @@
 package io.github.tokenward
 
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.TestScope
@@ -74,6 +75,52 @@ class StorageTest {
             assertEquals("Bearer access-2", manager.authorize("GET", API).header)
             assertEquals(listOf("client_credentials", "refresh_token"), service.grants)
         }
+    }
+
+    @Test
+    fun `a token is lent when it is stored, not before`() = runTest {
+        val file = FileTokenStorage(file, key)
+        lateinit var manager: TokenManager
+        val lentBefore = ArrayList<Boolean>()
+        val storage = object : TokenStorage by file {
+            override fun transact(body: (ByteArray?) -> TokenStorage.Change) = file.transact { current ->
+                body(current).also {
+                    if (it is TokenStorage.Change.Replace) {
+                        val unconfined = UnconfinedTestDispatcher(testScheduler)
+                        val early = backgroundScope.async(unconfined) { manager.authorize("GET", API) }
+                        lentBefore += early.isCompleted
+                    }
+                }
+            }
+        }
+        manager = manager(MemoryService(), storage = storage)
+        manager.use { assertEquals("Bearer access-1", it.authorize("GET", API).header) }
+        assertEquals(listOf(false), lentBefore)
+    }
+
+    @Test
+    fun `a renewal while a request is announced does not make its answer stale`() = runTest {
+        lateinit var manager: TokenManager
+        var armed = false
+        val clock = object : Clock by VirtualClock(this) {
+            // Asked for when the announcement is written.
+            override fun wall(): Long {
+                if (armed) manager.renew()
+                armed = false
+                return VirtualClock.START
+            }
+        }
+        val service = MemoryService()
+        manager = manager(service, storage = FileTokenStorage(file, key, isShared = true), clock = clock)
+        manager.use {
+            it.authorize("GET", API)
+            advanceTimeBy(1.hours)
+            armed = true
+            assertEquals("Bearer access-2", it.authorize("GET", API).header)
+        }
+        assertEquals(listOf("client_credentials", "refresh_token"), service.grants.take(2))
+        assertTrue(service.grants.drop(2).all { it == "refresh_token" })
+        assertTrue(service.requests.size <= 3, "${service.grants}")
     }
 
     @Test
