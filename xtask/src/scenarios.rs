@@ -26,15 +26,16 @@ const DRIVERS: &[Driver] = &[
             workspace.cargo().args(run)
         },
     },
-    Driver { lang: "c", command: |workspace| c_tests(workspace).args(["replay"]) },
+    Driver { lang: "c", command: |workspace| workspace.script("ffi/c/test.sh").args(["replay"]) },
+    Driver {
+        lang: "swift",
+        command: |workspace| workspace.script("bindings/swift/test.sh").args(["replay"]),
+    },
+    Driver {
+        lang: "kotlin",
+        command: |workspace| workspace.script("bindings/kotlin/test.sh").args(["replay"]),
+    },
 ];
-
-/// The script that builds and runs what is written in C.
-pub(crate) fn c_tests(workspace: &Workspace) -> Program {
-    Program::new(workspace.root.join("ffi/c/test.sh"))
-        .dir(&workspace.root)
-        .env("CARGO_TARGET_DIR", &workspace.target)
-}
 
 /// Where the scenarios stand.
 const SUITE: &str = "core/tests/scenarios";

@@ -43,15 +43,48 @@ const LEGS: &[Leg] = &[
     },
     Leg {
         name: "c",
-        about: "the C surface: compilers, unit tests, sanitizers, manual",
+        about: "the C surface: compilers, unit tests, sanitizers, valgrind, manual, link gate",
         by_default: true,
-        run: c,
+        run: |workspace, _| {
+            let legs = ["header", "unit", "sanitize", "valgrind", "doxygen", "gate"];
+            workspace.script("ffi/c/test.sh").args(legs).run()
+        },
     },
     Leg {
         name: "c-firmware",
-        about: "the C surface: valgrind, link gate and size on five targets",
-        by_default: false,
-        run: c_firmware,
+        about: "bare-metal C on five boards in QEMU, against the demo service",
+        by_default: true,
+        run: |workspace, _| workspace.script("examples/c-firmware/test.sh").run(),
+    },
+    Leg {
+        name: "memory",
+        about: "docs/MEMORY.md is what is measured",
+        by_default: true,
+        run: |workspace, _| workspace.script("examples/c-firmware/measure.sh").args(["--check"]).run(),
+    },
+    Leg {
+        name: "c-package",
+        about: "the C library as its users take it: CMake, pkg-config, Make, Zephyr, ESP-IDF",
+        by_default: true,
+        run: |workspace, _| workspace.script("bindings/c/test.sh").run(),
+    },
+    Leg {
+        name: "c-gateway",
+        about: "the gateway on libcurl against real servers, killed a hundred times",
+        by_default: true,
+        run: |workspace, _| workspace.script("examples/c-gateway/test.sh").run(),
+    },
+    Leg {
+        name: "swift",
+        about: "the Swift package, its tests, guides and a consumer",
+        by_default: true,
+        run: |workspace, _| workspace.script("bindings/swift/test.sh").run(),
+    },
+    Leg {
+        name: "kotlin",
+        about: "the Kotlin packages, their tests, guides and a consumer",
+        by_default: true,
+        run: |workspace, _| workspace.script("bindings/kotlin/test.sh").run(),
     },
     Leg { name: "deny", about: "cargo-deny; builds it once, 8 min", by_default: false, run: deny },
     Leg {
@@ -99,7 +132,7 @@ fn counts(line: &str) -> Option<(u64, u64)> {
     Some((count(" passed")?, count(" failed")?))
 }
 
-/// `cargo xtask test [--list | LEG…]`.
+/// `cargo xtask test [--list | LEG…]`: provides the tools that the legs need, then runs them.
 pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<()> {
     if names.first().is_some_and(|name| name == "--list") {
         for leg in LEGS {
@@ -109,6 +142,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<()> {
     }
     let legs = choose(names)?;
     let start = Instant::now();
+    workspace.script("xtask/tools.sh").args(legs.iter().map(|leg| leg.name)).run()?;
     let mut tally = Tally::default();
     for leg in &legs {
         println!("== {}: {}", leg.name, leg.about);
@@ -252,14 +286,6 @@ fn no_alloc_example(workspace: &Workspace, _: &mut Tally) -> Result<()> {
         }
     }
     cargo().args(["run", "--quiet", "--release", "--features", "host", "--bin", "reqwless"]).run()
-}
-
-fn c(workspace: &Workspace, _: &mut Tally) -> Result<()> {
-    scenarios::c_tests(workspace).args(["header", "unit", "sanitize", "doxygen"]).run()
-}
-
-fn c_firmware(workspace: &Workspace, _: &mut Tally) -> Result<()> {
-    scenarios::c_tests(workspace).args(["valgrind", "gate", "size"]).run()
 }
 
 /// No feature, and all that need no `std`, as cargo wants them.

@@ -52,6 +52,11 @@ impl Workspace {
         Program::cargo(&self.root)
     }
 
+    /// A script of the repository, started in the root, with cargo's target folder.
+    pub(crate) fn script(&self, path: &str) -> Program {
+        Program::new(self.root.join(path)).dir(&self.root).env("CARGO_TARGET_DIR", &self.target)
+    }
+
     /// Features of the core that a target without `std` can have.
     pub(crate) fn no_std_features(&self) -> impl Iterator<Item = &str> {
         self.core_features.iter().map(String::as_str).filter(|name| !STD_FEATURES.contains(name))

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Provides the tools that test legs need. usage: tools.sh LEG...
+#
+# What is missing is installed from Debian's packages where this runs as root, and named where it does not.
+set -euo pipefail
+
+fail() { printf 'tools: %s\n' "$*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# install WHAT PACKAGE…
+install() {
+  local what=$1; shift
+  has apt-get || fail "$what is missing: install it (Debian: apt-get install $*)"
+  [ "$(id -u)" = 0 ] || fail "$what is missing: run \`sudo apt-get install $*\`"
+  [ -n "${updated:-}" ] || { apt-get update -qq; updated=yes; }
+  echo "tools: installing $*"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# program NAME PACKAGE…
+program() { has "$1" || install "\`$1\`" "${@:2}"; }
+
+# header NAME PACKAGE…
+header() {
+  echo "#include <$1>" |
+    cc -x c -fsyntax-only -include stdarg.h -include stddef.h -include stdint.h -include setjmp.h - 2>/dev/null ||
+    install "<$1>" "${@:2}"
+}
+
+# component COMMAND NAME: of the Rust toolchain.
+component() {
+  cargo "$1" --version >/dev/null 2>&1 && return
+  has rustup || fail "\`cargo $1\` is missing: install the $2 of your Rust toolchain"
+  rustup component add "$2"
+}
+
+bare_metal() {
+  program arm-none-eabi-gcc gcc-arm-none-eabi
+  [ -e "$(arm-none-eabi-gcc -print-file-name=libc.a)" ] || install newlib libnewlib-arm-none-eabi
+  program riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf
+}
+
+boards() {
+  bare_metal
+  program qemu-system-arm qemu-system-arm
+  program qemu-system-riscv32 qemu-system-misc
+  program python3 python3
+}
+
+# The authorization server that gateways and apps are tested against.
+oidc_provider() { program node nodejs; program npm npm; }
+
+program cc gcc libc6-dev
+for leg; do
+  case $leg in
+    fmt) component fmt rustfmt ;;
+    clippy) component clippy clippy ;;
+    corpora) [ -d "${TOKENWARD_CORPORA:-../shared/corpora}/JSONTestSuite" ] || program npm npm ;;
+    fuzz) program g++ g++ ;;
+    c | scenarios)
+      program g++ g++
+      program clang clang libclang-rt-dev
+      program valgrind valgrind
+      program doxygen doxygen
+      header cmocka.h libcmocka-dev
+      header jansson.h libjansson-dev
+      bare_metal
+      ;;
+    c-firmware | memory) boards ;;
+    c-package)
+      boards
+      program g++ g++
+      program clang clang libclang-rt-dev
+      program make make
+      program cmake cmake
+      program ninja ninja-build
+      program pkg-config pkg-config
+      program git git
+      program valgrind valgrind
+      python3 -c 'import ensurepip' 2>/dev/null || install "Python's venv" python3-venv
+      ;;
+    c-gateway)
+      program make make
+      program python3 python3
+      program openssl openssl
+      header curl/curl.h libcurl4-openssl-dev
+      oidc_provider
+      ;;
+  esac
+  case $leg in
+    # Where there is no Swift its leg puts one into a private root, with these.
+    swift | scenarios) program perl perl; program unshare util-linux ;;
+  esac
+  case $leg in
+    kotlin | scenarios) program javac openjdk-17-jdk-headless; program mvn maven; program unzip unzip ;;
+  esac
+  case $leg in swift | kotlin) oidc_provider ;; esac
+done
