@@ -5,6 +5,7 @@ committed. usage: measure.py FOLDER MEMORY.md [--check]"""
 
 import os
 import pathlib
+import platform
 import re
 import subprocess
 import sys
@@ -54,7 +55,14 @@ Counted by QEMU, which executes the same ones each time; a few of them pass the 
 depend on the flash's wait states and the processor's pipeline.
 
 {instructions}
+
+## The library of an app
+
+What Swift and Kotlin link (`ffi/uniffi`, profile `mobile`: opt-level s, fat LTO, unwinding), stripped: the whole file.
+
+{apps}
 """
+APPS = "The library of an app"
 
 
 def tool(board, name):
@@ -125,7 +133,9 @@ def page(folder):
             if (image, what) != ("reader", "RAM")]
     stacks, instructions = ([[name, *[ran[board][name][index] for board in BOARDS]] for name in ran["virt"]]
                             for index in range(2))
-    return PAGE.format(compilers=compilers(), sizes=table("", names, rows),
+    shared = (folder / "libtokenward_uniffi.so").stat().st_size
+    apps = table("", [f"{platform.system()} {platform.machine()}"], [["shared library", shared]])
+    return PAGE.format(compilers=compilers(), apps=apps, sizes=table("", names, rows),
                        stacks=table("call", names, stacks), instructions=table("call", names, instructions))
 
 
@@ -147,7 +157,8 @@ def check(committed, now):
     same = "Compilers: " + compilers() in committed
     limit = SAME_COMPILER if same else OTHER_COMPILER
     was, new = numbers(committed), numbers(now)
-    faults = [f"{', '.join(place)}: not in both" for place in was.keys() ^ new.keys()]
+    # The page has the library for the machine that wrote it.
+    faults = [f"{', '.join(place)}: not in both" for place in was.keys() ^ new.keys() if place[0] != APPS]
     faults += [f"{', '.join(place)}: {new[place]}, committed {was[place]}"
                for place in was.keys() & new.keys() if new[place] > was[place] * limit]
     better = sum(new[place] < was[place] / limit for place in was.keys() & new.keys())

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the C library on five boards in QEMU and writes docs/MEMORY.md. usage: measure.sh [--check]
+# Measures the C library on five boards in QEMU, and an app's library, and writes docs/MEMORY.md. usage: measure.sh [--check]
 #
 # With --check it writes nothing and fails where a number is worse than the committed one.
 set -euo pipefail
@@ -22,7 +22,7 @@ linked() {
 }
 
 case ${1:-} in '' | --check) ;; *) fail "usage: measure.sh [--check]" ;; esac
-need python3 qemu-system-arm qemu-system-riscv32 arm-none-eabi-gcc riscv64-unknown-elf-gcc
+need python3 strip qemu-system-arm qemu-system-riscv32 arm-none-eabi-gcc riscv64-unknown-elf-gcc
 for name in $BOARDS; do
   board "$name"
   # The archive with snapshots takes this one's place.
@@ -34,4 +34,7 @@ for name in $BOARDS; do
   firmware "$name" "$OUT/$name-measure.elf" panic-handler,snapshot -Wa,-I"$ROOT/core/tests/data/workloads" \
     "$HERE"/{measure,channel}.c
 done
+(cd "$ROOT" && CARGO_TARGET_DIR=$TARGET cargo rustc --quiet --package tokenward-uniffi --lib --crate-type cdylib \
+  --profile mobile)
+strip -o "$OUT/libtokenward_uniffi.so" "$TARGET/mobile/libtokenward_uniffi.so"
 PYTHONDONTWRITEBYTECODE=1 exec python3 "$HERE/measure.py" "$OUT" "$HERE/../../docs/MEMORY.md" "$@"
