@@ -27,6 +27,8 @@ cargo xtask fuzz [--seconds N] [TARGET…]
 cargo xtask size             bytes of text that each entry of the link gate keeps, per bare-metal target
 cargo xtask dist [--target TARGET…]
                              the C library for firmware, packed: target/dist/tokenward-c-VERSION.tar.gz
+cargo xtask xcframework OUTPUT SLICE=ARCHIVE…
+                             the library for Apple platforms, of archives built for each
 cargo xtask bench [ARG…]     the benchmarks, against peers in the same run
 ";
 
@@ -56,6 +58,7 @@ fn dispatch(command: &str, args: &[String]) -> Result<()> {
         "fuzz" => fuzz::run(&workspace, args),
         "size" => gate::print_sizes(&workspace),
         "dist" => dist::run(&workspace, args),
+        "xcframework" => workspace.script("bindings/swift/xcframework.sh").args(args).run(),
         "bench" => workspace.cargo().args(["bench", "--package", BENCH_PACKAGE]).args(args).run(),
         other => Err(format!("no command `{other}`\n\n{USAGE}").into()),
     }
