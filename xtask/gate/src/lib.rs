@@ -140,6 +140,7 @@ entry!(tokenward_gate_token_request, {
         .write(buffer());
     if let Ok(request) = request {
         black_box((request.method(), request.url(), request.headers().count(), request.body()));
+        black_box(request.parts());
         black_box((request.authorization(), request.content_type()));
     }
 });
@@ -180,6 +181,7 @@ entry!(tokenward_gate_secret, {
 });
 
 entry!(tokenward_gate_providers, {
+    black_box(black_box(Subject::Site(text())).fits(text(), text()));
     let environment = black_box(Environment::Sandbox);
     black_box(providers::flip_utility(environment));
     black_box(providers::flip_utility_api_key(environment));
