@@ -50,6 +50,21 @@ boards() {
 # The authorization server that gateways and apps are tested against.
 oidc_provider() { program node nodejs; program npm npm; }
 
+c_surface() {
+  program g++ g++
+  program clang clang libclang-rt-dev
+  program valgrind valgrind
+  program doxygen doxygen
+  header cmocka.h libcmocka-dev
+  header jansson.h libjansson-dev
+  bare_metal
+}
+
+# Where there is no Swift its leg puts one into a private root, with the first two.
+swift() { program perl perl; program unshare util-linux; program python3 python3; }
+
+kotlin() { program javac openjdk-17-jdk-headless; program mvn maven; program unzip unzip; }
+
 program cc gcc libc6-dev
 for leg; do
   case $leg in
@@ -57,15 +72,7 @@ for leg; do
     clippy) component clippy clippy ;;
     corpora) [ -d "${TOKENWARD_CORPORA:-../shared/corpora}/JSONTestSuite" ] || program npm npm ;;
     fuzz) program g++ g++ ;;
-    c | scenarios)
-      program g++ g++
-      program clang clang libclang-rt-dev
-      program valgrind valgrind
-      program doxygen doxygen
-      header cmocka.h libcmocka-dev
-      header jansson.h libjansson-dev
-      bare_metal
-      ;;
+    c) c_surface ;;
     c-firmware | memory) boards ;;
     c-package)
       boards
@@ -86,13 +93,8 @@ for leg; do
       header curl/curl.h libcurl4-openssl-dev
       oidc_provider
       ;;
+    swift) swift; oidc_provider ;;
+    kotlin) kotlin; oidc_provider ;;
+    scenarios) c_surface; swift; kotlin ;;
   esac
-  case $leg in
-    # Where there is no Swift its leg puts one into a private root, with these.
-    swift | scenarios) program perl perl; program unshare util-linux ;;
-  esac
-  case $leg in
-    kotlin | scenarios) program javac openjdk-17-jdk-headless; program mvn maven; program unzip unzip ;;
-  esac
-  case $leg in swift | kotlin) oidc_provider ;; esac
 done
