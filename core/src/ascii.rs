@@ -39,3 +39,9 @@ pub(crate) fn with_digit(number: u64, digit: u8) -> Option<u64> {
     // Ten times by shifts: a product of 64 bits is long where registers have 32.
     (number << 3).wrapping_add(number << 1).checked_add(u64::from(digit))
 }
+
+/// The lowest eight bits.
+pub(crate) const fn low_byte(word: u32) -> u8 {
+    let [low, ..] = word.to_le_bytes();
+    low
+}

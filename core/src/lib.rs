@@ -18,55 +18,45 @@
     )
 )]
 
+// The floors, the lowest first: a module imports from the floors below it, by the path of what it takes, and never from
+// one above. `time`, `error`, `secret` and `ascii` are the ground; `wire` has the grammars of the RFCs and knows nothing
+// of OAuth; `endpoint` describes a token service, writes what is asked of it and reads what it answers; `manager` keeps
+// one token alive: the decision in `session`, the bytes in `store`, storage in `persistence`.
 mod ascii;
-mod authorization;
+mod endpoint;
 mod error;
-mod error_response;
-mod form;
-mod http_date;
-mod json;
-mod jwt;
 mod manager;
-mod provider;
-pub mod providers;
-mod refresh_policy;
-mod retry_after;
 mod secret;
-mod session;
-#[cfg(feature = "snapshot")]
-mod snapshot;
-mod store;
 mod time;
-mod token_request;
-mod token_response;
-mod url;
-mod www_authenticate;
+mod wire;
 
-pub use authorization::{Bearer, Generation, basic};
-pub use error::Error;
-pub use error_response::{ErrorCode, ErrorResponse};
-pub use form::form_encode;
-pub use http_date::http_date;
-pub use json::JsonStr;
-#[cfg(feature = "serde")]
-pub use jwt::jwt_claims_into;
-pub use jwt::{Claims, jwt_claims};
-pub use manager::{Answer, Outcome, Revision, SnapshotScope, TokenManager};
-pub use provider::{
+pub use endpoint::authorization::{Bearer, Generation, basic};
+pub use endpoint::error_response::{ErrorCode, ErrorResponse};
+pub use endpoint::provider::{
     ApiOrigins, BasicEncoding, BodyFormat, ClientAuthentication, Exposure, Grant, MissingLifetime, Provider,
-    Route, Subject, TokenAlphabet, TokenKind, ZeroLifetime,
+    Subject, TokenAlphabet, ZeroLifetime,
 };
-pub use providers::{Environment, IssuedBy};
-pub use refresh_policy::RefreshPolicy;
-pub use retry_after::retry_after;
-pub use secret::{ct_eq, wipe};
-pub use session::{Next, Poll, Reason, RequestId, Retry};
-#[cfg(feature = "snapshot")]
-pub use snapshot::snapshot_revision;
-pub use store::Slots;
-pub use time::{Instant, TickWidener, UnixTime};
+pub use endpoint::providers::{self, Environment, IssuedBy};
+pub use endpoint::refresh_policy::RefreshPolicy;
+pub use endpoint::routes::{Route, TokenKind};
 #[cfg(feature = "heapless")]
-pub use token_request::OwnedRequest;
-pub use token_request::{Credentials, Request, TokenRequest};
-pub use token_response::{Scope, TokenAnswer, TokenResponse, token_answer};
-pub use www_authenticate::{Challenge, Challenges, ParamValue};
+pub use endpoint::token_request::OwnedRequest;
+pub use endpoint::token_request::{Credentials, Request, TokenRequest};
+pub use endpoint::token_response::{Scope, TokenAnswer, TokenResponse, token_answer};
+pub use error::Error;
+pub use manager::revision::{Revision, SnapshotScope};
+pub use manager::session::{Next, Poll, Reason, RequestId, Retry};
+#[cfg(feature = "snapshot")]
+pub use manager::snapshot::snapshot_revision;
+pub use manager::store::Slots;
+pub use manager::{Answer, Outcome, TokenManager};
+pub use secret::{ct_eq, wipe};
+pub use time::{Instant, TickWidener, UnixTime};
+pub use wire::http_date::http_date;
+pub use wire::json_str::JsonStr;
+#[cfg(feature = "serde")]
+pub use wire::jwt::jwt_claims_into;
+pub use wire::jwt::{Claims, jwt_claims};
+pub use wire::retry_after::retry_after;
+pub use wire::writer::form_encode;
+pub use wire::www_authenticate::{Challenge, Challenges, ParamValue};

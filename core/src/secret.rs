@@ -8,7 +8,7 @@
 /// ```
 #[must_use]
 pub fn ct_eq(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && crate::json::JsonStr::literal(a).ct_eq(b)
+    a.len() == b.len() && ct_eq_iter(a.iter().copied(), b)
 }
 
 pub(crate) fn ct_eq_iter(a: impl Iterator<Item = u8>, b: &[u8]) -> bool {

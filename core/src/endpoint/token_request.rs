@@ -1,8 +1,13 @@
 //! The request that obtains a token (RFC 6749 sections 2.3, 4 and 6).
 
-use crate::form::{Encoding, Writer, write_whole};
-use crate::url::Url;
-use crate::{BasicEncoding, BodyFormat, ClientAuthentication, Error, Grant, Provider, Subject};
+use crate::endpoint::authorization::write_basic;
+use crate::endpoint::provider::{
+    BasicEncoding, BodyFormat, ClientAuthentication, Grant, Provider, Subject, TokenAlphabet,
+};
+use crate::error::Error;
+use crate::secret::wipe;
+use crate::wire::url::Url;
+use crate::wire::writer::{Encoding, Writer, write_whole};
 
 /// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
 ///
@@ -126,10 +131,15 @@ impl<'a> TokenRequest<'a> {
             authorization_end = out.written();
             self.write_body(out);
         })?;
-        let allowed = Url::parse(out.get(..url_end).unwrap_or_default())
-            .and_then(|url| if url.is_secure(self.provider) { Ok(()) } else { Err(Error::OriginNotAllowed) });
+        let allowed = Url::parse(out.get(..url_end).unwrap_or_default()).and_then(|url| {
+            if url.is_secure(self.provider.allow_loopback_http) {
+                Ok(())
+            } else {
+                Err(Error::OriginNotAllowed)
+            }
+        });
         if let Err(error) = allowed {
-            crate::wipe(out.get_mut(..end).unwrap_or_default());
+            wipe(out.get_mut(..end).unwrap_or_default());
             return Err(error);
         }
         let out = &*out;
@@ -167,7 +177,7 @@ impl<'a> TokenRequest<'a> {
                 !client_id.is_empty() && !client_secret.is_empty()
             }
             ClientAuthentication::None => !client_id.is_empty(),
-            ClientAuthentication::Bearer => crate::TokenAlphabet::Visible.has_text(bearer),
+            ClientAuthentication::Bearer => TokenAlphabet::Visible.has_text(bearer),
         };
         let grant = match self.grant {
             Grant::ClientCredentials | Grant::SiteToken => true,
@@ -220,9 +230,7 @@ impl<'a> TokenRequest<'a> {
     fn write_authorization(&self, out: &mut Writer<'_>) {
         let Credentials { client_id, client_secret, bearer, .. } = *self.credentials;
         match self.provider.authentication {
-            ClientAuthentication::Basic(encoding) => {
-                crate::authorization::write_basic(out, client_id, client_secret, encoding)
-            }
+            ClientAuthentication::Basic(encoding) => write_basic(out, client_id, client_secret, encoding),
             ClientAuthentication::Bearer => {
                 out.bytes(b"Bearer ");
                 out.bytes(bearer.as_bytes());
@@ -410,7 +418,7 @@ impl<const N: usize> OwnedRequest<N> {
 #[cfg(feature = "heapless")]
 impl<const N: usize> Drop for OwnedRequest<N> {
     fn drop(&mut self) {
-        crate::wipe(&mut self.bytes);
+        wipe(&mut self.bytes);
     }
 }
 

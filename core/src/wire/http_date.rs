@@ -1,6 +1,7 @@
 //! The three forms of an HTTP-date (RFC 9110 section 5.6.7).
 
-use crate::{Error, UnixTime};
+use crate::error::Error;
+use crate::time::UnixTime;
 
 /// Reads an HTTP-date: IMF-fixdate, rfc850-date or asctime-date (RFC 9110 section 5.6.7).
 ///
@@ -196,7 +197,8 @@ mod tests {
     use std::string::String;
 
     use super::http_date;
-    use crate::{Error, UnixTime};
+    use crate::error::Error;
+    use crate::time::UnixTime;
 
     const DAY: u64 = 86_400;
     const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];

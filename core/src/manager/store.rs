@@ -1,8 +1,8 @@
 //! Token bytes in the caller's memory: two slots in one block, replaced at once, wiped behind.
 
-use crate::Error;
-use crate::json::JsonStr;
+use crate::error::Error;
 use crate::secret::wipe;
+use crate::wire::json_str::JsonStr;
 
 /// The memory that a manager keeps its tokens in: one block, split into a slot for the access token and
 /// one for the refresh token.

@@ -1,8 +1,9 @@
 //! The Retry-After field (RFC 9110 section 10.2.3).
 
 use crate::ascii::{decimal, with_digit};
-use crate::http_date::trim_ows;
-use crate::{Error, UnixTime, http_date};
+use crate::error::Error;
+use crate::time::UnixTime;
+use crate::wire::http_date::{http_date, trim_ows};
 
 /// Seconds from now until a `Retry-After` field lets the request be sent again (RFC 9110 section 10.2.3).
 ///

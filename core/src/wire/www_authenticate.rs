@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use crate::Error;
 use crate::ascii::{eq_ignore_case, is_alphanumeric_or};
+use crate::error::Error;
 
 /// The challenges of one `WWW-Authenticate` field, read where they stand (RFC 9110 section 11.6.1).
 ///

@@ -1,7 +1,7 @@
 //! Writing into the caller's buffer: raw, form-encoded, percent-encoded, as a JSON string, as base64.
 
-use crate::Error;
-use crate::ascii::is_alphanumeric_or;
+use crate::ascii::{is_alphanumeric_or, low_byte};
+use crate::error::Error;
 
 /// Writes `value` as `application/x-www-form-urlencoded` has names and values (RFC 6749 Appendix B); gives
 /// back what was written: ASCII.
@@ -183,14 +183,45 @@ fn base64_digit(group: u32) -> u8 {
     if cfg!(target_pointer_width = "64") {
         // As a table: fast, and 64 bytes.
         const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let place = usize::from(crate::json::low_byte(group & 0x3F));
+        let place = usize::from(low_byte(group & 0x3F));
         return DIGITS.get(place).copied().unwrap_or_default();
     }
-    match crate::json::low_byte(group & 0x3F) {
+    match low_byte(group & 0x3F) {
         six @ 0..26 => six.wrapping_add(b'A'),
         six @ 26..52 => six.wrapping_add(b'a' - 26),
         six @ 52..62 => six.wrapping_sub(52).wrapping_add(b'0'),
         62 => b'+',
         _ => b'/',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::format;
+    use std::string::String;
+
+    use super::{Encoding, Writer};
+
+    fn encoded(site: &str) -> String {
+        let mut out = [0; 64];
+        let mut writer = Writer::new(&mut out);
+        writer.encoded(site.as_bytes(), Encoding::Percent);
+        let written = writer.written();
+        out[..written].iter().copied().map(char::from).collect()
+    }
+
+    #[test]
+    fn all_but_unreserved_bytes_are_escaped_in_upper_case() {
+        assert_eq!(encoded(""), "");
+        assert_eq!(encoded("AZaz09-._~"), "AZaz09-._~");
+        assert_eq!(encoded("a b/c\\é%+"), "a%20b%2Fc%5C%C3%A9%25%2B");
+        for code in 0..=127_u8 {
+            let character = char::from(code);
+            let kept = character.is_ascii_alphanumeric() || "-._~".contains(character);
+            let expected = if kept { String::from(character) } else { format!("%{code:02X}") };
+            assert_eq!(encoded(&String::from(character)), expected);
+        }
     }
 }

@@ -1,8 +1,12 @@
 //! A look at the claims of a JWT (RFC 7519): a scheduling hint, never an authorisation decision
 //! (RFC 9068 section 6). No signature is checked.
 
-use crate::json::{Input, JsonStr, Reader, Text, low_byte, whole_seconds};
-use crate::{Error, UnixTime};
+use crate::ascii::low_byte;
+use crate::error::Error;
+use crate::time::UnixTime;
+use crate::wire::json::{Input, Reader, Slice, Text};
+use crate::wire::json_str::JsonStr;
+use crate::wire::seconds::whole_seconds;
 
 /// The registered claims of a JWT that say something about its life.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +47,7 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
     let payload = jwt_payload(token, scratch)?;
     let mut claims = Claims::default();
     let mut seen = 0_u8;
-    read(crate::json::Slice::new(payload), |name, kind, text, value| {
+    read(Slice::new(payload), |name, kind, text, value| {
         let name = JsonStr::raw(name, true);
         let Some(place) = [b"exp", b"iat", b"nbf", b"sub"].iter().position(|claim| name.is(*claim)) else {
             return Ok(());
@@ -100,7 +104,7 @@ pub fn jwt_claims_into<'b, T: serde::Deserialize<'b>>(
     scratch: &'b mut [u8],
 ) -> Result<T, Error> {
     let payload = jwt_payload(token, scratch)?;
-    read(crate::json::Slice::new(payload), |_, _, _, _| Ok(()))?;
+    read(Slice::new(payload), |_, _, _, _| Ok(()))?;
     serde_json_core::from_slice(payload).map(|(claims, _)| claims).map_err(|_| Error::InvalidClaim)
 }
 

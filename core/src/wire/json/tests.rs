@@ -6,6 +6,8 @@ use std::vec::Vec;
 use std::{format, fs, vec};
 
 use super::*;
+use crate::wire::json_str::LONE_SURROGATE;
+use crate::wire::seconds::whole_seconds;
 
 /// Whether the reader lets a whole document through, whatever its top value is.
 fn read(document: &[u8]) -> Result<(), Error> {

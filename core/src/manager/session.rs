@@ -3,8 +3,12 @@
 //! Every call first moves the clock ([`Session::advance`]), which lets a request time out and a lease end
 //! at their own instants; what follows is a function of the state and the clock. Spurious calls do nothing.
 
-use crate::time::{product, quotient, scale};
-use crate::{Error, ErrorCode, Generation, Grant, Instant, Provider, RefreshPolicy};
+use crate::endpoint::authorization::Generation;
+use crate::endpoint::error_response::ErrorCode;
+use crate::endpoint::provider::{Grant, Provider};
+use crate::endpoint::refresh_policy::RefreshPolicy;
+use crate::error::Error;
+use crate::time::{Instant, product, quotient, scale};
 
 /// What to do next, whether the token may be sent, and when to ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

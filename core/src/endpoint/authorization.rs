@@ -1,7 +1,8 @@
 //! The `Authorization` field: Bearer (RFC 6750 section 2.1) and Basic (RFC 7617).
 
-use crate::form::{Encoding, Writer, write_whole};
-use crate::{BasicEncoding, Error, TokenAlphabet};
+use crate::endpoint::provider::{BasicEncoding, TokenAlphabet};
+use crate::error::Error;
+use crate::wire::writer::{Encoding, Writer, write_whole};
 
 /// Counts the access tokens that a manager has kept, from 1; told to [`crate::TokenManager::rejected`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,17 +3,33 @@
 use core::borrow::Borrow;
 
 use crate::ascii::eq_ignore_case;
-use crate::retry_after::delay_seconds;
-use crate::session::{Answered, Session};
-use crate::store::{Slots, Store};
-use crate::time::product;
-use crate::url::{PathMatch, Url, match_path};
-use crate::www_authenticate::is_insufficient_scope;
-use crate::{
-    ApiOrigins, Bearer, Credentials, Error, ErrorCode, ErrorResponse, Generation, Grant, Instant, JsonStr,
-    MissingLifetime, Poll, Provider, Request, RequestId, Retry, Subject, TokenRequest, TokenResponse,
-    UnixTime, ZeroLifetime, http_date, jwt,
-};
+use crate::endpoint::authorization::{Bearer, Generation};
+use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
+use crate::endpoint::provider::{ApiOrigins, Grant, MissingLifetime, Provider, Subject, ZeroLifetime};
+use crate::endpoint::routes::{PathMatch, match_path};
+use crate::endpoint::token_request::{Credentials, Request, TokenRequest};
+use crate::endpoint::token_response::TokenResponse;
+use crate::error::Error;
+use crate::time::{Instant, UnixTime, product};
+use crate::wire::http_date::http_date;
+use crate::wire::json_str::JsonStr;
+use crate::wire::jwt;
+use crate::wire::retry_after::delay_seconds;
+use crate::wire::url::Url;
+use crate::wire::www_authenticate::is_insufficient_scope;
+#[cfg(feature = "snapshot")]
+mod persistence;
+pub(crate) mod revision;
+#[cfg(feature = "snapshot")]
+mod seal;
+pub(crate) mod session;
+#[cfg(feature = "snapshot")]
+pub(crate) mod snapshot;
+pub(crate) mod store;
+
+use revision::{Revision, Revisions, SnapshotScope};
+use session::{Answered, Poll, RequestId, Retry, Session};
+use store::{Slots, Store};
 
 /// What the token endpoint answered, as the caller's HTTP client has it.
 #[derive(Clone, Copy)]
@@ -42,47 +58,6 @@ pub enum Outcome<'a> {
     Token(Generation),
     /// The server said why not; [`TokenManager::poll`] says what to do.
     Error(ErrorResponse<'a>),
-}
-
-/// Which part of the state a snapshot holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SnapshotScope {
-    /// The refresh token alone, for flash that wears: it is written only when that changes.
-    RefreshToken,
-    /// The access token too.
-    All,
-}
-
-/// Counts the changes of what a snapshot holds, from 0 in a new manager.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Revision(pub u64);
-
-/// Which revision storage has.
-#[derive(Clone, Copy, Default)]
-struct Revisions {
-    current: u64,
-    /// The last revision that changed the access token, its deadlines or its generation.
-    access_token: u64,
-    /// The last revision that changed the refresh token or who may use it.
-    refresh_token: u64,
-    persisted: u64,
-    persisted_refresh_token: u64,
-    /// What storage is known to hold: an older snapshot is stale.
-    known: u64,
-    /// Whether this manager was ever persisted or restored.
-    stored_before: bool,
-}
-
-impl Revisions {
-    fn changed(&mut self, access_token: bool, refresh_token: bool) {
-        self.current = self.current.saturating_add(1);
-        if access_token {
-            self.access_token = self.current;
-        }
-        if refresh_token {
-            self.refresh_token = self.current;
-        }
-    }
 }
 
 /// Keeps one token alive: decides when to ask for one, writes the request, reads the answer, keeps the
@@ -457,7 +432,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         } else if self.session.refused(answered, code) {
             #[cfg(feature = "snapshot")]
             {
-                self.refused = Some(crate::snapshot::fingerprint(self.store.refresh_token()));
+                self.refused = Some(snapshot::fingerprint(self.store.refresh_token()));
             }
             self.end_refresh_token(self.revisions.stored_before);
         }
@@ -564,7 +539,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         let is_origin =
             |origin: &&str| Url::parse(origin.as_bytes()).is_ok_and(|origin| url.same_origin(&origin));
         let listed = matches!(api_origins, ApiOrigins::AnyHttps) || origins.iter().any(is_origin);
-        if !url.is_secure(provider) || !listed {
+        if !url.is_secure(provider.allow_loopback_http) || !listed {
             return Err(Error::OriginNotAllowed);
         }
         let mut fault = if routes.is_empty() { None } else { Some(Error::UnknownRoute) };
@@ -651,211 +626,4 @@ fn lifetime_ms(
         },
     };
     Ok(Some(product(seconds.min(provider.policy.max_lifetime_s), 1000)))
-}
-
-#[cfg(feature = "snapshot")]
-mod persistence {
-    use super::{Revision, SnapshotScope, TokenManager};
-    use crate::session::Deadlines;
-    use crate::snapshot::{Contents, fingerprint, identity};
-    use crate::time::{product, quotient};
-    use crate::{Error, Instant, JsonStr, Provider, UnixTime};
-    use core::borrow::Borrow;
-
-    impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
-        /// Writes the state into `out`, sealed under `key`; gives back what was written.
-        ///
-        /// The seal (HMAC-SHA-256) proves that nobody without the key has changed it. It is no secrecy:
-        /// the tokens stand in it. It is no freshness either: that needs the floor of
-        /// [`TokenManager::restore`].
-        ///
-        /// ```
-        /// use tokenward::*;
-        ///
-        /// let provider = providers::flip_energy_client("https://api.example");
-        /// let slots = || Slots::new([0; 64], 64);
-        /// let (start, key, wall) = (Instant::from_millis(0), [7; 32], Some(UnixTime::from_secs(1_700_000_000)));
-        /// let mut manager = TokenManager::new(start, &provider, Subject::Client, slots(), 0).unwrap();
-        /// manager.install(start, &TokenResponse::new("client-token")).unwrap();
-        ///
-        /// let mut out = [0; 256];
-        /// let revision = manager.unpersisted(SnapshotScope::All).unwrap();
-        /// let snapshot = manager.snapshot(start, wall, SnapshotScope::All, &key, &mut out).unwrap();
-        /// // Write `snapshot` to storage, then:
-        /// manager.persisted(SnapshotScope::All, revision);
-        ///
-        /// let mut again = TokenManager::new(start, &provider, Subject::Client, slots(), 0).unwrap();
-        /// again.restore(start, wall, revision, &key, snapshot).unwrap();
-        /// assert!(again.poll(start).usable);
-        /// ```
-        ///
-        /// # Errors
-        /// - [`Error::BufferTooSmall`]: with the size that it takes.
-        /// - [`Error::TooLong`]: a token of more than four gigabytes.
-        ///
-        /// # Security
-        /// `out` holds the tokens afterwards.
-        pub fn snapshot<'b>(
-            &self,
-            now: Instant,
-            wall: Option<UnixTime>,
-            scope: SnapshotScope,
-            key: &[u8; 32],
-            out: &'b mut [u8],
-        ) -> Result<&'b [u8], Error> {
-            let policy = &self.provider.borrow().policy;
-            let session = self.session.at(now, policy);
-            let deadlines = session.deadlines().filter(|_| scope == SnapshotScope::All);
-            // Whole seconds, floored: a deadline never moves out.
-            let to_wall = |instant: u64| {
-                let ahead = quotient(instant.saturating_sub(session.clock()), 1000);
-                let behind = begun_seconds(session.clock().saturating_sub(instant));
-                wall.map_or(0, |wall| wall.as_secs().saturating_add(ahead).saturating_sub(behind))
-            };
-            let end = deadlines.as_ref().map(|deadlines| deadlines.usable_until);
-            Contents {
-                identity: identity(self.provider.borrow(), self.subject),
-                revision: self.revisions.current,
-                generation: session.generation().0,
-                wall: wall.map(UnixTime::as_secs),
-                refresh_at: deadlines.as_ref().map_or(0, |deadlines| to_wall(deadlines.refresh_at)),
-                usable_until: end.flatten().map_or(0, to_wall),
-                timeless: end == Some(None),
-                lease: session
-                    .lease_age_ms(policy)
-                    .map(|age| wall.map_or(0, |wall| wall.as_secs().saturating_sub(begun_seconds(age)))),
-                scope,
-                access_token: if deadlines.is_some() { self.store.access_token() } else { &[] },
-                refresh_token: self.store.refresh_token(),
-            }
-            .seal(key, out)
-        }
-
-        /// Takes the state of a snapshot: its pair replaces the manager's, reload, backoff and failure end,
-        /// a request that is out is stale. Access tokens need a wall clock on both sides, refresh tokens
-        /// and tokens without an end do not. `floor` is the oldest revision that may be restored: the last
-        /// one that the caller knows it wrote, or [`Revision::default`].
-        ///
-        /// # Errors
-        /// Refused whole: the manager stays as it was, but for its clock.
-        /// - [`Error::InvalidSnapshot`]: torn, truncated, tampered with, or of another version.
-        /// - [`Error::ForeignSnapshot`]: of another provider, environment or subject.
-        /// - [`Error::StaleSnapshot`]: older than `floor`, or than what this manager last restored or
-        ///   persisted.
-        /// - [`Error::TooLong`]: a token is longer than its slot.
-        pub fn restore(
-            &mut self,
-            now: Instant,
-            wall: Option<UnixTime>,
-            floor: Revision,
-            key: &[u8; 32],
-            bytes: &[u8],
-        ) -> Result<(), Error> {
-            let policy = &self.provider.borrow().policy;
-            self.session.advance(now, policy);
-            let snapshot = Contents::open(key, bytes)?;
-            if snapshot.identity != identity(self.provider.borrow(), self.subject) {
-                return Err(Error::ForeignSnapshot);
-            }
-            let known = if self.session.in_reload() { 0 } else { self.revisions.known };
-            if snapshot.revision < floor.0.max(known) {
-                return Err(Error::StaleSnapshot);
-            }
-            let deadlines = self.restored_deadlines(&snapshot, wall);
-            let provider = self.provider.borrow();
-            let access_token = JsonStr::literal(snapshot.access_token);
-            let deadlines = deadlines.filter(|_| provider.token_alphabet.has(access_token));
-            let kept = if provider.reads_refresh_token() { snapshot.refresh_token } else { &[] };
-            let refresh_token = JsonStr::literal(kept);
-            if deadlines.is_some() {
-                self.store.check_access_token(&access_token)?;
-            }
-            self.store.check_refresh_token(&refresh_token)?;
-
-            let differs = deadlines.is_some() && !access_token.ct_eq(self.store.access_token());
-            let keeps_own = deadlines.is_none() && !self.store.access_token().is_empty();
-            self.session.adopt_generation(snapshot.generation, differs);
-            if let Some(deadlines) = &deadlines {
-                self.store.set_access_token(&access_token);
-                self.session.restored(deadlines);
-            }
-            let held = self.store.holds_refresh_token(&refresh_token);
-            self.session.settle();
-            let refused = self.restore_refresh_token(kept);
-            if let Some(left_ms) = self.lease_left(&snapshot, wall) {
-                self.session.lease(left_ms);
-            }
-
-            let revisions = &mut self.revisions;
-            revisions.current = revisions.current.max(snapshot.revision);
-            revisions.persisted_refresh_token = revisions.current;
-            let unsaved = match snapshot.scope {
-                SnapshotScope::All => keeps_own && revisions.access_token > revisions.persisted,
-                // Storage of the other scope has another refresh token.
-                SnapshotScope::RefreshToken => !held && revisions.persisted > 0,
-            };
-            if unsaved {
-                revisions.access_token = revisions.current;
-                revisions.persisted = revisions.persisted.min(revisions.current.saturating_sub(1));
-            } else if snapshot.scope == SnapshotScope::All {
-                revisions.persisted = revisions.current;
-            }
-            revisions.known = revisions.known.max(snapshot.revision);
-            revisions.stored_before = true;
-            if refused || self.session.generation().0 != snapshot.generation {
-                revisions.changed(true, refused);
-            }
-            Ok(())
-        }
-
-        /// True where the snapshot brings a refresh token that the server has refused.
-        fn restore_refresh_token(&mut self, token: &[u8]) -> bool {
-            let token_text = JsonStr::literal(token);
-            if !token.is_empty() && self.refused == Some(fingerprint(token)) {
-                self.store.drop_refresh_token();
-                self.session.end_refresh_token(self.provider.borrow(), false);
-                return true;
-            }
-            self.replace_refresh_token((!token.is_empty()).then_some(&token_text));
-            false
-        }
-
-        /// The windows of the snapshot's access token, if it may be used: never longer than they were.
-        fn restored_deadlines(&self, snapshot: &Contents<'_>, wall: Option<UnixTime>) -> Option<Deadlines> {
-            if snapshot.access_token.is_empty() {
-                return None;
-            }
-            if snapshot.timeless {
-                return Some(Deadlines { refresh_at: 0, usable_until: None });
-            }
-            let wall =
-                wall.filter(|wall| snapshot.wall.is_some_and(|then| then <= wall.as_secs()))?.as_secs();
-            let clock = self.session.clock();
-            let to_instant = |deadline: u64| {
-                let ahead = product(deadline.saturating_sub(wall), 1000);
-                let behind = product(wall.saturating_sub(deadline), 1000).saturating_add(1000);
-                clock.saturating_add(ahead).saturating_sub(behind)
-            };
-            let usable_until = to_instant(snapshot.usable_until);
-            let refresh_at = to_instant(snapshot.refresh_at);
-            (usable_until > clock).then_some(Deadlines { refresh_at, usable_until: Some(usable_until) })
-        }
-
-        /// What is left of the time that another process has for its refresh.
-        fn lease_left(&self, snapshot: &Contents<'_>, wall: Option<UnixTime>) -> Option<u64> {
-            let began = snapshot.lease?;
-            let gone = match (snapshot.wall, wall) {
-                (Some(_), Some(wall)) => product(wall.as_secs().saturating_sub(began), 1000),
-                _ => 0,
-            };
-            Some(self.provider.borrow().policy.response_timeout_ms.saturating_sub(gone))
-                .filter(|left| *left > 0)
-        }
-    }
-
-    /// Seconds that have begun in so many milliseconds.
-    fn begun_seconds(millis: u64) -> u64 {
-        let whole = quotient(millis, 1000);
-        whole.saturating_add(u64::from(product(whole, 1000) != millis))
-    }
 }

@@ -1,6 +1,7 @@
 //! A token service as data.
 
-use crate::RefreshPolicy;
+use crate::endpoint::refresh_policy::RefreshPolicy;
+use crate::endpoint::routes::{Route, TokenKind};
 
 /// A token service: all that tells one from another, and no code.
 ///
@@ -219,28 +220,6 @@ pub enum ZeroLifetime {
     Expired,
     /// The token has no end.
     Never,
-}
-
-/// An endpoint and the kind of token that opens it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub struct Route<'a> {
-    /// The method, compared with case.
-    pub method: &'a str,
-    /// The path: `{site}` is the subject's own site, any other `{name}` one segment.
-    pub path: &'a str,
-    /// The kind of token.
-    pub token: TokenKind,
-}
-
-/// Whom a token stands for, as a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum TokenKind {
-    /// The client itself.
-    Client,
-    /// One site.
-    Site,
 }
 
 /// Whom a token stands for. A part of its identity.

@@ -1,8 +1,12 @@
 //! What a token endpoint answered (RFC 6749 sections 5.1 and 5.2).
 
 use crate::ascii::decimal;
-use crate::json::{Item, JsonStr, Reader, Slice, Text, whole_seconds};
-use crate::{Error, ErrorCode, ErrorResponse, Provider, TokenAlphabet};
+use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
+use crate::endpoint::provider::{Provider, TokenAlphabet};
+use crate::error::Error;
+use crate::wire::json::{Item, Reader, Slice, Text};
+use crate::wire::json_str::JsonStr;
+use crate::wire::seconds::whole_seconds;
 
 /// An answer of the token endpoint: a token, or the server's own reason why there is none.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +130,7 @@ impl<'a> TokenResponse<'a> {
     /// Those of `serde-json-core` where the struct does not fit.
     #[cfg(feature = "serde")]
     pub fn extra<T: serde::Deserialize<'a>>(&self) -> Result<T, serde_json_core::de::Error> {
-        serde_json_core::from_slice(crate::json::container(self.members.object)).map(|(extra, _)| extra)
+        serde_json_core::from_slice(crate::wire::json::container(self.members.object)).map(|(extra, _)| extra)
     }
 
     /// Whether a `Bearer` field may carry it (RFC 6749 section 7.1).

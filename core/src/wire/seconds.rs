@@ -1,0 +1,86 @@
+//! A number of JSON as whole seconds.
+
+use crate::ascii::{decimal, with_digit};
+use crate::time::quotient;
+
+/// A number of seconds, floored and saturating; `None` where it is negative (`-0` too).
+pub(crate) fn whole_seconds(number: impl Iterator<Item = u8>) -> Option<u64> {
+    let mut seconds = Seconds { digits: 0, full: false, scale: 0, exponent: 0, part: Part::Whole };
+    for byte in number {
+        seconds.read(byte)?;
+    }
+    Some(seconds.whole())
+}
+
+/// A number while it is read.
+struct Seconds {
+    /// The digits so far, as far as they fit.
+    digits: u64,
+    /// One did not fit: all later ones are left out.
+    full: bool,
+    /// The power of ten that the last digit in `digits` counts.
+    scale: i32,
+    exponent: i32,
+    part: Part,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Whole,
+    Fraction,
+    Exponent,
+    NegativeExponent,
+}
+
+impl Seconds {
+    #[inline(never)]
+    fn read(&mut self, byte: u8) -> Option<()> {
+        let Some(digit) = decimal(byte) else {
+            self.part = match (byte, self.part) {
+                (b'.', _) => Part::Fraction,
+                (b'-', Part::Whole) => return None,
+                (b'-', _) => Part::NegativeExponent,
+                _ => Part::Exponent,
+            };
+            return Some(());
+        };
+        if let Part::Exponent | Part::NegativeExponent = self.part {
+            self.exponent = self.exponent.saturating_mul(10).saturating_add(i32::from(digit));
+            return Some(());
+        }
+        match with_digit(self.digits, digit).filter(|_| !self.full) {
+            Some(digits) => {
+                self.digits = digits;
+                self.scale = self.scale.wrapping_sub(i32::from(self.part == Part::Fraction));
+            }
+            None => {
+                self.full = true;
+                self.scale = self.scale.wrapping_add(i32::from(self.part == Part::Whole));
+            }
+        }
+        Some(())
+    }
+
+    #[inline(never)]
+    fn whole(self) -> u64 {
+        let negative = self.part == Part::NegativeExponent;
+        let exponent = if negative { self.exponent.wrapping_neg() } else { self.exponent };
+        let mut scale = self.scale.saturating_add(exponent);
+        let mut seconds = self.digits;
+        if scale > 0 && self.full {
+            return u64::MAX;
+        }
+        while scale < 0 && seconds != 0 {
+            seconds = quotient(seconds, 10);
+            scale = scale.wrapping_add(1);
+        }
+        while scale > 0 && seconds != 0 {
+            match with_digit(seconds, 0) {
+                Some(more) => seconds = more,
+                None => return u64::MAX,
+            }
+            scale = scale.wrapping_sub(1);
+        }
+        seconds
+    }
+}
