@@ -14,6 +14,27 @@ pub(crate) fn eq_ignore_case(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.eq_ignore_ascii_case(other))
 }
 
+/// `tchar` (RFC 9110 section 5.6.2)
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'!' | b'#'
+            | b'$'
+            | b'%'
+            | b'&'
+            | b'\''
+            | b'*'
+            | b'+'
+            | b'-'
+            | b'.'
+            | b'^'
+            | b'_'
+            | b'`'
+            | b'|'
+            | b'~'
+    ) || byte.is_ascii_alphanumeric()
+}
+
 /// The value of a decimal digit.
 pub(crate) const fn decimal(byte: u8) -> Option<u8> {
     if byte.is_ascii_digit() { Some(byte & 0xF) } else { None }

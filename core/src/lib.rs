@@ -30,18 +30,22 @@ mod secret;
 mod time;
 mod wire;
 
-pub use endpoint::authorization::{Bearer, Generation, basic};
+pub use endpoint::authorization::{Bearer, Generation, basic, basic_raw};
+pub use endpoint::body_format::BodyFormat;
+pub use endpoint::client_authentication::ClientAuthentication;
+pub use endpoint::credentials::Credentials;
 pub use endpoint::error_response::{ErrorCode, ErrorResponse};
-pub use endpoint::provider::{
-    ApiOrigins, BasicEncoding, BodyFormat, ClientAuthentication, Exposure, Grant, MissingLifetime, Provider,
-    Subject, TokenAlphabet, ZeroLifetime,
-};
-pub use endpoint::providers::{self, Environment, IssuedBy};
+pub use endpoint::lifetime::{MissingLifetime, TokenExpiry};
+pub use endpoint::loopback::LoopbackHttp;
+pub use endpoint::nested::{Nested, NestedReader};
+pub use endpoint::provider::{Exposure, Grant, Identity, Provider, TokenAlphabet, ZeroLifetime};
+pub use endpoint::providers;
 pub use endpoint::refresh_policy::RefreshPolicy;
-pub use endpoint::routes::{Route, TokenKind};
+pub use endpoint::routes::{Route, RouteTable, Routes};
+pub use endpoint::site::SitePath;
 #[cfg(feature = "heapless")]
 pub use endpoint::token_request::OwnedRequest;
-pub use endpoint::token_request::{Credentials, Request, TokenRequest};
+pub use endpoint::token_request::{Request, TokenRequest};
 pub use endpoint::token_response::{Scope, TokenAnswer, TokenResponse, token_answer};
 pub use error::Error;
 pub use manager::revision::{Revision, SnapshotScope};
@@ -49,7 +53,7 @@ pub use manager::session::{Next, Poll, Reason, RequestId, Retry};
 #[cfg(feature = "snapshot")]
 pub use manager::snapshot::snapshot_revision;
 pub use manager::store::Slots;
-pub use manager::{Answer, Outcome, TokenManager};
+pub use manager::{Answer, Outcome, ParsedAnswer, TokenManager};
 pub use secret::{ct_eq, wipe};
 pub use time::{Instant, TickWidener, UnixTime};
 pub use wire::http_date::http_date;

@@ -1,6 +1,6 @@
 //! The `Authorization` field: Bearer (RFC 6750 section 2.1) and Basic (RFC 7617).
 
-use crate::endpoint::provider::{BasicEncoding, TokenAlphabet};
+use crate::endpoint::provider::TokenAlphabet;
 use crate::error::Error;
 use crate::wire::writer::{Encoding, Writer, write_whole};
 
@@ -99,40 +99,62 @@ impl core::fmt::Debug for Bearer<'_> {
 
 const SCHEME: [u8; 7] = *b"Bearer ";
 
-/// Writes the value of a Basic `Authorization` field; gives back what was written: ASCII.
+/// Writes the value of a Basic `Authorization` field, id and secret form-encoded first, the rule of RFC 6749 section
+/// 2.3.1; gives back what was written: ASCII.
 ///
 /// ```
-/// use tokenward::{BasicEncoding, basic};
-///
 /// let mut out = [0; 64];
-/// let field = basic("Aladdin", "open sesame", BasicEncoding::Raw, &mut out).unwrap();
-/// assert_eq!(field, b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+/// assert_eq!(tokenward::basic("id", "s&cret", &mut out).unwrap(), b"Basic aWQ6cyUyNmNyZXQ=");
 /// ```
 ///
 /// # Errors
-/// - [`Error::WrongCredentials`]: the id is empty, or holds `:` where it is sent raw (RFC 7617 section 2).
+/// - [`Error::WrongCredentials`]: the id is empty.
 /// - [`Error::BufferTooSmall`]: with the size that it takes.
 ///
 /// # Security
 /// `out` holds the secret afterwards: [`crate::wipe`] it when the request is sent.
-pub fn basic<'b>(
+pub fn basic<'b>(id: &str, secret: &str, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
+    whole_basic(!id.is_empty(), id, secret, Encoding::Form, out)
+}
+
+/// The same with id and secret as they are (RFC 7617): what `curl -u` sends.
+///
+/// ```
+/// let mut out = [0; 64];
+/// let field = tokenward::basic_raw("Aladdin", "open sesame", &mut out).unwrap();
+/// assert_eq!(field, b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+/// ```
+///
+/// # Errors
+/// - [`Error::WrongCredentials`]: the id is empty or holds `:` (RFC 7617 section 2).
+/// - [`Error::BufferTooSmall`]: with the size that it takes.
+///
+/// # Security
+/// `out` holds the secret afterwards: [`crate::wipe`] it when the request is sent.
+pub fn basic_raw<'b>(id: &str, secret: &str, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
+    whole_basic(is_raw_id(id), id, secret, Encoding::Raw, out)
+}
+
+/// Whether Basic can carry an id as it is (RFC 7617 section 2).
+pub(crate) fn is_raw_id(id: &str) -> bool {
+    !id.is_empty() && !id.bytes().any(|byte| byte == b':')
+}
+
+fn whole_basic<'b>(
+    fits: bool,
     id: &str,
     secret: &str,
-    encoding: BasicEncoding,
+    encoding: Encoding,
     out: &'b mut [u8],
 ) -> Result<&'b [u8], Error> {
-    if id.is_empty() || (encoding == BasicEncoding::Raw && id.bytes().any(|byte| byte == b':')) {
+    if !fits {
         return Err(Error::WrongCredentials);
     }
     let written = write_whole(out, |out| write_basic(out, id, secret, encoding))?;
     Ok(out.get(..written).unwrap_or_default())
 }
 
-pub(crate) fn write_basic(out: &mut Writer<'_>, id: &str, secret: &str, encoding: BasicEncoding) {
-    let encoding = match encoding {
-        BasicEncoding::Raw => Encoding::Raw,
-        BasicEncoding::Rfc6749Form => Encoding::Form,
-    };
+pub(crate) fn write_basic(out: &mut Writer<'_>, id: &str, secret: &str, encoding: Encoding) {
     out.bytes(b"Basic ");
     out.start_base64();
     out.encoded(id.as_bytes(), encoding);

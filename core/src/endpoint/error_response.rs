@@ -96,11 +96,35 @@ impl ErrorCode {
 
     /// The standard code that a code means, by the provider's own table where that has it.
     pub(crate) fn meant(error: JsonStr<'_>, provider: &Provider<'_>) -> Self {
-        let standard = provider.error_codes.iter().find(|(own, _)| error.is(own.as_bytes()));
+        let standard =
+            provider.error_codes.unwrap_or_default().iter().find(|(own, _)| error.is(own.as_bytes()));
         Self::of(standard.map_or(error, |(_, standard)| JsonStr::literal(standard.as_bytes())))
+    }
+
+    /// Whether a standard code has this name.
+    pub(crate) const fn is_listed(name: &[u8]) -> bool {
+        let mut codes: &[Self] = &Self::LISTED;
+        while let [first, rest @ ..] = codes {
+            if is_same(first.name().as_bytes(), name) {
+                return true;
+            }
+            codes = rest;
+        }
+        false
     }
 
     fn of(error: JsonStr<'_>) -> Self {
         Self::LISTED.iter().copied().find(|code| error.is(code.name().as_bytes())).unwrap_or(Self::Other)
     }
+}
+
+/// `==` where a constant is computed.
+const fn is_same(mut one: &[u8], mut other: &[u8]) -> bool {
+    while let ([a, one_rest @ ..], [b, other_rest @ ..]) = (one, other) {
+        if *a != *b {
+            return false;
+        }
+        (one, other) = (one_rest, other_rest);
+    }
+    one.is_empty() && other.is_empty()
 }

@@ -1,10 +1,23 @@
 //! The token endpoint of a service: what it is, what is asked of it and what it answers.
 
+#[macro_use]
+mod part;
+
 pub(crate) mod authorization;
+pub(crate) mod body_format;
+pub(crate) mod client_authentication;
+pub(crate) mod credentials;
+pub(crate) mod destination;
 pub(crate) mod error_response;
+mod fault;
+pub(crate) mod lifetime;
+pub(crate) mod loopback;
+mod member_path;
+pub(crate) mod nested;
 pub(crate) mod provider;
 pub mod providers;
 pub(crate) mod refresh_policy;
 pub(crate) mod routes;
+pub(crate) mod site;
 pub(crate) mod token_request;
 pub(crate) mod token_response;

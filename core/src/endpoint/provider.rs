@@ -1,147 +1,141 @@
 //! A token service as data.
 
+use crate::endpoint::body_format::BodyFormat;
+use crate::endpoint::client_authentication::ClientAuthentication;
+use crate::endpoint::lifetime::MissingLifetime;
+use crate::endpoint::loopback::LoopbackHttp;
+use crate::endpoint::nested::Nested;
 use crate::endpoint::refresh_policy::RefreshPolicy;
-use crate::endpoint::routes::{Route, TokenKind};
+use crate::endpoint::routes::Routes;
+use crate::endpoint::site::SitePath;
 
-/// A token service: all that tells one from another, and no code.
+/// A token service: all that tells one from another, and no code of its own.
 ///
-/// The five of [`crate::providers`] are values of this type; a sixth is one more value.
+/// The five of [`crate::providers`] are values of this type; a sixth is one more value. It lives as long as the managers
+/// that are made from it: a `const` or a `static`, as a rule. What may be absent is an `Option`; `None` is the default
+/// that is named at the field. What takes code ([`ClientAuthentication`], [`BodyFormat`], [`Nested`], [`Routes`],
+/// [`MissingLifetime`], [`SitePath`], [`LoopbackHttp`]) is a value that brings it: a program links it if it names it.
 ///
 /// ```
-/// use tokenward::{ApiOrigins, ClientAuthentication, Grant, Provider};
+/// use tokenward::{ClientAuthentication, Grant, Provider};
 ///
 /// const ACME: Provider<'static> = Provider {
 ///     name: "acme",
-///     base_url: "https://login.acme.example",
-///     token_path: "/oauth2/token",
-///     api_origins: ApiOrigins::Listed(&["https://api.acme.example"]),
-///     grants: &[Grant::ClientCredentials, Grant::RefreshToken],
-///     authentication: ClientAuthentication::Post,
+///     base_url: Some("https://login.acme.example"),
+///     token_path: Some("/oauth2/token"),
+///     api_origins: Some(&["https://api.acme.example"]),
+///     primary_grant: Some(Grant::ClientCredentials),
+///     refresh_grant: true,
+///     authentication: Some(ClientAuthentication::POST),
 ///     ..Provider::custom()
 /// };
-/// assert!(ACME.reads_refresh_token());
+/// // Checked when this is compiled.
+/// const _: () = assert!(ACME.fault().is_none());
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Provider<'a> {
     /// Its name, a part of a token's identity.
     pub name: &'a str,
-    /// Its environment (`sandbox`, `production`), a part of a token's identity.
-    pub environment: &'a str,
-    /// Scheme and authority of the token endpoint; a path may follow. A part of a token's identity.
-    pub base_url: &'a str,
-    /// Follows `base_url`; `{site}` stands for the subject's site. A part of a token's identity.
-    pub token_path: &'a str,
-    /// Where its tokens may be sent.
-    pub api_origins: ApiOrigins<'a>,
-    /// Plain `http` to the loopback interface is allowed, for tests.
-    pub allow_loopback_http: bool,
-    /// The grants it knows; the first that is not [`Grant::RefreshToken`] is the primary one.
-    pub grants: &'a [Grant],
-    /// How the client authenticates to the token endpoint.
-    pub authentication: ClientAuthentication,
-    /// How a request's parameters are written.
-    pub body: BodyFormat,
-    /// The scope to ask for; empty for none.
-    pub scope: &'a str,
-    /// Where the token's members stand in an answer, such as `data[0]`; empty for the top object.
-    pub member_path: &'a str,
-    /// Where an error code stands if there is no top-level `error`, such as `detailed[0]`; empty for nowhere.
-    pub error_path: &'a str,
+    /// Its environment (`sandbox`, `production`), a part of a token's identity; [`Identity::environment`] wins.
+    pub environment: Option<&'a str>,
+    /// Scheme and authority of the token endpoint; a path may follow. Its origin is a part of a token's identity.
+    /// [`Identity::base_url`] wins.
+    pub base_url: Option<&'a str>,
+    /// Follows the base URL; `{site}` stands for the subject's site.
+    pub token_path: Option<&'a str>,
+    /// Where its tokens may be sent; none: to the origin of the base URL. `https` only, but for loopback if that is
+    /// allowed.
+    pub api_origins: Option<&'a [&'a str]>,
+    /// The scope to ask for.
+    pub scope: Option<&'a str>,
     /// The service's own error codes and the standard ones that they stand for.
-    pub error_codes: &'a [(&'a str, &'a str)],
-    /// An answer without `token_type` is refused.
-    pub token_type_required: bool,
+    pub error_codes: Option<&'a [(&'a str, &'a str)]>,
     /// Values of `token_type` that mean Bearer.
-    pub token_type_aliases: &'a [&'a str],
-    /// The bytes that an access token may have.
-    pub token_alphabet: TokenAlphabet,
+    pub token_type_aliases: Option<&'a [&'a str]>,
+    /// When its tokens are refreshed; none: [`RefreshPolicy::DEFAULT`].
+    pub policy: Option<&'a RefreshPolicy>,
+    /// How the client authenticates to the token endpoint. A service with a grant names it.
+    pub authentication: Option<&'a ClientAuthentication>,
+    /// How a request's parameters are written; none: as a form.
+    pub body: Option<&'a BodyFormat>,
+    /// Makes `{site}` stand for the subject's site.
+    pub site: Option<&'a SitePath>,
+    /// Allows plain `http` to the loopback interface, for tests.
+    pub loopback_http: Option<&'a LoopbackHttp>,
+    /// Where the members of an answer stand, if they do not stand in the top object.
+    pub nested: Nested<'a>,
+    /// Which token opens which endpoint; none: every path of the origins.
+    pub routes: Routes<'a>,
     /// What an answer without `expires_in` means.
-    pub missing_lifetime: MissingLifetime,
+    pub missing_lifetime: MissingLifetime<'a>,
     /// What `expires_in` 0 means.
     pub zero_lifetime: ZeroLifetime,
-    /// Which token opens which endpoint; empty: every path of the origins.
-    pub routes: &'a [Route<'a>],
+    /// The bytes that an access token may have.
+    pub token_alphabet: TokenAlphabet,
     /// Who may hold its credentials.
     pub exposure: Exposure,
-    /// When its tokens are refreshed.
-    pub policy: RefreshPolicy,
+    /// The grant that obtains a token without a refresh token; none: the caller installs tokens.
+    pub primary_grant: Option<Grant>,
+    /// Whether it has the refresh grant (RFC 6749 section 6). Without it no refresh token is read.
+    pub refresh_grant: bool,
+    /// Its tokens may be sent to **every** `https` origin: whoever can name a host gets the token.
+    pub any_https_origin: bool,
 }
 
 impl<'a> Provider<'a> {
-    /// The defaults of a custom provider: RFC 6749 to the letter, credentials for servers only.
+    /// The defaults of a custom provider: RFC 6749 to the letter, tokens for the origin of the base URL alone,
+    /// credentials for servers only.
     #[must_use]
     pub const fn custom() -> Self {
         Self {
             name: "",
-            environment: "",
-            base_url: "",
-            token_path: "",
-            api_origins: ApiOrigins::AnyHttps,
-            allow_loopback_http: false,
-            grants: &[],
-            authentication: ClientAuthentication::Basic(BasicEncoding::Rfc6749Form),
-            body: BodyFormat::Form,
-            scope: "",
-            member_path: "",
-            error_path: "",
-            error_codes: &[],
-            token_type_required: false,
-            token_type_aliases: &[],
-            token_alphabet: TokenAlphabet::B64Token,
-            missing_lifetime: MissingLifetime::JwtExpiry { else_seconds: 3600 },
+            environment: None,
+            base_url: None,
+            token_path: None,
+            api_origins: None,
+            scope: None,
+            error_codes: None,
+            token_type_aliases: None,
+            policy: None,
+            authentication: Some(ClientAuthentication::BASIC),
+            body: None,
+            site: None,
+            loopback_http: None,
+            nested: Nested::NONE,
+            routes: Routes::NONE,
+            missing_lifetime: MissingLifetime::jwt_expiry(3600),
             zero_lifetime: ZeroLifetime::Expired,
-            routes: &[],
+            token_alphabet: TokenAlphabet::B64Token,
             exposure: Exposure::ServerOnly,
-            policy: RefreshPolicy::DEFAULT,
+            primary_grant: None,
+            refresh_grant: false,
+            any_https_origin: false,
         }
     }
 
-    /// The base URL as a path follows it: a slash at its end counts for nothing then.
-    pub(crate) fn trimmed_base_url(&self) -> &'a [u8] {
-        let mut url = self.base_url.as_bytes();
-        while let [rest @ .., b'/'] = url
-            && !self.token_path.is_empty()
-        {
-            url = rest;
+    /// When its tokens are refreshed.
+    #[must_use]
+    pub const fn policy(&self) -> &'a RefreshPolicy {
+        match self.policy {
+            Some(policy) => policy,
+            None => &RefreshPolicy::DEFAULT,
         }
-        url
     }
-
-    /// Whether an answer's refresh token is read: only where the provider lists the refresh grant.
-    #[must_use]
-    pub fn reads_refresh_token(&self) -> bool {
-        self.grants.contains(&Grant::RefreshToken)
-    }
-
-    /// The grant that obtains a token without a refresh token.
-    #[must_use]
-    pub fn primary_grant(&self) -> Option<Grant> {
-        self.grants.iter().copied().find(|grant| *grant != Grant::RefreshToken)
-    }
-}
-
-/// Where a provider's tokens may be sent. `https` only, but for loopback where it is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ApiOrigins<'a> {
-    /// Every `https` origin.
-    AnyHttps,
-    /// The origin of the provider's `base_url`.
-    BaseUrl,
-    /// These origins.
-    Listed(&'a [&'a str]),
 }
 
 /// How a token is obtained (RFC 6749 section 4 and 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
 pub enum Grant {
     /// RFC 6749 section 4.4.
-    ClientCredentials,
+    ClientCredentials = 1,
     /// RFC 6749 section 4.3. RFC 9700 section 2.4 forbids it: only for a service that has no other.
-    Password,
+    Password = 2,
     /// RFC 6749 section 6.
-    RefreshToken,
+    RefreshToken = 3,
     /// A `POST` with a client token as Bearer that answers a token for one site.
-    SiteToken,
+    SiteToken = 4,
 }
 
 impl Grant {
@@ -157,117 +151,72 @@ impl Grant {
     }
 }
 
-/// How the client authenticates to the token endpoint (RFC 6749 section 2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAuthentication {
-    /// `client_secret_basic`: the `Authorization` field.
-    Basic(BasicEncoding),
-    /// `client_secret_post`: in the body.
-    Post,
-    /// A token that another manager keeps.
-    Bearer,
-    /// A public client: `client_id` alone, in the body.
-    None,
-}
-
-/// What becomes of id and secret before they are joined by `:` and encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BasicEncoding {
-    /// Nothing: what `curl -u` sends, for the services that document it. The id has no `:`.
-    Raw,
-    /// Form-encoded first, the rule of RFC 6749 section 2.3.1.
-    Rfc6749Form,
-}
-
-/// How a request's parameters are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyFormat {
-    /// `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
-    Form,
-    /// One JSON object of strings.
-    Json,
-}
-
 /// The bytes that an access token may have. Whatever is stored can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
 pub enum TokenAlphabet {
     /// `b64token` of RFC 6750 section 2.1.
-    B64Token,
+    B64Token = 0,
     /// 0x21–0x7E, for services whose tokens have more (`Atza|…`).
-    Visible,
-}
-
-/// What an answer without `expires_in` means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MissingLifetime {
-    /// Until the `exp` of a JWT, if the answer comes with a wall clock; else so many seconds.
-    JwtExpiry {
-        /// The lifetime where there is no `exp`.
-        else_seconds: u64,
-    },
-    /// So many seconds.
-    Assume(u64),
-    /// The token has no end.
-    Never,
-    /// The answer is refused.
-    Refuse,
+    Visible = 1,
 }
 
 /// What `expires_in` 0 means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
 pub enum ZeroLifetime {
-    /// The token is over: a failed refresh.
-    Expired,
+    /// The token has expired: a failed refresh.
+    Expired = 0,
     /// The token has no end.
-    Never,
-}
-
-/// Whom a token stands for. A part of its identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject<'a> {
-    /// The client itself.
-    Client,
-    /// One site.
-    Site(&'a str),
-}
-
-impl<'a> Subject<'a> {
-    /// Its kind.
-    #[must_use]
-    pub const fn kind(self) -> TokenKind {
-        match self {
-            Self::Client => TokenKind::Client,
-            Self::Site(_) => TokenKind::Site,
-        }
-    }
-
-    /// Whether a provider's token endpoint can be asked for it: it has a site where the URL wants one, and
-    /// that site stays in its place of the path.
-    #[must_use]
-    pub fn fits(self, base_url: &str, token_path: &str) -> bool {
-        const SITE: &[u8] = b"{site}";
-        let wants = |part: &str| part.as_bytes().windows(SITE.len()).any(|window| window == SITE);
-        match self {
-            Self::Client => !wants(base_url) && !wants(token_path),
-            Self::Site(site) => !matches!(site, "" | "." | ".."),
-        }
-    }
-
-    /// The site, where it is one.
-    #[must_use]
-    pub const fn site(self) -> Option<&'a str> {
-        match self {
-            Self::Client => None,
-            Self::Site(site) => Some(site),
-        }
-    }
+    Never = 1,
 }
 
 /// Who may hold a provider's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
 pub enum Exposure {
     /// Servers and gateways with protected storage. The core does not enforce it; the mobile surfaces do.
-    ServerOnly,
+    ServerOnly = 0,
     /// Apps too.
-    AppAllowed,
+    AppAllowed = 1,
+}
+
+/// Whose token it is, as far as that is known only at run time. What is given here wins over the provider's.
+///
+/// ```
+/// use tokenward::Identity;
+///
+/// let site = Identity { site: Some("42"), base_url: Some("https://api.example"), ..Identity::default() };
+/// assert_eq!(site.account, None);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity<'a> {
+    /// The environment.
+    pub environment: Option<&'a str>,
+    /// Scheme and authority of the token endpoint; a path may follow.
+    pub base_url: Option<&'a str>,
+    /// A name of the caller's own, such as a user or a client id: two people at one service must not restore each
+    /// other's state.
+    pub account: Option<&'a str>,
+    /// The site that the token stands for; none: the client itself.
+    pub site: Option<&'a str>,
+}
+
+impl<'a> Identity<'a> {
+    pub(crate) fn environment(&self, provider: &Provider<'a>) -> &'a str {
+        self.environment.or(provider.environment).unwrap_or_default()
+    }
+
+    pub(crate) fn base_url(&self, provider: &Provider<'a>) -> &'a str {
+        self.base_url.or(provider.base_url).unwrap_or_default()
+    }
+
+    /// Whether a provider's token endpoint can be asked for it: there is a site if the path wants one, and it stays
+    /// in its place of the path.
+    pub(crate) fn fits(&self, provider: &Provider<'_>) -> bool {
+        match self.site {
+            None => provider.site.is_none(),
+            Some(site) => !matches!(site, "" | "." | ".."),
+        }
+    }
 }

@@ -10,15 +10,12 @@
 /// assert_eq!(policy.margin_ms, 10_000);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct RefreshPolicy {
-    /// A refresh is due after this part of the lifetime.
-    pub fraction_permille: u32,
     /// A token is not sent in the last part of its life: this much, at most a tenth of the lifetime.
     pub margin_ms: u64,
     /// No refresh sooner than this after a token was asked for.
     pub min_interval_ms: u64,
-    /// A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.
-    pub jitter_permille: u32,
     /// The first request waits up to this long from the start, drawn from the seed.
     pub startup_spread_ms: u64,
     /// A request without an answer has failed after this time.
@@ -29,6 +26,10 @@ pub struct RefreshPolicy {
     pub max_backoff_ms: u64,
     /// A server's lifetime in seconds counts up to this.
     pub max_lifetime_s: u64,
+    /// A refresh is due after this part of the lifetime.
+    pub fraction_permille: u32,
+    /// A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.
+    pub jitter_permille: u32,
     /// So many refusals with codes that RFC 6749 does not define end a refresh token.
     pub refresh_attempts: u32,
     /// Another process uses the same snapshot.

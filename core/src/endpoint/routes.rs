@@ -1,8 +1,38 @@
 //! A route table: which token opens which endpoint.
 
-use crate::wire::url::{next_decoded, segments};
+use crate::error::Error;
+use crate::wire::url::{Url, next_decoded, segments};
 
-/// An endpoint and the kind of token that opens it.
+/// Which token opens which endpoint.
+///
+/// ```
+/// use tokenward::{Route, Routes};
+///
+/// const ROUTES: Routes<'static> =
+///     Routes::table(&[Route::client("GET", "/v1/sites"), Route::site("GET", "/v1/site/{site}")]);
+/// assert_eq!(ROUTES.rows.map(<[Route<'_>]>::len), Some(2));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Routes<'a> {
+    /// What looks a request up.
+    pub table: Option<&'a RouteTable>,
+    /// The rows.
+    pub rows: Option<&'a [Route<'a>]>,
+}
+
+impl<'a> Routes<'a> {
+    /// A token opens every path of the origins.
+    pub const NONE: Self = Self { table: None, rows: None };
+
+    /// A token opens what these rows say and nothing else.
+    #[must_use]
+    pub const fn table(rows: &'a [Route<'a>]) -> Self {
+        Self { table: Some(RouteTable::ROWS), rows: Some(rows) }
+    }
+}
+
+/// An endpoint and the token that opens it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Route<'a> {
@@ -10,18 +40,58 @@ pub struct Route<'a> {
     pub method: &'a str,
     /// The path: `{site}` is the subject's own site, any other `{name}` one segment.
     pub path: &'a str,
-    /// The kind of token.
-    pub token: TokenKind,
+    /// A token of a site opens it; else one of the client itself.
+    pub of_site: bool,
 }
 
-/// Whom a token stands for, as a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum TokenKind {
-    /// The client itself.
-    Client,
-    /// One site.
-    Site,
+impl<'a> Route<'a> {
+    /// An endpoint for a token of the client itself.
+    #[must_use]
+    pub const fn client(method: &'a str, path: &'a str) -> Self {
+        Self { method, path, of_site: false }
+    }
+
+    /// An endpoint for a token of a site.
+    #[must_use]
+    pub const fn site(method: &'a str, path: &'a str) -> Self {
+        Self { method, path, of_site: true }
+    }
+}
+
+/// Looks a request up in a route table: a value that brings its code.
+#[derive(Clone, Copy)]
+pub struct RouteTable {
+    number: u8,
+    name: &'static str,
+    /// Rows, method, URL, and the site that the token is of.
+    pub(crate) check: fn(&[Route<'_>], &str, &Url<'_>, Option<&str>) -> Result<(), Error>,
+}
+
+impl RouteTable {
+    /// Row by row.
+    pub const ROWS: &'static Self = &Self { number: 1, name: "rows", check };
+}
+
+part!(RouteTable);
+
+/// The first fault in this order: a path that is ambiguous, of no row, of the other kind of token, of another site.
+fn check(rows: &[Route<'_>], method: &str, url: &Url<'_>, site: Option<&str>) -> Result<(), Error> {
+    if url.path_is_ambiguous() {
+        return Err(Error::BadUrl);
+    }
+    let mut fault = Error::UnknownRoute;
+    for route in rows.iter().filter(|route| route.method == method) {
+        fault = match match_path(route.path, url.path, site) {
+            PathMatch::No => continue,
+            _ if route.of_site != site.is_some() => match fault {
+                Error::OtherSite => fault,
+                _ => Error::RouteNeedsOtherToken,
+            },
+            PathMatch::OtherSite => Error::OtherSite,
+            PathMatch::Yes => return Ok(()),
+        };
+    }
+    Err(fault)
 }
 
 /// How a path stands to one row of a route table.

@@ -1,51 +1,23 @@
 //! The request that obtains a token (RFC 6749 sections 2.3, 4 and 6).
 
-use crate::endpoint::authorization::write_basic;
-use crate::endpoint::provider::{
-    BasicEncoding, BodyFormat, ClientAuthentication, Grant, Provider, Subject, TokenAlphabet,
-};
+use crate::endpoint::body_format::BodyFormat;
+use crate::endpoint::credentials::Credentials;
+use crate::endpoint::destination::is_secure;
+use crate::endpoint::provider::{Grant, Identity, Provider};
 use crate::error::Error;
 use crate::secret::wipe;
 use crate::wire::url::Url;
-use crate::wire::writer::{Encoding, Writer, write_whole};
-
-/// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
-///
-/// ```
-/// use tokenward::Credentials;
-///
-/// let credentials = Credentials { client_id: "id", client_secret: "s&cret", ..Credentials::default() };
-/// assert_eq!(format!("{credentials:?}"), "Credentials(..)");
-/// ```
-#[derive(Clone, Copy, Default)]
-pub struct Credentials<'a> {
-    /// RFC 6749 section 2.2.
-    pub client_id: &'a str,
-    /// RFC 6749 section 2.3.1.
-    pub client_secret: &'a str,
-    /// RFC 6749 section 4.3.2.
-    pub username: &'a str,
-    /// RFC 6749 section 4.3.2.
-    pub password: &'a str,
-    /// The token that opens the token endpoint itself, where the provider authenticates so.
-    pub bearer: &'a str,
-}
-
-impl core::fmt::Debug for Credentials<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Credentials(..)")
-    }
-}
+use crate::wire::writer::{Writer, write_whole};
 
 /// A request to a token endpoint, before it is written. See [`TokenRequest::write`].
 ///
 /// ```
-/// use tokenward::{Credentials, Grant, Subject, TokenRequest, providers};
+/// use tokenward::{Credentials, Grant, Identity, TokenRequest, providers};
 ///
-/// let provider = providers::opower("https://utility.example:443");
+/// let utility = Identity { base_url: Some("https://utility.example:443"), ..Identity::default() };
 /// let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
 /// let mut out = [0; 256];
-/// let request = TokenRequest::new(&provider, Subject::Client, Grant::ClientCredentials, &credentials)
+/// let request = TokenRequest::new(&providers::OPOWER, utility, Grant::ClientCredentials, &credentials)
 ///     .write(&mut out)
 ///     .unwrap();
 /// assert_eq!(request.url(), "https://utility.example:443/apis/authorization-v1/oauth2/token");
@@ -55,7 +27,7 @@ impl core::fmt::Debug for Credentials<'_> {
 #[derive(Clone, Copy)]
 pub struct TokenRequest<'a> {
     provider: &'a Provider<'a>,
-    subject: Subject<'a>,
+    identity: Identity<'a>,
     grant: Grant,
     credentials: &'a Credentials<'a>,
     refresh_token: &'a [u8],
@@ -73,11 +45,11 @@ impl<'a> TokenRequest<'a> {
     #[must_use]
     pub const fn new(
         provider: &'a Provider<'a>,
-        subject: Subject<'a>,
+        identity: Identity<'a>,
         grant: Grant,
         credentials: &'a Credentials<'a>,
     ) -> Self {
-        Self { provider, subject, grant, credentials, refresh_token: &[], extra: &[] }
+        Self { provider, identity, grant, credentials, refresh_token: &[], extra: &[] }
     }
 
     /// The same with the refresh token to present: UTF-8, for [`Grant::RefreshToken`].
@@ -127,16 +99,16 @@ impl<'a> TokenRequest<'a> {
         let end = write_whole(out, |out| {
             self.write_url(out);
             url_end = out.written();
-            self.write_authorization(out);
+            if let Some(write) =
+                self.provider.authentication.and_then(|authentication| authentication.write_field)
+            {
+                write(out, self.credentials);
+            }
             authorization_end = out.written();
             self.write_body(out);
         })?;
         let allowed = Url::parse(out.get(..url_end).unwrap_or_default()).and_then(|url| {
-            if url.is_secure(self.provider.allow_loopback_http) {
-                Ok(())
-            } else {
-                Err(Error::OriginNotAllowed)
-            }
+            if is_secure(self.provider, &url) { Ok(()) } else { Err(Error::OriginNotAllowed) }
         });
         if let Err(error) = allowed {
             wipe(out.get_mut(..end).unwrap_or_default());
@@ -147,44 +119,32 @@ impl<'a> TokenRequest<'a> {
         Ok(Request {
             url: out.get(..url_end).unwrap_or_default(),
             authorization: out.get(url_end..authorization_end).unwrap_or_default(),
-            content_type: match self.provider.body {
-                _ if body.is_empty() => "",
-                BodyFormat::Form => "application/x-www-form-urlencoded",
-                BodyFormat::Json => "application/json",
-            },
+            content_type: if body.is_empty() { "" } else { self.body_format().content_type() },
             body,
         })
     }
 
+    fn body_format(&self) -> &'a BodyFormat {
+        self.provider.body.unwrap_or(BodyFormat::FORM)
+    }
+
     fn check(&self) -> Result<(), Error> {
-        let Provider { base_url, token_path, .. } = *self.provider;
-        if !self.subject.fits(base_url, token_path) {
-            return Err(Error::InvalidProvider);
-        }
+        let (provider, credentials) = (self.provider, self.credentials);
+        let authentication = provider.authentication.filter(|_| self.identity.fits(provider));
+        let authentication = authentication.ok_or(Error::InvalidProvider)?;
         // Only a path may follow an authority.
         let has_more = |byte| matches!(byte, b'?' | b'#');
-        match token_path.as_bytes() {
+        match provider.token_path.unwrap_or_default().as_bytes() {
             [] => {}
-            [b'/', ..] if !base_url.bytes().any(has_more) => {}
+            [b'/', ..] if !self.identity.base_url(provider).bytes().any(has_more) => {}
             _ => return Err(Error::BadUrl),
         }
-        let Credentials { client_id, client_secret, username, password, bearer } = *self.credentials;
-        let client = match self.provider.authentication {
-            ClientAuthentication::Basic(BasicEncoding::Raw) if client_id.bytes().any(|byte| byte == b':') => {
-                false
-            }
-            ClientAuthentication::Basic(_) | ClientAuthentication::Post => {
-                !client_id.is_empty() && !client_secret.is_empty()
-            }
-            ClientAuthentication::None => !client_id.is_empty(),
-            ClientAuthentication::Bearer => TokenAlphabet::Visible.has_text(bearer),
-        };
-        let grant = match self.grant {
+        let has_grant = match self.grant {
             Grant::ClientCredentials | Grant::SiteToken => true,
-            Grant::Password => !username.is_empty() && !password.is_empty(),
+            Grant::Password => !credentials.username.is_empty() && !credentials.password.is_empty(),
             Grant::RefreshToken => !self.refresh_token.is_empty(),
         };
-        if !client || !grant {
+        if !(authentication.accepts)(credentials) || !has_grant {
             return Err(Error::WrongCredentials);
         }
         Ok(())
@@ -210,32 +170,18 @@ impl<'a> TokenRequest<'a> {
     }
 
     fn write_url(&self, out: &mut Writer<'_>) {
-        for mut part in [self.provider.trimmed_base_url(), self.provider.token_path.as_bytes()] {
-            while let [first, rest @ ..] = part {
-                match part.strip_prefix(b"{site}") {
-                    Some(behind) => {
-                        let site = self.subject.site().unwrap_or_default();
-                        out.encoded(site.as_bytes(), Encoding::Percent);
-                        part = behind;
-                    }
-                    None => {
-                        out.byte(*first);
-                        part = rest;
-                    }
-                }
-            }
+        let path = self.provider.token_path.unwrap_or_default().as_bytes();
+        let mut base_url = self.identity.base_url(self.provider).as_bytes();
+        // A slash at its end counts for nothing in front of a path.
+        while let [rest @ .., b'/'] = base_url
+            && !path.is_empty()
+        {
+            base_url = rest;
         }
-    }
-
-    fn write_authorization(&self, out: &mut Writer<'_>) {
-        let Credentials { client_id, client_secret, bearer, .. } = *self.credentials;
-        match self.provider.authentication {
-            ClientAuthentication::Basic(encoding) => write_basic(out, client_id, client_secret, encoding),
-            ClientAuthentication::Bearer => {
-                out.bytes(b"Bearer ");
-                out.bytes(bearer.as_bytes());
-            }
-            ClientAuthentication::Post | ClientAuthentication::None => {}
+        out.bytes(base_url);
+        match self.provider.site {
+            Some(site) => (site.write)(out, path, self.identity.site.unwrap_or_default().as_bytes()),
+            None => out.bytes(path),
         }
     }
 
@@ -245,7 +191,7 @@ impl<'a> TokenRequest<'a> {
             return;
         }
         let Credentials { client_id, client_secret, username, password, .. } = *self.credentials;
-        let mut body = Body { out, format: self.provider.body, empty: true };
+        let mut body = Body { out, format: self.body_format(), empty: true };
         body.parameter("grant_type", self.grant.name().as_bytes());
         if self.grant == Grant::Password {
             body.parameter("username", username.as_bytes());
@@ -254,51 +200,47 @@ impl<'a> TokenRequest<'a> {
         if self.grant == Grant::RefreshToken {
             body.parameter("refresh_token", self.refresh_token);
         } else {
-            body.parameter("scope", self.provider.scope.as_bytes());
+            body.parameter("scope", self.provider.scope.unwrap_or_default().as_bytes());
         }
         self.extra.iter().for_each(|(name, value)| body.parameter(name, value.as_bytes()));
-        if let ClientAuthentication::Post | ClientAuthentication::None = self.provider.authentication {
-            body.parameter("client_id", client_id.as_bytes());
-        }
-        if self.provider.authentication == ClientAuthentication::Post {
-            body.parameter("client_secret", client_secret.as_bytes());
+        if let Some(authentication) = self.provider.authentication {
+            if authentication.id_in_body {
+                body.parameter("client_id", client_id.as_bytes());
+            }
+            if authentication.secret_in_body {
+                body.parameter("client_secret", client_secret.as_bytes());
+            }
         }
         body.end();
     }
 }
 
 /// A request's parameters while they are written.
-struct Body<'w, 'b> {
+struct Body<'w, 'b, 'f> {
     out: &'w mut Writer<'b>,
-    format: BodyFormat,
+    format: &'f BodyFormat,
     empty: bool,
 }
 
-impl Body<'_, '_> {
+impl Body<'_, '_, '_> {
     /// The next one; an empty one is left out.
     #[inline(never)]
     fn parameter(&mut self, name: &str, value: &[u8]) {
         if value.is_empty() {
             return;
         }
-        let json = self.format == BodyFormat::Json;
-        let (encoding, start, middle, end): (_, &[u8], &[u8], &[u8]) = if json {
-            (Encoding::Json, if self.empty { b"{\"" } else { b",\"" }, b"\":\"", b"\"")
-        } else {
-            (Encoding::Form, if self.empty { b"" } else { b"&" }, b"=", b"")
-        };
+        let [first, between, equals, behind, _] = self.format.punctuation;
+        self.out.bytes(if self.empty { first } else { between }.as_bytes());
         self.empty = false;
-        self.out.bytes(start);
-        self.out.encoded(name.as_bytes(), encoding);
-        self.out.bytes(middle);
-        self.out.encoded(value, encoding);
-        self.out.bytes(end);
+        (self.format.encode)(self.out, name.as_bytes());
+        self.out.bytes(equals.as_bytes());
+        (self.format.encode)(self.out, value);
+        self.out.bytes(behind.as_bytes());
     }
 
     fn end(self) {
-        if self.format == BodyFormat::Json && !self.empty {
-            self.out.byte(b'}');
-        }
+        let [.., last] = self.format.punctuation;
+        self.out.bytes(last.as_bytes());
     }
 }
 
@@ -361,13 +303,13 @@ impl Request<'_> {
     /// The same in memory of its own, for a caller that hands it to another task or keeps it for a second try.
     ///
     /// ```
-    /// use tokenward::{Credentials, Environment, Grant, OwnedRequest, Subject, TokenRequest, providers};
+    /// use tokenward::{Credentials, Grant, Identity, OwnedRequest, TokenRequest, providers};
     ///
     /// fn request() -> OwnedRequest<256> {
-    ///     let provider = providers::flip_utility(Environment::Sandbox);
+    ///     let provider = &providers::FLIP_UTILITY_SANDBOX;
     ///     let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
     ///     let mut out = [0; 256];
-    ///     TokenRequest::new(&provider, Subject::Client, Grant::ClientCredentials, &credentials)
+    ///     TokenRequest::new(provider, Identity::default(), Grant::ClientCredentials, &credentials)
     ///         .write(&mut out)
     ///         .and_then(|request| request.to_heapless())
     ///         .unwrap()

@@ -1,7 +1,8 @@
 //! What a token endpoint answered (RFC 6749 sections 5.1 and 5.2).
 
-use crate::ascii::decimal;
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
+use crate::endpoint::member_path::MemberPath;
+use crate::endpoint::nested::NestedReader;
 use crate::endpoint::provider::{Provider, TokenAlphabet};
 use crate::error::Error;
 use crate::wire::json::{Item, Reader, Slice, Text};
@@ -137,7 +138,11 @@ impl<'a> TokenResponse<'a> {
     pub(crate) fn is_bearer(&self, provider: &Provider<'_>) -> bool {
         self.token_type().is_none_or(|given| {
             given.is_in_any_case("bearer")
-                || provider.token_type_aliases.iter().any(|alias| given.is_in_any_case(alias))
+                || provider
+                    .token_type_aliases
+                    .unwrap_or_default()
+                    .iter()
+                    .any(|alias| given.is_in_any_case(alias))
         })
     }
 }
@@ -295,11 +300,11 @@ impl<'a> TokenResponse<'a> {
         let members = &mut self.members;
         members.read(body, provider)?;
         // The refresh token is read only where the provider lists its grant; empty is none.
-        let refreshes = provider.reads_refresh_token();
+        let refreshes = provider.refresh_grant;
         if !refreshes || members.value(REFRESH_TOKEN).is_empty() {
             members.texts &= !bit(REFRESH_TOKEN);
         }
-        self.max_lifetime_s = provider.policy.max_lifetime_s;
+        self.max_lifetime_s = provider.policy().max_lifetime_s;
         self.judge((200..300).contains(&status), refreshes, provider)
     }
 
@@ -334,8 +339,7 @@ impl<'a> TokenResponse<'a> {
             if refreshes && wrong(REFRESH_TOKEN) {
                 return Err(Error::InvalidRefreshToken);
             }
-            let needs_type = provider.token_type_required && access_token.is_some();
-            if wrong(TOKEN_TYPE) || (needs_type && members.text(TOKEN_TYPE).is_none()) {
+            if wrong(TOKEN_TYPE) {
                 return Err(Error::InvalidTokenType);
             }
             if wrong(SCOPE) {
@@ -385,7 +389,7 @@ impl<'a> Members<'a> {
     }
 
     /// One pass over the whole body.
-    fn read(&mut self, body: &'a [u8], provider: &Provider<'_>) -> Result<(), Error> {
+    fn read<'p>(&mut self, body: &'a [u8], provider: &Provider<'p>) -> Result<(), Error> {
         let mut input = Slice::new(body);
         if body.starts_with(b"\xEF\xBB\xBF") {
             input.advance(3);
@@ -394,15 +398,19 @@ impl<'a> Members<'a> {
         if reader.token() != b'{' && !reader.is_at_end() {
             return Err(Error::NotJson);
         }
-        let mut member_path = Path::new(provider.member_path);
-        let mut error_path = Path::new(provider.error_path);
+        let nested = provider.nested;
+        let open = |path: Option<&'p str>| match (nested.reader, path) {
+            (Some(reader), Some(path)) => (reader.open)(path),
+            _ => MemberPath::TOP,
+        };
+        let (mut member_path, mut error_path) = (open(nested.member_path), open(nested.error_path));
         // The depth of the scope's elements while they are read; 0 elsewhere.
         let mut scope_depth = 0;
         while let Some(item) = reader.next_inlined() {
-            self.keep(&item, &mut member_path, &mut error_path, &mut scope_depth);
+            self.keep(&item, nested.reader, &mut member_path, &mut error_path, &mut scope_depth);
         }
         reader.finish()?;
-        let twice = |path: &Path<'_>, place| if path.twice { bit(place) } else { 0 };
+        let twice = |path: &MemberPath<'_>, place| if path.twice { bit(place) } else { 0 };
         self.twice |= twice(&member_path, MEMBER_PATH) | twice(&error_path, ERROR_PATH);
         Ok(())
     }
@@ -411,20 +419,21 @@ impl<'a> Members<'a> {
     fn keep(
         &mut self,
         item: &Item<&'a [u8]>,
-        member_path: &mut Path<'_>,
-        error_path: &mut Path<'_>,
+        nested: Option<&NestedReader>,
+        member_path: &mut MemberPath<'_>,
+        error_path: &mut MemberPath<'_>,
         scope_depth: &mut u32,
     ) {
         #[cfg_attr(
             not(feature = "serde"),
             expect(unused_variables, reason = "only `extra` reads the object")
         )]
-        let at_object = member_path.step(item);
+        let at_object = nested.is_some_and(|nested| (nested.step)(member_path, item));
         #[cfg(feature = "serde")]
         if (at_object || (member_path.is_empty() && item.depth == 0)) && item.kind == b'{' {
             self.object = item.value;
         }
-        if error_path.step(item) {
+        if nested.is_some_and(|nested| (nested.step)(error_path, item)) {
             self.put(NESTED_ERROR, item);
         }
         if *scope_depth != 0 {
@@ -581,102 +590,4 @@ const fn is_b64token(byte: u8) -> bool {
         | (byte == b'_')
         | (byte == b'~')
         | (byte == b'+')
-}
-
-/// Where a member stands, such as `data[0]`: names separated by `.`, places of arrays in brackets.
-///
-/// It follows the items of a reader down to the end of the path and out again.
-struct Path<'p> {
-    text: &'p [u8],
-    /// Segments of the path.
-    len: u32,
-    /// Segments that are open: the depth of the innermost container on the path, less the top one.
-    open: u32,
-    /// The segment to look for in that container.
-    segment: &'p [u8],
-    /// Elements that were seen in that container.
-    elements: u32,
-    /// The named segments that were seen, a bit for each, in the containers that are open.
-    seen: u32,
-    /// A named segment was given twice in its object.
-    twice: bool,
-}
-
-impl<'p> Path<'p> {
-    fn new(text: &'p str) -> Self {
-        let mut path =
-            Self { text: text.as_bytes(), len: 0, open: 0, segment: &[], elements: 0, seen: 0, twice: false };
-        if text.is_empty() {
-            return path;
-        }
-        path.segments().for_each(|_| path.len = path.len.saturating_add(1));
-        path.go(0, 0);
-        path
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.text.is_empty()
-    }
-
-    /// Names, and places with their closing bracket.
-    fn segments(&self) -> impl Iterator<Item = &'p [u8]> + use<'p> {
-        self.text.split(|byte| matches!(byte, b'.' | b'[')).filter(|part| !part.is_empty())
-    }
-
-    fn go(&mut self, open: u32, elements: u32) {
-        (self.open, self.elements) = (open, elements);
-        self.segment = self.segments().nth(usize::try_from(open).unwrap_or(usize::MAX)).unwrap_or_default();
-    }
-
-    /// Whether the members of the object that the path leads to stand at this depth, now.
-    fn holds(&self, depth: u32) -> bool {
-        self.open == self.len && self.len.wrapping_add(1) == depth
-    }
-
-    /// Whether the path ends at this item; an empty one does nowhere.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn step(&mut self, item: &Item<&[u8]>) -> bool {
-        let Some(parent) = item.depth.checked_sub(1).filter(|_| !self.is_empty()) else { return false };
-        if self.open > parent {
-            // A container on the path was closed; there is no way back into it through its array.
-            self.go(parent, u32::MAX);
-        }
-        if self.open < parent || parent == self.len || !self.hits(item) {
-            return false;
-        }
-        if item.name.is_some() {
-            let bit = 1_u32.checked_shl(parent).unwrap_or_default();
-            self.twice |= self.seen & bit != 0;
-            self.seen |= bit;
-        }
-        if matches!(item.kind, b'{' | b'[') {
-            self.go(item.depth, 0);
-            // What lies deeper is another object now.
-            self.seen &= u32::MAX.checked_shr(u32::BITS.wrapping_sub(item.depth)).unwrap_or(u32::MAX);
-        }
-        item.depth == self.len
-    }
-
-    #[inline(always)]
-    fn hits(&mut self, item: &Item<&[u8]>) -> bool {
-        match (item.name, self.segment) {
-            (Some(_), [.., b']']) => false,
-            (Some(name), segment) => JsonStr::raw(name, item.name_text != Text::Plain).is(segment),
-            (None, [digits @ .., b']']) => {
-                let element = self.elements;
-                self.elements = element.saturating_add(1);
-                place_in_array(digits) == Some(element)
-            }
-            (None, _) => false,
-        }
-    }
-}
-
-/// A place of an array, as a path spells it.
-fn place_in_array(digits: &[u8]) -> Option<u32> {
-    let start = (!digits.is_empty()).then_some(0_u32);
-    digits
-        .iter()
-        .try_fold(start?, |place, byte| place.checked_mul(10)?.checked_add(u32::from(decimal(*byte)?)))
 }

@@ -1,21 +1,18 @@
 //! One token of one provider, environment and subject, kept alive.
 
-use core::borrow::Borrow;
-
 use crate::ascii::eq_ignore_case;
 use crate::endpoint::authorization::{Bearer, Generation};
+use crate::endpoint::credentials::Credentials;
+use crate::endpoint::destination;
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
-use crate::endpoint::provider::{ApiOrigins, Grant, MissingLifetime, Provider, Subject, ZeroLifetime};
-use crate::endpoint::routes::{PathMatch, match_path};
-use crate::endpoint::token_request::{Credentials, Request, TokenRequest};
+use crate::endpoint::lifetime::MissingLifetime;
+use crate::endpoint::provider::{Grant, Identity, Provider, ZeroLifetime};
+use crate::endpoint::token_request::{Request, TokenRequest};
 use crate::endpoint::token_response::TokenResponse;
 use crate::error::Error;
 use crate::time::{Instant, UnixTime, product};
-use crate::wire::http_date::http_date;
 use crate::wire::json_str::JsonStr;
-use crate::wire::jwt;
-use crate::wire::retry_after::delay_seconds;
-use crate::wire::url::Url;
+use crate::wire::retry_after::retry_after;
 use crate::wire::www_authenticate::is_insufficient_scope;
 #[cfg(feature = "snapshot")]
 mod persistence;
@@ -50,6 +47,33 @@ impl core::fmt::Debug for Answer<'_> {
     }
 }
 
+impl Answer<'_> {
+    /// Seconds that the first `Retry-After` field asks to wait (RFC 9110 section 10.2.3); a date needs the wall clock.
+    fn retry_after(&self) -> Option<u64> {
+        let field = self.headers.iter().find(|(name, _)| eq_ignore_case(name.as_bytes(), b"retry-after"))?;
+        retry_after(field.1, self.wall).ok()
+    }
+}
+
+/// What the token endpoint answered, by an HTTP client that has read the header fields itself.
+#[derive(Clone, Copy)]
+pub struct ParsedAnswer<'a> {
+    /// The status code.
+    pub status: u16,
+    /// Seconds that `Retry-After` asks to wait; none: there is no such field, or it is not understood.
+    pub retry_after: Option<u64>,
+    /// The whole body.
+    pub body: &'a [u8],
+    /// The time of day, for JWTs without `expires_in`.
+    pub wall: Option<UnixTime>,
+}
+
+impl core::fmt::Debug for ParsedAnswer<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ParsedAnswer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
 /// What an answer was.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
@@ -65,16 +89,15 @@ pub enum Outcome<'a> {
 ///
 /// `S` is the caller's memory: `[u8; N]`, `&mut [u8]` or a heapless vector of full length. Nothing points into the
 /// manager, so it may be moved and may live in a `static`; where it was moved from the old bytes stay.
-/// `P` is the provider: a reference to it, or the value where the manager is to own it.
 ///
 /// ```
 /// use tokenward::*;
 ///
-/// let provider = providers::flip_utility(Environment::Sandbox);
+/// let provider = &providers::FLIP_UTILITY_SANDBOX;
 /// let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
 /// let at = Instant::from_millis;
 /// let mut manager =
-///     TokenManager::new(at(0), &provider, Subject::Client, Slots::new([0; 512], 512), 42).unwrap();
+///     TokenManager::new(at(0), provider, Identity::default(), Slots::new([0; 512], 512), 42).unwrap();
 ///
 /// // 1. Ask what to do.
 /// assert_eq!(manager.poll(at(0)).next, Next::Request(Grant::ClientCredentials));
@@ -91,9 +114,9 @@ pub enum Outcome<'a> {
 /// let bearer = manager.authorize(at(300), "GET", url).unwrap();
 /// assert_eq!(bearer.write(&mut out).unwrap(), b"Bearer 2YotnFZFEjr1zCsicMWpAA");
 /// ```
-pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P = &'p Provider<'p>> {
-    provider: P,
-    subject: Subject<'p>,
+pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> {
+    provider: &'p Provider<'p>,
+    identity: Identity<'p>,
     session: Session,
     revisions: Revisions,
     /// The refresh token that the server refused last, to know it when storage brings it back.
@@ -102,96 +125,44 @@ pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P = &'p Provi
     store: Store<S>,
 }
 
-const _: () = assert!(size_of::<TokenManager<'_, [u8; 0]>>() <= 256);
+const _: () = assert!(size_of::<TokenManager<'_, [u8; 0]>>() <= 320);
 
 impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
-    /// A manager without a token. The slots are wiped. `seed` differs from device to device, so that a
-    /// fleet does not ask for tokens in step; it needs no secrecy.
+    /// A manager without a token, for the token that `identity` says. The slots are wiped. `seed` differs from device
+    /// to device, so that a fleet does not ask for tokens in step; it needs no secrecy.
     ///
     /// # Errors
-    /// - [`Error::InvalidProvider`]: the token endpoint wants a site and the subject is none, or the site
-    ///   is empty or a dot segment.
+    /// - [`Error::InvalidProvider`]: the token endpoint wants a site and the identity has none, or the site is empty or
+    ///   a dot segment.
+    #[inline(always)]
     pub fn new(
         now: Instant,
         provider: &'p Provider<'p>,
-        subject: Subject<'p>,
+        identity: Identity<'p>,
         slots: Slots<S>,
         seed: u64,
     ) -> Result<Self, Error> {
-        if !subject.fits(provider.base_url, provider.token_path) {
+        if !identity.fits(provider) {
             return Err(Error::InvalidProvider);
         }
-        let mut manager = Self::of(provider, subject, Session::NONE, slots);
-        manager.session.start(now, &provider.policy, seed);
-        Ok(manager)
-    }
-}
-
-impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S, Provider<'p>> {
-    /// [`TokenManager::new`] for a manager that keeps the provider's value rather than a reference to it.
-    ///
-    /// ```
-    /// use tokenward::*;
-    ///
-    /// let (start, slots) = (Instant::from_millis(0), Slots::new([0; 512], 512));
-    /// let provider = providers::flip_utility(Environment::Sandbox);
-    /// let manager = TokenManager::owning(start, provider, Subject::Client, slots, 42).unwrap();
-    /// assert_eq!(manager.poll(start).next, Next::Request(Grant::ClientCredentials));
-    /// ```
-    ///
-    /// # Errors
-    /// As [`TokenManager::new`].
-    #[inline(always)]
-    pub fn owning(
-        now: Instant,
-        provider: Provider<'p>,
-        subject: Subject<'p>,
-        slots: Slots<S>,
-        seed: u64,
-    ) -> Result<Self, Error> {
-        if !subject.fits(provider.base_url, provider.token_path) {
-            return Err(Error::InvalidProvider);
-        }
-        let mut manager = Self::undescribed(subject, slots);
-        manager.describe(now, seed, |own| *own = provider);
-        Ok(manager)
-    }
-
-    /// A manager of [`Provider::custom`], for the C surface, whose stack is small: it is put where it is to be,
-    /// and [`TokenManager::describe`] does the rest there.
-    #[doc(hidden)]
-    #[inline(always)]
-    pub fn undescribed(subject: Subject<'p>, slots: Slots<S>) -> Self {
-        Self::of(Provider::custom(), subject, Session::NONE, slots)
-    }
-
-    /// Describes the provider, which fits the subject, and starts the clock.
-    #[doc(hidden)]
-    pub fn describe(&mut self, now: Instant, seed: u64, describe: impl FnOnce(&mut Provider<'p>)) {
-        describe(&mut self.provider);
-        self.session.start(now, &self.provider.policy, seed);
-    }
-}
-
-impl<'p, S: AsRef<[u8]> + AsMut<[u8]>, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
-    #[inline(always)]
-    fn of(provider: P, subject: Subject<'p>, session: Session, slots: Slots<S>) -> Self {
-        Self {
+        let mut manager = Self {
             provider,
-            subject,
-            session,
+            identity,
+            session: Session::NONE,
             revisions: Revisions::default(),
             #[cfg(feature = "snapshot")]
             refused: None,
             store: Store::new(slots),
-        }
+        };
+        manager.session.start(now, provider.policy(), seed);
+        Ok(manager)
     }
 }
 
-impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
+impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// What to do at `now`, whether the token may be sent, and when to ask again. Changes nothing.
     pub fn poll(&self, now: Instant) -> Poll {
-        self.session.at(now, &self.provider.borrow().policy).poll(self.provider.borrow())
+        self.session.at(now, self.provider.policy()).poll(self.provider)
     }
 
     /// Writes the request that [`TokenManager::poll`] asks for into `out`. The token's lifetime counts
@@ -212,13 +183,13 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         credentials: &Credentials<'_>,
         out: &'b mut [u8],
     ) -> Result<(RequestId, Request<'b>), Error> {
-        self.session.advance(now, &self.provider.borrow().policy);
-        let grant = self.session.due(self.provider.borrow())?;
-        let request = TokenRequest::new(self.provider.borrow(), self.subject, grant, credentials)
+        self.session.advance(now, self.provider.policy());
+        let grant = self.session.due(self.provider)?;
+        let request = TokenRequest::new(self.provider, self.identity, grant, credentials)
             .with_refresh_token(self.store.refresh_token())
             .write_own(out)?;
         let id = self.session.begin(grant);
-        if grant == Grant::RefreshToken && self.provider.borrow().policy.shared_storage {
+        if grant == Grant::RefreshToken && self.provider.policy().shared_storage {
             self.revisions.changed(true, true);
         }
         Ok((id, request))
@@ -233,49 +204,42 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     /// - those of [`crate::token_answer`].
     /// - [`Error::UnsupportedTokenType`], [`Error::MissingLifetime`], [`Error::TooLong`],
     ///   [`Error::AlreadyExpired`], [`Error::SameToken`]: a token that cannot be used.
-    #[inline(always)]
     pub fn answer<'a>(
         &mut self,
         now: Instant,
         id: RequestId,
         answer: &Answer<'a>,
     ) -> Result<Outcome<'a>, Error> {
-        let mut token = TokenResponse::UNREAD;
-        // Inlined: where the caller never has a wall clock, nothing that reads dates is linked.
-        let code = match &answer.wall {
-            Some(wall) => self.answer_by(now, id, answer, wall, &mut token)?,
-            None => self.answer_by(now, id, answer, &NoWall, &mut token)?,
-        };
-        Ok(match code {
-            Some(code) => Outcome::Error(token.error_response(code)),
-            None => Outcome::Token(self.generation()),
-        })
+        let Answer { status, body, wall, .. } = *answer;
+        self.answer_parsed(now, id, &ParsedAnswer { status, retry_after: answer.retry_after(), body, wall })
     }
 
-    /// The code of an error response; none for a token.
-    fn answer_by<'a>(
+    /// The same for a caller whose HTTP client has read `Retry-After` already: nothing that reads it is linked.
+    ///
+    /// # Errors
+    /// As [`TokenManager::answer`].
+    pub fn answer_parsed<'a>(
         &mut self,
         now: Instant,
         id: RequestId,
-        answer: &Answer<'a>,
-        dates: &dyn Dates,
-        token: &mut TokenResponse<'a>,
-    ) -> Result<Option<ErrorCode>, Error> {
-        self.session.advance(now, &self.provider.borrow().policy);
+        answer: &ParsedAnswer<'a>,
+    ) -> Result<Outcome<'a>, Error> {
+        self.session.advance(now, self.provider.policy());
         let answered = self.session.answered(id)?;
-        let refused = match token.read(answer.status, answer.body, self.provider.borrow()) {
+        let mut token = TokenResponse::UNREAD;
+        let refused = match token.read(answer.status, answer.body, self.provider) {
             Ok(Some(code)) => {
-                self.error(answered, answer, dates, code);
-                return Ok(Some(code));
+                self.error(answered, answer, code);
+                return Ok(Outcome::Error(token.error_response(code)));
             }
-            Ok(None) => match self.keep(answered.began_at, token, dates, Some(answered.grant)) {
-                Ok(_) => return Ok(None),
+            Ok(None) => match self.keep(answered.began_at, &token, answer.wall, Some(answered.grant)) {
+                Ok(generation) => return Ok(Outcome::Token(generation)),
                 Err(error) => error,
             },
             Err(error) => error,
         };
         self.keep_rotated(refused, token.refresh_token());
-        self.fail(answered, answer, dates, Some(refused));
+        self.fail(answered, answer, Some(refused));
         Err(refused)
     }
 
@@ -285,7 +249,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     /// # Errors
     /// - [`Error::StaleRequest`]: `id` is not that of the request that is out.
     pub fn failed(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
-        let policy = &self.provider.borrow().policy;
+        let policy = self.provider.policy();
         self.session.advance(now, policy);
         let answered = self.session.answered(id)?;
         self.session.failed(answered, policy, false, None);
@@ -302,8 +266,8 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     ///   route table.
     /// - [`Error::NotUsable`]: there is no token that may be sent now.
     pub fn authorize(&self, now: Instant, method: &str, url: &str) -> Result<Bearer<'_>, Error> {
-        self.check_url(method, url)?;
-        if !self.session.at(now, &self.provider.borrow().policy).usable() {
+        destination::check(self.provider, &self.identity, method, url)?;
+        if !self.session.at(now, self.provider.policy()).usable() {
             return Err(Error::NotUsable);
         }
         match self.store.access_token() {
@@ -321,10 +285,21 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         status: u16,
         challenge: Option<&[u8]>,
     ) -> Retry {
-        self.session.advance(now, &self.provider.borrow().policy);
         let insufficient_scope = status == 401 && challenge.is_some_and(is_insufficient_scope);
-        let (retry, ended) =
-            self.session.rejected(generation, status, insufficient_scope, self.provider.borrow());
+        self.rejected_parsed(now, generation, status, insufficient_scope)
+    }
+
+    /// The same for a caller that has read the challenge already ([`crate::Challenges`]): nothing that reads it is
+    /// linked. `insufficient_scope`: it is a Bearer challenge with that error (RFC 6750 section 3.1).
+    pub fn rejected_parsed(
+        &mut self,
+        now: Instant,
+        generation: Generation,
+        status: u16,
+        insufficient_scope: bool,
+    ) -> Retry {
+        self.session.advance(now, self.provider.policy());
+        let (retry, ended) = self.session.rejected(generation, status, insufficient_scope, self.provider);
         if ended {
             self.revisions.changed(true, false);
         }
@@ -341,11 +316,11 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     /// - [`Error::UnsupportedTokenType`], [`Error::MissingLifetime`], [`Error::TooLong`],
     ///   [`Error::AlreadyExpired`]: a token that cannot be used.
     pub fn install(&mut self, now: Instant, token: &TokenResponse<'_>) -> Result<Generation, Error> {
-        self.session.advance(now, &self.provider.borrow().policy);
-        if !self.provider.borrow().token_alphabet.has(token.access_token()) {
+        self.session.advance(now, self.provider.policy());
+        if !self.provider.token_alphabet.has(token.access_token()) {
             return Err(Error::InvalidAccessToken);
         }
-        self.keep(self.session.clock(), token, &NoWall, None)
+        self.keep(self.session.clock(), token, None, None)
     }
 
     /// The generation of the newest token that was kept; 0 before the first.
@@ -388,7 +363,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
 
     /// Storage was read again and holds nothing newer. Ends `Reload`, and the wait for another process.
     pub fn reloaded(&mut self) {
-        self.session.reloaded(self.provider.borrow());
+        self.session.reloaded(self.provider);
     }
 
     /// Lifts a permanent failure: the configuration was mended, or the user wants another try.
@@ -418,15 +393,15 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     }
 
     /// An error response: a failure that passes, or one that the caller must mend.
-    fn error(&mut self, answered: Answered, answer: &Answer<'_>, dates: &dyn Dates, code: ErrorCode) {
+    fn error(&mut self, answered: Answered, answer: &ParsedAnswer<'_>, code: ErrorCode) {
         let trouble = is_trouble(answer.status);
         if trouble || matches!(code, ErrorCode::SlowDown | ErrorCode::Other) {
             if !trouble && code == ErrorCode::SlowDown {
                 self.session.slow_down();
             }
-            self.fail(answered, answer, dates, None);
+            self.fail(answered, answer, None);
             let unlisted = !trouble && code == ErrorCode::Other;
-            if unlisted && self.session.unlisted(answered, &self.provider.borrow().policy) {
+            if unlisted && self.session.unlisted(answered, self.provider.policy()) {
                 self.end_refresh_token(false);
             }
         } else if self.session.refused(answered, code) {
@@ -440,16 +415,13 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
 
     fn end_refresh_token(&mut self, reload: bool) {
         self.store.drop_refresh_token();
-        self.session.end_refresh_token(self.provider.borrow(), reload);
+        self.session.end_refresh_token(self.provider, reload);
         self.revisions.changed(false, true);
     }
 
-    fn fail(&mut self, answered: Answered, answer: &Answer<'_>, dates: &dyn Dates, refused: Option<Error>) {
+    fn fail(&mut self, answered: Answered, answer: &ParsedAnswer<'_>, refused: Option<Error>) {
         let too_long = matches!(refused, Some(Error::TooLong { .. }));
-        let field = answer.headers.iter().find(|(name, _)| eq_ignore_case(name.as_bytes(), b"retry-after"));
-        let seconds =
-            field.and_then(|(_, value)| delay_seconds(value).or_else(|| dates.seconds_until(value)));
-        self.session.failed(answered, &self.provider.borrow().policy, too_long, seconds);
+        self.session.failed(answered, self.provider.policy(), too_long, answer.retry_after);
     }
 
     /// Checks all, then commits. `grant` is the one that obtained the token; an installed one has none.
@@ -457,30 +429,30 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         &mut self,
         began_at: u64,
         token: &TokenResponse<'_>,
-        dates: &dyn Dates,
+        wall: Option<UnixTime>,
         grant: Option<Grant>,
     ) -> Result<Generation, Error> {
-        let provider = self.provider.borrow();
+        let provider = self.provider;
         if !token.is_bearer(provider) {
             return Err(Error::UnsupportedTokenType);
         }
-        let lifetime_ms = lifetime_ms(token, dates, provider)?;
+        let lifetime_ms = lifetime_ms(token, wall, provider)?;
         let access_token = token.access_token();
-        let refresh_token = token.refresh_token().filter(|_| provider.reads_refresh_token());
+        let refresh_token = token.refresh_token().filter(|_| provider.refresh_grant);
         self.store.check_access_token(&access_token)?;
         if let Some(refresh_token) = &refresh_token {
             self.store.check_refresh_token(refresh_token)?;
         }
         let same = grant.is_some() && access_token.ct_eq(self.store.access_token());
-        let end = Session::usable_until(began_at, lifetime_ms, &provider.policy);
-        self.session.check(end, same, &provider.policy)?;
+        let end = Session::usable_until(began_at, lifetime_ms, provider.policy());
+        self.session.check(end, same, provider.policy())?;
 
         // Only a refresh keeps the refresh token that it was made with.
         let keeps = refresh_token.is_none() && grant == Some(Grant::RefreshToken);
         let rotated = !keeps && self.replace_refresh_token(refresh_token.as_ref());
         self.store.set_access_token(&access_token);
         self.revisions.changed(true, rotated);
-        let policy = &self.provider.borrow().policy;
+        let policy = self.provider.policy();
         Ok(self.session.stored(began_at, lifetime_ms, end, policy))
     }
 
@@ -523,48 +495,12 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
             self.revisions.changed(false, true);
         }
     }
-
-    fn check_url(&self, method: &str, url: &str) -> Result<(), Error> {
-        let provider = self.provider.borrow();
-        let Provider { base_url, api_origins, routes, .. } = *provider;
-        let url = Url::parse(url.as_bytes())?;
-        if !routes.is_empty() && url.path_is_ambiguous() {
-            return Err(Error::BadUrl);
-        }
-        let origins = match api_origins {
-            ApiOrigins::AnyHttps => &[],
-            ApiOrigins::BaseUrl => &[base_url][..],
-            ApiOrigins::Listed(origins) => origins,
-        };
-        let is_origin =
-            |origin: &&str| Url::parse(origin.as_bytes()).is_ok_and(|origin| url.same_origin(&origin));
-        let listed = matches!(api_origins, ApiOrigins::AnyHttps) || origins.iter().any(is_origin);
-        if !url.is_secure(provider.allow_loopback_http) || !listed {
-            return Err(Error::OriginNotAllowed);
-        }
-        let mut fault = if routes.is_empty() { None } else { Some(Error::UnknownRoute) };
-        for route in routes.iter().filter(|route| route.method == method) {
-            let found = match_path(route.path, url.path, self.subject.site());
-            fault = match (found, fault) {
-                (PathMatch::No, _) => continue,
-                _ if route.token != self.subject.kind() => match fault {
-                    Some(Error::OtherSite) => fault,
-                    _ => Some(Error::RouteNeedsOtherToken),
-                },
-                (PathMatch::OtherSite, _) => Some(Error::OtherSite),
-                (PathMatch::Yes, _) => return Ok(()),
-            };
-        }
-        fault.map_or(Ok(()), Err)
-    }
 }
 
-impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> core::fmt::Debug
-    for TokenManager<'p, S, P>
-{
+impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> core::fmt::Debug for TokenManager<'_, S> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("TokenManager")
-            .field("provider", &self.provider.borrow().name)
+            .field("provider", &self.provider.name)
             .field("generation", &self.session.generation())
             .finish_non_exhaustive()
     }
@@ -575,40 +511,10 @@ const fn is_trouble(status: u16) -> bool {
     status >= 500 || matches!(status, 408 | 425 | 429)
 }
 
-/// What takes a wall clock to read.
-trait Dates {
-    /// Until the `exp` of a JWT.
-    fn seconds_to_live(&self, token: JsonStr<'_>) -> Option<u64>;
-    /// Until the HTTP-date of a `Retry-After` field.
-    fn seconds_until(&self, retry_after: &[u8]) -> Option<u64>;
-}
-
-impl Dates for UnixTime {
-    fn seconds_to_live(&self, token: JsonStr<'_>) -> Option<u64> {
-        Some(jwt::expiry(token)?.saturating_secs_since(*self))
-    }
-
-    fn seconds_until(&self, retry_after: &[u8]) -> Option<u64> {
-        Some(http_date(retry_after, Some(*self)).ok()?.saturating_secs_since(*self))
-    }
-}
-
-struct NoWall;
-
-impl Dates for NoWall {
-    fn seconds_to_live(&self, _: JsonStr<'_>) -> Option<u64> {
-        None
-    }
-
-    fn seconds_until(&self, _: &[u8]) -> Option<u64> {
-        None
-    }
-}
-
 /// The lifetime by the answer and the provider's policies, capped; `None` where there is no end.
 fn lifetime_ms(
     token: &TokenResponse<'_>,
-    dates: &dyn Dates,
+    wall: Option<UnixTime>,
     provider: &Provider<'_>,
 ) -> Result<Option<u64>, Error> {
     let seconds = match token.expires_in() {
@@ -619,11 +525,13 @@ fn lifetime_ms(
         None => match provider.missing_lifetime {
             MissingLifetime::Never => return Ok(None),
             MissingLifetime::Refuse => return Err(Error::MissingLifetime),
-            MissingLifetime::Assume(seconds) => seconds,
-            MissingLifetime::JwtExpiry { else_seconds } => {
-                dates.seconds_to_live(token.access_token()).unwrap_or(else_seconds)
+            MissingLifetime::Assume(seconds) => MissingLifetime::assumed(seconds),
+            MissingLifetime::Told(else_seconds, expiry) => {
+                let told = wall
+                    .and_then(|wall| Some((expiry.read)(token.access_token())?.saturating_secs_since(wall)));
+                told.unwrap_or(MissingLifetime::assumed(else_seconds))
             }
         },
     };
-    Ok(Some(product(seconds.min(provider.policy.max_lifetime_s), 1000)))
+    Ok(Some(product(seconds.min(provider.policy().max_lifetime_s), 1000)))
 }

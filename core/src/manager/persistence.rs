@@ -1,8 +1,5 @@
 //! What a manager writes to storage, and takes from it.
 
-use core::borrow::Borrow;
-
-use crate::endpoint::provider::Provider;
 use crate::error::Error;
 use crate::manager::TokenManager;
 use crate::manager::revision::{Revision, SnapshotScope};
@@ -11,7 +8,7 @@ use crate::manager::snapshot::{Contents, fingerprint, identity};
 use crate::time::{Instant, UnixTime, product, quotient};
 use crate::wire::json_str::JsonStr;
 
-impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenManager<'p, S, P> {
+impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// Writes the state into `out`, sealed under `key`; gives back what was written.
     ///
     /// The seal (HMAC-SHA-256) proves that nobody without the key has changed it. It is no secrecy:
@@ -21,10 +18,10 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     /// ```
     /// use tokenward::*;
     ///
-    /// let provider = providers::flip_energy_client("https://api.example");
+    /// let identity = Identity { base_url: Some("https://api.example"), ..Identity::default() };
     /// let slots = || Slots::new([0; 64], 64);
     /// let (start, key, wall) = (Instant::from_millis(0), [7; 32], Some(UnixTime::from_secs(1_700_000_000)));
-    /// let mut manager = TokenManager::new(start, &provider, Subject::Client, slots(), 0).unwrap();
+    /// let mut manager = TokenManager::new(start, &providers::FLIP_ENERGY_CLIENT, identity, slots(), 0).unwrap();
     /// manager.install(start, &TokenResponse::new("client-token")).unwrap();
     ///
     /// let mut out = [0; 256];
@@ -33,7 +30,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     /// // Write `snapshot` to storage, then:
     /// manager.persisted(SnapshotScope::All, revision);
     ///
-    /// let mut again = TokenManager::new(start, &provider, Subject::Client, slots(), 0).unwrap();
+    /// let mut again = TokenManager::new(start, &providers::FLIP_ENERGY_CLIENT, identity, slots(), 0).unwrap();
     /// again.restore(start, wall, revision, &key, snapshot).unwrap();
     /// assert!(again.poll(start).usable);
     /// ```
@@ -52,7 +49,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         key: &[u8; 32],
         out: &'b mut [u8],
     ) -> Result<&'b [u8], Error> {
-        let policy = &self.provider.borrow().policy;
+        let policy = self.provider.policy();
         let session = self.session.at(now, policy);
         let deadlines = session.deadlines().filter(|_| scope == SnapshotScope::All);
         // Whole seconds, floored: a deadline never moves out.
@@ -63,7 +60,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         };
         let end = deadlines.as_ref().map(|deadlines| deadlines.usable_until);
         Contents {
-            identity: identity(self.provider.borrow(), self.subject),
+            identity: identity(self.provider, &self.identity),
             revision: self.revisions.current,
             generation: session.generation().0,
             wall: wall.map(UnixTime::as_secs),
@@ -100,10 +97,10 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         key: &[u8; 32],
         bytes: &[u8],
     ) -> Result<(), Error> {
-        let policy = &self.provider.borrow().policy;
+        let policy = self.provider.policy();
         self.session.advance(now, policy);
         let snapshot = Contents::open(key, bytes)?;
-        if snapshot.identity != identity(self.provider.borrow(), self.subject) {
+        if snapshot.identity != identity(self.provider, &self.identity) {
             return Err(Error::ForeignSnapshot);
         }
         let known = if self.session.in_reload() { 0 } else { self.revisions.known };
@@ -111,10 +108,10 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
             return Err(Error::StaleSnapshot);
         }
         let deadlines = self.restored_deadlines(&snapshot, wall);
-        let provider = self.provider.borrow();
+        let provider = self.provider;
         let access_token = JsonStr::literal(snapshot.access_token);
         let deadlines = deadlines.filter(|_| provider.token_alphabet.has(access_token));
-        let kept = if provider.reads_refresh_token() { snapshot.refresh_token } else { &[] };
+        let kept = if provider.refresh_grant { snapshot.refresh_token } else { &[] };
         let refresh_token = JsonStr::literal(kept);
         if deadlines.is_some() {
             self.store.check_access_token(&access_token)?;
@@ -162,7 +159,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         let token_text = JsonStr::literal(token);
         if !token.is_empty() && self.refused == Some(fingerprint(token)) {
             self.store.drop_refresh_token();
-            self.session.end_refresh_token(self.provider.borrow(), false);
+            self.session.end_refresh_token(self.provider, false);
             return true;
         }
         self.replace_refresh_token((!token.is_empty()).then_some(&token_text));
@@ -196,7 +193,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
             (Some(_), Some(wall)) => product(wall.as_secs().saturating_sub(began), 1000),
             _ => 0,
         };
-        Some(self.provider.borrow().policy.response_timeout_ms.saturating_sub(gone)).filter(|left| *left > 0)
+        Some(self.provider.policy().response_timeout_ms.saturating_sub(gone)).filter(|left| *left > 0)
     }
 }
 

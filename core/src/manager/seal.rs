@@ -56,7 +56,7 @@ impl Hash {
     }
 
     #[inline(never)]
-    fn push(&mut self, byte: u8) {
+    pub(crate) fn push(&mut self, byte: u8) {
         if let Some(place) = self.block.get_mut(self.len % BLOCK_LEN) {
             *place = byte;
         }

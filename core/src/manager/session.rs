@@ -264,7 +264,7 @@ impl Session {
 
     /// The decision for the clock.
     pub(crate) fn poll(&self, provider: &Provider<'_>) -> Poll {
-        let policy = &provider.policy;
+        let policy = provider.policy();
         let usable = self.usable();
         let end = (usable && self.token == Token::Timed).then_some(self.usable_until);
         let (next, changes_at) = self.next(provider, policy);
@@ -297,7 +297,7 @@ impl Session {
             Token::Static => return (Next::Nothing, None),
             Token::Timed | Token::None | Token::Ended | Token::Revoked => {}
         }
-        let grant = if self.refresh_token { Some(Grant::RefreshToken) } else { provider.primary_grant() };
+        let grant = if self.refresh_token { Some(Grant::RefreshToken) } else { provider.primary_grant };
         let wait_until = self.wait_until.max(self.spread_until);
         match grant {
             None => (Next::Supply(Reason::NoToken), None),
@@ -413,7 +413,7 @@ impl Session {
         self.hold_refresh_token(false);
         if reload {
             self.hold = Hold::ReloadRefused;
-        } else if provider.primary_grant().is_none() {
+        } else if provider.primary_grant.is_none() {
             self.failure = Some(Reason::RefreshTokenRejected);
         }
     }
@@ -550,7 +550,7 @@ impl Session {
 
     /// Storage holds nothing newer.
     pub(crate) fn reloaded(&mut self, provider: &Provider<'_>) {
-        if self.hold == Hold::ReloadRefused && !self.refresh_token && provider.primary_grant().is_none() {
+        if self.hold == Hold::ReloadRefused && !self.refresh_token && provider.primary_grant.is_none() {
             self.failure = Some(Reason::RefreshTokenRejected);
         }
         if matches!(self.hold, Hold::Lease | Hold::ReloadLease) {

@@ -1,10 +1,11 @@
 //! State for flash or a keychain: versioned, sealed with HMAC-SHA-256 (RFC 2104).
 
-use crate::endpoint::provider::{Provider, Subject};
+use crate::endpoint::provider::{Identity, Provider};
 use crate::error::Error;
 use crate::manager::revision::{Revision, SnapshotScope};
 use crate::manager::seal::{Hash, TAG_LEN, seal_of};
 use crate::secret::ct_eq;
+use crate::wire::url::Url;
 use crate::wire::writer::write_whole;
 
 /// The format's name and version. Another version is an invalid snapshot.
@@ -114,10 +115,10 @@ impl<'a> Contents<'a> {
 /// ```
 /// use tokenward::*;
 ///
-/// let provider = providers::flip_energy_client("https://api.example");
+/// let identity = Identity { base_url: Some("https://api.example"), ..Identity::default() };
 /// let (start, key) = (Instant::from_millis(0), [7; 32]);
 /// let mut manager =
-///     TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 64], 64), 0).unwrap();
+///     TokenManager::new(start, &providers::FLIP_ENERGY_CLIENT, identity, Slots::new([0; 64], 64), 0).unwrap();
 /// manager.install(start, &TokenResponse::new("client-token")).unwrap();
 /// let mut out = [0; 256];
 /// let snapshot = manager.snapshot(start, None, SnapshotScope::All, &key, &mut out).unwrap();
@@ -158,21 +159,22 @@ pub(crate) fn fingerprint(token: &[u8]) -> u64 {
     hash.finish().first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
 }
 
-/// Whose token it is: provider, environment, token URL, and the client itself or one site.
-pub(crate) fn identity(provider: &Provider<'_>, subject: Subject<'_>) -> [u8; 32] {
+/// Whose token it is: provider, environment, the origin of the base URL, the client itself or one site, and the caller's
+/// own account. Not the path of the token endpoint: a release that corrects it must not orphan what is stored.
+pub(crate) fn identity(provider: &Provider<'_>, identity: &Identity<'_>) -> [u8; 32] {
     let mut hash = Hash::new();
-    let kind: &[u8] = if subject.site().is_some() { b"site" } else { b"client" };
-    let site = subject.site().unwrap_or_default().as_bytes();
-    let base_url = provider.trimmed_base_url();
-    let url_len = base_url.len().saturating_add(provider.token_path.len());
-    for part in [provider.name.as_bytes(), provider.environment.as_bytes(), kind, site] {
+    let base_url = identity.base_url(provider).as_bytes();
+    let kind: &[u8] = if identity.site.is_some() { b"site" } else { b"client" };
+    let site = identity.site.unwrap_or_default().as_bytes();
+    let account = identity.account.unwrap_or_default().as_bytes();
+    for part in [provider.name.as_bytes(), identity.environment(provider).as_bytes(), kind, site, account] {
         hash.update(&wide(part.len()).to_le_bytes());
         hash.update(part);
     }
-    // However the URL is divided, it is one URL.
-    hash.update(&wide(url_len).to_le_bytes());
-    hash.update(base_url);
-    hash.update(provider.token_path.as_bytes());
+    match Url::parse(base_url) {
+        Ok(url) => url.origin(|byte| hash.push(byte)),
+        Err(_) => hash.update(base_url),
+    }
     hash.finish()
 }
 
@@ -188,7 +190,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::{Environment, providers};
+    use crate::endpoint::providers;
 
     const KEY: [u8; 32] = [7; 32];
 
@@ -311,26 +313,39 @@ mod tests {
     }
 
     #[test]
-    fn identity_is_provider_environment_url_and_subject() {
-        let sandbox = providers::flute(Environment::Sandbox);
-        let base = identity(&sandbox, Subject::Client);
+    fn identity_is_provider_environment_origin_subject_and_account() {
+        let sandbox = providers::FLUTE_SANDBOX;
+        let none = Identity::default();
+        let base = identity(&sandbox, &none);
         let renamed = Provider { name: "x", ..sandbox };
-        let moved = Provider { base_url: "https://x.example", ..sandbox };
-        let divided = Provider {
-            base_url: "https://sandbox.oauth.api.flute.com/oauth2",
-            token_path: "/token",
-            ..sandbox
-        };
         for other in [
-            identity(&providers::flute(Environment::Production), Subject::Client),
-            identity(&sandbox, Subject::Site("client")),
-            identity(&renamed, Subject::Client),
-            identity(&moved, Subject::Client),
+            identity(&providers::FLUTE_PRODUCTION, &none),
+            identity(&renamed, &none),
+            identity(&sandbox, &Identity { environment: Some("production"), ..none }),
+            identity(&sandbox, &Identity { base_url: Some("https://x.example"), ..none }),
+            identity(&sandbox, &Identity { site: Some("client"), ..none }),
+            identity(&sandbox, &Identity { site: Some(""), ..none }),
+            identity(&sandbox, &Identity { account: Some("somebody"), ..none }),
+            identity(&sandbox, &Identity { base_url: Some("no url"), ..none }),
         ] {
             assert_ne!(base, other);
         }
-        assert_ne!(identity(&sandbox, Subject::Site("1")), identity(&sandbox, Subject::Site("2")));
-        assert_eq!(base, identity(&divided, Subject::Client), "one URL, however it is divided");
+        let site = |site| identity(&sandbox, &Identity { site: Some(site), ..none });
+        assert_ne!(site("1"), site("2"));
+    }
+
+    #[test]
+    fn an_origin_is_the_same_however_it_is_spelled_and_whatever_path_follows() {
+        let sandbox = providers::FLUTE_SANDBOX;
+        let base = identity(&sandbox, &Identity::default());
+        for base_url in ["HTTPS://Sandbox.oauth.api.flute.com:443", "https://sandbox.oauth.api.flute.com/v2/"]
+        {
+            let moved = Identity { base_url: Some(base_url), ..Identity::default() };
+            assert_eq!(base, identity(&sandbox, &moved), "{base_url}");
+        }
+        let corrected = Provider { token_path: Some("/v2/token"), ..sandbox };
+        assert_eq!(base, identity(&corrected, &Identity::default()), "a path is no part of it");
+        assert_eq!(base, identity(&sandbox, &Identity { account: Some(""), ..Identity::default() }));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn retry_after(value: &[u8], now: Option<UnixTime>) -> Result<u64, Error> {
 }
 
 /// The form that is a number of seconds.
-pub(crate) fn delay_seconds(value: &[u8]) -> Option<u64> {
+fn delay_seconds(value: &[u8]) -> Option<u64> {
     let digits = trim_ows(value);
     let start = (!digits.is_empty()).then_some(0)?;
     digits.iter().try_fold(start, |seconds, byte| {

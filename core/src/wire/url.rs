@@ -52,18 +52,13 @@ impl<'a> Url<'a> {
         (is_scheme(scheme) && is_host(host) && path_is_plain).then_some(Self { scheme, host, port, path })
     }
 
-    fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         eq_ignore_case(self.scheme, b"https")
-    }
-
-    /// Whether secrets may be sent there: `https`, or loopback where that is allowed.
-    pub(crate) fn is_secure(&self, allow_loopback_http: bool) -> bool {
-        self.is_https() || (allow_loopback_http && self.is_loopback_http())
     }
 
     /// `http` to this very machine: `localhost`, 127.0.0.0/8 as four decimal numbers, or `[::1]`.
     #[inline(never)]
-    fn is_loopback_http(&self) -> bool {
+    pub(crate) fn is_loopback_http(&self) -> bool {
         let named = self.host == b"[::1]" || eq_ignore_case(self.host, b"localhost");
         eq_ignore_case(self.scheme, b"http") && (named || is_loopback_quad(self.host).is_some())
     }
@@ -73,6 +68,16 @@ impl<'a> Url<'a> {
         eq_ignore_case(self.scheme, other.scheme)
             && eq_ignore_case(self.host, other.host)
             && (self.port == other.port || self.effective_port() == other.effective_port())
+    }
+
+    /// Hands out the bytes of the origin, the same for each of its spellings.
+    #[cfg(feature = "snapshot")]
+    pub(crate) fn origin(&self, mut byte: impl FnMut(u8)) {
+        let port = self.effective_port().unwrap_or_default().to_be_bytes();
+        for part in [self.scheme, b":", self.host, b":"] {
+            part.iter().for_each(|letter| byte(letter.to_ascii_lowercase()));
+        }
+        port.iter().for_each(|half| byte(*half));
     }
 
     fn effective_port(&self) -> Option<u16> {

@@ -1,50 +1,55 @@
 //! Flip Utility.
 
-use crate::endpoint::provider::{ApiOrigins, ClientAuthentication, Grant, MissingLifetime, Provider};
-use crate::endpoint::providers::Environment;
+use crate::endpoint::client_authentication::ClientAuthentication;
+use crate::endpoint::lifetime::MissingLifetime;
+use crate::endpoint::provider::{Grant, Provider};
 
-/// Flip Utility with an OAuth client: one token endpoint, an API origin for each environment.
+/// Flip Utility with an OAuth client, for development and tests.
 ///
 /// ```
-/// use tokenward::{Environment, providers};
+/// use tokenward::providers;
 ///
-/// assert_eq!(providers::flip_utility(Environment::Sandbox).base_url, "https://oauth.flip.energy");
+/// assert_eq!(providers::FLIP_UTILITY_SANDBOX.base_url, Some("https://oauth.flip.energy"));
 /// ```
-#[must_use]
-pub const fn flip_utility(environment: Environment) -> Provider<'static> {
+pub const FLIP_UTILITY_SANDBOX: Provider<'static> =
+    flip_utility("sandbox", &["https://api-utility-sandbox.flip.energy"]);
+
+/// Flip Utility with an OAuth client, for real.
+pub const FLIP_UTILITY_PRODUCTION: Provider<'static> =
+    flip_utility("production", &["https://api-utility.flip.energy"]);
+
+/// Flip Utility with a static API key `fl_…`, which the caller installs; for development and tests.
+///
+/// ```
+/// use tokenward::{MissingLifetime, providers};
+///
+/// assert_eq!(providers::FLIP_UTILITY_API_KEY_SANDBOX.missing_lifetime, MissingLifetime::Never);
+/// ```
+pub const FLIP_UTILITY_API_KEY_SANDBOX: Provider<'static> = api_key(FLIP_UTILITY_SANDBOX);
+
+/// Flip Utility with a static API key `fl_…`, which the caller installs; for real.
+pub const FLIP_UTILITY_API_KEY_PRODUCTION: Provider<'static> = api_key(FLIP_UTILITY_PRODUCTION);
+
+/// One token endpoint, an API origin for each environment.
+const fn flip_utility(environment: &'static str, api_origins: &'static [&'static str]) -> Provider<'static> {
     Provider {
         name: "flip_utility",
-        environment: environment.name(),
-        base_url: "https://oauth.flip.energy",
-        token_path: "/token",
-        api_origins: ApiOrigins::Listed(flip_utility_origin(environment)),
-        grants: &[Grant::ClientCredentials],
-        authentication: ClientAuthentication::Post,
+        environment: Some(environment),
+        base_url: Some("https://oauth.flip.energy"),
+        token_path: Some("/token"),
+        api_origins: Some(api_origins),
+        primary_grant: Some(Grant::ClientCredentials),
+        authentication: Some(ClientAuthentication::POST),
         ..Provider::custom()
     }
 }
 
-/// Flip Utility with a static API key `fl_…`, which the caller installs.
-///
-/// ```
-/// use tokenward::{Environment, MissingLifetime, providers};
-///
-/// let provider = providers::flip_utility_api_key(Environment::Production);
-/// assert_eq!(provider.missing_lifetime, MissingLifetime::Never);
-/// ```
-#[must_use]
-pub const fn flip_utility_api_key(environment: Environment) -> Provider<'static> {
+const fn api_key(client: Provider<'static>) -> Provider<'static> {
     Provider {
         name: "flip_utility_api_key",
-        grants: &[],
+        primary_grant: None,
+        authentication: None,
         missing_lifetime: MissingLifetime::Never,
-        ..flip_utility(environment)
-    }
-}
-
-const fn flip_utility_origin(environment: Environment) -> &'static [&'static str] {
-    match environment {
-        Environment::Sandbox => &["https://api-utility-sandbox.flip.energy"],
-        Environment::Production => &["https://api-utility.flip.energy"],
+        ..client
     }
 }

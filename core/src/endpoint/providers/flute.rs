@@ -1,32 +1,38 @@
 //! Flute.
 
-use crate::endpoint::provider::{ApiOrigins, BasicEncoding, ClientAuthentication, Grant, Provider};
-use crate::endpoint::providers::Environment;
+use crate::endpoint::client_authentication::ClientAuthentication;
+use crate::endpoint::provider::{Grant, Provider};
 
-/// Flute: Basic authentication, `offline_access`, refresh tokens, and two environments that share one API
-/// key but no token.
+/// Flute's sandbox.
 ///
 /// ```
-/// use tokenward::{Environment, providers};
+/// use tokenward::providers;
 ///
-/// let provider = providers::flute(Environment::Sandbox);
-/// assert_eq!(provider.base_url, "https://sandbox.oauth.api.flute.com");
+/// assert_eq!(providers::FLUTE_SANDBOX.base_url, Some("https://sandbox.oauth.api.flute.com"));
 /// ```
-#[must_use]
-pub const fn flute(environment: Environment) -> Provider<'static> {
-    let (base_url, origins): (_, &[&str]) = match environment {
-        Environment::Sandbox => ("https://sandbox.oauth.api.flute.com", &["https://sandbox.api.flute.com"]),
-        Environment::Production => ("https://oauth.api.flute.com", &["https://api.flute.com"]),
-    };
+pub const FLUTE_SANDBOX: Provider<'static> =
+    flute("sandbox", "https://sandbox.oauth.api.flute.com", &["https://sandbox.api.flute.com"]);
+
+/// Flute, for real.
+pub const FLUTE_PRODUCTION: Provider<'static> =
+    flute("production", "https://oauth.api.flute.com", &["https://api.flute.com"]);
+
+/// Basic authentication, `offline_access`, refresh tokens, and two environments that share one API key but no token.
+const fn flute(
+    environment: &'static str,
+    base_url: &'static str,
+    api_origins: &'static [&'static str],
+) -> Provider<'static> {
     Provider {
         name: "flute",
-        environment: environment.name(),
-        base_url,
-        token_path: "/oauth2/token",
-        api_origins: ApiOrigins::Listed(origins),
-        grants: &[Grant::ClientCredentials, Grant::RefreshToken],
-        authentication: ClientAuthentication::Basic(BasicEncoding::Raw),
-        scope: "offline_access",
+        environment: Some(environment),
+        base_url: Some(base_url),
+        token_path: Some("/oauth2/token"),
+        api_origins: Some(api_origins),
+        primary_grant: Some(Grant::ClientCredentials),
+        refresh_grant: true,
+        authentication: Some(ClientAuthentication::BASIC_RAW),
+        scope: Some("offline_access"),
         ..Provider::custom()
     }
 }

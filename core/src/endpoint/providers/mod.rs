@@ -1,5 +1,7 @@
-//! Five token services as data. Each value says which sentence of the service's own page it follows in
-//! `docs/PROVIDERS.md`.
+//! Five token services as data. `docs/PROVIDERS.md` says which sentence of the service's own page each value follows.
+//!
+//! Where a service has environments each is a value of its own, and its tokens never cross to the other. There is no
+//! default: production may charge real money.
 
 mod flip_energy;
 mod flip_utility;
@@ -7,38 +9,28 @@ mod flume;
 mod flute;
 mod opower;
 
-pub use flip_energy::{FLIP_ENERGY_ROUTES, flip_energy_client, flip_energy_site};
-pub use flip_utility::{flip_utility, flip_utility_api_key};
-pub use flume::{FLUME_BASE_URL, flume};
-pub use flute::flute;
-pub use opower::opower;
+pub use flip_energy::{FLIP_ENERGY_CLIENT, FLIP_ENERGY_SITE, FLIP_ENERGY_SITE_BY_BACKEND};
+pub use flip_utility::{
+    FLIP_UTILITY_API_KEY_PRODUCTION, FLIP_UTILITY_API_KEY_SANDBOX, FLIP_UTILITY_PRODUCTION,
+    FLIP_UTILITY_SANDBOX,
+};
+pub use flume::FLUME;
+pub use flute::{FLUTE_PRODUCTION, FLUTE_SANDBOX};
+pub use opower::OPOWER;
 
-/// Where a service runs. Its tokens never cross to the other environment. There is no default: production
-/// may charge real money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Environment {
-    /// For development and tests.
-    Sandbox,
-    /// For real.
-    Production,
-}
+use crate::endpoint::provider::Provider;
 
-impl Environment {
-    /// `sandbox` or `production`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sandbox => "sandbox",
-            Self::Production => "production",
-        }
-    }
-}
-
-/// Who asks for a site token of Flip Energy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IssuedBy {
-    /// A gateway or server that keeps the client token too.
-    ClientToken,
-    /// The app's own backend: the app installs what that hands out, and is told when the next is due.
-    Backend,
-}
+/// Every one of them.
+pub const ALL: &[&Provider<'static>] = &[
+    &FLIP_UTILITY_SANDBOX,
+    &FLIP_UTILITY_PRODUCTION,
+    &FLIP_UTILITY_API_KEY_SANDBOX,
+    &FLIP_UTILITY_API_KEY_PRODUCTION,
+    &FLIP_ENERGY_CLIENT,
+    &FLIP_ENERGY_SITE,
+    &FLIP_ENERGY_SITE_BY_BACKEND,
+    &FLUME,
+    &OPOWER,
+    &FLUTE_SANDBOX,
+    &FLUTE_PRODUCTION,
+];

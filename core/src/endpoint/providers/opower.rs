@@ -1,28 +1,22 @@
 //! Oracle Utilities Opower.
 
-use crate::endpoint::provider::{
-    ApiOrigins, BasicEncoding, ClientAuthentication, Grant, MissingLifetime, Provider,
-};
+use crate::endpoint::client_authentication::ClientAuthentication;
+use crate::endpoint::lifetime::MissingLifetime;
+use crate::endpoint::provider::{Grant, Provider};
 
-/// Oracle Utilities Opower: a token of about an hour by Basic authentication; `base_url` is the host of
-/// the tier.
+/// Oracle Utilities Opower: a token of about an hour by Basic authentication. The base URL, the host of the tier, is
+/// given when a manager is made ([`crate::Identity::base_url`]).
 ///
 /// ```
 /// use tokenward::{MissingLifetime, providers};
 ///
-/// let provider = providers::opower("https://utility.example:443");
-/// assert_eq!(provider.missing_lifetime, MissingLifetime::Assume(3600));
+/// assert_eq!(providers::OPOWER.missing_lifetime, MissingLifetime::Assume(3600));
 /// ```
-#[must_use]
-pub const fn opower(base_url: &str) -> Provider<'_> {
-    Provider {
-        name: "opower",
-        base_url,
-        token_path: "/apis/authorization-v1/oauth2/token",
-        api_origins: ApiOrigins::BaseUrl,
-        grants: &[Grant::ClientCredentials],
-        authentication: ClientAuthentication::Basic(BasicEncoding::Raw),
-        missing_lifetime: MissingLifetime::Assume(3600),
-        ..Provider::custom()
-    }
-}
+pub const OPOWER: Provider<'static> = Provider {
+    name: "opower",
+    token_path: Some("/apis/authorization-v1/oauth2/token"),
+    primary_grant: Some(Grant::ClientCredentials),
+    authentication: Some(ClientAuthentication::BASIC_RAW),
+    missing_lifetime: MissingLifetime::Assume(3600),
+    ..Provider::custom()
+};

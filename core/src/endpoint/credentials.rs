@@ -1,0 +1,29 @@
+//! What a request presents.
+
+/// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
+///
+/// ```
+/// use tokenward::Credentials;
+///
+/// let credentials = Credentials { client_id: "id", client_secret: "s&cret", ..Credentials::default() };
+/// assert_eq!(format!("{credentials:?}"), "Credentials(..)");
+/// ```
+#[derive(Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    /// RFC 6749 section 2.2.
+    pub client_id: &'a str,
+    /// RFC 6749 section 2.3.1.
+    pub client_secret: &'a str,
+    /// RFC 6749 section 4.3.2.
+    pub username: &'a str,
+    /// RFC 6749 section 4.3.2.
+    pub password: &'a str,
+    /// The token that opens the token endpoint itself, where the provider authenticates so.
+    pub bearer: &'a str,
+}
+
+impl core::fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}

@@ -1,0 +1,360 @@
+//! What of a description cannot work. Constants are checked when they are compiled, so all of this is `const`.
+
+use crate::ascii::is_token_byte;
+use crate::endpoint::error_response::ErrorCode;
+use crate::endpoint::provider::{Grant, Provider};
+use crate::endpoint::routes::Route;
+
+impl Provider<'_> {
+    /// The name of the first fact of this description that cannot work; none: it can.
+    ///
+    /// A manager does not ask: it refuses what it meets, when it meets it. Ask once: when a constant is compiled, when a
+    /// description was read from a file, in a test.
+    ///
+    /// ```
+    /// use tokenward::{Grant, Provider};
+    ///
+    /// let acme = Provider {
+    ///     name: "acme",
+    ///     base_url: Some("login.acme.example"),
+    ///     primary_grant: Some(Grant::ClientCredentials),
+    ///     ..Provider::custom()
+    /// };
+    /// assert_eq!(acme.fault(), Some("base_url"));
+    /// ```
+    #[must_use]
+    pub const fn fault(&self) -> Option<&'static str> {
+        let has_grant = self.primary_grant.is_some() || self.refresh_grant;
+        let path = text(self.token_path);
+        let wants_site = has_site(path);
+        Some(match self {
+            _ if !is_visible(self.name.as_bytes()) || self.name.is_empty() => "name",
+            _ if !is_visible(text(self.environment)) => "environment",
+            _ if self.base_url.is_some() && !is_base_url(text(self.base_url), !path.is_empty()) => "base_url",
+            _ if !(path.is_empty() || is_token_path(path)) => "token_path",
+            _ if wants_site != self.site.is_some() => "site",
+            _ if !are_origins(self.api_origins) => "api_origins",
+            _ if self.any_https_origin && self.api_origins.is_some() => "any_https_origin",
+            _ if !is_scope(text(self.scope)) => "scope",
+            _ if !are_error_codes(self.error_codes) => "error_codes",
+            _ if !are_words(self.token_type_aliases) => "token_type_aliases",
+            _ if has_grant && self.authentication.is_none() => "authentication",
+            _ if matches!(self.primary_grant, Some(Grant::RefreshToken)) => "primary_grant",
+            _ if matches!(self.primary_grant, Some(Grant::SiteToken)) && !wants_site => "primary_grant",
+            _ if !is_member_path(self.nested.member_path, self.nested.reader.is_some()) => "member_path",
+            _ if !is_member_path(self.nested.error_path, self.nested.reader.is_some()) => "error_path",
+            _ if !are_routes(self.routes.rows, self.routes.table.is_some()) => "routes",
+            _ => return None,
+        })
+    }
+}
+
+const fn text<'a>(text: Option<&'a str>) -> &'a [u8] {
+    match text {
+        Some(text) => text.as_bytes(),
+        None => &[],
+    }
+}
+
+/// Whether there are visible ASCII characters alone.
+const fn is_visible(mut text: &[u8]) -> bool {
+    while let [first, rest @ ..] = text {
+        if !first.is_ascii_graphic() {
+            return false;
+        }
+        text = rest;
+    }
+    true
+}
+
+/// What stands behind `https://` or `http://`, whatever the case.
+const fn behind_scheme(url: &[u8]) -> Option<&[u8]> {
+    let ([b'h' | b'H', b't' | b'T', b't' | b'T', b'p' | b'P', b's' | b'S', rest @ ..]
+    | [b'h' | b'H', b't' | b'T', b't' | b'T', b'p' | b'P', rest @ ..]) = url
+    else {
+        return None;
+    };
+    match rest {
+        [b':', b'/', b'/', rest @ ..] => Some(rest),
+        _ => None,
+    }
+}
+
+/// What stands behind host and port.
+const fn behind_authority(url: &[u8]) -> Option<&[u8]> {
+    let Some(mut rest) = behind_scheme(url) else { return None };
+    if matches!(rest, [] | [b'/' | b':' | b'?' | b'#', ..]) {
+        return None;
+    }
+    while let [first, behind @ ..] = rest {
+        match first {
+            b'/' | b'?' | b'#' => break,
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b':' | b'[' | b']' => {
+                rest = behind
+            }
+            _ => return None,
+        }
+    }
+    Some(rest)
+}
+
+/// Whether a URL has a host and plain characters behind it; where a path follows, none of its own query.
+const fn is_base_url(url: &[u8], path_follows: bool) -> bool {
+    let Some(mut rest) = behind_authority(url) else { return false };
+    while let [first, behind @ ..] = rest {
+        match first {
+            b'?' if path_follows => return false,
+            b'#' | b'\\' | b'{' | b'}' | b'"' | b'<' | b'>' | b'^' | b'`' | b'|' => return false,
+            _ if !first.is_ascii_graphic() => return false,
+            _ => rest = behind,
+        }
+    }
+    true
+}
+
+/// A path that begins at the root, with or without a query.
+const fn is_token_path(path: &[u8]) -> bool {
+    let [b'/', rest @ ..] = path else { return false };
+    let mut rest = rest;
+    while let [first, behind @ ..] = rest {
+        match first {
+            b'{' => match rest {
+                [b'{', b's', b'i', b't', b'e', b'}', behind @ ..] => rest = behind,
+                _ => return false,
+            },
+            b'#' | b'\\' | b'}' | b'"' | b'<' | b'>' | b'^' | b'`' | b'|' => return false,
+            _ if !first.is_ascii_graphic() => return false,
+            _ => rest = behind,
+        }
+    }
+    true
+}
+
+const fn has_site(mut path: &[u8]) -> bool {
+    while let [_, rest @ ..] = path {
+        if let [b'{', b's', b'i', b't', b'e', b'}', ..] = path {
+            return true;
+        }
+        path = rest;
+    }
+    false
+}
+
+const fn are_origins(origins: Option<&[&str]>) -> bool {
+    let Some(mut origins) = origins else { return true };
+    while let [first, rest @ ..] = origins {
+        if !matches!(behind_authority(first.as_bytes()), Some([] | [b'/'])) {
+            return false;
+        }
+        origins = rest;
+    }
+    true
+}
+
+/// `scope-token *( SP scope-token )` (RFC 6749 section 3.3), or nothing.
+const fn is_scope(mut scope: &[u8]) -> bool {
+    while let [first, rest @ ..] = scope {
+        if !matches!(first, b' ' | 0x21 | 0x23..=0x5B | 0x5D..=0x7E) {
+            return false;
+        }
+        scope = rest;
+    }
+    true
+}
+
+/// Whether each code of the service's own stands for a code that is listed.
+const fn are_error_codes(codes: Option<&[(&str, &str)]>) -> bool {
+    let Some(mut codes) = codes else { return true };
+    while let [(own, standard), rest @ ..] = codes {
+        if own.is_empty() || !ErrorCode::is_listed(standard.as_bytes()) {
+            return false;
+        }
+        codes = rest;
+    }
+    true
+}
+
+const fn are_words(words: Option<&[&str]>) -> bool {
+    let Some(mut words) = words else { return true };
+    while let [first, rest @ ..] = words {
+        if !is_token(first.as_bytes()) {
+            return false;
+        }
+        words = rest;
+    }
+    true
+}
+
+/// `1*tchar` (RFC 9110 section 5.6.2)
+const fn is_token(mut text: &[u8]) -> bool {
+    if text.is_empty() {
+        return false;
+    }
+    while let [first, rest @ ..] = text {
+        if !is_token_byte(*first) {
+            return false;
+        }
+        text = rest;
+    }
+    true
+}
+
+/// Names separated by `.`, places of arrays in brackets. Nothing follows a path without the part that does.
+const fn is_member_path(path: Option<&str>, has_reader: bool) -> bool {
+    let mut rest = text(path);
+    if rest.is_empty() {
+        return true;
+    }
+    if !has_reader {
+        return false;
+    }
+    let (mut in_brackets, mut is_empty) = (false, true);
+    while let [first, behind @ ..] = rest {
+        match (first, in_brackets) {
+            (b'0'..=b'9', true) => is_empty = false,
+            (b']', true) if !is_empty => match behind {
+                [] | [b'.' | b'[', ..] => in_brackets = false,
+                _ => return false,
+            },
+            (_, true) | (b']', false) => return false,
+            (b'.', false) => match behind {
+                [] | [b'.' | b'[', ..] => return false,
+                _ if is_empty => return false,
+                _ => {}
+            },
+            (b'[', false) => (in_brackets, is_empty) = (true, true),
+            (_, false) => is_empty = false,
+        }
+        rest = behind;
+    }
+    !in_brackets && !is_empty
+}
+
+/// Rows without the part that reads them would open everything.
+const fn are_routes(rows: Option<&[Route<'_>]>, has_table: bool) -> bool {
+    let mut rows = match rows {
+        Some(rows) => rows,
+        None => &[],
+    };
+    if rows.is_empty() == has_table {
+        return false;
+    }
+    while let [first, rest @ ..] = rows {
+        if !is_token(first.method.as_bytes()) || !matches!(first.path.as_bytes(), [b'/', ..]) {
+            return false;
+        }
+        rows = rest;
+    }
+    true
+}
+
+const _: () = {
+    let mut presets = crate::endpoint::providers::ALL;
+    while let [first, rest @ ..] = presets {
+        assert!(first.fault().is_none(), "a preset cannot work");
+        presets = rest;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoint::client_authentication::ClientAuthentication;
+    use crate::endpoint::nested::Nested;
+    use crate::endpoint::provider::{Grant, Provider};
+    use crate::endpoint::providers;
+    use crate::endpoint::routes::{Route, Routes};
+    use crate::endpoint::site::SitePath;
+
+    const GOOD: Provider<'static> = Provider {
+        name: "acme",
+        base_url: Some("https://login.acme.example"),
+        token_path: Some("/oauth2/token"),
+        primary_grant: Some(Grant::ClientCredentials),
+        ..Provider::custom()
+    };
+
+    #[test]
+    fn every_preset_can_work() {
+        for preset in providers::ALL {
+            assert_eq!(preset.fault(), None, "{}", preset.name);
+        }
+        assert_eq!(GOOD.fault(), None);
+    }
+
+    const NO_ROOT: &[Route<'static>] = &[Route::client("GET", "v1")];
+    const NO_METHOD: &[Route<'static>] = &[Route::client("", "/v1")];
+
+    #[test]
+    fn a_description_that_cannot_work_is_named_by_its_fact() {
+        let cases: &[(&str, Provider<'_>)] = &[
+            ("name", Provider { name: "", ..GOOD }),
+            ("name", Provider { name: "a\nb", ..GOOD }),
+            ("environment", Provider { environment: Some("a b"), ..GOOD }),
+            ("base_url", Provider { base_url: Some("login.acme.example"), ..GOOD }),
+            ("base_url", Provider { base_url: Some("https://"), ..GOOD }),
+            ("base_url", Provider { base_url: Some("https:///token"), ..GOOD }),
+            ("base_url", Provider { base_url: Some("https://u@h"), ..GOOD }),
+            ("base_url", Provider { base_url: Some("https://h?q"), ..GOOD }),
+            ("base_url", Provider { base_url: Some("https://h/{site}"), ..GOOD }),
+            ("base_url", Provider { base_url: Some("ftp://h"), ..GOOD }),
+            ("token_path", Provider { token_path: Some("token"), ..GOOD }),
+            ("token_path", Provider { token_path: Some("/a b"), ..GOOD }),
+            ("token_path", Provider { token_path: Some("/a#b"), ..GOOD }),
+            ("token_path", Provider { token_path: Some("/{other}"), ..GOOD }),
+            ("site", Provider { token_path: Some("/{site}"), ..GOOD }),
+            ("site", Provider { site: Some(SitePath::SEGMENT), ..GOOD }),
+            ("api_origins", Provider { api_origins: Some(&["a.example"]), ..GOOD }),
+            ("api_origins", Provider { api_origins: Some(&["https://a.example/path"]), ..GOOD }),
+            (
+                "any_https_origin",
+                Provider { any_https_origin: true, api_origins: Some(&["https://a.example"]), ..GOOD },
+            ),
+            ("scope", Provider { scope: Some("a\"b"), ..GOOD }),
+            ("error_codes", Provider { error_codes: Some(&[("own", "moonlight")]), ..GOOD }),
+            ("error_codes", Provider { error_codes: Some(&[("", "invalid_grant")]), ..GOOD }),
+            ("token_type_aliases", Provider { token_type_aliases: Some(&["a b"]), ..GOOD }),
+            ("authentication", Provider { authentication: None, ..GOOD }),
+            (
+                "authentication",
+                Provider { authentication: None, primary_grant: None, refresh_grant: true, ..GOOD },
+            ),
+            ("primary_grant", Provider { primary_grant: Some(Grant::RefreshToken), ..GOOD }),
+            ("primary_grant", Provider { primary_grant: Some(Grant::SiteToken), ..GOOD }),
+            ("member_path", Provider { nested: Nested::at(Some("a..b"), None), ..GOOD }),
+            ("member_path", Provider { nested: Nested::at(Some("a[x]"), None), ..GOOD }),
+            ("member_path", Provider { nested: Nested::at(Some("a[0"), None), ..GOOD }),
+            ("member_path", Provider { nested: Nested::at(Some("a]"), None), ..GOOD }),
+            ("member_path", Provider { nested: Nested::at(Some("a."), None), ..GOOD }),
+            ("error_path", Provider { nested: Nested::at(None, Some("a[]")), ..GOOD }),
+            (
+                "error_path",
+                Provider {
+                    nested: Nested { reader: None, member_path: None, error_path: Some("a") },
+                    ..GOOD
+                },
+            ),
+            ("routes", Provider { routes: Routes::table(&[]), ..GOOD }),
+            ("routes", Provider { routes: Routes::table(NO_ROOT), ..GOOD }),
+            ("routes", Provider { routes: Routes::table(NO_METHOD), ..GOOD }),
+            ("routes", Provider { routes: Routes { table: None, rows: Some(NO_ROOT) }, ..GOOD }),
+        ];
+        for (fact, provider) in cases {
+            assert_eq!(provider.fault(), Some(*fact), "{provider:?}");
+        }
+    }
+
+    #[test]
+    fn a_description_that_works_has_no_fault() {
+        for provider in [
+            Provider { base_url: None, token_path: None, primary_grant: None, authentication: None, ..GOOD },
+            Provider { base_url: Some("HTTPS://[::1]:8443/realms/a/"), ..GOOD },
+            Provider { base_url: Some("https://h/token?a=b"), token_path: None, ..GOOD },
+            Provider { token_path: Some("/token?api-version=1"), ..GOOD },
+            Provider { nested: Nested::at(Some("data[0].token"), Some("[1].code[2]")), ..GOOD },
+            Provider { authentication: Some(ClientAuthentication::NONE), ..GOOD },
+            Provider { any_https_origin: true, ..GOOD },
+        ] {
+            assert_eq!(provider.fault(), None, "{provider:?}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Plain `http` to this very machine, for tests.
+
+use crate::wire::url::Url;
+
+/// Allows plain `http` to the loopback interface, for tests: a value that brings its code.
+#[derive(Clone, Copy)]
+pub struct LoopbackHttp {
+    number: u8,
+    name: &'static str,
+    pub(crate) allows: fn(&Url<'_>) -> bool,
+}
+
+impl LoopbackHttp {
+    /// `localhost`, 127.0.0.0/8 as four decimal numbers, and `[::1]`.
+    pub const ALLOWED: &'static Self =
+        &Self { number: 1, name: "allowed", allows: |url| url.is_loopback_http() };
+}
+
+part!(LoopbackHttp);
