@@ -8,8 +8,8 @@ use criterion::Criterion;
 use oauth2::TokenResponse as _;
 use serde::Deserialize;
 use tokenward::{
-    Answer, BasicEncoding, Bearer, Credentials, Environment, Grant, Instant, Provider, Slots, Subject,
-    TokenAnswer, TokenManager, TokenResponse, basic, providers, token_answer,
+    Answer, Bearer, Credentials, Grant, Identity, Instant, Provider, Slots, TokenAnswer, TokenManager,
+    TokenResponse, basic_raw, providers, token_answer,
 };
 
 /// A body, whether it stands in an envelope, and its name.
@@ -53,8 +53,9 @@ struct Envelope<T> {
 }
 
 fn parse(c: &mut Criterion) {
-    let flat = Provider { grants: &[Grant::ClientCredentials, Grant::RefreshToken], ..Provider::custom() };
-    let flume = providers::flume("https://api.example");
+    let flat =
+        Provider { primary_grant: Some(Grant::ClientCredentials), refresh_grant: true, ..Provider::custom() };
+    let flume = Provider { base_url: Some("https://api.example"), ..providers::FLUME };
     for (name, body, enveloped) in WORKLOADS {
         let mut group = c.benchmark_group(format!("parse {name}"));
         group.bench_function("tokenward", |b| {
@@ -140,7 +141,7 @@ fn basic_field(c: &mut Criterion) {
     let mut group = c.benchmark_group("basic 36:40");
     let mut out = [0; 200];
     group.bench_function("tokenward", |b| {
-        b.iter(|| black_box(basic(black_box(&id), black_box(&secret), BasicEncoding::Raw, &mut out)).is_ok());
+        b.iter(|| black_box(basic_raw(black_box(&id), black_box(&secret), &mut out)).is_ok());
     });
     group.bench_function("base64 and format!", |b| {
         let engine = base64::engine::general_purpose::STANDARD;
@@ -155,14 +156,14 @@ fn basic_field(c: &mut Criterion) {
 }
 
 fn turn(c: &mut Criterion) {
-    let provider = providers::flip_utility(Environment::Sandbox);
+    let provider = providers::FLIP_UTILITY_SANDBOX;
     let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
     let start = Instant::from_millis(0);
     let url = "https://api-utility-sandbox.flip.energy/v1/programs";
     let mut group = c.benchmark_group("manager");
     group.bench_function("a client_credentials turn", |b| {
         let mut out = [0; 512];
-        let mut manager = TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 512], 512), 0)
+        let mut manager = TokenManager::new(start, &provider, Identity::CLIENT, Slots::new([0; 512], 512), 0)
             .expect("a manager");
         b.iter(|| {
             manager.clear();
@@ -172,7 +173,7 @@ fn turn(c: &mut Criterion) {
             black_box(manager.answer(start, id, &answer)).is_ok()
         });
     });
-    let mut manager = TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 512], 512), 0)
+    let mut manager = TokenManager::new(start, &provider, Identity::CLIENT, Slots::new([0; 512], 512), 0)
         .expect("a manager");
     manager.install(start, &TokenResponse::new("token").with_expires_in(3600)).expect("a token");
     group.bench_function("poll", |b| b.iter(|| black_box(&manager).poll(black_box(start)).usable));

@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokenward::{
-    Answer, Credentials, Environment, Error, Exposure, Generation, Grant, Instant, IssuedBy, Next, Outcome,
-    Provider, Reason, Retry, Slots, Subject, TokenKind, TokenManager, TokenResponse, UnixTime, jwt_claims,
-    providers,
+    Answer, Credentials, Error, Exposure, Generation, Grant, Identity, Instant, Next, Outcome, Provider,
+    Reason, RefreshPolicy, Retry, Route, Slots, TokenManager, TokenResponse, UnixTime, jwt_claims, providers,
 };
 
 type Manager<'p> = TokenManager<'p, [u8; 1024]>;
@@ -25,13 +24,15 @@ fn excerpt(page: &'static str, name: &str) -> &'static str {
     text.split_once("\n=== ").map_or(text.trim_end_matches('\n'), |(text, _)| text)
 }
 
-fn manager<'p>(provider: &'p Provider<'p>, subject: Subject<'p>) -> Manager<'p> {
+fn manager<'p>(provider: &'p Provider<'p>, subject: Identity<'p>) -> Manager<'p> {
     TokenManager::new(START, provider, subject, Slots::new([0; 1024], 768), 0).expect("a manager")
 }
 
+const STEADY: RefreshPolicy = RefreshPolicy { jitter_permille: 0, ..RefreshPolicy::DEFAULT };
+
 /// `provider` without its spread, so that its windows are those of the page.
 fn steady<'p>(mut provider: Provider<'p>) -> Provider<'p> {
-    provider.policy.jitter_permille = 0;
+    provider.policy = Some(&STEADY);
     provider
 }
 
@@ -125,7 +126,7 @@ fn header(manager: &Manager<'_>, now: u64, url: &str) -> Result<String, Error> {
 
 /// Asks for the first token and hands in the page's answer.
 fn with_answer<'p>(provider: &'p Provider<'p>, credentials: &Credentials<'_>, body: &str) -> Manager<'p> {
-    let mut manager = manager(provider, Subject::Client);
+    let mut manager = manager(provider, Identity::CLIENT);
     let (id, _) = manager.begin(START, credentials, &mut [0; 1024]).expect("a request is due");
     assert!(matches!(manager.answer(START, id, &ok(body)), Ok(Outcome::Token(Generation(1)))));
     manager
@@ -144,16 +145,16 @@ mod flip_utility {
     };
 
     /// Environment, API base URL and OAuth URL of each row of the page's table.
-    fn environments() -> Vec<(Environment, &'static str, &'static str)> {
+    fn environments() -> Vec<(Provider<'static>, &'static str, &'static str)> {
         let rows = excerpt(PAGE, "environments").lines().skip(2);
         rows.map(|row| {
             let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
-            let environment = match cells[0] {
-                "Sandbox" => Environment::Sandbox,
-                "Production" => Environment::Production,
+            let provider = match cells[0] {
+                "Sandbox" => providers::FLIP_UTILITY_SANDBOX,
+                "Production" => providers::FLIP_UTILITY_PRODUCTION,
                 other => panic!("{other}"),
             };
-            (environment, cells[1], cells[2])
+            (provider, cells[1], cells[2])
         })
         .collect()
     }
@@ -161,8 +162,8 @@ mod flip_utility {
     // "Authorization: Bearer fl_your_api_key"
     #[test]
     fn the_api_key_is_sent_as_the_page_prints_it() {
-        let provider = providers::flip_utility_api_key(Environment::Production);
-        let mut manager = manager(&provider, Subject::Client);
+        let provider = providers::FLIP_UTILITY_API_KEY_PRODUCTION;
+        let mut manager = manager(&provider, Identity::CLIENT);
         assert_eq!(manager.poll(START).next, Next::Supply(Reason::NoToken));
         manager.install(START, &TokenResponse::new("fl_your_api_key")).expect("a key");
         let sent = header(&manager, u64::MAX, "https://api-utility.flip.energy/v1/programs");
@@ -179,9 +180,8 @@ mod flip_utility {
         let (mut expected, user) = curl(excerpt(PAGE, "curl"));
         assert_eq!((user, expected.parameters.len()), (None, 3));
         expected.headers.insert("Accept".to_owned(), "application/json".to_owned());
-        for (environment, ..) in environments() {
-            let provider = providers::flip_utility(environment);
-            assert_eq!(sent(&mut manager(&provider, Subject::Client), 0, &CREDENTIALS), expected);
+        for (provider, ..) in environments() {
+            assert_eq!(sent(&mut manager(&provider, Identity::CLIENT), 0, &CREDENTIALS), expected);
         }
     }
 
@@ -189,7 +189,7 @@ mod flip_utility {
     // "Authorization: Bearer eyJhbGciOiJSUzI1NiIs..."
     #[test]
     fn the_answer_of_the_page_becomes_the_header_of_the_page() {
-        let provider = providers::flip_utility(Environment::Sandbox);
+        let provider = providers::FLIP_UTILITY_SANDBOX;
         let manager = with_answer(&provider, &CREDENTIALS, excerpt(PAGE, "answer"));
         let sent = header(&manager, 0, "https://api-utility-sandbox.flip.energy/v1/programs");
         assert_eq!(sent.as_deref(), Ok(printed_header(excerpt(PAGE, "header"))));
@@ -200,7 +200,7 @@ mod flip_utility {
     #[test]
     fn the_token_is_reused_until_80_percent_of_its_life() {
         assert!(excerpt(PAGE, "token management").contains("refresh when 80% of the TTL has elapsed"));
-        let provider = steady(providers::flip_utility(Environment::Sandbox));
+        let provider = steady(providers::FLIP_UTILITY_SANDBOX);
         let manager = with_answer(&provider, &CREDENTIALS, excerpt(PAGE, "answer"));
         let due_at = 3_600_000 * 80 / 100;
         assert_eq!(manager.poll(at(due_at - 1)).next, Next::Nothing);
@@ -208,11 +208,12 @@ mod flip_utility {
         assert!(manager.poll(at(due_at)).usable);
 
         // With the default spread a fleet refreshes up to a twentieth of the life earlier, never later.
-        let provider = providers::flip_utility(Environment::Sandbox);
+        let provider = providers::FLIP_UTILITY_SANDBOX;
         for seed in 0..100 {
             let mut slots = [0; 256];
             let slots = Slots::new(&mut slots[..], 256);
-            let mut manager = TokenManager::new(START, &provider, Subject::Client, slots, seed).expect("one");
+            let mut manager =
+                TokenManager::new(START, &provider, Identity::CLIENT, slots, seed).expect("one");
             let (id, _) = manager.begin(START, &CREDENTIALS, &mut [0; 256]).expect("a request is due");
             assert!(manager.answer(START, id, &ok(excerpt(PAGE, "answer"))).is_ok());
             let due = manager.poll(START).poll_at.expect("a refresh").as_millis();
@@ -223,7 +224,7 @@ mod flip_utility {
     // "Handle 401 Unauthorized responses by requesting a fresh token and retrying the request"
     #[test]
     fn a_401_asks_for_a_fresh_token_and_a_retry() {
-        let provider = providers::flip_utility(Environment::Production);
+        let provider = providers::FLIP_UTILITY_PRODUCTION;
         let mut manager = with_answer(&provider, &CREDENTIALS, excerpt(PAGE, "answer"));
         assert_eq!(manager.rejected(at(60_000), Generation(1), 401, None), Retry::AfterRefresh);
         let (id, _) = manager.begin(at(60_000), &CREDENTIALS, &mut [0; 1024]).expect("a request is due");
@@ -239,13 +240,12 @@ mod flip_utility {
     fn an_environment_has_the_urls_of_its_row_and_no_other() {
         let rows = environments();
         assert_eq!(rows.len(), 2);
-        for &(environment, base, oauth) in &rows {
-            let provider = providers::flip_utility(environment);
-            assert_eq!(provider.base_url, oauth);
+        for &(provider, base, oauth) in &rows {
+            assert_eq!(provider.base_url, Some(oauth));
             let manager = with_answer(&provider, &CREDENTIALS, excerpt(PAGE, "answer"));
             for &(_, other, _) in &rows {
                 let allowed = header(&manager, 0, &format!("{other}/v1/programs"));
-                assert_eq!(allowed.is_ok(), other == base, "{environment:?} {other}");
+                assert_eq!(allowed.is_ok(), other == base, "{base} {other}");
                 assert!(allowed.is_ok() || allowed == Err(Error::OriginNotAllowed));
             }
         }
@@ -257,15 +257,18 @@ mod flip_energy {
 
     const PAGE: &str = include_str!("data/pages/flip_energy.txt");
     const BASE: &str = "https://api.flip.example";
+    /// Whether a token of a site opens a row.
+    const CLIENT: bool = false;
+    const SITE: bool = true;
 
     /// Method, path and who opens it, for each row of the printed table, whose cells stand without a gap.
-    fn table() -> Vec<(&'static str, &'static str, TokenKind)> {
+    fn table() -> Vec<(&'static str, &'static str, bool)> {
         let mut rows = excerpt(PAGE, "table").lines();
         assert_eq!(rows.next(), Some("EndpointClient tokenSite token"));
         rows.map(|row| {
             let (endpoint, kind) = match (row.strip_suffix("YesNo"), row.strip_suffix("NoYes")) {
-                (Some(endpoint), None) => (endpoint, TokenKind::Client),
-                (None, Some(endpoint)) => (endpoint, TokenKind::Site),
+                (Some(endpoint), None) => (endpoint, CLIENT),
+                (None, Some(endpoint)) => (endpoint, SITE),
                 _ => panic!("{row}"),
             };
             let (method, path) = endpoint.split_once(' ').expect("method and path");
@@ -274,7 +277,7 @@ mod flip_energy {
         .collect()
     }
 
-    fn installed<'p>(provider: &'p Provider<'p>, subject: Subject<'p>, token: &str) -> Manager<'p> {
+    fn installed<'p>(provider: &'p Provider<'p>, subject: Identity<'p>, token: &str) -> Manager<'p> {
         let mut manager = manager(provider, subject);
         manager.install(START, &TokenResponse::new(token)).expect("a token");
         manager
@@ -285,30 +288,29 @@ mod flip_energy {
     fn the_route_table_is_the_printed_one_row_by_row() {
         let printed = table();
         assert_eq!(printed.len(), 24);
-        assert_eq!(printed.iter().filter(|(.., kind)| *kind == TokenKind::Client).count(), 10);
-        assert_eq!(printed.len(), providers::FLIP_ENERGY_ROUTES.len());
-        for ((method, path, kind), route) in printed.iter().zip(providers::FLIP_ENERGY_ROUTES) {
+        assert_eq!(printed.iter().filter(|(.., kind)| *kind == CLIENT).count(), 10);
+        assert_eq!(printed.len(), providers::FLIP_ENERGY_CLIENT.routes.rows.map_or(0, <[Route<'_>]>::len));
+        for ((method, path, kind), route) in
+            printed.iter().zip(providers::FLIP_ENERGY_CLIENT.routes.rows.unwrap_or_default())
+        {
             // A row of a site token is of that token's own site.
-            let path = match kind {
-                TokenKind::Client => (*path).to_owned(),
-                TokenKind::Site => path.replace("{siteId}", "{site}"),
-            };
-            assert_eq!((*method, path.as_str(), *kind), (route.method, route.path, route.token));
+            let path = if *kind == SITE { path.replace("{siteId}", "{site}") } else { (*path).to_owned() };
+            assert_eq!((*method, path.as_str(), *kind), (route.method, route.path, route.of_site));
         }
     }
 
     // "GET /v1/site/{siteId} No Yes" and the other 23 rows, with the token and without it.
     #[test]
     fn each_token_opens_its_own_rows_alone() {
-        let provider = providers::flip_energy_client(BASE);
-        let client = installed(&provider, Subject::Client, "client");
-        let provider = providers::flip_energy_site(BASE, IssuedBy::Backend);
-        let site = installed(&provider, Subject::Site("s 1"), "site");
+        let provider = Provider { base_url: Some(BASE), ..providers::FLIP_ENERGY_CLIENT };
+        let client = installed(&provider, Identity::CLIENT, "client");
+        let provider = Provider { base_url: Some(BASE), ..providers::FLIP_ENERGY_SITE_BY_BACKEND };
+        let site = installed(&provider, Identity::site("s 1"), "site");
         for (method, path, kind) in table() {
             let filled = path.replace("{siteId}", "s%201").replace(['{', '}'], "");
             let url = format!("{BASE}{filled}");
             let mut opened = Vec::new();
-            for (manager, of) in [(&client, TokenKind::Client), (&site, TokenKind::Site)] {
+            for (manager, of) in [(&client, CLIENT), (&site, SITE)] {
                 match manager.authorize(START, method, &url) {
                     Ok(_) => opened.push(of),
                     Err(fault) => assert_eq!(fault, Error::RouteNeedsOtherToken, "{method} {path}"),
@@ -322,9 +324,9 @@ mod flip_energy {
     // or 403 FORBIDDEN error will be returned."
     #[test]
     fn a_site_token_is_not_sent_to_another_site() {
-        let provider = providers::flip_energy_site(BASE, IssuedBy::Backend);
-        let mut site = installed(&provider, Subject::Site("site-1"), "site");
-        for (method, path, _) in table().into_iter().filter(|(.., kind)| *kind == TokenKind::Site) {
+        let provider = Provider { base_url: Some(BASE), ..providers::FLIP_ENERGY_SITE_BY_BACKEND };
+        let mut site = installed(&provider, Identity::site("site-1"), "site");
+        for (method, path, _) in table().into_iter().filter(|(.., kind)| *kind == SITE) {
             let other = format!("{BASE}{}", path.replace("{siteId}", "site-2").replace(['{', '}'], ""));
             assert_eq!(site.authorize(START, method, &other).err(), Some(Error::OtherSite), "{path}");
         }
@@ -342,9 +344,9 @@ mod flip_energy {
     // revoked manually if needed."
     #[test]
     fn a_client_token_is_for_servers_and_never_ends_until_it_is_revoked() {
-        let provider = providers::flip_energy_client(BASE);
+        let provider = Provider { base_url: Some(BASE), ..providers::FLIP_ENERGY_CLIENT };
         assert_eq!(provider.exposure, Exposure::ServerOnly);
-        let mut client = installed(&provider, Subject::Client, "client");
+        let mut client = installed(&provider, Identity::CLIENT, "client");
         let printed = printed_header(excerpt(PAGE, "header")).replace("<token>", "client");
         assert_eq!(header(&client, u64::MAX, &format!("{BASE}/v1/sites")), Ok(printed));
         assert_eq!(client.poll(at(u64::MAX)).poll_at, None);
@@ -359,8 +361,8 @@ mod flip_energy {
         let printed = excerpt(PAGE, "site token");
         let (_, call) = printed.split_once("by calling ").expect("the call");
         let (call, _) = call.split_once(',').expect("its end");
-        let provider = steady(providers::flip_energy_site(BASE, IssuedBy::ClientToken));
-        let mut site = manager(&provider, Subject::Site("site-1"));
+        let provider = steady(Provider { base_url: Some(BASE), ..providers::FLIP_ENERGY_SITE });
+        let mut site = manager(&provider, Identity::site("site-1"));
         let credentials = Credentials { bearer: "client", ..Credentials::default() };
         let request = sent(&mut site, 0, &credentials);
         let expected = call.replacen(' ', &format!(" {BASE}"), 1).replace("{siteId}", "site-1");
@@ -368,7 +370,7 @@ mod flip_energy {
         assert_eq!(request.headers.get("Authorization").map(String::as_str), Some("Bearer client"));
 
         assert!(printed.contains("They expire after one hour"));
-        let mut site = manager(&provider, Subject::Site("site-1"));
+        let mut site = manager(&provider, Identity::site("site-1"));
         let (id, _) = site.begin(START, &credentials, &mut [0; 256]).expect("a request is due");
         assert!(site.answer(START, id, &ok(r#"{"access_token":"site"}"#)).is_ok());
         let hour = 3_600_000;
@@ -379,10 +381,16 @@ mod flip_energy {
 
     #[test]
     fn a_phone_holds_a_site_token_and_no_client_token() {
-        assert_eq!(providers::flip_energy_site(BASE, IssuedBy::Backend).exposure, Exposure::AppAllowed);
-        assert_eq!(providers::flip_energy_site(BASE, IssuedBy::ClientToken).exposure, Exposure::ServerOnly);
-        let provider = steady(providers::flip_energy_site(BASE, IssuedBy::Backend));
-        let mut app = manager(&provider, Subject::Site("site-1"));
+        assert_eq!(
+            Provider { base_url: Some(BASE), ..providers::FLIP_ENERGY_SITE_BY_BACKEND }.exposure,
+            Exposure::AppAllowed
+        );
+        assert_eq!(
+            Provider { base_url: Some(BASE), ..providers::FLIP_ENERGY_SITE }.exposure,
+            Exposure::ServerOnly
+        );
+        let provider = steady(Provider { base_url: Some(BASE), ..providers::FLIP_ENERGY_SITE_BY_BACKEND });
+        let mut app = manager(&provider, Identity::site("site-1"));
         assert_eq!(app.poll(START).next, Next::Supply(Reason::NoToken));
         app.install(START, &TokenResponse::new("site")).expect("a token");
         assert_eq!(app.poll(at(2_880_000)).next, Next::Supply(Reason::NoToken));
@@ -424,8 +432,8 @@ mod flume {
     // "This route is called with the client ID/name and password to get an access token and a refresh token."
     #[test]
     fn the_first_request_is_the_password_grant_with_the_client() {
-        let provider = providers::flume(providers::FLUME_BASE_URL);
-        let mut first = manager(&provider, Subject::Client);
+        let provider = providers::FLUME;
+        let mut first = manager(&provider, Identity::CLIENT);
         assert_eq!(first.poll(START).next, Next::Request(Grant::Password));
         let body = body(&mut first, 0);
         for member in [
@@ -443,8 +451,8 @@ mod flume {
     #[test]
     fn the_tokens_are_read_from_the_envelope() {
         assert!(excerpt(PAGE, "tokens").contains("a response envelope containing an access token"));
-        let provider = providers::flume(providers::FLUME_BASE_URL);
-        let mut manager = manager(&provider, Subject::Client);
+        let provider = providers::FLUME;
+        let mut manager = manager(&provider, Identity::CLIENT);
         let (id, _) = manager.begin(START, &CREDENTIALS, &mut [0; 1024]).expect("a request is due");
         let flat = r#"{"access_token":"a","refresh_token":"r","expires_in":604800}"#;
         assert_eq!(manager.answer(START, id, &ok(flat)).err(), Some(Error::InvalidAccessToken));
@@ -471,8 +479,8 @@ mod flume {
     // "exp: Contains the date the token expires in epoch time."
     #[test]
     fn without_expires_in_the_token_ends_at_its_exp() {
-        let provider = steady(providers::flume(providers::FLUME_BASE_URL));
-        let mut manager = manager(&provider, Subject::Client);
+        let provider = steady(providers::FLUME);
+        let mut manager = manager(&provider, Identity::CLIENT);
         let (id, _) = manager.begin(START, &CREDENTIALS, &mut [0; 1024]).expect("a request is due");
         let body = envelope(JWT, "r", "");
         let wall = Some(UnixTime::from_secs(1_700_604_800 - 1_000));
@@ -485,8 +493,8 @@ mod flume {
     // "If you access token expires, it must be refreshed with the refresh token."
     #[test]
     fn an_expired_access_token_is_refreshed_with_the_refresh_token() {
-        let provider = providers::flume(providers::FLUME_BASE_URL);
-        let mut manager = manager(&provider, Subject::Client);
+        let provider = providers::FLUME;
+        let mut manager = manager(&provider, Identity::CLIENT);
         answer(&mut manager, 0, &envelope("a", "the-refresh-token", r#","expires_in":604800"#));
         let expired = 604_800_000;
         assert_eq!(manager.poll(at(expired)).next, Next::Request(Grant::RefreshToken));
@@ -504,11 +512,11 @@ mod flume {
     // automatically invalidated, and will continue to work until it expires."
     #[test]
     fn the_old_access_token_is_gone_from_memory_with_the_new_one() {
-        let provider = providers::flume(providers::FLUME_BASE_URL);
+        let provider = providers::FLUME;
         let (old, new) = ("Q1W2E3R4T5Y6U7I8O9P0-old-and-long", "zxcvbnm");
         let mut memory = [0xAA; 256];
         let slots = Slots::new(&mut memory[..], 128);
-        let mut manager = TokenManager::new(START, &provider, Subject::Client, slots, 0).expect("a manager");
+        let mut manager = TokenManager::new(START, &provider, Identity::CLIENT, slots, 0).expect("a manager");
         answer(&mut manager, 0, &envelope(old, "a-refresh-token", r#","expires_in":604800"#));
         answer(&mut manager, 604_800_000, &envelope(new, "KJHGFDSA", r#","expires_in":604800"#));
         // Without the wiping of its drop, so that the memory is seen as the last call left it.
@@ -519,7 +527,7 @@ mod flume {
         assert_eq!(rest, new.len() + "KJHGFDSA".len());
 
         let slots = Slots::new(&mut memory[..], 128);
-        let mut manager = TokenManager::new(START, &provider, Subject::Client, slots, 0).expect("a manager");
+        let mut manager = TokenManager::new(START, &provider, Identity::CLIENT, slots, 0).expect("a manager");
         answer(&mut manager, 0, &envelope(old, "a-refresh-token", r#","expires_in":604800"#));
         drop(manager);
         assert_eq!(memory, [0; 256]);
@@ -531,8 +539,8 @@ mod flume {
     fn the_old_access_token_is_gone_from_the_next_snapshot() {
         use tokenward::SnapshotScope;
 
-        let provider = providers::flume(providers::FLUME_BASE_URL);
-        let mut manager = manager(&provider, Subject::Client);
+        let provider = providers::FLUME;
+        let mut manager = manager(&provider, Identity::CLIENT);
         let wall = Some(UnixTime::from_secs(1_700_000_000));
         let mut out = [0; 1024];
         answer(&mut manager, 0, &envelope("the-old-access-token", "r", r#","expires_in":604800"#));
@@ -576,18 +584,18 @@ mod opower {
         let basic = "Basic Y2xpZW50X2lkOmNsaWVudF9zZWNyZXQ=";
         expected.headers.insert("Authorization".to_owned(), basic.to_owned());
         expected.headers.insert("Accept".to_owned(), "application/json".to_owned());
-        let provider = providers::opower(BASE);
+        let provider = Provider { base_url: Some(BASE), ..providers::OPOWER };
         let credentials =
             Credentials { client_id: "client_id", client_secret: "client_secret", ..Credentials::default() };
-        assert_eq!(sent(&mut manager(&provider, Subject::Client), 0, &credentials), expected);
+        assert_eq!(sent(&mut manager(&provider, Identity::CLIENT), 0, &credentials), expected);
     }
 
     // "grant_type: client_credentials"
     #[test]
     fn the_grant_is_the_one_that_oracle_issues() {
-        let provider = providers::opower(BASE);
-        assert_eq!(provider.primary_grant().map(Grant::name), Some(issued("grant_type")));
-        assert_eq!(provider.grants.len(), 1);
+        let provider = Provider { base_url: Some(BASE), ..providers::OPOWER };
+        assert_eq!(provider.primary_grant.map(Grant::name), Some(issued("grant_type")));
+        assert!(!provider.refresh_grant);
     }
 
     // "client_id":"019ebf3c-…" among the members, tabs, "token_type": "BEARER", "expires_in": 3599
@@ -596,7 +604,7 @@ mod opower {
     fn the_answer_of_the_page_becomes_the_header_of_the_page() {
         let body = excerpt(PAGE, "answer");
         assert!(body.contains("\n    \t\"token_type\": \"BEARER\",") && body.contains("3599 \n"));
-        let provider = providers::opower(BASE);
+        let provider = Provider { base_url: Some(BASE), ..providers::OPOWER };
         let manager = with_answer(&provider, &credentials(), body);
         let value = excerpt(PAGE, "header").lines().nth(1).and_then(|line| line.split_once("Value: "));
         let expected =
@@ -609,7 +617,7 @@ mod opower {
     // "If the access token expires, repeat the process to obtain a valid access token."
     #[test]
     fn after_3599_seconds_the_process_is_repeated() {
-        let provider = steady(providers::opower(BASE));
+        let provider = steady(Provider { base_url: Some(BASE), ..providers::OPOWER });
         let mut manager = with_answer(&provider, &credentials(), excerpt(PAGE, "answer"));
         assert!(manager.poll(at(3_599_000 - 10_001)).usable);
         assert!(!manager.poll(at(3_599_000 - 10_000)).usable);
@@ -621,7 +629,7 @@ mod opower {
     // "Do not use keys or tokens directly in a browser or mobile application."
     #[test]
     fn its_credentials_are_for_servers_only() {
-        assert_eq!(providers::opower(BASE).exposure, Exposure::ServerOnly);
+        assert_eq!(Provider { base_url: Some(BASE), ..providers::OPOWER }.exposure, Exposure::ServerOnly);
     }
 }
 
@@ -638,8 +646,8 @@ mod flute {
     };
     // printf %s '594838709594...38697242c:9eb2c6859daa4...d8ae5da9' | base64 -w0
     const BASIC: &str = "Basic NTk0ODM4NzA5NTk0Li4uMzg2OTcyNDJjOjllYjJjNjg1OWRhYTQuLi5kOGFlNWRhOQ==";
-    const BOTH: [(Environment, &str); 2] =
-        [(Environment::Sandbox, "sandbox"), (Environment::Production, "production")];
+    const BOTH: [(Provider<'static>, &str); 2] =
+        [(providers::FLUTE_SANDBOX, "sandbox"), (providers::FLUTE_PRODUCTION, "production")];
 
     // curl -X 'POST' 'https://sandbox.oauth.api.flute.com/oauth2/token' \
     // -u '594838709594...38697242c:9eb2c6859daa4...d8ae5da9' \
@@ -652,10 +660,10 @@ mod flute {
         assert_eq!(user, Some(basic));
         expected.headers.insert("Authorization".to_owned(), BASIC.to_owned());
         expected.headers.insert("Accept".to_owned(), "application/json".to_owned());
-        let provider = providers::flute(Environment::Sandbox);
-        assert_eq!(sent(&mut manager(&provider, Subject::Client), 0, &CREDENTIALS), expected);
+        let provider = providers::FLUTE_SANDBOX;
+        assert_eq!(sent(&mut manager(&provider, Identity::CLIENT), 0, &CREDENTIALS), expected);
         let mut out = [0; 512];
-        let mut manager = manager(&provider, Subject::Client);
+        let mut manager = manager(&provider, Identity::CLIENT);
         let (_, request) = manager.begin(START, &CREDENTIALS, &mut out).expect("a request is due");
         assert!(excerpt(PAGE, "curl").contains(std::str::from_utf8(request.body()).expect("UTF-8")));
     }
@@ -665,9 +673,8 @@ mod flute {
     // "API tokens use the same API key and differentiated only by the environment endpoint."
     #[test]
     fn each_environment_has_its_own_endpoint_and_the_same_key() {
-        for (environment, name) in BOTH {
-            let provider = providers::flute(environment);
-            let request = sent(&mut manager(&provider, Subject::Client), 0, &CREDENTIALS);
+        for (provider, name) in BOTH {
+            let request = sent(&mut manager(&provider, Identity::CLIENT), 0, &CREDENTIALS);
             let printed = format!("Endpoint: `{} {}`", request.method, request.url);
             assert_eq!(excerpt(PAGE, name), printed);
             assert_eq!(request.headers.get("Authorization").map(String::as_str), Some(BASIC));
@@ -680,8 +687,7 @@ mod flute {
     fn a_token_is_not_sent_to_the_other_environment() {
         assert!(excerpt(PAGE, "environments").contains("not interchangeable"));
         let urls = ["https://sandbox.api.flute.com/v2/transactions", "https://api.flute.com/v2/transactions"];
-        for ((environment, _), own) in BOTH.into_iter().zip(urls) {
-            let provider = providers::flute(environment);
+        for ((provider, _), own) in BOTH.into_iter().zip(urls) {
             let manager = with_answer(&provider, &CREDENTIALS, excerpt(PAGE, "answer"));
             for url in urls {
                 let expected = if url == own { None } else { Some(Error::OriginNotAllowed) };
@@ -696,14 +702,13 @@ mod flute {
     fn a_snapshot_is_not_restored_into_the_other_environment() {
         use tokenward::{Revision, SnapshotScope};
 
-        let (sandbox, production) =
-            (providers::flute(Environment::Sandbox), providers::flute(Environment::Production));
+        let (sandbox, production) = (providers::FLUTE_SANDBOX, providers::FLUTE_PRODUCTION);
         let from = with_answer(&sandbox, &CREDENTIALS, excerpt(PAGE, "answer"));
         let wall = Some(UnixTime::from_secs(1_700_000_000));
         let mut out = [0; 1024];
         let snapshot = from.snapshot(START, wall, SnapshotScope::All, &[7; 32], &mut out).expect("room");
         let restored = |provider| {
-            manager(provider, Subject::Client).restore(START, wall, Revision(0), &[7; 32], snapshot)
+            manager(provider, Identity::CLIENT).restore(START, wall, Revision(0), &[7; 32], snapshot)
         };
         assert_eq!(restored(&production), Err(Error::ForeignSnapshot));
         assert_eq!(restored(&sandbox), Ok(()));
@@ -713,7 +718,7 @@ mod flute {
     // "Authorization": "Bearer u7BYwJx26U1lT...TZpKvndLCC4"
     #[test]
     fn the_answer_of_the_page_becomes_the_header_of_the_page() {
-        let provider = providers::flute(Environment::Sandbox);
+        let provider = providers::FLUTE_SANDBOX;
         let manager = with_answer(&provider, &CREDENTIALS, excerpt(PAGE, "answer"));
         let sent = header(&manager, 0, "https://sandbox.api.flute.com/v2/transactions");
         assert_eq!(sent.as_deref(), Ok(printed_header(excerpt(PAGE, "header"))));
@@ -724,7 +729,7 @@ mod flute {
     #[test]
     fn the_api_call_of_the_page_is_authorized() {
         let (call, _) = curl(excerpt(PAGE, "api curl"));
-        let provider = providers::flute(Environment::Sandbox);
+        let provider = providers::FLUTE_SANDBOX;
         let manager = with_answer(&provider, &CREDENTIALS, excerpt(PAGE, "answer"));
         let bearer = manager.authorize(START, &call.method, &call.url).expect("its own origin");
         // The page prints one character more than its answer has.
@@ -737,7 +742,7 @@ mod flute {
     // "The `access_token` may also be left to expire, and then use `refresh_token` procedures to continue."
     #[test]
     fn an_expired_access_token_is_renewed_with_the_refresh_token() {
-        let provider = providers::flute(Environment::Sandbox);
+        let provider = providers::FLUTE_SANDBOX;
         let mut manager = with_answer(&provider, &CREDENTIALS, excerpt(PAGE, "answer"));
         assert_eq!(manager.poll(at(3_600_000)).next, Next::Request(Grant::RefreshToken));
         let request = sent(&mut manager, 3_600_000, &CREDENTIALS);
@@ -752,10 +757,10 @@ mod flute {
     #[test]
     fn a_new_token_before_each_use_is_two_numbers_of_the_policy() {
         assert!(excerpt(PAGE, "before each use").contains("before each endpoint use"));
-        let mut provider = providers::flute(Environment::Sandbox);
-        assert_eq!(provider.policy.fraction_permille, 800);
-        provider.policy.fraction_permille = 0;
-        provider.policy.min_interval_ms = 0;
+        let mut provider = providers::FLUTE_SANDBOX;
+        assert_eq!(provider.policy().fraction_permille, 800);
+        let each_use = RefreshPolicy { fraction_permille: 0, min_interval_ms: 0, ..RefreshPolicy::DEFAULT };
+        provider.policy = Some(&each_use);
         let mut manager = with_answer(&provider, &CREDENTIALS, excerpt(PAGE, "answer"));
         for now in [0, 1, 60_000] {
             assert!(matches!(manager.poll(at(now)).next, Next::Request(_)));
@@ -773,7 +778,7 @@ mod flute {
         let statuses: Vec<u16> =
             excerpt(PAGE, "errors").lines().filter_map(|row| row.get(2..5)?.parse().ok()).collect();
         assert_eq!(statuses, [400, 401]);
-        let provider = providers::flute(Environment::Sandbox);
+        let provider = providers::FLUTE_SANDBOX;
         let mut manager = with_answer(&provider, &CREDENTIALS, excerpt(PAGE, "answer"));
 
         // The token endpoint: a request that is wrong is not sent again until someone has mended it.
@@ -795,18 +800,8 @@ mod flute {
 // RFC 9700 section 2.4 forbids the password grant; Flume's page offers no other.
 #[test]
 fn the_password_grant_is_flumes_alone() {
-    let (base, sandbox) = ("https://api.example", Environment::Sandbox);
-    for provider in [
-        providers::flip_utility(sandbox),
-        providers::flip_utility_api_key(sandbox),
-        providers::flip_energy_client(base),
-        providers::flip_energy_site(base, IssuedBy::ClientToken),
-        providers::flip_energy_site(base, IssuedBy::Backend),
-        providers::opower(base),
-        providers::flute(sandbox),
-        Provider::custom(),
-    ] {
-        assert!(!provider.grants.contains(&Grant::Password), "{}", provider.name);
+    for provider in providers::ALL.iter().copied().chain([&Provider::custom()]) {
+        let is_password = provider.primary_grant == Some(Grant::Password);
+        assert_eq!(is_password, provider.name == "flume", "{}", provider.name);
     }
-    assert_eq!(providers::flume(base).primary_grant(), Some(Grant::Password));
 }

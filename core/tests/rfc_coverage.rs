@@ -141,14 +141,14 @@ fn ticks_of_32_bits_that_wrap_go_on() {
 #[test]
 fn a_snapshot_older_than_the_last_one_restored_or_persisted_is_stale() {
     use tokenward::{
-        Environment, Error, Instant, Revision, Slots, SnapshotScope, Subject, TokenManager, TokenResponse,
-        UnixTime, providers,
+        Error, Identity, Instant, Revision, Slots, SnapshotScope, TokenManager, TokenResponse, UnixTime,
+        providers,
     };
 
-    let provider = providers::flute(Environment::Sandbox);
+    let provider = providers::FLUTE_SANDBOX;
     let (start, key, wall) = (Instant::from_millis(0), [7; 32], Some(UnixTime::from_secs(1_700_000_000)));
     let new =
-        || TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 64], 32), 0).expect("one");
+        || TokenManager::new(start, &provider, Identity::CLIENT, Slots::new([0; 64], 32), 0).expect("one");
     let install = |manager: &mut TokenManager<'_, [u8; 64]>, token| {
         manager.install(start, &TokenResponse::new(token).with_expires_in(3600)).expect("a token");
     };
@@ -182,14 +182,14 @@ fn a_snapshot_older_than_the_last_one_restored_or_persisted_is_stale() {
 #[test]
 fn a_snapshot_with_a_token_that_is_longer_than_its_slot_is_refused_whole() {
     use tokenward::{
-        Environment, Error, Instant, Revision, Slots, SnapshotScope, Subject, TokenManager, TokenResponse,
-        UnixTime, providers,
+        Error, Identity, Instant, Revision, Slots, SnapshotScope, TokenManager, TokenResponse, UnixTime,
+        providers,
     };
 
-    let provider = providers::flute(Environment::Sandbox);
+    let provider = providers::FLUTE_SANDBOX;
     let (start, key, wall) = (Instant::from_millis(0), [7; 32], Some(UnixTime::from_secs(1_700_000_000)));
     let new = |access| {
-        TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 64], access), 0).expect("one")
+        TokenManager::new(start, &provider, Identity::CLIENT, Slots::new([0; 64], access), 0).expect("one")
     };
     let mut manager = new(32);
     let token = TokenResponse::new("12345678").with_expires_in(3600).with_refresh_token("12345678");
@@ -215,7 +215,7 @@ fn a_snapshot_with_a_token_that_is_longer_than_its_slot_is_refused_whole() {
 fn the_seal_is_the_hmac_sha256_of_rfc_4231() {
     use hmac::{Hmac, KeyInit, Mac};
     use sha2::Sha256;
-    use tokenward::{Environment, Instant, Slots, SnapshotScope, Subject, TokenManager, providers};
+    use tokenward::{Identity, Instant, Slots, SnapshotScope, TokenManager, providers};
 
     let tag = |key: &[u8], data: &[u8]| {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
@@ -244,9 +244,9 @@ fn the_seal_is_the_hmac_sha256_of_rfc_4231() {
         assert_eq!(hex(&tag(key, data)), expected);
     }
 
-    let provider = providers::flip_utility(Environment::Sandbox);
+    let provider = providers::FLIP_UTILITY_SANDBOX;
     let start = Instant::from_millis(0);
-    let manager = TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 64], 64), 0);
+    let manager = TokenManager::new(start, &provider, Identity::CLIENT, Slots::new([0; 64], 64), 0);
     let mut out = [0; 256];
     let key = *b"0123456789abcdef0123456789abcdef";
     let manager = manager.expect("a manager");

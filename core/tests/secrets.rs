@@ -1,8 +1,8 @@
 //! What must not leak: docs/BEHAVIOUR.md section 4.
 
 use tokenward::{
-    Answer, Bearer, Challenges, Credentials, Environment, Error, Grant, Instant, Outcome, Provider, Slots,
-    Subject, TokenAnswer, TokenManager, TokenRequest, TokenResponse, ct_eq, providers, token_answer, wipe,
+    Answer, Bearer, Challenges, Credentials, Error, Grant, Identity, Instant, Outcome, Provider, Slots,
+    TokenAnswer, TokenManager, TokenRequest, TokenResponse, ct_eq, providers, token_answer, wipe,
 };
 
 const CANARY: &str = "canary-7f3a9c";
@@ -31,7 +31,7 @@ fn debug_shows_no_secret_of_any_public_type() {
     let body = format!(
         r#"{{"access_token":"{CANARY}","refresh_token":"{CANARY}","scope":"{CANARY}","id_token":"{CANARY}","token_type":"{CANARY}"}}"#
     );
-    let provider = providers::flute(Environment::Sandbox);
+    let provider = providers::FLUTE_SANDBOX;
     let token = token_answer(200, body.as_bytes(), &provider).expect("a token");
     is_redacted(&token);
     let TokenAnswer::Token(token) = token else { panic!("an error response") };
@@ -49,7 +49,7 @@ fn debug_shows_no_secret_of_any_public_type() {
 
     let mut out = [0; 1024];
     is_redacted(
-        &TokenRequest::new(&provider, Subject::Client, Grant::ClientCredentials, &credentials)
+        &TokenRequest::new(&provider, Identity::CLIENT, Grant::ClientCredentials, &credentials)
             .write(&mut out)
             .expect("a request"),
     );
@@ -62,7 +62,7 @@ fn debug_shows_no_secret_of_any_public_type() {
     });
     let slots = Slots::new([0; 128], 64);
     is_redacted(&slots);
-    let mut manager = TokenManager::new(START, &provider, Subject::Client, slots, 0).expect("a manager");
+    let mut manager = TokenManager::new(START, &provider, Identity::CLIENT, slots, 0).expect("a manager");
     manager.install(START, &TokenResponse::new(CANARY).with_refresh_token(CANARY)).expect("a token");
     is_redacted(&manager);
     is_redacted(&manager.poll(START));
@@ -85,9 +85,9 @@ fn errors_are_words_and_numbers_and_carry_no_byte_of_a_body() {
 
 /// A manager over memory that the test can look at afterwards.
 fn fill(memory: &mut [u8], finish: impl FnOnce(TokenManager<'_, &mut [u8]>)) {
-    let provider = providers::flute(Environment::Sandbox);
+    let provider = providers::FLUTE_SANDBOX;
     let mut manager =
-        TokenManager::new(START, &provider, Subject::Client, Slots::new(memory, 64), 0).expect("a manager");
+        TokenManager::new(START, &provider, Identity::CLIENT, Slots::new(memory, 64), 0).expect("a manager");
     let token =
         TokenResponse::new("a-long-canary-access-token").with_refresh_token("a-long-canary-refresh-token");
     manager.install(START, &token).expect("a token");
@@ -128,12 +128,12 @@ fn a_replaced_token_leaves_no_byte_behind_slack_included() {
 
 #[test]
 fn the_old_access_token_is_wiped_in_the_call_that_stores_the_new_one() {
-    let provider = providers::flute(Environment::Sandbox);
+    let provider = providers::FLUTE_SANDBOX;
     let mut memory = [0; 128];
     let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
     {
         let mut manager =
-            TokenManager::new(START, &provider, Subject::Client, Slots::new(&mut memory[..], 64), 0)
+            TokenManager::new(START, &provider, Identity::CLIENT, Slots::new(&mut memory[..], 64), 0)
                 .expect("a manager");
         manager
             .install(START, &TokenResponse::new("old-access-token").with_refresh_token("r1"))
@@ -151,12 +151,12 @@ fn the_old_access_token_is_wiped_in_the_call_that_stores_the_new_one() {
 
 #[test]
 fn credentials_are_never_kept() {
-    let provider = providers::flute(Environment::Sandbox);
+    let provider = providers::FLUTE_SANDBOX;
     let mut memory = [0; 256];
     let credentials = Credentials { client_id: "canary", client_secret: "canary", ..Credentials::default() };
     {
         let mut manager =
-            TokenManager::new(START, &provider, Subject::Client, Slots::new(&mut memory[..], 64), 0)
+            TokenManager::new(START, &provider, Identity::CLIENT, Slots::new(&mut memory[..], 64), 0)
                 .expect("a manager");
         let mut out = [0; 512];
         manager.begin(START, &credentials, &mut out).expect("due");

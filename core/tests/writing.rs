@@ -1,9 +1,8 @@
 //! Headers and requests: docs/BEHAVIOUR.md section 3, line by line.
 
 use tokenward::{
-    ApiOrigins, BasicEncoding, Bearer, BodyFormat, ClientAuthentication, Credentials, Environment, Error,
-    Grant, Instant, IssuedBy, Provider, Slots, Subject, TokenManager, TokenRequest, TokenResponse, basic,
-    providers,
+    Bearer, BodyFormat, ClientAuthentication, Credentials, Error, Grant, Identity, Instant, LoopbackHttp,
+    Provider, Slots, TokenManager, TokenRequest, TokenResponse, basic, basic_raw, providers,
 };
 
 const START: Instant = Instant::from_millis(0);
@@ -16,14 +15,14 @@ const CREDENTIALS: Credentials<'static> = Credentials {
     bearer: "client.token",
 };
 
-fn with_token<'p>(provider: &'p Provider<'p>, subject: Subject<'p>) -> TokenManager<'p, [u8; 256]> {
+fn with_token<'p>(provider: &'p Provider<'p>, subject: Identity<'p>) -> TokenManager<'p, [u8; 256]> {
     let mut manager =
         TokenManager::new(START, provider, subject, Slots::new([0; 256], 128), 0).expect("a manager");
     manager.install(START, &TokenResponse::new("tok").with_expires_in(3600)).expect("a token");
     manager
 }
 
-fn authorize(provider: &Provider<'_>, subject: Subject<'_>, method: &str, url: &str) -> Result<(), Error> {
+fn authorize(provider: &Provider<'_>, subject: Identity<'_>, method: &str, url: &str) -> Result<(), Error> {
     with_token(provider, subject).authorize(START, method, url).map(drop)
 }
 
@@ -32,7 +31,7 @@ type Sent = (String, Vec<(String, String)>, String);
 /// URL, fields and body of the request that `provider` would send.
 fn request(provider: &Provider<'_>, grant: Grant, credentials: &Credentials<'_>) -> Result<Sent, Error> {
     let mut out = [0; 1024];
-    let written = TokenRequest::new(provider, Subject::Site("a b/\u{e9}"), grant, credentials)
+    let written = TokenRequest::new(provider, Identity::site("a b/\u{e9}"), grant, credentials)
         .with_refresh_token("r\u{fc}+".as_bytes())
         .write(&mut out)?;
     assert_eq!(written.method(), "POST");
@@ -41,12 +40,15 @@ fn request(provider: &Provider<'_>, grant: Grant, credentials: &Credentials<'_>)
 }
 
 const BASE: Provider<'static> = Provider {
-    base_url: "https://id.example/token",
-    grants: &[Grant::Password, Grant::RefreshToken],
-    scope: "a b",
-    authentication: ClientAuthentication::Post,
+    base_url: Some("https://id.example/token"),
+    primary_grant: Some(Grant::Password),
+    refresh_grant: true,
+    scope: Some("a b"),
+    authentication: Some(ClientAuthentication::POST),
     ..Provider::custom()
 };
+
+const ANYWHERE: Provider<'static> = Provider { any_https_origin: true, ..Provider::custom() };
 
 #[test]
 fn a_bearer_field_is_written_whole_or_not_at_all() {
@@ -67,8 +69,8 @@ fn a_bearer_that_could_end_the_field_is_refused() {
 
 #[test]
 fn the_token_always_goes_out_as_bearer_with_its_generation() {
-    let provider = Provider { base_url: "https://id.example", ..Provider::custom() };
-    let manager = with_token(&provider, Subject::Client);
+    let provider = Provider { any_https_origin: true, ..Provider::custom() };
+    let manager = with_token(&provider, Identity::CLIENT);
     let bearer = manager.authorize(START, "GET", "https://any.example/").expect("usable");
     let mut out = [0; 32];
     assert_eq!(bearer.write(&mut out), Ok(&b"Bearer tok"[..]));
@@ -96,34 +98,30 @@ fn a_url_that_means_more_than_one_thing_is_bad() {
         "https://\u{fc}.example/",
         "mailto:x",
     ] {
-        assert_eq!(
-            authorize(&Provider::custom(), Subject::Client, "GET", url),
-            Err(Error::BadUrl),
-            "{url:?}"
-        );
+        assert_eq!(authorize(&ANYWHERE, Identity::CLIENT, "GET", url), Err(Error::BadUrl), "{url:?}");
     }
 }
 
 #[test]
 fn under_a_route_table_dot_segments_and_their_escapes_are_bad() {
-    let provider = providers::flip_energy_client("https://api.example");
+    let provider = Provider { base_url: Some("https://api.example"), ..providers::FLIP_ENERGY_CLIENT };
     for path in
         ["/v1/./sites", "/v1/x/../sites", "/v1/%2e%2E/sites", "/v1%2Fsites", "/v1/%5csites", "/v1/sites/%zz"]
     {
         let url = format!("https://api.example{path}");
-        assert_eq!(authorize(&provider, Subject::Client, "GET", &url), Err(Error::BadUrl), "{path}");
+        assert_eq!(authorize(&provider, Identity::CLIENT, "GET", &url), Err(Error::BadUrl), "{path}");
     }
     // Without one the path is the caller's.
-    assert_eq!(authorize(&Provider::custom(), Subject::Client, "GET", "https://api.example/a/../b"), Ok(()));
+    assert_eq!(authorize(&ANYWHERE, Identity::CLIENT, "GET", "https://api.example/a/../b"), Ok(()));
 }
 
 #[test]
 fn an_origin_is_scheme_host_and_port() {
     let provider = Provider {
-        api_origins: ApiOrigins::Listed(&["https://api.example", "https://b.example:8443"]),
+        api_origins: Some(&["https://api.example", "https://b.example:8443"]),
         ..Provider::custom()
     };
-    let check = |url| authorize(&provider, Subject::Client, "GET", url);
+    let check = |url| authorize(&provider, Identity::CLIENT, "GET", url);
     for good in [
         "https://api.example/x",
         "HTTPS://API.EXAMPLE:443/x?y#z",
@@ -147,32 +145,45 @@ fn an_origin_is_scheme_host_and_port() {
 }
 
 #[test]
+fn without_origins_a_token_goes_to_the_origin_of_the_base_url_alone() {
+    for origins in [None, Some(&[][..])] {
+        let provider = Provider { base_url: Some("https://id.example/realm"), api_origins: origins, ..BASE };
+        assert_eq!(authorize(&provider, Identity::CLIENT, "GET", "https://id.example/x"), Ok(()));
+        let elsewhere = authorize(&provider, Identity::CLIENT, "GET", "https://api.example/x");
+        assert_eq!(elsewhere, Err(Error::OriginNotAllowed));
+        let moved = Identity { base_url: Some("https://api.example"), ..Identity::CLIENT };
+        assert_eq!(authorize(&provider, moved, "GET", "https://api.example/x"), Ok(()));
+        assert_eq!(authorize(&provider, moved, "GET", "https://id.example/x"), Err(Error::OriginNotAllowed));
+    }
+}
+
+#[test]
 fn loopback_http_is_for_callers_who_allowed_it() {
-    let strict = Provider::custom();
-    let loose = Provider { allow_loopback_http: true, ..strict };
+    let loose = Provider { loopback_http: Some(LoopbackHttp::ALLOWED), ..ANYWHERE };
     for url in ["http://127.0.0.1:8080/x", "http://localhost/", "http://[::1]:1/"] {
-        assert_eq!(authorize(&strict, Subject::Client, "GET", url), Err(Error::OriginNotAllowed), "{url}");
-        assert_eq!(authorize(&loose, Subject::Client, "GET", url), Ok(()), "{url}");
+        assert_eq!(authorize(&ANYWHERE, Identity::CLIENT, "GET", url), Err(Error::OriginNotAllowed), "{url}");
+        assert_eq!(authorize(&loose, Identity::CLIENT, "GET", url), Ok(()), "{url}");
     }
     for url in ["http://api.example/", "http://128.0.0.1/", "http://127.0.0.1.evil.example/"] {
-        assert_eq!(authorize(&loose, Subject::Client, "GET", url), Err(Error::OriginNotAllowed), "{url}");
+        assert_eq!(authorize(&loose, Identity::CLIENT, "GET", url), Err(Error::OriginNotAllowed), "{url}");
     }
 }
 
 #[test]
 fn the_other_environments_origin_is_refused() {
-    let sandbox = providers::flute(Environment::Sandbox);
-    assert_eq!(authorize(&sandbox, Subject::Client, "GET", "https://sandbox.api.flute.com/v2/x"), Ok(()));
+    let sandbox = providers::FLUTE_SANDBOX;
+    assert_eq!(authorize(&sandbox, Identity::CLIENT, "GET", "https://sandbox.api.flute.com/v2/x"), Ok(()));
     assert_eq!(
-        authorize(&sandbox, Subject::Client, "GET", "https://api.flute.com/v2/x"),
+        authorize(&sandbox, Identity::CLIENT, "GET", "https://api.flute.com/v2/x"),
         Err(Error::OriginNotAllowed)
     );
 }
 
 #[test]
 fn the_first_fault_of_authorize_wins() {
-    let provider = providers::flip_energy_site("https://api.example", IssuedBy::Backend);
-    let empty = TokenManager::new(START, &provider, Subject::Site("7"), Slots::new([0; 64], 64), 0)
+    let provider =
+        Provider { base_url: Some("https://api.example"), ..providers::FLIP_ENERGY_SITE_BY_BACKEND };
+    let empty = TokenManager::new(START, &provider, Identity::site("7"), Slots::new([0; 64], 64), 0)
         .expect("a manager");
     for (method, url, error) in [
         ("GET", "https://user@evil.example/v1/../x", Error::BadUrl),
@@ -189,9 +200,10 @@ fn the_first_fault_of_authorize_wins() {
 
 #[test]
 fn a_site_in_a_path_is_compared_decoded() {
-    let provider = providers::flip_energy_site("https://api.example", IssuedBy::Backend);
+    let provider =
+        Provider { base_url: Some("https://api.example"), ..providers::FLIP_ENERGY_SITE_BY_BACKEND };
     let check = |path: &str| {
-        authorize(&provider, Subject::Site("a b"), "GET", &format!("https://api.example/v1/site/{path}"))
+        authorize(&provider, Identity::site("a b"), "GET", &format!("https://api.example/v1/site/{path}"))
     };
     assert_eq!(check("a%20b"), Ok(()));
     assert_eq!(check("%61%20b/devices"), Ok(()));
@@ -212,7 +224,7 @@ fn parameters_stand_in_their_order_and_the_scope_never_on_a_refresh() {
 
 #[test]
 fn empty_parameters_are_left_out() {
-    let provider = Provider { scope: "", ..BASE };
+    let provider = Provider { scope: None, ..BASE };
     let (_, _, body) = request(&provider, Grant::ClientCredentials, &CREDENTIALS).expect("a request");
     assert_eq!(body, "grant_type=client_credentials&client_id=id&client_secret=s%26cret");
 }
@@ -221,7 +233,7 @@ fn empty_parameters_are_left_out() {
 fn no_parameter_is_sent_twice() {
     let mut out = [0; 512];
     let mut write = |extra: &[(&str, &str)]| {
-        TokenRequest::new(&BASE, Subject::Client, Grant::ClientCredentials, &CREDENTIALS)
+        TokenRequest::new(&BASE, Identity::CLIENT, Grant::ClientCredentials, &CREDENTIALS)
             .with_extra(extra)
             .write(&mut out)
             .map(|request| String::from_utf8_lossy(request.body()).into_owned())
@@ -239,7 +251,7 @@ fn no_parameter_is_sent_twice() {
 
 #[test]
 fn client_authentication_none_sends_the_id_alone_and_needs_it() {
-    let provider = Provider { authentication: ClientAuthentication::None, scope: "", ..BASE };
+    let provider = Provider { authentication: Some(ClientAuthentication::NONE), scope: None, ..BASE };
     let (_, fields, body) = request(&provider, Grant::ClientCredentials, &CREDENTIALS).expect("a request");
     assert_eq!(body, "grant_type=client_credentials&client_id=id");
     assert!(fields.iter().all(|(name, _)| name != "Authorization"));
@@ -249,24 +261,17 @@ fn client_authentication_none_sends_the_id_alone_and_needs_it() {
 
 #[test]
 fn basic_is_raw_or_form_encoded_first() {
-    let mut out = [0; 64];
-    let mut field = |id, secret, encoding| {
-        basic(id, secret, encoding, &mut out).map(|field| String::from_utf8_lossy(field).into_owned())
-    };
+    let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
+    let form = |id, secret| basic(id, secret, &mut [0; 64]).map(text);
+    let raw = |id, secret| basic_raw(id, secret, &mut [0; 64]).map(text);
     // RFC 7617 section 2 and 2.1.
-    assert_eq!(
-        field("Aladdin", "open sesame", BasicEncoding::Raw).as_deref(),
-        Ok("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
-    );
-    assert_eq!(field("test", "123\u{a3}", BasicEncoding::Raw).as_deref(), Ok("Basic dGVzdDoxMjPCow=="));
+    assert_eq!(raw("Aladdin", "open sesame").as_deref(), Ok("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    assert_eq!(raw("test", "123\u{a3}").as_deref(), Ok("Basic dGVzdDoxMjPCow=="));
     // "a:b" and "c d" are "a%3Ab" and "c+d".
-    assert_eq!(field("a:b", "c d", BasicEncoding::Rfc6749Form).as_deref(), Ok("Basic YSUzQWI6Yytk"));
-    assert_eq!(field("a:b", "c", BasicEncoding::Raw), Err(Error::WrongCredentials));
-    assert_eq!(field("", "c", BasicEncoding::Raw), Err(Error::WrongCredentials));
-    assert_eq!(
-        basic("id", "secret", BasicEncoding::Raw, &mut [0; 17]),
-        Err(Error::BufferTooSmall { needed: 18 })
-    );
+    assert_eq!(form("a:b", "c d").as_deref(), Ok("Basic YSUzQWI6Yytk"));
+    assert_eq!(raw("a:b", "c"), Err(Error::WrongCredentials));
+    assert_eq!(raw("", "c"), Err(Error::WrongCredentials));
+    assert_eq!(basic_raw("id", "secret", &mut [0; 17]), Err(Error::BufferTooSmall { needed: 18 }));
 }
 
 #[test]
@@ -276,7 +281,7 @@ fn basic_encodes_as_the_base64_crate_does() {
         (0_u32..200).map(|n| char::from_u32(n * 37 % 0x2FF + 1).expect("a character")).collect();
     let mut out = [0; 1024];
     for (end, _) in secret.char_indices() {
-        let field = basic("id", &secret[..end], BasicEncoding::Raw, &mut out).expect("room");
+        let field = basic_raw("id", &secret[..end], &mut out).expect("room");
         let expected = base64::engine::general_purpose::STANDARD.encode(format!("id:{}", &secret[..end]));
         assert_eq!(field, format!("Basic {expected}").as_bytes());
     }
@@ -286,7 +291,7 @@ fn basic_encodes_as_the_base64_crate_does() {
 fn form_bodies_keep_what_appendix_b_keeps() {
     let all: String = (0_u8..0x80).map(char::from).chain("\u{20ac}".chars()).collect();
     let credentials = Credentials { client_secret: &all, ..CREDENTIALS };
-    let provider = Provider { scope: "", ..BASE };
+    let provider = Provider { scope: None, ..BASE };
     let (_, _, body) = request(&provider, Grant::ClientCredentials, &credentials).expect("a request");
     let secret = body.split_once("client_secret=").expect("a secret").1;
     let kept: String = secret.chars().filter(|c| !matches!(c, '%' | '+')).collect();
@@ -306,7 +311,7 @@ fn url_decode(body: &str) -> Vec<(String, String)> {
 fn json_bodies_are_one_object_of_strings() {
     let all: String = (0_u8..0x80).map(char::from).chain("\u{20ac}\u{1F600}".chars()).collect();
     let credentials = Credentials { password: &all, ..CREDENTIALS };
-    let provider = Provider { body: BodyFormat::Json, ..BASE };
+    let provider = Provider { body: Some(BodyFormat::JSON), ..BASE };
     let (_, fields, body) = request(&provider, Grant::Password, &credentials).expect("a request");
     let parsed: serde_json::Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!(
@@ -326,7 +331,7 @@ fn requests_ask_for_json_and_say_what_they_send() {
 
 #[test]
 fn a_site_goes_into_the_path_percent_encoded_and_its_request_has_no_body() {
-    let provider = providers::flip_energy_site("https://api.example/", IssuedBy::ClientToken);
+    let provider = Provider { base_url: Some("https://api.example/"), ..providers::FLIP_ENERGY_SITE };
     let (url, fields, body) = request(&provider, Grant::SiteToken, &CREDENTIALS).expect("a request");
     assert_eq!(url, "https://api.example/v1/auth/site/a%20b%2F%C3%A9");
     assert!(fields.contains(&("Authorization".to_owned(), "Bearer client.token".to_owned())));
@@ -336,12 +341,12 @@ fn a_site_goes_into_the_path_percent_encoded_and_its_request_has_no_body() {
 
 #[test]
 fn a_site_that_would_leave_its_place_in_the_path_is_refused() {
-    let provider = providers::flip_energy_site("https://api.example", IssuedBy::ClientToken);
+    let provider = Provider { base_url: Some("https://api.example"), ..providers::FLIP_ENERGY_SITE };
     for site in ["", ".", ".."] {
-        let manager = TokenManager::new(START, &provider, Subject::Site(site), Slots::new([0; 64], 64), 0);
+        let manager = TokenManager::new(START, &provider, Identity::site(site), Slots::new([0; 64], 64), 0);
         assert_eq!(manager.map(drop), Err(Error::InvalidProvider), "{site:?}");
     }
-    let manager = TokenManager::new(START, &provider, Subject::Client, Slots::new([0; 64], 64), 0);
+    let manager = TokenManager::new(START, &provider, Identity::CLIENT, Slots::new([0; 64], 64), 0);
     assert_eq!(manager.map(drop), Err(Error::InvalidProvider));
 }
 
@@ -350,8 +355,8 @@ fn credentials_must_fit_the_grant_and_be_fit_to_send() {
     let check = |provider: &Provider<'_>, grant, credentials: Credentials<'_>| {
         request(provider, grant, &credentials).map(drop)
     };
-    let raw = providers::opower("https://api.example");
-    let site = providers::flip_energy_site("https://api.example", IssuedBy::ClientToken);
+    let raw = Provider { base_url: Some("https://api.example"), ..providers::OPOWER };
+    let site = Provider { base_url: Some("https://api.example"), ..providers::FLIP_ENERGY_SITE };
     let wrong = Err(Error::WrongCredentials);
     assert_eq!(check(&BASE, Grant::ClientCredentials, Credentials { client_id: "", ..CREDENTIALS }), wrong);
     assert_eq!(
@@ -371,13 +376,13 @@ fn credentials_must_fit_the_grant_and_be_fit_to_send() {
 
 #[test]
 fn secrets_go_over_https_only() {
-    let plain = Provider { base_url: "http://id.example/token", ..BASE };
+    let plain = Provider { base_url: Some("http://id.example/token"), ..BASE };
     assert_eq!(request(&plain, Grant::Password, &CREDENTIALS), Err(Error::OriginNotAllowed));
-    let local = Provider { base_url: "http://127.0.0.1:9/token", ..BASE };
+    let local = Provider { base_url: Some("http://127.0.0.1:9/token"), ..BASE };
     assert_eq!(request(&local, Grant::Password, &CREDENTIALS), Err(Error::OriginNotAllowed));
-    let allowed = Provider { allow_loopback_http: true, ..local };
+    let allowed = Provider { loopback_http: Some(LoopbackHttp::ALLOWED), ..local };
     assert!(request(&allowed, Grant::Password, &CREDENTIALS).is_ok());
-    let nothing = Provider { base_url: "", ..BASE };
+    let nothing = Provider { base_url: Some(""), ..BASE };
     assert_eq!(request(&nothing, Grant::Password, &CREDENTIALS), Err(Error::BadUrl));
 }
 
@@ -391,7 +396,7 @@ fn a_token_path_never_changes_the_host_that_secrets_go_to() {
         ("https://login.acme.example?x=", "/t"),
         ("https://login.acme.example#", "/t"),
     ] {
-        let provider = Provider { base_url, token_path, ..BASE };
+        let provider = Provider { base_url: Some(base_url), token_path: Some(token_path), ..BASE };
         assert_eq!(
             request(&provider, Grant::Password, &CREDENTIALS),
             Err(Error::BadUrl),
@@ -402,8 +407,8 @@ fn a_token_path_never_changes_the_host_that_secrets_go_to() {
 
 #[test]
 fn a_request_for_a_site_needs_one_that_stays_in_its_place() {
-    let provider = providers::flip_energy_site("https://api.example", IssuedBy::ClientToken);
-    for subject in [Subject::Client, Subject::Site(""), Subject::Site("."), Subject::Site("..")] {
+    let provider = Provider { base_url: Some("https://api.example"), ..providers::FLIP_ENERGY_SITE };
+    for subject in [Identity::CLIENT, Identity::site(""), Identity::site("."), Identity::site("..")] {
         let written = TokenRequest::new(&provider, subject, Grant::SiteToken, &CREDENTIALS)
             .write(&mut [0; 256])
             .map(drop);
@@ -415,7 +420,7 @@ fn a_request_for_a_site_needs_one_that_stays_in_its_place() {
 fn a_request_is_written_whole_or_not_at_all() {
     let write = |size: usize| {
         let mut out = vec![0xAA; size];
-        let request = TokenRequest::new(&BASE, Subject::Client, Grant::Password, &CREDENTIALS);
+        let request = TokenRequest::new(&BASE, Identity::CLIENT, Grant::Password, &CREDENTIALS);
         let written = request.write(&mut out).map(drop);
         (written, out)
     };
@@ -435,9 +440,9 @@ fn a_request_is_written_whole_or_not_at_all() {
 fn no_secret_stands_in_a_url() {
     for provider in [
         BASE,
-        providers::flume("https://api.example"),
-        providers::opower("https://api.example"),
-        providers::flute(Environment::Sandbox),
+        Provider { base_url: Some("https://api.example"), ..providers::FLUME },
+        Provider { base_url: Some("https://api.example"), ..providers::OPOWER },
+        providers::FLUTE_SANDBOX,
     ] {
         for grant in [Grant::Password, Grant::ClientCredentials, Grant::RefreshToken] {
             let (url, ..) = request(&provider, grant, &CREDENTIALS).expect("a request");
@@ -456,9 +461,9 @@ fn an_owned_header_and_request_are_what_was_written() {
     let small = Bearer::new("tok").expect("a token").to_heapless::<9>();
     assert_eq!(small.map(drop), Err(Error::BufferTooSmall { needed: 10 }));
 
-    let provider = providers::opower("https://api.example");
+    let provider = Provider { base_url: Some("https://api.example"), ..providers::OPOWER };
     let mut out = [0; 512];
-    let written = TokenRequest::new(&provider, Subject::Client, Grant::ClientCredentials, &CREDENTIALS)
+    let written = TokenRequest::new(&provider, Identity::CLIENT, Grant::ClientCredentials, &CREDENTIALS)
         .write(&mut out)
         .expect("a request");
     let owned = written.to_heapless::<256>().expect("room");
@@ -478,7 +483,7 @@ fn a_heapless_vector_of_full_length_is_storage() {
     vector.resize(64, 0).expect("room");
     let provider = Provider::custom();
     let mut manager =
-        TokenManager::new(START, &provider, Subject::Client, Slots::new(vector, 64), 0).expect("a manager");
+        TokenManager::new(START, &provider, Identity::CLIENT, Slots::new(vector, 64), 0).expect("a manager");
     manager.install(START, &TokenResponse::new("tok").with_expires_in(60)).expect("a token");
     assert!(manager.poll(START).usable);
 }

@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use tokenward::{
-    Answer, Credentials, Environment, Error, Generation, Instant, Next, Provider, RefreshPolicy, RequestId,
-    Revision, Slots, SnapshotScope, Subject, TokenManager, TokenResponse, UnixTime, providers,
+    Answer, Credentials, Error, Generation, Identity, Instant, Next, Provider, RefreshPolicy, RequestId,
+    Revision, Slots, SnapshotScope, TokenManager, TokenResponse, UnixTime, providers,
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -81,20 +81,18 @@ const CODES: [&str; 9] = [
 ];
 
 fuzz_target!(|input: Input<'_>| {
-    let provider = Provider {
-        policy: RefreshPolicy {
-            shared_storage: input.shared_storage,
-            jitter_permille: input.jitter_permille % 1001,
-            fraction_permille: input.fraction_permille % 1001,
-            min_interval_ms: u64::from(input.min_interval_ms),
-            margin_ms: u64::from(input.margin_ms),
-            ..RefreshPolicy::DEFAULT
-        },
-        ..providers::flute(Environment::Sandbox)
+    let policy = RefreshPolicy {
+        shared_storage: input.shared_storage,
+        jitter_permille: input.jitter_permille % 1001,
+        fraction_permille: input.fraction_permille % 1001,
+        min_interval_ms: u64::from(input.min_interval_ms),
+        margin_ms: u64::from(input.margin_ms),
+        ..RefreshPolicy::DEFAULT
     };
+    let provider = Provider { policy: Some(&policy), ..providers::FLUTE_SANDBOX };
     let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
     let new = |now| {
-        TokenManager::new(now, &provider, Subject::Client, Slots::new([0; 64], 32), input.seed)
+        TokenManager::new(now, &provider, Identity::CLIENT, Slots::new([0; 64], 32), input.seed)
             .expect("a preset")
     };
     let mut millis = 0_u64;

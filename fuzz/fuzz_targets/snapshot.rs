@@ -4,8 +4,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use libfuzzer_sys::fuzz_target;
 use tokenward::{
-    Environment, Error, Instant, Revision, Slots, SnapshotScope, Subject, TokenManager, TokenResponse,
-    UnixTime, providers,
+    Error, Identity, Instant, Revision, Slots, SnapshotScope, TokenManager, TokenResponse, UnixTime, providers,
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -29,14 +28,14 @@ struct Input<'a> {
 }
 
 fuzz_target!(|input: Input<'_>| {
-    let provider = providers::flute(Environment::Production);
+    let provider = providers::FLUTE_PRODUCTION;
     let start = Instant::from_millis(0);
     let now = Instant::from_millis(u64::from(input.now));
     let wall = input.wall.map(UnixTime::from_secs);
     let mut out = [0; 1024];
 
     let mut manager =
-        TokenManager::new(start, &provider, Subject::Client, Slots::new([0; 128], 64), 0).expect("a preset");
+        TokenManager::new(start, &provider, Identity::CLIENT, Slots::new([0; 128], 64), 0).expect("a preset");
     let format =
         manager.snapshot(start, None, SnapshotScope::All, &KEY, &mut out).expect("a snapshot").to_vec();
     if input.holds_token {
@@ -78,7 +77,7 @@ fuzz_target!(|input: Input<'_>| {
             // What was restored can be written, and restored again.
             let length =
                 manager.snapshot(now, wall, SnapshotScope::All, &KEY, &mut out).expect("it fits").len();
-            let mut again = TokenManager::new(now, &provider, Subject::Client, Slots::new([0; 128], 64), 0)
+            let mut again = TokenManager::new(now, &provider, Identity::CLIENT, Slots::new([0; 128], 64), 0)
                 .expect("a preset");
             again.restore(now, wall, Revision(0), &KEY, &out[..length]).expect("its own snapshot");
             assert!(!again.poll(now).usable || manager.poll(now).usable, "a restart revives no token");

@@ -5,13 +5,13 @@ use libfuzzer_sys::fuzz_target;
 use tokenward::{Error, Grant, Provider, TokenAnswer, providers, token_answer};
 
 const REFRESHING: Provider<'static> =
-    Provider { grants: &[Grant::ClientCredentials, Grant::RefreshToken], ..Provider::custom() };
+    Provider { primary_grant: Some(Grant::ClientCredentials), refresh_grant: true, ..Provider::custom() };
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (choice, body) = input;
     let status = if choice & 1 == 0 { 200 } else { 400 };
     let enveloped = choice & 2 != 0;
-    let provider = if enveloped { providers::flume(providers::FLUME_BASE_URL) } else { REFRESHING };
+    let provider = if enveloped { providers::FLUME } else { REFRESHING };
 
     let answer = token_answer(status, body, &provider);
 

@@ -186,10 +186,10 @@ pub enum Exposure {
 /// ```
 /// use tokenward::Identity;
 ///
-/// let site = Identity { site: Some("42"), base_url: Some("https://api.example"), ..Identity::default() };
+/// let site = Identity { base_url: Some("https://api.example"), ..Identity::site("42") };
 /// assert_eq!(site.account, None);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity<'a> {
     /// The environment.
     pub environment: Option<&'a str>,
@@ -203,6 +203,16 @@ pub struct Identity<'a> {
 }
 
 impl<'a> Identity<'a> {
+    /// The client itself, with everything as the provider says.
+    pub const CLIENT: Self = Self { environment: None, base_url: None, account: None, site: None };
+
+    /// One site, with everything as the provider says.
+    #[must_use]
+    pub const fn site(site: &'a str) -> Self {
+        Self { site: Some(site), ..Self::CLIENT }
+    }
+
+    #[cfg(feature = "snapshot")]
     pub(crate) fn environment(&self, provider: &Provider<'a>) -> &'a str {
         self.environment.or(provider.environment).unwrap_or_default()
     }

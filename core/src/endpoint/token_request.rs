@@ -14,7 +14,7 @@ use crate::wire::writer::{Writer, write_whole};
 /// ```
 /// use tokenward::{Credentials, Grant, Identity, TokenRequest, providers};
 ///
-/// let utility = Identity { base_url: Some("https://utility.example:443"), ..Identity::default() };
+/// let utility = Identity { base_url: Some("https://utility.example:443"), ..Identity::CLIENT };
 /// let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
 /// let mut out = [0; 256];
 /// let request = TokenRequest::new(&providers::OPOWER, utility, Grant::ClientCredentials, &credentials)
@@ -309,7 +309,7 @@ impl Request<'_> {
     ///     let provider = &providers::FLIP_UTILITY_SANDBOX;
     ///     let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
     ///     let mut out = [0; 256];
-    ///     TokenRequest::new(provider, Identity::default(), Grant::ClientCredentials, &credentials)
+    ///     TokenRequest::new(provider, Identity::CLIENT, Grant::ClientCredentials, &credentials)
     ///         .write(&mut out)
     ///         .and_then(|request| request.to_heapless())
     ///         .unwrap()

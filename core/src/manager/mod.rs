@@ -97,7 +97,7 @@ pub enum Outcome<'a> {
 /// let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
 /// let at = Instant::from_millis;
 /// let mut manager =
-///     TokenManager::new(at(0), provider, Identity::default(), Slots::new([0; 512], 512), 42).unwrap();
+///     TokenManager::new(at(0), provider, Identity::CLIENT, Slots::new([0; 512], 512), 42).unwrap();
 ///
 /// // 1. Ask what to do.
 /// assert_eq!(manager.poll(at(0)).next, Next::Request(Grant::ClientCredentials));

@@ -18,7 +18,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// ```
     /// use tokenward::*;
     ///
-    /// let identity = Identity { base_url: Some("https://api.example"), ..Identity::default() };
+    /// let identity = Identity { base_url: Some("https://api.example"), ..Identity::CLIENT };
     /// let slots = || Slots::new([0; 64], 64);
     /// let (start, key, wall) = (Instant::from_millis(0), [7; 32], Some(UnixTime::from_secs(1_700_000_000)));
     /// let mut manager = TokenManager::new(start, &providers::FLIP_ENERGY_CLIENT, identity, slots(), 0).unwrap();

@@ -115,7 +115,7 @@ impl<'a> Contents<'a> {
 /// ```
 /// use tokenward::*;
 ///
-/// let identity = Identity { base_url: Some("https://api.example"), ..Identity::default() };
+/// let identity = Identity { base_url: Some("https://api.example"), ..Identity::CLIENT };
 /// let (start, key) = (Instant::from_millis(0), [7; 32]);
 /// let mut manager =
 ///     TokenManager::new(start, &providers::FLIP_ENERGY_CLIENT, identity, Slots::new([0; 64], 64), 0).unwrap();
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn identity_is_provider_environment_origin_subject_and_account() {
         let sandbox = providers::FLUTE_SANDBOX;
-        let none = Identity::default();
+        let none = Identity::CLIENT;
         let base = identity(&sandbox, &none);
         let renamed = Provider { name: "x", ..sandbox };
         for other in [
@@ -337,15 +337,15 @@ mod tests {
     #[test]
     fn an_origin_is_the_same_however_it_is_spelled_and_whatever_path_follows() {
         let sandbox = providers::FLUTE_SANDBOX;
-        let base = identity(&sandbox, &Identity::default());
+        let base = identity(&sandbox, &Identity::CLIENT);
         for base_url in ["HTTPS://Sandbox.oauth.api.flute.com:443", "https://sandbox.oauth.api.flute.com/v2/"]
         {
-            let moved = Identity { base_url: Some(base_url), ..Identity::default() };
+            let moved = Identity { base_url: Some(base_url), ..Identity::CLIENT };
             assert_eq!(base, identity(&sandbox, &moved), "{base_url}");
         }
         let corrected = Provider { token_path: Some("/v2/token"), ..sandbox };
-        assert_eq!(base, identity(&corrected, &Identity::default()), "a path is no part of it");
-        assert_eq!(base, identity(&sandbox, &Identity { account: Some(""), ..Identity::default() }));
+        assert_eq!(base, identity(&corrected, &Identity::CLIENT), "a path is no part of it");
+        assert_eq!(base, identity(&sandbox, &Identity { account: Some(""), ..Identity::CLIENT }));
     }
 
     #[test]

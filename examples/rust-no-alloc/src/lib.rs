@@ -7,8 +7,8 @@
 
 use static_cell::StaticCell;
 use tokenward::{
-    Credentials, Environment, Error, Grant, Instant, Next, Provider, Reason, Request, RequestId, Slots,
-    Subject, TokenManager, providers,
+    Credentials, Error, Grant, Identity, Instant, Next, Provider, Reason, Request, RequestId, Slots,
+    TokenManager,
 };
 
 /// Bytes for the access token.
@@ -20,22 +20,19 @@ pub const REFRESH: usize = 256;
 pub type Manager = TokenManager<'static, [u8; ACCESS + REFRESH]>;
 
 static MANAGER: StaticCell<Manager> = StaticCell::new();
-static PROVIDER: StaticCell<Provider<'static>> = StaticCell::new();
 
 /// The program's one manager, in static memory.
 ///
 /// # Errors
 /// Those of [`TokenManager::new`].
-pub fn manager(now: Instant, provider: Provider<'static>, seed: u64) -> Result<&'static mut Manager, Error> {
-    let provider = PROVIDER.init(provider);
+pub fn manager(
+    now: Instant,
+    provider: &'static Provider<'static>,
+    identity: Identity<'static>,
+    seed: u64,
+) -> Result<&'static mut Manager, Error> {
     let slots = Slots::new([0; ACCESS + REFRESH], ACCESS);
-    Ok(MANAGER.init(TokenManager::new(now, provider, Subject::Client, slots, seed)?))
-}
-
-/// Flute's sandbox.
-#[must_use]
-pub fn flute() -> Provider<'static> {
-    providers::flute(Environment::Sandbox)
+    Ok(MANAGER.init(TokenManager::new(now, provider, identity, slots, seed)?))
 }
 
 /// What the loop is to do now.

@@ -7,9 +7,10 @@
 use core::hint::black_box;
 use core::panic::PanicInfo;
 use tokenward::{
-    Answer, BasicEncoding, Bearer, Challenges, Credentials, Environment, Error, ErrorResponse, Generation,
-    Grant, Instant, IssuedBy, JsonStr, Outcome, Provider, RequestId, Revision, Slots, SnapshotScope, Subject,
-    TickWidener, TokenAnswer, TokenManager, TokenRequest, TokenResponse, UnixTime, basic, ct_eq, http_date,
+    Answer, Bearer, BodyFormat, Challenges, ClientAuthentication, Credentials, Error, ErrorResponse,
+    Generation, Grant, Identity, Instant, JsonStr, LoopbackHttp, NestedReader, Outcome, ParsedAnswer,
+    Provider, RequestId, Revision, RouteTable, SitePath, Slots, SnapshotScope, TickWidener, TokenAnswer,
+    TokenExpiry, TokenManager, TokenRequest, TokenResponse, UnixTime, basic, basic_raw, ct_eq, http_date,
     jwt_claims, providers, retry_after, token_answer, wipe,
 };
 
@@ -71,12 +72,11 @@ fn text() -> &'static str {
 
 /// A provider of any content.
 fn provider() -> &'static Provider<'static> {
-    static PROVIDER: Provider<'static> = providers::flume("");
-    black_box(&PROVIDER)
+    black_box(&providers::FLUME)
 }
 
-fn subject() -> Subject<'static> {
-    black_box(Subject::Site(text()))
+fn identity() -> Identity<'static> {
+    black_box(Identity::site(text()))
 }
 
 fn credentials() -> Credentials<'static> {
@@ -113,7 +113,7 @@ type Manager = TokenManager<'static, &'static mut [u8]>;
 /// A manager in any state.
 fn manager() -> Option<Manager> {
     let slots = Slots::new(buffer(), black_box(0));
-    black_box(TokenManager::new(now(), provider(), subject(), slots, black_box(0)).ok())
+    black_box(TokenManager::new(now(), provider(), identity(), slots, black_box(0)).ok())
 }
 
 entry!(tokenward_gate_token_answer, {
@@ -134,7 +134,7 @@ entry!(tokenward_gate_token_answer, {
 entry!(tokenward_gate_token_request, {
     let extra = black_box(&[("", ""); 2][..]);
     let credentials = credentials();
-    let request = TokenRequest::new(provider(), subject(), black_box(Grant::Password), &credentials)
+    let request = TokenRequest::new(provider(), identity(), black_box(Grant::Password), &credentials)
         .with_refresh_token(bytes())
         .with_extra(extra)
         .write(buffer());
@@ -151,7 +151,10 @@ entry!(tokenward_gate_bearer, {
     bearer.write(buffer()).ok()
 });
 
-entry!(tokenward_gate_basic, { basic(text(), text(), black_box(BasicEncoding::Raw), buffer()) });
+entry!(tokenward_gate_basic, {
+    let _ = black_box(basic(text(), text(), buffer()));
+    basic_raw(text(), text(), buffer())
+});
 
 entry!(tokenward_gate_challenges, {
     if let Ok(challenges) = Challenges::parse(bytes()) {
@@ -181,15 +184,14 @@ entry!(tokenward_gate_secret, {
 });
 
 entry!(tokenward_gate_providers, {
-    black_box(black_box(Subject::Site(text())).fits(text(), text()));
-    let environment = black_box(Environment::Sandbox);
-    black_box(providers::flip_utility(environment));
-    black_box(providers::flip_utility_api_key(environment));
-    black_box(providers::flip_energy_client(text()));
-    black_box(providers::flip_energy_site(text(), black_box(IssuedBy::Backend)));
-    black_box(providers::opower(text()));
-    black_box(providers::flute(environment));
-    (provider().reads_refresh_token(), provider().primary_grant(), environment.name())
+    black_box(providers::ALL);
+    (provider().fault(), provider().policy())
+});
+
+// The functions of every part, whichever provider names it.
+entry!(tokenward_gate_parts, {
+    black_box((ClientAuthentication::ALL, BodyFormat::ALL, NestedReader::PATHS, RouteTable::ROWS));
+    (SitePath::SEGMENT, LoopbackHttp::ALLOWED, TokenExpiry::JWT)
 });
 
 entry!(tokenward_gate_manager, {
@@ -207,12 +209,17 @@ entry!(tokenward_gate_manager, {
         Ok(Outcome::Error(error)) => error_response(&error),
         Err(error) => drop(black_box(error)),
     }
+    let parsed =
+        ParsedAnswer { status: black_box(0), retry_after: black_box(None), body: bytes(), wall: wall() };
+    black_box(manager.answer_parsed(now(), RequestId(black_box(0)), &parsed).is_ok());
     black_box(manager.failed(now(), RequestId(black_box(0)))).ok();
     if let Ok(bearer) = manager.authorize(now(), text(), text()) {
         black_box(bearer.write(buffer())).ok();
     }
     let _ =
         black_box(manager.rejected(now(), Generation(black_box(0)), black_box(0), black_box(Some(bytes()))));
+    let _ =
+        black_box(manager.rejected_parsed(now(), Generation(black_box(0)), black_box(0), black_box(false)));
     let token = TokenResponse::new(text()).with_expires_in(black_box(0)).with_refresh_token(text());
     black_box(manager.install(now(), &token)).ok();
     let scope = black_box(SnapshotScope::All);

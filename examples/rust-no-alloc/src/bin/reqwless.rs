@@ -12,9 +12,11 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_nal_async::{AddrType, Dns, TcpConnect};
 use reqwless::client::HttpClient;
 use reqwless::request::{Method, RequestBuilder as _};
-use tokenward::{Answer, ApiOrigins, Credentials, Instant, Outcome, Provider, Retry};
+use tokenward::{
+    Answer, Credentials, Identity, Instant, LoopbackHttp, Outcome, Provider, RefreshPolicy, Retry, providers,
+};
 use tokenward_demo_service::{Config, Fault, Kind, Service};
-use tokenward_no_alloc::{Manager, Step, flute, manager, step};
+use tokenward_no_alloc::{Manager, Step, manager, step};
 use tokio::net::TcpStream;
 
 /// The host's sockets as embedded-nal-async has them.
@@ -175,13 +177,18 @@ async fn life() -> Result<(), Box<dyn Error>> {
         client_secret: given.client_secret.as_deref().unwrap_or_default(),
         ..Credentials::default()
     };
-    // The preset, but on loopback.
+    // The preset, but on loopback and without its spread.
+    static POLICY: RefreshPolicy = RefreshPolicy { jitter_permille: 0, ..RefreshPolicy::DEFAULT };
+    static PROVIDER: Provider<'static> = Provider {
+        api_origins: None,
+        loopback_http: Some(LoopbackHttp::ALLOWED),
+        policy: Some(&POLICY),
+        ..providers::FLUTE_SANDBOX
+    };
     let base_url: &'static str = service.base_url().to_owned().leak();
-    let mut provider =
-        Provider { base_url, api_origins: ApiOrigins::BaseUrl, allow_loopback_http: true, ..flute() };
-    provider.policy.jitter_permille = 0;
+    let identity = Identity { base_url: Some(base_url), ..Identity::CLIENT };
     let mut clock = Clock { start: HostInstant::now(), skipped: 0 };
-    let manager = manager(clock.now(), provider, 0)?;
+    let manager = manager(clock.now(), &PROVIDER, identity, 0)?;
     let mut http = HttpClient::new(&Host, &Host);
     let url = format!("{base_url}/v2/transactions");
     let skip = |clock: &mut Clock, seconds: u64| {

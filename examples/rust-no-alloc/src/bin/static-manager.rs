@@ -8,8 +8,10 @@
 
 use core::panic::PanicInfo;
 
-use tokenward::{Answer, Credentials, Error, Grant, Instant, Outcome, Retry};
-use tokenward_no_alloc::{Step, flute, manager, step};
+use tokenward::{
+    Answer, Credentials, Error, Grant, Identity, Instant, Outcome, Provider, RefreshPolicy, Retry, providers,
+};
+use tokenward_no_alloc::{Step, manager, step};
 
 const CREDENTIALS: Credentials<'static> =
     Credentials { client_id: "id", client_secret: "secret", username: "", password: "", bearer: "" };
@@ -33,10 +35,12 @@ const ANSWERS: [(u64, Grant, u16, &[u8]); 3] = [
     ),
 ];
 
+/// The preset without its spread, so that the instants above are exact.
+static PROVIDER: Provider<'static> = Provider { policy: Some(&POLICY), ..providers::FLUTE_SANDBOX };
+static POLICY: RefreshPolicy = RefreshPolicy { jitter_permille: 0, ..RefreshPolicy::DEFAULT };
+
 fn life() -> Result<(), Error> {
-    let mut provider = flute();
-    provider.policy.jitter_permille = 0;
-    let manager = manager(Instant::from_millis(0), provider, 0)?;
+    let manager = manager(Instant::from_millis(0), &PROVIDER, Identity::CLIENT, 0)?;
     let (mut request, mut header) = ([0; 512], [0; 128]);
     for (at, expected, status, body) in ANSWERS {
         let now = Instant::from_millis(at);
