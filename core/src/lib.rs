@@ -28,6 +28,7 @@ mod error;
 mod machine;
 mod manager;
 mod secret;
+mod table;
 mod time;
 mod wire;
 
