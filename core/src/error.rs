@@ -1,213 +1,132 @@
-//! The one error type, its stable numbers and names.
+//! The one error type, its stable numbers, names and sentences.
 
-/// Why something was refused. Carries no byte of a body and no secret.
-///
-/// [`Error::name`] is the same word in Rust, C, Swift, Kotlin, the command and the scenarios;
-/// [`Error::code`] is the stable number: 100–199 input, 200–299 capacity, 300–399 state and use.
-/// Numbers are never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Error {
-    /// The first byte of the body, after BOM and white space, is not `{`: HTML, a form, an array.
-    NotJson,
-    /// The body stops before its value ends: the receive buffer was too small, or the connection broke.
-    Truncated {
-        /// Bytes that were there.
-        offset: usize,
-    },
-    /// RFC 8259 refuses the body.
-    Malformed {
-        /// Offset of the first byte that cannot stand where it stands.
-        offset: usize,
-    },
-    /// More than 32 containers are open at once.
-    TooDeep {
-        /// Offset of the bracket that opens one too many.
-        offset: usize,
-    },
-    /// A member that is read is given twice in its object (RFC 6749 section 3.2).
-    DuplicateMember,
-    /// `access_token` is missing, no string, empty, or has a byte outside the provider's alphabet.
-    InvalidAccessToken,
-    /// `refresh_token` is no string, or holds a lone surrogate.
-    InvalidRefreshToken,
-    /// `token_type` is no string, or missing where the provider requires it.
-    InvalidTokenType,
-    /// `scope` is neither a string nor an array of strings.
-    InvalidScopeMember,
-    /// `error`, `error_description` or `error_uri` is no string.
-    InvalidError,
-    /// `expires_in` is negative, a boolean, a container, or a string of anything but digits.
-    InvalidExpiresIn,
-    /// A non-empty `error` stands next to a token.
-    ErrorBesideToken,
-    /// The `token_type` is not Bearer nor one of the provider's aliases (RFC 6749 section 7.1).
-    UnsupportedTokenType,
-    /// `expires_in` is missing and the provider's policy is to refuse.
-    MissingLifetime,
-    /// A JSON object without an error code under a status other than 2xx.
-    NoErrorCode,
-    /// The answer's token is over before it could be used.
-    AlreadyExpired,
-    /// The server gave the stored access token again although it is used up.
-    SameToken,
-    /// Not a URL that means one thing only.
-    BadUrl,
-    /// Not a list of challenges (RFC 9110 section 11.6.1).
-    InvalidChallenge,
-    /// None of the three HTTP-date forms (RFC 9110 section 5.6.7).
-    InvalidHttpDate,
-    /// Neither seconds nor an HTTP-date (RFC 9110 section 10.2.3).
-    InvalidRetryAfter,
-    /// Not a JWS in compact form with base64url parts (RFC 7519).
-    InvalidJwt,
-    /// A registered claim has the wrong type (RFC 7519 section 4.1).
-    InvalidClaim,
-    /// The snapshot is torn, truncated, of another version, or its seal does not match.
-    InvalidSnapshot,
-    /// The snapshot belongs to another provider, environment or subject.
-    ForeignSnapshot,
-    /// The snapshot is older than the revision floor, or than what this manager last kept.
-    StaleSnapshot,
-    /// A token is longer than its slot.
-    TooLong {
-        /// Bytes that the slot would need.
-        needed: usize,
-    },
-    /// The output buffer is too small; nothing was written.
-    BufferTooSmall {
-        /// Bytes that the buffer would need.
-        needed: usize,
-    },
-    /// `poll` does not ask for a request now.
-    NotDue,
-    /// A request is out and has not timed out.
-    RequestInFlight,
-    /// The request id is not that of the request that is out.
-    StaleRequest,
-    /// The credentials do not fit the grant: one that it needs is missing or cannot be sent.
-    WrongCredentials,
-    /// The URL's origin is not one of the provider's.
-    OriginNotAllowed,
-    /// No row of the provider's route table has this method and path.
-    UnknownRoute,
-    /// The route is opened by the other kind of token.
-    RouteNeedsOtherToken,
-    /// The route belongs to another site.
-    OtherSite,
-    /// There is no token that may be sent now.
-    NotUsable,
-    /// A parameter would be sent twice (RFC 6749 section 3.2).
-    DuplicateParameter,
-    /// The subject does not fit the provider: its token endpoint wants a site and there is none, or the site
-    /// would not stay in its place of the path.
-    InvalidProvider,
-}
+use crate::table::table;
 
-impl Error {
-    /// Every error, in the order of the numbers; what an error says beside its name is 0 here.
-    pub const ALL: &[Self] = &[
-        Self::NotJson,
-        Self::Truncated { offset: 0 },
-        Self::Malformed { offset: 0 },
-        Self::TooDeep { offset: 0 },
-        Self::DuplicateMember,
-        Self::InvalidAccessToken,
-        Self::InvalidRefreshToken,
-        Self::InvalidTokenType,
-        Self::InvalidScopeMember,
-        Self::InvalidError,
-        Self::InvalidExpiresIn,
-        Self::ErrorBesideToken,
-        Self::UnsupportedTokenType,
-        Self::MissingLifetime,
-        Self::NoErrorCode,
-        Self::AlreadyExpired,
-        Self::SameToken,
-        Self::BadUrl,
-        Self::InvalidChallenge,
-        Self::InvalidHttpDate,
-        Self::InvalidRetryAfter,
-        Self::InvalidJwt,
-        Self::InvalidClaim,
-        Self::InvalidSnapshot,
-        Self::ForeignSnapshot,
-        Self::StaleSnapshot,
-        Self::TooLong { needed: 0 },
-        Self::BufferTooSmall { needed: 0 },
-        Self::NotDue,
-        Self::RequestInFlight,
-        Self::StaleRequest,
-        Self::WrongCredentials,
-        Self::OriginNotAllowed,
-        Self::UnknownRoute,
-        Self::RouteNeedsOtherToken,
-        Self::OtherSite,
-        Self::NotUsable,
-        Self::DuplicateParameter,
-        Self::InvalidProvider,
-    ];
-
-    /// The snake_case name, the same in every language.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        self.entry().1
-    }
-
-    /// The stable number.
-    #[must_use]
-    pub const fn code(self) -> u16 {
-        self.entry().0
-    }
-
-    const fn entry(self) -> (u16, &'static str) {
-        match self {
-            Self::NotJson => (100, "not_json"),
-            Self::Truncated { .. } => (101, "truncated"),
-            Self::Malformed { .. } => (102, "malformed"),
-            Self::TooDeep { .. } => (103, "too_deep"),
-            Self::DuplicateMember => (104, "duplicate_member"),
-            Self::InvalidAccessToken => (105, "invalid_access_token"),
-            Self::InvalidRefreshToken => (106, "invalid_refresh_token"),
-            Self::InvalidTokenType => (107, "invalid_token_type"),
-            Self::InvalidScopeMember => (108, "invalid_scope_member"),
-            Self::InvalidError => (109, "invalid_error"),
-            Self::InvalidExpiresIn => (110, "invalid_expires_in"),
-            Self::ErrorBesideToken => (111, "error_beside_token"),
-            Self::UnsupportedTokenType => (112, "unsupported_token_type"),
-            Self::MissingLifetime => (113, "missing_lifetime"),
-            Self::NoErrorCode => (114, "no_error_code"),
-            Self::AlreadyExpired => (115, "already_expired"),
-            Self::SameToken => (116, "same_token"),
-            Self::BadUrl => (120, "bad_url"),
-            Self::InvalidChallenge => (121, "invalid_challenge"),
-            Self::InvalidHttpDate => (122, "invalid_http_date"),
-            Self::InvalidRetryAfter => (123, "invalid_retry_after"),
-            Self::InvalidJwt => (124, "invalid_jwt"),
-            Self::InvalidClaim => (125, "invalid_claim"),
-            Self::InvalidSnapshot => (130, "invalid_snapshot"),
-            Self::ForeignSnapshot => (131, "foreign_snapshot"),
-            Self::StaleSnapshot => (132, "stale_snapshot"),
-            Self::TooLong { .. } => (200, "too_long"),
-            Self::BufferTooSmall { .. } => (201, "buffer_too_small"),
-            Self::NotDue => (300, "not_due"),
-            Self::RequestInFlight => (301, "request_in_flight"),
-            Self::StaleRequest => (302, "stale_request"),
-            Self::WrongCredentials => (303, "wrong_credentials"),
-            Self::OriginNotAllowed => (304, "origin_not_allowed"),
-            Self::UnknownRoute => (305, "unknown_route"),
-            Self::RouteNeedsOtherToken => (306, "route_needs_other_token"),
-            Self::OtherSite => (307, "other_site"),
-            Self::NotUsable => (308, "not_usable"),
-            Self::DuplicateParameter => (309, "duplicate_parameter"),
-            Self::InvalidProvider => (310, "invalid_provider"),
-        }
+table! {
+    /// Why something was refused. Carries no byte of a body and no secret.
+    ///
+    /// [`Error::name`] is the same word in Rust, C, Swift, Kotlin, the command and the scenarios;
+    /// [`Error::code`] is the stable number: 100–199 input, 200–299 capacity, 300–399 state and use.
+    /// `Display` shows [`Error::sentence`].
+    #[non_exhaustive]
+    pub enum Error: u16 {
+        /// The first byte, after BOM and white space, is not `{`: HTML, a form, an array.
+        NotJson = 100, "not_json",
+            "The body is not a JSON object: check the token URL.";
+        Truncated {
+            /// Bytes that were there.
+            offset
+        } = 101, "truncated",
+            "The body stops before its end: enlarge the receive buffer, or try again.";
+        /// RFC 8259.
+        Malformed {
+            /// Offset of the first byte that cannot stand where it stands.
+            offset
+        } = 102, "malformed",
+            "The body is not valid JSON: report it to the token service.";
+        TooDeep {
+            /// Offset of the bracket that opens one too many.
+            offset
+        } = 103, "too_deep",
+            "The body nests more than 32 objects and arrays: report it to the token service.";
+        /// RFC 6749 section 3.2.
+        DuplicateMember = 104, "duplicate_member",
+            "The body has a member twice that may only stand once: report it to the token service.";
+        /// The provider's alphabet says which characters can be sent.
+        InvalidAccessToken = 105, "invalid_access_token",
+            "The access token is missing, empty, not a string, or has characters that cannot be sent.";
+        /// It holds a lone surrogate, or is not a string.
+        InvalidRefreshToken = 106, "invalid_refresh_token",
+            "The refresh token is not text: report it to the token service.";
+        InvalidTokenType = 107, "invalid_token_type",
+            "The token_type is not text, or is missing although the provider requires it.";
+        InvalidScopeMember = 108, "invalid_scope_member",
+            "The scope is neither a string nor an array of strings: report it to the token service.";
+        InvalidError = 109, "invalid_error",
+            "The error, its description or its URI is not text: report it to the token service.";
+        InvalidExpiresIn = 110, "invalid_expires_in",
+            "The expires_in is not a number of seconds: report it to the token service.";
+        ErrorBesideToken = 111, "error_beside_token",
+            "The answer has both a token and an error: report it to the token service.";
+        /// RFC 6749 section 7.1.
+        UnsupportedTokenType = 112, "unsupported_token_type",
+            "The token is not a Bearer token: list its token_type as an alias if it is used like one.";
+        /// The provider's policy is to refuse that.
+        MissingLifetime = 113, "missing_lifetime",
+            "The answer has no expires_in: tell the provider's description how long its tokens live.";
+        /// Under a status other than 2xx.
+        NoErrorCode = 114, "no_error_code",
+            "The service refused the request without an error code: check the token URL.";
+        AlreadyExpired = 115, "already_expired",
+            "The token has expired before it could be used: get a new one, and check the clocks.";
+        SameToken = 116, "same_token",
+            "The service gave the used-up token again: report it to the token service.";
+        BadUrl = 120, "bad_url",
+            "The URL is not absolute, or is ambiguous: leave out user names, spaces and dot segments.";
+        /// RFC 9110 section 11.6.1.
+        InvalidChallenge = 121, "invalid_challenge",
+            "The WWW-Authenticate field is not a list of challenges: report it to the service.";
+        /// It has none of the three forms of RFC 9110 section 5.6.7.
+        InvalidHttpDate = 122, "invalid_http_date",
+            "The date is not an HTTP date: report it to the service.";
+        /// RFC 9110 section 10.2.3.
+        InvalidRetryAfter = 123, "invalid_retry_after",
+            "The Retry-After field is neither seconds nor an HTTP date: report it to the service.";
+        /// A JWS in compact form with base64url parts (RFC 7519).
+        InvalidJwt = 124, "invalid_jwt",
+            "The token is not a JSON Web Token: give three base64url parts with dots between them.";
+        /// RFC 7519 section 4.1.
+        InvalidClaim = 125, "invalid_claim",
+            "A registered claim of the token has the wrong type: report it to the token service.";
+        InvalidSnapshot = 130, "invalid_snapshot",
+            "The stored state is damaged or sealed with another key: delete it and sign in again.";
+        ForeignSnapshot = 131, "foreign_snapshot",
+            "The stored state belongs to another provider, environment or subject: use another storage.";
+        /// It is older than the revision floor, or than what this manager last kept.
+        StaleSnapshot = 132, "stale_snapshot",
+            "The stored state is older than the one in use: read the storage again.";
+        TooLong {
+            /// Bytes that the slot would need.
+            needed
+        } = 200, "too_long",
+            "A token is longer than its slot: give the token manager more room.";
+        /// Nothing was written.
+        BufferTooSmall {
+            /// Bytes that the buffer would need.
+            needed
+        } = 201, "buffer_too_small",
+            "The buffer is too small: give a larger one.";
+        NotDue = 300, "not_due",
+            "No token request is due: wait until poll asks for one.";
+        /// It has not timed out.
+        RequestInFlight = 301, "request_in_flight",
+            "A token request is out already: wait for its answer.";
+        StaleRequest = 302, "stale_request",
+            "The answer is to an earlier token request: ignore it.";
+        WrongCredentials = 303, "wrong_credentials",
+            "A credential that the grant needs is missing or cannot be sent: check the credentials.";
+        OriginNotAllowed = 304, "origin_not_allowed",
+            "The URL is not on one of the provider's origins: check it, and use https.";
+        UnknownRoute = 305, "unknown_route",
+            "The provider has no endpoint with this method and path: check them.";
+        RouteNeedsOtherToken = 306, "route_needs_other_token",
+            "The endpoint takes the other kind of token: use a client's instead of a site's, or vice versa.";
+        OtherSite = 307, "other_site",
+            "The endpoint belongs to another site: use that site's token.";
+        NotUsable = 308, "not_usable",
+            "There is no token that may be sent now: get one first.";
+        /// RFC 6749 section 3.2.
+        DuplicateParameter = 309, "duplicate_parameter",
+            "A parameter would be sent twice: give each one once.";
+        /// The token endpoint wants a site and there is none, or the site would not stay in its place of the path.
+        InvalidProvider = 310, "invalid_provider",
+            "The provider and the subject do not fit: check whether it needs a site.";
     }
 }
 
 impl core::fmt::Display for Error {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.sentence())
     }
 }
 

@@ -19,14 +19,16 @@
 )]
 
 // The floors, the lowest first: a module imports from the floors below it, by the path of what it takes, and never from
-// one above. `time`, `error`, `secret` and `ascii` are the ground; `wire` has the grammars of the RFCs and knows nothing
-// of OAuth; `endpoint` describes a token service, writes what is asked of it and reads what it answers; `manager` keeps
-// one token alive: the decision in `session`, the bytes in `store`, storage in `persistence`.
+// one above. `time`, `error`, `secret`, `ascii` and `machine` are the ground; `wire` has the grammars of the RFCs and
+// knows nothing of OAuth; `endpoint` describes a token service, writes what is asked of it and reads what it answers;
+// `manager` keeps one token alive: the decision in `session`, the bytes in `store`, storage in `persistence`.
 mod ascii;
 mod endpoint;
 mod error;
+mod machine;
 mod manager;
 mod secret;
+mod table;
 mod time;
 mod wire;
 

@@ -1,6 +1,7 @@
 //! The server's own reason why there is no token (RFC 6749 section 5.2): data, not an [`crate::Error`].
 
 use crate::endpoint::provider::Provider;
+use crate::table::table;
 use crate::wire::json_str::JsonStr;
 
 /// An error response (RFC 6749 section 5.2). It borrows the body.
@@ -47,53 +48,21 @@ impl<'a> ErrorResponse<'a> {
     }
 }
 
-/// An error code of the token endpoint (RFC 6749 section 5.2, RFC 8628 section 3.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorCode {
-    /// The request lacks a parameter or is malformed.
-    InvalidRequest,
-    /// Client authentication failed.
-    InvalidClient,
-    /// The password, refresh token or other grant is not valid any more.
-    InvalidGrant,
-    /// The client may not use this grant.
-    UnauthorizedClient,
-    /// The server does not know this grant.
-    UnsupportedGrantType,
-    /// The scope is unknown, or more than may be granted.
-    InvalidScope,
-    /// Ask less often.
-    SlowDown,
-    /// A code that neither RFC nor provider lists.
-    Other,
+table! {
+    /// An error code of the token endpoint (RFC 6749 section 5.2, RFC 8628 section 3.5).
+    pub enum ErrorCode: u8 {
+        InvalidRequest = 1, "invalid_request", "The request lacks a parameter or is malformed.";
+        InvalidClient = 2, "invalid_client", "Client authentication failed.";
+        InvalidGrant = 3, "invalid_grant", "The password, refresh token or other grant is no longer valid.";
+        UnauthorizedClient = 4, "unauthorized_client", "The client may not use this grant.";
+        UnsupportedGrantType = 5, "unsupported_grant_type", "The server does not know this grant.";
+        InvalidScope = 6, "invalid_scope", "The scope is unknown, or more than may be granted.";
+        SlowDown = 7, "slow_down", "Ask less often.";
+        Other = 8, "other", "A code that neither RFC nor provider lists.";
+    }
 }
 
 impl ErrorCode {
-    const LISTED: [Self; 7] = [
-        Self::InvalidRequest,
-        Self::InvalidClient,
-        Self::InvalidGrant,
-        Self::UnauthorizedClient,
-        Self::UnsupportedGrantType,
-        Self::InvalidScope,
-        Self::SlowDown,
-    ];
-
-    /// The code's name; empty for [`ErrorCode::Other`].
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "invalid_request",
-            Self::InvalidClient => "invalid_client",
-            Self::InvalidGrant => "invalid_grant",
-            Self::UnauthorizedClient => "unauthorized_client",
-            Self::UnsupportedGrantType => "unsupported_grant_type",
-            Self::InvalidScope => "invalid_scope",
-            Self::SlowDown => "slow_down",
-            Self::Other => "",
-        }
-    }
-
     /// The standard code that a code means, by the provider's own table where that has it.
     pub(crate) fn meant(error: JsonStr<'_>, provider: &Provider<'_>) -> Self {
         let standard =
@@ -103,10 +72,10 @@ impl ErrorCode {
 
     /// Whether a standard code has this name.
     pub(crate) const fn is_listed(name: &[u8]) -> bool {
-        let mut codes: &[Self] = &Self::LISTED;
+        let mut codes = Self::ALL;
         while let [first, rest @ ..] = codes {
             if is_same(first.name().as_bytes(), name) {
-                return true;
+                return !matches!(first, Self::Other);
             }
             codes = rest;
         }
@@ -114,7 +83,7 @@ impl ErrorCode {
     }
 
     fn of(error: JsonStr<'_>) -> Self {
-        Self::LISTED.iter().copied().find(|code| error.is(code.name().as_bytes())).unwrap_or(Self::Other)
+        Self::ALL.iter().copied().find(|code| error.is(code.name().as_bytes())).unwrap_or(Self::Other)
     }
 }
 

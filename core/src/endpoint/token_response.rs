@@ -5,6 +5,7 @@ use crate::endpoint::member_path::MemberPath;
 use crate::endpoint::nested::NestedReader;
 use crate::endpoint::provider::{Provider, TokenAlphabet};
 use crate::error::Error;
+use crate::machine::WIDE;
 use crate::wire::json::{Item, Reader, Slice, Text};
 use crate::wire::json_str::JsonStr;
 use crate::wire::seconds::whole_seconds;
@@ -516,7 +517,7 @@ impl<'a> Members<'a> {
 #[inline(always)]
 fn place_of(name: JsonStr<'_>) -> Option<usize> {
     match name.as_plain() {
-        Some(plain) if cfg!(target_pointer_width = "64") => Some(match plain {
+        Some(plain) if WIDE => Some(match plain {
             b"access_token" => ACCESS_TOKEN,
             b"token_type" => TOKEN_TYPE,
             b"expires_in" => EXPIRES_IN,
@@ -540,9 +541,7 @@ fn place_in_table(name: JsonStr<'_>) -> Option<usize> {
 impl TokenAlphabet {
     /// Whether a token may be sent and so may be stored: never empty.
     pub(crate) fn has(self, token: JsonStr<'_>) -> bool {
-        if cfg!(target_pointer_width = "64")
-            && let Some(mut plain) = token.as_plain()
-        {
+        if WIDE && let Some(mut plain) = token.as_plain() {
             return match self {
                 Self::Visible => !plain.is_empty() && all(plain, is_visible),
                 Self::B64Token => {

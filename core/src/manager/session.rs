@@ -8,6 +8,7 @@ use crate::endpoint::error_response::ErrorCode;
 use crate::endpoint::provider::{Grant, Provider};
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::error::Error;
+use crate::table::table;
 use crate::time::{Instant, product, quotient, scale};
 
 /// What to do next, whether the token may be sent, and when to ask again.
@@ -45,56 +46,47 @@ pub enum Next {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// Why the caller must act, or why a resource server's refusal is the caller's to handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// There is no token, and no grant that would obtain one.
-    NoToken,
-    /// The refresh token is refused, and there is no other grant.
-    RefreshTokenRejected,
-    /// The primary grant is refused: a wrong or changed password.
-    GrantRejected,
-    /// A token without an end was refused by a resource server.
-    Revoked,
-    /// The token endpoint answered `invalid_client`.
-    InvalidClient,
-    /// The token endpoint answered `unauthorized_client`.
-    UnauthorizedClient,
-    /// The token endpoint answered `unsupported_grant_type`.
-    UnsupportedGrantType,
-    /// The token endpoint answered `invalid_scope`.
-    InvalidScope,
-    /// The token endpoint answered `invalid_request`.
-    InvalidRequest,
-    /// A resource server refused a token that it had just been given.
-    Rejected,
-    /// A resource server answered 403.
-    Forbidden,
-    /// A resource server wants a scope that the token has not.
-    InsufficientScope,
-    /// The status says nothing about the token.
-    NotAnAuthenticationFailure,
-}
-
-impl Reason {
-    /// The snake_case name, the same in every language.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NoToken => "no_token",
-            Self::RefreshTokenRejected => "refresh_token_rejected",
-            Self::GrantRejected => "grant_rejected",
-            Self::Revoked => "revoked",
-            Self::InvalidClient => "invalid_client",
-            Self::UnauthorizedClient => "unauthorized_client",
-            Self::UnsupportedGrantType => "unsupported_grant_type",
-            Self::InvalidScope => "invalid_scope",
-            Self::InvalidRequest => "invalid_request",
-            Self::Rejected => "rejected",
-            Self::Forbidden => "forbidden",
-            Self::InsufficientScope => "insufficient_scope",
-            Self::NotAnAuthenticationFailure => "not_an_authentication_failure",
-        }
+table! {
+    /// Why the caller must act, or why a resource server's refusal is the caller's to handle.
+    pub enum Reason: u8 {
+        NoToken = 1, "no_token",
+            "There is no token and no grant that obtains one: sign in, or install a token.";
+        /// There is no other grant.
+        RefreshTokenRejected = 2, "refresh_token_rejected",
+            "The session has ended because the refresh token is refused: sign in again.";
+        /// The primary grant.
+        GrantRejected = 3, "grant_rejected",
+            "The user name or password is refused: check them and sign in again.";
+        /// A resource server refused a token without an end.
+        Revoked = 4, "revoked",
+            "The token has been revoked: install a new one.";
+        /// The token endpoint answered `invalid_client`.
+        InvalidClient = 5, "invalid_client",
+            "The token service refuses the client id or secret: check them.";
+        /// The token endpoint answered `unauthorized_client`.
+        UnauthorizedClient = 6, "unauthorized_client",
+            "The client may not use this grant: ask the token service to allow it.";
+        /// The token endpoint answered `unsupported_grant_type`.
+        UnsupportedGrantType = 7, "unsupported_grant_type",
+            "The token service does not know this grant: check the provider's grants.";
+        /// The token endpoint answered `invalid_scope`.
+        InvalidScope = 8, "invalid_scope",
+            "The token service does not grant this scope: check it.";
+        /// The token endpoint answered `invalid_request`.
+        InvalidRequest = 9, "invalid_request",
+            "The token service does not understand the request: check the provider's values.";
+        /// A 401 for a token that had just been received.
+        Rejected = 10, "rejected",
+            "The API refuses a token that is new: check the API's address and the account's rights.";
+        /// A 403.
+        Forbidden = 11, "forbidden",
+            "The token is good but may not do this: ask for the right to do it.";
+        /// A 401 with the challenge `insufficient_scope`.
+        InsufficientScope = 12, "insufficient_scope",
+            "The request needs a scope that the token does not have: ask for a token with that scope.";
+        /// A status other than 401 and 403.
+        NotAnAuthenticationFailure = 13, "not_an_authentication_failure",
+            "The token is not at fault: look at the answer itself.";
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::ascii::hexadecimal;
 use crate::error::Error;
+use crate::machine::WIDE;
 use crate::wire::json_str::JsonStr;
 
 /// Containers that may be open at once, the top one included: one bit each in [`Reader::kinds`].
@@ -88,7 +89,7 @@ impl<'a> Input for Slice<'a> {
             }
             self.rest = tail.iter();
             words = u32::saturating_add(words, 1);
-            if cfg!(target_pointer_width = "64") && words == 3 {
+            if WIDE && words == 3 {
                 self.skip_plain_blocks();
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::ascii::{hexadecimal, low_byte};
 use crate::error::Error;
+use crate::machine::WIDE;
 use crate::secret::ct_eq_iter;
 use crate::wire::json::{Input, Slice};
 use crate::wire::writer::Writer;
@@ -146,7 +147,7 @@ impl<'a> JsonStr<'a> {
             let mut cursor = Slice::new(raw);
             while !cursor.is_at_end() && cursor.peek() != b'\\' {
                 cursor.bump();
-                if cfg!(target_pointer_width = "64") {
+                if WIDE {
                     cursor.skip_plain();
                 }
             }

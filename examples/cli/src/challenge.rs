@@ -46,7 +46,7 @@ impl Challenge {
         }
         read.map_err(|error| {
             let what = "the field is no list of challenges (RFC 9110 section 11.6.1): quote its values";
-            Failure::new(Status::Refused, format!("{error}: {what}"))
+            Failure::new(Status::Refused, format!("{}: {what}", error.name()))
         })?;
         let Ok(challenges) = Challenges::parse(field.as_bytes()) else { return Ok(Status::Refused) };
         for challenge in challenges {

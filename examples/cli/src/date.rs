@@ -73,7 +73,7 @@ impl Field {
                 return Ok(Status::Refused);
             }
             (Err(error), false) => {
-                return Err(Failure::new(Status::Refused, format!("{error}: {what}")));
+                return Err(Failure::new(Status::Refused, format!("{}: {what}", error.name())));
             }
         }
         Ok(Status::Ok)

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use bumpalo::Bump;
 use clap::Args;
 use serde_json::{Value, json};
-use tokenward::{Error, JsonStr, Provider, TokenAnswer, TokenResponse, jwt_claims, token_answer};
+use tokenward::{Error, ErrorCode, JsonStr, Provider, TokenAnswer, TokenResponse, jwt_claims, token_answer};
 
 use crate::clock::{rfc3339, wall};
 use crate::failure::{Failure, Status};
@@ -99,7 +99,7 @@ impl Inspect {
                 let code = plain(response.error());
                 writeln!(out, "{}  {}", Painted(NOTE, "error"), Painted(BOLD, &code))?;
                 let standard = response.code().name();
-                if !standard.is_empty() && standard != code {
+                if response.code() != ErrorCode::Other && standard != code {
                     writeln!(out, "  means        {standard}, by the provider's own table")?;
                 }
                 for (name, value) in
@@ -159,31 +159,11 @@ impl Inspect {
 /// What a refusal means to whoever runs the service or the client.
 fn explained(error: Error, status: u16, provider: &Provider<'_>) -> String {
     match error {
-        Error::NotJson => "the body is no JSON object: a proxy's page, a form, a captive portal".to_owned(),
-        Error::Truncated { .. } => {
-            "the body stops before its end: a short buffer or a broken connection".to_owned()
-        }
-        Error::Malformed { .. } => "the body is not JSON as RFC 8259 has it".to_owned(),
-        Error::TooDeep { .. } => "more than 32 objects and arrays are open at once".to_owned(),
-        Error::DuplicateMember => "a member stands twice: nobody can tell which one counts".to_owned(),
         Error::InvalidAccessToken if !provider.member_path.is_empty() => {
             format!("no access token that can be sent, at {}", provider.member_path)
         }
-        Error::InvalidAccessToken => {
-            "no access token that can be sent: missing, empty, or with a byte that a \
-            Bearer field cannot carry"
-                .to_owned()
-        }
-        Error::InvalidRefreshToken => "the refresh token is no string".to_owned(),
-        Error::InvalidTokenType => "the token type is no string, or missing".to_owned(),
-        Error::InvalidScopeMember => "the scope is neither a string nor an array of strings".to_owned(),
-        Error::InvalidError => {
-            "the error code is no string; a provider's error_path may point to one".to_owned()
-        }
-        Error::InvalidExpiresIn => "expires_in is no number of seconds".to_owned(),
-        Error::ErrorBesideToken => "an error stands beside a token: neither can be believed".to_owned(),
         Error::NoErrorCode => format!("an answer of status {status} without an error code"),
-        other => other.name().to_owned(),
+        other => other.sentence().to_owned(),
     }
 }
 

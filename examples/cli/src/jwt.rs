@@ -55,7 +55,7 @@ impl Jwt {
                     Error::DuplicateMember => "a claim stands twice",
                     _ => "the payload is no JSON object",
                 };
-                return Err(Failure::new(Status::Refused, format!("{error}: {what}")));
+                return Err(Failure::new(Status::Refused, format!("{}: {what}", error.name())));
             }
         }
         Ok(Status::Ok)

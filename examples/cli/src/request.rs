@@ -123,7 +123,7 @@ fn refused(error: Error, provider: &Provider<'_>) -> Failure {
         Error::BadUrl => "the token endpoint is no absolute URL: mend --base-url",
         _ => "the request cannot be written",
     };
-    Failure::new(Status::Refused, format!("{}: {error}: {what}", provider.name))
+    Failure::new(Status::Refused, format!("{}: {}: {what}", provider.name, error.name()))
 }
 
 /// The same credentials with placeholders: what is missing need not be given to see the request's form.

@@ -420,7 +420,7 @@ fn new_manager<'a>(
     let seed = optional(scenario, "seed", integer)?.unwrap_or(0);
     let slots = Slots::new(vec![0; access + refresh], access);
     TokenManager::new(Instant::from_millis(at), provider, subject, slots, seed)
-        .map_err(|error| format!("no manager: {error}"))
+        .map_err(|error| format!("no manager: {}", error.name()))
 }
 
 fn credentials(value: Option<&Value>) -> Result<Credentials<'_>, String> {

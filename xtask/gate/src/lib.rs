@@ -57,7 +57,7 @@ entry!(tokenward_gate_tick_widener, { black_box(TickWidener::new()).widen(black_
 
 entry!(tokenward_gate_error, {
     let error = black_box(Error::NotJson);
-    (error.name(), error.code())
+    (error.name(), error.code(), error.sentence())
 });
 
 /// A buffer of any length.
@@ -103,7 +103,7 @@ fn string(text: JsonStr<'_>) {
 }
 
 fn error_response(error: &ErrorResponse<'_>) {
-    black_box((error.code().name(), error.error_uri()));
+    black_box((error.code().name(), error.code().code(), error.code().sentence(), error.error_uri()));
     string(error.error());
     error.error_description().map(string);
 }

@@ -2763,7 +2763,7 @@ public func version() -> String  {
 })
 }
 /**
- * One sentence for people about the code of an error, or about a reason: what to do.
+ * One sentence for people about the code of an error, or about a reason: what is wrong, and what to do.
  *
  * # Errors
  * [`CoreError::Input`], `invalid_argument`: there is no such code.
@@ -2842,7 +2842,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_func_version() != 46094) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_func_error_sentence() != 59261) {
+    if (uniffi_tokenward_uniffi_checksum_func_error_sentence() != 48005) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_func_snapshot_revision() != 23548) {

@@ -169,7 +169,7 @@ impl<'p> Keeper<'p> {
         };
         let (id, request) = match self.manager.begin(now, &credentials, &mut out) {
             Ok(begun) => begun,
-            Err(error) => return line.expect(&format!("a request can be written ({error})"), false),
+            Err(error) => return line.expect(&format!("a request can be written ({})", error.name()), false),
         };
         self.began_at = now;
         self.requests += 1;
@@ -248,7 +248,7 @@ impl<'p> Keeper<'p> {
                 self.manager.persisted(SnapshotScope::All, revision);
                 self.known = revision;
             }
-            Err(error) => line.expect(&format!("a snapshot can be written ({error})"), false),
+            Err(error) => line.expect(&format!("a snapshot can be written ({})", error.name()), false),
         }
         tokenward::wipe(&mut out);
     }

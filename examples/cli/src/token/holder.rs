@@ -58,7 +58,9 @@ impl Sent {
             Self::Error { code, description, status } => {
                 format!("the service answered {status} {code} ({description})")
             }
-            Self::Refused { reason, status } => format!("the answer (status {status}) is refused: {reason}"),
+            Self::Refused { reason, status } => {
+                format!("the answer (status {status}) is refused: {}", reason.name())
+            }
             Self::Nothing(why) => format!("no answer: {why}"),
         }
     }
@@ -92,7 +94,7 @@ impl<'p> Holder<'p> {
         let seed = getrandom::u64()
             .map_err(|error| Failure::unavailable(format!("no random numbers for a seed: {error}")))?;
         let manager = TokenManager::new(clock::now(), provider, subject, slots, seed).map_err(|error| {
-            Failure::usage(format!("{}: {error}: the token endpoint wants --site ID", provider.name))
+            Failure::usage(format!("{}: {}: the token endpoint wants --site ID", provider.name, error.name()))
         })?;
         let http = Http::new(provider.base_url, timeout).map_err(Failure::unavailable)?;
         let mut holder = Self { manager, provider, sources, presented: None, storage, http };
@@ -124,7 +126,7 @@ impl<'p> Holder<'p> {
                         "it was changed, cut off, or sealed under another key: mend the key, or delete it to start anew"
                     }
                 };
-                Err(Failure::new(Status::Refused, format!("{shown}: {error}: {what}")))
+                Err(Failure::new(Status::Refused, format!("{shown}: {}: {what}", error.name())))
             }
         }
     }
@@ -145,7 +147,10 @@ impl<'p> Holder<'p> {
         let presented = self.sources.read(self.provider, Ask::Prompt)?;
         let token = TokenResponse::new(presented.credentials().bearer);
         self.manager.install(clock::now(), &token).map_err(|error| {
-            Failure::new(Status::Refused, format!("the token is refused: {error}: give it as it was issued"))
+            Failure::new(
+                Status::Refused,
+                format!("the token is refused: {}: give it as it was issued", error.name()),
+            )
         })?;
         self.persist()
     }
@@ -212,7 +217,7 @@ impl<'p> Holder<'p> {
         let written = self
             .manager
             .snapshot(clock::now(), clock::wall(), SnapshotScope::All, storage.key(), &mut out)
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.name().to_owned())
             .and_then(|snapshot| storage.store(snapshot).map_err(|error| error.to_string()));
         tokenward::wipe(&mut out);
         written.map_err(|error| {
@@ -234,16 +239,16 @@ fn shown(bytes: impl Iterator<Item = u8>) -> String {
 }
 
 fn cannot_begin(error: Error, provider: &Provider<'_>) -> Failure {
-    let name = provider.name;
+    let refused = format!("{}: {}", provider.name, error.name());
     match error {
         Error::WrongCredentials => Failure::usage(format!(
-            "{name}: {error}: one that the grant needs is empty or cannot be sent; see TOKENWARD_… in `tokenward \
+            "{refused}: one that the grant needs is empty or cannot be sent; see TOKENWARD_… in `tokenward \
              token --help`"
         )),
         Error::OriginNotAllowed => Failure::usage(format!(
-            "{name}: {error}: the token endpoint is not https; for tests on this machine give --allow-loopback-http"
+            "{refused}: the token endpoint is not https; for tests on this machine give --allow-loopback-http"
         )),
-        Error::BadUrl => Failure::usage(format!("{name}: {error}: mend --base-url")),
-        _ => Failure::new(Status::Refused, format!("{name}: {error}")),
+        Error::BadUrl => Failure::usage(format!("{refused}: mend --base-url")),
+        _ => Failure::new(Status::Refused, refused),
     }
 }

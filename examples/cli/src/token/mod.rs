@@ -302,7 +302,7 @@ fn forbidden(error: Error, method: &str, url: &str) -> Failure {
         Error::NotUsable => "the token is over",
         _ => "write an absolute URL",
     };
-    Failure::new(Status::Refused, format!("{method} {url}: {error}: {what}"))
+    Failure::new(Status::Refused, format!("{method} {url}: {}: {what}", error.name()))
 }
 
 /// Becomes the command where the system can, so that nothing of this process is left beside it.

@@ -112,7 +112,7 @@ async fn keep_alive(
         }
         Ok(Step::Sleep(_)) => return "nothing to do".to_owned(),
         Ok(Step::Stuck(reason)) => return format!("stuck: {}", reason.name()),
-        Err(error) => return format!("no request: {error}"),
+        Err(error) => return format!("no request: {}", error.name()),
     };
     let sent = send(http, Method::POST, request.url(), request.headers(), request.body(), &mut buffer).await;
     let result = match &sent {
@@ -132,7 +132,7 @@ async fn keep_alive(
             match manager.answer(clock.now(), id, &answer) {
                 Ok(Outcome::Token(generation)) => format!("token {}", generation.0),
                 Ok(Outcome::Error(error)) => format!("error response: {:?}", error.code()),
-                Err(error) => format!("refused: {error}"),
+                Err(error) => format!("refused: {}", error.name()),
             }
         }
     };

@@ -941,7 +941,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_func_version() and 0xFFFF) != 46094) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_error_sentence() and 0xFFFF) != 59261) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_func_error_sentence() and 0xFFFF) != 48005) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_func_snapshot_revision() and 0xFFFF) != 23548) {
@@ -3849,7 +3849,7 @@ internal fun `version`(): kotlin.String {
 
 
         /**
-         * One sentence for people about the code of an error, or about a reason: what to do.
+         * One sentence for people about the code of an error, or about a reason: what is wrong, and what to do.
          *
          * # Errors
          * [`CoreError::Input`], `invalid_argument`: there is no such code.

@@ -1,0 +1,64 @@
+//! One table for each enumeration that other languages see: a row has a value's number, name and sentence.
+
+/// Defines an enumeration by one row for each value, so that no list of it can miss one.
+///
+/// A row's sentence documents the value; what documentation stands above the row is added to it. C takes numbers,
+/// names and sentences from here when it is compiled, `tokenward.h` and `docs/NAMES.md` when they are written.
+macro_rules! table {
+    (
+        $(#[$about:meta])*
+        pub enum $Enumeration:ident: $Number:ty {
+            $(
+                $(#[$more:meta])*
+                $Value:ident $({ $(#[$detail:meta])* $field:ident })? = $number:literal, $name:literal, $sentence:literal;
+            )+
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $Enumeration {
+            $(
+                #[doc = $sentence]
+                ///
+                $(#[$more])*
+                $Value $({ $(#[$detail])* $field: usize })?,
+            )+
+        }
+
+        impl $Enumeration {
+            /// Every value, in the order of the numbers; what a value says beside its name is 0 here.
+            pub const ALL: &'static [Self] = &[$(Self::$Value $({ $field: 0 })?),+];
+            /// The names in the order of [`Self::ALL`], a NUL behind each: for C.
+            #[doc(hidden)]
+            pub const NAMES: &'static str = concat!($($name, "\0"),+);
+            /// The sentences in the order of [`Self::ALL`], a NUL behind each: for C.
+            #[doc(hidden)]
+            pub const SENTENCES: &'static str = concat!($($sentence, "\0"),+);
+
+            /// The stable number, never given to another value.
+            #[must_use]
+            pub const fn code(self) -> $Number {
+                match self {
+                    $(Self::$Value $({ $field: _ })? => $number,)+
+                }
+            }
+
+            /// The snake_case name, the same in every language.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$Value $({ $field: _ })? => $name,)+
+                }
+            }
+
+            /// One sentence for people: what is wrong and, where something can be done, what to do.
+            #[must_use]
+            pub const fn sentence(self) -> &'static str {
+                match self {
+                    $(Self::$Value $({ $field: _ })? => $sentence,)+
+                }
+            }
+        }
+    };
+}
+pub(crate) use table;
