@@ -407,7 +407,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         } else if self.session.refused(answered, code) {
             #[cfg(feature = "snapshot")]
             {
-                self.refused = Some(snapshot::fingerprint(self.store.refresh_token()));
+                self.refused = Some(seal::fingerprint(self.store.refresh_token()));
             }
             self.end_refresh_token(self.revisions.stored_before);
         }

