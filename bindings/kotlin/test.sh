@@ -170,7 +170,8 @@ aar() {
   done
   grep -q 'minSdkVersion="26"' "$folder/AndroidManifest.xml" || fail "the manifest's minSdkVersion"
   cmp "$folder/proguard.txt" "$KOTLIN/tokenward/src/main/resources/META-INF/proguard/tokenward.pro" || fail "the rules differ"
-  unzip -l "$folder/classes.jar" | grep -q 'io/github/tokenward/android/AndroidTokenStorage.class' || fail "classes.jar"
+  unzip -l "$folder/classes.jar" >"$OUT/aar.list"
+  grep -q 'io/github/tokenward/android/AndroidTokenStorage.class' "$OUT/aar.list" || fail "classes.jar"
   grep -q '<type>aar</type>' "$OUT/repository/io/github/tokenward/tokenward-android/$VERSION/tokenward-android-$VERSION.pom" ||
     fail "the POM does not ask for JNA's AAR"
   echo "aar: manifest, rules, classes and jni are there, $(wc -c <"$folder/jni/$ABI/libtokenward_uniffi.so") bytes of library"

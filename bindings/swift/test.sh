@@ -40,7 +40,8 @@ install_toolchain() {
     mkdir -p tools tmp && chmod 1777 tmp && rm -rf trixie.part
     apt-get update -qq
     (cd tools && apt-get download -o APT::Sandbox::User=root mmdebstrap && dpkg -x mmdebstrap_*.deb .)
-    mirror=$(sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\(http[^ ]*\).*/\2/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
+    mirror=$(sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\(http[^ ]*\).*/\2/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null)
+    mirror=${mirror%%$'\n'*}
     TMPDIR=$CACHE/tmp PATH=$CACHE/tools/usr/bin:$PATH perl tools/usr/bin/mmdebstrap --mode=root --variant=minbase \
       --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
       --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Install-Recommends "false"' \
@@ -170,7 +171,7 @@ driver() {
 run_here() {
   if command -v swift >/dev/null; then "$@"; return; fi
   local loader
-  loader=$(find "$CACHE/trixie/usr/lib/" -maxdepth 2 -name 'ld-linux-*.so.*' | head -n 1)
+  loader=$(find "$CACHE/trixie/usr/lib/" -maxdepth 2 -name 'ld-linux-*.so.*' -print -quit)
   "$loader" --library-path "$CACHE/trixie/usr/libexec/swift/lib/swift/linux:$(dirname "$loader")" "$@"
 }
 
@@ -206,7 +207,7 @@ docs() {
   spm build --target Tokenward >"$OUT/docs.log" 2>&1 || { tail -n 20 "$OUT/docs.log" >&2; fail "build"; }
   local modules="-I '$OUT/build/debug/Modules' -Xcc -fmodule-map-file='$SWIFT/Sources/TokenwardFFI/module.modulemap'"
   in_swift "swift symbolgraph-extract -module-name Tokenward -minimum-access-level public -output-dir '$symbols' \
-    -target \$(swiftc -print-target-info | sed -n 's/.*\"triple\": \"\(.*\)\",/\1/p' | head -n 1) $modules" >"$OUT/docs.log" 2>&1 ||
+    -target \$(swiftc -print-target-info | awk -F'\"' '!found && /\"triple\"/ { print \$4; found = 1 }') $modules" >"$OUT/docs.log" 2>&1 ||
     { tail -n 20 "$OUT/docs.log" >&2; fail "symbol graph"; }
   in_swift "docc convert '$SWIFT/Sources/Tokenward/Tokenward.docc' --additional-symbol-graph-dir '$symbols' \
     --fallback-display-name Tokenward --fallback-bundle-identifier tokenward --output-path '$OUT/docc' \
