@@ -18,6 +18,8 @@ FLAGS="-Xswiftc -warnings-as-errors"
 mkdir -p "$OUT" "$CACHE"
 
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
+# counted N: what a part has tested, for the tally of `cargo xtask test`.
+counted() { echo "counted: $1 passed, ${2:-0} failed"; }
 need() { command -v "$1" >/dev/null || fail "\`$1\` is missing; Debian: apt-get install $2"; }
 
 # ---- the toolchain
@@ -131,9 +133,14 @@ run_tests() {
   local name=$1; shift
   [ -n "${TOKENWARD_OIDC:-}" ] || oidc_provider
   spm build --product tokenward-probe >"$OUT/$name.log" 2>&1 || { tail -n 20 "$OUT/$name.log" >&2; fail "probe"; }
-  spm test "$@" >"$OUT/$name.log" 2>&1 ||
+  local good=yes all failed
+  spm test "$@" >"$OUT/$name.log" 2>&1 || good=
+  all=$(sed -n 's/.* Test run with \([0-9]*\) tests* .*/\1/p' "$OUT/$name.log")
+  failed=$(grep -c '^✘ Test .*(.*) failed after' "$OUT/$name.log" || true)
+  [ -z "$all" ] || counted $((all - failed)) "$failed"
+  [ "$good" ] ||
     { grep -E '✘|error:|warning:|WARNING|Fatal|SUMMARY' "$OUT/$name.log" >&2 || tail -n 30 "$OUT/$name.log" >&2; fail "$name"; }
-  sed -n "s/^✔ Test run with \(.*\) passed after \(.*\)\./$name: \1 passed in \2/p" "$OUT/$name.log"
+  [ "${all:-0}" -gt 0 ] || fail "$name: no test ran"
 }
 
 test() {
@@ -157,6 +164,7 @@ lifecycle() {
     fail "swift-cli says something else than its README"
   ! grep -q 'fct_' "$OUT/lifecycle.txt" || fail "swift-cli shows a token"
   echo "test: examples/swift-cli goes through the whole lifecycle"
+  counted 1
 }
 
 # driver: builds the driver of scenarios.
@@ -188,7 +196,7 @@ scenarios() {
     done) >"$OUT/replayed"
   if grep -v '"ok":true' "$OUT/replayed"; then fail "scenarios differ"; fi
   [ -s "$OUT/replayed" ] || fail "no scenarios"
-  echo "scenarios: $(wc -l <"$OUT/replayed") alike"
+  counted "$(wc -l <"$OUT/replayed")"
 }
 
 # The suite under the thread sanitizer, but for what happens in other processes.
@@ -273,4 +281,5 @@ case ${1:-} in
 esac
 for leg in ${@:-$LEGS}; do
   case " $LEGS driver " in *" $leg "*) "$leg" ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac
+  case $leg in test | tsan | scenarios) ;; *) counted 1 ;; esac
 done
