@@ -34,6 +34,11 @@ component() {
   rustup component add "$2"
 }
 
+# Here, as legs that run side by side would add them at once. Without rustup the legs have their own way, or say so.
+bare_metal_rust() {
+  ! has rustup || rustup --quiet target add thumbv{6m,7m,7em,8m.main}-none-eabi riscv32imac-unknown-none-elf || true
+}
+
 bare_metal() {
   program arm-none-eabi-gcc gcc-arm-none-eabi
   [ -e "$(arm-none-eabi-gcc -print-file-name=libc.a)" ] || install newlib libnewlib-arm-none-eabi
@@ -72,8 +77,10 @@ for leg; do
     clippy) component clippy clippy ;;
     corpora) [ -d "${TOKENWARD_CORPORA:-../shared/corpora}/JSONTestSuite" ] || program npm npm ;;
     fuzz) program g++ g++ ;;
-    c) c_surface ;;
-    c-firmware | memory) boards ;;
+    deny) program git git ;;
+    no-std | panic-free-firmware | no-alloc-example) bare_metal_rust ;;
+    c) c_surface; bare_metal_rust ;;
+    c-firmware | memory) boards; bare_metal_rust ;;
     c-package)
       boards
       program g++ g++

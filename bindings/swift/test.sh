@@ -18,6 +18,8 @@ FLAGS="-Xswiftc -warnings-as-errors"
 mkdir -p "$OUT" "$CACHE"
 
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
+# counted N: what a part has tested, for the tally of `cargo xtask test`.
+counted() { echo "counted: $1 passed, ${2:-0} failed"; }
 need() { command -v "$1" >/dev/null || fail "\`$1\` is missing; Debian: apt-get install $2"; }
 
 # ---- the toolchain
@@ -40,7 +42,8 @@ install_toolchain() {
     mkdir -p tools tmp && chmod 1777 tmp && rm -rf trixie.part
     apt-get update -qq
     (cd tools && apt-get download -o APT::Sandbox::User=root mmdebstrap && dpkg -x mmdebstrap_*.deb .)
-    mirror=$(sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\(http[^ ]*\).*/\2/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
+    mirror=$(sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\(http[^ ]*\).*/\2/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null)
+    mirror=${mirror%%$'\n'*}
     TMPDIR=$CACHE/tmp PATH=$CACHE/tools/usr/bin:$PATH perl tools/usr/bin/mmdebstrap --mode=root --variant=minbase \
       --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
       --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Install-Recommends "false"' \
@@ -130,9 +133,14 @@ run_tests() {
   local name=$1; shift
   [ -n "${TOKENWARD_OIDC:-}" ] || oidc_provider
   spm build --product tokenward-probe >"$OUT/$name.log" 2>&1 || { tail -n 20 "$OUT/$name.log" >&2; fail "probe"; }
-  spm test "$@" >"$OUT/$name.log" 2>&1 ||
+  local good=yes all failed
+  spm test "$@" >"$OUT/$name.log" 2>&1 || good=
+  all=$(sed -n 's/.* Test run with \([0-9]*\) tests* .*/\1/p' "$OUT/$name.log")
+  failed=$(grep -c '^✘ Test .*(.*) failed after' "$OUT/$name.log" || true)
+  [ -z "$all" ] || counted $((all - failed)) "$failed"
+  [ "$good" ] ||
     { grep -E '✘|error:|warning:|WARNING|Fatal|SUMMARY' "$OUT/$name.log" >&2 || tail -n 30 "$OUT/$name.log" >&2; fail "$name"; }
-  sed -n "s/^✔ Test run with \(.*\) passed after \(.*\)\./$name: \1 passed in \2/p" "$OUT/$name.log"
+  [ "${all:-0}" -gt 0 ] || fail "$name: no test ran"
 }
 
 test() {
@@ -156,6 +164,7 @@ lifecycle() {
     fail "swift-cli says something else than its README"
   ! grep -q 'fct_' "$OUT/lifecycle.txt" || fail "swift-cli shows a token"
   echo "test: examples/swift-cli goes through the whole lifecycle"
+  counted 1
 }
 
 # driver: builds the driver of scenarios.
@@ -170,7 +179,7 @@ driver() {
 run_here() {
   if command -v swift >/dev/null; then "$@"; return; fi
   local loader
-  loader=$(find "$CACHE/trixie/usr/lib/" -maxdepth 2 -name 'ld-linux-*.so.*' | head -n 1)
+  loader=$(find "$CACHE/trixie/usr/lib/" -maxdepth 2 -name 'ld-linux-*.so.*' -print -quit)
   "$loader" --library-path "$CACHE/trixie/usr/libexec/swift/lib/swift/linux:$(dirname "$loader")" "$@"
 }
 
@@ -187,7 +196,7 @@ scenarios() {
     done) >"$OUT/replayed"
   if grep -v '"ok":true' "$OUT/replayed"; then fail "scenarios differ"; fi
   [ -s "$OUT/replayed" ] || fail "no scenarios"
-  echo "scenarios: $(wc -l <"$OUT/replayed") alike"
+  counted "$(wc -l <"$OUT/replayed")"
 }
 
 # The suite under the thread sanitizer, but for what happens in other processes.
@@ -206,7 +215,7 @@ docs() {
   spm build --target Tokenward >"$OUT/docs.log" 2>&1 || { tail -n 20 "$OUT/docs.log" >&2; fail "build"; }
   local modules="-I '$OUT/build/debug/Modules' -Xcc -fmodule-map-file='$SWIFT/Sources/TokenwardFFI/module.modulemap'"
   in_swift "swift symbolgraph-extract -module-name Tokenward -minimum-access-level public -output-dir '$symbols' \
-    -target \$(swiftc -print-target-info | sed -n 's/.*\"triple\": \"\(.*\)\",/\1/p' | head -n 1) $modules" >"$OUT/docs.log" 2>&1 ||
+    -target \$(swiftc -print-target-info | awk -F'\"' '!found && /\"triple\"/ { print \$4; found = 1 }') $modules" >"$OUT/docs.log" 2>&1 ||
     { tail -n 20 "$OUT/docs.log" >&2; fail "symbol graph"; }
   in_swift "docc convert '$SWIFT/Sources/Tokenward/Tokenward.docc' --additional-symbol-graph-dir '$symbols' \
     --fallback-display-name Tokenward --fallback-bundle-identifier tokenward --output-path '$OUT/docc' \
@@ -272,4 +281,5 @@ case ${1:-} in
 esac
 for leg in ${@:-$LEGS}; do
   case " $LEGS driver " in *" $leg "*) "$leg" ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac
+  case $leg in test | tsan | scenarios) ;; *) counted 1 ;; esac
 done

@@ -29,10 +29,8 @@ fn tests_of<'t>(row: &[&'t str]) -> Vec<&'t str> {
 /// All Rust files that may hold a test, with the names of file and folders that a row may call them by.
 fn test_files() -> Vec<(BTreeSet<String>, String)> {
     let mut files = Vec::new();
-    let mut folders = vec![root().join("core/src"), root().join("core/tests")];
-    for example in fs::read_dir(root().join("examples")).expect("the examples") {
-        folders.push(example.expect("an example").path().join("tests"));
-    }
+    let mut folders: Vec<_> =
+        ["core/src", "core/tests", "core/conformance"].map(|folder| root().join(folder)).into();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten() {
             let path = entry.expect("an entry").path();

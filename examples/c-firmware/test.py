@@ -53,24 +53,32 @@ def frame(kind, sequence, fields):
     return b"\xA5" + checked + crc16(checked).to_bytes(2, "big")
 
 
+def held_ports():
+    """Two ports in a row that nobody else is given: bound here, while a service listens on them, ends and comes back."""
+    while True:
+        held = socket.socket(), socket.socket()
+        try:
+            held[0].bind(("127.0.0.1", 0))
+            held[1].bind(("127.0.0.1", held[0].getsockname()[1] + 1))
+        except (OSError, OverflowError):
+            continue
+        for end in held:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return held
+
+
 class Demo:
     """A demo service; started again it has forgotten its tokens."""
 
-    def __init__(self, port=0):
-        end = time.monotonic() + 70
-        while True:
-            self.process = subprocess.Popen(
-                [os.environ["TOKENWARD_DEMO_SERVICE"], "--kind", "flute", "--print-json", "--raw-log",
-                 "--lifetime", str(LIFETIME_S), "--port", str(port)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            told = self.process.stdout.readline()
-            # A port that was just left may be taken for a minute.
-            if told or time.monotonic() > end:
-                break
-            time.sleep(1)
-        told = json.loads(told)["services"][0]
+    def __init__(self, held=None):
+        self.held = held or held_ports()
+        self.port = self.held[0].getsockname()[1]
+        self.process = subprocess.Popen(
+            [os.environ["TOKENWARD_DEMO_SERVICE"], "--kind", "flute", "--print-json", "--raw-log",
+             "--lifetime", str(LIFETIME_S), "--port", str(self.port)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        told = json.loads(self.process.stdout.readline())["services"][0]
         self.base = told["base_url"]
-        self.port = int(self.base.rsplit(":", 1)[1])
         self.credentials = told["credentials"]
 
     def order(self, method, path, body=None):
@@ -337,7 +345,7 @@ def scenario(name, folder, images):
             failures.append(board.events[at].now)
         gaps = [later - earlier for earlier, later in zip(failures, failures[1:])]
         check("backs off while the service is down", min(gaps) >= 125 and max(gaps) > 900, gaps)
-        demo = board.demo = Demo(demo.port)
+        demo = board.demo = Demo(demo.held)
         board.canaries.add(demo.credentials["client_secret"])
         at = seen("token", "client_credentials", at)
         check("gets a token when the service is back",
@@ -350,9 +358,9 @@ def scenario(name, folder, images):
         check("nothing but whole frames comes", board.garbage == 0, board.garbage)
         stack, size = max(event.stack for event in board.events), board.hellos[0][1]
         check("its stack was enough", 0 < stack < size - 512, (stack, size))
-        return f"ok   {name}: {len(checks)} checks, {len(board.events)} events, stack {stack} of {size} bytes", True
+        return f"ok   {name}: {len(checks)} checks, {len(board.events)} events, stack {stack} of {size} bytes", len(checks), 0
     except Failed as failed:
-        return f"FAIL {name}: {failed}", False
+        return f"FAIL {name}: {failed}", len(checks), 1
     finally:
         board.end()
         if board.demo:
@@ -368,11 +376,10 @@ def main():
             results = list(pool.map(lambda name: scenario(name, folder, images), names))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    for line, _ in results:
-        print(line)
-    good = sum(good for _, good in results)
-    print(f"{good} passed, {len(results) - good} failed, in {time.monotonic() - start:.0f} s")
-    return good != len(results)
+    lines, passed, failed = zip(*results)
+    print(*lines, f"{len(names)} boards in {time.monotonic() - start:.0f} s", sep="\n")
+    print(f"counted: {sum(passed)} passed, {sum(failed)} failed")
+    return sum(failed) > 0
 
 
 if __name__ == "__main__":

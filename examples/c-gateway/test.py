@@ -47,10 +47,18 @@ def until(condition, seconds=10):
     return False
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def held_ports():
+    """Two ports in a row that nobody else is given: bound here, while a service listens on them, ends and comes back."""
+    while True:
+        held = socket.socket(), socket.socket()
+        try:
+            held[0].bind(("127.0.0.1", 0))
+            held[1].bind(("127.0.0.1", held[0].getsockname()[1] + 1))
+        except (OSError, OverflowError):
+            continue
+        for end in held:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return held
 
 
 class Gateway:
@@ -150,18 +158,13 @@ def fetch(url, body=None, method=None, authorization=None):
 
 
 class Demo:
-    def __init__(self, port=0, lifetime=4, kind="flute"):
-        # A port that was just left may be taken for a minute.
-        for _ in range(70):
-            self.process = subprocess.Popen(
-                [DEMO, "--kind", kind, "--print-json", "--lifetime", str(lifetime), "--port", str(port)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            running.append(self.process)
-            told = self.process.stdout.readline()
-            if told:
-                break
-            time.sleep(1)
-        self.told = json.loads(told)["services"][0]
+    def __init__(self, held=None, lifetime=4, kind="flute"):
+        self.held = held or held_ports()
+        self.process = subprocess.Popen(
+            [DEMO, "--kind", kind, "--print-json", "--lifetime", str(lifetime), "--port", str(self.held[0].getsockname()[1])],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        running.append(self.process)
+        self.told = json.loads(self.process.stdout.readline())["services"][0]
         self.base = self.told["base_url"]
         self.api = self.base + "/v2/transactions"
         self.secrets = {f"TOKENWARD_{name.upper()}": value for name, value in self.told["credentials"].items()}
@@ -275,14 +278,13 @@ def against_demo():
     gateway.start(wait=False)
     check("two torn slots are not overwritten", gateway.process.wait(10) == 78 and slots[0].read_bytes() == b"?")
 
-    port = int(demo.base.rsplit(":", 1)[1])
     gateway = flute("down", demo, max_backoff_ms=3000)
     gateway.start()
     generation, _ = gateway.token(demo.api)
     demo.end()
     check("no answer while the service is down", until(lambda: "no answer" in gateway.said(), 8))
     check("serves no token past its end", until(lambda: gateway.ask(f"GET {demo.api}") == "ERR not_usable", 8))
-    demo = Demo(port)
+    demo = Demo(demo.held)
     check("a token when it is back", gateway.newer(demo.api, generation, 40), gateway.said()[-600:])
     check("ends cleanly", gateway.end() == 0)
     demo.end()
@@ -620,12 +622,11 @@ def against_oidc():
     folder = WORK / "oidc-provider"
     shutil.copytree(HERE / "oidc", folder, ignore=shutil.ignore_patterns("node_modules"))
     subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
-    port, secret = free_port(), "canary:secret+of/oidc"
-    base = f"http://127.0.0.1:{port}"
-    node = subprocess.Popen(["node", "server.mjs", str(port), secret], cwd=folder, stdout=subprocess.PIPE,
-                            stderr=subprocess.DEVNULL)
+    secret = "canary:secret+of/oidc"
+    node = subprocess.Popen(["node", "server.mjs", secret], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
-        check("oidc-provider starts", node.stdout.readline() == b"ready\n")
+        base = node.stdout.readline().decode().rstrip()
+        check("oidc-provider starts", base.startswith("http://127.0.0.1:"), base)
         gateway = custom("oidc", base, "/token", secret)
         gateway.start()
         generation, header = gateway.token(base + "/")
@@ -668,5 +669,5 @@ finally:
     for process in running:
         process.kill()
     shutil.rmtree(WORK, ignore_errors=True)
-print(f"{passed} passed, {failed} failed")
+print(f"counted: {passed} passed, {failed} failed")
 sys.exit(failed != 0)

@@ -15,6 +15,8 @@ WARN="-Wall -Wextra -Wpedantic -Werror"
 mkdir -p "$OUT"
 
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
+# counted N: what a part has tested, for the tally of `cargo xtask test`.
+counted() { echo "counted: $1 passed, ${2:-0} failed"; }
 need() {
   local c
   for c; do
@@ -58,6 +60,7 @@ header() {
     done
   done
   echo "header: $n compilers and standards without a warning"
+  counted $n
 }
 
 unit() {
@@ -65,8 +68,16 @@ unit() {
   local archive
   archive=$(host_library dev)
   compile gcc "$OUT/unit" unit.c "$archive" -lcmocka
-  "$OUT/unit" 2>&1 | grep -v 'RUN  \|  OK ' || true
-  "$OUT/unit" >/dev/null 2>&1 || fail "unit"
+  unit_tests "$OUT/unit"
+}
+
+# unit_tests PROGRAM...: runs the unit tests, and shows what is not well.
+unit_tests() {
+  local good=yes
+  "$@" >"$OUT/unit.log" 2>&1 || good=
+  grep -v 'RUN  \|  OK ' "$OUT/unit.log" || true
+  counted "$(grep -c '^\[       OK \]' "$OUT/unit.log")" "$(sed -n 's/^\[  FAILED  \] .*: \([0-9]*\) test(s).*/\1/p' "$OUT/unit.log")"
+  [ "$good" ] || fail "unit tests: $*"
 }
 
 # Builds the driver of scenarios; its path is the last line.
@@ -88,6 +99,7 @@ suite() {
   (cd "$ROOT" && find "${TOKENWARD_SCENARIOS:-core/tests/scenarios}" -name '*.json' -print0 | xargs -0 -n 500 "$@") >"$OUT/replayed" ||
     { grep -v '"ok":true' "$OUT/replayed" || true; fail "scenarios differ"; }
   REPLAYED=$(wc -l <"$OUT/replayed")
+  counted "$REPLAYED"
 }
 
 scenarios() {
@@ -105,7 +117,7 @@ sanitize() {
     local flags="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1"
     # shellcheck disable=SC2086
     compile $cc "$OUT/unit-san" unit.c "$archive" $flags -lcmocka
-    "$OUT/unit-san" >"$OUT/unit-san.log" 2>&1 || { cat "$OUT/unit-san.log"; fail "unit, $cc"; }
+    unit_tests "$OUT/unit-san"
     # shellcheck disable=SC2086
     compile $cc "$OUT/scenarios-san" scenarios.c "$archive" $flags -ljansson
     suite "$OUT/scenarios-san"
@@ -120,7 +132,8 @@ valgrind() {
   compile gcc "$OUT/unit" unit.c "$archive" -lcmocka
   compile gcc "$OUT/scenarios-debug" scenarios.c "$archive" -ljansson
   local run="command valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible"
-  $run "$OUT/unit" >"$OUT/valgrind.log" 2>&1 || { cat "$OUT/valgrind.log"; fail "unit"; }
+  # shellcheck disable=SC2086
+  unit_tests env ${run#command } "$OUT/unit"
   # shellcheck disable=SC2086
   suite env ${run#command } "$OUT/scenarios-debug"
   echo "valgrind: unit tests and $REPLAYED scenarios clean"
@@ -131,6 +144,7 @@ doxygen() {
   (cd "$C" && { cat Doxyfile; echo "OUTPUT_DIRECTORY = $OUT/doxygen"; } | command doxygen - >"$OUT/doxygen.log" 2>&1) ||
     { cat "$OUT/doxygen.log"; fail "doxygen warns"; }
   echo "doxygen: $(find "$OUT/doxygen/html" -name '*.html' | wc -l) pages without a warning"
+  counted 1
 }
 
 FIRMWARE="thumbv6m-none-eabi thumbv7em-none-eabi thumbv8m.main-none-eabi riscv32imac-unknown-none-elf"
@@ -203,6 +217,7 @@ gate() {
       fi
       grep -q tokenward_panic_reached "$OUT/gate.log" || { cat "$OUT/gate.log"; fail "$target: the control"; }
       echo "gate: $target, opt $opt: $(wc -l <"$C/symbols.txt") functions link, the control does not"
+      counted "$(wc -l <"$C/symbols.txt")"
     done
   done
 }

@@ -17,7 +17,7 @@ use workspace::{Result, Workspace};
 const BENCH_PACKAGE: &str = "tokenward-bench";
 
 const USAGE: &str = "\
-cargo xtask test [LEG…]      run the legs named, or all default ones; `cargo xtask test --list` names them
+cargo xtask test [LEG…]      run the legs named, or all; `cargo xtask test --list` names them
 cargo xtask ci               the same as `cargo xtask test`
 cargo xtask scenarios [--lang LANG,…] [FILE|DIR…]
                              replay the scenarios through each language's driver, one JSON line each
@@ -37,7 +37,8 @@ fn main() -> ExitCode {
     let command = args.next().unwrap_or_default();
     let rest: Vec<String> = args.collect();
     match dispatch(&command, &rest) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("xtask: {error}");
             ExitCode::FAILURE
@@ -45,14 +46,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(command: &str, args: &[String]) -> Result<()> {
+/// Whether the tests passed, where it ran them.
+fn dispatch(command: &str, args: &[String]) -> Result<bool> {
     if matches!(command, "" | "help" | "-h" | "--help") {
         print!("{USAGE}");
-        return Ok(());
+        return Ok(true);
     }
     let workspace = Workspace::open()?;
     match command {
-        "test" | "ci" => test::run(&workspace, args),
+        "test" | "ci" => return test::run(&workspace, args),
+        "leg" => test::run_leg(&workspace, args),
         "scenarios" => scenarios::run(&workspace, args),
         "corpora" => corpora::provide(&workspace).map(|folder| println!("{}", folder.display())),
         "fuzz" => fuzz::run(&workspace, args),
@@ -62,4 +65,5 @@ fn dispatch(command: &str, args: &[String]) -> Result<()> {
         "bench" => workspace.cargo().args(["bench", "--package", BENCH_PACKAGE]).args(args).run(),
         other => Err(format!("no command `{other}`\n\n{USAGE}").into()),
     }
+    .map(|()| true)
 }

@@ -1,176 +1,264 @@
-//! `cargo xtask test`: the legs, their order, and the tally at the end.
+//! `cargo xtask test`: the legs, which run beside which, and the tally at the end.
 
 use crate::elf::Elf;
 use crate::workspace::{CORE, Program, Result, Workspace, on_path};
 use crate::{corpora, fuzz, gate, scenarios, toolchain};
-use std::time::Instant;
+use std::fs::{self, File};
+use std::io::{Read, Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+/// The cargo-deny that is built where none is installed.
+const CARGO_DENY: &str = "0.20.2";
 
 struct Leg {
     name: &'static str,
     about: &'static str,
-    /// Whether `cargo xtask test` without arguments runs it.
-    by_default: bool,
-    run: fn(&Workspace, &mut Tally) -> Result<()>,
+    lane: Lane,
+    run: fn(&Workspace) -> Result<()>,
 }
 
-/// All legs, in the order in which they run. The last one is a `cargo test`, so that its result closes the output.
+/// Legs of one lane run one after another, in the order of [`LEGS`], beside the other lane's.
+#[derive(Clone, Copy, PartialEq)]
+enum Lane {
+    /// Builds in cargo's own target folder, or uses what another leg of this lane has left there.
+    Common,
+    /// Builds in a folder of its own.
+    Own,
+}
+
 const LEGS: &[Leg] = &[
-    Leg { name: "fmt", about: "rustfmt", by_default: true, run: fmt },
-    Leg { name: "clippy", about: "clippy on everything, warnings denied", by_default: true, run: clippy },
-    Leg { name: "corpora", about: "JSONTestSuite is there and whole", by_default: true, run: corpora },
-    Leg { name: "test", about: "all tests, all features", by_default: true, run: workspace_tests },
-    Leg { name: "doc", about: "rustdoc, warnings denied", by_default: true, run: doc },
-    Leg { name: "msrv", about: "the oldest Rust promised", by_default: true, run: msrv },
-    Leg { name: "no-std", about: "the core on a target without std", by_default: true, run: no_std },
-    Leg {
-        name: "no-alloc",
-        about: "the core where there is no alloc crate",
-        by_default: true,
-        run: no_alloc,
-    },
-    Leg { name: "panic-free", about: "link gate on this host", by_default: true, run: gate::host },
-    Leg {
-        name: "panic-free-firmware",
-        about: "link gate on Cortex-M and RISC-V",
-        by_default: true,
-        run: gate::firmware,
-    },
-    Leg {
-        name: "no-alloc-example",
-        about: "a manager without an allocator: host, Cortex-M, reqwless",
-        by_default: true,
-        run: no_alloc_example,
-    },
-    Leg {
-        name: "c",
-        about: "the C surface: compilers, unit tests, sanitizers, valgrind, manual, link gate",
-        by_default: true,
-        run: |workspace, _| {
-            let legs = ["header", "unit", "sanitize", "valgrind", "doxygen", "gate"];
-            workspace.script("ffi/c/test.sh").args(legs).run()
+    leg("fmt", "rustfmt", Lane::Common, fmt),
+    leg("clippy", "clippy on everything, warnings denied", Lane::Common, clippy),
+    leg("corpora", "JSONTestSuite is there and whole", Lane::Common, corpora),
+    leg("test", "all tests, all features", Lane::Common, workspace_tests),
+    leg("doc", "rustdoc, warnings denied", Lane::Common, doc),
+    leg("msrv", "the oldest Rust promised", Lane::Own, msrv),
+    leg("no-std", "the core on a target without std", Lane::Own, no_std),
+    leg("no-alloc", "the core where there is no alloc crate", Lane::Own, no_alloc),
+    leg("panic-free", "link gate on this host", Lane::Own, gate::host),
+    leg("panic-free-firmware", "link gate on Cortex-M and RISC-V", Lane::Own, gate::firmware),
+    leg(
+        "no-alloc-example",
+        "a manager without an allocator: host, Cortex-M, reqwless",
+        Lane::Own,
+        no_alloc_example,
+    ),
+    leg(
+        "c",
+        "the C surface: compilers, unit tests, sanitizers, valgrind, manual, link gate",
+        Lane::Common,
+        |workspace| {
+            let parts = ["header", "unit", "sanitize", "valgrind", "doxygen", "gate"];
+            workspace.script("ffi/c/test.sh").args(parts).run()
         },
-    },
-    Leg {
-        name: "c-firmware",
-        about: "bare-metal C on five boards in QEMU, against the demo service",
-        by_default: true,
-        run: |workspace, _| workspace.script("examples/c-firmware/test.sh").run(),
-    },
-    Leg {
-        name: "memory",
-        about: "docs/MEMORY.md is what is measured",
-        by_default: true,
-        run: |workspace, _| workspace.script("examples/c-firmware/measure.sh").args(["--check"]).run(),
-    },
-    Leg {
-        name: "c-package",
-        about: "the C library as its users take it: CMake, pkg-config, Make, Zephyr, ESP-IDF",
-        by_default: true,
-        run: |workspace, _| workspace.script("bindings/c/test.sh").run(),
-    },
-    Leg {
-        name: "c-gateway",
-        about: "the gateway on libcurl against real servers, killed a hundred times",
-        by_default: true,
-        run: |workspace, _| workspace.script("examples/c-gateway/test.sh").run(),
-    },
-    Leg {
-        name: "swift",
-        about: "the Swift package, its tests, guides and a consumer",
-        by_default: true,
-        run: |workspace, _| workspace.script("bindings/swift/test.sh").run(),
-    },
-    Leg {
-        name: "kotlin",
-        about: "the Kotlin packages, their tests, guides and a consumer",
-        by_default: true,
-        run: |workspace, _| workspace.script("bindings/kotlin/test.sh").run(),
-    },
-    Leg { name: "deny", about: "cargo-deny; builds it once, 8 min", by_default: false, run: deny },
-    Leg {
-        name: "scenarios",
-        about: "the scenarios in all languages",
-        by_default: true,
-        run: scenarios::differences,
-    },
-    Leg { name: "fuzz", about: "each fuzz target for a minute", by_default: true, run: fuzz::leg },
-    Leg { name: "demo", about: "the command's demonstration", by_default: true, run: demo },
-    Leg { name: "features", about: "the core's tests, feature by feature", by_default: true, run: features },
+    ),
+    leg(
+        "c-firmware",
+        "bare-metal C on five boards in QEMU, against the demo service",
+        Lane::Common,
+        |workspace| workspace.script("examples/c-firmware/test.sh").run(),
+    ),
+    leg("memory", "docs/MEMORY.md is what is measured", Lane::Common, |workspace| {
+        workspace.script("examples/c-firmware/measure.sh").args(["--check"]).run()
+    }),
+    leg(
+        "c-package",
+        "the C library as its users take it: CMake, pkg-config, Make, Zephyr, ESP-IDF",
+        Lane::Own,
+        |workspace| workspace.script("bindings/c/test.sh").run(),
+    ),
+    leg(
+        "c-gateway",
+        "the gateway on libcurl against real servers, killed a hundred times",
+        Lane::Common,
+        |workspace| workspace.script("examples/c-gateway/test.sh").run(),
+    ),
+    leg("swift", "the Swift package, its tests, guides and a consumer", Lane::Common, |workspace| {
+        workspace.script("bindings/swift/test.sh").run()
+    }),
+    leg("kotlin", "the Kotlin packages, their tests, guides and a consumer", Lane::Common, |workspace| {
+        workspace.script("bindings/kotlin/test.sh").run()
+    }),
+    leg("deny", "licences, bans, sources and advisories of every lock file", Lane::Own, deny),
+    leg("scenarios", "the scenarios in all languages", Lane::Common, scenarios::differences),
+    leg("fuzz", "each fuzz target for a minute", Lane::Own, fuzz::leg),
+    leg("demo", "the command's demonstration", Lane::Common, demo),
+    leg("features", "the core's tests, feature by feature", Lane::Common, features),
 ];
 
-/// What the legs have done so far.
-#[derive(Default)]
-pub(crate) struct Tally {
+const fn leg(name: &'static str, about: &'static str, lane: Lane, run: fn(&Workspace) -> Result<()>) -> Leg {
+    Leg { name, about, lane, run }
+}
+
+/// What legs have said. A leg prints `counted: N passed, N failed[, N skipped]` for what cargo does not count, and
+/// `skipped: WHAT` for what cannot be checked here.
+#[derive(Debug, Default, PartialEq)]
+struct Tally {
+    counts: Counts,
+    skipped: Vec<String>,
+    /// The legs that failed.
+    failures: Vec<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Counts {
     passed: u64,
     failed: u64,
-    skipped: Vec<String>,
+    skipped: u64,
 }
 
 impl Tally {
-    /// Runs a `cargo test`, shows its output and counts its results.
-    fn cargo_test(&mut self, workspace: &Workspace, args: &[&str]) -> Result<()> {
-        workspace.cargo().args(["test"]).args(args).lines(|line| {
-            println!("{line}");
-            if let Some((passed, failed)) = counts(line) {
-                self.passed += passed;
-                self.failed += failed;
-            }
+    fn add(&mut self, leg: &'static str, ended_well: bool, said: &str) {
+        let mut counts = said.lines().filter_map(Counts::of).fold(Counts::default(), Counts::plus);
+        let skipped: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("skipped: ")).collect();
+        counts.skipped += skipped.len() as u64;
+        // A leg that counts nothing is one test, and no failure goes uncounted.
+        if !ended_well && counts.failed == 0 {
+            counts.failed = 1;
+        } else if counts == Counts::default() {
+            counts.passed = 1;
+        }
+        if counts.failed > 0 {
+            self.failures.push(leg);
+        }
+        self.counts = self.counts.plus(counts);
+        self.skipped.extend(skipped.into_iter().map(str::to_owned));
+    }
+}
+
+impl Counts {
+    /// What the line counts: cargo's result of one test binary, or a script's `counted: …`.
+    fn of(line: &str) -> Option<Self> {
+        let parts: Vec<_> = match line.strip_prefix("counted: ") {
+            Some(counts) => counts.split(", ").collect(),
+            None => line.strip_prefix("test result: ")?.split_once(". ")?.1.split("; ").collect(),
+        };
+        let count = |unit| parts.iter().find_map(|part| part.strip_suffix(unit)?.parse().ok());
+        Some(Self {
+            passed: count(" passed")?,
+            failed: count(" failed")?,
+            skipped: count(" skipped").or_else(|| count(" ignored")).unwrap_or(0),
         })
     }
 
-    /// Notes that something could not be checked here; it is repeated at the end.
-    pub(crate) fn skip(&mut self, what: String) {
-        println!("skipped: {what}");
-        self.skipped.push(what);
+    fn plus(self, more: Self) -> Self {
+        Self {
+            passed: self.passed + more.passed,
+            failed: self.failed + more.failed,
+            skipped: self.skipped + more.skipped,
+        }
     }
 }
 
-/// Passed and failed, where the line is the result of one test binary.
-fn counts(line: &str) -> Option<(u64, u64)> {
-    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    let count = |unit| counts.split("; ").find_map(|part| part.strip_suffix(unit)?.parse().ok());
-    Some((count(" passed")?, count(" failed")?))
-}
-
-/// `cargo xtask test [--list | LEG…]`: provides the tools that the legs need, then runs them.
-pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<()> {
+/// `cargo xtask test [--list | LEG…]`: provides the tools that the legs need, then runs them all, whichever fail.
+/// Whether all went well.
+pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<bool> {
     if names.first().is_some_and(|name| name == "--list") {
         for leg in LEGS {
-            println!("{:<20} {}{}", leg.name, if leg.by_default { "" } else { "(on request) " }, leg.about);
+            println!("{:<20} {}", leg.name, leg.about);
         }
-        return Ok(());
+        return Ok(true);
     }
     let legs = choose(names)?;
     let start = Instant::now();
-    workspace.script("xtask/tools.sh").args(legs.iter().map(|leg| leg.name)).run()?;
+    let logs = workspace.target.join("test");
+    fs::create_dir_all(&logs)?;
+    // Each leg is a process of a copy of this program, which a leg may build anew.
+    let program = logs.join("xtask");
+    let _ = fs::remove_file(&program);
+    fs::copy(env::current_exe()?, &program)?;
+
     let mut tally = Tally::default();
-    for leg in &legs {
-        println!("== {}: {}", leg.name, leg.about);
-        let leg_start = Instant::now();
-        let result = (leg.run)(workspace, &mut tally);
-        println!("== {}: {:.1} s\n", leg.name, leg_start.elapsed().as_secs_f64());
-        if let Err(error) = result {
-            if tally.passed + tally.failed > 0 {
-                println!("{} passed, {} failed", tally.passed, tally.failed);
-            }
-            return Err(
-                format!("{error}\nxtask: leg `{0}` failed; again: cargo xtask test {0}", leg.name).into()
-            );
-        }
+    if let Err(error) = workspace.script("xtask/tools.sh").args(legs.iter().map(|leg| leg.name)).run() {
+        println!("{error}");
+        tally.add("(tools)", false, "");
     }
-    for what in &tally.skipped {
+    let tally = Mutex::new(tally);
+    let lanes = [Lane::Common, Lane::Own].map(|lane| legs.iter().filter(move |leg| leg.lane == lane));
+    thread::scope(|scope| {
+        for lane in lanes {
+            scope.spawn(|| {
+                for leg in lane {
+                    let (ended_well, said) = watch(leg, &program, &logs, legs.len() == 1);
+                    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+                    tally.add(leg.name, ended_well, &said);
+                }
+            });
+        }
+    });
+    let Tally { counts, skipped, failures } = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for name in &failures {
+        println!(
+            "failed: {name}; again: cargo xtask test {name}; what it said: {}/{name}.log",
+            logs.display()
+        );
+    }
+    for what in &skipped {
         println!("skipped: {what}");
     }
     println!("legs run: {}, in {:.0} s", legs.len(), start.elapsed().as_secs_f64());
-    if tally.passed > 0 {
-        println!("{} passed, {} failed", tally.passed, tally.failed);
+    let more = if counts.skipped > 0 { format!(", {} skipped", counts.skipped) } else { String::new() };
+    println!("{} passed, {} failed{more}", counts.passed, counts.failed);
+    Ok(failures.is_empty())
+}
+
+/// `cargo xtask leg LEG`, by which the legs above are run.
+pub(crate) fn run_leg(workspace: &Workspace, names: &[String]) -> Result<()> {
+    choose(names)?.into_iter().try_for_each(|leg| (leg.run)(workspace))
+}
+
+/// Runs a leg as a process: whether it ended well, and what it said, which also stays in `LEG.log`. It is shown as it
+/// comes, or whole at the end where another leg may speak meanwhile.
+fn watch(leg: &Leg, program: &Path, logs: &Path, at_once: bool) -> (bool, String) {
+    let start = Instant::now();
+    let mut said = Vec::new();
+    let show = |text: &[u8]| stdout().write_all(text).unwrap_or_default();
+    show(format!("== {} begins: {}\n", leg.name, leg.about).as_bytes());
+    let mut run = || -> Result<bool> {
+        let path = logs.join(leg.name).with_extension("log");
+        let log = File::create(&path)?;
+        let mut child = Command::new(program)
+            .args(["leg", leg.name])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        let mut log = File::open(&path)?;
+        loop {
+            let ended = child.try_wait()?;
+            let seen = said.len();
+            log.read_to_end(&mut said)?;
+            if at_once {
+                show(&said[seen..]);
+            }
+            match ended {
+                Some(status) => return Ok(status.success()),
+                None => thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    };
+    let ended_well = run().unwrap_or_else(|error| {
+        said.extend(format!("xtask: {error}\n").bytes());
+        false
+    });
+    let how = if ended_well { "ended well" } else { "FAILED" };
+    let end = format!("== {} {how} after {:.1} s\n\n", leg.name, start.elapsed().as_secs_f64());
+    let text = String::from_utf8_lossy(&said).into_owned();
+    if at_once {
+        show(end.as_bytes());
+    } else {
+        show(format!("== {} said:\n{text}{end}", leg.name).as_bytes());
     }
-    Ok(())
+    (ended_well, text)
 }
 
 fn choose(names: &[String]) -> Result<Vec<&'static Leg>> {
     if names.is_empty() {
-        return Ok(LEGS.iter().filter(|leg| leg.by_default).collect());
+        return Ok(LEGS.iter().collect());
     }
     names
         .iter()
@@ -182,12 +270,12 @@ fn choose(names: &[String]) -> Result<Vec<&'static Leg>> {
         .collect()
 }
 
-fn fmt(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+fn fmt(workspace: &Workspace) -> Result<()> {
     workspace.cargo().args(["fmt", "--all", "--check"]).run()?;
     gate::cargo(workspace).args(["fmt", "--check"]).run()
 }
 
-fn clippy(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+fn clippy(workspace: &Workspace) -> Result<()> {
     let all = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
     workspace.cargo().args(all).run()?;
     // What only a feature uses is dead code without it.
@@ -195,22 +283,26 @@ fn clippy(workspace: &Workspace, _: &mut Tally) -> Result<()> {
     gate::cargo(workspace).args(["clippy", "--all-features", "--", "-D", "warnings"]).run()
 }
 
-fn corpora(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+fn corpora(workspace: &Workspace) -> Result<()> {
     corpora::provide(workspace).map(|folder| println!("{}", folder.display()))
 }
 
-fn workspace_tests(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    tally.cargo_test(workspace, &["--workspace", "--all-features"])
+fn workspace_tests(workspace: &Workspace) -> Result<()> {
+    workspace.cargo().args(["test", "--no-fail-fast", "--workspace", "--all-features"]).run()
 }
 
-fn features(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    for feature in &workspace.core_features {
-        tally.cargo_test(workspace, &["--package", CORE, "--no-default-features", "--features", feature])?;
-    }
-    tally.cargo_test(workspace, &["--package", CORE, "--no-default-features"])
+fn features(workspace: &Workspace) -> Result<()> {
+    let test = ["test", "--no-fail-fast", "--package", CORE, "--no-default-features", "--features"];
+    let features = workspace.core_features.iter().map(String::as_str).chain([""]);
+    all(features.map(|feature| workspace.cargo().args(test).args([feature]).run()))
 }
 
-fn doc(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+/// The first failure, after all have run.
+fn all(results: impl Iterator<Item = Result<()>>) -> Result<()> {
+    results.fold(Ok(()), Result::and)
+}
+
+fn doc(workspace: &Workspace) -> Result<()> {
     for args in [&["--workspace", "--all-features"][..], &["--package", CORE]] {
         workspace.cargo().args(["doc", "--no-deps"]).args(args).flags("RUSTDOCFLAGS", "-D warnings").run()?;
     }
@@ -219,12 +311,10 @@ fn doc(workspace: &Workspace, _: &mut Tally) -> Result<()> {
 
 /// Checks with the oldest Rust promised, where rustup can provide it; elsewhere clippy's
 /// `incompatible_msrv`, which the leg `clippy` denies, is the only check.
-fn msrv(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+fn msrv(workspace: &Workspace) -> Result<()> {
     let version = &workspace.rust_version;
     if !toolchain::rustup_toolchain(version) {
-        tally.skip(format!(
-            "msrv: rustup cannot provide Rust {version}; clippy's incompatible_msrv stands alone"
-        ));
+        println!("skipped: rustup cannot provide Rust {version}; clippy's incompatible_msrv stands alone");
         return Ok(());
     }
     Program::new("rustup")
@@ -234,7 +324,7 @@ fn msrv(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
         .run()
 }
 
-fn no_std(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+fn no_std(workspace: &Workspace) -> Result<()> {
     const TARGET: &str = "thumbv7em-none-eabi";
     let toolchain = toolchain::bare_metal(TARGET)?;
     for features in feature_sets(workspace) {
@@ -249,7 +339,7 @@ fn no_std(workspace: &Workspace, _: &mut Tally) -> Result<()> {
 }
 
 /// Builds the core against a sysroot that holds `core` and nothing else. Nothing in its tree can name `alloc` there.
-fn no_alloc(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+fn no_alloc(workspace: &Workspace) -> Result<()> {
     let sysroot = toolchain::core_only_sysroot(workspace)?;
     for features in feature_sets(workspace) {
         println!("{}, core only, features [{features}]", sysroot.host);
@@ -265,7 +355,7 @@ fn no_alloc(workspace: &Workspace, _: &mut Tally) -> Result<()> {
 }
 
 /// Runs the example on the host, links it for a Cortex-M, and drives it over reqwless.
-fn no_alloc_example(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+fn no_alloc_example(workspace: &Workspace) -> Result<()> {
     const TARGET: &str = "thumbv7em-none-eabi";
     let folder = workspace.root.join("examples/rust-no-alloc");
     let target = workspace.target.join("rust-no-alloc");
@@ -295,59 +385,120 @@ fn feature_sets(workspace: &Workspace) -> [String; 2] {
 
 /// Licences, bans and sources need no network; advisories need their database, and are skipped where it is out of
 /// reach.
-fn deny(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    let tools = Workspace::cache()?.join("tools");
-    let installed = tools.join("bin/cargo-deny");
-    let program = if on_path("cargo-deny") {
-        "cargo-deny".into()
-    } else {
-        if !installed.is_file() {
-            println!("building cargo-deny once, about 8 minutes on two cores");
-            let install = ["install", "--locked", "--quiet", "cargo-deny", "--root"];
-            workspace.cargo().args(install).args([&tools]).run()?;
-        }
-        installed
+fn deny(workspace: &Workspace) -> Result<()> {
+    let program = cargo_deny(workspace)?;
+    let locks = Program::new("git")
+        .dir(&workspace.root)
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "*Cargo.lock"])
+        .output()?;
+    let manifests: Vec<_> = locks.lines().map(|lock| lock.replace("Cargo.lock", "Cargo.toml")).collect();
+    let check = |manifest: &str, what: &[&str]| {
+        println!("{manifest}: {}", what.join(", "));
+        Program::new(&program)
+            .dir(&workspace.root)
+            .args(["--manifest-path", manifest, "--config", "deny.toml", "--locked", "--all-features"])
+            .args(["check"])
+            .args(what)
     };
-    let check = || Program::new(&program).dir(&workspace.root).args(["--all-features", "check"]);
-    check().args(["bans", "licenses", "sources"]).run()?;
-    let (clean, said) = check().args(["advisories"]).outcome()?;
-    if said.contains("failed to fetch advisory database") {
-        tally.skip("advisories: their database is out of reach".to_owned());
-        return Ok(());
+    all(manifests.iter().map(|manifest| check(manifest, &["bans", "licenses", "sources"]).run()))?;
+    println!("counted: {} passed, 0 failed", manifests.len());
+    for manifest in &manifests {
+        let (clean, said) = check(manifest, &["advisories"]).outcome()?;
+        if said.contains("failed to fetch advisory database") {
+            println!("skipped: advisories: their database is out of reach");
+            return Ok(());
+        }
+        if !clean {
+            return Err(format!("{said}\nan advisory concerns a dependency").into());
+        }
     }
-    eprint!("{said}");
-    if clean { Ok(()) } else { Err("an advisory concerns a dependency".into()) }
+    Ok(())
 }
 
-fn demo(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+/// Where cargo-deny is; built once, in the cache, where none is installed.
+fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    if on_path("cargo-deny") {
+        return Ok("cargo-deny".into());
+    }
+    let root = Workspace::cache()?.join(format!("tools/cargo-deny-{CARGO_DENY}"));
+    let program = root.join("bin/cargo-deny");
+    if !program.is_file() {
+        println!("building cargo-deny {CARGO_DENY} once, in {}", root.display());
+        let install = ["install", "--locked", "--quiet", "cargo-deny", "--version", CARGO_DENY, "--root"];
+        workspace.cargo().args(install).args([&root]).run()?;
+    }
+    Ok(program)
+}
+
+fn demo(workspace: &Workspace) -> Result<()> {
     let demo = ["run", "--quiet", "--package", "tokenward-cli", "--", "demo"];
     workspace.cargo().args(demo).run()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LEGS, choose, counts};
+    use super::{Counts, LEGS, Tally, all, choose};
+
+    const fn counts(passed: u64, failed: u64, skipped: u64) -> Counts {
+        Counts { passed, failed, skipped }
+    }
 
     #[test]
     fn a_result_line_is_counted() {
         let line =
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s";
-        assert_eq!(counts(line), Some((12, 0)));
+        assert_eq!(Counts::of(line), Some(counts(12, 0, 1)));
         let line = "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
-        assert_eq!(counts(line), Some((3, 2)));
+        assert_eq!(Counts::of(line), Some(counts(3, 2, 0)));
+        assert_eq!(Counts::of("counted: 51 passed, 1 failed"), Some(counts(51, 1, 0)));
+        assert_eq!(Counts::of("counted: 0 passed, 0 failed, 4 skipped"), Some(counts(0, 0, 4)));
     }
 
     #[test]
     fn no_other_line_is_counted() {
         for line in ["", "test a ... ok", "running 3 tests", "12 passed; 0 failed", "test result: ok"] {
-            assert_eq!(counts(line), None, "{line}");
+            assert_eq!(Counts::of(line), None, "{line}");
+        }
+        for line in ["counted: 3 passed", "counted: many passed, 0 failed", " counted: 3 passed, 0 failed"] {
+            assert_eq!(Counts::of(line), None, "{line}");
         }
     }
 
     #[test]
-    fn the_last_default_leg_is_a_cargo_test() {
-        let last = choose(&[]).unwrap().pop().unwrap();
-        assert_eq!(last.name, "features");
+    fn all_that_a_leg_counts_is_added() {
+        let mut tally = Tally::default();
+        tally.add("a", true, "counted: 2 passed, 0 failed\ntest result: ok. 3 passed; 0 failed; 0 ignored\n");
+        tally.add("b", true, "skipped: the weather\ncounted: 1 passed, 0 failed\n");
+        assert_eq!((tally.counts, tally.failures.len()), (counts(6, 0, 1), 0));
+        assert_eq!(tally.skipped, ["the weather"]);
+    }
+
+    #[test]
+    fn a_leg_that_counts_nothing_is_one_test_but_where_it_was_skipped() {
+        let mut tally = Tally::default();
+        tally.add("a", true, "Checking\n");
+        tally.add("b", true, "skipped: no compiler\n");
+        assert_eq!((tally.counts, tally.failures.len()), (counts(1, 0, 1), 0));
+    }
+
+    #[test]
+    fn no_failure_goes_uncounted_whatever_else_the_leg_says() {
+        let mut tally = Tally::default();
+        tally.add("a", false, "counted: 7 passed, 0 failed\n");
+        tally.add("b", false, "counted: 7 passed, 2 failed\n");
+        tally.add("c", false, "");
+        tally.add("d", true, "counted: 1 passed, 1 failed\n");
+        assert_eq!((tally.counts, tally.failures), (counts(15, 5, 0), vec!["a", "b", "c", "d"]));
+    }
+
+    #[test]
+    fn a_failure_hides_nothing_that_comes_after_it() {
+        let mut ran = 0;
+        let result = all((0..3).map(|number| {
+            ran += 1;
+            if number == 1 { Err(format!("{number}").into()) } else { Ok(()) }
+        }));
+        assert_eq!((ran, result.unwrap_err().to_string()), (3, "1".to_owned()));
     }
 
     #[test]

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The certified oidc-provider on loopback, with access tokens that live for two seconds and refresh tokens that rotate.
-// usage: server.mjs PORT SECRET. The client `gateway` has client_credentials; `login` a person's login, whose name and
+// usage: server.mjs SECRET; prints its URL. The client `gateway` has client_credentials; `login` a person's login, whose name and
 // password are whatever is typed.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 
-const [port, secret] = process.argv.slice(2);
-const provider = new Provider(`http://127.0.0.1:${port}`, {
+const [secret] = process.argv.slice(2);
+const server = createServer().listen(0, '127.0.0.1');
+await once(server, 'listening');
+const url = `http://127.0.0.1:${server.address().port}`;
+const provider = new Provider(url, {
   clients: [{
     client_id: 'gateway',
     client_secret: secret,
@@ -31,4 +36,5 @@ provider.use(async (context, next) => {
   if (context.path === '/token') count += 1;
   await next();
 });
-provider.listen(Number(port), '127.0.0.1', () => process.stdout.write('ready\n'));
+server.on('request', provider.callback());
+process.stdout.write(`${url}\n`);

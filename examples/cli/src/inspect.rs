@@ -9,13 +9,14 @@ use bumpalo::Bump;
 use clap::Args;
 use serde_json::{Value, json};
 use tokenward::{Error, ErrorCode, JsonStr, Provider, TokenAnswer, TokenResponse, jwt_claims, token_answer};
+use tokenward_conformance::description;
 
 use crate::clock::{rfc3339, wall};
 use crate::failure::{Failure, Status};
 use crate::lines::{self, BAD_INPUT, Object, Refusal, number, text};
 use crate::paint::{BAD, BOLD, DIM, GOOD, NOTE, Painted, harmless, redacted, span};
-use crate::presets::Preset;
-use crate::which::{Reader, any_reader, own_provider};
+use crate::presets;
+use crate::which::{Reader, any_reader};
 
 /// Read one token endpoint answer and say what it is
 #[derive(Debug, Args)]
@@ -171,8 +172,8 @@ fn answer(input: &Object) -> Result<Value, Refusal> {
     let arena = Bump::new();
     let provider = match input.get("provider") {
         None | Some(Value::Null) => any_reader(),
-        Some(Value::String(name)) => Preset::by_name(name).ok_or(BAD_INPUT)?.reader(),
-        Some(Value::Object(object)) => own_provider(object, &arena).map_err(|_| BAD_INPUT)?,
+        Some(Value::String(name)) => presets::by_name(name).ok_or(BAD_INPUT)?.reader(),
+        Some(Value::Object(object)) => description::read(object, &arena).map_err(|_| BAD_INPUT)?,
         Some(_) => return Err(BAD_INPUT),
     };
     let status = number(input, "status")?.unwrap_or(200);

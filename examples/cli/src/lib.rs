@@ -20,7 +20,6 @@ mod paint;
 mod presets;
 mod replay;
 mod request;
-pub mod scenario;
 mod svg;
 mod token;
 mod which;

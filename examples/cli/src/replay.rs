@@ -5,11 +5,11 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
+use tokenward_conformance::{Run, Scenario, files as scenario_files};
 
 use crate::failure::{Failure, Status};
 use crate::paint::{BAD, DIM, GOOD, Painted};
-use crate::scenario::{self, Run};
 use crate::svg;
 
 /// Run scenarios through the core; show the first difference of each
@@ -39,8 +39,10 @@ impl Replay {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         let mut files = Vec::new();
         for path in &self.files {
-            collect(path, &mut files)
-                .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+            let below = scenario_files(path);
+            files.extend(
+                below.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?,
+            );
         }
         if let Some(out) = &self.svg {
             return draw(&files, out);
@@ -56,7 +58,7 @@ impl Replay {
             different += usize::from(difference.is_some());
             let name = file.to_string_lossy();
             if self.json || self.lines {
-                let object = json!({ "file": name, "ok": difference.is_none(), "difference": difference });
+                let object = Scenario::report(&name, difference.as_deref());
                 if self.lines {
                     writeln!(out, "{object}")?;
                 } else {
@@ -106,23 +108,5 @@ fn draw(files: &[PathBuf], out: &Path) -> Result<Status, Failure> {
 }
 
 fn replay(file: &Path) -> Result<Run, String> {
-    let text = fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"))?;
-    let scenario: Value = serde_json::from_str(&text).map_err(|error| format!("is no JSON: {error}"))?;
-    scenario::run(&scenario).map_err(|fault| format!("is no scenario: {fault}"))
-}
-
-/// A file as it was given; of a directory all `.json` files below it, sorted.
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    if !path.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    entries.sort();
-    for entry in entries {
-        if entry.is_dir() || entry.extension().is_some_and(|extension| extension == "json") {
-            collect(&entry, files)?;
-        }
-    }
-    Ok(())
+    Scenario::read(file)?.run()
 }

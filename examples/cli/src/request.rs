@@ -5,10 +5,8 @@ use std::io::Write;
 use bumpalo::Bump;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use tokenward::{
-    BasicEncoding, BodyFormat, ClientAuthentication, Credentials, Error, Grant, Provider, Subject,
-    TokenRequest,
-};
+use tokenward::{Credentials, Error, Grant, Provider, Subject, TokenRequest};
+use tokenward_conformance::description;
 
 use crate::credentials::{Ask, Sources};
 use crate::failure::{Failure, Status};
@@ -182,28 +180,16 @@ fn quoted(text: &str) -> String {
 }
 
 fn answer(input: &Object) -> Result<Value, Refusal> {
-    let grant = match required(text(input, "grant")?)? {
-        "client_credentials" => Grant::ClientCredentials,
-        "password" => Grant::Password,
-        "refresh_token" => Grant::RefreshToken,
-        "site_token" => Grant::SiteToken,
-        _ => return Err(BAD_INPUT),
-    };
+    let grant = description::grant(required(text(input, "grant")?)?).ok_or(BAD_INPUT)?;
     let (body, basic) = match text(input, "encoding")? {
-        None => (BodyFormat::Form, BasicEncoding::Rfc6749Form),
-        Some("form") => (BodyFormat::Form, BasicEncoding::Rfc6749Form),
-        Some("json") => (BodyFormat::Json, BasicEncoding::Rfc6749Form),
-        Some("raw") => (BodyFormat::Form, BasicEncoding::Raw),
-        Some("rfc6749_form") => (BodyFormat::Form, BasicEncoding::Rfc6749Form),
+        None | Some("form" | "rfc6749_form") => ("form", "basic"),
+        Some("json") => ("json", "basic"),
+        Some("raw") => ("form", "basic_raw"),
         Some(_) => return Err(BAD_INPUT),
     };
     let authentication = match text(input, "authentication")? {
-        None | Some("basic") => ClientAuthentication::Basic(basic),
-        Some("basic_raw") => ClientAuthentication::Basic(BasicEncoding::Raw),
-        Some("post") => ClientAuthentication::Post,
-        Some("bearer") => ClientAuthentication::Bearer,
-        Some("none") => ClientAuthentication::None,
-        Some(_) => return Err(BAD_INPUT),
+        None | Some("basic") => basic,
+        Some(other) => other,
     };
     let mut credentials = Credentials {
         client_id: text(input, "client_id")?.unwrap_or_default(),
@@ -227,8 +213,10 @@ fn answer(input: &Object) -> Result<Value, Refusal> {
             name => extra.push((name, value)),
         }
     }
-    let provider =
-        Provider { base_url: "https://token.invalid", authentication, body, scope, ..Provider::custom() };
+    let described = json!({ "token_url": "https://token.invalid", "authentication": authentication,
+        "body": body, "scope": scope });
+    let (arena, object) = (Bump::new(), described.as_object().ok_or(BAD_INPUT)?);
+    let provider = description::read(object, &arena).map_err(|_| BAD_INPUT)?;
     let request = TokenRequest::new(&provider, Subject::Client, grant, &credentials)
         .with_refresh_token(refresh_token.as_bytes())
         .with_extra(&extra);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::scenario::{Run, State, Step};
+use tokenward_conformance::{Run, State, Step};
 
 /// Pixels.
 const LEFT: f64 = 148.0;

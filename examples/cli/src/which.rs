@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 
 use bumpalo::Bump;
 use clap::{Args, ValueEnum};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokenward::{ApiOrigins, Environment, IssuedBy, Provider, Subject};
+use tokenward_conformance::description::{self, Need, Preset};
 
 use crate::failure::Failure;
-use crate::presets::{Need, Preset};
-use crate::scenario::{custom_provider, override_policy};
+use crate::presets::{self, option};
 
 /// The token service.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// A preset
-    #[arg(value_name = "PROVIDER", required_unless_present = "provider_file")]
+    #[arg(value_name = "PROVIDER", value_parser = presets::parser(), required_unless_present = "provider_file")]
     preset: Option<Preset>,
 
     /// Where the service runs; a preset with environments has no default
@@ -99,7 +99,7 @@ impl Which {
                 return Err(Failure::usage(format!(
                     "{} wants {}: {value}; it has no default",
                     preset.name(),
-                    need.option()
+                    option(*need)
                 )));
             }
         }
@@ -111,11 +111,7 @@ impl Which {
         if let Some((_, need)) =
             unused.into_iter().find(|(given, need)| *given && !preset.needs().contains(need))
         {
-            return Err(Failure::usage(format!(
-                "{} takes no {}: leave it out",
-                preset.name(),
-                need.option()
-            )));
+            return Err(Failure::usage(format!("{} takes no {}: leave it out", preset.name(), option(need))));
         }
         let environment = match self.environment {
             Some(EnvironmentName::Production) => Environment::Production,
@@ -133,7 +129,7 @@ impl Which {
 #[derive(Debug, Args)]
 pub(crate) struct Reader {
     /// Read as an answer of this preset
-    #[arg(long, value_name = "PRESET")]
+    #[arg(long, value_name = "PRESET", value_parser = presets::parser())]
     provider: Option<Preset>,
 
     /// Read as an answer of a provider of your own: a JSON object
@@ -169,17 +165,5 @@ fn read_provider<'a>(file: &Path, arena: &'a Bump) -> Result<Provider<'a>, Failu
     let named = |fault: String| {
         Failure::usage(format!("{shown}: {fault}; `tokenward providers --json` shows seven such objects"))
     };
-    own_provider(arena.alloc(object), arena).map_err(named)
-}
-
-/// A provider from its JSON object, its policy numbers included.
-pub(crate) fn own_provider<'a>(
-    object: &'a Map<String, Value>,
-    arena: &'a Bump,
-) -> Result<Provider<'a>, String> {
-    let mut provider = custom_provider(object, arena)?;
-    if let Some(policy) = object.get("policy") {
-        override_policy(&mut provider.policy, policy.as_object().ok_or("`policy` is an object")?)?;
-    }
-    Ok(provider)
+    description::read(arena.alloc(object), arena).map_err(named)
 }

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The certified oidc-provider on loopback. usage: server.mjs PORT SECRET LIFETIME_SECONDS
+// The certified oidc-provider on loopback. usage: server.mjs SECRET LIFETIME_SECONDS; prints its URL.
 // A user's sign-in needs a browser: GET /_test/sign-in does what comes of it.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 
-const [port, secret, lifetime] = process.argv.slice(2);
+const [secret, lifetime] = process.argv.slice(2);
+const server = createServer().listen(0, '127.0.0.1');
+await once(server, 'listening');
+const url = `http://127.0.0.1:${server.address().port}`;
 const CLIENT = 'app';
 const USER = 'user';
 const SCOPE = 'openid offline_access';
-const provider = new Provider(`http://127.0.0.1:${port}`, {
+const provider = new Provider(url, {
   clients: [{
     client_id: CLIENT,
     client_secret: secret,
@@ -55,4 +60,5 @@ provider.use(async (context, next) => {
   grants.push(`${context.oidc.params?.grant_type} ${context.status}`);
   if (context.status === 200) issued.push(context.body.access_token);
 });
-provider.listen(Number(port), '127.0.0.1', () => process.stdout.write('ready\n'));
+server.on('request', provider.callback());
+process.stdout.write(`${url}\n`);

@@ -23,7 +23,7 @@ final class Demo: Sendable {
     }
 
     /// - Parameter kind: `flip_utility`, `flip_energy`, `flume`, `opower` or `flute`.
-    init(_ kind: String, port: Int = 0, lifetime: Int? = nil) throws {
+    init(_ kind: String, port: UInt16 = 0, lifetime: Int? = nil) throws {
         let program = try #require(
             ProcessInfo.processInfo.environment["TOKENWARD_DEMO_SERVICE"], "started by bindings/swift/test.sh")
         var arguments = ["--kind", kind, "--port", "\(port)", "--print-json", "--raw-log"]
@@ -44,8 +44,6 @@ final class Demo: Sendable {
             clientID: service.credentials["client_id"], clientSecret: service.credentials["client_secret"],
             username: service.credentials["username"], password: service.credentials["password"])
     }
-
-    var port: Int { URL(string: base)?.port ?? 0 }
 
     func stop() { process.end() }
 
@@ -96,6 +94,58 @@ final class Demo: Sendable {
         request.httpMethod = "POST"
         request.setValue("Bearer \(bearer)", forHTTPHeaderField: "Authorization")
         return .json(try await URLSession.shared.data(for: request).0)
+    }
+}
+
+/// Two ports in a row that are nobody else's, so that a service may listen on them, end and come back: connections that
+/// came through them stay open.
+final class HeldPorts: Sendable {
+    let first: UInt16
+    private let open: [Int32]
+
+    init() throws {
+        for _ in 0..<100 {
+            guard let (first, ends) = Self.hold(0) else { continue }
+            if first < .max, let (_, more) = Self.hold(first + 1) {
+                (self.first, open) = (first, ends + more)
+                return
+            }
+            for end in ends { close(end) }
+        }
+        throw POSIXError(.EADDRINUSE)
+    }
+
+    deinit { for end in open { close(end) } }
+
+    /// A connection through a port, 0 being any: the port and both ends. No child may inherit what listens.
+    private static func hold(_ port: UInt16) -> (UInt16, [Int32])? {
+        #if canImport(Darwin)
+            let type = SOCK_STREAM
+        #else
+            let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        #endif
+        let (listener, out) = (socket(AF_INET, type, 0), socket(AF_INET, type, 0))
+        defer { close(listener) }
+        _ = fcntl(listener, F_SETFD, FD_CLOEXEC)
+        var (yes, size) = (Int32(1), socklen_t(MemoryLayout<sockaddr_in>.size))
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let back = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address -> Int32 in
+                guard bind(listener, address, size) == 0, listen(listener, 1) == 0,
+                    getsockname(listener, address, &size) == 0, connect(out, address, size) == 0
+                else { return -1 }
+                return accept(listener, nil, nil)
+            }
+        }
+        guard back >= 0 else {
+            close(out)
+            return nil
+        }
+        return (UInt16(bigEndian: address.sin_port), [out, back])
     }
 }
 

@@ -92,13 +92,14 @@ import Testing
     }
 
     @Test func a_server_that_is_down_fails_fast_and_is_found_again() async throws {
-        let gone = try Demo("flute")
-        let (port, url) = (gone.port, gone.url("/v2/transactions"))
+        let ports = try HeldPorts()
+        let gone = try Demo("flute", port: ports.first)
+        let url = gone.url("/v2/transactions")
         let clock = HandClock()
         let manager = try fluteManager(gone, clock: clock)
         gone.stop()
         #expect(await code { try await manager.authorize(method: "GET", url: url) } == "transport")
-        let back = try Demo("flute", port: port)
+        let back = try Demo("flute", port: ports.first)
         clock.advance(seconds: 10)
         #expect(try await manager.authorize(method: "GET", url: url).generation == 1)
         // Down once more: the token is good for its hour, and not longer.

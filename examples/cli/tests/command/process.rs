@@ -1,6 +1,7 @@
 //! Runs the command.
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -72,6 +73,26 @@ pub(crate) fn finished(command: &mut Command, input: &[u8]) -> Output {
         status: output.status.code().unwrap_or(-1),
         out: String::from_utf8(output.stdout).expect("UTF-8"),
         err: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+/// A port that refuses connections and that nobody else is given: a connection that came through it stays open.
+pub(crate) struct RefusingPort {
+    address: SocketAddr,
+    _open: [TcpStream; 2],
+}
+
+impl RefusingPort {
+    pub(crate) fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("a port");
+        let out = TcpStream::connect(address).expect("a connection");
+        let (back, _) = listener.accept().expect("a connection");
+        Self { address, _open: [out, back] }
+    }
+
+    pub(crate) fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.address)
     }
 }
 

@@ -7,20 +7,6 @@ use serde_json::{Value, json};
 
 use crate::process::run;
 
-const SUITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../core/tests/scenarios");
-
-#[test]
-fn every_scenario_file_holds() {
-    let output = run(&["replay", "--lines", SUITE]);
-    let lines: Vec<Value> =
-        output.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    for line in &lines {
-        assert_eq!(line["ok"], true, "{line}");
-    }
-    let files = fs::read_dir(SUITE).expect("the suite").count();
-    assert_eq!((output.status, lines.len()), (0, files));
-}
-
 fn scenario(folder: &Path, usable: bool) -> String {
     let file = folder.join(format!("{usable}.json"));
     let text = json!({

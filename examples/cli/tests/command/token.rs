@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tokenward_demo_service::{Config, Fault, Kind, Service};
 
-use crate::process::{Output, finished, flute, grants, presenting, run, tokenward};
+use crate::process::{Output, RefusingPort, finished, flute, grants, presenting, run, tokenward};
 
 fn service(kind: Kind) -> Service {
     Service::start(kind, Config::default()).expect("a service")
@@ -146,9 +146,9 @@ fn the_exit_status_says_who_is_at_fault() {
     got(&service, None, &[]).complains(69, "try again in 2 min");
     service.fault(Fault::DropAnswer);
     got(&service, None, &[]).complains(69, "no answer");
-    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let refusing = RefusingPort::new();
     let mut command = tokenward();
-    command.args(["token", "opower", "--allow-loopback-http", "--base-url", &format!("http://{closed}")]);
+    command.args(["token", "opower", "--allow-loopback-http", "--base-url", &refusing.url("http")]);
     presenting(&mut command, &service.credentials());
     finished(&mut command, b"").complains(69, "no answer");
     // Usage.
@@ -240,9 +240,9 @@ fn https_is_spoken_to_anyone_but_this_machine() {
     command.args(["token", "opower", "--base-url", "http://opower.example", "--allow-loopback-http"]);
     command.env("TOKENWARD_CLIENT_ID", "id").env("TOKENWARD_CLIENT_SECRET", "secret");
     finished(&mut command, b"").complains(64, "not https");
-    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let refusing = RefusingPort::new();
     let mut command = tokenward();
-    command.args(["token", "opower", "--base-url", &format!("https://{closed}")]);
+    command.args(["token", "opower", "--base-url", &refusing.url("https")]);
     command.env("TOKENWARD_CLIENT_ID", "id").env("TOKENWARD_CLIENT_SECRET", "secret");
     finished(&mut command, b"").complains(69, "");
     assert_eq!(run(&["token", "opower"]).status, 64);

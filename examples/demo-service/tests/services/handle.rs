@@ -1,32 +1,59 @@
 //! Starting, finding and ending a service.
 
-use std::net::TcpStream;
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener, TcpStream},
+};
 
 use tokenward_demo_service::{Config, Environment, Kind, Service, UnknownKind};
 
 use crate::http::{send, start};
 
+/// A port that is nobody else's, although nobody listens on it: a connection that came through it stays open.
+struct HeldPort {
+    number: u16,
+    _open: [TcpStream; 2],
+}
+
+impl HeldPort {
+    fn take(number: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, number))?;
+        let address = listener.local_addr()?;
+        let open = [TcpStream::connect(address)?, listener.accept()?.0];
+        Ok(HeldPort { number: address.port(), _open: open })
+    }
+
+    fn two_in_a_row() -> [Self; 2] {
+        let pair = || {
+            let first = HeldPort::take(0).ok()?;
+            let next = HeldPort::take(first.number.checked_add(1)?).ok()?;
+            Some([first, next])
+        };
+        (0..100).find_map(|_| pair()).expect("two ports in a row")
+    }
+}
+
+fn flute_at(port: &HeldPort) -> Service {
+    Service::start(Kind::Flute, Config { port: port.number, ..Config::default() }).unwrap()
+}
+
 #[test]
 fn a_service_takes_the_port_it_is_given_and_flutes_production_the_next() {
-    // Another process may take a port between its release and its use.
-    let taken = (0..20).find_map(|_| {
-        let free = start(Kind::Opower).base_url().rsplit(':').next()?.parse().ok()?;
-        let service = Service::start(Kind::Flute, Config { port: free, ..Config::default() }).ok()?;
-        Some((free, service))
-    });
-    let (port, service) = taken.expect("two ports in a row");
-    assert_eq!(service.base_url(), format!("http://127.0.0.1:{port}"));
-    let production = format!("http://127.0.0.1:{}", port + 1);
+    let [first, next] = HeldPort::two_in_a_row();
+    let service = flute_at(&first);
+    assert_eq!(service.base_url(), format!("http://127.0.0.1:{}", first.number));
+    let production = format!("http://127.0.0.1:{}", next.number);
     assert_eq!(service.environment_url(Environment::Production), Some(production.as_str()));
 }
 
 #[test]
 fn a_dropped_service_accepts_no_connection_even_while_clients_stay_connected() {
-    let service = start(Kind::Flute);
-    let address = service.base_url().trim_start_matches("http://").to_owned();
-    let _idle = TcpStream::connect(&address).unwrap();
+    let [first, _next] = HeldPort::two_in_a_row();
+    let service = flute_at(&first);
+    let address = (Ipv4Addr::LOCALHOST, first.number);
+    let _idle = TcpStream::connect(address).unwrap();
     drop(service);
-    assert!(TcpStream::connect(&address).is_err());
+    assert!(TcpStream::connect(address).is_err());
 }
 
 #[test]

@@ -1,7 +1,6 @@
 package io.github.tokenward.testing
 
 import java.io.File
-import java.net.ServerSocket
 import java.net.URI
 import java.net.http.HttpClient
 import java.net.http.HttpRequest
@@ -11,17 +10,13 @@ import java.net.http.HttpResponse
 public class OidcProvider(lifetimeSeconds: Int = 60) : AutoCloseable {
     public val clientId: String = "app"
     public val clientSecret: String = "canary:secret+of/oidc"
-    private val port = ServerSocket(0).use { it.localPort }
-    public val baseUrl: String = "http://127.0.0.1:$port"
 
-    private val process = ProcessBuilder("node", "server.mjs", "$port", clientSecret, "$lifetimeSeconds")
+    private val process = ProcessBuilder("node", "server.mjs", clientSecret, "$lifetimeSeconds")
         .directory(File(System.getProperty("tokenward.oidcProvider")))
         .redirectError(ProcessBuilder.Redirect.INHERIT)
         .start()
 
-    init {
-        check(process.inputStream.bufferedReader().readLine() == "ready") { "oidc-provider did not start" }
-    }
+    public val baseUrl: String = checkNotNull(process.inputStream.bufferedReader().readLine()) { "oidc-provider did not start" }
 
     /** What the app's sign-in brings: an answer with access and refresh token of a user. */
     public fun signIn(): ByteArray = call("sign-in").encodeToByteArray()

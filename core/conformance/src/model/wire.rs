@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 // ---- a token endpoint's answer
 
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     Token(TokenResponse),
     /// An error code as the body spells it, then as a standard code.
     Error(String, String),
 }
 
 #[derive(Clone, Debug)]
-pub struct TokenResponse {
-    pub access: Vec<u8>,
-    pub refresh: Option<Vec<u8>>,
-    pub token_type: Option<String>,
-    pub expires_in: Option<u64>,
+pub(crate) struct TokenResponse {
+    pub(crate) access: Vec<u8>,
+    pub(crate) refresh: Option<Vec<u8>>,
+    pub(crate) token_type: Option<String>,
+    pub(crate) expires_in: Option<u64>,
 }
 
 /// Why an answer is refused, and the refresh token that a 2xx answer brings all the same.
 #[derive(Clone, Debug)]
-pub struct Refusal {
-    pub name: &'static str,
-    pub refresh: Option<Vec<u8>>,
+pub(crate) struct Refusal {
+    pub(crate) name: &'static str,
+    pub(crate) refresh: Option<Vec<u8>>,
 }
 
 fn refusal(name: &'static str) -> Refusal {
@@ -105,7 +105,7 @@ fn translated(provider: &Provider, code: &str) -> String {
         .map_or_else(|| code.to_owned(), |(_, standard)| standard.clone())
 }
 
-pub fn is_b64token(token: &[u8]) -> bool {
+pub(crate) fn is_b64token(token: &[u8]) -> bool {
     let body = token.iter().take_while(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(b)).count();
     body > 0 && token[body..].iter().all(|b| *b == b'=')
 }
@@ -119,7 +119,7 @@ fn allowed_token(provider: &Provider, token: &[u8]) -> bool {
 }
 
 /// Reads an answer as far as it can be read without a manager.
-pub fn read_answer(provider: &Provider, status: u64, body: &[u8]) -> Result<Answer, Refusal> {
+pub(crate) fn read_answer(provider: &Provider, status: u64, body: &[u8]) -> Result<Answer, Refusal> {
     let root = json::read(body).map_err(refusal)?;
     let success = (200..300).contains(&status);
     let twice = |object: &Json, names: &[&str]| names.iter().any(|n| object.all(n).len() > 1);
@@ -224,7 +224,7 @@ fn read_token(
 }
 
 /// Reads the members of RFC 6749 5.1 that a caller installs.
-pub fn read_installed(provider: &Provider, token: &Value) -> Result<TokenResponse, Refusal> {
+pub(crate) fn read_installed(provider: &Provider, token: &Value) -> Result<TokenResponse, Refusal> {
     let root = json::read(token.to_string().as_bytes()).map_err(refusal)?;
     match read_token(provider, &root, error_code(&root, None))? {
         Answer::Token(token) => Ok(token),
@@ -233,7 +233,7 @@ pub fn read_installed(provider: &Provider, token: &Value) -> Result<TokenRespons
 }
 
 /// Whether a manager may write this kind of token behind `Bearer`.
-pub fn supported_type(provider: &Provider, token_type: Option<&str>) -> bool {
+pub(crate) fn supported_type(provider: &Provider, token_type: Option<&str>) -> bool {
     match token_type {
         None => true,
         Some(t) => {
@@ -244,7 +244,7 @@ pub fn supported_type(provider: &Provider, token_type: Option<&str>) -> bool {
 }
 
 /// The `exp` claim of a JWT.
-pub fn jwt_expiry(token: &[u8]) -> Option<u64> {
+pub(crate) fn jwt_expiry(token: &[u8]) -> Option<u64> {
     let parts: Vec<&[u8]> = token.split(|b| *b == b'.').collect();
     let [_, payload, _] = parts.as_slice() else { return None };
     let claims = json::read_any(&base64url(payload)?)?;
@@ -272,7 +272,7 @@ fn base64url(text: &[u8]) -> Option<Vec<u8>> {
     if held == 6 || bits != 0 { None } else { Some(out) }
 }
 
-pub fn base64(bytes: &[u8], alphabet: &[u8; 64], padded: bool) -> String {
+pub(crate) fn base64(bytes: &[u8], alphabet: &[u8; 64], padded: bool) -> String {
     let mut out = String::new();
     for chunk in bytes.chunks(3) {
         let mut bits = 0_u32;
@@ -290,12 +290,12 @@ pub fn base64(bytes: &[u8], alphabet: &[u8; 64], padded: bool) -> String {
     out
 }
 
-pub const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-pub const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+pub(crate) const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+pub(crate) const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 // ---- a request to the token endpoint
 
-pub fn form_encode(text: &str) -> String {
+pub(crate) fn form_encode(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
@@ -307,7 +307,7 @@ pub fn form_encode(text: &str) -> String {
     out
 }
 
-pub fn path_encode(text: &str) -> String {
+pub(crate) fn path_encode(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
@@ -319,7 +319,7 @@ pub fn path_encode(text: &str) -> String {
 }
 
 /// Writes the request of a grant, or `None` for credentials that do not fit it.
-pub fn write_request(
+pub(crate) fn write_request(
     provider: &Provider,
     site: &str,
     grant: Grant,
@@ -392,7 +392,7 @@ pub fn write_request(
 // ---- header fields
 
 /// The value of a field in a list of pairs; names without case.
-pub fn field(headers: &Value, name: &str) -> Option<String> {
+pub(crate) fn field(headers: &Value, name: &str) -> Option<String> {
     headers.as_array()?.iter().find_map(|pair| {
         let key = pair[0].as_str()?;
         if key.eq_ignore_ascii_case(name) { pair[1].as_str().map(str::to_owned) } else { None }
@@ -400,7 +400,7 @@ pub fn field(headers: &Value, name: &str) -> Option<String> {
 }
 
 /// Milliseconds to wait by a `Retry-After` field, within its bounds.
-pub fn retry_after_ms(headers: &Value, wall: Option<u64>) -> Option<u64> {
+pub(crate) fn retry_after_ms(headers: &Value, wall: Option<u64>) -> Option<u64> {
     let value = field(headers, "Retry-After")?;
     let seconds = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         value.parse().unwrap_or(u64::MAX)
@@ -447,7 +447,7 @@ fn civil(mut days: u64) -> (u64, u64, u64) {
 }
 
 /// Writes an HTTP-date in the first form of RFC 9110, or in the third.
-pub fn write_http_date(unix: u64, asctime: bool) -> String {
+pub(crate) fn write_http_date(unix: u64, asctime: bool) -> String {
     let days = unix / 86_400;
     let (year, month, day) = civil(days);
     let name = DAYS[(days % 7) as usize];
@@ -501,7 +501,7 @@ fn http_date(text: &str, wall: u64) -> Option<u64> {
 }
 
 /// Whether a `WWW-Authenticate` field holds a Bearer challenge with this error.
-pub fn bearer_error_is(challenge: &str, error: &str) -> bool {
+pub(crate) fn bearer_error_is(challenge: &str, error: &str) -> bool {
     // Split at commas outside quotes; a part that starts with `scheme SP` or stands alone opens a challenge.
     let mut parts = Vec::new();
     let mut part = String::new();
@@ -544,14 +544,14 @@ pub fn bearer_error_is(challenge: &str, error: &str) -> bool {
 
 // ---- a request to the API
 
-pub struct Url {
-    pub scheme: String,
-    pub host: String,
-    pub port: u16,
-    pub path: String,
+pub(crate) struct Url {
+    pub(crate) scheme: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) path: String,
 }
 
-pub fn read_url(text: &str) -> Option<Url> {
+pub(crate) fn read_url(text: &str) -> Option<Url> {
     if text.bytes().any(|b| b <= 0x20 || b >= 0x7F || b == b'\\') {
         return None;
     }
@@ -592,7 +592,7 @@ fn is_loopback(host: &str) -> bool {
         || (host.starts_with("127.") && host.split('.').filter(|p| p.parse::<u8>().is_ok()).count() == 4)
 }
 
-pub fn origin_allowed(url: &Url, origins: &[String], allow_loopback_http: bool) -> bool {
+pub(crate) fn origin_allowed(url: &Url, origins: &[String], allow_loopback_http: bool) -> bool {
     if url.scheme != "https" && !(url.scheme == "http" && allow_loopback_http && is_loopback(&url.host)) {
         return false;
     }
@@ -604,7 +604,7 @@ pub fn origin_allowed(url: &Url, origins: &[String], allow_loopback_http: bool) 
 }
 
 /// Dot segments, and the escapes that hide one or a slash.
-pub fn ambiguous_path(path: &str) -> bool {
+pub(crate) fn ambiguous_path(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     ["%2e", "%2f", "%5c"].iter().any(|escape| lower.contains(escape))
         || path.split('/').any(|segment| segment == "." || segment == "..")
@@ -631,7 +631,7 @@ fn percent_decoded(segment: &str) -> Vec<u8> {
 }
 
 /// Which route of the table is asked for, if any: the token's kind, and the site named in the path.
-pub fn route(provider: &Provider, method: &str, path: &str) -> Vec<(String, Option<Vec<u8>>)> {
+pub(crate) fn route(provider: &Provider, method: &str, path: &str) -> Vec<(String, Option<Vec<u8>>)> {
     let mut found = Vec::new();
     for row in provider.routes.iter().filter(|row| row.method == method) {
         let wanted: Vec<&str> = row.path.split('/').collect();

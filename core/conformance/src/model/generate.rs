@@ -7,12 +7,13 @@ use serde_json::{Map, Value, json};
 
 /// A random scenario without `expect`, the same for the same seed. It keeps out of corners that the description of the
 /// behaviour leaves open.
-pub fn generate(seed: u64) -> Value {
+pub(crate) fn generate(seed: u64) -> Value {
     Generator::new(seed, false).scenario()
 }
 
 /// The same with those corners: a difference found here may be one of reading.
-pub fn generate_wide(seed: u64) -> Value {
+#[cfg(test)]
+pub(crate) fn generate_wide(seed: u64) -> Value {
     Generator::new(seed, true).scenario()
 }
 
@@ -77,16 +78,6 @@ struct Generator {
     /// The largest `at` so far and the last restart's.
     at: u64,
 }
-
-const PRESETS: [&str; 7] = [
-    "flip_utility",
-    "flip_utility_api_key",
-    "flip_energy_client",
-    "flip_energy_site",
-    "flume",
-    "opower",
-    "flute",
-];
 
 const CODES: [&str; 12] = [
     "invalid_request",

@@ -3,7 +3,7 @@
 
 /// One value. A string is `None` when it holds a lone surrogate.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     Number(String),
@@ -14,7 +14,7 @@ pub enum Json {
 
 impl Json {
     /// Every value given to the member `name` of this object, in order.
-    pub fn all(&self, name: &str) -> Vec<&Json> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&Json> {
         match self {
             Json::Object(members) => members
                 .iter()
@@ -26,7 +26,7 @@ impl Json {
     }
 
     /// The member `name`; `null` is absent.
-    pub fn member(&self, name: &str) -> Option<&Json> {
+    pub(crate) fn member(&self, name: &str) -> Option<&Json> {
         self.all(name).into_iter().next().filter(|v| **v != Json::Null)
     }
 }
@@ -35,7 +35,7 @@ impl Json {
 const DEPTH: usize = 32;
 
 /// Reads a whole body: one object, and nothing after it.
-pub fn read(body: &[u8]) -> Result<Json, &'static str> {
+pub(crate) fn read(body: &[u8]) -> Result<Json, &'static str> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let mut reader = Reader { bytes: body, at: 0, open: 0 };
     reader.space();
@@ -53,7 +53,7 @@ pub fn read(body: &[u8]) -> Result<Json, &'static str> {
 }
 
 /// Reads any one JSON value, for documents inside a token.
-pub fn read_any(text: &[u8]) -> Option<Json> {
+pub(crate) fn read_any(text: &[u8]) -> Option<Json> {
     let mut reader = Reader { bytes: text, at: 0, open: 0 };
     reader.space();
     let value = reader.value().ok()?;
@@ -290,7 +290,7 @@ fn push(text: &mut Vec<u8>, scalar: u32) {
 }
 
 /// The whole part of a JSON number, saturating; `None` for one with a minus sign.
-pub fn floor_u64(raw: &str) -> Option<u64> {
+pub(crate) fn floor_u64(raw: &str) -> Option<u64> {
     if raw.starts_with('-') {
         return None;
     }

@@ -1,13 +1,15 @@
-//! Runs scenarios (docs/SCENARIOS.md) against the core through its public API.
+//! The driver for Rust: runs scenarios against the core through its public API.
 
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
 use tokenward::{
-    Answer, ApiOrigins, BasicEncoding, BodyFormat, ClientAuthentication, Credentials, Environment, Error,
-    Exposure, Generation, Grant, Instant, IssuedBy, MissingLifetime, Next, Outcome, Provider, RefreshPolicy,
-    RequestId, Retry, Revision, Route, Slots, SnapshotScope, Subject, TokenAlphabet, TokenAnswer, TokenKind,
-    TokenManager, UnixTime, ZeroLifetime, providers, token_answer,
+    Answer, Credentials, Error, Generation, Instant, Next, Outcome, Provider, RequestId, Retry, Revision,
+    Slots, SnapshotScope, Subject, TokenAnswer, TokenManager, UnixTime, token_answer,
 };
+
+use crate::compare::step_difference;
+use crate::description;
+use crate::members::{integer, list, optional, required, text};
 
 /// What one step did: all that its `expect` may name.
 pub struct Step {
@@ -91,7 +93,6 @@ impl<'a> Driver<'a> {
         let name = optional(self.scenario, "name", text)?.unwrap_or_default().to_owned();
         let steps = self.scenario.get("steps").and_then(Value::as_array).ok_or("`steps` is an array")?;
         let mut run = Run { name, steps: Vec::new(), states: Vec::new(), difference: None };
-        let empty = Map::new();
         for (index, step) in steps.iter().enumerate() {
             let within = |fault| format!("step {index}: {fault}");
             let step = step.as_object().ok_or_else(|| within("a step is an object".to_owned()))?;
@@ -105,14 +106,7 @@ impl<'a> Driver<'a> {
             let unpersisted = |scope| json!(self.manager.unpersisted(scope).is_some());
             actual.insert("unpersisted".to_owned(), unpersisted(SnapshotScope::All));
             actual.insert("unpersisted_refresh_token".to_owned(), unpersisted(SnapshotScope::RefreshToken));
-            let expect = match step.get("expect") {
-                None => &empty,
-                Some(expect) => {
-                    expect.as_object().ok_or_else(|| within("`expect` is an object".to_owned()))?
-                }
-            };
-            run.difference =
-                difference(expect, &actual).map(|fault| format!("step {index} ({action} at {at}): {fault}"));
+            run.difference = step_difference(index, step, &actual).map_err(within)?;
             run.steps.push(Step { index, at, action: action.to_owned(), actual });
             let until = steps.get(index + 1).and_then(|step| step.get("at")).and_then(Value::as_u64);
             self.observe(at, until.unwrap_or(u64::MAX), &mut run.states);
@@ -348,7 +342,7 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let body = step.get("token").ok_or("`token` is missing")?.to_string();
         // The members of RFC 6749 section 5.1 stand flat, wherever the provider's own answers have them.
-        let provider = provider(self.scenario, self.arena.alloc(Map::new()), self.arena)?;
+        let provider = description::of_scenario(self.scenario, self.arena.alloc(Map::new()), self.arena)?;
         let flat = Provider { member_path: "", error_path: "", ..*provider };
         let refused = match token_answer(200, body.as_bytes(), &flat) {
             Ok(TokenAnswer::Token(token)) => {
@@ -404,7 +398,7 @@ fn new_manager<'a>(
     at: u64,
     arena: &'a Bump,
 ) -> Result<Manager<'a>, String> {
-    let provider = provider(scenario, overrides, arena)?;
+    let provider = description::of_scenario(scenario, overrides, arena)?;
     let site = optional(overrides, "site", text)?.or(optional(scenario, "site", text)?);
     let subject = site.map_or(Subject::Client, |site| Subject::Site(arena.alloc_str(site)));
     let capacity = scenario.get("capacity").and_then(Value::as_object);
@@ -436,320 +430,8 @@ fn credentials(value: Option<&Value>) -> Result<Credentials<'_>, String> {
     })
 }
 
-/// The scenario's provider: a preset by its name, or an object.
-fn provider<'a>(
-    scenario: &'a Map<String, Value>,
-    overrides: &'a Map<String, Value>,
-    arena: &'a Bump,
-) -> Result<&'a Provider<'a>, String> {
-    let member = |name| match optional(overrides, name, text)? {
-        Some(value) => Ok(value),
-        None => required(scenario, name, text),
-    };
-    let environment = || match member("environment")? {
-        "sandbox" => Ok(Environment::Sandbox),
-        "production" => Ok(Environment::Production),
-        other => Err(format!("no environment {other:?}")),
-    };
-    let mut provider = match scenario.get("provider") {
-        Some(Value::String(name)) => match name.as_str() {
-            "flip_utility" => providers::flip_utility(environment()?),
-            "flip_utility_api_key" => providers::flip_utility_api_key(environment()?),
-            "flip_energy_client" => providers::flip_energy_client(member("base_url")?),
-            "flip_energy_site" => {
-                let issued_by = match member("issued_by")? {
-                    "client_token" => IssuedBy::ClientToken,
-                    "backend" => IssuedBy::Backend,
-                    other => return Err(format!("no issuer {other:?}")),
-                };
-                providers::flip_energy_site(member("base_url")?, issued_by)
-            }
-            "flume" => providers::flume(member("base_url")?),
-            "opower" => providers::opower(member("base_url")?),
-            "flute" => providers::flute(environment()?),
-            other => return Err(format!("no preset {other:?}")),
-        },
-        Some(Value::Object(object)) => {
-            let mut provider = custom_provider(object, arena)?;
-            if let Some(environment) = optional(overrides, "environment", text)? {
-                provider.environment = environment;
-            }
-            if let Some(base_url) = optional(overrides, "base_url", text)? {
-                provider.base_url = base_url;
-            }
-            provider
-        }
-        _ => return Err("`provider` is a preset's name or an object".to_owned()),
-    };
-    provider.allow_loopback_http = scenario.get("allow_loopback_http") == Some(&Value::Bool(true));
-    provider.policy.jitter_permille = 0;
-    let policies =
-        [scenario.get("provider").and_then(|provider| provider.get("policy")), scenario.get("policy")];
-    for policy in policies.into_iter().flatten() {
-        override_policy(&mut provider.policy, policy.as_object().ok_or("`policy` is an object")?)?;
-    }
-    Ok(arena.alloc(provider))
-}
-
-pub(crate) fn override_policy(
-    policy: &mut RefreshPolicy,
-    members: &Map<String, Value>,
-) -> Result<(), String> {
-    let small = |value: &Value| u32::try_from(integer(value)?).map_err(|_| "is too large".to_owned());
-    for (name, value) in members {
-        let within = |fault| format!("policy {name}: {fault}");
-        match name.as_str() {
-            "fraction_permille" => policy.fraction_permille = small(value).map_err(within)?,
-            "margin_ms" => policy.margin_ms = integer(value).map_err(within)?,
-            "min_interval_ms" => policy.min_interval_ms = integer(value).map_err(within)?,
-            "jitter_permille" => policy.jitter_permille = small(value).map_err(within)?,
-            "startup_spread_ms" => policy.startup_spread_ms = integer(value).map_err(within)?,
-            "response_timeout_ms" => policy.response_timeout_ms = integer(value).map_err(within)?,
-            "first_backoff_ms" => policy.first_backoff_ms = integer(value).map_err(within)?,
-            "max_backoff_ms" => policy.max_backoff_ms = integer(value).map_err(within)?,
-            "max_lifetime_s" => policy.max_lifetime_s = integer(value).map_err(within)?,
-            "refresh_attempts" => policy.refresh_attempts = small(value).map_err(within)?,
-            "shared_storage" => {
-                policy.shared_storage = value.as_bool().ok_or("`shared_storage` is a boolean")?
-            }
-            _ => return Err(format!("no policy number {name:?}")),
-        }
-    }
-    Ok(())
-}
-
-/// A provider object; what it leaves out has the default of a custom provider.
-pub(crate) fn custom_provider<'a>(
-    object: &'a Map<String, Value>,
-    arena: &'a Bump,
-) -> Result<Provider<'a>, String> {
-    const KNOWN: [&str; 20] = [
-        "name",
-        "environment",
-        "token_url",
-        "api_origins",
-        "grants",
-        "authentication",
-        "body",
-        "scope",
-        "member_path",
-        "error_path",
-        "error_codes",
-        "token_type_required",
-        "token_type_aliases",
-        "token_alphabet",
-        "missing_lifetime",
-        "zero_lifetime",
-        "routes",
-        "exposure",
-        "policy",
-        "comment",
-    ];
-    if let Some(unknown) = object.keys().find(|name| !KNOWN.contains(&name.as_str())) {
-        return Err(format!("a provider has no {unknown:?}"));
-    }
-    let string = |name| optional(object, name, text).map(Option::unwrap_or_default);
-    let strings = |name| -> Result<&'a [&'a str], String> {
-        let list = list(object, name)?.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-        Ok(arena.alloc_slice_copy(&list))
-    };
-    let custom = Provider::custom();
-    let origins = strings("api_origins")?;
-    Ok(Provider {
-        name: string("name")?,
-        environment: string("environment")?,
-        base_url: string("token_url")?,
-        token_path: "",
-        api_origins: if origins.is_empty() { ApiOrigins::AnyHttps } else { ApiOrigins::Listed(origins) },
-        grants: {
-            let grants = list(object, "grants")?.iter().map(grant).collect::<Result<Vec<_>, _>>()?;
-            arena.alloc_slice_copy(&grants)
-        },
-        authentication: match optional(object, "authentication", text)? {
-            None => custom.authentication,
-            Some("basic") => ClientAuthentication::Basic(BasicEncoding::Rfc6749Form),
-            Some("basic_raw") => ClientAuthentication::Basic(BasicEncoding::Raw),
-            Some("post") => ClientAuthentication::Post,
-            Some("bearer") => ClientAuthentication::Bearer,
-            Some("none") => ClientAuthentication::None,
-            Some(other) => return Err(format!("no authentication {other:?}")),
-        },
-        body: match optional(object, "body", text)? {
-            None | Some("form") => BodyFormat::Form,
-            Some("json") => BodyFormat::Json,
-            Some(other) => return Err(format!("no body {other:?}")),
-        },
-        scope: string("scope")?,
-        member_path: string("member_path")?,
-        error_path: string("error_path")?,
-        error_codes: match object.get("error_codes") {
-            None => &[],
-            Some(codes) => {
-                let codes = codes.as_object().ok_or("`error_codes` is an object")?;
-                let codes = codes
-                    .iter()
-                    .map(|(own, standard)| Ok((own.as_str(), text(standard)?)))
-                    .collect::<Result<Vec<_>, String>>()?;
-                arena.alloc_slice_copy(&codes)
-            }
-        },
-        token_type_required: object.get("token_type_required") == Some(&Value::Bool(true)),
-        token_type_aliases: strings("token_type_aliases")?,
-        token_alphabet: match optional(object, "token_alphabet", text)? {
-            None | Some("b64token") => TokenAlphabet::B64Token,
-            Some("visible") => TokenAlphabet::Visible,
-            Some(other) => return Err(format!("no alphabet {other:?}")),
-        },
-        missing_lifetime: match object.get("missing_lifetime") {
-            None => custom.missing_lifetime,
-            Some(Value::String(policy)) if policy == "never" => MissingLifetime::Never,
-            Some(Value::String(policy)) if policy == "refuse" => MissingLifetime::Refuse,
-            Some(Value::Object(policy)) => {
-                if let Some(else_seconds) = optional(policy, "jwt_expiry_else", integer)? {
-                    MissingLifetime::JwtExpiry { else_seconds }
-                } else {
-                    MissingLifetime::Assume(required(policy, "assume", integer)?)
-                }
-            }
-            Some(other) => return Err(format!("no missing_lifetime {other}")),
-        },
-        zero_lifetime: match optional(object, "zero_lifetime", text)? {
-            None | Some("expired") => ZeroLifetime::Expired,
-            Some("never") => ZeroLifetime::Never,
-            Some(other) => return Err(format!("no zero_lifetime {other:?}")),
-        },
-        routes: {
-            let routes = list(object, "routes")?.iter().map(route).collect::<Result<Vec<_>, _>>()?;
-            arena.alloc_slice_copy(&routes)
-        },
-        exposure: match optional(object, "exposure", text)? {
-            None | Some("server_only") => Exposure::ServerOnly,
-            Some("app_allowed") => Exposure::AppAllowed,
-            Some(other) => return Err(format!("no exposure {other:?}")),
-        },
-        ..custom
-    })
-}
-
-fn grant(value: &Value) -> Result<Grant, String> {
-    let name = text(value)?;
-    [Grant::ClientCredentials, Grant::Password, Grant::RefreshToken, Grant::SiteToken]
-        .into_iter()
-        .find(|grant| grant.name() == name)
-        .ok_or_else(|| format!("no grant {name:?}"))
-}
-
-fn route(value: &Value) -> Result<Route<'_>, String> {
-    let route = value.as_object().ok_or("a route is an object")?;
-    Ok(Route {
-        method: required(route, "method", text)?,
-        path: required(route, "path", text)?,
-        token: match required(route, "token", text)? {
-            "client" => TokenKind::Client,
-            "site" => TokenKind::Site,
-            other => return Err(format!("no token kind {other:?}")),
-        },
-    })
-}
-
-/// The first member of `expect` that `actual` has not, in one line.
-fn difference(expect: &Map<String, Value>, actual: &Map<String, Value>) -> Option<String> {
-    if let Some(refused) = actual.get("error") {
-        match expect.get("error") {
-            Some(Value::Bool(true)) => {}
-            Some(expected) if expected == refused => {}
-            expected => {
-                return Some(format!(
-                    "refused as {refused}, expected {}",
-                    expected.unwrap_or(&json!("success"))
-                ));
-            }
-        }
-    } else if let Some(expected) = expect.get("error") {
-        return Some(format!("succeeded, expected the refusal {expected}"));
-    }
-    expect.iter().filter(|(name, _)| *name != "error").find_map(|(name, expected)| {
-        let found = actual.get(name).unwrap_or(&Value::Null);
-        let same = match name.as_str() {
-            "headers" => has_headers(found, expected),
-            "body" => same_body(found, expected),
-            _ => same_value(found, expected),
-        };
-        (!same).then(|| format!("{name} is {found}, expected {expected}"))
-    })
-}
-
-/// Integers beyond 2⁵³ stand as strings in a scenario.
-fn same_value(found: &Value, expected: &Value) -> bool {
-    found == expected
-        || match (found, expected) {
-            (Value::Number(number), Value::String(text)) => number.to_string() == *text,
-            _ => false,
-        }
-}
-
-fn has_headers(found: &Value, expected: &Value) -> bool {
-    let pairs = |value: &Value| -> Vec<(String, String)> {
-        let pair = |pair: &Value| {
-            Some((pair.get(0)?.as_str()?.to_ascii_lowercase(), pair.get(1)?.as_str()?.to_owned()))
-        };
-        value.as_array().into_iter().flatten().filter_map(pair).collect()
-    };
-    let found = pairs(found);
-    let wanted = pairs(expected);
-    expected.as_array().is_some_and(|list| list.len() == wanted.len())
-        && wanted.iter().all(|pair| found.contains(pair))
-}
-
-fn same_body(found: &Value, expected: &Value) -> bool {
-    let parsed = |value: &Value| match value {
-        Value::String(text) => serde_json::from_str::<Value>(text).ok(),
-        other => Some(other.clone()),
-    };
-    found == expected || matches!((parsed(found), parsed(expected)), (Some(a), Some(b)) if a == b)
-}
-
 fn members<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| format!("{value} is no string"))
-}
-
-/// A whole number, or a string of one beyond 2⁵³.
-fn integer(value: &Value) -> Result<u64, String> {
-    let number = match value {
-        Value::String(digits) => digits.parse().ok(),
-        other => other.as_u64(),
-    };
-    number.ok_or_else(|| format!("{value} is no whole number"))
-}
-
-fn optional<'v, T>(
-    object: &'v Map<String, Value>,
-    name: &str,
-    read: impl Fn(&'v Value) -> Result<T, String>,
-) -> Result<Option<T>, String> {
-    match object.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => read(value).map(Some).map_err(|fault| format!("`{name}`: {fault}")),
-    }
-}
-
-fn required<'v, T>(
-    object: &'v Map<String, Value>,
-    name: &str,
-    read: impl Fn(&'v Value) -> Result<T, String>,
-) -> Result<T, String> {
-    optional(object, name, read)?.ok_or_else(|| format!("`{name}` is missing"))
-}
-
-fn list<'v>(object: &'v Map<String, Value>, name: &str) -> Result<&'v [Value], String> {
-    match object.get(name) {
-        None => Ok(&[]),
-        Some(value) => value.as_array().map(Vec::as_slice).ok_or_else(|| format!("`{name}` is no list")),
-    }
 }
 
 /// The step's header fields.

@@ -1,27 +1,26 @@
 //! A naive token manager, written from the description of the behaviour alone: plain, slow and obvious.
 //!
 //! `run` replays a scenario and says for every step all that its `expect` may name. `generate` makes random scenarios.
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test that includes this uses a part of it")]
 
 #[cfg(test)]
 mod examples;
-pub mod generate;
-pub mod json;
-pub mod presets;
-pub mod wire;
+pub(crate) mod generate;
+pub(crate) mod json;
+pub(crate) mod presets;
+pub(crate) mod wire;
 
 use presets::{Grant, MissingLifetime, Policy, Provider};
 use serde_json::{Map, Value, json};
 use wire::{Answer, TokenResponse};
 
 /// Replays a scenario: one object for each step.
-pub fn run(scenario: &Value) -> Vec<Value> {
+pub(crate) fn run(scenario: &Value) -> Vec<Value> {
     let mut replay = Replay::new(scenario);
     scenario["steps"].as_array().into_iter().flatten().map(|step| replay.step(step)).collect()
 }
 
 /// An integer, written as a number or, beyond 2^53, as a string.
-pub fn number(value: &Value) -> Option<u64> {
+pub(crate) fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
@@ -37,40 +36,40 @@ fn instant(value: i128) -> u64 {
 // ---- what a manager holds
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Windows {
-    pub refresh_at: u64,
-    pub usable_until: u64,
+pub(crate) struct Windows {
+    pub(crate) refresh_at: u64,
+    pub(crate) usable_until: u64,
 }
 
 #[derive(Clone, Debug)]
-pub struct Token {
-    pub bytes: Vec<u8>,
+pub(crate) struct Token {
+    pub(crate) bytes: Vec<u8>,
     /// None: it has no end (a static token).
-    pub windows: Option<Windows>,
+    pub(crate) windows: Option<Windows>,
     /// A 401 ended it.
-    pub ended: bool,
+    pub(crate) ended: bool,
     /// None: long ago (it was restored).
-    pub received: Option<u64>,
+    pub(crate) received: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Out {
-    pub id: u64,
-    pub grant: Grant,
-    pub begun: u64,
+pub(crate) struct Out {
+    pub(crate) id: u64,
+    pub(crate) grant: Grant,
+    pub(crate) begun: u64,
     /// Past its timeout: it has failed, but its answer still commits.
-    pub late: bool,
+    pub(crate) late: bool,
 }
 
 /// A refresh that another process has begun.
 #[derive(Clone, Debug)]
-pub struct Lease {
-    pub begun: i128,
-    pub until: u64,
+pub(crate) struct Lease {
+    pub(crate) begun: i128,
+    pub(crate) until: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Next {
+pub(crate) enum Next {
     Nothing,
     Request(Grant),
     Await,
@@ -80,13 +79,13 @@ pub enum Next {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Scope {
+pub(crate) enum Scope {
     RefreshToken,
     All,
 }
 
 #[derive(Clone, Debug)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     identity: Identity,
     scope: Scope,
     wall: Option<u64>,
@@ -121,34 +120,34 @@ enum Wait {
 }
 
 #[derive(Clone, Debug)]
-pub struct Manager {
-    pub provider: Provider,
-    pub policy: Policy,
-    pub site: String,
+pub(crate) struct Manager {
+    pub(crate) provider: Provider,
+    pub(crate) policy: Policy,
+    pub(crate) site: String,
     allow_loopback_http: bool,
     capacity: (u64, u64),
 
-    pub clock: u64,
+    pub(crate) clock: u64,
     random: u64,
-    pub spread_until: u64,
+    pub(crate) spread_until: u64,
 
-    pub token: Option<Token>,
-    pub refresh: Option<Vec<u8>>,
-    pub generation: u64,
+    pub(crate) token: Option<Token>,
+    pub(crate) refresh: Option<Vec<u8>>,
+    pub(crate) generation: u64,
 
-    pub out: Option<Out>,
+    pub(crate) out: Option<Out>,
     last_id: u64,
     failures: u64,
-    pub backoff_until: Option<u64>,
+    pub(crate) backoff_until: Option<u64>,
     slow_down_ms: u64,
     /// Unlisted codes for the refresh token held.
     refusals: u64,
-    pub failure: Option<String>,
+    pub(crate) failure: Option<String>,
     /// In `Reload` because of `invalid_grant`.
     reload: bool,
     /// The refresh token that `invalid_grant` ended.
     refused: Option<Vec<u8>>,
-    pub lease: Option<Lease>,
+    pub(crate) lease: Option<Lease>,
 
     revision: u64,
     /// The revision of the last change of the access token's part, and of the refresh token's part.
@@ -282,7 +281,7 @@ impl Manager {
     }
 
     /// All instants at which something may change by itself.
-    pub fn instants(&self) -> Vec<u64> {
+    pub(crate) fn instants(&self) -> Vec<u64> {
         let mut all = vec![self.spread_until];
         if let Some(windows) = self.token.as_ref().and_then(|t| t.windows) {
             all.push(windows.refresh_at);
@@ -297,12 +296,12 @@ impl Manager {
         all
     }
 
-    pub fn next_at(&self, now: u64) -> (Next, bool) {
+    pub(crate) fn next_at(&self, now: u64) -> (Next, bool) {
         let then = self.at(now);
         (then.next(), then.usable_at(then.clock))
     }
 
-    pub fn poll_at(&self, now: u64) -> Option<u64> {
+    pub(crate) fn poll_at(&self, now: u64) -> Option<u64> {
         let here = self.at(now);
         let answer = here.next_at(here.clock);
         here.instants().into_iter().find(|t| *t > here.clock && here.next_at(*t) != answer)
@@ -735,7 +734,7 @@ impl Manager {
         }
     }
 
-    pub fn unpersisted(&self, scope: Scope) -> bool {
+    pub(crate) fn unpersisted(&self, scope: Scope) -> bool {
         match scope {
             Scope::RefreshToken => self.refresh_changed > self.persisted_refresh.unwrap_or(0),
             Scope::All => self.access_changed.max(self.refresh_changed) > self.persisted_all.unwrap_or(0),
@@ -915,11 +914,11 @@ impl Manager {
 // ---- a scenario
 
 /// Keeps what a driver keeps: the names of requests, the last snapshot, the wall clock.
-pub struct Replay<'s> {
+pub(crate) struct Replay<'s> {
     scenario: &'s Value,
-    pub manager: Manager,
+    pub(crate) manager: Manager,
     epoch: u64,
-    pub epoch_at: u64,
+    pub(crate) epoch_at: u64,
     epoch_wall: Option<u64>,
     requests: Vec<(String, u64, u64)>,
     last_request: Option<(u64, u64)>,
@@ -930,7 +929,7 @@ pub struct Replay<'s> {
 const SHORTEST_SNAPSHOT: u64 = 60;
 
 impl<'s> Replay<'s> {
-    pub fn new(scenario: &'s Value) -> Replay<'s> {
+    pub(crate) fn new(scenario: &'s Value) -> Replay<'s> {
         Replay {
             scenario,
             manager: new_manager(scenario, &Value::Null, 0),
@@ -949,7 +948,7 @@ impl<'s> Replay<'s> {
     }
 
     /// Does one step and says all that it may be asked for.
-    pub fn step(&mut self, step: &Value) -> Value {
+    pub(crate) fn step(&mut self, step: &Value) -> Value {
         let at = number(&step["at"]).unwrap_or(0);
         let mut answer = match self.act(at, step) {
             Ok(Value::Object(members)) => members,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
+pub(crate) enum Grant {
     ClientCredentials,
     Password,
     SiteToken,
@@ -11,7 +11,7 @@ pub enum Grant {
 }
 
 impl Grant {
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Grant::ClientCredentials => "client_credentials",
             Grant::Password => "password",
@@ -31,7 +31,7 @@ impl Grant {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Authentication {
+pub(crate) enum Authentication {
     Basic,
     BasicRaw,
     Post,
@@ -40,7 +40,7 @@ pub enum Authentication {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MissingLifetime {
+pub(crate) enum MissingLifetime {
     JwtExpiryElse(u64),
     Assume(u64),
     Never,
@@ -48,62 +48,62 @@ pub enum MissingLifetime {
 }
 
 #[derive(Clone, Debug)]
-pub struct Route {
-    pub method: String,
-    pub path: String,
+pub(crate) struct Route {
+    pub(crate) method: String,
+    pub(crate) path: String,
     /// `client` or `site`.
-    pub token: String,
+    pub(crate) token: String,
 }
 
 #[derive(Clone, Debug)]
-pub struct Provider {
+pub(crate) struct Provider {
     /// What tells one provider from another: name, environment, token URL or base URL.
-    pub identity: (String, String, String),
-    pub token_url: String,
-    pub api_origins: Vec<String>,
-    pub grants: Vec<Grant>,
-    pub authentication: Authentication,
-    pub json_body: bool,
-    pub scope: String,
-    pub member_path: String,
-    pub error_path: String,
-    pub error_codes: Vec<(String, String)>,
-    pub token_type_required: bool,
-    pub token_type_aliases: Vec<String>,
-    pub visible_alphabet: bool,
-    pub missing_lifetime: MissingLifetime,
-    pub zero_is_never: bool,
-    pub routes: Vec<Route>,
+    pub(crate) identity: (String, String, String),
+    pub(crate) token_url: String,
+    pub(crate) api_origins: Vec<String>,
+    pub(crate) grants: Vec<Grant>,
+    pub(crate) authentication: Authentication,
+    pub(crate) json_body: bool,
+    pub(crate) scope: String,
+    pub(crate) member_path: String,
+    pub(crate) error_path: String,
+    pub(crate) error_codes: Vec<(String, String)>,
+    pub(crate) token_type_required: bool,
+    pub(crate) token_type_aliases: Vec<String>,
+    pub(crate) visible_alphabet: bool,
+    pub(crate) missing_lifetime: MissingLifetime,
+    pub(crate) zero_is_never: bool,
+    pub(crate) routes: Vec<Route>,
 }
 
 impl Provider {
-    pub fn refreshes(&self) -> bool {
+    pub(crate) fn refreshes(&self) -> bool {
         self.grants.contains(&Grant::RefreshToken)
     }
 
-    pub fn primary(&self) -> Option<Grant> {
+    pub(crate) fn primary(&self) -> Option<Grant> {
         self.grants.iter().copied().find(|g| *g != Grant::RefreshToken)
     }
 }
 
 #[derive(Clone, Debug)]
-pub struct Policy {
-    pub fraction_permille: u64,
-    pub margin_ms: u64,
-    pub min_interval_ms: u64,
-    pub jitter_permille: u64,
-    pub startup_spread_ms: u64,
-    pub response_timeout_ms: u64,
-    pub first_backoff_ms: u64,
-    pub max_backoff_ms: u64,
-    pub max_lifetime_s: u64,
-    pub refresh_attempts: u64,
-    pub shared_storage: bool,
+pub(crate) struct Policy {
+    pub(crate) fraction_permille: u64,
+    pub(crate) margin_ms: u64,
+    pub(crate) min_interval_ms: u64,
+    pub(crate) jitter_permille: u64,
+    pub(crate) startup_spread_ms: u64,
+    pub(crate) response_timeout_ms: u64,
+    pub(crate) first_backoff_ms: u64,
+    pub(crate) max_backoff_ms: u64,
+    pub(crate) max_lifetime_s: u64,
+    pub(crate) refresh_attempts: u64,
+    pub(crate) shared_storage: bool,
 }
 
 impl Policy {
     /// The defaults, but for the jitter: a scenario has none unless it says so.
-    pub fn in_scenarios() -> Policy {
+    pub(crate) fn in_scenarios() -> Policy {
         Policy {
             fraction_permille: 800,
             margin_ms: 10_000,
@@ -119,7 +119,7 @@ impl Policy {
         }
     }
 
-    pub fn override_with(&mut self, numbers: &Value) {
+    pub(crate) fn override_with(&mut self, numbers: &Value) {
         let set = |name: &str, slot: &mut u64| {
             if let Some(value) = super::number(&numbers[name]) {
                 *slot = value;
@@ -202,7 +202,7 @@ fn flip_energy_routes() -> Vec<Route> {
 }
 
 /// The provider of a scenario, with what a restart may name instead.
-pub fn provider(scenario: &Value, environment: &str, base_url: &str) -> Provider {
+pub(crate) fn provider(scenario: &Value, environment: &str, base_url: &str) -> Provider {
     let Some(preset) = scenario["provider"].as_str() else {
         return custom(&scenario["provider"], environment);
     };

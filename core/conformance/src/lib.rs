@@ -1,0 +1,17 @@
+//! What every implementation of tokenward's behaviour must do, whatever its language: scenarios (docs/SCENARIOS.md), a
+//! naive model of the behaviour, random scenarios with the model's answers, and the one place that compares.
+//!
+//! Rust is driven here; another language by a program that executes scenarios and prints what came of each step.
+
+#![forbid(unsafe_code)]
+
+mod compare;
+pub mod description;
+mod driver;
+mod members;
+mod model;
+mod suite;
+
+pub use compare::difference;
+pub use driver::{Run, State, Step, run};
+pub use suite::{Scenario, files, replay};
