@@ -4,30 +4,15 @@
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
 use tokenward::{
-    ApiOrigins, BasicEncoding, BodyFormat, ClientAuthentication, Environment, Exposure, Grant, IssuedBy,
-    MissingLifetime, Provider, RefreshPolicy, Route, TokenAlphabet, TokenKind, ZeroLifetime, providers,
+    BodyFormat, ClientAuthentication, Exposure, Grant, Identity, LoopbackHttp, MissingLifetime, Nested,
+    Provider, RefreshPolicy, Route, Routes, SitePath, TokenAlphabet, ZeroLifetime, providers,
 };
 
 use crate::members::{integer, list, optional, required, text};
 
-/// A preset of the core.
+/// A service of the core: one value, or several that differ by environment or by who issues the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preset {
-    /// Flip Utility with an OAuth client.
-    FlipUtility,
-    /// Flip Utility with a static API key.
-    FlipUtilityApiKey,
-    /// Flip Energy's client token.
-    FlipEnergyClient,
-    /// Flip Energy's token for one site.
-    FlipEnergySite,
-    /// Flume.
-    Flume,
-    /// Oracle Utilities Opower.
-    Opower,
-    /// Flute.
-    Flute,
-}
+pub struct Preset(&'static str);
 
 /// What a preset leaves to its user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +28,8 @@ pub enum Need {
 }
 
 impl Need {
+    const ALL: [Self; 4] = [Self::Environment, Self::BaseUrl, Self::Site, Self::IssuedBy];
+
     /// The member of a scenario that gives it.
     #[must_use]
     pub const fn member(self) -> &'static str {
@@ -56,83 +43,75 @@ impl Need {
 }
 
 impl Preset {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::FlipUtility,
-        Self::FlipUtilityApiKey,
-        Self::FlipEnergyClient,
-        Self::FlipEnergySite,
-        Self::Flume,
-        Self::Opower,
-        Self::Flute,
-    ];
+    /// All of them, in the order of [`providers::ALL`].
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut all: Vec<_> = providers::ALL.iter().map(|provider| Self(provider.name)).collect();
+        all.dedup();
+        all
+    }
 
     /// Its name in scenarios.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::FlipUtility => "flip_utility",
-            Self::FlipUtilityApiKey => "flip_utility_api_key",
-            Self::FlipEnergyClient => "flip_energy_client",
-            Self::FlipEnergySite => "flip_energy_site",
-            Self::Flume => "flume",
-            Self::Opower => "opower",
-            Self::Flute => "flute",
-        }
+        self.0
     }
 
     /// The preset of this name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|preset| preset.name() == name)
+        Self::all().into_iter().find(|preset| preset.name() == name)
     }
 
     /// What its user must give.
     #[must_use]
-    pub const fn needs(self) -> &'static [Need] {
-        match self {
-            Self::FlipUtility | Self::FlipUtilityApiKey | Self::Flute => &[Need::Environment],
-            Self::FlipEnergyClient | Self::Flume | Self::Opower => &[Need::BaseUrl],
-            Self::FlipEnergySite => &[Need::BaseUrl, Need::Site, Need::IssuedBy],
-        }
-    }
-
-    /// The core's value. What the preset does not take is ignored.
-    #[must_use]
-    pub const fn provider(
-        self,
-        environment: Environment,
-        base_url: &str,
-        issued_by: IssuedBy,
-    ) -> Provider<'_> {
-        match self {
-            Self::FlipUtility => providers::flip_utility(environment),
-            Self::FlipUtilityApiKey => providers::flip_utility_api_key(environment),
-            Self::FlipEnergyClient => providers::flip_energy_client(base_url),
-            Self::FlipEnergySite => providers::flip_energy_site(base_url, issued_by),
-            Self::Flume => providers::flume(base_url),
-            Self::Opower => providers::opower(base_url),
-            Self::Flute => providers::flute(environment),
-        }
-    }
-
-    /// The value that reads this provider's answers: environment and host do not matter to that.
-    #[must_use]
-    pub const fn reader(self) -> Provider<'static> {
-        self.provider(Environment::Sandbox, "https://provider.invalid", IssuedBy::ClientToken)
+    pub fn needs(self) -> Vec<Need> {
+        let values = self.values();
+        let any = |has: fn(&Provider<'_>) -> bool| values.iter().any(|value| has(value));
+        let needed = |need: &Need| match need {
+            Need::Environment => any(|value| value.environment.is_some()),
+            Need::BaseUrl => any(|value| value.base_url.is_none()),
+            Need::Site => any(|value| value.site.is_some()),
+            Need::IssuedBy => any(|value| value.site.is_some()) && values.len() > 1,
+        };
+        Need::ALL.into_iter().filter(needed).collect()
     }
 
     /// One value for each environment or issuer.
     #[must_use]
-    pub fn values(self, base_url: &str) -> Vec<Provider<'_>> {
-        let value = |environment, issued_by| self.provider(environment, base_url, issued_by);
-        match self.needs() {
-            [Need::Environment] => {
-                [Environment::Sandbox, Environment::Production].map(|e| value(e, IssuedBy::Backend)).to_vec()
-            }
-            [Need::BaseUrl] => vec![value(Environment::Sandbox, IssuedBy::Backend)],
-            _ => [IssuedBy::ClientToken, IssuedBy::Backend].map(|i| value(Environment::Sandbox, i)).to_vec(),
+    pub fn values(self) -> Vec<&'static Provider<'static>> {
+        providers::ALL.iter().copied().filter(|provider| provider.name == self.0).collect()
+    }
+
+    /// The value of this environment and issuer; what the preset does not take is ignored.
+    ///
+    /// # Errors
+    /// A sentence, where there is none.
+    pub fn choose(
+        self,
+        environment: Option<&str>,
+        issued_by: Option<&str>,
+    ) -> Result<&'static Provider<'static>, String> {
+        let mut values = self.values();
+        if self.needs().contains(&Need::Environment) {
+            values.retain(|value| value.environment == environment);
+            let wanted = environment.unwrap_or_default();
+            return values.pop().ok_or_else(|| format!("no environment {wanted:?}"));
         }
+        match issued_by {
+            _ if values.len() == 1 => {}
+            Some("client_token") => values.retain(|value| value.primary_grant.is_some()),
+            Some("backend") => values.retain(|value| value.primary_grant.is_none()),
+            other => return Err(format!("no issuer {:?}", other.unwrap_or_default())),
+        }
+        values.pop().ok_or_else(|| format!("no preset {:?}", self.0))
+    }
+
+    /// A value that reads this preset's answers: environment and issuer do not matter to that.
+    #[must_use]
+    pub fn reader(self) -> &'static Provider<'static> {
+        let reads = |provider: &&&Provider<'static>| provider.name == self.0;
+        providers::ALL.iter().find(reads).copied().unwrap_or(&providers::FLUME)
     }
 }
 
@@ -140,64 +119,63 @@ impl Preset {
 /// provider.
 ///
 /// # Errors
-/// A sentence, where the object describes no provider.
+/// A sentence, where the object describes no provider, or one that cannot work ([`Provider::fault`]).
 pub fn read<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provider<'a>, String> {
-    let mut provider = custom(object, arena)?;
-    override_policy(&mut provider.policy, object.get("policy"))?;
-    Ok(provider)
+    let mut policy = RefreshPolicy::DEFAULT;
+    override_policy(&mut policy, object.get("policy"))?;
+    let provider = Provider { policy: Some(arena.alloc(policy)), ..unchecked(object, arena)? };
+    match provider.fault() {
+        Some(fact) => Err(format!("`{fact}` cannot work")),
+        None => Ok(provider),
+    }
 }
 
-/// A scenario's provider: a preset by its name, or an object. The members of `overrides`, a `restart`, win.
+/// A scenario's provider, a preset by its name or an object, and whose token it is. The members of `overrides`, a
+/// `restart`, win.
 pub(crate) fn of_scenario<'a>(
     scenario: &'a Map<String, Value>,
     overrides: &'a Map<String, Value>,
     arena: &'a Bump,
-) -> Result<&'a Provider<'a>, String> {
+) -> Result<(&'a Provider<'a>, Identity<'a>), String> {
     let given = scenario.get("provider");
-    let mut provider = match given {
-        Some(Value::String(name)) => preset_of_scenario(name, scenario, overrides)?,
+    let member = |name| match optional(overrides, name, text)? {
+        Some(value) => Ok(Some(value)),
+        None => optional(scenario, name, text),
+    };
+    let mut identity = Identity {
+        base_url: member("base_url")?,
+        account: member("account")?,
+        site: member("site")?,
+        environment: None,
+    };
+    let provider = match given {
+        Some(Value::String(name)) => {
+            let preset = Preset::by_name(name).ok_or_else(|| format!("no preset {name:?}"))?;
+            for need in preset.needs() {
+                let name = need.member();
+                if need != Need::Site && member(name)?.is_none() {
+                    return Err(format!("`{name}` is missing"));
+                }
+            }
+            *preset.choose(member("environment")?, member("issued_by")?)?
+        }
         Some(Value::Object(object)) => {
-            let mut provider = custom(object, arena)?;
-            if let Some(environment) = optional(overrides, "environment", text)? {
-                provider.environment = environment;
-            }
-            if let Some(base_url) = optional(overrides, "base_url", text)? {
-                provider.base_url = base_url;
-            }
-            provider
+            identity.environment = member("environment")?;
+            unchecked(object, arena)?
         }
         _ => return Err("`provider` is a preset's name or an object".to_owned()),
     };
-    provider.allow_loopback_http = scenario.get("allow_loopback_http") == Some(&Value::Bool(true));
-    provider.policy.jitter_permille = 0;
-    for policy in [given.and_then(|given| given.get("policy")), scenario.get("policy")] {
-        override_policy(&mut provider.policy, policy)?;
+    let mut policy = RefreshPolicy { jitter_permille: 0, ..*provider.policy() };
+    for numbers in [given.and_then(|given| given.get("policy")), scenario.get("policy")] {
+        override_policy(&mut policy, numbers)?;
     }
-    Ok(arena.alloc(provider))
-}
-
-fn preset_of_scenario<'a>(
-    name: &str,
-    scenario: &'a Map<String, Value>,
-    overrides: &'a Map<String, Value>,
-) -> Result<Provider<'a>, String> {
-    let preset = Preset::by_name(name).ok_or_else(|| format!("no preset {name:?}"))?;
-    let member = |need: Need| match optional(overrides, need.member(), text)? {
-        _ if !preset.needs().contains(&need) => Ok(None),
-        Some(value) => Ok(Some(value)),
-        None => required(scenario, need.member(), text).map(Some),
-    };
-    let environment = match member(Need::Environment)? {
-        None | Some("sandbox") => Environment::Sandbox,
-        Some("production") => Environment::Production,
-        Some(other) => return Err(format!("no environment {other:?}")),
-    };
-    let issued_by = match member(Need::IssuedBy)? {
-        Some("client_token") => IssuedBy::ClientToken,
-        None | Some("backend") => IssuedBy::Backend,
-        Some(other) => return Err(format!("no issuer {other:?}")),
-    };
-    Ok(preset.provider(environment, member(Need::BaseUrl)?.unwrap_or_default(), issued_by))
+    let loopback = scenario.get("allow_loopback_http") == Some(&Value::Bool(true));
+    let provider = arena.alloc(Provider {
+        policy: Some(arena.alloc(policy)),
+        loopback_http: loopback.then_some(LoopbackHttp::ALLOWED),
+        ..provider
+    });
+    Ok((provider, identity))
 }
 
 fn override_policy(policy: &mut RefreshPolicy, numbers: Option<&Value>) -> Result<(), String> {
@@ -226,13 +204,17 @@ fn override_policy(policy: &mut RefreshPolicy, numbers: Option<&Value>) -> Resul
     Ok(())
 }
 
-/// A provider object without its policy.
-fn custom<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provider<'a>, String> {
+/// A provider from its object without its policy; whether it can work is not asked.
+///
+/// # Errors
+/// A sentence, where the object describes no provider.
+pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provider<'a>, String> {
     const KNOWN: [&str; 20] = [
         "name",
         "environment",
         "token_url",
         "api_origins",
+        "any_https_origin",
         "grants",
         "authentication",
         "body",
@@ -240,7 +222,6 @@ fn custom<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provide
         "member_path",
         "error_path",
         "error_codes",
-        "token_type_required",
         "token_type_aliases",
         "token_alphabet",
         "missing_lifetime",
@@ -253,56 +234,49 @@ fn custom<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provide
     if let Some(unknown) = object.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         return Err(format!("a provider has no {unknown:?}"));
     }
-    let string = |name| optional(object, name, text).map(Option::unwrap_or_default);
-    let strings = |name| -> Result<&'a [&'a str], String> {
+    let string = |name| Ok::<_, String>(optional(object, name, text)?.filter(|text| !text.is_empty()));
+    let strings = |name| {
         let list = list(object, name)?.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-        Ok(arena.alloc_slice_copy(&list))
+        Ok::<_, String>((!list.is_empty()).then(|| &*arena.alloc_slice_copy(&list)))
     };
     let default = Provider::custom();
-    let origins = strings("api_origins")?;
+    let grants = list(object, "grants")?.iter().map(|value| {
+        let name = text(value)?;
+        grant(name).ok_or_else(|| format!("no grant {name:?}"))
+    });
+    let grants = grants.collect::<Result<Vec<_>, String>>()?;
+    let (base_url, token_path) = string("token_url")?.map_or((None, None), divided);
+    let (member_path, error_path) = (string("member_path")?, string("error_path")?);
+    let routes = list(object, "routes")?.iter().map(route).collect::<Result<Vec<_>, _>>()?;
     Ok(Provider {
-        name: string("name")?,
+        name: string("name")?.unwrap_or_default(),
         environment: string("environment")?,
-        base_url: string("token_url")?,
-        token_path: "",
-        api_origins: if origins.is_empty() { ApiOrigins::AnyHttps } else { ApiOrigins::Listed(origins) },
-        grants: {
-            let read = |value| {
-                let name = text(value)?;
-                grant(name).ok_or_else(|| format!("no grant {name:?}"))
-            };
-            let grants = list(object, "grants")?.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-            arena.alloc_slice_copy(&grants)
-        },
-        authentication: match optional(object, "authentication", text)? {
-            None => default.authentication,
-            Some("basic") => ClientAuthentication::Basic(BasicEncoding::Rfc6749Form),
-            Some("basic_raw") => ClientAuthentication::Basic(BasicEncoding::Raw),
-            Some("post") => ClientAuthentication::Post,
-            Some("bearer") => ClientAuthentication::Bearer,
-            Some("none") => ClientAuthentication::None,
-            Some(other) => return Err(format!("no authentication {other:?}")),
-        },
-        body: match optional(object, "body", text)? {
-            None | Some("form") => BodyFormat::Form,
-            Some("json") => BodyFormat::Json,
-            Some(other) => return Err(format!("no body {other:?}")),
-        },
+        base_url,
+        token_path,
+        site: token_path.filter(|path| path.contains("{site}")).map(|_| SitePath::SEGMENT),
+        api_origins: strings("api_origins")?,
+        any_https_origin: object.get("any_https_origin") == Some(&Value::Bool(true)),
+        primary_grant: grants.iter().copied().find(|grant| *grant != Grant::RefreshToken),
+        refresh_grant: grants.contains(&Grant::RefreshToken),
+        authentication: named(object, "authentication", ClientAuthentication::ALL, |part| part.name())?
+            .or(default.authentication),
+        body: named(object, "body", BodyFormat::ALL, |part| part.name())?,
         scope: string("scope")?,
-        member_path: string("member_path")?,
-        error_path: string("error_path")?,
+        nested: match (member_path, error_path) {
+            (None, None) => Nested::NONE,
+            (member_path, error_path) => Nested::at(member_path, error_path),
+        },
         error_codes: match object.get("error_codes") {
-            None => &[],
+            None => None,
             Some(codes) => {
                 let codes = codes.as_object().ok_or("`error_codes` is an object")?;
                 let codes = codes
                     .iter()
                     .map(|(own, standard)| Ok((own.as_str(), text(standard)?)))
                     .collect::<Result<Vec<_>, String>>()?;
-                arena.alloc_slice_copy(&codes)
+                Some(arena.alloc_slice_copy(&codes))
             }
         },
-        token_type_required: object.get("token_type_required") == Some(&Value::Bool(true)),
         token_type_aliases: strings("token_type_aliases")?,
         token_alphabet: match optional(object, "token_alphabet", text)? {
             None | Some("b64token") => TokenAlphabet::B64Token,
@@ -315,7 +289,7 @@ fn custom<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provide
             Some(Value::String(policy)) if policy == "refuse" => MissingLifetime::Refuse,
             Some(Value::Object(policy)) => {
                 if let Some(else_seconds) = optional(policy, "jwt_expiry_else", integer)? {
-                    MissingLifetime::JwtExpiry { else_seconds }
+                    MissingLifetime::jwt_expiry(else_seconds)
                 } else {
                     MissingLifetime::Assume(required(policy, "assume", integer)?)
                 }
@@ -327,10 +301,7 @@ fn custom<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provide
             Some("never") => ZeroLifetime::Never,
             Some(other) => return Err(format!("no zero_lifetime {other:?}")),
         },
-        routes: {
-            let routes = list(object, "routes")?.iter().map(route).collect::<Result<Vec<_>, _>>()?;
-            arena.alloc_slice_copy(&routes)
-        },
+        routes: if routes.is_empty() { Routes::NONE } else { Routes::table(arena.alloc_slice_copy(&routes)) },
         exposure: match optional(object, "exposure", text)? {
             None | Some("server_only") => Exposure::ServerOnly,
             Some("app_allowed") => Exposure::AppAllowed,
@@ -338,6 +309,26 @@ fn custom<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provide
         },
         ..default
     })
+}
+
+/// A token URL as base URL and path.
+fn divided(url: &str) -> (Option<&str>, Option<&str>) {
+    let authority = url.find("://").map_or(0, |scheme| scheme + 3);
+    let end = url[authority..].find(['/', '?', '#']).map_or(url.len(), |end| authority + end);
+    let (base_url, path) = url.split_at(end);
+    if path.starts_with('/') { (Some(base_url), Some(path)) } else { (Some(url), None) }
+}
+
+/// The part of this name.
+fn named<T>(
+    object: &Map<String, Value>,
+    member: &str,
+    parts: &[&'static T],
+    name: impl Fn(&T) -> &'static str,
+) -> Result<Option<&'static T>, String> {
+    let Some(wanted) = optional(object, member, text)? else { return Ok(None) };
+    let part = parts.iter().copied().find(|part| name(part) == wanted);
+    part.map(Some).ok_or_else(|| format!("no {member} {wanted:?}"))
 }
 
 /// The grant of this name.
@@ -353,75 +344,68 @@ fn route(value: &Value) -> Result<Route<'_>, String> {
     Ok(Route {
         method: required(route, "method", text)?,
         path: required(route, "path", text)?,
-        token: match required(route, "token", text)? {
-            "client" => TokenKind::Client,
-            "site" => TokenKind::Site,
+        of_site: match required(route, "token", text)? {
+            "client" => false,
+            "site" => true,
             other => return Err(format!("no token kind {other:?}")),
         },
     })
 }
 
-fn origins<'a>(provider: &Provider<'a>) -> Vec<&'a str> {
-    match provider.api_origins {
-        ApiOrigins::AnyHttps => vec![],
-        ApiOrigins::BaseUrl => vec![provider.base_url],
-        ApiOrigins::Listed(origins) => origins.to_vec(),
-    }
-}
-
-const fn authentication_and_body(provider: &Provider<'_>) -> (&'static str, &'static str) {
-    let authentication = match provider.authentication {
-        ClientAuthentication::Basic(BasicEncoding::Raw) => "basic_raw",
-        ClientAuthentication::Basic(BasicEncoding::Rfc6749Form) => "basic",
-        ClientAuthentication::Post => "post",
-        ClientAuthentication::Bearer => "bearer",
-        ClientAuthentication::None => "none",
-    };
-    let body = match provider.body {
-        BodyFormat::Form => "form",
-        BodyFormat::Json => "json",
-    };
-    (authentication, body)
-}
-
-/// The object of a provider; the numbers of its policy are left out.
+/// The names of a provider's grants, the primary one first.
 #[must_use]
-pub fn write(provider: &Provider<'_>) -> Value {
-    let (authentication, body) = authentication_and_body(provider);
-    let grants: Vec<_> = provider.grants.iter().map(|grant| grant.name()).collect();
+pub fn grants(provider: &Provider<'_>) -> Vec<&'static str> {
+    let refresh = provider.refresh_grant.then_some(Grant::RefreshToken);
+    provider.primary_grant.into_iter().chain(refresh).map(Grant::name).collect()
+}
+
+/// The object of a provider; the numbers of its policy are left out. `base_url` stands for the one that a description
+/// leaves open.
+#[must_use]
+pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
+    let base_url = provider.base_url.unwrap_or(base_url);
+    let own_origin = [base_url];
+    let origins = match provider.api_origins {
+        Some(origins) => origins,
+        None if provider.any_https_origin => &[],
+        None => &own_origin,
+    };
     let routes: Vec<_> = provider
         .routes
+        .rows
+        .unwrap_or_default()
         .iter()
         .map(|route| {
-            let token = match route.token {
-                TokenKind::Client => "client",
-                TokenKind::Site => "site",
-            };
+            let token = if route.of_site { "site" } else { "client" };
             json!({ "method": route.method, "path": route.path, "token": token })
         })
         .collect();
-    let error_codes: serde_json::Map<_, _> =
-        provider.error_codes.iter().map(|(own, standard)| ((*own).to_owned(), json!(standard))).collect();
+    let error_codes: Map<_, _> = provider
+        .error_codes
+        .unwrap_or_default()
+        .iter()
+        .map(|(own, standard)| ((*own).to_owned(), json!(standard)))
+        .collect();
     json!({
         "name": provider.name,
-        "environment": provider.environment,
-        "token_url": format!("{}{}", provider.base_url, provider.token_path),
-        "api_origins": origins(provider),
-        "grants": grants,
-        "authentication": authentication,
-        "body": body,
-        "scope": provider.scope,
-        "member_path": provider.member_path,
-        "error_path": provider.error_path,
+        "environment": provider.environment.unwrap_or_default(),
+        "token_url": format!("{base_url}{}", provider.token_path.unwrap_or_default()),
+        "api_origins": origins,
+        "any_https_origin": provider.any_https_origin,
+        "grants": grants(provider),
+        "authentication": provider.authentication.unwrap_or(ClientAuthentication::BASIC).name(),
+        "body": provider.body.unwrap_or(BodyFormat::FORM).name(),
+        "scope": provider.scope.unwrap_or_default(),
+        "member_path": provider.nested.member_path.unwrap_or_default(),
+        "error_path": provider.nested.error_path.unwrap_or_default(),
         "error_codes": error_codes,
-        "token_type_required": provider.token_type_required,
-        "token_type_aliases": provider.token_type_aliases,
+        "token_type_aliases": provider.token_type_aliases.unwrap_or_default(),
         "token_alphabet": match provider.token_alphabet {
             TokenAlphabet::B64Token => "b64token",
             TokenAlphabet::Visible => "visible",
         },
         "missing_lifetime": match provider.missing_lifetime {
-            MissingLifetime::JwtExpiry { else_seconds } => json!({ "jwt_expiry_else": else_seconds }),
+            MissingLifetime::Told(else_seconds, _) => json!({ "jwt_expiry_else": else_seconds }),
             MissingLifetime::Assume(seconds) => json!({ "assume": seconds }),
             MissingLifetime::Never => json!("never"),
             MissingLifetime::Refuse => json!("refuse"),

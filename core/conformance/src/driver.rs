@@ -3,8 +3,8 @@
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
 use tokenward::{
-    Answer, Credentials, Error, Generation, Instant, Next, Outcome, Provider, RequestId, Retry, Revision,
-    Slots, SnapshotScope, Subject, TokenAnswer, TokenManager, UnixTime, token_answer,
+    Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, Provider, RequestId, Retry,
+    Revision, Slots, SnapshotScope, TokenAnswer, TokenManager, UnixTime, token_answer,
 };
 
 use crate::compare::step_difference;
@@ -342,8 +342,9 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let body = step.get("token").ok_or("`token` is missing")?.to_string();
         // The members of RFC 6749 section 5.1 stand flat, wherever the provider's own answers have them.
-        let provider = description::of_scenario(self.scenario, self.arena.alloc(Map::new()), self.arena)?;
-        let flat = Provider { member_path: "", error_path: "", ..*provider };
+        let (provider, _) =
+            description::of_scenario(self.scenario, self.arena.alloc(Map::new()), self.arena)?;
+        let flat = Provider { nested: Nested::NONE, ..*provider };
         let refused = match token_answer(200, body.as_bytes(), &flat) {
             Ok(TokenAnswer::Token(token)) => {
                 let installed = self.manager.install(now, &token);
@@ -398,9 +399,7 @@ fn new_manager<'a>(
     at: u64,
     arena: &'a Bump,
 ) -> Result<Manager<'a>, String> {
-    let provider = description::of_scenario(scenario, overrides, arena)?;
-    let site = optional(overrides, "site", text)?.or(optional(scenario, "site", text)?);
-    let subject = site.map_or(Subject::Client, |site| Subject::Site(arena.alloc_str(site)));
+    let (provider, identity) = description::of_scenario(scenario, overrides, arena)?;
     let capacity = scenario.get("capacity").and_then(Value::as_object);
     let slot = |name| match capacity {
         Some(capacity) => optional(capacity, name, integer).map(|slot| slot.unwrap_or(2048)),
@@ -413,7 +412,7 @@ fn new_manager<'a>(
     let (access, refresh) = (slot("access")?, slot("refresh")?);
     let seed = optional(scenario, "seed", integer)?.unwrap_or(0);
     let slots = Slots::new(vec![0; access + refresh], access);
-    TokenManager::new(Instant::from_millis(at), provider, subject, slots, seed)
+    TokenManager::new(Instant::from_millis(at), provider, identity, slots, seed)
         .map_err(|error| format!("no manager: {}", error.name()))
 }
 

@@ -147,15 +147,16 @@ struct Needs {
 
 impl Needs {
     fn of(provider: &Provider<'_>) -> Self {
-        let asks = !provider.grants.is_empty();
-        let secret = asks
-            && matches!(provider.authentication, ClientAuthentication::Basic(_) | ClientAuthentication::Post);
+        let asks = provider.primary_grant.is_some() || provider.refresh_grant;
+        let authentication = provider.authentication.filter(|_| asks);
+        let public = authentication == Some(ClientAuthentication::NONE);
+        // Without a grant the token itself comes from elsewhere.
+        let bearer = !asks || authentication == Some(ClientAuthentication::BEARER);
         Self {
-            client_id: secret || (asks && provider.authentication == ClientAuthentication::None),
-            client_secret: secret,
-            user: provider.grants.contains(&Grant::Password),
-            // Without a grant the token itself comes from elsewhere.
-            bearer: !asks || provider.authentication == ClientAuthentication::Bearer,
+            client_id: !bearer,
+            client_secret: !bearer && !public,
+            user: provider.primary_grant == Some(Grant::Password),
+            bearer,
         }
     }
 }

@@ -159,12 +159,10 @@ impl Inspect {
 
 /// What a refusal means to whoever runs the service or the client.
 fn explained(error: Error, status: u16, provider: &Provider<'_>) -> String {
-    match error {
-        Error::InvalidAccessToken if !provider.member_path.is_empty() => {
-            format!("no access token that can be sent, at {}", provider.member_path)
-        }
-        Error::NoErrorCode => format!("an answer of status {status} without an error code"),
-        other => other.sentence().to_owned(),
+    match (error, provider.nested.member_path) {
+        (Error::InvalidAccessToken, Some(path)) => format!("no access token that can be sent, at {path}"),
+        (Error::NoErrorCode, _) => format!("an answer of status {status} without an error code"),
+        (other, _) => other.sentence().to_owned(),
     }
 }
 
@@ -172,8 +170,8 @@ fn answer(input: &Object) -> Result<Value, Refusal> {
     let arena = Bump::new();
     let provider = match input.get("provider") {
         None | Some(Value::Null) => any_reader(),
-        Some(Value::String(name)) => presets::by_name(name).ok_or(BAD_INPUT)?.reader(),
-        Some(Value::Object(object)) => description::read(object, &arena).map_err(|_| BAD_INPUT)?,
+        Some(Value::String(name)) => *presets::by_name(name).ok_or(BAD_INPUT)?.reader(),
+        Some(Value::Object(object)) => description::unchecked(object, &arena).map_err(|_| BAD_INPUT)?,
         Some(_) => return Err(BAD_INPUT),
     };
     let status = number(input, "status")?.unwrap_or(200);

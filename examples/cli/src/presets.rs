@@ -20,15 +20,16 @@ pub(crate) const fn option(need: Need) -> &'static str {
     }
 }
 
-const fn about(preset: Preset) -> &'static str {
-    match preset {
-        Preset::FlipUtility => "Flip Utility with an OAuth client",
-        Preset::FlipUtilityApiKey => "Flip Utility with a static API key",
-        Preset::FlipEnergyClient => "Flip Energy's client token",
-        Preset::FlipEnergySite => "Flip Energy's token for one site",
-        Preset::Flume => "Flume",
-        Preset::Opower => "Oracle Utilities Opower",
-        Preset::Flute => "Flute",
+fn about(preset: Preset) -> &'static str {
+    match preset.name() {
+        "flip_utility" => "Flip Utility with an OAuth client",
+        "flip_utility_api_key" => "Flip Utility with a static API key",
+        "flip_energy_client" => "Flip Energy's client token",
+        "flip_energy_site" => "Flip Energy's token for one site",
+        "flume" => "Flume",
+        "opower" => "Oracle Utilities Opower",
+        "flute" => "Flute",
+        other => unreachable!("{other} has no description"),
     }
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn by_name(name: &str) -> Option<Preset> {
 
 /// Reads a preset's name from the command line.
 pub(crate) fn parser() -> impl TypedValueParser<Value = Preset> {
-    let values = Preset::ALL.map(|preset| {
+    let values = Preset::all().into_iter().map(|preset| {
         let name = preset.name();
         let dashed = name.replace('_', "-");
         let value = PossibleValue::new(name).help(about(preset));
@@ -63,13 +64,13 @@ impl Providers {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         let mut out = anstream::stdout().lock();
         if self.json {
-            let presets: Vec<_> = Preset::ALL.into_iter().map(described).collect();
+            let presets: Vec<_> = Preset::all().into_iter().map(described).collect();
             writeln!(out, "{}", json!({ "providers": presets }))?;
             return Ok(Status::Ok);
         }
         let head = ["PRESET", "GRANTS", "AUTHENTICATION", "BODY", "WITHOUT expires_in", "MAY HOLD IT"];
         let mut rows = vec![head.map(str::to_owned)];
-        rows.extend(Preset::ALL.map(row));
+        rows.extend(Preset::all().into_iter().map(row));
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: [usize; 6] = std::array::from_fn(width);
         for (n, row) in rows.iter().enumerate() {
@@ -81,7 +82,7 @@ impl Providers {
                 _ => writeln!(out, "{}", line.trim_end())?,
             }
         }
-        for preset in Preset::ALL {
+        for preset in Preset::all() {
             let values = values(preset);
             writeln!(out, "\n{}  {}", Painted(BOLD, preset.name()), Painted(DIM, about(preset)))?;
             let options: Vec<_> = preset.needs().iter().map(|need| option(*need)).collect();
@@ -108,7 +109,7 @@ impl Providers {
 
 /// One object for each environment or issuer.
 fn values(preset: Preset) -> Vec<Value> {
-    preset.values(HOST).iter().map(description::write).collect()
+    preset.values().into_iter().map(|value| description::write(value, HOST)).collect()
 }
 
 fn word(value: &Value) -> &str {
@@ -120,7 +121,7 @@ fn words(values: &Value) -> Vec<&str> {
 }
 
 fn row(preset: Preset) -> [String; 6] {
-    let provider = description::write(&preset.reader());
+    let provider = description::write(preset.reader(), HOST);
     let grants = words(&provider["grants"]);
     let missing = &provider["missing_lifetime"];
     let has_body = !grants.is_empty() && grants != ["site_token"];
@@ -135,8 +136,8 @@ fn row(preset: Preset) -> [String; 6] {
             _ if missing == "never" => "no end".to_owned(),
             _ => "refused".to_owned(),
         },
-        match (preset, word(&provider["exposure"])) {
-            (Preset::FlipEnergySite, _) => "apps, by their backend",
+        match (preset.name(), word(&provider["exposure"])) {
+            ("flip_energy_site", _) => "apps, by their backend",
             (_, "app_allowed") => "apps",
             _ => "servers",
         }

@@ -5,7 +5,7 @@ use std::io::Write;
 use bumpalo::Bump;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use tokenward::{Credentials, Error, Grant, Provider, Subject, TokenRequest};
+use tokenward::{Credentials, Error, Grant, Identity, Provider, TokenRequest};
 use tokenward_conformance::description;
 
 use crate::credentials::{Ask, Sources};
@@ -81,17 +81,17 @@ impl Request {
         let which =
             self.which.as_ref().ok_or_else(|| Failure::usage("which PROVIDER? see `tokenward providers`"))?;
         let arena = Bump::new();
-        let (provider, subject) = which.choose(&arena)?;
+        let (provider, identity) = which.choose(&arena)?;
         let none =
             || Failure::usage(format!("{} has no grant: its token is installed as it is", provider.name));
-        let grant = self.grant.map(Grant::from).or(provider.primary_grant()).ok_or_else(none)?;
+        let grant = self.grant.map(Grant::from).or(provider.primary_grant).ok_or_else(none)?;
         let presented = self.sources.read(&provider, Ask::Never)?;
         let given = presented.credentials();
         let credentials = if self.show_secrets { given } else { hidden(given) };
         let refresh_token = if grant == Grant::RefreshToken { HIDDEN } else { "" };
         let extra: Vec<_> = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut out = vec![0; 1 << 16];
-        let written = TokenRequest::new(&provider, subject, grant, &credentials)
+        let written = TokenRequest::new(&provider, identity, grant, &credentials)
             .with_refresh_token(refresh_token.as_bytes())
             .with_extra(&extra)
             .write(&mut out);
@@ -216,8 +216,8 @@ fn answer(input: &Object) -> Result<Value, Refusal> {
     let described = json!({ "token_url": "https://token.invalid", "authentication": authentication,
         "body": body, "scope": scope });
     let (arena, object) = (Bump::new(), described.as_object().ok_or(BAD_INPUT)?);
-    let provider = description::read(object, &arena).map_err(|_| BAD_INPUT)?;
-    let request = TokenRequest::new(&provider, Subject::Client, grant, &credentials)
+    let provider = description::unchecked(object, &arena).map_err(|_| BAD_INPUT)?;
+    let request = TokenRequest::new(&provider, Identity::CLIENT, grant, &credentials)
         .with_refresh_token(refresh_token.as_bytes())
         .with_extra(&extra);
     let mut out = vec![0; 1 << 12];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bumpalo::Bump;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use tokenward::{ApiOrigins, Environment, IssuedBy, Provider, Subject};
+use tokenward::{Grant, Identity, LoopbackHttp, Provider};
 use tokenward_conformance::description::{self, Need, Preset};
 
 use crate::failure::Failure;
@@ -35,6 +35,10 @@ pub(crate) struct Which {
     #[arg(long, value_name = "ID")]
     site: Option<String>,
 
+    /// Whose token it is, where several people or clients use one service; a part of the token's identity
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+
     /// Who obtains the site token
     #[arg(long, value_name = "WHO")]
     issued_by: Option<IssuedByName>,
@@ -62,26 +66,29 @@ enum IssuedByName {
 }
 
 impl Which {
-    /// The provider and whom its token stands for.
-    pub(crate) fn choose<'a>(&'a self, arena: &'a Bump) -> Result<(Provider<'a>, Subject<'a>), Failure> {
+    /// The provider and whose token it is.
+    pub(crate) fn choose<'a>(&'a self, arena: &'a Bump) -> Result<(Provider<'a>, Identity<'a>), Failure> {
         let mut provider = match (self.preset, &self.provider_file) {
-            (Some(preset), _) => self.preset(preset)?,
+            (Some(preset), _) => *self.preset(preset)?,
             (None, Some(file)) => read_provider(file, arena)?,
             (None, None) => return Err(Failure::usage("which PROVIDER? see `tokenward providers`")),
         };
-        if let Some(base_url) = self.base_url.as_deref() {
-            provider.base_url = base_url;
-        }
         if !self.api_origins.is_empty() {
             let origins: Vec<_> = self.api_origins.iter().map(String::as_str).collect();
-            provider.api_origins = ApiOrigins::Listed(arena.alloc_slice_copy(&origins));
+            provider.api_origins = Some(arena.alloc_slice_copy(&origins));
+            provider.any_https_origin = false;
         }
-        provider.allow_loopback_http = self.allow_loopback_http;
-        let subject = self.site.as_deref().map_or(Subject::Client, Subject::Site);
-        Ok((provider, subject))
+        provider.loopback_http = self.allow_loopback_http.then_some(LoopbackHttp::ALLOWED);
+        let identity = Identity {
+            environment: None,
+            base_url: self.base_url.as_deref(),
+            account: self.account.as_deref(),
+            site: self.site.as_deref(),
+        };
+        Ok((provider, identity))
     }
 
-    fn preset(&self, preset: Preset) -> Result<Provider<'_>, Failure> {
+    fn preset(&self, preset: Preset) -> Result<&'static Provider<'static>, Failure> {
         for need in preset.needs() {
             let given = match need {
                 Need::Environment => self.environment.is_some(),
@@ -99,7 +106,7 @@ impl Which {
                 return Err(Failure::usage(format!(
                     "{} wants {}: {value}; it has no default",
                     preset.name(),
-                    option(*need)
+                    option(need)
                 )));
             }
         }
@@ -113,15 +120,15 @@ impl Which {
         {
             return Err(Failure::usage(format!("{} takes no {}: leave it out", preset.name(), option(need))));
         }
-        let environment = match self.environment {
-            Some(EnvironmentName::Production) => Environment::Production,
-            _ => Environment::Sandbox,
-        };
-        let issued_by = match self.issued_by {
-            Some(IssuedByName::ClientToken) => IssuedBy::ClientToken,
-            _ => IssuedBy::Backend,
-        };
-        Ok(preset.provider(environment, self.base_url.as_deref().unwrap_or_default(), issued_by))
+        let environment = self.environment.map(|name| match name {
+            EnvironmentName::Sandbox => "sandbox",
+            EnvironmentName::Production => "production",
+        });
+        let issued_by = self.issued_by.map(|name| match name {
+            IssuedByName::ClientToken => "client_token",
+            IssuedByName::Backend => "backend",
+        });
+        preset.choose(environment, issued_by).map_err(Failure::usage)
     }
 }
 
@@ -140,7 +147,7 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn choose<'a>(&self, arena: &'a Bump) -> Result<Provider<'a>, Failure> {
         match (self.provider, &self.provider_file) {
-            (Some(preset), _) => Ok(preset.reader()),
+            (Some(preset), _) => Ok(*preset.reader()),
             (None, Some(file)) => read_provider(file, arena),
             (None, None) => Ok(any_reader()),
         }
@@ -149,8 +156,7 @@ impl Reader {
 
 /// Reads the answers of any service by RFC 6749, refresh tokens included.
 pub(crate) const fn any_reader() -> Provider<'static> {
-    use tokenward::Grant::{ClientCredentials, RefreshToken};
-    Provider { grants: &[ClientCredentials, RefreshToken], ..Provider::custom() }
+    Provider { primary_grant: Some(Grant::ClientCredentials), refresh_grant: true, ..Provider::custom() }
 }
 
 fn read_provider<'a>(file: &Path, arena: &'a Bump) -> Result<Provider<'a>, Failure> {

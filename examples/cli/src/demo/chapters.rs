@@ -25,7 +25,7 @@ impl Scene<'_> {
 
     pub(super) fn first_token(&self, keeper: &mut Keeper<'_>, line: &Timeline) {
         line.chapter("The first token");
-        let primary = keeper.provider.primary_grant();
+        let primary = keeper.provider.primary_grant;
         let before = keeper.poll();
         line.expect(
             "an empty manager asks for its primary grant",
@@ -47,7 +47,7 @@ impl Scene<'_> {
         line.expect("the refresh is due after 75 to 80 % of the lifetime", in_time);
         keeper.wait(line, "the token is fresh");
         let due = keeper.poll();
-        let grant = keeper.provider.primary_grant().map(|primary| self.refresh_grant(primary));
+        let grant = keeper.provider.primary_grant.map(|primary| self.refresh_grant(primary));
         line.expect("a refresh is due, by the right grant", Some(due.next) == grant.map(Next::Request));
         line.expect("the old token stays usable meanwhile", due.usable);
         let before = keeper.manager.generation();
@@ -217,7 +217,7 @@ impl Scene<'_> {
         if ends_family {
             let log = self.service.log();
             let primary = log.iter().rev().find_map(|exchange| exchange.grant_type.as_deref());
-            let primary = primary == keeper.provider.primary_grant().map(Grant::name);
+            let primary = primary == keeper.provider.primary_grant.map(Grant::name);
             line.expect(
                 "the service has ended the whole family: the primary grant recovers",
                 primary && opens,

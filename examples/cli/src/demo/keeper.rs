@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokenward::{
-    Answer, Credentials, Error, Generation, Instant, Next, Outcome, Poll, Provider, Retry, Revision, Slots,
-    SnapshotScope, Subject, TokenAnswer, TokenManager, TokenResponse, token_answer,
+    Answer, Credentials, Error, Generation, Identity, Instant, Next, Outcome, Poll, Provider, Retry,
+    Revision, Slots, SnapshotScope, TokenAnswer, TokenManager, TokenResponse, token_answer,
 };
 
 use super::clock::DemoClock;
@@ -51,7 +51,7 @@ pub(super) struct Stored {
 pub(super) struct Keeper<'p> {
     pub(super) name: String,
     pub(super) provider: &'p Provider<'p>,
-    subject: Subject<'p>,
+    identity: Identity<'p>,
     /// The origin of the protected API.
     api: &'p str,
     pub(super) manager: TokenManager<'p, Vec<u8>>,
@@ -75,7 +75,7 @@ impl<'p> Keeper<'p> {
     pub(super) fn new(
         name: &str,
         provider: &'p Provider<'p>,
-        subject: Subject<'p>,
+        identity: Identity<'p>,
         api: &'p str,
         held: Held,
         clock: &Arc<DemoClock>,
@@ -84,9 +84,9 @@ impl<'p> Keeper<'p> {
         Ok(Self {
             name: name.to_owned(),
             provider,
-            subject,
+            identity,
             api,
-            manager: manager(provider, subject, clock.now())?,
+            manager: manager(provider, identity, clock.now())?,
             held,
             stored: None,
             known: Revision::default(),
@@ -173,7 +173,7 @@ impl<'p> Keeper<'p> {
         };
         self.began_at = now;
         self.requests += 1;
-        let path = request.url().strip_prefix(self.provider.base_url).unwrap_or_default();
+        let path = request.url().strip_prefix(self.api).unwrap_or_default();
         line.event(&self.name, Event::Request, &format!("POST {path}  {grant}"), json!({ "grant": grant }));
         let reply = self.http.send(request.method(), request.url(), request.headers(), request.body());
         tokenward::wipe(&mut out);
@@ -292,7 +292,7 @@ impl<'p> Keeper<'p> {
 
     /// A new process: nothing is left but what storage holds.
     pub(super) fn restart(&mut self, line: &Timeline) -> Result<(), Failure> {
-        self.manager = manager(self.provider, self.subject, self.clock.now())?;
+        self.manager = manager(self.provider, self.identity, self.clock.now())?;
         line.event(&self.name, Event::Restart, "the manager is dropped, a new one starts empty", json!({}));
         Ok(())
     }
@@ -444,11 +444,11 @@ impl<'p> Keeper<'p> {
 
 fn manager<'p>(
     provider: &'p Provider<'p>,
-    subject: Subject<'p>,
+    identity: Identity<'p>,
     now: Instant,
 ) -> Result<TokenManager<'p, Vec<u8>>, Failure> {
     const SEED: u64 = 2025;
     let slots = Slots::new(vec![0; 4096], 2048);
-    TokenManager::new(now, provider, subject, slots, SEED)
+    TokenManager::new(now, provider, identity, slots, SEED)
         .map_err(|error| Failure::usage(format!("{}: {error}", provider.name)))
 }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tokenward::{
-    ApiOrigins, Environment, Error, IssuedBy, Next, Provider, Reason, Revision, Subject, TokenResponse,
-    providers,
-};
+use tokenward::{Error, Identity, LoopbackHttp, Next, Provider, Reason, Revision, TokenResponse, providers};
 use tokenward_demo_service::{Clock, Config, Environment as ServiceEnvironment, Kind, Service};
 
 use super::chapters::Scene;
@@ -44,16 +41,22 @@ impl Stage {
         &self,
         name: &str,
         provider: &'p Provider<'p>,
-        subject: Subject<'p>,
+        site: Option<&'p str>,
         api: &'p str,
     ) -> Result<Keeper<'p>, Failure> {
         let held = Held::from(self.service.credentials());
-        Keeper::new(name, provider, subject, api, held, &self.clock, self.speed)
+        let identity = Identity { base_url: Some(api), site, ..Identity::CLIENT };
+        Keeper::new(name, provider, identity, api, held, &self.clock, self.speed)
     }
 
     fn finish(self) -> Result<Tally, Failure> {
         Ok(self.line.finish()?)
     }
+}
+
+/// A preset on loopback, where one origin is the token service and the API.
+fn local(preset: &Provider<'static>) -> Provider<'static> {
+    Provider { api_origins: None, loopback_http: Some(LoopbackHttp::ALLOWED), ..*preset }
 }
 
 /// Real time for one lifetime of a token where `--speed` says nothing.
@@ -72,19 +75,10 @@ pub(super) fn play(kind: Kind, speed: Option<f64>, json: bool) -> Result<Tally, 
 fn flip_utility(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     let stage = Stage::open(Kind::FlipUtility, "Flip Utility", speed, json)?;
     let base_url = stage.service.base_url().to_owned();
-    let origins = [base_url.as_str()];
-    let local = |preset: Provider<'static>| Provider {
-        base_url: &base_url,
-        api_origins: ApiOrigins::Listed(&origins),
-        allow_loopback_http: true,
-        ..preset
-    };
-    let (client, api_key) = (
-        local(providers::flip_utility(Environment::Sandbox)),
-        local(providers::flip_utility_api_key(Environment::Sandbox)),
-    );
-    let mut keeper = stage.keeper("client", &client, Subject::Client, &base_url)?;
-    let mut key_keeper = stage.keeper("api key", &api_key, Subject::Client, &base_url)?;
+    let client = local(&providers::FLIP_UTILITY_SANDBOX);
+    let api_key = local(&providers::FLIP_UTILITY_API_KEY_SANDBOX);
+    let mut keeper = stage.keeper("client", &client, None, &base_url)?;
+    let mut key_keeper = stage.keeper("api key", &api_key, None, &base_url)?;
     let line = &stage.line;
     let scene = Scene {
         service: &stage.service,
@@ -115,8 +109,8 @@ fn flip_utility(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
 fn opower(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     let stage = Stage::open(Kind::Opower, "Oracle Utilities Opower", speed, json)?;
     let base_url = stage.service.base_url().to_owned();
-    let provider = Provider { allow_loopback_http: true, ..providers::opower(&base_url) };
-    let mut keeper = stage.keeper("client", &provider, Subject::Client, &base_url)?;
+    let provider = local(&providers::OPOWER);
+    let mut keeper = stage.keeper("client", &provider, None, &base_url)?;
     let line = &stage.line;
     let path = "/apis/customer-data-v2/UTIL/customers/1/utility_accounts";
     let scene =
@@ -134,8 +128,8 @@ fn opower(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
 fn flume(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     let stage = Stage::open(Kind::Flume, "Flume", speed, json)?;
     let base_url = stage.service.base_url().to_owned();
-    let provider = Provider { allow_loopback_http: true, ..providers::flume(&base_url) };
-    let mut keeper = stage.keeper("user", &provider, Subject::Client, &base_url)?;
+    let provider = local(&providers::FLUME);
+    let mut keeper = stage.keeper("user", &provider, None, &base_url)?;
     let line = &stage.line;
     let scene =
         Scene { service: &stage.service, path: "/me", lifetime_s: Kind::Flume.lifetime_s(), rotates: true };
@@ -167,21 +161,9 @@ fn flute(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     let url = |environment| stage.service.environment_url(environment).unwrap_or_default().to_owned();
     let (sandbox_url, production_url) =
         (url(ServiceEnvironment::Sandbox), url(ServiceEnvironment::Production));
-    let (sandbox_origins, production_origins) = ([sandbox_url.as_str()], [production_url.as_str()]);
-    let sandbox = Provider {
-        base_url: &sandbox_url,
-        api_origins: ApiOrigins::Listed(&sandbox_origins),
-        allow_loopback_http: true,
-        ..providers::flute(Environment::Sandbox)
-    };
-    let production = Provider {
-        base_url: &production_url,
-        api_origins: ApiOrigins::Listed(&production_origins),
-        allow_loopback_http: true,
-        ..providers::flute(Environment::Production)
-    };
-    let mut keeper = stage.keeper("sandbox", &sandbox, Subject::Client, &sandbox_url)?;
-    let mut live = stage.keeper("production", &production, Subject::Client, &production_url)?;
+    let (sandbox, production) = (local(&providers::FLUTE_SANDBOX), local(&providers::FLUTE_PRODUCTION));
+    let mut keeper = stage.keeper("sandbox", &sandbox, None, &sandbox_url)?;
+    let mut live = stage.keeper("production", &production, None, &production_url)?;
     let line = &stage.line;
     let scene = Scene {
         service: &stage.service,
@@ -225,13 +207,13 @@ fn flute(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
 fn flip_energy(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     let stage = Stage::open(Kind::FlipEnergy, "Flip Energy", speed, json)?;
     let base_url = stage.service.base_url().to_owned();
-    let client_provider = Provider { allow_loopback_http: true, ..providers::flip_energy_client(&base_url) };
-    let issued = |by| Provider { allow_loopback_http: true, ..providers::flip_energy_site(&base_url, by) };
-    let (site_provider, phone_provider) = (issued(IssuedBy::ClientToken), issued(IssuedBy::Backend));
-    let mut client = stage.keeper("client", &client_provider, Subject::Client, &base_url)?;
-    let mut site = stage.keeper("site-1", &site_provider, Subject::Site("site-1"), &base_url)?;
-    let mut other = stage.keeper("site-2", &site_provider, Subject::Site("site-2"), &base_url)?;
-    let mut phone = stage.keeper("phone", &phone_provider, Subject::Site("site-1"), &base_url)?;
+    let client_provider = local(&providers::FLIP_ENERGY_CLIENT);
+    let site_provider = local(&providers::FLIP_ENERGY_SITE);
+    let phone_provider = local(&providers::FLIP_ENERGY_SITE_BY_BACKEND);
+    let mut client = stage.keeper("client", &client_provider, None, &base_url)?;
+    let mut site = stage.keeper("site-1", &site_provider, Some("site-1"), &base_url)?;
+    let mut other = stage.keeper("site-2", &site_provider, Some("site-2"), &base_url)?;
+    let mut phone = stage.keeper("phone", &phone_provider, Some("site-1"), &base_url)?;
     let line = &stage.line;
     let lifetime_s = Kind::FlipEnergy.lifetime_s();
     let scene =

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokenward::{
-    Answer, Error, Next, Outcome, Provider, Revision, Slots, SnapshotScope, Subject, TokenManager,
+    Answer, Error, Identity, Next, Outcome, Provider, Revision, Slots, SnapshotScope, TokenManager,
     TokenResponse,
 };
 
@@ -84,7 +84,7 @@ impl Sent {
 impl<'p> Holder<'p> {
     pub(crate) fn new(
         provider: &'p Provider<'p>,
-        subject: Subject<'p>,
+        identity: Identity<'p>,
         sources: &'p Sources,
         storage: Option<Storage>,
         timeout: Duration,
@@ -93,13 +93,19 @@ impl<'p> Holder<'p> {
         let slots = Slots::new(vec![0; access + refresh], access);
         let seed = getrandom::u64()
             .map_err(|error| Failure::unavailable(format!("no random numbers for a seed: {error}")))?;
-        let manager = TokenManager::new(clock::now(), provider, subject, slots, seed).map_err(|error| {
+        let manager = TokenManager::new(clock::now(), provider, identity, slots, seed).map_err(|error| {
             Failure::usage(format!("{}: {}: the token endpoint wants --site ID", provider.name, error.name()))
         })?;
-        let http = Http::new(provider.base_url, timeout).map_err(Failure::unavailable)?;
+        let http = Http::new(identity.base_url.or(provider.base_url).unwrap_or_default(), timeout)
+            .map_err(Failure::unavailable)?;
         let mut holder = Self { manager, provider, sources, presented: None, storage, http };
         holder.restore()?;
         Ok(holder)
+    }
+
+    /// Whether the service has a grant: else its token is installed.
+    pub(crate) fn asks(&self) -> bool {
+        self.provider.primary_grant.is_some() || self.provider.refresh_grant
     }
 
     /// Takes the state of the storage, if it has one.

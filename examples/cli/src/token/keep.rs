@@ -27,9 +27,11 @@ pub(crate) fn run(holder: &mut Holder<'_>, json: bool) -> Result<Status, Failure
     let orders = orders()?;
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let terminal = std::io::stdout().is_terminal() && !dumb && !json;
-    let name = format!("{} {}", holder.provider.name, holder.provider.environment).trim_end().to_owned();
+    let name = format!("{} {}", holder.provider.name, holder.provider.environment.unwrap_or_default())
+        .trim_end()
+        .to_owned();
     let mut teller = Teller { name, terminal, json, supplied: None, unsaved: None };
-    if !holder.provider.grants.is_empty() {
+    if holder.asks() {
         // A prompt now, not in an hour.
         holder.ask()?;
     }
@@ -64,7 +66,7 @@ pub(crate) fn run(holder: &mut Holder<'_>, json: bool) -> Result<Status, Failure
                 holder.manager.reloaded();
                 continue;
             }
-            Next::Supply(Reason::NoToken) if holder.provider.grants.is_empty() && !poll.usable => {
+            Next::Supply(Reason::NoToken) if !holder.asks() && !poll.usable => {
                 holder.install()?;
                 let shown = stored(holder);
                 let generation = holder.manager.generation().0;
@@ -85,7 +87,7 @@ pub(crate) fn run(holder: &mut Holder<'_>, json: bool) -> Result<Status, Failure
                 holder.reread();
                 teller.supplied = None;
                 teller.event("reread", json!({}), "credentials read again")?;
-                if holder.provider.grants.is_empty() {
+                if !holder.asks() {
                     holder.install()?;
                 } else {
                     holder.manager.retry();

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bumpalo::Bump;
 use clap::Args;
 use serde_json::json;
-use tokenward::{ApiOrigins, Error, Next, Provider, Reason, UnixTime};
+use tokenward::{Error, Identity, Next, Provider, Reason, RefreshPolicy, UnixTime};
 
 use crate::clock;
 use crate::credentials::{SECRET_VARIABLES, Sources};
@@ -83,15 +83,16 @@ pub(crate) struct Token {
 impl Token {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         let arena = Bump::new();
-        let (mut provider, subject) = self.which.choose(&arena)?;
+        let (mut provider, identity) = self.which.choose(&arena)?;
         if let Some(seconds) = self.timeout {
-            provider.policy.response_timeout_ms = seconds.saturating_mul(1000);
+            let response_timeout_ms = seconds.saturating_mul(1000);
+            provider.policy = Some(arena.alloc(RefreshPolicy { response_timeout_ms, ..*provider.policy() }));
         }
         let provider = &*arena.alloc(provider);
-        let url = self.target(provider)?;
+        let url = self.target(provider, &identity)?;
         let storage = self.save.as_deref().map(Storage::open).transpose()?;
-        let timeout = Duration::from_millis(provider.policy.response_timeout_ms);
-        let mut holder = Holder::new(provider, subject, &self.sources, storage, timeout)?;
+        let timeout = Duration::from_millis(provider.policy().response_timeout_ms);
+        let mut holder = Holder::new(provider, identity, &self.sources, storage, timeout)?;
         let kept_elsewhere = holder.storage.as_ref().is_some_and(Storage::is_kept_elsewhere);
         if kept_elsewhere && (self.keep || self.renew) {
             return Err(Failure::unavailable(
@@ -120,13 +121,13 @@ impl Token {
     }
 
     /// Where the header is to go: as given, or the first of the provider's origins.
-    fn target(&self, provider: &Provider<'_>) -> Result<Option<String>, Failure> {
+    fn target(&self, provider: &Provider<'_>, identity: &Identity<'_>) -> Result<Option<String>, Failure> {
         let origin = match provider.api_origins {
-            ApiOrigins::Listed(origins) => origins.first().copied(),
-            ApiOrigins::BaseUrl => Some(provider.base_url),
-            ApiOrigins::AnyHttps => None,
+            Some(origins) => origins.first().copied(),
+            None if provider.any_https_origin => None,
+            None => identity.base_url.or(provider.base_url),
         };
-        let origin = origin.filter(|_| provider.routes.is_empty()).map(|origin| format!("{origin}/"));
+        let origin = origin.filter(|_| provider.routes.rows.is_none()).map(|origin| format!("{origin}/"));
         let url = self.url.clone().or(origin);
         if url.is_none() && (self.show_secrets || !self.command.is_empty()) {
             return Err(Failure::usage("where is the token to be sent? give --url URL (and --method)"));
@@ -172,7 +173,7 @@ impl Token {
             let object = json!({
                 "outcome": "token",
                 "provider": provider.name,
-                "environment": Some(provider.environment).filter(|name| !name.is_empty()),
+                "environment": provider.environment,
                 "generation": holder.manager.generation().0,
                 "refresh_at": windows.refresh_at.and_then(wall),
                 "usable_until": windows.usable_until.and_then(wall),
@@ -190,7 +191,7 @@ impl Token {
                 format!("usable for {}{}", span(seconds(at)), date.unwrap_or_default())
             }
         };
-        let name = format!("{} {}", provider.name, provider.environment);
+        let name = format!("{} {}", provider.name, provider.environment.unwrap_or_default());
         writeln!(out, "{}  {}", Painted(GOOD, "token"), Painted(BOLD, name.trim_end()))?;
         writeln!(out, "  life     {end}")?;
         if let Some(at) = windows.refresh_at {
