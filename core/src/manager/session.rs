@@ -242,9 +242,8 @@ impl Session {
         Generation(self.generation)
     }
 
-    /// Whether the token may be sent at `now`.
-    pub(crate) fn usable(&self, now: Instant) -> bool {
-        self.usable_at(self.clock.max(now.as_millis()))
+    pub(crate) fn usable(&self) -> bool {
+        self.usable_at(self.clock)
     }
 
     fn usable_at(&self, instant: u64) -> bool {
@@ -258,7 +257,7 @@ impl Session {
     /// The decision for the clock.
     pub(crate) fn poll(&self, provider: &Provider<'_>) -> Poll {
         let policy = &provider.policy;
-        let usable = self.usable_at(self.clock);
+        let usable = self.usable();
         let end = (usable && self.token == Token::Timed).then_some(self.usable_until);
         let (next, changes_at) = self.next(provider, policy);
         let poll_at = match (end, changes_at) {
@@ -502,7 +501,7 @@ impl Session {
         let mut ended = false;
         let given_out = (1..=self.generation).contains(&generation.0);
         if given_out && self.token != Token::None {
-            if generation.0 < self.generation && self.usable_at(self.clock) {
+            if generation.0 < self.generation && self.usable() {
                 return (Retry::Now, false);
             }
             match self.token {
