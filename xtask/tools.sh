@@ -77,6 +77,7 @@ for leg; do
     clippy) component clippy clippy ;;
     corpora) [ -d "${TOKENWARD_CORPORA:-../shared/corpora}/JSONTestSuite" ] || program npm npm ;;
     fuzz) program g++ g++ ;;
+    counts) program valgrind valgrind ;;
     deny) program git git ;;
     no-std | panic-free-firmware | no-alloc-example) bare_metal_rust ;;
     c) c_surface; bare_metal_rust ;;

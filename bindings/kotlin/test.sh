@@ -208,7 +208,7 @@ consumer() {
 obtained: 200, generation 1
 refreshed ahead: 200, generation 2
 rejected and replaced: 200, generation 3
-refused: origin_not_allowed: Send the request to an origin of this provider, over https.
+refused: origin_not_allowed: The URL is not on one of the provider's origins: check it, and use https.
 restarted: 200, Authorization([redacted], generation=3)
 signed out: TokenStatus(usable=false, next=request, reason=null, changesIn=null)
 SAID

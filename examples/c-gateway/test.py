@@ -306,7 +306,7 @@ def against_demo_killed():
     lost = [one for one in outcomes if one[0] == "refresh_token" and one[1] != "token"]
     rotated = outcomes.count(("refresh_token", "token"))
     check(f"flute, {KILLS} kills: {rotated} rotations, {len(lost)} refused, {open_requests} kills with a request out",
-          rotated > 10 and len(lost) <= open_requests, lost)
+          rotated > KILLS // 10 and len(lost) <= open_requests, lost)
     check("ends cleanly after the kills", gateway.end() == 0)
     demo.end()
 

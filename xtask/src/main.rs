@@ -1,5 +1,6 @@
 //! Every build, test, drift and size gate of the repository; the same command locally and in CI.
 
+mod bench;
 mod corpora;
 mod dist;
 mod elf;
@@ -12,9 +13,6 @@ mod workspace;
 
 use std::process::ExitCode;
 use workspace::{Result, Workspace};
-
-/// What `cargo bench` measures.
-const BENCH_PACKAGE: &str = "tokenward-bench";
 
 const USAGE: &str = "\
 cargo xtask test [LEG…]      run the legs named, or all; `cargo xtask test --list` names them
@@ -29,7 +27,9 @@ cargo xtask dist [--target TARGET…]
                              the C library for firmware, packed: target/dist/tokenward-c-VERSION.tar.gz
 cargo xtask xcframework OUTPUT SLICE=ARCHIVE…
                              the library for Apple platforms, of archives built for each
-cargo xtask bench [ARG…]     the benchmarks, against peers in the same run
+cargo xtask bench [--apps | --counts | --check]
+                             docs/BENCHMARKS.md, against peers in the same run; --apps: Swift and Kotlin too
+                             --counts: the instructions alone; --check: whether they have grown
 ";
 
 fn main() -> ExitCode {
@@ -62,7 +62,7 @@ fn dispatch(command: &str, args: &[String]) -> Result<bool> {
         "size" => gate::print_sizes(&workspace),
         "dist" => dist::run(&workspace, args),
         "xcframework" => workspace.script("bindings/swift/xcframework.sh").args(args).run(),
-        "bench" => workspace.cargo().args(["bench", "--package", BENCH_PACKAGE]).args(args).run(),
+        "bench" => bench::run(&workspace, args),
         other => Err(format!("no command `{other}`\n\n{USAGE}").into()),
     }
     .map(|()| true)

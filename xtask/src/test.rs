@@ -2,7 +2,7 @@
 
 use crate::elf::Elf;
 use crate::workspace::{CORE, Program, Result, Workspace, on_path};
-use crate::{corpora, fuzz, gate, scenarios, toolchain};
+use crate::{bench, corpora, fuzz, gate, scenarios, toolchain};
 use std::fs::{self, File};
 use std::io::{Read, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -39,6 +39,7 @@ const LEGS: &[Leg] = &[
     leg("msrv", "the oldest Rust promised", Lane::Own, msrv),
     leg("no-std", "the core on a target without std", Lane::Own, no_std),
     leg("no-alloc", "the core where there is no alloc crate", Lane::Own, no_alloc),
+    leg("counts", "the core's instructions are those of docs/BENCHMARKS.md", Lane::Common, bench::check),
     leg("panic-free", "link gate on this host", Lane::Own, gate::host),
     leg("panic-free-firmware", "link gate on Cortex-M and RISC-V", Lane::Own, gate::firmware),
     leg(

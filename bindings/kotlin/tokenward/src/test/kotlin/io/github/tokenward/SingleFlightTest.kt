@@ -169,7 +169,7 @@ class SingleFlightTest {
             repeat(2) {
                 val refused = assertFailsWith<TokenwardException.Configuration> { manager.authorize("GET", API) }
                 assertEquals("invalid_client", refused.code)
-                assertEquals("Check client id and secret: the token service refuses them.", refused.message)
+                assertEquals("The token service refuses the client id or secret: check them.", refused.message)
             }
             assertEquals(1, service.requests.size)
             manager.retry()
