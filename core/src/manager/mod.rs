@@ -5,8 +5,8 @@ use core::borrow::Borrow;
 use crate::ascii::eq_ignore_case;
 use crate::endpoint::authorization::{Bearer, Generation};
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
-use crate::endpoint::provider::{ApiOrigins, Grant, MissingLifetime, Provider, Subject, ZeroLifetime};
-use crate::endpoint::routes::{PathMatch, match_path};
+use crate::endpoint::provider::{Grant, MissingLifetime, Provider, Subject, ZeroLifetime};
+use crate::endpoint::routes::check_url;
 use crate::endpoint::token_request::{Credentials, Request, TokenRequest};
 use crate::endpoint::token_response::TokenResponse;
 use crate::error::Error;
@@ -15,7 +15,6 @@ use crate::wire::http_date::http_date;
 use crate::wire::json_str::JsonStr;
 use crate::wire::jwt;
 use crate::wire::retry_after::delay_seconds;
-use crate::wire::url::Url;
 use crate::wire::www_authenticate::is_insufficient_scope;
 #[cfg(feature = "snapshot")]
 mod persistence;
@@ -302,8 +301,8 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     ///   route table.
     /// - [`Error::NotUsable`]: there is no token that may be sent now.
     pub fn authorize(&self, now: Instant, method: &str, url: &str) -> Result<Bearer<'_>, Error> {
-        self.check_url(method, url)?;
-        if !self.session.at(now, &self.provider.borrow().policy).usable() {
+        check_url(self.provider.borrow(), self.subject, method, url)?;
+        if !self.session.usable(now) {
             return Err(Error::NotUsable);
         }
         match self.store.access_token() {
@@ -522,40 +521,6 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         {
             self.revisions.changed(false, true);
         }
-    }
-
-    fn check_url(&self, method: &str, url: &str) -> Result<(), Error> {
-        let provider = self.provider.borrow();
-        let Provider { base_url, api_origins, routes, .. } = *provider;
-        let url = Url::parse(url.as_bytes())?;
-        if !routes.is_empty() && url.path_is_ambiguous() {
-            return Err(Error::BadUrl);
-        }
-        let origins = match api_origins {
-            ApiOrigins::AnyHttps => &[],
-            ApiOrigins::BaseUrl => &[base_url][..],
-            ApiOrigins::Listed(origins) => origins,
-        };
-        let is_origin =
-            |origin: &&str| Url::parse(origin.as_bytes()).is_ok_and(|origin| url.same_origin(&origin));
-        let listed = matches!(api_origins, ApiOrigins::AnyHttps) || origins.iter().any(is_origin);
-        if !url.is_secure(provider.allow_loopback_http) || !listed {
-            return Err(Error::OriginNotAllowed);
-        }
-        let mut fault = if routes.is_empty() { None } else { Some(Error::UnknownRoute) };
-        for route in routes.iter().filter(|route| route.method == method) {
-            let found = match_path(route.path, url.path, self.subject.site());
-            fault = match (found, fault) {
-                (PathMatch::No, _) => continue,
-                _ if route.token != self.subject.kind() => match fault {
-                    Some(Error::OtherSite) => fault,
-                    _ => Some(Error::RouteNeedsOtherToken),
-                },
-                (PathMatch::OtherSite, _) => Some(Error::OtherSite),
-                (PathMatch::Yes, _) => return Ok(()),
-            };
-        }
-        fault.map_or(Ok(()), Err)
     }
 }
 
