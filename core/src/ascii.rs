@@ -2,6 +2,70 @@
 
 use crate::machine::inlined_if_wide;
 
+/// A set of characters: a bit in a table of all bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Class(u8);
+
+impl Class {
+    /// A scheme behind its first letter (RFC 3986 section 3.1).
+    pub(crate) const SCHEME: Self = Self(1);
+    /// A host that is a name or an IPv4 address.
+    pub(crate) const HOST: Self = Self(1 << 1);
+    /// The inside of an IPv6 address.
+    pub(crate) const IPV6: Self = Self(1 << 2);
+    /// A path: what is visible, but for what ends it and what belongs escaped.
+    pub(crate) const PATH: Self = Self(1 << 3);
+    /// A URL: what is visible, but for the backslash, which some readers take for a slash.
+    pub(crate) const URL: Self = Self(1 << 4);
+    /// What stays as it is in a segment of a path: unreserved (RFC 3986 section 2.3).
+    pub(crate) const UNRESERVED: Self = Self(1 << 5);
+    /// What stays as it is in `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
+    pub(crate) const FORM: Self = Self(1 << 6);
+    /// What stays as it is in a JSON string (RFC 8259 section 7).
+    pub(crate) const JSON: Self = Self(1 << 7);
+
+    const TABLE: [u8; 256] = {
+        let mut table = [0; 256];
+        let (mut rest, mut byte): (&mut [u8], u8) = (&mut table, 0);
+        while let [classes, behind @ ..] = rest {
+            *classes = Self::of(byte);
+            (rest, byte) = (behind, byte.wrapping_add(1));
+        }
+        table
+    };
+
+    const fn of(byte: u8) -> u8 {
+        let alphanumeric = byte.is_ascii_alphanumeric();
+        let url = byte.is_ascii_graphic() && byte != b'\\';
+        let path = url && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'?' | b'^' | b'`' | b'{'..=b'}');
+        Self::SCHEME.holds(alphanumeric || matches!(byte, b'+' | b'-' | b'.'))
+            | Self::HOST.holds(alphanumeric || matches!(byte, b'-' | b'.' | b'_'))
+            | Self::IPV6.holds(byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'))
+            | Self::PATH.holds(path)
+            | Self::URL.holds(url)
+            | Self::UNRESERVED.holds(alphanumeric || matches!(byte, b'-' | b'.' | b'_' | b'~'))
+            | Self::FORM.holds(alphanumeric || matches!(byte, b'*' | b'-' | b'.' | b'_'))
+            | Self::JSON.holds(byte >= b' ' && !matches!(byte, b'"' | b'\\'))
+    }
+
+    const fn holds(self, held: bool) -> u8 {
+        if held { self.0 } else { 0 }
+    }
+
+    #[inline(always)]
+    fn has(self, byte: u8) -> bool {
+        Self::TABLE.get(usize::from(byte)).is_some_and(|classes| classes & self.0 != 0)
+    }
+}
+
+inlined_if_wide! {
+    /// The characters of a class at the start of `text`, and what follows them.
+    pub(crate) fn split_class(text: &[u8], class: Class) -> (&[u8], &[u8]) {
+        let len = text.iter().position(|byte| !class.has(*byte)).unwrap_or(text.len());
+        text.split_at_checked(len).unwrap_or_default()
+    }
+}
+
 inlined_if_wide! {
     /// Whether `byte` is a letter, a digit, or one of `others`.
     #[expect(clippy::manual_contains, reason = "`contains` is a search made for long texts, and itself long")]

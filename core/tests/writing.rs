@@ -105,9 +105,23 @@ fn a_url_that_means_more_than_one_thing_is_bad() {
 #[test]
 fn under_a_route_table_dot_segments_and_their_escapes_are_bad() {
     let provider = Provider { base_url: Some("https://api.example"), ..providers::FLIP_ENERGY_CLIENT };
-    for path in
-        ["/v1/./sites", "/v1/x/../sites", "/v1/%2e%2E/sites", "/v1%2Fsites", "/v1/%5csites", "/v1/sites/%zz"]
-    {
+    for path in [
+        "/v1/./sites",
+        "/v1/x/../sites",
+        "/v1/%2e%2E/sites",
+        "/v1%2Fsites",
+        "/v1/%5csites",
+        "/v1/sites/%zz",
+        "/v1/x/..;/sites",
+        "/v1/.;a=1/sites",
+        "/v1/sites%3b",
+        "/v1/sites%3F",
+        "/v1/sites%23",
+        "/v1/sites%25",
+        "/v1/sites%00",
+        "/v1/sites%1f",
+        "/v1/sites%7F",
+    ] {
         let url = format!("https://api.example{path}");
         assert_eq!(authorize(&provider, Identity::CLIENT, "GET", &url), Err(Error::BadUrl), "{path}");
     }

@@ -2,6 +2,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "gateway.h"
 
@@ -88,7 +89,7 @@ bool http_start(const tokenward_request *request) {
     http_finish();
     return log_line(LOG_ERROR, "the request does not fit"), false;
   }
-  const bool plain = strncmp(url, "http://", 7) == 0;
+  const bool plain = strncasecmp(url, "http://", 7) == 0;
   curl_easy_setopt(easy, CURLOPT_URL, url);
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
   curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request->body.ptr);

@@ -486,7 +486,7 @@ def against_rotating():
     check("the primary grant was asked at the start alone", primary == first, (primary, first))
     check("ends cleanly in the middle of refreshing", code == 0, gateway.said()[-300:])
 
-    gateway = custom("redirect", base, "/redirect", "canary-secret-2")
+    gateway = custom("redirect", base.upper(), "/redirect", "canary-secret-2")
     gateway.start()
     until(lambda: "status 307" in gateway.said())
     check("redirects are not followed", "status 307" in gateway.said() and Rotating.redirected == 0)

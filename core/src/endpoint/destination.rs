@@ -9,10 +9,8 @@ pub(crate) fn is_secure(provider: &Provider<'_>, url: &Url<'_>) -> bool {
     url.is_https() || provider.loopback_http.is_some_and(|loopback| (loopback.allows)(url))
 }
 
-/// Whether a token of `identity` may be sent by `method` to `url`.
-///
-/// # Errors
-/// The first fault wins: [`Error::BadUrl`], [`Error::OriginNotAllowed`], those of the route table.
+/// Whether the token of `identity` may go with a request of `method` to `url`. The first fault wins.
+#[inline(never)]
 pub(crate) fn check<'a>(
     provider: &Provider<'a>,
     identity: &Identity<'a>,
@@ -20,17 +18,25 @@ pub(crate) fn check<'a>(
     url: &str,
 ) -> Result<(), Error> {
     let url = Url::parse(url.as_bytes())?;
-    let is_origin = |origin: &str| Url::parse(origin.as_bytes()).is_ok_and(|origin| url.same_origin(&origin));
-    let listed = provider.any_https_origin
-        || match provider.api_origins {
-            Some(origins @ [_, ..]) => origins.iter().any(|origin| is_origin(origin)),
-            _ => is_origin(identity.base_url(provider)),
-        };
-    if !listed || !is_secure(provider, &url) {
+    let routed = match provider.routes.table {
+        Some(table) => {
+            let rows = provider.routes.rows.unwrap_or_default();
+            (table.check)(rows, method.as_bytes(), url.path(), identity.site)
+        }
+        None => Ok(()),
+    };
+    if routed == Err(Error::BadUrl) {
+        return routed;
+    }
+    let own_origin = [identity.base_url(provider)];
+    let origins = match provider.api_origins {
+        Some(origins @ [_, ..]) => origins,
+        _ => &own_origin,
+    };
+    let is_listed =
+        provider.any_https_origin || origins.iter().any(|origin| url.is_of_origin(origin.as_bytes()));
+    if !is_listed || !is_secure(provider, &url) {
         return Err(Error::OriginNotAllowed);
     }
-    match provider.routes.table {
-        Some(table) => (table.check)(provider.routes.rows.unwrap_or_default(), method, &url, identity.site),
-        None => Ok(()),
-    }
+    routed
 }

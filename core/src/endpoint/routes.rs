@@ -1,7 +1,7 @@
 //! A route table: which token opens which endpoint.
 
 use crate::error::Error;
-use crate::wire::url::{Url, next_decoded, segments};
+use crate::wire::url::{is_ambiguous, next_decoded};
 
 /// Which token opens which endpoint.
 ///
@@ -63,8 +63,8 @@ impl<'a> Route<'a> {
 pub struct RouteTable {
     number: u8,
     name: &'static str,
-    /// Rows, method, URL, and the site that the token is of.
-    pub(crate) check: fn(&[Route<'_>], &str, &Url<'_>, Option<&str>) -> Result<(), Error>,
+    /// Rows, method, path, and the site that the token is of.
+    pub(crate) check: fn(&[Route<'_>], &[u8], &[u8], Option<&str>) -> Result<(), Error>,
 }
 
 impl RouteTable {
@@ -74,60 +74,77 @@ impl RouteTable {
 
 part!(RouteTable);
 
-/// The first fault in this order: a path that is ambiguous, of no row, of the other kind of token, of another site.
-fn check(rows: &[Route<'_>], method: &str, url: &Url<'_>, site: Option<&str>) -> Result<(), Error> {
-    if url.path_is_ambiguous() {
+/// Whether a row lets the token through. The first fault wins: a path that is ambiguous, of no row, of the other kind of
+/// token, of another site.
+fn check(rows: &[Route<'_>], method: &[u8], path: &[u8], site: Option<&str>) -> Result<(), Error> {
+    if is_ambiguous(path) {
         return Err(Error::BadUrl);
     }
     let mut fault = Error::UnknownRoute;
-    for route in rows.iter().filter(|route| route.method == method) {
-        fault = match match_path(route.path, url.path, site) {
-            PathMatch::No => continue,
-            _ if route.of_site != site.is_some() => match fault {
-                Error::OtherSite => fault,
-                _ => Error::RouteNeedsOtherToken,
-            },
-            PathMatch::OtherSite => Error::OtherSite,
-            PathMatch::Yes => return Ok(()),
-        };
+    for route in rows {
+        if !same(route.method.as_bytes(), method) {
+            continue;
+        }
+        let own = route.of_site == site.is_some();
+        match match_path(route.path, path, site) {
+            Some(true) if own => return Ok(()),
+            Some(false) if own => fault = Error::OtherSite,
+            Some(_) if fault == Error::UnknownRoute => fault = Error::RouteNeedsOtherToken,
+            _ => {}
+        }
     }
     Err(fault)
 }
 
-/// How a path stands to one row of a route table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PathMatch {
-    /// It is not of this row.
-    No,
-    /// It is of this row, but of a site that is not the subject's.
-    OtherSite,
-    /// It is of this row.
-    Yes,
+/// Byte for byte: methods are too short for a comparison that is made for long texts.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other)
 }
 
-/// Compares a raw path with a pattern like `/v1/site/{site}/device/{deviceId}`.
+/// Compares a raw path with a pattern like `/v1/site/{site}/device/{deviceId}`: whether it is of the subject's own
+/// site; `None` where it is of another row.
 ///
 /// `{site}` is the percent-encoded `site`, any other `{name}` one segment that is not empty; every other
 /// segment stands for itself, byte for byte. Without `site` a row with `{site}` is of another site.
-pub(crate) fn match_path(pattern: &str, path: &[u8], site: Option<&str>) -> PathMatch {
-    let (mut patterns, mut segments) = (segments(pattern.as_bytes()), segments(path));
-    let mut of_site = true;
+fn match_path(pattern: &str, path: &[u8], site: Option<&str>) -> Option<bool> {
+    let (mut pattern, mut path, mut of_site) = (pattern.as_bytes(), path, true);
     loop {
-        match (patterns.next(), segments.next()) {
-            (None, None) if of_site => return PathMatch::Yes,
-            (None, None) => return PathMatch::OtherSite,
-            (Some(b"{site}"), Some(segment @ [_, ..])) => {
-                of_site &= site.is_some_and(|site| decodes_to(segment, site));
+        let same = pattern.iter().zip(path).take_while(|(one, other)| one == other).count();
+        let (literal, patterns) = pattern.split_at_checked(same)?;
+        let segments = path.get(same..)?;
+        match (patterns, segments) {
+            ([], []) => return Some(of_site),
+            ([b'{', ..], [first, ..]) if literal.ends_with(b"/") && *first != b'/' => {
+                let ((name, patterns), (segment, segments)) =
+                    (split_segment(patterns), split_segment(segments));
+                if !name.ends_with(b"}") {
+                    return None;
+                }
+                if name == b"{site}" {
+                    of_site &= site.is_some_and(|site| decodes_to(segment, site));
+                }
+                (pattern, path) = (patterns, segments);
             }
-            (Some([b'{', .., b'}']), Some([_, ..])) => {}
-            (Some(literal), Some(segment)) if literal == segment => {}
-            _ => return PathMatch::No,
+            _ => return None,
         }
     }
 }
 
+/// A segment of a path, and what follows it.
+fn split_segment(path: &[u8]) -> (&[u8], &[u8]) {
+    let len = path.iter().position(|byte| *byte == b'/').unwrap_or(path.len());
+    path.split_at_checked(len).unwrap_or_default()
+}
+
 fn decodes_to(mut segment: &[u8], site: &str) -> bool {
-    site.bytes().all(|byte| next_decoded(&mut segment) == Some(byte)) && segment.is_empty()
+    let is_next = |byte| match segment {
+        [first, rest @ ..] if *first != b'%' => {
+            segment = rest;
+            *first == byte
+        }
+        _ => next_decoded(&mut segment) == Some(byte),
+    };
+    site.bytes().all(is_next) && segment.is_empty()
 }
 
 #[cfg(test)]
@@ -137,10 +154,9 @@ mod tests {
     use std::format;
     use std::string::String;
 
-    use super::PathMatch;
     use crate::wire::writer::{Encoding, Writer};
 
-    fn match_path(pattern: &str, path: &str, site: Option<&str>) -> PathMatch {
+    fn match_path(pattern: &str, path: &str, site: Option<&str>) -> Option<bool> {
         super::match_path(pattern, path.as_bytes(), site)
     }
 
@@ -155,7 +171,7 @@ mod tests {
     #[test]
     fn a_literal_segment_stands_for_itself() {
         let pattern = "/v1/site/devices";
-        assert_eq!(match_path(pattern, "/v1/site/devices", None), PathMatch::Yes);
+        assert_eq!(match_path(pattern, "/v1/site/devices", None), Some(true));
         for other in [
             "/",
             "",
@@ -166,47 +182,47 @@ mod tests {
             "/v1/Site/devices",
             "/v1/site/device%73",
         ] {
-            assert_eq!(match_path(pattern, other, None), PathMatch::No, "{other}");
+            assert_eq!(match_path(pattern, other, None), None, "{other}");
         }
-        assert_eq!(match_path("/", "/", None), PathMatch::Yes);
-        assert_eq!(match_path("/a/", "/a/", None), PathMatch::Yes);
+        assert_eq!(match_path("/", "/", None), Some(true));
+        assert_eq!(match_path("/a/", "/a/", None), Some(true));
     }
 
     #[test]
     fn any_other_name_stands_for_one_segment_that_is_not_empty() {
         let pattern = "/v1/device/{deviceId}/state";
         for path in ["/v1/device/1/state", "/v1/device/%20/state", "/v1/device/{deviceId}/state"] {
-            assert_eq!(match_path(pattern, path, None), PathMatch::Yes, "{path}");
+            assert_eq!(match_path(pattern, path, None), Some(true), "{path}");
         }
         for path in ["/v1/device//state", "/v1/device/1/2/state", "/v1/device/state", "/v1/device/1/state/"] {
-            assert_eq!(match_path(pattern, path, None), PathMatch::No, "{path}");
+            assert_eq!(match_path(pattern, path, None), None, "{path}");
         }
-        assert_eq!(match_path("/{a}", "/", None), PathMatch::No);
+        assert_eq!(match_path("/{a}", "/", None), None);
     }
 
     #[test]
     fn a_site_is_compared_decoded_and_after_everything_else() {
         let pattern = "/v1/site/{site}/device/{deviceId}";
         let of_site = |path: &str| match_path(pattern, path, Some("a é"));
-        assert_eq!(of_site("/v1/site/a%20%C3%A9/device/1"), PathMatch::Yes);
-        assert_eq!(of_site("/v1/site/%61%20%c3%a9/device/1"), PathMatch::Yes);
+        assert_eq!(of_site("/v1/site/a%20%C3%A9/device/1"), Some(true));
+        assert_eq!(of_site("/v1/site/%61%20%c3%a9/device/1"), Some(true));
         for segment in
             ["b", "a", "a%20", "a%20%C3%A9x", "a%20%C3%A", "a%20%C3%A9%", "A%20%C3%A9", "a+%C3%A9", "%"]
         {
-            assert_eq!(of_site(&format!("/v1/site/{segment}/device/1")), PathMatch::OtherSite, "{segment}");
-            assert_eq!(of_site(&format!("/v1/site/{segment}/device/")), PathMatch::No, "{segment}");
-            assert_eq!(of_site(&format!("/v2/site/{segment}/device/1")), PathMatch::No, "{segment}");
+            assert_eq!(of_site(&format!("/v1/site/{segment}/device/1")), Some(false), "{segment}");
+            assert_eq!(of_site(&format!("/v1/site/{segment}/device/")), None, "{segment}");
+            assert_eq!(of_site(&format!("/v2/site/{segment}/device/1")), None, "{segment}");
         }
-        assert_eq!(of_site("/v1/site//device/1"), PathMatch::No);
+        assert_eq!(of_site("/v1/site//device/1"), None);
     }
 
     #[test]
     fn a_row_of_a_site_is_of_another_site_where_there_is_none() {
-        assert_eq!(match_path("/site/{site}", "/site/a", None), PathMatch::OtherSite);
-        assert_eq!(match_path("/site/{site}", "/site/a", Some("")), PathMatch::OtherSite);
-        assert_eq!(match_path("/site/{site}", "/site/", Some("")), PathMatch::No);
-        assert_eq!(match_path("/{site}/{site}", "/a/b", Some("a")), PathMatch::OtherSite);
-        assert_eq!(match_path("/{site}/{site}", "/b/a", Some("a")), PathMatch::OtherSite);
+        assert_eq!(match_path("/site/{site}", "/site/a", None), Some(false));
+        assert_eq!(match_path("/site/{site}", "/site/a", Some("")), Some(false));
+        assert_eq!(match_path("/site/{site}", "/site/", Some("")), None);
+        assert_eq!(match_path("/{site}/{site}", "/a/b", Some("a")), Some(false));
+        assert_eq!(match_path("/{site}/{site}", "/b/a", Some("a")), Some(false));
     }
 
     #[test]
@@ -214,7 +230,7 @@ mod tests {
         for character in ('\0'..='\u{2FF}').chain(['\u{FFFD}', '\u{10FFFF}']) {
             let site = format!("x{character}");
             let path = format!("/{}", encoded(&site));
-            assert_eq!(match_path("/{site}", &path, Some(&site)), PathMatch::Yes, "{site:?}");
+            assert_eq!(match_path("/{site}", &path, Some(&site)), Some(true), "{site:?}");
         }
     }
 }

@@ -267,7 +267,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// - [`Error::NotUsable`]: there is no token that may be sent now.
     pub fn authorize(&self, now: Instant, method: &str, url: &str) -> Result<Bearer<'_>, Error> {
         destination::check(self.provider, &self.identity, method, url)?;
-        if !self.session.at(now, self.provider.policy()).usable() {
+        if !self.session.usable(now) {
             return Err(Error::NotUsable);
         }
         match self.store.access_token() {

@@ -242,8 +242,9 @@ impl Session {
         Generation(self.generation)
     }
 
-    pub(crate) fn usable(&self) -> bool {
-        self.usable_at(self.clock)
+    /// Whether the token may be sent at `now`.
+    pub(crate) fn usable(&self, now: Instant) -> bool {
+        self.usable_at(self.clock.max(now.as_millis()))
     }
 
     fn usable_at(&self, instant: u64) -> bool {
@@ -257,7 +258,7 @@ impl Session {
     /// The decision for the clock.
     pub(crate) fn poll(&self, provider: &Provider<'_>) -> Poll {
         let policy = provider.policy();
-        let usable = self.usable();
+        let usable = self.usable_at(self.clock);
         let end = (usable && self.token == Token::Timed).then_some(self.usable_until);
         let (next, changes_at) = self.next(provider, policy);
         let poll_at = match (end, changes_at) {
@@ -501,7 +502,7 @@ impl Session {
         let mut ended = false;
         let given_out = (1..=self.generation).contains(&generation.0);
         if given_out && self.token != Token::None {
-            if generation.0 < self.generation && self.usable() {
+            if generation.0 < self.generation && self.usable_at(self.clock) {
                 return (Retry::Now, false);
             }
             match self.token {

@@ -166,7 +166,7 @@ pub(crate) fn identity(provider: &Provider<'_>, identity: &Identity<'_>) -> [u8;
         hash.update(part);
     }
     match Url::parse(base_url) {
-        Ok(url) => url.origin(|byte| hash.update([byte])),
+        Ok(url) => url.normal_origin(|byte| hash.update([byte])),
         Err(_) => hash.update(base_url),
     }
     hash.finalize().into()

@@ -1,18 +1,20 @@
 //! Absolute URLs that mean one thing only (RFC 3986).
 
-use crate::ascii::{decimal, eq_ignore_case, hexadecimal, is_alphanumeric_or};
+use crate::ascii::{Class, decimal, eq_ignore_case, hexadecimal, split_class};
 use crate::error::Error;
 
 /// An absolute URL with an authority (RFC 3986 section 3), as far as an origin and a route need it.
 pub(crate) struct Url<'a> {
+    /// Scheme and authority, as spelled.
+    pub(crate) origin: &'a [u8],
     /// As spelled.
     scheme: &'a [u8],
     /// As spelled; an IPv6 address with its brackets.
     host: &'a [u8],
     /// `None` where the URL names no port.
     port: Option<u16>,
-    /// As spelled, without query and fragment; `/` where there is none.
-    pub(crate) path: &'a [u8],
+    /// As spelled, without query and fragment; may be empty.
+    path: &'a [u8],
 }
 
 impl<'a> Url<'a> {
@@ -28,28 +30,39 @@ impl<'a> Url<'a> {
         Self::read(url).ok_or(Error::BadUrl)
     }
 
+    /// In one pass: each part ends where its characters do.
     #[inline(never)]
     fn read(url: &'a [u8]) -> Option<Self> {
-        if !url.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\') {
-            return None;
-        }
-        let (scheme, rest) = url.split_at_checked(find(url, b":"))?;
-        let rest = rest.strip_prefix(b"://")?;
-        let (authority, rest) = rest.split_at_checked(find(rest, b"/?#"))?;
-        let path = rest.get(..find(rest, b"?#"))?;
-        let end_of_host = match authority {
-            [b'[', ..] => find(authority, b"]").checked_add(1)?,
-            _ => find(authority, b":"),
+        let (scheme, rest) = split_class(url, Class::SCHEME);
+        let authority = rest.strip_prefix(b"://")?;
+        let (host_len, rest) = match authority {
+            [b'[', address @ ..] => {
+                let (address, rest) = split_class(address, Class::IPV6);
+                address.iter().filter(|byte| **byte == b':').nth(1)?;
+                (address.len().checked_add(2)?, rest.strip_prefix(b"]")?)
+            }
+            _ => {
+                let (name, rest) = split_class(authority, Class::HOST);
+                name.first()?;
+                (name.len(), rest)
+            }
         };
-        let (host, port) = authority.split_at_checked(end_of_host)?;
-        let port = match port {
-            [] | [b':'] => None,
-            [b':', digits @ ..] => Some(port_number(digits)?),
-            _ => return None,
+        let (port, rest) = match rest {
+            [b':', rest @ ..] => port_number(rest)?,
+            _ => (None, rest),
         };
-        let path_is_plain = find(path, b"\"<>^`{|}") == path.len();
-        let path = if path.is_empty() { b"/" } else { path };
-        (is_scheme(scheme) && is_host(host) && path_is_plain).then_some(Self { scheme, host, port, path })
+        let origin = url.get(..url.len().checked_sub(rest.len())?)?;
+        let (path, rest) = split_class(rest, Class::PATH);
+        let good = scheme.first()?.is_ascii_alphabetic()
+            && matches!(path, [] | [b'/', ..])
+            && matches!(rest, [] | [b'?' | b'#', ..])
+            && split_class(rest, Class::URL).1.is_empty();
+        good.then_some(Self { origin, scheme, host: authority.get(..host_len)?, port, path })
+    }
+
+    /// As spelled, without query and fragment; `/` where there is none.
+    pub(crate) const fn path(&self) -> &'a [u8] {
+        if self.path.is_empty() { b"/" } else { self.path }
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -63,8 +76,13 @@ impl<'a> Url<'a> {
         eq_ignore_case(self.scheme, b"http") && (named || is_loopback_quad(self.host).is_some())
     }
 
-    /// Whether scheme, host and port are the same (RFC 6454 section 5); a default port equals none.
-    pub(crate) fn same_origin(&self, other: &Url<'_>) -> bool {
+    /// Whether scheme, host and port are those of the URL `other` (RFC 6454 section 5); a default port equals none.
+    pub(crate) fn is_of_origin(&self, other: &[u8]) -> bool {
+        self.origin == other || Url::read(other).is_some_and(|other| self.same_origin(&other))
+    }
+
+    #[inline(never)]
+    fn same_origin(&self, other: &Url<'_>) -> bool {
         eq_ignore_case(self.scheme, other.scheme)
             && eq_ignore_case(self.host, other.host)
             && (self.port == other.port || self.effective_port() == other.effective_port())
@@ -72,7 +90,7 @@ impl<'a> Url<'a> {
 
     /// Hands out the bytes of the origin, the same for each of its spellings.
     #[cfg(feature = "snapshot")]
-    pub(crate) fn origin(&self, mut byte: impl FnMut(u8)) {
+    pub(crate) fn normal_origin(&self, mut byte: impl FnMut(u8)) {
         let port = self.effective_port().unwrap_or_default().to_be_bytes();
         for part in [self.scheme, b":", self.host, b":"] {
             part.iter().for_each(|letter| byte(letter.to_ascii_lowercase()));
@@ -88,69 +106,54 @@ impl<'a> Url<'a> {
         };
         self.port.or_else(default)
     }
-
-    /// Whether a server could take the path for another one: a dot segment, `%2e`, `%2f`, `%5c`, or a
-    /// percent sign that starts no escape.
-    pub(crate) fn path_is_ambiguous(&self) -> bool {
-        let mut rest = self.path;
-        while let [first, ..] = rest {
-            let escape = *first == b'%';
-            match next_decoded(&mut rest) {
-                None => return true,
-                Some(b'.' | b'/' | b'\\') if escape => return true,
-                Some(_) => {}
-            }
-        }
-        segments(self.path).any(|segment| matches!(segment, b"." | b".."))
-    }
 }
 
-/// Bytes before the first of `stops`, or all.
-#[cfg_attr(target_pointer_width = "64", inline(always))]
-#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-fn find(text: &[u8], stops: &[u8]) -> usize {
-    text.iter().position(|byte| stops.iter().any(|stop| stop == byte)).unwrap_or(text.len())
-}
-
-pub(crate) fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/')
-}
-
-/// `ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )` (RFC 3986 section 3.1)
-fn is_scheme(scheme: &[u8]) -> bool {
-    scheme.first().is_some_and(u8::is_ascii_alphabetic) && all(scheme, b"+-.")
-}
-
-fn is_host(host: &[u8]) -> bool {
-    match host {
-        [] => false,
-        [b'[', address @ .., b']'] => {
-            let colon = |byte: &&u8| **byte == b':';
-            address.iter().all(|byte| hexadecimal(*byte).is_some() || matches!(byte, b':' | b'.'))
-                && address.iter().filter(colon).nth(1).is_some()
-        }
-        name => all(name, b".-_"),
-    }
-}
-
-/// Whether there are letters, digits and `others` alone.
-fn all(text: &[u8], others: &[u8]) -> bool {
-    text.iter().all(|byte| is_alphanumeric_or(*byte, others))
-}
-
+/// Whether a server could take the path of a URL for another one: a dot segment, with parameters or without, a percent
+/// sign that starts no escape, or an escape that hides a control character or what is acted on by who decodes first.
 #[inline(never)]
-fn port_number(digits: &[u8]) -> Option<u16> {
-    digits.iter().try_fold(0_u16, |port, byte| port.checked_mul(10)?.checked_add(u16::from(decimal(*byte)?)))
+pub(crate) fn is_ambiguous(path: &[u8]) -> bool {
+    let mut rest = path;
+    while let [first, behind @ ..] = rest {
+        match first {
+            b'%' => match next_decoded(&mut rest) {
+                None | Some(0..=0x1F | b'#' | b'%' | b'.' | b'/' | b';' | b'?' | b'\\' | 0x7F) => {
+                    return true;
+                }
+                Some(_) => {}
+            },
+            b'/' if is_dot_segment(behind) => return true,
+            _ => rest = behind,
+        }
+    }
+    false
+}
+
+/// Whether a path goes on with a segment that is `.` or `..`, as some servers read it: without its parameters.
+fn is_dot_segment(path: &[u8]) -> bool {
+    let [b'.', rest @ ..] = path else { return false };
+    matches!(rest, [] | [b'.'] | [b'/' | b';', ..] | [b'.', b'/' | b';', ..])
+}
+
+/// Digits, and what follows them; `None` where they are none up to 65535.
+#[inline(never)]
+fn port_number(text: &[u8]) -> Option<(Option<u16>, &[u8])> {
+    let (mut port, mut rest) = (None, text);
+    while let [first, behind @ ..] = rest
+        && let Some(digit) = decimal(*first)
+    {
+        port = Some(port.unwrap_or(0_u16).checked_mul(10)?.checked_add(u16::from(digit))?);
+        rest = behind;
+    }
+    Some((port, rest))
 }
 
 /// `127.` and three numbers up to 255 without leading zeros, which some readers take for octal.
 fn is_loopback_quad(host: &[u8]) -> Option<()> {
     let mut rest = host.strip_prefix(b"127")?;
     for _ in 0..3 {
-        let numbers = rest.strip_prefix(b".")?;
-        let (number, behind) = numbers.split_at_checked(find(numbers, b"."))?;
-        let octet = number.len() <= 3 && port_number(number)? <= 255;
-        if !octet || number.is_empty() || (number.starts_with(b"0") && number.len() > 1) {
+        let octet = rest.strip_prefix(b".")?;
+        let (number, behind) = port_number(octet)?;
+        if number? > 255 || matches!(octet, [b'0', b'0'..=b'9', ..]) {
             return None;
         }
         rest = behind;

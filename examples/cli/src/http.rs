@@ -32,11 +32,8 @@ impl Http {
             .max_redirects_will_error(false)
             .timeout_global(Some(timeout))
             .user_agent(concat!("tokenward/", env!("CARGO_PKG_VERSION")));
-        let config = if url.starts_with("https:") {
-            config.tls_config(tls()?).build()
-        } else {
-            config.proxy(None).build()
-        };
+        let is_https = url.split(':').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+        let config = if is_https { config.tls_config(tls()?).build() } else { config.proxy(None).build() };
         Ok(Self { agent: config.into() })
     }
 

@@ -1063,7 +1063,18 @@ impl Generator {
             10 => "/v1/telemetry/battery".to_owned(),
             11 => self
                 .dice
-                .pick(&["/v1/../v1/sites", "/v1/%2E%2e/sites", "/v1/site%2Fx", "/v1/./sites", "/v1/%5c"])
+                .pick(&[
+                    "/v1/../v1/sites",
+                    "/v1/%2E%2e/sites",
+                    "/v1/site%2Fx",
+                    "/v1/./sites",
+                    "/v1/%5c",
+                    "/v1/site/s1/device/..;",
+                    "/v1/.;x=1/sites",
+                    "/v1/site/a%3Bb",
+                    "/v1/site/a%00",
+                    "/v1/site/a%252e",
+                ])
                 .to_owned(),
             12 => self.dice.pick(&["/v1\\sites", "/v1/si\u{1}tes", "/v1/sites\n"]).to_owned(),
             13 => String::new(),

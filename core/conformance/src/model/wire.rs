@@ -603,11 +603,18 @@ pub(crate) fn origin_allowed(url: &Url, origins: &[String], allow_loopback_http:
             .any(|o| o.scheme == url.scheme && o.host == url.host && o.port == url.port)
 }
 
-/// Dot segments, and the escapes that hide one or a slash.
+/// Dot segments, with parameters or without, and escapes that are none or hide what a reader acts on.
 pub(crate) fn ambiguous_path(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    ["%2e", "%2f", "%5c"].iter().any(|escape| lower.contains(escape))
-        || path.split('/').any(|segment| segment == "." || segment == "..")
+    let dots = path.split('/').any(|segment| {
+        let name = segment.split(';').next();
+        name == Some(".") || name == Some("..")
+    });
+    let escapes = path.split('%').skip(1).any(|behind| {
+        let hex = behind.get(..2).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        byte.is_none_or(|byte| byte.is_ascii_control() || b"./\\;?#%".contains(&byte))
+    });
+    dots || escapes
 }
 
 fn percent_decoded(segment: &str) -> Vec<u8> {
