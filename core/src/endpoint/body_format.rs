@@ -39,15 +39,6 @@ impl BodyFormat {
         encode: |out, text| out.encoded(text, Encoding::Json),
     };
 
-    /// Every one of them.
-    pub const ALL: &'static [&'static Self] = &[Self::FORM, Self::JSON];
-
-    /// Its name in descriptions.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-
     /// The value of the `Content-Type` field.
     #[must_use]
     pub const fn content_type(&self) -> &'static str {
@@ -55,4 +46,4 @@ impl BodyFormat {
     }
 }
 
-part!(BodyFormat);
+part!(BodyFormat: FORM, JSON);

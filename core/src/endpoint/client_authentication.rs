@@ -68,18 +68,8 @@ impl ClientAuthentication {
         ..Self::named(5, "none")
     };
 
-    /// Every one of them.
-    pub const ALL: &'static [&'static Self] =
-        &[Self::BASIC, Self::BASIC_RAW, Self::POST, Self::BEARER, Self::NONE];
-
     const fn named(number: u8, name: &'static str) -> Self {
         Self { number, name, accepts: |_| false, write_field: None, id_in_body: false, secret_in_body: false }
-    }
-
-    /// Its name in descriptions.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
     }
 }
 
@@ -87,4 +77,4 @@ fn has_secret(credentials: &Credentials<'_>) -> bool {
     !credentials.client_id.is_empty() && !credentials.client_secret.is_empty()
 }
 
-part!(ClientAuthentication);
+part!(ClientAuthentication: BASIC, BASIC_RAW, POST, BEARER, NONE);

@@ -6,7 +6,7 @@ use crate::wire::jwt;
 
 /// What an answer without `expires_in` means. Nothing is for ever unless that is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
+#[repr(C, i32)]
 pub enum MissingLifetime<'a> {
     /// So many seconds; 0: an hour.
     Assume(u64),
@@ -53,4 +53,4 @@ impl TokenExpiry {
     pub const JWT: &'static Self = &Self { number: 1, name: "jwt", read: |token| jwt::expiry(token) };
 }
 
-part!(TokenExpiry);
+part!(TokenExpiry: JWT);

@@ -13,7 +13,7 @@ pub struct LoopbackHttp {
 impl LoopbackHttp {
     /// `localhost`, 127.0.0.0/8 as four decimal numbers, and `[::1]`.
     pub const ALLOWED: &'static Self =
-        &Self { number: 1, name: "allowed", allows: |url| url.is_loopback_http() };
+        &Self { number: 1, name: "http", allows: |url| url.is_loopback_http() };
 }
 
-part!(LoopbackHttp);
+part!(LoopbackHttp: ALLOWED);

@@ -53,4 +53,4 @@ impl NestedReader {
     };
 }
 
-part!(NestedReader);
+part!(NestedReader: PATHS);

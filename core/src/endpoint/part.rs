@@ -4,9 +4,20 @@
 //! program links a part's functions only if one of its providers names it. Addresses of constants cannot be compared:
 //! parts are the same if their numbers are.
 
-/// Compares a part by its number and shows it by its name.
+/// Lists the parts of a kind, compares them by their number and shows them by their name.
 macro_rules! part {
-    ($part:ty) => {
+    ($part:ty: $($each:ident),+) => {
+        impl $part {
+            /// Every one of them.
+            pub const ALL: &'static [&'static Self] = &[$(Self::$each),+];
+
+            /// Its name in descriptions.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                self.name
+            }
+        }
+
         impl PartialEq for $part {
             fn eq(&self, other: &Self) -> bool {
                 self.number == other.number

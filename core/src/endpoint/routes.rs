@@ -69,10 +69,10 @@ pub struct RouteTable {
 
 impl RouteTable {
     /// Row by row.
-    pub const ROWS: &'static Self = &Self { number: 1, name: "rows", check };
+    pub const ROWS: &'static Self = &Self { number: 1, name: "table", check };
 }
 
-part!(RouteTable);
+part!(RouteTable: ROWS);
 
 /// Whether a row lets the token through. The first fault wins: a path that is ambiguous, of no row, of the other kind of
 /// token, of another site.

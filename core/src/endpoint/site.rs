@@ -12,7 +12,7 @@ pub struct SitePath {
 
 impl SitePath {
     /// The site percent-encoded, as one segment.
-    pub const SEGMENT: &'static Self = &Self { number: 1, name: "segment", write };
+    pub const SEGMENT: &'static Self = &Self { number: 1, name: "path", write };
 }
 
 fn write(out: &mut Writer<'_>, path: &[u8], site: &[u8]) {
@@ -31,4 +31,4 @@ fn write(out: &mut Writer<'_>, path: &[u8], site: &[u8]) {
     }
 }
 
-part!(SitePath);
+part!(SitePath: SEGMENT);
