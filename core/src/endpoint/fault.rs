@@ -37,7 +37,7 @@ impl Provider<'_> {
             _ if self.any_https_origin && self.api_origins.is_some() => "any_https_origin",
             _ if !is_scope(text(self.scope)) => "scope",
             _ if !are_error_codes(self.error_codes) => "error_codes",
-            _ if !are_words(self.token_type_aliases) => "token_type_aliases",
+            _ if !are_aliases(self.token_type_aliases) => "token_type_aliases",
             _ if has_grant && self.authentication.is_none() => "authentication",
             _ if matches!(self.primary_grant, Some(Grant::RefreshToken)) => "primary_grant",
             _ if matches!(self.primary_grant, Some(Grant::SiteToken)) && !wants_site => "primary_grant",
@@ -174,13 +174,24 @@ const fn are_error_codes(codes: Option<&[(&str, &str)]>) -> bool {
     true
 }
 
-const fn are_words(words: Option<&[&str]>) -> bool {
-    let Some(mut words) = words else { return true };
-    while let [first, rest @ ..] = words {
-        if !is_token(first.as_bytes()) {
+/// Whether each is there and printable: `User Access Token` is one.
+const fn are_aliases(aliases: Option<&[&str]>) -> bool {
+    let Some(mut aliases) = aliases else { return true };
+    while let [first, rest @ ..] = aliases {
+        if first.is_empty() || !is_printable(first.as_bytes()) {
             return false;
         }
-        words = rest;
+        aliases = rest;
+    }
+    true
+}
+
+const fn is_printable(mut text: &[u8]) -> bool {
+    while let [first, rest @ ..] = text {
+        if !matches!(first, b' '..=b'~') {
+            return false;
+        }
+        text = rest;
     }
     true
 }
@@ -312,7 +323,8 @@ mod tests {
             ("scope", Provider { scope: Some("a\"b"), ..GOOD }),
             ("error_codes", Provider { error_codes: Some(&[("own", "moonlight")]), ..GOOD }),
             ("error_codes", Provider { error_codes: Some(&[("", "invalid_grant")]), ..GOOD }),
-            ("token_type_aliases", Provider { token_type_aliases: Some(&["a b"]), ..GOOD }),
+            ("token_type_aliases", Provider { token_type_aliases: Some(&[""]), ..GOOD }),
+            ("token_type_aliases", Provider { token_type_aliases: Some(&["a\nb"]), ..GOOD }),
             ("authentication", Provider { authentication: None, ..GOOD }),
             (
                 "authentication",
@@ -353,6 +365,7 @@ mod tests {
             Provider { nested: Nested::at(Some("data[0].token"), Some("[1].code[2]")), ..GOOD },
             Provider { authentication: Some(ClientAuthentication::NONE), ..GOOD },
             Provider { any_https_origin: true, ..GOOD },
+            Provider { token_type_aliases: Some(&["User Access Token"]), ..GOOD },
         ] {
             assert_eq!(provider.fault(), None, "{provider:?}");
         }
