@@ -179,17 +179,16 @@ link_image() {
     -Wl,-e,_start "$archive" $LIBS -o "$output" 2>&1
 }
 
-# Every exported function, referenced from C: the committed list is what is exported, nothing in it can panic,
-# allocate or format.
+# Every exported function and object, referenced from C: the committed list is what is exported, nothing in it can
+# panic, allocate or format. A part's functions are entered through its object.
 gate() {
   need arm-none-eabi-gcc riscv64-unknown-elf-gcc gcc nm
   local target opt archive output host
   host=$(rustc -vV | sed -n 's/^host: //p')
   {
     echo '#include <tokenward/tokenward.h>'
-    echo 'typedef void function(void);'
-    echo 'function *const every[] = {'
-    sed 's/.*/  (function *)&,/' "$C/symbols.txt"
+    echo 'const void *const every[] = {'
+    sed 's/.*/  \&&,/' "$C/symbols.txt"
     echo '};'
     echo 'volatile uintptr_t kept;'
     echo 'void _start(void);'
@@ -205,9 +204,9 @@ gate() {
       archive=$(firmware_library "$target" link-gate,snapshot $opt)
       cc_for "$target"
       output=$OUT/gate.elf
-      "$NM_FOR" --defined-only --extern-only "$archive" 2>/dev/null | sed -n 's/^[0-9a-f]* T \(tokenward_.*\)/\1/p' |
+      "$NM_FOR" --defined-only --extern-only "$archive" 2>/dev/null | sed -n 's/^[0-9a-f]* [TRD] \(tokenward_.*\)/\1/p' |
         grep -v tokenward_gate_control | sort >"$OUT/symbols.txt"
-      diff "$C/symbols.txt" "$OUT/symbols.txt" || fail "$target exports other functions than symbols.txt lists"
+      diff "$C/symbols.txt" "$OUT/symbols.txt" || fail "$target exports something else than symbols.txt lists"
       link_image "$output" "$archive" "$OUT/every.c" >"$OUT/gate.log" ||
         { cat "$OUT/gate.log"; fail "$target, opt $opt: a path to a panic is left"; }
       if "$NM_FOR" -C "$output" | grep -E 'panick|core::fmt|rust_alloc|__rg_| (malloc|free|calloc|realloc|abort)$|unwind'
@@ -216,7 +215,7 @@ gate() {
         fail "$target, opt $opt: the control, which panics, should not link"
       fi
       grep -q tokenward_panic_reached "$OUT/gate.log" || { cat "$OUT/gate.log"; fail "$target: the control"; }
-      echo "gate: $target, opt $opt: $(wc -l <"$C/symbols.txt") functions link, the control does not"
+      echo "gate: $target, opt $opt: $(wc -l <"$C/symbols.txt") functions and objects link, the control does not"
       counted "$(wc -l <"$C/symbols.txt")"
     done
   done

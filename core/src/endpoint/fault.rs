@@ -49,7 +49,7 @@ impl Provider<'_> {
     }
 }
 
-const fn text<'a>(text: Option<&'a str>) -> &'a [u8] {
+const fn text(text: Option<&str>) -> &[u8] {
     match text {
         Some(text) => text.as_bytes(),
         None => &[],

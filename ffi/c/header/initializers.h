@@ -18,14 +18,27 @@ static inline tokenward_span tokenward_text(const char *string) {
   return span;
 }
 
-/** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
-#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, 0 }
+/** Initializes a list of a #tokenward_provider with an array, also in a `static const`. */
+#define TOKENWARD_LIST(array) { (array), sizeof(array) / sizeof *(array) }
 
-/** The host of Flume's public API, for tokenward_provider_flume(). */
-#define TOKENWARD_FLUME_BASE_URL "https://api.flumewater.com"
+/** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
+#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, false }
+
+/** Checks a description and lends it as a service: tokenward_describe_abi() with what this header is.
+ *
+ * @param[in] mine A `const tokenward_provider *`, which must live for as long as the service is used.
+ * @param[out] service A `const tokenward_service *`: written on success.
+ * @return What tokenward_describe_abi() returns. */
+#define tokenward_describe(mine, service) \
+  tokenward_describe_abi((mine), (service), TOKENWARD_ABI_VERSION, sizeof(tokenward_provider))
+
+/** The description of a service, to be changed and described anew: a preset with another policy. */
+static inline tokenward_provider tokenward_provider_of(const tokenward_service *service) {
+  return *(const tokenward_provider *)(const void *)service;
+}
 
 /** Bytes that a manager takes beside its slots. */
-#define TOKENWARD_MANAGER_HEAD (304 + 32 * sizeof(void *))
+#define TOKENWARD_MANAGER_HEAD (192 + 16 * sizeof(void *))
 
 /** Words of memory for a manager with slots of so many bytes:
  * `static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];` */
@@ -40,5 +53,4 @@ static inline tokenward_span tokenward_text(const char *string) {
  * @param[in] config A `const tokenward_config *`.
  * @return What tokenward_init_abi() returns. */
 #define tokenward_init(out, memory, size, config) \
-  tokenward_init_abi((out), (memory), (size), (config), TOKENWARD_ABI_VERSION, sizeof(tokenward_config), \
-                     sizeof(tokenward_provider))
+  tokenward_init_abi((out), (memory), (size), (config), TOKENWARD_ABI_VERSION, sizeof(tokenward_config))

@@ -26,7 +26,7 @@
  * - Arguments that are wrong are refused, with a code from 1 to 99, before anything is changed: NULL,
  *   misaligned, longer than an object may be, overlapping, not UTF-8, out of range. What no code can check is
  *   the caller's part: that the memory is there, lives as long as it must, and that no one else writes to it.
- * - Numbers of an enumeration are `int32_t`. A Boolean that comes in is an `int32_t` too: 0 or not.
+ * - Numbers of an enumeration are `int32_t`.
  *
  * @section threads Threads and interrupts
  *

@@ -10,6 +10,8 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::slice;
 
+use tokenward::Error;
+
 use crate::result::*;
 
 /// Bytes that are lent: `len` of them at `ptr`. NULL with 0 is empty.
@@ -32,18 +34,6 @@ impl tokenward_span {
 
     pub(crate) const fn of(bytes: &[u8]) -> Self {
         Self { ptr: bytes.as_ptr(), len: bytes.len() }
-    }
-
-    /// The text that [`Edge::text`] found here.
-    ///
-    /// # Safety
-    /// It did.
-    pub(crate) unsafe fn checked_text<'c>(self) -> &'c str {
-        if self.ptr.is_null() {
-            return "";
-        }
-        // SAFETY: the caller's word.
-        unsafe { core::str::from_utf8_unchecked(slice::from_raw_parts(self.ptr, self.len)) }
     }
 
     /// Nothing where it is empty.
@@ -115,7 +105,7 @@ impl<'c> Edge<'c> {
     }
 
     /// Whether `count` values may be read at `start`, apart from all that is written to.
-    fn may_read(&mut self, start: usize, count: usize, layout: Layout) -> bool {
+    pub(crate) fn may_read(&mut self, start: usize, count: usize, layout: Layout) -> bool {
         self.region(start, count, layout).is_some()
     }
 
@@ -253,6 +243,30 @@ unsafe impl Plain for u32 {}
 unsafe impl Plain for u64 {}
 // SAFETY: a raw pointer and an integer.
 unsafe impl Plain for tokenward_span {}
+
+pub(crate) const OUT_OF_RANGE: Fault = Fault(TOKENWARD_ERR_OUT_OF_RANGE);
+
+/// Runs `write` into all but the last byte of `buf` and puts a NUL behind what it wrote. Gives the characters
+/// without the NUL, or the room that they would take with it, and which of the two it is.
+pub(crate) fn terminated(
+    buf: &mut [u8],
+    write: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
+) -> Result<(usize, Result<(), Fault>), Fault> {
+    const TOO_SMALL: Result<(), Fault> = Err(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL));
+    let room = buf.len().saturating_sub(1);
+    let len = match write(buf.get_mut(..room).unwrap_or_default()) {
+        Ok(written) => written.len(),
+        Err(Error::BufferTooSmall { needed }) => return Ok((needed.saturating_add(1), TOO_SMALL)),
+        Err(error) => return Err(error.into()),
+    };
+    match buf.get_mut(len) {
+        Some(end) => {
+            *end = 0;
+            Ok((len, Ok(())))
+        }
+        None => Ok((1, TOO_SMALL)),
+    }
+}
 
 /// The number of what `body` comes to.
 pub(crate) fn run<'c>(

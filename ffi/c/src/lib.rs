@@ -15,23 +15,29 @@ mod panic;
 )))]
 extern crate std;
 
+mod config;
 mod edge;
 mod manager;
 mod memory;
+mod parts;
 mod presets;
 mod provider;
 mod readers;
+mod request;
 mod result;
 #[cfg(feature = "snapshot")]
 mod snapshot;
 mod writers;
 
+pub use config::*;
 pub use edge::tokenward_span;
 pub use manager::*;
 pub use memory::*;
+pub use parts::*;
 pub use presets::*;
 pub use provider::*;
 pub use readers::*;
+pub use request::*;
 pub use result::*;
 #[cfg(feature = "snapshot")]
 pub use snapshot::*;

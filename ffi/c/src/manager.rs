@@ -3,75 +3,15 @@
 use core::ffi::c_char;
 
 use tokenward::{
-    Answer, Credentials, Error, ErrorCode, Generation, Instant, Next, Outcome, Reason, Request, RequestId,
-    Retry, Revision, SnapshotScope, TokenResponse, UnixTime,
+    Answer, Error, ErrorCode, Generation, Instant, Next, Outcome, ParsedAnswer, Reason, RequestId, Retry,
+    Revision, SnapshotScope, TokenResponse, UnixTime,
 };
 
-use crate::edge::{Edge, Out, Plain, at_the_edge, tokenward_span};
-use crate::memory::{TOKENWARD_ABI_VERSION, tokenward_manager};
-use crate::provider::{
-    OUT_OF_RANGE, TOKENWARD_GRANT_NONE, grant_number, tokenward_grant, tokenward_provider,
-};
+use crate::edge::{Edge, OUT_OF_RANGE, Out, Plain, at_the_edge, terminated, tokenward_span};
+use crate::memory::tokenward_manager;
+use crate::provider::{TOKENWARD_GRANT_NONE, grant_number, tokenward_grant};
+use crate::request::{credentials_of, lent, tokenward_credentials, tokenward_request};
 use crate::result::*;
-use crate::writers::terminated;
-
-/// What a manager is made from. It is read once.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct tokenward_config {
-    /// The token service. The struct is read once; what it points to must live, and stay as it is, for as
-    /// long as the manager.
-    pub provider: *const tokenward_provider,
-    /// Empty: the token stands for the client itself. Else the site that it stands for, which must live, and
-    /// stay as it is, for as long as the manager.
-    pub site: tokenward_span,
-    /// Bytes of the slot for the access token.
-    pub access_capacity: usize,
-    /// Bytes of the slot for the refresh token; 0 where the service has none.
-    pub refresh_capacity: usize,
-    /// The caller's clock: milliseconds, monotonic including sleep, from any epoch.
-    pub now_ms: u64,
-    /// Differs from device to device, so that a fleet does not ask for tokens in step; needs no secrecy.
-    pub seed: u64,
-}
-
-/// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct tokenward_credentials {
-    /// RFC 6749 section 2.2.
-    pub client_id: tokenward_span,
-    /// RFC 6749 section 2.3.1.
-    pub client_secret: tokenward_span,
-    /// RFC 6749 section 4.3.2.
-    pub username: tokenward_span,
-    /// RFC 6749 section 4.3.2.
-    pub password: tokenward_span,
-    /// The token that opens the token endpoint itself, where the provider authenticates so.
-    pub bearer: tokenward_span,
-}
-
-/// A request to send. Its spans point into the buffer that it was written to, or to constants.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct tokenward_request {
-    /// Names the request for tokenward_answer() and tokenward_failed(); 0 where no manager sends it.
-    pub id: u64,
-    /// Bytes of the buffer that it takes: also where the buffer is too small for it.
-    pub len: usize,
-    /// `POST`.
-    pub method: tokenward_span,
-    /// The URL of the token endpoint; never a secret in it.
-    pub url: tokenward_span,
-    /// The value of the `Authorization` field; empty: send none.
-    pub authorization: tokenward_span,
-    /// The value of the `Content-Type` field; empty: send none.
-    pub content_type: tokenward_span,
-    /// The value of the `Accept` field.
-    pub accept: tokenward_span,
-    /// The body.
-    pub body: tokenward_span,
-}
 
 /// What the token endpoint answered, as the caller's HTTP client has it.
 #[derive(Clone, Copy)]
@@ -83,6 +23,20 @@ pub struct tokenward_http_answer {
     pub retry_after: tokenward_span,
     /// The time of day in Unix seconds, for HTTP dates and for JWTs without `expires_in`; NULL where the
     /// device does not know it.
+    pub wall_s: *const u64,
+    /// The status code.
+    pub status: u16,
+}
+
+/// What the token endpoint answered, by an HTTP client that has read the header fields itself.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_parsed_answer {
+    /// The whole body.
+    pub body: tokenward_span,
+    /// Seconds that `Retry-After` asks to wait; NULL where there is no such field, or it is not understood.
+    pub retry_after_s: *const u64,
+    /// The time of day in Unix seconds, for JWTs without `expires_in`; NULL where the device does not know it.
     pub wall_s: *const u64,
     /// The status code.
     pub status: u16,
@@ -263,65 +217,12 @@ pub struct tokenward_unpersisted_result {
     pub due: bool,
 }
 
-// SAFETY: raw pointers and integers.
-unsafe impl Plain for tokenward_config {}
-// SAFETY: spans.
-unsafe impl Plain for tokenward_credentials {}
 // SAFETY: spans, a raw pointer and an integer.
 unsafe impl Plain for tokenward_http_answer {}
+// SAFETY: a span, raw pointers and an integer.
+unsafe impl Plain for tokenward_parsed_answer {}
 // SAFETY: spans and a raw pointer.
 unsafe impl Plain for tokenward_token {}
-
-/// Makes a manager without a token in the caller's memory: what the macro tokenward_init() calls.
-///
-/// Whatever was in the memory is gone, a manager too. The manager is where the memory is; it may be copied
-/// to other memory of the same size and alignment, and goes on there.
-///
-/// Not from an interrupt handler; nothing else may use the memory meanwhile.
-///
-/// @param[out] out The manager: written on success.
-/// @param[in,out] memory Aligned as `uint64_t`, of #TOKENWARD_MANAGER_WORDS words: the manager's for as long
-/// as it is used. It may be in a `static`, on a stack or on a heap.
-/// @param[in] size Bytes of the memory.
-/// @param[in] config Lent for the call; see its members for what must live on.
-/// @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
-/// @param[in] config_size `sizeof(tokenward_config)` of the header.
-/// @param[in] provider_size `sizeof(tokenward_provider)` of the header.
-/// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_ABI header and library are of different versions
-/// @retval TOKENWARD_ERR_NULL `out`, `memory`, `config`, its provider, or something listed there is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned as its type, `memory` not as `uint64_t`
-/// @retval TOKENWARD_ERR_LENGTH a length, or the sum of the capacities, is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP the memory holds `out`, `config`, or something that these point to
-/// @retval TOKENWARD_ERR_NOT_UTF8 the site, or text of the provider, is not UTF-8
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE a number of the provider is none of its enumeration
-/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
-/// @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
-/// `.` or `..`
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_init_abi(
-    out: *mut *mut tokenward_manager,
-    memory: *mut core::ffi::c_void,
-    size: usize,
-    config: *const tokenward_config,
-    abi_version: u32,
-    config_size: usize,
-    provider_size: usize,
-) -> i32 {
-    at_the_edge!(|edge| {
-        let sizes = (size_of::<tokenward_config>(), size_of::<tokenward_provider>());
-        if abi_version != TOKENWARD_ABI_VERSION || (config_size, provider_size) != sizes {
-            return Err(Fault(TOKENWARD_ERR_ABI));
-        }
-        let out = edge.out(out);
-        let memory = edge.memory(memory.cast(), size);
-        let config = edge.value(config)?;
-        let site = edge.text(config.site);
-        let described = edge.described(config.provider)?;
-        out.write(memory.init(config, described, site)?);
-        Ok(())
-    })
-}
 
 /// Says what to do at `now_ms`, whether the token may be sent, and when to ask again. Changes nothing.
 ///
@@ -469,12 +370,23 @@ pub unsafe extern "C" fn tokenward_answer(
     out: *mut tokenward_outcome,
 ) -> i32 {
     at_the_edge!(|edge| {
-        answered(edge, manager, now_ms, request_id, answer, out, |edge, given| wall(edge, given.wall_s))
+        let out = edge.out(out);
+        let block = edge.manager_mut(manager)?;
+        let given = edge.value(answer)?;
+        let retry_after = [("retry-after", edge.bytes(given.retry_after))];
+        let answer = Answer {
+            status: given.status,
+            headers: if given.retry_after.len == 0 { &[] } else { &retry_after },
+            body: edge.bytes(given.body),
+            wall: wall(edge, given.wall_s),
+        };
+        edge.checked()?;
+        said(block.manager.answer(Instant::from_millis(now_ms), RequestId(request_id), &answer), out)
     })
 }
 
-/// tokenward_answer() for a device that does not know the time of day: `wall_s` is not read. An image that calls
-/// this one alone has no reader of dates and of JWTs.
+/// tokenward_answer() for a caller whose HTTP client has read `Retry-After`: an image that calls only this one has no
+/// reader of that field and of dates.
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
 ///
@@ -483,42 +395,34 @@ pub unsafe extern "C" fn tokenward_answer(
 /// @param[in] request_id The `id` that tokenward_begin() gave.
 /// @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
 /// @param[out] out Written on success; its `detail` also where that explains a refusal.
-/// @return What tokenward_answer() returns where `wall_s` is NULL.
+/// @return What tokenward_answer() returns.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_answer_without_wall(
+pub unsafe extern "C" fn tokenward_answer_parsed(
     manager: *mut tokenward_manager,
     now_ms: u64,
     request_id: u64,
-    answer: *const tokenward_http_answer,
+    answer: *const tokenward_parsed_answer,
     out: *mut tokenward_outcome,
 ) -> i32 {
-    at_the_edge!(|edge| answered(edge, manager, now_ms, request_id, answer, out, |_, _| None))
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let block = edge.manager_mut(manager)?;
+        let given = edge.value(answer)?;
+        let answer = ParsedAnswer {
+            status: given.status,
+            body: edge.bytes(given.body),
+            retry_after: edge.optional(given.retry_after_s).copied(),
+            wall: wall(edge, given.wall_s),
+        };
+        edge.checked()?;
+        said(block.manager.answer_parsed(Instant::from_millis(now_ms), RequestId(request_id), &answer), out)
+    })
 }
 
-/// Once in each caller, so that the manager sees that one of them never has a wall clock.
-#[inline(always)]
-fn answered(
-    edge: &mut Edge<'_>,
-    manager: *mut tokenward_manager,
-    now_ms: u64,
-    request_id: u64,
-    answer: *const tokenward_http_answer,
-    out: *mut tokenward_outcome,
-    wall: impl FnOnce(&mut Edge<'_>, &tokenward_http_answer) -> Option<UnixTime>,
-) -> Result<(), Fault> {
-    let out = edge.out(out);
-    let block = edge.manager_mut(manager)?;
-    let given = edge.value(answer)?;
-    let retry_after = [("retry-after", edge.bytes(given.retry_after))];
-    let answer = Answer {
-        status: given.status,
-        headers: if given.retry_after.len == 0 { &[] } else { &retry_after },
-        body: edge.bytes(given.body),
-        wall: wall(edge, given),
-    };
-    edge.checked()?;
+/// Says what an answer was.
+fn said(answered: Result<Outcome<'_>, Error>, out: Out<'_, tokenward_outcome>) -> Result<(), Fault> {
     let mut said = tokenward_outcome { generation: 0, detail: 0, kind: 0, code: TOKENWARD_CODE_NONE };
-    let refused = match block.manager.answer(Instant::from_millis(now_ms), RequestId(request_id), &answer) {
+    let refused = match answered {
         Ok(Outcome::Token(Generation(generation))) => {
             said.generation = generation;
             said.kind = TOKENWARD_ANSWER_TOKEN;
@@ -646,15 +550,49 @@ pub unsafe extern "C" fn tokenward_rejected(
         let challenge = edge.bytes(challenge);
         edge.checked()?;
         let now = Instant::from_millis(now_ms);
-        let retry = block.manager.rejected(now, Generation(generation), status, Some(challenge));
-        let (kind, reason) = match retry {
-            Retry::Now => (TOKENWARD_RETRY_NOW, TOKENWARD_REASON_NONE),
-            Retry::AfterRefresh => (TOKENWARD_RETRY_AFTER_REFRESH, TOKENWARD_REASON_NONE),
-            Retry::Surface(reason) => (TOKENWARD_RETRY_SURFACE, reason_number(reason)),
-        };
-        out.write(tokenward_retry_result { kind, reason });
-        Ok(())
+        decided(block.manager.rejected(now, Generation(generation), status, Some(challenge)), out)
     })
+}
+
+/// tokenward_rejected() for a caller that has read the challenge: an image that calls only this one has no reader of
+/// challenges.
+///
+/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @param[in,out] manager Lent for the call.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] generation The `generation` that tokenward_authorize() gave with the header.
+/// @param[in] status The status code.
+/// @param[in] insufficient_scope Whether there is a Bearer challenge with the error `insufficient_scope` (RFC 6750
+/// section 3.1).
+/// @param[out] out Written on success.
+/// @return What tokenward_rejected() returns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_rejected_parsed(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    generation: u64,
+    status: u16,
+    insufficient_scope: bool,
+    out: *mut tokenward_retry_result,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out);
+        let block = edge.manager_mut(manager)?;
+        let now = Instant::from_millis(now_ms);
+        decided(block.manager.rejected_parsed(now, Generation(generation), status, insufficient_scope), out)
+    })
+}
+
+/// Says what to do with a refused request.
+fn decided(retry: Retry, out: Out<'_, tokenward_retry_result>) -> Result<(), Fault> {
+    let (kind, reason) = match retry {
+        Retry::Now => (TOKENWARD_RETRY_NOW, TOKENWARD_REASON_NONE),
+        Retry::AfterRefresh => (TOKENWARD_RETRY_AFTER_REFRESH, TOKENWARD_REASON_NONE),
+        Retry::Surface(reason) => (TOKENWARD_RETRY_SURFACE, reason_number(reason)),
+    };
+    out.write(tokenward_retry_result { kind, reason });
+    Ok(())
 }
 
 /// Keeps a token that someone else obtained. It replaces access and refresh token, ends reload, backoff and
@@ -942,60 +880,4 @@ pub(crate) fn scope_of(scope: tokenward_scope) -> Result<SnapshotScope, Fault> {
 
 pub(crate) fn wall(edge: &mut Edge<'_>, wall_s: *const u64) -> Option<UnixTime> {
     edge.optional(wall_s).map(|seconds| UnixTime::from_secs(*seconds))
-}
-
-pub(crate) fn credentials_of<'c>(
-    edge: &mut Edge<'c>,
-    credentials: *const tokenward_credentials,
-) -> Result<Credentials<'c>, Fault> {
-    let given = edge.value(credentials)?;
-    let credentials = Credentials {
-        client_id: edge.text(given.client_id),
-        client_secret: edge.text(given.client_secret),
-        username: edge.text(given.username),
-        password: edge.text(given.password),
-        bearer: edge.text(given.bearer),
-    };
-    edge.checked()?;
-    Ok(credentials)
-}
-
-/// Lends a request to C, or says what it would take.
-pub(crate) fn lent(
-    written: Result<(u64, Request<'_>), Error>,
-    out: Out<'_, tokenward_request>,
-) -> Result<(), Fault> {
-    let none = tokenward_request {
-        id: 0,
-        len: 0,
-        method: tokenward_span::NONE,
-        url: tokenward_span::NONE,
-        authorization: tokenward_span::NONE,
-        content_type: tokenward_span::NONE,
-        accept: tokenward_span::NONE,
-        body: tokenward_span::NONE,
-    };
-    match written {
-        Ok((id, request)) => {
-            let [url, authorization, body] = request.parts().map(tokenward_span::or_none);
-            let text = |text: Option<&str>| tokenward_span::or_none(text.unwrap_or_default().as_bytes());
-            out.write(tokenward_request {
-                id,
-                len: url.len.saturating_add(authorization.len).saturating_add(body.len),
-                method: text(Some(request.method())),
-                url,
-                authorization,
-                content_type: text(request.content_type()),
-                accept: tokenward_span::of(b"application/json"),
-                body,
-            });
-            Ok(())
-        }
-        Err(error) => {
-            if let Error::BufferTooSmall { needed } = error {
-                out.write(tokenward_request { len: needed, ..none });
-            }
-            Err(error.into())
-        }
-    }
 }

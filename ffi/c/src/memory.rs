@@ -1,18 +1,18 @@
 //! The block of the caller's memory that is a manager.
 //!
-//! A head, the manager's state, then the slots of the tokens: `TokenManager<'static, [u8], _>` is a type of
+//! A head, the manager's state, then the slots of the tokens: `TokenManager<'static, [u8]>` is a type of
 //! a size that only the caller knows, so a reference to it is made in each call, from the block's address
 //! and the length of the slots in its head. Nothing in the block points into it: it may be copied and moved.
 
 use core::alloc::Layout;
-use core::ffi::c_char;
+use core::ffi::{c_char, c_void};
 use core::ptr;
 
-use tokenward::{Instant, Provider, Slots, Subject, TokenManager};
+use tokenward::{Instant, Slots, TokenManager};
 
-use crate::edge::{Edge, tokenward_span};
-use crate::manager::tokenward_config;
-use crate::provider::Described;
+use crate::config::{tokenward_config, whose};
+use crate::edge::{Edge, at_the_edge};
+use crate::provider::TOKENWARD_ABI_VERSION;
 use crate::result::*;
 
 /// A manager: one token of one provider, environment and subject, kept alive in the caller's memory.
@@ -21,9 +21,6 @@ use crate::result::*;
 pub struct tokenward_manager {
     _opaque: [u8; 0],
 }
-
-/// The version of structs and functions. A library answers #TOKENWARD_ERR_ABI to a header of another one.
-pub const TOKENWARD_ABI_VERSION: u32 = 1;
 
 /// The library's version: `0.1.0`. That of the header is #TOKENWARD_VERSION.
 ///
@@ -38,8 +35,8 @@ pub extern "C" fn tokenward_version() -> *const c_char {
 /// Bytes of memory beside the slots, on this target: the header says the same in C. The block needs a little
 /// less, so that it may grow without a new ABI version.
 pub(crate) const HEAD: usize = FIXED_HEAD + POINTERS_OF_HEAD * size_of::<usize>();
-pub(crate) const FIXED_HEAD: usize = 304;
-pub(crate) const POINTERS_OF_HEAD: usize = 32;
+pub(crate) const FIXED_HEAD: usize = 192;
+pub(crate) const POINTERS_OF_HEAD: usize = 16;
 const _: () = assert!(size_of::<Block<[u8; 0]>>() <= HEAD);
 
 /// What a block begins with where it is a manager.
@@ -52,7 +49,7 @@ pub(crate) struct Block<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> {
     slots: usize,
     /// The complement of `slots`: a head that was written over does not pass for one.
     not_slots: usize,
-    pub(crate) manager: TokenManager<'static, S, Provider<'static>>,
+    pub(crate) manager: TokenManager<'static, S>,
 }
 
 /// The compiler lays out `Block<[u8]>` as it does `Block<[u8; N]>` of any `N`: it turns one into the other.
@@ -63,20 +60,7 @@ fn size_with(slots: usize) -> Option<usize> {
     HEAD.checked_add(slots)?.checked_next_multiple_of(align_of::<Block<[u8; 0]>>())
 }
 
-/// Memory for a manager, that `edge` has found apart from all else.
-pub(crate) struct Memory<'c>(&'c mut [u8]);
-
 impl<'c> Edge<'c> {
-    /// Memory to make a manager in.
-    pub(crate) fn memory(&mut self, ptr: *mut u8, size: usize) -> Memory<'c> {
-        if ptr.is_null() {
-            self.fail(TOKENWARD_ERR_NULL);
-        } else if !ptr.cast::<Block<[u8; 0]>>().is_aligned() {
-            self.fail(TOKENWARD_ERR_MISALIGNED);
-        }
-        Memory(self.buffer(ptr, size))
-    }
-
     /// A manager to change.
     pub(crate) fn manager_mut(&mut self, ptr: *mut tokenward_manager) -> Result<&'c mut Block<[u8]>, Fault> {
         let (slots, size) = locate(ptr)?;
@@ -91,7 +75,7 @@ impl<'c> Edge<'c> {
     /// A manager to ask.
     pub(crate) fn manager(&mut self, ptr: *const tokenward_manager) -> Result<&'c Block<[u8]>, Fault> {
         let (slots, size) = locate(ptr)?;
-        self.bytes(tokenward_span { ptr: ptr.cast(), len: size });
+        self.may_read(ptr.addr(), size, Layout::new::<u8>());
         self.checked()?;
         let block = ptr::slice_from_raw_parts(ptr.cast::<u8>(), slots) as *const Block<[u8]>;
         // SAFETY: as in `manager_mut`; nobody writes to it while `const` functions run.
@@ -99,37 +83,67 @@ impl<'c> Edge<'c> {
     }
 }
 
-impl Memory<'_> {
-    /// Makes a manager in the memory, whatever was there before.
-    pub(crate) fn init(
-        self,
-        config: &tokenward_config,
-        described: Described<'static>,
-        site: &'static str,
-    ) -> Result<*mut tokenward_manager, Fault> {
-        const LENGTH: Fault = Fault(TOKENWARD_ERR_LENGTH);
-        let slots = config.access_capacity.checked_add(config.refresh_capacity).ok_or(LENGTH)?;
-        let memory = self.0.get_mut(..size_with(slots).ok_or(LENGTH)?);
-        let memory = memory.ok_or(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL))?;
-        let subject = if site.is_empty() { Subject::Client } else { Subject::Site(site) };
-        if !described.fits(subject) {
-            return Err(Fault(TOKENWARD_ERR_INVALID_PROVIDER));
+/// Makes a manager without a token in the caller's memory: what the macro tokenward_init() calls.
+///
+/// Whatever was in the memory is gone, a manager too. The manager is where the memory is; it may be copied
+/// to other memory of the same size and alignment, and goes on there.
+///
+/// Not from an interrupt handler; nothing else may use the memory meanwhile.
+///
+/// @param[out] out The manager: written on success.
+/// @param[in,out] memory Aligned as `uint64_t`, of #TOKENWARD_MANAGER_WORDS words: the manager's for as long
+/// as it is used. It may be in a `static`, on a stack or on a heap.
+/// @param[in] size Bytes of the memory.
+/// @param[in] config Lent for the call; see its members for what must live on.
+/// @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
+/// @param[in] config_size `sizeof(tokenward_config)` of the header.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_ABI header and library are of different versions
+/// @retval TOKENWARD_ERR_NULL `out`, `memory`, `config` or its service is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned as its type, `memory` not as `uint64_t`
+/// @retval TOKENWARD_ERR_LENGTH a length, or the sum of the capacities, is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP the memory holds `out`, `config`, or something that these point to
+/// @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
+/// @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
+/// `.` or `..`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_init_abi(
+    out: *mut *mut tokenward_manager,
+    memory: *mut c_void,
+    size: usize,
+    config: *const tokenward_config,
+    abi_version: u32,
+    config_size: usize,
+) -> i32 {
+    at_the_edge!(|edge| {
+        if (abi_version, config_size) != (TOKENWARD_ABI_VERSION, size_of::<tokenward_config>()) {
+            return Err(Fault(TOKENWARD_ERR_ABI));
         }
+        let out = edge.out(out);
+        let block = memory.cast::<Block<[u8; 0]>>();
+        if block.is_null() {
+            edge.fail(TOKENWARD_ERR_NULL);
+        } else if !block.is_aligned() {
+            edge.fail(TOKENWARD_ERR_MISALIGNED);
+        }
+        let memory = edge.buffer(memory.cast(), size);
+        let config = edge.value(config)?;
+        let (service, identity) = whose(edge, config)?;
+        edge.checked()?;
+        let slots = config.access_capacity.checked_add(config.refresh_capacity);
+        let slots = slots.ok_or(Fault(TOKENWARD_ERR_LENGTH))?;
+        let size = size_with(slots).ok_or(Fault(TOKENWARD_ERR_LENGTH))?;
+        let memory = memory.get_mut(..size).ok_or(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL))?;
+        let now = Instant::from_millis(config.now_ms);
+        let none = Slots::new([], config.access_capacity);
+        let manager = TokenManager::new(now, service, identity, none, config.seed)?;
         tokenward::wipe(memory);
-        let block = memory.as_mut_ptr().cast::<Block<[u8; 0]>>();
-        let none = Slots::new([0_u8; 0], config.access_capacity);
-        let manager = TokenManager::undescribed(subject, none);
-        // SAFETY: aligned, and longer than a block without slots, which this is the front of.
-        let block = unsafe {
-            block.write(Block { magic: MAGIC, slots, not_slots: !slots, manager });
-            &mut *block
-        };
-        block
-            .manager
-            .describe(Instant::from_millis(config.now_ms), config.seed, |provider| described.fill(provider));
-        let block: *mut Block<[u8; 0]> = block;
-        Ok(block.cast())
-    }
+        // SAFETY: not NULL, aligned, and as long as a block without slots, which this is the front of.
+        unsafe { block.write(Block { magic: MAGIC, slots, not_slots: !slots, manager }) };
+        out.write(block.cast());
+        Ok(())
+    })
 }
 
 /// How many bytes of slots the manager has, and how many there are in all.
@@ -171,11 +185,5 @@ mod tests {
     fn the_header_has_the_version_of_the_library() {
         let version = env!("CARGO_PKG_VERSION");
         assert!(HEADER.contains(&std::format!("#define TOKENWARD_VERSION \"{version}\"")));
-    }
-
-    #[test]
-    fn the_header_has_the_constants_of_the_core() {
-        let flume = tokenward::providers::FLUME_BASE_URL;
-        assert!(HEADER.contains(&std::format!("#define TOKENWARD_FLUME_BASE_URL \"{flume}\"")));
     }
 }

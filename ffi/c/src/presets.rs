@@ -1,229 +1,89 @@
-//! Token services as data: each function fills a tokenward_provider. An image links those that it calls.
+//! Token services as data, ready to use. An image links those that it names.
 
-use tokenward::{Environment, IssuedBy, Provider, providers};
+use tokenward::providers::*;
 
-use crate::edge::{at_the_edge, tokenward_span};
-use crate::provider::{OUT_OF_RANGE, tokenward_provider};
-use crate::result::*;
+use crate::provider::tokenward_service;
 
-/// Where a service runs: `TOKENWARD_ENVIRONMENT_*`. Its tokens never cross to the other environment. There
-/// is no default: production may charge real money.
-pub type tokenward_environment = i32;
-/// For development and tests.
-pub const TOKENWARD_ENVIRONMENT_SANDBOX: i32 = 1;
-/// For real.
-pub const TOKENWARD_ENVIRONMENT_PRODUCTION: i32 = 2;
-
-/// Who asks for a site token of Flip Energy: `TOKENWARD_ISSUED_BY_*`.
-pub type tokenward_issued_by = i32;
-/// A gateway or server that keeps the client token too.
-pub const TOKENWARD_ISSUED_BY_CLIENT_TOKEN: i32 = 1;
-/// The app's own backend: the app installs what that hands out, and is told when the next is due.
-pub const TOKENWARD_ISSUED_BY_BACKEND: i32 = 2;
-
-/// The defaults of a custom provider: RFC 6749 to the letter, credentials for servers only, no name, no URL
-/// and no grant.
-///
-/// May be called from any thread.
-///
-/// @param[out] out Written on success.
-/// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+/// Flip Utility with an OAuth client, for development and tests: one token endpoint, an API origin for each
+/// environment.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_provider_custom(out: *mut tokenward_provider) -> i32 {
-    static CUSTOM: tokenward_provider = tokenward_provider::of(&Provider::custom());
-    at_the_edge!(|edge| {
-        edge.out(out).write(CUSTOM);
-        Ok(())
-    })
-}
+pub static tokenward_flip_utility_sandbox: tokenward_service = tokenward_service(FLIP_UTILITY_SANDBOX);
 
-/// Flip Utility with an OAuth client: one token endpoint, an API origin for each environment.
-///
-/// May be called from any thread.
-///
-/// @param[out] out Written on success.
-/// @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
-/// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
+/// Flip Utility with an OAuth client, for real.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_provider_flip_utility(
-    out: *mut tokenward_provider,
-    environment: tokenward_environment,
-) -> i32 {
-    static SANDBOX: tokenward_provider =
-        tokenward_provider::of(&providers::flip_utility(Environment::Sandbox));
-    static PRODUCTION: tokenward_provider =
-        tokenward_provider::of(&providers::flip_utility(Environment::Production));
-    at_the_edge!(|edge| {
-        let preset = of_environment(environment, &SANDBOX, &PRODUCTION)?;
-        edge.out(out).write(*preset);
-        Ok(())
-    })
-}
+pub static tokenward_flip_utility_production: tokenward_service = tokenward_service(FLIP_UTILITY_PRODUCTION);
 
-/// Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install().
-///
-/// May be called from any thread.
-///
-/// @param[out] out Written on success.
-/// @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
-/// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
+/// Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install(); for development
+/// and tests.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_provider_flip_utility_api_key(
-    out: *mut tokenward_provider,
-    environment: tokenward_environment,
-) -> i32 {
-    static SANDBOX: tokenward_provider =
-        tokenward_provider::of(&providers::flip_utility_api_key(Environment::Sandbox));
-    static PRODUCTION: tokenward_provider =
-        tokenward_provider::of(&providers::flip_utility_api_key(Environment::Production));
-    at_the_edge!(|edge| {
-        let preset = of_environment(environment, &SANDBOX, &PRODUCTION)?;
-        edge.out(out).write(*preset);
-        Ok(())
-    })
-}
+pub static tokenward_flip_utility_api_key_sandbox: tokenward_service =
+    tokenward_service(FLIP_UTILITY_API_KEY_SANDBOX);
 
-/// Flip Energy with a client token, which the caller installs with tokenward_install(): server to server
-/// only, without an end.
-///
-/// May be called from any thread.
-///
-/// @param[out] out Written on success.
-/// @param[in] base_url The API's origin. It must live, and stay as it is, as long as managers made from `out`.
-/// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+/// Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install(); for real.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_provider_flip_energy_client(
-    out: *mut tokenward_provider,
-    base_url: tokenward_span,
-) -> i32 {
-    static PRESET: tokenward_provider = tokenward_provider::of(&providers::flip_energy_client(""));
-    at_the_edge!(|edge| {
-        edge.out(out).write(tokenward_provider { base_url, ..PRESET });
-        Ok(())
-    })
-}
+pub static tokenward_flip_utility_api_key_production: tokenward_service =
+    tokenward_service(FLIP_UTILITY_API_KEY_PRODUCTION);
 
-/// Flip Energy with a token for one site, which lives an hour. tokenward_init() takes the site.
-///
-/// May be called from any thread.
-///
-/// @param[out] out Written on success.
-/// @param[in] base_url The API's origin. It must live, and stay as it is, as long as managers made from `out`.
-/// @param[in] issued_by `TOKENWARD_ISSUED_BY_*`.
-/// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `issued_by` is none
+/// Flip Energy with a client token, which the caller installs with tokenward_install(): server to server only,
+/// without an end. The configuration has its base URL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_provider_flip_energy_site(
-    out: *mut tokenward_provider,
-    base_url: tokenward_span,
-    issued_by: tokenward_issued_by,
-) -> i32 {
-    static CLIENT_TOKEN: tokenward_provider =
-        tokenward_provider::of(&providers::flip_energy_site("", IssuedBy::ClientToken));
-    static BACKEND: tokenward_provider =
-        tokenward_provider::of(&providers::flip_energy_site("", IssuedBy::Backend));
-    at_the_edge!(|edge| {
-        let preset = match issued_by {
-            TOKENWARD_ISSUED_BY_CLIENT_TOKEN => &CLIENT_TOKEN,
-            TOKENWARD_ISSUED_BY_BACKEND => &BACKEND,
-            _ => return Err(OUT_OF_RANGE),
-        };
-        edge.out(out).write(tokenward_provider { base_url, ..*preset });
-        Ok(())
-    })
-}
+pub static tokenward_flip_energy_client: tokenward_service = tokenward_service(FLIP_ENERGY_CLIENT);
 
-/// Flume: password grant, an answer in an envelope, JWTs, refresh tokens. RFC 9700 section 2.4 forbids the
-/// password grant elsewhere; Flume has no other.
-///
-/// May be called from any thread.
-///
-/// @param[out] out Written on success.
-/// @param[in] base_url The API's origin: #TOKENWARD_FLUME_BASE_URL. It must live, and stay as it is, as long
-/// as managers made from `out`.
-/// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+/// Flip Energy with a token for one site, which lives an hour, for a gateway or server that keeps the client token
+/// too. The configuration has its base URL and the site.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_provider_flume(
-    out: *mut tokenward_provider,
-    base_url: tokenward_span,
-) -> i32 {
-    static PRESET: tokenward_provider = tokenward_provider::of(&providers::flume(""));
-    at_the_edge!(|edge| {
-        edge.out(out).write(tokenward_provider { base_url, ..PRESET });
-        Ok(())
-    })
-}
+pub static tokenward_flip_energy_site: tokenward_service = tokenward_service(FLIP_ENERGY_SITE);
 
-/// Oracle Utilities Opower: a token of about an hour by Basic authentication.
-///
-/// May be called from any thread.
-///
-/// @param[out] out Written on success.
-/// @param[in] base_url The host of the tier. It must live, and stay as it is, as long as managers made from
-/// `out`.
-/// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+/// Flip Energy with a token for one site, which lives an hour, for an app: it installs what its own backend hands
+/// out, and is told when the next is due. The configuration has its base URL and the site.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_provider_opower(
-    out: *mut tokenward_provider,
-    base_url: tokenward_span,
-) -> i32 {
-    static PRESET: tokenward_provider = tokenward_provider::of(&providers::opower(""));
-    at_the_edge!(|edge| {
-        edge.out(out).write(tokenward_provider { base_url, ..PRESET });
-        Ok(())
-    })
-}
+pub static tokenward_flip_energy_site_by_backend: tokenward_service =
+    tokenward_service(FLIP_ENERGY_SITE_BY_BACKEND);
 
-/// Flute: Basic authentication, `offline_access`, refresh tokens, and two environments that share one API
+/// Flume: password grant, an answer in an envelope, JWTs, refresh tokens. RFC 9700 section 2.4 forbids the password
+/// grant elsewhere; Flume has no other.
+#[unsafe(no_mangle)]
+pub static tokenward_flume: tokenward_service = tokenward_service(FLUME);
+
+/// Oracle Utilities Opower: a token of about an hour by Basic authentication. The configuration has its base URL,
+/// the host of the tier.
+#[unsafe(no_mangle)]
+pub static tokenward_opower: tokenward_service = tokenward_service(OPOWER);
+
+/// Flute's sandbox: Basic authentication, `offline_access`, refresh tokens, and two environments that share one API
 /// key but no token.
-///
-/// May be called from any thread.
-///
-/// @param[out] out Written on success.
-/// @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
-/// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_provider_flute(
-    out: *mut tokenward_provider,
-    environment: tokenward_environment,
-) -> i32 {
-    static SANDBOX: tokenward_provider = tokenward_provider::of(&providers::flute(Environment::Sandbox));
-    static PRODUCTION: tokenward_provider =
-        tokenward_provider::of(&providers::flute(Environment::Production));
-    at_the_edge!(|edge| {
-        let preset = of_environment(environment, &SANDBOX, &PRODUCTION)?;
-        edge.out(out).write(*preset);
-        Ok(())
-    })
-}
+pub static tokenward_flute_sandbox: tokenward_service = tokenward_service(FLUTE_SANDBOX);
 
-fn of_environment<'a>(
-    environment: tokenward_environment,
-    sandbox: &'a tokenward_provider,
-    production: &'a tokenward_provider,
-) -> Result<&'a tokenward_provider, Fault> {
-    match environment {
-        TOKENWARD_ENVIRONMENT_SANDBOX => Ok(sandbox),
-        TOKENWARD_ENVIRONMENT_PRODUCTION => Ok(production),
-        _ => Err(OUT_OF_RANGE),
+/// Flute, for real.
+#[unsafe(no_mangle)]
+pub static tokenward_flute_production: tokenward_service = tokenward_service(FLUTE_PRODUCTION);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_of_the_core_is_an_object() {
+        let objects = [
+            &tokenward_flip_utility_sandbox,
+            &tokenward_flip_utility_production,
+            &tokenward_flip_utility_api_key_sandbox,
+            &tokenward_flip_utility_api_key_production,
+            &tokenward_flip_energy_client,
+            &tokenward_flip_energy_site,
+            &tokenward_flip_energy_site_by_backend,
+            &tokenward_flume,
+            &tokenward_opower,
+            &tokenward_flute_sandbox,
+            &tokenward_flute_production,
+        ];
+        let header = include_str!("../include/tokenward/tokenward.h");
+        assert_eq!(header.matches("\nextern const tokenward_service tokenward_").count(), ALL.len());
+        for preset in ALL {
+            let described = |service: &&tokenward_service| std::format!("{:?}", service.0);
+            let wanted = std::format!("{preset:?}");
+            assert_eq!(objects.iter().filter(|object| described(object) == wanted).count(), 1, "{wanted}");
+        }
     }
 }

@@ -1,30 +1,23 @@
-//! A token service as a struct of C.
+//! A token service as a struct of C, which is laid out as the core's own.
 //!
-//! tokenward_init() reads the struct once, checks it, and keeps what it says in the manager. Lists of text
-//! and the route table are not copied: the core reads them where they stand, as `&[&str]`, `&[(&str, &str)]`
-//! and `&[Route]`. That a `tokenward_span` is laid out as the compiler lays out a `&str` is no promise of the
-//! language; it is asserted below, when this is compiled, for the target that it is compiled for.
+//! tokenward_describe() checks the struct raw and lends the same address as a service: nothing is copied, and the core
+//! reads texts, lists and parts where they stand. That they are laid out alike is no promise of the language but for
+//! `repr(C)`; it is asserted below, when this is compiled, for the target that it is compiled for. A fact that is
+//! missing here does not compile.
 
+use core::alloc::Layout;
 use core::ffi::c_char;
-use core::mem::offset_of;
+use core::mem::{MaybeUninit, offset_of, transmute};
 
-use tokenward::{
-    ApiOrigins, BasicEncoding, BodyFormat, ClientAuthentication, Exposure, Grant, MissingLifetime, Provider,
-    RefreshPolicy, Route, Subject, TokenAlphabet, TokenKind, ZeroLifetime,
-};
+use tokenward::{Exposure, Grant, MissingLifetime, Nested, Provider, RefreshPolicy, Route, Routes};
+use tokenward::{TokenAlphabet, ZeroLifetime};
 
-use crate::edge::{Edge, Plain, tokenward_span};
+use crate::edge::{Edge, OUT_OF_RANGE, Plain, at_the_edge, tokenward_span};
+use crate::parts::*;
 use crate::result::*;
 
-/// Where a provider's tokens may be sent: `TOKENWARD_ORIGINS_*`. `https` only, but for loopback where it is
-/// allowed.
-pub type tokenward_origins = i32;
-/// Every `https` origin.
-pub const TOKENWARD_ORIGINS_ANY_HTTPS: i32 = 0;
-/// The origin of the provider's `base_url`.
-pub const TOKENWARD_ORIGINS_BASE_URL: i32 = 1;
-/// Those of the list `api_origins`.
-pub const TOKENWARD_ORIGINS_LISTED: i32 = 2;
+/// The version of structs and functions. A library answers #TOKENWARD_ERR_ABI to a header of another one.
+pub const TOKENWARD_ABI_VERSION: u32 = 1;
 
 /// How a token is obtained: `TOKENWARD_GRANT_*`.
 pub type tokenward_grant = i32;
@@ -39,26 +32,6 @@ pub const TOKENWARD_GRANT_REFRESH_TOKEN: i32 = 3;
 /// A `POST` with a client token as Bearer that answers a token for one site.
 pub const TOKENWARD_GRANT_SITE_TOKEN: i32 = 4;
 
-/// How the client authenticates to the token endpoint (RFC 6749 section 2.3): `TOKENWARD_AUTHENTICATION_*`.
-pub type tokenward_authentication = i32;
-/// The `Authorization` field, id and secret form-encoded first (RFC 6749 section 2.3.1).
-pub const TOKENWARD_AUTHENTICATION_BASIC: i32 = 0;
-/// The `Authorization` field, id and secret as they are: what `curl -u` sends.
-pub const TOKENWARD_AUTHENTICATION_BASIC_RAW: i32 = 1;
-/// Id and secret in the body.
-pub const TOKENWARD_AUTHENTICATION_POST: i32 = 2;
-/// A token that another manager keeps.
-pub const TOKENWARD_AUTHENTICATION_BEARER: i32 = 3;
-/// A public client: the id alone, in the body.
-pub const TOKENWARD_AUTHENTICATION_NONE: i32 = 4;
-
-/// How a request's parameters are written: `TOKENWARD_BODY_*`.
-pub type tokenward_body = i32;
-/// `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
-pub const TOKENWARD_BODY_FORM: i32 = 0;
-/// One JSON object of strings.
-pub const TOKENWARD_BODY_JSON: i32 = 1;
-
 /// The bytes that an access token may have: `TOKENWARD_ALPHABET_*`.
 pub type tokenward_alphabet = i32;
 /// `b64token` of RFC 6750 section 2.1.
@@ -66,12 +39,12 @@ pub const TOKENWARD_ALPHABET_B64TOKEN: i32 = 0;
 /// 0x21 to 0x7E, for services whose tokens have more.
 pub const TOKENWARD_ALPHABET_VISIBLE: i32 = 1;
 
-/// What an answer without `expires_in` means: `TOKENWARD_LIFETIME_*`.
-pub type tokenward_missing_lifetime = i32;
-/// Until the `exp` of a JWT, if the answer comes with a wall clock; else `missing_lifetime_s`.
-pub const TOKENWARD_LIFETIME_JWT_EXPIRY: i32 = 0;
-/// `missing_lifetime_s`.
-pub const TOKENWARD_LIFETIME_ASSUME: i32 = 1;
+/// What an answer without `expires_in` means, as a kind: `TOKENWARD_LIFETIME_*`.
+pub type tokenward_lifetime_kind = i32;
+/// So many seconds.
+pub const TOKENWARD_LIFETIME_ASSUME: i32 = 0;
+/// Until the end that the token itself tells, if the answer comes with a wall clock; else so many seconds.
+pub const TOKENWARD_LIFETIME_TOLD: i32 = 1;
 /// The token has no end.
 pub const TOKENWARD_LIFETIME_NEVER: i32 = 2;
 /// The answer is refused.
@@ -84,13 +57,6 @@ pub const TOKENWARD_ZERO_EXPIRED: i32 = 0;
 /// The token has no end.
 pub const TOKENWARD_ZERO_NEVER: i32 = 1;
 
-/// Whom a token stands for, as a kind: `TOKENWARD_TOKEN_*`.
-pub type tokenward_token_kind = i32;
-/// The client itself.
-pub const TOKENWARD_TOKEN_CLIENT: i32 = 0;
-/// One site.
-pub const TOKENWARD_TOKEN_SITE: i32 = 1;
-
 /// Who may hold a provider's credentials: `TOKENWARD_EXPOSURE_*`. For the caller to read; nothing here
 /// enforces it.
 pub type tokenward_exposure = i32;
@@ -100,7 +66,7 @@ pub const TOKENWARD_EXPOSURE_SERVER_ONLY: i32 = 0;
 pub const TOKENWARD_EXPOSURE_APP_ALLOWED: i32 = 1;
 
 /// When a token is refreshed and how failures are spaced. Start from #TOKENWARD_POLICY_DEFAULT: each number
-/// counts as it stands. Zeros throughout are the default too.
+/// counts as it stands.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_policy {
@@ -127,47 +93,9 @@ pub struct tokenward_policy {
     pub jitter_permille: u32,
     /// So many refusals with codes that RFC 6749 does not define end a refresh token. Default 3.
     pub refresh_attempts: u32,
-    /// Not 0: another process uses the same snapshot. Default 0.
-    pub shared_storage: i32,
+    /// Another process uses the same snapshot. Default false.
+    pub shared_storage: MaybeUninit<bool>,
 }
-
-impl tokenward_policy {
-    const fn of(policy: &RefreshPolicy) -> Self {
-        Self {
-            margin_ms: policy.margin_ms,
-            min_interval_ms: policy.min_interval_ms,
-            startup_spread_ms: policy.startup_spread_ms,
-            response_timeout_ms: policy.response_timeout_ms,
-            first_backoff_ms: policy.first_backoff_ms,
-            max_backoff_ms: policy.max_backoff_ms,
-            max_lifetime_s: policy.max_lifetime_s,
-            fraction_permille: policy.fraction_permille,
-            jitter_permille: policy.jitter_permille,
-            refresh_attempts: policy.refresh_attempts,
-            shared_storage: policy.shared_storage as i32,
-        }
-    }
-
-    fn to_core(self) -> RefreshPolicy {
-        RefreshPolicy {
-            fraction_permille: self.fraction_permille,
-            margin_ms: self.margin_ms,
-            min_interval_ms: self.min_interval_ms,
-            jitter_permille: self.jitter_permille,
-            startup_spread_ms: self.startup_spread_ms,
-            response_timeout_ms: self.response_timeout_ms,
-            first_backoff_ms: self.first_backoff_ms,
-            max_backoff_ms: self.max_backoff_ms,
-            max_lifetime_s: self.max_lifetime_s,
-            refresh_attempts: self.refresh_attempts,
-            shared_storage: self.shared_storage != 0,
-        }
-    }
-}
-
-/// A policy is made of so many words, without padding.
-const POLICY_WORDS: usize = 18;
-const _: () = assert!(size_of::<tokenward_policy>() == POLICY_WORDS * size_of::<u32>());
 
 /// A name and its value: a service's own error code and the standard one that it stands for, or a parameter
 /// of a request.
@@ -180,7 +108,7 @@ pub struct tokenward_pair {
     pub value: tokenward_span,
 }
 
-/// An endpoint and the kind of token that opens it.
+/// An endpoint and the token that opens it.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_route {
@@ -188,312 +116,281 @@ pub struct tokenward_route {
     pub method: tokenward_span,
     /// The path: `{site}` is the subject's own site, any other `{name}` one segment.
     pub path: tokenward_span,
-    /// `TOKENWARD_TOKEN_*`: the kind of token.
-    pub token: tokenward_token_kind,
+    /// A token of a site opens it; else one of the client itself.
+    pub of_site: MaybeUninit<bool>,
 }
 
-/// A token service: all that tells one from another. Presets fill it; another service is one more value,
-/// in flash or in RAM. Zeros and NULLs are the defaults (RFC 6749 to the letter), but for names and URLs.
+/// A list of texts. Each has an address.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_text_list {
+    /// The first; NULL with 0 for none.
+    pub ptr: *const tokenward_span,
+    /// How many there are.
+    pub len: usize,
+}
+
+/// A list of pairs. Each of their texts has an address.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_pair_list {
+    /// The first; NULL with 0 for none.
+    pub ptr: *const tokenward_pair,
+    /// How many there are.
+    pub len: usize,
+}
+
+/// A list of endpoints. Each of their texts has an address.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_route_list {
+    /// The first; NULL with 0 for none.
+    pub ptr: *const tokenward_route,
+    /// How many there are.
+    pub len: usize,
+}
+
+/// Where the members of an answer stand, if they do not stand in the top object.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_nested {
+    /// What follows the paths: #tokenward_nested_paths.
+    pub reader: *const tokenward_nested_part,
+    /// Where the token's members stand, such as `data[0]`; empty for the top object.
+    pub member_path: tokenward_span,
+    /// Where an error code stands if there is no top-level `error`, such as `detailed[0]`; empty for nowhere.
+    pub error_path: tokenward_span,
+}
+
+/// Which token opens which endpoint.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_routes {
+    /// What looks a request up: #tokenward_route_table.
+    pub table: *const tokenward_route_part,
+    /// The rows.
+    pub rows: tokenward_route_list,
+}
+
+/// What an answer without `expires_in` means. Nothing is for ever unless that is said.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_missing_lifetime {
+    /// `TOKENWARD_LIFETIME_*`.
+    pub kind: tokenward_lifetime_kind,
+    /// The seconds of #TOKENWARD_LIFETIME_ASSUME and #TOKENWARD_LIFETIME_TOLD; 0: an hour.
+    pub seconds: u64,
+    /// What tells, for #TOKENWARD_LIFETIME_TOLD: #tokenward_expiry_jwt.
+    pub expiry: *const tokenward_expiry_part,
+}
+
+/// A token service: all that tells one from another. Zeros are the defaults that are named at the members; only the
+/// name must be there. What takes code is a pointer to a part, one of the header's objects: an image links the parts
+/// that it names.
 ///
-/// tokenward_init() reads it, so it may go out of scope then. What its spans and lists point to must live,
-/// and stay as it is, for as long as the manager.
+/// tokenward_describe() checks it and lends it as a service. It must live, and stay as it is, for as long as that is
+/// used, with all that it points to: a `static const` in flash as a rule.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_provider {
     /// Its name, a part of a token's identity.
     pub name: tokenward_span,
-    /// Its environment (`sandbox`, `production`), a part of a token's identity.
+    /// Its environment (`sandbox`, `production`), a part of a token's identity; that of the configuration wins.
     pub environment: tokenward_span,
-    /// Scheme and authority of the token endpoint; a path may follow. A part of a token's identity.
+    /// Scheme and authority of the token endpoint; a path may follow. Its origin is a part of a token's identity. That
+    /// of the configuration wins.
     pub base_url: tokenward_span,
-    /// Follows `base_url`; `{site}` stands for the subject's site. A part of a token's identity.
+    /// Follows the base URL; `{site}` stands for the subject's site.
     pub token_path: tokenward_span,
-    /// The scope to ask for; empty for none.
+    /// Where its tokens may be sent; none: to the origin of the base URL. `https` only, but for loopback if that is
+    /// allowed.
+    pub api_origins: tokenward_text_list,
+    /// The scope to ask for.
     pub scope: tokenward_span,
-    /// Where the token's members stand in an answer, such as `data[0]`; empty for the top object.
-    pub member_path: tokenward_span,
-    /// Where an error code stands if there is no top-level `error`, such as `detailed[0]`; empty for nowhere.
-    pub error_path: tokenward_span,
-    /// The origins of #TOKENWARD_ORIGINS_LISTED.
-    pub api_origins: *const tokenward_span,
-    /// How many there are.
-    pub api_origin_count: usize,
-    /// The grants it knows; the first that is not #TOKENWARD_GRANT_REFRESH_TOKEN is the primary one. Without
-    /// #TOKENWARD_GRANT_REFRESH_TOKEN no refresh token is read. Read once: it need not live on.
-    pub grants: *const tokenward_grant,
-    /// How many there are.
-    pub grant_count: usize,
     /// The service's own error codes and the standard ones that they stand for.
-    pub error_codes: *const tokenward_pair,
-    /// How many there are.
-    pub error_code_count: usize,
+    pub error_codes: tokenward_pair_list,
     /// Values of `token_type` that mean Bearer.
-    pub token_type_aliases: *const tokenward_span,
-    /// How many there are.
-    pub token_type_alias_count: usize,
+    pub token_type_aliases: tokenward_text_list,
+    /// When its tokens are refreshed; NULL: #TOKENWARD_POLICY_DEFAULT.
+    pub policy: *const tokenward_policy,
+    /// How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`. A
+    /// service with a grant names it.
+    pub authentication: *const tokenward_authentication_part,
+    /// How a request's parameters are written; NULL: #tokenward_body_form.
+    pub body: *const tokenward_body_part,
+    /// #tokenward_site_path makes `{site}` in `token_path` stand for the subject's site.
+    pub site: *const tokenward_site_part,
+    /// #tokenward_loopback_http allows plain `http` to the loopback interface, for tests.
+    pub loopback_http: *const tokenward_loopback_part,
+    /// Where the members of an answer stand, if they do not stand in the top object.
+    pub nested: tokenward_nested,
     /// Which token opens which endpoint; none: every path of the origins.
-    pub routes: *const tokenward_route,
-    /// How many there are.
-    pub route_count: usize,
-    /// `TOKENWARD_ORIGINS_*`: where its tokens may be sent.
-    pub origins: tokenward_origins,
-    /// Not 0: plain `http` to the loopback interface is allowed, for tests.
-    pub allow_loopback_http: i32,
-    /// `TOKENWARD_AUTHENTICATION_*`: how the client authenticates to the token endpoint.
-    pub authentication: tokenward_authentication,
-    /// `TOKENWARD_BODY_*`: how a request's parameters are written.
-    pub body: tokenward_body,
-    /// Not 0: an answer without `token_type` is refused.
-    pub token_type_required: i32,
-    /// `TOKENWARD_ALPHABET_*`: the bytes that an access token may have.
-    pub token_alphabet: tokenward_alphabet,
+    pub routes: tokenward_routes,
+    /// What an answer without `expires_in` means.
+    pub missing_lifetime: tokenward_missing_lifetime,
     /// `TOKENWARD_ZERO_*`: what `expires_in` 0 means.
     pub zero_lifetime: tokenward_zero_lifetime,
+    /// `TOKENWARD_ALPHABET_*`: the bytes that an access token may have.
+    pub token_alphabet: tokenward_alphabet,
     /// `TOKENWARD_EXPOSURE_*`: who may hold its credentials.
     pub exposure: tokenward_exposure,
-    /// `TOKENWARD_LIFETIME_*`: what an answer without `expires_in` means.
-    pub missing_lifetime: tokenward_missing_lifetime,
-    /// The seconds of #TOKENWARD_LIFETIME_ASSUME and #TOKENWARD_LIFETIME_JWT_EXPIRY.
-    pub missing_lifetime_s: u64,
-    /// When its tokens are refreshed.
-    pub policy: tokenward_policy,
+    /// `TOKENWARD_GRANT_*`: the grant that obtains a token without a refresh token; none: the caller installs tokens.
+    pub primary_grant: tokenward_grant,
+    /// Whether it has the refresh grant (RFC 6749 section 6). Without it no refresh token is read.
+    pub refresh_grant: MaybeUninit<bool>,
+    /// Its tokens may be sent to **every** `https` origin: whoever can name a host gets the token.
+    pub any_https_origin: MaybeUninit<bool>,
 }
 
-// SAFETY: addresses and numbers; whoever follows the addresses vouches for them.
-unsafe impl Sync for tokenward_provider {}
-// SAFETY: raw pointers and integers.
-unsafe impl Plain for tokenward_provider {}
+/// A token service as a manager reads it: one of the header's objects, or what tokenward_describe() lends.
+pub struct tokenward_service(pub(crate) Provider<'static>);
+
+// SAFETY: raw pointers, integers, and bytes that any bits make.
+unsafe impl Plain for tokenward_policy {}
 // SAFETY: spans.
 unsafe impl Plain for tokenward_pair {}
-// SAFETY: spans and an integer.
+// SAFETY: spans and a byte that any bits make.
 unsafe impl Plain for tokenward_route {}
+// SAFETY: raw pointers, integers, and bytes that any bits make.
+unsafe impl Plain for tokenward_provider {}
 
-impl tokenward_provider {
-    /// The struct for a value of the core.
-    pub(crate) const fn of(provider: &Provider<'static>) -> Self {
-        let (origins, listed): (_, &[&str]) = match provider.api_origins {
-            ApiOrigins::AnyHttps => (TOKENWARD_ORIGINS_ANY_HTTPS, &[]),
-            ApiOrigins::BaseUrl => (TOKENWARD_ORIGINS_BASE_URL, &[]),
-            ApiOrigins::Listed(listed) => (TOKENWARD_ORIGINS_LISTED, listed),
-        };
-        let grants = c_grants(provider.grants);
-        let (missing_lifetime, missing_lifetime_s) = match provider.missing_lifetime {
-            MissingLifetime::JwtExpiry { else_seconds } => (TOKENWARD_LIFETIME_JWT_EXPIRY, else_seconds),
-            MissingLifetime::Assume(seconds) => (TOKENWARD_LIFETIME_ASSUME, seconds),
-            MissingLifetime::Never => (TOKENWARD_LIFETIME_NEVER, 0),
-            MissingLifetime::Refuse => (TOKENWARD_LIFETIME_REFUSE, 0),
-        };
-        Self {
-            name: tokenward_span::of(provider.name.as_bytes()),
-            environment: tokenward_span::of(provider.environment.as_bytes()),
-            base_url: tokenward_span::of(provider.base_url.as_bytes()),
-            token_path: tokenward_span::of(provider.token_path.as_bytes()),
-            scope: tokenward_span::of(provider.scope.as_bytes()),
-            member_path: tokenward_span::of(provider.member_path.as_bytes()),
-            error_path: tokenward_span::of(provider.error_path.as_bytes()),
-            api_origins: listed.as_ptr().cast(),
-            api_origin_count: listed.len(),
-            grants: grants.as_ptr(),
-            grant_count: grants.len(),
-            error_codes: provider.error_codes.as_ptr().cast(),
-            error_code_count: provider.error_codes.len(),
-            token_type_aliases: provider.token_type_aliases.as_ptr().cast(),
-            token_type_alias_count: provider.token_type_aliases.len(),
-            routes: provider.routes.as_ptr().cast(),
-            route_count: provider.routes.len(),
-            origins,
-            allow_loopback_http: provider.allow_loopback_http as i32,
-            authentication: match provider.authentication {
-                ClientAuthentication::Basic(BasicEncoding::Rfc6749Form) => TOKENWARD_AUTHENTICATION_BASIC,
-                ClientAuthentication::Basic(BasicEncoding::Raw) => TOKENWARD_AUTHENTICATION_BASIC_RAW,
-                ClientAuthentication::Post => TOKENWARD_AUTHENTICATION_POST,
-                ClientAuthentication::Bearer => TOKENWARD_AUTHENTICATION_BEARER,
-                ClientAuthentication::None => TOKENWARD_AUTHENTICATION_NONE,
-            },
-            body: match provider.body {
-                BodyFormat::Form => TOKENWARD_BODY_FORM,
-                BodyFormat::Json => TOKENWARD_BODY_JSON,
-            },
-            token_type_required: provider.token_type_required as i32,
-            token_alphabet: match provider.token_alphabet {
-                TokenAlphabet::B64Token => TOKENWARD_ALPHABET_B64TOKEN,
-                TokenAlphabet::Visible => TOKENWARD_ALPHABET_VISIBLE,
-            },
-            zero_lifetime: match provider.zero_lifetime {
-                ZeroLifetime::Expired => TOKENWARD_ZERO_EXPIRED,
-                ZeroLifetime::Never => TOKENWARD_ZERO_NEVER,
-            },
-            exposure: match provider.exposure {
-                Exposure::ServerOnly => TOKENWARD_EXPOSURE_SERVER_ONLY,
-                Exposure::AppAllowed => TOKENWARD_EXPOSURE_APP_ALLOWED,
-            },
-            missing_lifetime,
-            missing_lifetime_s,
-            policy: tokenward_policy::of(&provider.policy),
+/// Checks a description and lends it as a service: what the macro tokenward_describe() calls. Nothing is copied.
+///
+/// It checks what a program may not be handed at all: addresses, lengths, UTF-8, numbers. Whether the facts can work
+/// tokenward_provider_check() says. A part is one of the header's objects: that is the caller's to keep.
+///
+/// May be called from any thread.
+///
+/// @param[in] mine It must live, and stay as it is, with all that it points to, for as long as the service is used.
+/// @param[out] service Written on success: the same address.
+/// @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
+/// @param[in] provider_size `sizeof(tokenward_provider)` of the header.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_ABI header and library are of different versions
+/// @retval TOKENWARD_ERR_NULL `mine`, `service`, its name, a listed text, or what tells a lifetime is NULL, or a
+/// pointer that comes with a length
+/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+/// @retval TOKENWARD_ERR_OVERLAP `service` lies in the description
+/// @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE a number is none of its enumeration, or a Boolean neither 0 nor 1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_describe_abi(
+    mine: *const tokenward_provider,
+    service: *mut *const tokenward_service,
+    abi_version: u32,
+    provider_size: usize,
+) -> i32 {
+    at_the_edge!(|edge| {
+        if (abi_version, provider_size) != (TOKENWARD_ABI_VERSION, size_of::<tokenward_provider>()) {
+            return Err(Fault(TOKENWARD_ERR_ABI));
         }
-    }
+        let out = edge.out(service);
+        edge.description(mine)?;
+        out.write(mine.cast());
+        Ok(())
+    })
 }
 
-/// A provider whose struct, texts, lists and numbers were checked.
-#[derive(Clone, Copy)]
-pub(crate) struct Described<'c> {
-    given: &'c tokenward_provider,
-    grants: &'static [Grant],
+/// Says which fact of a service cannot work: a path that is no path, a reserved name, a grant without its
+/// authentication. A manager does not ask: it refuses what it meets, when it meets it. Call it in a test, or at the
+/// start where descriptions are read from a file; an image need not carry it.
+///
+/// May be called from any thread.
+///
+/// @param[in] service Lent for the call.
+/// @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty where it
+/// can work.
+/// @retval TOKENWARD_OK it can work
+/// @retval TOKENWARD_ERR_NULL `service` or `fact` is NULL
+/// @retval TOKENWARD_ERR_MISALIGNED `service` or `fact` is not aligned
+/// @retval TOKENWARD_ERR_OVERLAP `fact` lies in the service
+/// @retval TOKENWARD_ERR_INVALID_PROVIDER it cannot; `fact` says why
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_provider_check(
+    service: *const tokenward_service,
+    fact: *mut tokenward_span,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(fact);
+        let fault = edge.service(service)?.fault();
+        out.write(tokenward_span::or_none(fault.unwrap_or_default().as_bytes()));
+        if fault.is_some() { Err(Fault(TOKENWARD_ERR_INVALID_PROVIDER)) } else { Ok(()) }
+    })
 }
-
-impl<'c> Described<'c> {
-    pub(crate) fn fits(self, subject: Subject<'_>) -> bool {
-        // SAFETY: these were read as text, with the same spans.
-        let [base_url, token_path] =
-            [self.given.base_url, self.given.token_path].map(|text| unsafe { text.checked_text() });
-        subject.fits(base_url, token_path)
-    }
-
-    pub(crate) fn provider(self) -> Provider<'c> {
-        let mut provider = Provider::custom();
-        self.fill(&mut provider);
-        provider
-    }
-
-    /// Describes the provider to the core, over one with the defaults. Field by field: as one value it is built on
-    /// the stack, copied, and twice the code.
-    #[inline(never)]
-    pub(crate) fn fill(self, provider: &mut Provider<'c>) {
-        let Self { given, grants } = self;
-        // SAFETY: these were read as text, with the same spans.
-        let text = |span: tokenward_span| unsafe { span.checked_text() };
-        provider.name = text(given.name);
-        provider.environment = text(given.environment);
-        provider.base_url = text(given.base_url);
-        provider.token_path = text(given.token_path);
-        provider.scope = text(given.scope);
-        provider.member_path = text(given.member_path);
-        provider.error_path = text(given.error_path);
-        provider.grants = grants;
-        // SAFETY: each element was read, and is a pair of texts; the types are compared below.
-        provider.error_codes = unsafe { checked_list(given.error_codes.cast(), given.error_code_count) };
-        let aliases = given.token_type_aliases.cast();
-        // SAFETY: each element was read, and is a text; the types are compared below.
-        provider.token_type_aliases = unsafe { checked_list(aliases, given.token_type_alias_count) };
-        // SAFETY: each element was read, and is two texts and a kind; the types are compared below.
-        provider.routes = unsafe { checked_list(given.routes.cast(), given.route_count) };
-        provider.api_origins = match given.origins {
-            TOKENWARD_ORIGINS_ANY_HTTPS => ApiOrigins::AnyHttps,
-            TOKENWARD_ORIGINS_BASE_URL => ApiOrigins::BaseUrl,
-            _ => {
-                let (origins, count) = (given.api_origins.cast(), given.api_origin_count);
-                // SAFETY: each element was read, and is a text; the types are compared below.
-                ApiOrigins::Listed(unsafe { checked_list(origins, count) })
-            }
-        };
-        provider.allow_loopback_http = given.allow_loopback_http != 0;
-        provider.authentication = match given.authentication {
-            TOKENWARD_AUTHENTICATION_BASIC => ClientAuthentication::Basic(BasicEncoding::Rfc6749Form),
-            TOKENWARD_AUTHENTICATION_BASIC_RAW => ClientAuthentication::Basic(BasicEncoding::Raw),
-            TOKENWARD_AUTHENTICATION_POST => ClientAuthentication::Post,
-            TOKENWARD_AUTHENTICATION_BEARER => ClientAuthentication::Bearer,
-            _ => ClientAuthentication::None,
-        };
-        provider.body = match given.body {
-            TOKENWARD_BODY_FORM => BodyFormat::Form,
-            _ => BodyFormat::Json,
-        };
-        provider.token_type_required = given.token_type_required != 0;
-        provider.token_alphabet = match given.token_alphabet {
-            TOKENWARD_ALPHABET_B64TOKEN => TokenAlphabet::B64Token,
-            _ => TokenAlphabet::Visible,
-        };
-        provider.missing_lifetime = match given.missing_lifetime {
-            TOKENWARD_LIFETIME_JWT_EXPIRY => {
-                MissingLifetime::JwtExpiry { else_seconds: given.missing_lifetime_s }
-            }
-            TOKENWARD_LIFETIME_ASSUME => MissingLifetime::Assume(given.missing_lifetime_s),
-            TOKENWARD_LIFETIME_NEVER => MissingLifetime::Never,
-            _ => MissingLifetime::Refuse,
-        };
-        provider.zero_lifetime = match given.zero_lifetime {
-            TOKENWARD_ZERO_EXPIRED => ZeroLifetime::Expired,
-            _ => ZeroLifetime::Never,
-        };
-        provider.exposure = match given.exposure {
-            TOKENWARD_EXPOSURE_SERVER_ONLY => Exposure::ServerOnly,
-            _ => Exposure::AppAllowed,
-        };
-        let policy_words = (&raw const given.policy).cast::<[u32; POLICY_WORDS]>();
-        // SAFETY: as long as the struct, which is made of such words, without padding.
-        if unsafe { *policy_words } != [0; POLICY_WORDS] {
-            provider.policy = given.policy.to_core();
-        }
-    }
-}
-
-/// # Safety
-/// NULL, or a list of so many values that a [`Described`] has checked.
-unsafe fn checked_list<'c, T>(ptr: *const T, count: usize) -> &'c [T] {
-    if ptr.is_null() {
-        return &[];
-    }
-    // SAFETY: the caller's word.
-    unsafe { core::slice::from_raw_parts(ptr, count) }
-}
-
-/// Texts at the front of a provider.
-const TEXTS: usize = 7;
-
-const ANY: i32 = -1;
-
-/// The last of each enumeration, in the order of a provider's numbers; any number is true or false.
-const LAST: [i32; 9] = [
-    TOKENWARD_ORIGINS_LISTED,
-    ANY,
-    TOKENWARD_AUTHENTICATION_NONE,
-    TOKENWARD_BODY_JSON,
-    ANY,
-    TOKENWARD_ALPHABET_VISIBLE,
-    TOKENWARD_ZERO_NEVER,
-    TOKENWARD_EXPOSURE_APP_ALLOWED,
-    TOKENWARD_LIFETIME_REFUSE,
-];
 
 impl<'c> Edge<'c> {
-    /// Checks the provider that the struct at `ptr` describes.
-    #[inline(never)]
-    pub(crate) fn described(&mut self, ptr: *const tokenward_provider) -> Result<Described<'c>, Fault> {
+    /// A service to read.
+    pub(crate) fn service(&mut self, ptr: *const tokenward_service) -> Result<&'c Provider<'static>, Fault> {
+        self.may_read(ptr.addr(), 1, Layout::new::<tokenward_service>());
+        self.checked()?;
+        // SAFETY: not NULL, aligned, apart from all that this call writes to; one of the objects of this library, or a
+        // description that was checked, which is laid out so; the rest is the word of the caller of `Edge::new`.
+        Ok(&unsafe { &*ptr }.0)
+    }
+
+    /// Checks what a struct must be to be read as a service.
+    fn description(&mut self, ptr: *const tokenward_provider) -> Result<(), Fault> {
         let given = self.value(ptr)?;
-        // SAFETY: the struct begins with them, as is asserted below.
-        for text in unsafe { core::slice::from_raw_parts(ptr.cast::<tokenward_span>(), TEXTS) } {
-            self.text(*text);
+        self.listed_text(given.name);
+        let tokenward_nested { reader, member_path, error_path } = given.nested;
+        for text in
+            [given.environment, given.base_url, given.token_path, given.scope, member_path, error_path]
+        {
+            self.text(text);
         }
-        let grants = self.grants(given.grants, given.grant_count);
-        self.pairs(given.error_codes, given.error_code_count);
-        self.texts(given.token_type_aliases, given.token_type_alias_count);
-        if given.origins == TOKENWARD_ORIGINS_LISTED {
-            self.texts(given.api_origins, given.api_origin_count);
+        for texts in [given.api_origins, given.token_type_aliases] {
+            self.list(texts.ptr, texts.len).iter().for_each(|text| self.listed_text(*text));
         }
-        for route in self.list(given.routes, given.route_count) {
+        self.pairs(given.error_codes.ptr, given.error_codes.len);
+        let tokenward_routes { table, rows } = given.routes;
+        for route in self.list(rows.ptr, rows.len) {
             self.listed_text(route.method);
             self.listed_text(route.path);
-            self.one_of(route.token, TOKENWARD_TOKEN_SITE);
+            self.boolean(&route.of_site);
         }
-        // SAFETY: so many numbers stand behind one another, as is asserted below.
-        let numbers = unsafe { &*ptr.byte_add(offset_of!(tokenward_provider, origins)).cast::<[i32; 9]>() };
-        for (number, last) in numbers.iter().zip(LAST) {
-            self.one_of(*number, last);
+        if let Some(policy) = self.optional(given.policy) {
+            self.boolean(&policy.shared_storage);
         }
-        self.checked()?;
-        Ok(Described { given, grants })
+        self.part(given.authentication);
+        self.part(given.body);
+        self.part(given.site);
+        self.part(given.loopback_http);
+        self.part(reader);
+        self.part(table);
+        let missing = given.missing_lifetime;
+        if missing.kind == TOKENWARD_LIFETIME_TOLD {
+            self.part(missing.expiry);
+            if missing.expiry.is_null() {
+                self.fail(TOKENWARD_ERR_NULL);
+            }
+        }
+        for (number, last) in [
+            (missing.kind, TOKENWARD_LIFETIME_REFUSE),
+            (given.zero_lifetime, TOKENWARD_ZERO_NEVER),
+            (given.token_alphabet, TOKENWARD_ALPHABET_VISIBLE),
+            (given.exposure, TOKENWARD_EXPOSURE_APP_ALLOWED),
+            (given.primary_grant, TOKENWARD_GRANT_SITE_TOKEN),
+        ] {
+            if number.cast_unsigned() > last.cast_unsigned() {
+                self.fail(TOKENWARD_ERR_OUT_OF_RANGE);
+            }
+        }
+        self.boolean(&given.refresh_grant);
+        self.boolean(&given.any_https_origin);
+        self.checked()
     }
 
-    /// A number of an enumeration that goes from 0 to `last`.
-    fn one_of(&mut self, number: i32, last: i32) {
-        if number.cast_unsigned() > last.cast_unsigned() {
+    /// A part, or NULL. That it is one is the caller's word.
+    fn part<T>(&mut self, ptr: *const T) {
+        self.may_read(ptr.addr(), usize::from(!ptr.is_null()), Layout::new::<T>());
+    }
+
+    fn boolean(&mut self, given: &MaybeUninit<bool>) {
+        // SAFETY: a byte that a caller in C has set.
+        if unsafe { given.as_ptr().cast::<u8>().read() } > 1 {
             self.fail(TOKENWARD_ERR_OUT_OF_RANGE);
         }
-    }
-
-    /// A list of text. Its spans may not be NULL.
-    fn texts(&mut self, ptr: *const tokenward_span, count: usize) {
-        self.list(ptr, count).iter().for_each(|span| self.listed_text(*span));
     }
 
     /// A list of pairs of text. Their spans may not be NULL.
@@ -502,12 +399,12 @@ impl<'c> Edge<'c> {
             self.listed_text(pair.name);
             self.listed_text(pair.value);
         }
-        if self.checked().is_err() {
+        if self.checked().is_err() || ptr.is_null() {
             return &[];
         }
-        // SAFETY: each element is a pair of `&str` now: not NULL, alive for `'c`, UTF-8; the types are compared
-        // below.
-        unsafe { checked_list(ptr.cast(), count) }
+        // SAFETY: checked as a list; each element is a pair of `&str` now: not NULL, alive for `'c`, UTF-8; the types
+        // are compared below.
+        unsafe { core::slice::from_raw_parts(ptr.cast(), count) }
     }
 
     fn listed_text(&mut self, span: tokenward_span) {
@@ -516,75 +413,132 @@ impl<'c> Edge<'c> {
         }
         self.text(span);
     }
-
-    /// What a list of grants says: the primary one, and whether a refresh token is read.
-    fn grants(&mut self, ptr: *const tokenward_grant, count: usize) -> &'static [Grant] {
-        const REFRESH: [&[Grant]; 4] = [
-            &[Grant::RefreshToken],
-            &[Grant::ClientCredentials, Grant::RefreshToken],
-            &[Grant::Password, Grant::RefreshToken],
-            &[Grant::SiteToken, Grant::RefreshToken],
-        ];
-        let [none, client_credentials, password, site_token] = &REFRESH;
-        let (mut primary, mut refresh) = (none, false);
-        for number in self.list(ptr, count) {
-            let named = match *number {
-                TOKENWARD_GRANT_REFRESH_TOKEN => {
-                    refresh = true;
-                    continue;
-                }
-                TOKENWARD_GRANT_CLIENT_CREDENTIALS => client_credentials,
-                TOKENWARD_GRANT_PASSWORD => password,
-                TOKENWARD_GRANT_SITE_TOKEN => site_token,
-                _ => {
-                    self.fail(TOKENWARD_ERR_OUT_OF_RANGE);
-                    none
-                }
-            };
-            if primary.len() == 1 {
-                primary = named;
-            }
-        }
-        match primary.split_last() {
-            Some((_, without)) if !refresh => without,
-            _ => primary,
-        }
-    }
 }
 
-pub(crate) const OUT_OF_RANGE: Fault = Fault(TOKENWARD_ERR_OUT_OF_RANGE);
+/// That a struct of C is laid out as one of the core: each member at its place and of its size, and no other.
+macro_rules! alike {
+    ($core:ident $(<$lifetime:lifetime>)?, $c:ident: $($member:ident),+) => {
+        const _: () = {
+            type Core = $core $(<$lifetime>)?;
+            const fn size<S, M>(_: fn(&S) -> &M) -> usize {
+                size_of::<M>()
+            }
+            const fn _all(core: Core, c: $c) {
+                let ($core { $($member: _),+ }, $c { $($member: _),+ }) = (core, c);
+            }
+            assert!(size_of::<Core>() == size_of::<$c>() && align_of::<Core>() == align_of::<$c>());
+            $(
+                assert!(offset_of!(Core, $member) == offset_of!($c, $member));
+                assert!(size(|it: &Core| &it.$member) == size(|it: &$c| &it.$member));
+            )+
+        };
+    };
+}
 
-/// That what the lists of C are made of is laid out as what the core's lists are made of.
+alike!(Provider<'static>, tokenward_provider:
+    name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases, policy,
+    authentication, body, site, loopback_http, nested, routes, missing_lifetime, zero_lifetime, token_alphabet,
+    exposure, primary_grant, refresh_grant, any_https_origin);
+alike!(Nested<'static>, tokenward_nested: reader, member_path, error_path);
+alike!(Routes<'static>, tokenward_routes: table, rows);
+alike!(Route<'static>, tokenward_route: method, path, of_site);
+alike!(RefreshPolicy, tokenward_policy:
+    margin_ms, min_interval_ms, startup_spread_ms, response_timeout_ms, first_backoff_ms, max_backoff_ms,
+    max_lifetime_s, fraction_permille, jitter_permille, refresh_attempts, shared_storage);
+
+/// That the numbers of C are those of the core.
+macro_rules! numbered {
+    ($core:ident: $($variant:ident = $number:ident),+) => {
+        const _: () = {
+            const fn _all(it: $core) {
+                match it {
+                    $($core::$variant => {}),+
+                }
+            }
+            $(assert!($core::$variant as i32 == $number);)+
+        };
+    };
+}
+
+numbered!(ZeroLifetime: Expired = TOKENWARD_ZERO_EXPIRED, Never = TOKENWARD_ZERO_NEVER);
+numbered!(TokenAlphabet: B64Token = TOKENWARD_ALPHABET_B64TOKEN, Visible = TOKENWARD_ALPHABET_VISIBLE);
+numbered!(Exposure: ServerOnly = TOKENWARD_EXPOSURE_SERVER_ONLY, AppAllowed = TOKENWARD_EXPOSURE_APP_ALLOWED);
+numbered!(Grant:
+    ClientCredentials = TOKENWARD_GRANT_CLIENT_CREDENTIALS,
+    Password = TOKENWARD_GRANT_PASSWORD,
+    RefreshToken = TOKENWARD_GRANT_REFRESH_TOKEN,
+    SiteToken = TOKENWARD_GRANT_SITE_TOKEN);
+
+/// That texts, pairs and lists are an address and a length, in this order, and lifetimes what the struct says.
 const _: () = {
-    assert!(offset_of!(tokenward_provider, name) == 0);
-    assert!(offset_of!(tokenward_provider, error_path) == (TEXTS - 1) * size_of::<tokenward_span>());
-    let numbers = offset_of!(tokenward_provider, origins);
+    const fn alike<A, B>() {
+        assert!(size_of::<A>() == size_of::<B>() && align_of::<A>() == align_of::<B>());
+    }
+    const TEXTS: &[&str] = &["first", "second one"];
+    const PAIRS: &[(&str, &str)] = &[("name", "and value")];
+    const ROUTES: &[Route<'static>] = &[Route::site("GET", "/")];
+    let ([first, _], [pair]) = (TEXTS, PAIRS) else { panic!() };
+
+    alike::<&str, tokenward_span>();
+    alike::<(&str, &str), tokenward_pair>();
+    alike::<&[&str], tokenward_text_list>();
+    alike::<&[(&str, &str)], tokenward_pair_list>();
+    alike::<&[Route<'_>], tokenward_route_list>();
+    // A length where the struct has its length, so an address where it has its address: two words are all.
+    // SAFETY: of one size; integers and pointers, which any bits make.
+    unsafe {
+        assert!(transmute::<&str, tokenward_span>(first).len == first.len());
+        let tokenward_pair { name, value } = transmute::<(&str, &str), tokenward_pair>(*pair);
+        assert!(name.len == pair.0.len() && value.len == pair.1.len());
+        assert!(transmute::<&[&str], tokenward_text_list>(TEXTS).len == TEXTS.len());
+        assert!(transmute::<&[(&str, &str)], tokenward_pair_list>(PAIRS).len == PAIRS.len());
+        assert!(transmute::<&[Route<'_>], tokenward_route_list>(ROUTES).len == ROUTES.len());
+    }
+
+    const fn lifetime(kind: tokenward_lifetime_kind, seconds: u64) -> MissingLifetime<'static> {
+        let expiry = &raw const tokenward_expiry_jwt;
+        // SAFETY: of one size, which is asserted with the provider; a kind that there is, and a part.
+        unsafe { transmute(tokenward_missing_lifetime { kind, seconds, expiry }) }
+    }
+    assert!(matches!(lifetime(TOKENWARD_LIFETIME_ASSUME, 7), MissingLifetime::Assume(7)));
     assert!(
-        offset_of!(tokenward_provider, missing_lifetime) == numbers + (LAST.len() - 1) * size_of::<i32>()
+        matches!(lifetime(TOKENWARD_LIFETIME_TOLD, 7), MissingLifetime::Told(7, told) if told.name().len() == 3)
     );
-    const LAID_OUT: &str = "laid out";
-    const NAME: &str = "name";
-    // A length where the span has its length, so an address where it has its address: two words are all.
-    assert!(size_of::<&str>() == size_of::<tokenward_span>());
-    assert!(align_of::<&str>() == align_of::<tokenward_span>());
-    // SAFETY: of one size; integers and pointers, which any bits make.
-    let span: tokenward_span = unsafe { core::mem::transmute(LAID_OUT) };
-    assert!(span.len == LAID_OUT.len());
+    assert!(matches!(lifetime(TOKENWARD_LIFETIME_NEVER, 0), MissingLifetime::Never));
+    assert!(matches!(lifetime(TOKENWARD_LIFETIME_REFUSE, 0), MissingLifetime::Refuse));
 
-    assert!(size_of::<(&str, &str)>() == size_of::<tokenward_pair>());
-    assert!(align_of::<(&str, &str)>() == align_of::<tokenward_pair>());
-    // SAFETY: of one size; integers and pointers, which any bits make.
-    let pair: tokenward_pair = unsafe { core::mem::transmute((NAME, LAID_OUT)) };
-    assert!(pair.name.len == NAME.len() && pair.value.len == LAID_OUT.len());
-
-    assert!(size_of::<Route<'_>>() == size_of::<tokenward_route>());
-    assert!(align_of::<Route<'_>>() == align_of::<tokenward_route>());
-    assert!(offset_of!(Route<'_>, method) == offset_of!(tokenward_route, method));
-    assert!(offset_of!(Route<'_>, path) == offset_of!(tokenward_route, path));
-    assert!(offset_of!(Route<'_>, token) == offset_of!(tokenward_route, token));
-    assert!(size_of::<TokenKind>() == size_of::<tokenward_token_kind>());
-    assert!(TokenKind::Client as i32 == TOKENWARD_TOKEN_CLIENT);
-    assert!(TokenKind::Site as i32 == TOKENWARD_TOKEN_SITE);
+    // SAFETY: integers, pointers and bytes that may be 0.
+    let mut zeros: tokenward_provider = unsafe { MaybeUninit::zeroed().assume_init() };
+    zeros.name = tokenward_span::of(first.as_bytes());
+    // SAFETY: laid out alike; zeros are none, false, or the first of an enumeration, which is what this looks at.
+    let zeros: Provider<'static> = unsafe { transmute(zeros) };
+    let Provider {
+        name: _,
+        environment: None,
+        base_url: None,
+        token_path: None,
+        api_origins: None,
+        scope: None,
+        error_codes: None,
+        token_type_aliases: None,
+        policy: None,
+        authentication: None,
+        body: None,
+        site: None,
+        loopback_http: None,
+        nested: Nested { reader: None, member_path: None, error_path: None },
+        routes: Routes { table: None, rows: None },
+        missing_lifetime: MissingLifetime::Assume(0),
+        zero_lifetime: ZeroLifetime::Expired,
+        token_alphabet: TokenAlphabet::B64Token,
+        exposure: Exposure::ServerOnly,
+        primary_grant: None,
+        refresh_grant: false,
+        any_https_origin: false,
+    } = zeros
+    else {
+        panic!("zeros are something else than the defaults")
+    };
 };
 
 pub(crate) fn grant(number: tokenward_grant) -> Result<Grant, Fault> {
@@ -624,19 +578,4 @@ pub extern "C" fn tokenward_grant_name(grant: tokenward_grant) -> *const c_char 
         _ => c"unknown",
     };
     name.as_ptr()
-}
-
-/// The numbers for the grants of a preset.
-const fn c_grants(grants: &[Grant]) -> &'static [tokenward_grant] {
-    match grants {
-        [] => &[],
-        [Grant::ClientCredentials] => &[TOKENWARD_GRANT_CLIENT_CREDENTIALS],
-        [Grant::SiteToken] => &[TOKENWARD_GRANT_SITE_TOKEN],
-        [Grant::ClientCredentials, Grant::RefreshToken] => {
-            &[TOKENWARD_GRANT_CLIENT_CREDENTIALS, TOKENWARD_GRANT_REFRESH_TOKEN]
-        }
-        [Grant::Password, Grant::RefreshToken] => &[TOKENWARD_GRANT_PASSWORD, TOKENWARD_GRANT_REFRESH_TOKEN],
-        // Evaluated when this is compiled.
-        _ => panic!("grants that no preset has had"),
-    }
 }

@@ -12,7 +12,7 @@ use crate::manager::{
     TOKENWARD_ANSWER_ERROR, TOKENWARD_ANSWER_TOKEN, TOKENWARD_CODE_NONE, code_number, tokenward_answer_kind,
     tokenward_error_code, wall,
 };
-use crate::provider::tokenward_provider;
+use crate::provider::tokenward_service;
 use crate::result::*;
 
 /// What an answer of a token endpoint says. The `ptr` of a member that is absent is NULL; the others point
@@ -24,7 +24,7 @@ pub struct tokenward_token_answer_result {
     pub access_token: tokenward_span,
     /// The token type as the server spelled it.
     pub token_type: tokenward_span,
-    /// The refresh token; never empty. Read only where the provider lists the refresh grant.
+    /// The refresh token; never empty. Read only where the service has the refresh grant.
     pub refresh_token: tokenward_span,
     /// The granted scope; elements of an array are joined by single spaces.
     pub scope: tokenward_span,
@@ -77,19 +77,17 @@ impl tokenward_token_answer_result {
 ///
 /// @param[in] status The status code.
 /// @param[in] body The whole body. `out` points into it: it must live as long as that is used.
-/// @param[in] provider Lent for the call, with what it points to.
+/// @param[in] service Lent for the call, with what it points to.
 /// @param[out] buf Takes what is spelled with escapes; never more than the body's length. It may hold tokens
 /// afterwards. NULL with 0 will do for a body without escapes and without a list as its scope.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] out Written on success. Where `buf` is too small its `len` says what it takes, and where the
 /// body is refused its `offset` where.
 /// @retval TOKENWARD_OK it is a token, or an error that the server gave
-/// @retval TOKENWARD_ERR_NULL `provider` or `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_NULL `service` or `out` is NULL, or a pointer that comes with a length
 /// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
 /// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the body or the provider
-/// @retval TOKENWARD_ERR_NOT_UTF8 text of the provider is not UTF-8
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE a number of the provider is none of its enumeration
+/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the body or the service
 /// @retval TOKENWARD_ERR_NOT_JSON no JSON object
 /// @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
 /// @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
@@ -108,7 +106,7 @@ impl tokenward_token_answer_result {
 pub unsafe extern "C" fn tokenward_token_answer(
     status: u16,
     body: tokenward_span,
-    provider: *const tokenward_provider,
+    service: *const tokenward_service,
     buf: *mut u8,
     cap: usize,
     out: *mut tokenward_token_answer_result,
@@ -118,8 +116,8 @@ pub unsafe extern "C" fn tokenward_token_answer(
         let mut room = Room::of(edge.buffer(buf, cap));
         let mut said = tokenward_token_answer_result::NONE;
         let body = edge.bytes(body);
-        let provider = edge.described(provider)?.provider();
-        match token_answer(status, body, &provider) {
+        let service = edge.service(service)?;
+        match token_answer(status, body, service) {
             Ok(TokenAnswer::Token(token)) => {
                 said.kind = TOKENWARD_ANSWER_TOKEN;
                 said.access_token = room.text(token.access_token());

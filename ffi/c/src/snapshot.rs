@@ -2,10 +2,9 @@
 
 use tokenward::{Instant, Revision, snapshot_revision};
 
-use crate::edge::{Edge, at_the_edge, tokenward_span};
+use crate::edge::{Edge, OUT_OF_RANGE, at_the_edge, tokenward_span};
 use crate::manager::{scope_of, tokenward_scope, wall};
 use crate::memory::tokenward_manager;
-use crate::provider::OUT_OF_RANGE;
 use crate::result::*;
 
 /// Writes the state into `buf`, sealed under `key` (HMAC-SHA-256). Changes nothing.

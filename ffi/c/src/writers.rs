@@ -2,16 +2,12 @@
 
 use core::ffi::{c_char, c_void};
 
-use tokenward::{
-    BasicEncoding, Bearer, Error, Instant, Subject, TickWidener, TokenRequest, basic, form_encode,
-};
+use tokenward::{Bearer, Error, Instant, TickWidener, TokenRequest, basic, basic_raw, form_encode};
 
-use crate::edge::{at_the_edge, tokenward_span};
-use crate::manager::{credentials_of, lent, tokenward_credentials, tokenward_request};
-use crate::provider::{
-    OUT_OF_RANGE, TOKENWARD_AUTHENTICATION_BASIC, TOKENWARD_AUTHENTICATION_BASIC_RAW, grant,
-    tokenward_authentication, tokenward_grant, tokenward_pair, tokenward_provider,
-};
+use crate::config::{tokenward_config, whose};
+use crate::edge::{Edge, at_the_edge, terminated, tokenward_span};
+use crate::provider::{grant, tokenward_grant, tokenward_pair};
+use crate::request::{credentials_of, lent, tokenward_credentials, tokenward_request};
 use crate::result::*;
 
 /// Writes `Bearer ...`, the value of an `Authorization` field, with a token that no manager keeps.
@@ -49,13 +45,13 @@ pub unsafe extern "C" fn tokenward_bearer(
     })
 }
 
-/// Writes `Basic ...`, the value of an `Authorization` field (RFC 7617).
+/// Writes `Basic ...`, the value of an `Authorization` field, with id and secret form-encoded first, the rule of RFC
+/// 6749 section 2.3.1.
 ///
 /// May be called from any thread.
 ///
-/// @param[in] id The user or client id. Lent for the call.
-/// @param[in] secret The password or client secret. Lent for the call.
-/// @param[in] encoding #TOKENWARD_AUTHENTICATION_BASIC or #TOKENWARD_AUTHENTICATION_BASIC_RAW.
+/// @param[in] id The client id. Lent for the call.
+/// @param[in] secret The client secret. Lent for the call.
 /// @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
@@ -65,32 +61,58 @@ pub unsafe extern "C" fn tokenward_bearer(
 /// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
 /// @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the id or the secret
 /// @retval TOKENWARD_ERR_NOT_UTF8 the id or the secret is not UTF-8
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `encoding` is neither of the two
-/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty, or holds `:` where it is sent raw
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_basic(
     id: tokenward_span,
     secret: tokenward_span,
-    encoding: tokenward_authentication,
     buf: *mut c_char,
     cap: usize,
     len: *mut usize,
 ) -> i32 {
-    at_the_edge!(|edge| {
-        let out = edge.out(len);
-        let buf = edge.buffer(buf.cast(), cap);
-        let (id, secret) = (edge.text(id), edge.text(secret));
-        edge.checked()?;
-        let encoding = match encoding {
-            TOKENWARD_AUTHENTICATION_BASIC => BasicEncoding::Rfc6749Form,
-            TOKENWARD_AUTHENTICATION_BASIC_RAW => BasicEncoding::Raw,
-            _ => return Err(OUT_OF_RANGE),
-        };
-        let (len, result) = terminated(buf, |buf| basic(id, secret, encoding, buf))?;
-        out.write(len);
-        result
-    })
+    at_the_edge!(|edge| basic_by(edge, id, secret, buf, cap, len, basic))
+}
+
+/// tokenward_basic() with id and secret as they are (RFC 7617): what `curl -u` sends.
+///
+/// May be called from any thread.
+///
+/// @param[in] id The user or client id. Lent for the call.
+/// @param[in] secret The password or client secret. Lent for the call.
+/// @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+/// @return What tokenward_basic() returns; #TOKENWARD_ERR_WRONG_CREDENTIALS also for an id that holds `:`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_basic_raw(
+    id: tokenward_span,
+    secret: tokenward_span,
+    buf: *mut c_char,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    at_the_edge!(|edge| basic_by(edge, id, secret, buf, cap, len, basic_raw))
+}
+
+type Basic = for<'b> fn(&str, &str, &'b mut [u8]) -> Result<&'b [u8], Error>;
+
+fn basic_by(
+    edge: &mut Edge<'_>,
+    id: tokenward_span,
+    secret: tokenward_span,
+    buf: *mut c_char,
+    cap: usize,
+    len: *mut usize,
+    write: Basic,
+) -> Result<(), Fault> {
+    let out = edge.out(len);
+    let buf = edge.buffer(buf.cast(), cap);
+    let (id, secret) = (edge.text(id), edge.text(secret));
+    edge.checked()?;
+    let (len, result) = terminated(buf, |buf| write(id, secret, buf))?;
+    out.write(len);
+    result
 }
 
 /// Writes a name or a value as `application/x-www-form-urlencoded` has it (RFC 6749 Appendix B).
@@ -130,8 +152,8 @@ pub unsafe extern "C" fn tokenward_form_encode(
 ///
 /// May be called from any thread.
 ///
-/// @param[in] provider Lent for the call, with what it points to.
-/// @param[in] site Empty: for the client itself. Else the site. Lent for the call.
+/// @param[in] config The service and whose token it is; nothing else of it is read. Lent for the call, with what it
+/// points to.
 /// @param[in] grant `TOKENWARD_GRANT_*`.
 /// @param[in] credentials Lent for the call, with what it points to.
 /// @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents. Lent for the call.
@@ -143,22 +165,24 @@ pub unsafe extern "C" fn tokenward_form_encode(
 /// @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
 /// what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `provider`, `credentials` or `out` is NULL, or a pointer that comes with a length
+/// @retval TOKENWARD_ERR_NULL `config`, its service, `credentials` or `out` is NULL, or a pointer that comes with a
+/// length
 /// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
 /// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
 /// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other or something that is read
 /// @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `grant`, or a number of the provider, is none of its enumeration
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE `grant` is none
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
 /// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
 /// bearer cannot stand in a header
 /// @retval TOKENWARD_ERR_DUPLICATE_PARAMETER an extra parameter is sent already
+/// @retval TOKENWARD_ERR_INVALID_PROVIDER it says not how the client authenticates, or its token endpoint wants a site
+/// and there is none
 /// @retval TOKENWARD_ERR_BAD_URL the token endpoint is no URL that means one thing only
 /// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_token_request(
-    provider: *const tokenward_provider,
-    site: tokenward_span,
+    config: *const tokenward_config,
     grant: tokenward_grant,
     credentials: *const tokenward_credentials,
     refresh_token: tokenward_span,
@@ -171,13 +195,12 @@ pub unsafe extern "C" fn tokenward_token_request(
     at_the_edge!(|edge| {
         let out = edge.out(out);
         let buf = edge.buffer(buf, cap);
-        let site = edge.text(site);
-        let subject = if site.is_empty() { Subject::Client } else { Subject::Site(site) };
+        let config = edge.value(config)?;
+        let (service, identity) = whose(edge, config)?;
         let refresh_token = edge.text(refresh_token).as_bytes();
         let extra = edge.pairs(extra, extra_count);
         let credentials = credentials_of(edge, credentials)?;
-        let provider = edge.described(provider)?.provider();
-        let request = TokenRequest::new(&provider, subject, self::grant(grant)?, &credentials)
+        let request = TokenRequest::new(service, identity, self::grant(grant)?, &credentials)
             .with_refresh_token(refresh_token)
             .with_extra(extra);
         lent(request.write(buf).map(|request| (0, request)), out)
@@ -222,26 +245,4 @@ pub unsafe extern "C" fn tokenward_widen_ticks(clock_ms: *mut u64, ticks: u32) -
         edge.out(clock_ms).write(widener.widen(ticks).as_millis());
         Ok(())
     })
-}
-
-/// Runs `write` into all but the last byte of `buf` and puts a NUL behind what it wrote. Gives the characters
-/// without the NUL, or the room that they would take with it, and which of the two it is.
-pub(crate) fn terminated(
-    buf: &mut [u8],
-    write: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
-) -> Result<(usize, Result<(), Fault>), Fault> {
-    const TOO_SMALL: Result<(), Fault> = Err(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL));
-    let room = buf.len().saturating_sub(1);
-    let len = match write(buf.get_mut(..room).unwrap_or_default()) {
-        Ok(written) => written.len(),
-        Err(Error::BufferTooSmall { needed }) => return Ok((needed.saturating_add(1), TOO_SMALL)),
-        Err(error) => return Err(error.into()),
-    };
-    match buf.get_mut(len) {
-        Some(end) => {
-            *end = 0;
-            Ok((len, Ok(())))
-        }
-        None => Ok((1, TOO_SMALL)),
-    }
 }

@@ -6,17 +6,22 @@
 static uint64_t memory[TOKENWARD_MANAGER_WORDS(64, 0)];
 static const tokenward_span scope = TOKENWARD_TEXT("read");
 static const tokenward_policy policy = TOKENWARD_POLICY_DEFAULT;
+static const tokenward_span origins[] = { TOKENWARD_TEXT("https://api.example") };
+static const tokenward_text_list listed = TOKENWARD_LIST(origins);
 
 int main(void) {
   tokenward_manager *manager = NULL;
-  tokenward_provider provider;
+  tokenward_provider provider = tokenward_provider_of(&tokenward_opower);
   tokenward_poll_result poll;
-  tokenward_config config = { &provider, { NULL, 0 }, 64, 0, 0, 0 };
-  if (tokenward_provider_opower(&provider, tokenward_text("https://utility.example")) != TOKENWARD_OK) {
+  tokenward_config config = { NULL, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, 64, 0, 0, 0 };
+  config.base_url = tokenward_text("https://utility.example");
+  provider.authentication = &tokenward_authentication_post;
+  provider.scope = scope;
+  provider.policy = &policy;
+  provider.api_origins = listed;
+  if (tokenward_describe(&provider, &config.service) != TOKENWARD_OK) {
     return 1;
   }
-  provider.scope = scope;
-  provider.policy = policy;
   if (tokenward_init(&manager, memory, sizeof memory, &config) != TOKENWARD_OK) {
     return 2;
   }

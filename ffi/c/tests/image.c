@@ -4,19 +4,22 @@
 
 #include <tokenward/tokenward.h>
 
+#ifndef SERVICE
+#define SERVICE tokenward_flute_sandbox
+#endif
+
 typedef void function(void);
 
 static uint64_t memory[TOKENWARD_MANAGER_WORDS(512, 256)];
 
 function *const used[] = {
-  (function *)tokenward_provider_flute,
   (function *)tokenward_init_abi,
   (function *)tokenward_poll,
   (function *)tokenward_begin,
-  (function *)tokenward_answer_without_wall,
+  (function *)tokenward_answer_parsed,
   (function *)tokenward_failed,
   (function *)tokenward_authorize,
-  (function *)tokenward_rejected,
+  (function *)tokenward_rejected_parsed,
   (function *)tokenward_wipe,
 #ifdef SNAPSHOTS
   (function *)tokenward_unpersisted,
@@ -32,5 +35,6 @@ volatile uintptr_t kept;
 void _start(void);
 void _start(void) {
   kept = (uintptr_t)used;
+  kept = (uintptr_t)&SERVICE;
   kept = (uintptr_t)memory;
 }

@@ -3,6 +3,7 @@
 #![cfg(feature = "snapshot")]
 #![expect(clippy::undocumented_unsafe_blocks, reason = "a test keeps its memory alive")]
 
+use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
 
 use tokenward_c::*;
@@ -54,9 +55,9 @@ fn init(config: &tokenward_config) -> Block {
             let mut block = Block::new(words);
             let mut out = null_mut();
             let (memory, size) = (block.manager().cast(), block.bytes());
-            let sizes = (size_of::<tokenward_config>(), size_of::<tokenward_provider>());
+            let config_size = size_of::<tokenward_config>();
             let result = unsafe {
-                tokenward_init_abi(&mut out, memory, size, config, TOKENWARD_ABI_VERSION, sizes.0, sizes.1)
+                tokenward_init_abi(&mut out, memory, size, config, TOKENWARD_ABI_VERSION, config_size)
             };
             match result {
                 TOKENWARD_OK => {
@@ -77,31 +78,59 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
     let origins = [span(b"https://api.example"), span(b"https://other.example")];
     let aliases = [span(b"x"), span(b"x y")];
     let codes = [tokenward_pair { name: span(b"own"), value: span(b"invalid_client") }];
-    let grants = [TOKENWARD_GRANT_REFRESH_TOKEN, TOKENWARD_GRANT_PASSWORD];
+    let of_site = MaybeUninit::new(true);
     let routes = [
-        tokenward_route { method: span(b"GET"), path: span(b"/{a}"), token: TOKENWARD_TOKEN_SITE },
-        tokenward_route { method: span(b"PUT"), path: span(b"/{site}"), token: TOKENWARD_TOKEN_SITE },
+        tokenward_route { method: span(b"GET"), path: span(b"/{a}"), of_site },
+        tokenward_route { method: span(b"PUT"), path: span(b"/{site}"), of_site },
     ];
+    let policy = tokenward_policy {
+        fraction_permille: 800,
+        response_timeout_ms: 30_000,
+        min_interval_ms: 0,
+        max_lifetime_s: 3600,
+        ..zeroed()
+    };
     let key = [7; 32];
     let wall = 1_700_000_000;
     let mut provider: Box<tokenward_provider> = Box::new(zeroed());
-    provider.base_url = span(b"https://login.example");
+    provider.name = span(b"acme");
     provider.token_path = span(b"/{site}");
-    (provider.origins, provider.api_origins, provider.api_origin_count) =
-        (TOKENWARD_ORIGINS_LISTED, origins.as_ptr(), origins.len());
-    (provider.token_type_aliases, provider.token_type_alias_count) = (aliases.as_ptr(), aliases.len());
-    (provider.error_codes, provider.error_code_count) = (codes.as_ptr(), codes.len());
-    (provider.grants, provider.grant_count) = (grants.as_ptr(), grants.len());
-    (provider.routes, provider.route_count) = (routes.as_ptr(), routes.len());
+    provider.api_origins = tokenward_text_list { ptr: origins.as_ptr(), len: origins.len() };
+    provider.token_type_aliases = tokenward_text_list { ptr: aliases.as_ptr(), len: aliases.len() };
+    provider.error_codes = tokenward_pair_list { ptr: codes.as_ptr(), len: codes.len() };
+    provider.policy = &policy;
+    provider.authentication = &tokenward_authentication_basic;
+    provider.site = &tokenward_site_path;
+    provider.routes.table = &tokenward_route_table;
+    provider.routes.rows = tokenward_route_list { ptr: routes.as_ptr(), len: routes.len() };
+    provider.missing_lifetime = tokenward_missing_lifetime {
+        kind: TOKENWARD_LIFETIME_TOLD,
+        seconds: 60,
+        expiry: &tokenward_expiry_jwt,
+    };
+    provider.primary_grant = TOKENWARD_GRANT_PASSWORD;
+    provider.refresh_grant = MaybeUninit::new(true);
+    let mut service = null();
+    let described = unsafe {
+        tokenward_describe_abi(
+            &*provider,
+            &mut service,
+            TOKENWARD_ABI_VERSION,
+            size_of::<tokenward_provider>(),
+        )
+    };
+    assert_eq!((described, service.cast()), (TOKENWARD_OK, &raw const *provider));
+    let mut fact = span(b"");
+    assert_eq!(unsafe { tokenward_provider_check(service, &mut fact) }, TOKENWARD_OK);
     let config = tokenward_config {
-        provider: &*provider,
+        service,
         site: span(b"s 1"),
+        base_url: span(b"https://login.example"),
         access_capacity: ACCESS,
         refresh_capacity: REFRESH,
         ..zeroed()
     };
     let mut block = init(&config);
-    drop((provider, Vec::from(grants)));
 
     let credentials = tokenward_credentials {
         client_id: span(b"id"),
@@ -156,15 +185,12 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
 
 #[test]
 fn what_is_read_and_written_without_a_manager_stays_where_it_is() {
-    let mut provider: tokenward_provider = zeroed();
-    assert_eq!(
-        unsafe { tokenward_provider_flute(&mut provider, TOKENWARD_ENVIRONMENT_SANDBOX) },
-        TOKENWARD_OK
-    );
     let mut buf = vec![0_u8; 6];
     let mut read: tokenward_token_answer_result = zeroed();
-    let result =
-        unsafe { tokenward_token_answer(200, span(BODY), &provider, buf.as_mut_ptr(), buf.len(), &mut read) };
+    let result = unsafe {
+        let service = &tokenward_flute_sandbox;
+        tokenward_token_answer(200, span(BODY), service, buf.as_mut_ptr(), buf.len(), &mut read)
+    };
     assert_eq!((result, read.len), (TOKENWARD_OK, 6));
     assert_eq!(buf, b"a/bp q");
     assert!(read.access_token.ptr > BODY.as_ptr() && read.access_token.len == 5);

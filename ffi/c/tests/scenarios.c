@@ -37,6 +37,9 @@ typedef struct driver {
   chunk *chunks;
 
   tokenward_provider provider;
+  tokenward_policy policy;
+  /* The provider, and whose token it is. */
+  tokenward_config config;
   tokenward_manager *manager;
   uint64_t *memory;
   size_t size;
@@ -204,20 +207,20 @@ static bool list(driver *d, const json_t *object, const char *name, const json_t
   return *out == NULL || json_is_array(*out) || fault(d, "`%s` is no list", name);
 }
 
-static bool texts(driver *d, const json_t *object, const char *name, const tokenward_span **out, size_t *count) {
+static bool texts(driver *d, const json_t *object, const char *name, tokenward_text_list *out) {
   const json_t *values;
-  if (!list(d, object, name, &values, count)) {
+  if (!list(d, object, name, &values, &out->len)) {
     return false;
   }
-  tokenward_span *spans = keep(d, *count * sizeof *spans);
-  for (size_t i = 0; i < *count; i++) {
+  tokenward_span *spans = keep(d, out->len * sizeof *spans);
+  for (size_t i = 0; i < out->len; i++) {
     const json_t *value = json_array_get(values, i);
     if (!json_is_string(value)) {
       return fault(d, "`%s` is a list of strings", name);
     }
     spans[i] = text_of(value);
   }
-  *out = spans;
+  out->ptr = spans;
   return true;
 }
 
@@ -226,7 +229,7 @@ static bool texts(driver *d, const json_t *object, const char *name, const token
 static bool policy(driver *d, const json_t *object) {
   const char *name;
   json_t *value;
-  tokenward_policy *p = &d->provider.policy;
+  tokenward_policy *p = &d->policy;
   if (object == NULL) {
     return true;
   }
@@ -279,20 +282,22 @@ static bool grants(driver *d, const json_t *object) {
   if (!list(d, object, "grants", &values, &count)) {
     return false;
   }
-  tokenward_grant *numbers = keep(d, count * sizeof *numbers);
   for (size_t i = 0; i < count; i++) {
     const char *name = json_string_value(json_array_get(values, i));
-    for (numbers[i] = TOKENWARD_GRANT_CLIENT_CREDENTIALS; numbers[i] <= TOKENWARD_GRANT_SITE_TOKEN; numbers[i]++) {
-      if (name != NULL && strcmp(name, tokenward_grant_name(numbers[i])) == 0) {
-        break;
-      }
+    tokenward_grant grant = TOKENWARD_GRANT_CLIENT_CREDENTIALS;
+    while (grant <= TOKENWARD_GRANT_SITE_TOKEN &&
+           (name == NULL || strcmp(name, tokenward_grant_name(grant)) != 0)) {
+      grant++;
     }
-    if (numbers[i] > TOKENWARD_GRANT_SITE_TOKEN) {
+    if (grant > TOKENWARD_GRANT_SITE_TOKEN) {
       return fault(d, "no grant \"%s\"", name != NULL ? name : "?");
     }
+    if (grant == TOKENWARD_GRANT_REFRESH_TOKEN) {
+      d->provider.refresh_grant = true;
+    } else if (d->provider.primary_grant == TOKENWARD_GRANT_NONE) {
+      d->provider.primary_grant = grant;
+    }
   }
-  d->provider.grants = numbers;
-  d->provider.grant_count = count;
   return true;
 }
 
@@ -315,8 +320,8 @@ static bool error_codes(driver *d, const json_t *object) {
     pairs[count].name = tokenward_text(own);
     pairs[count++].value = text_of(standard);
   }
-  d->provider.error_codes = pairs;
-  d->provider.error_code_count = count;
+  d->provider.error_codes.ptr = pairs;
+  d->provider.error_codes.len = count;
   return true;
 }
 
@@ -330,141 +335,182 @@ static bool routes(driver *d, const json_t *object) {
   tokenward_route *rows = keep(d, count * sizeof *rows);
   for (size_t i = 0; i < count; i++) {
     const json_t *row = json_array_get(values, i);
+    int32_t kind;
     if (!required_text(d, row, "method", &rows[i].method) || !required_text(d, row, "path", &rows[i].path) ||
-        !choice(d, row, "token", KINDS, -1, &rows[i].token)) {
+        !choice(d, row, "token", KINDS, -1, &kind)) {
       return false;
     }
+    rows[i].of_site = kind == 1;
   }
-  d->provider.routes = rows;
-  d->provider.route_count = count;
+  if (count > 0) {
+    d->provider.routes.table = &tokenward_route_table;
+    d->provider.routes.rows.ptr = rows;
+    d->provider.routes.rows.len = count;
+  }
   return true;
 }
 
 static bool missing_lifetime(driver *d, const json_t *object) {
   const json_t *given = member(object, "missing_lifetime");
-  tokenward_provider *p = &d->provider;
+  tokenward_missing_lifetime *m = &d->provider.missing_lifetime;
   bool has;
+  m->kind = TOKENWARD_LIFETIME_TOLD;
+  m->seconds = 3600;
+  m->expiry = &tokenward_expiry_jwt;
   if (given == NULL) {
     return true;
   }
   if (json_is_string(given) && is(text_of(given), "never")) {
-    p->missing_lifetime = TOKENWARD_LIFETIME_NEVER;
+    m->kind = TOKENWARD_LIFETIME_NEVER;
     return true;
   }
   if (json_is_string(given) && is(text_of(given), "refuse")) {
-    p->missing_lifetime = TOKENWARD_LIFETIME_REFUSE;
+    m->kind = TOKENWARD_LIFETIME_REFUSE;
     return true;
   }
   if (!json_is_object(given)) {
     return fault(d, "no such missing_lifetime");
   }
-  if (!optional_integer(d, given, "jwt_expiry_else", &has, &p->missing_lifetime_s)) {
+  if (!optional_integer(d, given, "jwt_expiry_else", &has, &m->seconds)) {
     return false;
   }
-  p->missing_lifetime = has ? TOKENWARD_LIFETIME_JWT_EXPIRY : TOKENWARD_LIFETIME_ASSUME;
-  return has || required_integer(d, given, "assume", &p->missing_lifetime_s);
+  m->kind = has ? TOKENWARD_LIFETIME_TOLD : TOKENWARD_LIFETIME_ASSUME;
+  return has || required_integer(d, given, "assume", &m->seconds);
+}
+
+/* Divides a token URL into base URL and path. */
+static void divide(tokenward_span url, tokenward_span *base_url, tokenward_span *path) {
+  size_t at = 0;
+  for (size_t i = 0; i + 3 <= url.len && at == 0; i++) {
+    at = memcmp(url.ptr + i, "://", 3) == 0 ? i + 3 : 0;
+  }
+  while (at < url.len && memchr("/?#", url.ptr[at], 3) == NULL) {
+    at++;
+  }
+  *base_url = url;
+  if (at < url.len && url.ptr[at] == '/') {
+    *base_url = bytes_of(url.ptr, at);
+    *path = bytes_of(url.ptr + at, url.len - at);
+  }
 }
 
 static bool custom_provider(driver *d, const json_t *object) {
   static const char *const AUTHENTICATIONS[] = { "basic", "basic_raw", "post", "bearer", "none", NULL };
+  static const tokenward_authentication_part *const AUTHENTICATION_PARTS[] = {
+    &tokenward_authentication_basic, &tokenward_authentication_basic_raw, &tokenward_authentication_post,
+    &tokenward_authentication_bearer, &tokenward_authentication_none,
+  };
   static const char *const BODIES[] = { "form", "json", NULL };
+  static const tokenward_body_part *const BODY_PARTS[] = { &tokenward_body_form, &tokenward_body_json };
   static const char *const ALPHABETS[] = { "b64token", "visible", NULL };
   static const char *const ZEROS[] = { "expired", "never", NULL };
   static const char *const EXPOSURES[] = { "server_only", "app_allowed", NULL };
   tokenward_provider *p = &d->provider;
-  if (tokenward_provider_custom(p) != TOKENWARD_OK || !optional_text(d, object, "name", &p->name) ||
-      !optional_text(d, object, "environment", &p->environment) ||
-      !optional_text(d, object, "token_url", &p->base_url) || !optional_text(d, object, "scope", &p->scope) ||
-      !optional_text(d, object, "member_path", &p->member_path) ||
-      !optional_text(d, object, "error_path", &p->error_path) ||
-      !texts(d, object, "api_origins", &p->api_origins, &p->api_origin_count) ||
-      !texts(d, object, "token_type_aliases", &p->token_type_aliases, &p->token_type_alias_count) ||
-      !choice(d, object, "authentication", AUTHENTICATIONS, p->authentication, &p->authentication) ||
-      !choice(d, object, "body", BODIES, p->body, &p->body) ||
+  tokenward_span url;
+  int32_t authentication;
+  int32_t body;
+  memset(p, 0, sizeof *p);
+  if (!optional_text(d, object, "name", &p->name) || !optional_text(d, object, "environment", &p->environment) ||
+      !optional_text(d, object, "token_url", &url) || !optional_text(d, object, "scope", &p->scope) ||
+      !optional_text(d, object, "member_path", &p->nested.member_path) ||
+      !optional_text(d, object, "error_path", &p->nested.error_path) ||
+      !texts(d, object, "api_origins", &p->api_origins) ||
+      !texts(d, object, "token_type_aliases", &p->token_type_aliases) ||
+      !choice(d, object, "authentication", AUTHENTICATIONS, 0, &authentication) ||
+      !choice(d, object, "body", BODIES, 0, &body) ||
       !choice(d, object, "token_alphabet", ALPHABETS, p->token_alphabet, &p->token_alphabet) ||
       !choice(d, object, "zero_lifetime", ZEROS, p->zero_lifetime, &p->zero_lifetime) ||
       !choice(d, object, "exposure", EXPOSURES, p->exposure, &p->exposure) || !grants(d, object) ||
       !error_codes(d, object) || !routes(d, object) || !missing_lifetime(d, object)) {
     return false;
   }
-  p->origins = p->api_origin_count > 0 ? TOKENWARD_ORIGINS_LISTED : TOKENWARD_ORIGINS_ANY_HTTPS;
-  p->token_type_required = json_is_true(member(object, "token_type_required"));
+  if (p->name.ptr == NULL) {
+    p->name = bytes_of("", 0);
+  }
+  divide(url, &p->base_url, &p->token_path);
+  for (size_t i = 0; i + 6 <= p->token_path.len; i++) {
+    if (memcmp(p->token_path.ptr + i, "{site}", 6) == 0) {
+      p->site = &tokenward_site_path;
+    }
+  }
+  if (p->nested.member_path.len > 0 || p->nested.error_path.len > 0) {
+    p->nested.reader = &tokenward_nested_paths;
+  }
+  p->authentication = AUTHENTICATION_PARTS[authentication];
+  p->body = BODY_PARTS[body];
+  p->any_https_origin = json_is_true(member(object, "any_https_origin"));
   return true;
 }
 
-/* A member of the step, else of the scenario. */
+/* A member of the step, else of the scenario; empty where it is in neither. */
 static bool own_or(driver *d, const json_t *step, const char *name, tokenward_span *out) {
-  return required_text(d, member(step, name) != NULL ? step : d->scenario, name, out);
+  return optional_text(d, member(step, name) != NULL ? step : d->scenario, name, out);
 }
 
-static bool environment(driver *d, const json_t *step, int32_t *out) {
-  tokenward_span name;
-  if (!own_or(d, step, "environment", &name)) {
-    return false;
-  }
-  *out = is(name, "sandbox")      ? TOKENWARD_ENVIRONMENT_SANDBOX
-         : is(name, "production") ? TOKENWARD_ENVIRONMENT_PRODUCTION
-                                  : 0;
-  return *out != 0 || fault(d, "no such environment");
-}
-
+/* A preset, by what a scenario says of it. */
 static bool preset(driver *d, const json_t *step, tokenward_span name) {
-  tokenward_provider *p = &d->provider;
-  tokenward_span url;
-  tokenward_span issuer;
-  int32_t where;
-  int32_t result;
-  if (is(name, "flip_utility") || is(name, "flip_utility_api_key") || is(name, "flute")) {
-    if (!environment(d, step, &where)) {
-      return false;
+  static const struct {
+    const char *name;
+    const char *member;
+    const char *value;
+    const tokenward_service *service;
+  } PRESETS[] = {
+    { "flip_utility", "environment", "sandbox", &tokenward_flip_utility_sandbox },
+    { "flip_utility", "environment", "production", &tokenward_flip_utility_production },
+    { "flip_utility_api_key", "environment", "sandbox", &tokenward_flip_utility_api_key_sandbox },
+    { "flip_utility_api_key", "environment", "production", &tokenward_flip_utility_api_key_production },
+    { "flip_energy_client", NULL, NULL, &tokenward_flip_energy_client },
+    { "flip_energy_site", "issued_by", "client_token", &tokenward_flip_energy_site },
+    { "flip_energy_site", "issued_by", "backend", &tokenward_flip_energy_site_by_backend },
+    { "flume", NULL, NULL, &tokenward_flume },
+    { "opower", NULL, NULL, &tokenward_opower },
+    { "flute", "environment", "sandbox", &tokenward_flute_sandbox },
+    { "flute", "environment", "production", &tokenward_flute_production },
+  };
+  for (size_t i = 0; i < sizeof PRESETS / sizeof *PRESETS; i++) {
+    tokenward_span value = bytes_of(NULL, 0);
+    if (!is(name, PRESETS[i].name) ||
+        (PRESETS[i].member != NULL && !own_or(d, step, PRESETS[i].member, &value))) {
+      continue;
     }
-    result = is(name, "flute")          ? tokenward_provider_flute(p, where)
-             : is(name, "flip_utility") ? tokenward_provider_flip_utility(p, where)
-                                        : tokenward_provider_flip_utility_api_key(p, where);
-  } else {
-    if (!own_or(d, step, "base_url", &url)) {
-      return false;
-    }
-    if (is(name, "flip_energy_client")) {
-      result = tokenward_provider_flip_energy_client(p, url);
-    } else if (is(name, "flip_energy_site")) {
-      if (!own_or(d, step, "issued_by", &issuer)) {
-        return false;
-      }
-      where = is(issuer, "client_token") ? TOKENWARD_ISSUED_BY_CLIENT_TOKEN
-              : is(issuer, "backend")    ? TOKENWARD_ISSUED_BY_BACKEND
-                                         : 0;
-      result = tokenward_provider_flip_energy_site(p, url, where);
-    } else if (is(name, "flume")) {
-      result = tokenward_provider_flume(p, url);
-    } else if (is(name, "opower")) {
-      result = tokenward_provider_opower(p, url);
-    } else {
-      return fault(d, "no preset \"%.*s\"", (int)name.len, (const char *)name.ptr);
+    if (PRESETS[i].member == NULL || is(value, PRESETS[i].value)) {
+      d->provider = tokenward_provider_of(PRESETS[i].service);
+      return true;
     }
   }
-  return result == TOKENWARD_OK || fault(d, "no provider: %s", tokenward_result_name(result));
+  return fault(d, "no preset \"%.*s\" of this kind", (int)name.len, (const char *)name.ptr);
 }
 
 static bool make_provider(driver *d, const json_t *step) {
   const json_t *given = member(d->scenario, "provider");
+  const tokenward_policy defaults = TOKENWARD_POLICY_DEFAULT;
   tokenward_provider *p = &d->provider;
+  tokenward_config *c = &d->config;
+  memset(c, 0, sizeof *c);
+  if (!own_or(d, step, "base_url", &c->base_url) || !own_or(d, step, "account", &c->account) ||
+      !own_or(d, step, "site", &c->site)) {
+    return false;
+  }
   if (json_is_string(given)) {
     if (!preset(d, step, text_of(given))) {
       return false;
     }
   } else if (json_is_object(given)) {
-    if (!custom_provider(d, given) ||
-        (member(step, "environment") != NULL && !optional_text(d, step, "environment", &p->environment)) ||
-        (member(step, "base_url") != NULL && !optional_text(d, step, "base_url", &p->base_url))) {
+    if (!custom_provider(d, given) || !own_or(d, step, "environment", &c->environment)) {
       return false;
     }
   } else {
     return fault(d, "`provider` is a preset's name or an object");
   }
-  p->allow_loopback_http = json_is_true(member(d->scenario, "allow_loopback_http"));
-  p->policy.jitter_permille = 0;
-  return policy(d, member(given, "policy")) && policy(d, member(d->scenario, "policy"));
+  p->loopback_http = json_is_true(member(d->scenario, "allow_loopback_http")) ? &tokenward_loopback_http : NULL;
+  d->policy = p->policy != NULL ? *p->policy : defaults;
+  d->policy.jitter_permille = 0;
+  p->policy = &d->policy;
+  if (!policy(d, member(given, "policy")) || !policy(d, member(d->scenario, "policy"))) {
+    return false;
+  }
+  int32_t result = tokenward_describe(p, &c->service);
+  return result == TOKENWARD_OK || fault(d, "no provider: %s", tokenward_result_name(result));
 }
 
 /* ---- the manager */
@@ -493,22 +539,18 @@ static bool make_manager(driver *d, const json_t *step, uint64_t at) {
   uint64_t access = 2048;
   uint64_t refresh = 2048;
   bool has;
-  tokenward_config config;
-  memset(&config, 0, sizeof config);
   if (!make_provider(d, step) || !optional_integer(d, capacity, "access", &has, &access) ||
       !optional_integer(d, capacity, "refresh", &has, &refresh) ||
-      !optional_integer(d, d->scenario, "seed", &has, &config.seed) ||
-      !optional_text(d, member(step, "site") != NULL ? step : d->scenario, "site", &config.site)) {
+      !optional_integer(d, d->scenario, "seed", &has, &d->config.seed)) {
     return false;
   }
-  config.provider = &d->provider;
-  config.access_capacity = (size_t)access;
-  config.refresh_capacity = (size_t)refresh;
-  config.now_ms = at;
+  d->config.access_capacity = (size_t)access;
+  d->config.refresh_capacity = (size_t)refresh;
+  d->config.now_ms = at;
   drop_manager(d);
   d->size = TOKENWARD_MANAGER_WORDS(access, refresh) * sizeof(uint64_t);
   d->memory = allocate(d->size);
-  int32_t result = tokenward_init(&d->manager, d->memory, d->size, &config);
+  int32_t result = tokenward_init(&d->manager, d->memory, d->size, &d->config);
   return result == TOKENWARD_OK || fault(d, "no manager: %s", tokenward_result_name(result));
 }
 
@@ -671,8 +713,7 @@ static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *act
     return TOKENWARD_OK;
   }
   answer.wall_s = wall_at(d, at, &wall);
-  int32_t result = answer.wall_s ? tokenward_answer(d->manager, at, id, &answer, &outcome)
-                                 : tokenward_answer_without_wall(d->manager, at, id, &answer, &outcome);
+  int32_t result = tokenward_answer(d->manager, at, id, &answer, &outcome);
   if (result != TOKENWARD_OK) {
     return result;
   }
@@ -682,7 +723,7 @@ static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *act
     return TOKENWARD_OK;
   }
   /* The text of the error is the reader's to say. */
-  result = tokenward_token_answer(answer.status, answer.body, &d->provider, d->buffer, BUFFER, &read);
+  result = tokenward_token_answer(answer.status, answer.body, d->config.service, d->buffer, BUFFER, &read);
   if (result != TOKENWARD_OK || read.kind != TOKENWARD_ANSWER_ERROR || read.code != outcome.code) {
     fault(d, "the reader differs from the manager: %s", tokenward_result_name(result));
     return TOKENWARD_OK;
@@ -756,6 +797,7 @@ static int32_t do_authorize(driver *d, const json_t *step, uint64_t at, json_t *
 static int32_t do_install(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   /* The members of RFC 6749 section 5.1 stand flat, wherever the provider's own answers have them. */
   tokenward_provider flat = d->provider;
+  const tokenward_service *service;
   tokenward_token_answer_result read;
   tokenward_token token;
   uint64_t generation;
@@ -765,8 +807,11 @@ static int32_t do_install(driver *d, const json_t *step, uint64_t at, json_t *ac
     return TOKENWARD_OK;
   }
   char *body = json_dumps(given, JSON_COMPACT | JSON_ENCODE_ANY);
-  flat.member_path = flat.error_path = bytes_of(NULL, 0);
-  int32_t result = tokenward_token_answer(200, tokenward_text(body), &flat, d->buffer, BUFFER, &read);
+  memset(&flat.nested, 0, sizeof flat.nested);
+  int32_t result = tokenward_describe(&flat, &service);
+  if (result == TOKENWARD_OK) {
+    result = tokenward_token_answer(200, tokenward_text(body), service, d->buffer, BUFFER, &read);
+  }
   if (result == TOKENWARD_OK && read.kind == TOKENWARD_ANSWER_ERROR) {
     result = TOKENWARD_ERR_INVALID_ACCESS_TOKEN;
   }

@@ -25,6 +25,7 @@ static const uint8_t NOT_UTF8[] = { 'a', 0xFF };
 typedef struct fixture {
   uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS, REFRESH)];
   tokenward_provider provider;
+  tokenward_policy policy;
   tokenward_config config;
   tokenward_credentials credentials;
   tokenward_manager *manager;
@@ -32,11 +33,14 @@ typedef struct fixture {
 } fixture;
 
 static int set_up(void **state) {
+  static const tokenward_policy DEFAULT = TOKENWARD_POLICY_DEFAULT;
   fixture *f = calloc(1, sizeof *f);
   assert_non_null(f);
-  assert_int_equal(tokenward_provider_flute(&f->provider, TOKENWARD_ENVIRONMENT_SANDBOX), TOKENWARD_OK);
-  f->provider.policy.jitter_permille = 0;
-  f->config.provider = &f->provider;
+  f->policy = DEFAULT;
+  f->policy.jitter_permille = 0;
+  f->provider = tokenward_provider_of(&tokenward_flute_sandbox);
+  f->provider.policy = &f->policy;
+  assert_int_equal(tokenward_describe(&f->provider, &f->config.service), TOKENWARD_OK);
   f->config.access_capacity = ACCESS;
   f->config.refresh_capacity = REFRESH;
   f->credentials.client_id = TEXT("id");
@@ -138,8 +142,6 @@ static void a_copied_block_goes_on_where_it_is(void **state) {
   hold_token(f);
   memcpy(other, f->memory, sizeof other);
   assert_int_equal(tokenward_wipe(f->memory, sizeof f->memory), TOKENWARD_OK);
-  /* The struct of the provider was read once. */
-  memset(&f->provider, 0xFF, sizeof f->provider);
   assert_int_equal(tokenward_poll(f->manager, 1, &poll), TOKENWARD_ERR_UNINITIALIZED);
   assert_int_equal(tokenward_poll(copy, 1, &poll), TOKENWARD_OK);
   assert_true(poll.usable);
@@ -178,32 +180,42 @@ static void a_retry_after_beats_the_backoff(void **state) {
   assert_int_equal(poll.poll_at_ms, 60000);
 }
 
-static void without_a_wall_clock_a_date_and_the_exp_of_a_jwt_count_as_absent(void **state) {
+static void a_client_that_has_read_the_fields_says_what_they_say(void **state) {
   fixture *f = *state;
   tokenward_request request;
   tokenward_poll_result poll;
   tokenward_outcome outcome;
-  tokenward_http_answer answer = { 0 };
+  tokenward_parsed_answer answer = { 0 };
   const uint64_t wall = 1300000000;
+  const uint64_t wait = 60;
   answer.status = 503;
   answer.body = TEXT("{\"error\":\"busy\"}");
-  answer.retry_after = TEXT("Sun, 06 Nov 2044 08:50:37 GMT");
-  answer.wall_s = &wall;
   assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
-  assert_int_equal(tokenward_answer_without_wall(f->manager, 0, request.id, &answer, &outcome), TOKENWARD_OK);
+  assert_int_equal(tokenward_answer_parsed(f->manager, 0, request.id, &answer, &outcome), TOKENWARD_OK);
   assert_int_equal(outcome.code, TOKENWARD_CODE_OTHER);
   assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
   assert_int_equal(poll.poll_at_ms, 2000);
-
-  /* Its exp is 100 seconds ahead; without it an hour is assumed. */
-  answer.status = 200;
-  answer.body = TEXT("{\"access_token\":\"eyJhbGciOiJub25lIn0.eyJleHAiOjEzMDAwMDAxMDB9.c2ln\"}");
-  answer.retry_after = TEXT("");
+  answer.retry_after_s = &wait;
   assert_int_equal(tokenward_begin(f->manager, 2000, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
-  assert_int_equal(tokenward_answer_without_wall(f->manager, 2000, request.id, &answer, &outcome), TOKENWARD_OK);
-  assert_int_equal(outcome.kind, TOKENWARD_ANSWER_TOKEN);
+  assert_int_equal(tokenward_answer_parsed(f->manager, 2000, request.id, &answer, &outcome), TOKENWARD_OK);
   assert_int_equal(tokenward_poll(f->manager, 2000, &poll), TOKENWARD_OK);
-  assert_int_equal(poll.poll_at_ms, 2882000);
+  assert_int_equal(poll.poll_at_ms, 62000);
+
+  /* Its exp is 100 seconds ahead; without the time of day an hour is assumed. */
+  const tokenward_missing_lifetime told = { TOKENWARD_LIFETIME_TOLD, 3600, &tokenward_expiry_jwt };
+  f->provider.missing_lifetime = told;
+  for (int known = 0; known < 2; known++) {
+    assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+    answer.status = 200;
+    answer.body = TEXT("{\"access_token\":\"eyJhbGciOiJub25lIn0.eyJleHAiOjEzMDAwMDAxMDB9.c2ln\"}");
+    answer.retry_after_s = NULL;
+    answer.wall_s = known ? &wall : NULL;
+    assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+    assert_int_equal(tokenward_answer_parsed(f->manager, 0, request.id, &answer, &outcome), TOKENWARD_OK);
+    assert_int_equal(outcome.kind, TOKENWARD_ANSWER_TOKEN);
+    assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+    assert_int_equal(poll.poll_at_ms, known ? 80000 : 2880000);
+  }
 }
 
 static void each_error_code_has_its_number(void **state) {
@@ -290,6 +302,10 @@ static void a_refusal_by_a_server_is_decided(void **state) {
   assert_int_equal(
     tokenward_rejected(f->manager, 1, 1, 401, TEXT("Bearer error=\"insufficient_scope\""), &retry), TOKENWARD_OK);
   assert_int_equal(retry.reason, TOKENWARD_REASON_INSUFFICIENT_SCOPE);
+  assert_int_equal(tokenward_rejected_parsed(f->manager, 1, 1, 401, true, &retry), TOKENWARD_OK);
+  assert_int_equal(retry.reason, TOKENWARD_REASON_INSUFFICIENT_SCOPE);
+  assert_int_equal(tokenward_rejected_parsed(f->manager, 1, 1, 401, false, &retry), TOKENWARD_OK);
+  assert_int_equal(retry.reason, TOKENWARD_REASON_REJECTED);
   assert_int_equal(tokenward_rejected(f->manager, 1, 1, 401, span(NULL, 0), &retry), TOKENWARD_OK);
   assert_int_equal(retry.reason, TOKENWARD_REASON_REJECTED);
   assert_int_equal(tokenward_rejected(f->manager, 1, 1, 500, span(NULL, 0), &retry), TOKENWARD_OK);
@@ -305,8 +321,7 @@ static void a_static_token_is_installed_and_revoked(void **state) {
   tokenward_poll_result poll;
   tokenward_retry_result retry;
   uint64_t generation = 0;
-  assert_int_equal(tokenward_provider_flip_utility_api_key(&f->provider, TOKENWARD_ENVIRONMENT_PRODUCTION),
-                   TOKENWARD_OK);
+  f->config.service = &tokenward_flip_utility_api_key_production;
   assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
   assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
   assert_int_equal(poll.next, TOKENWARD_NEXT_SUPPLY);
@@ -377,9 +392,8 @@ static void a_site_is_part_of_the_subject(void **state) {
   uint64_t generation;
   tokenward_token token = { 0 };
   token.access_token = TEXT("site-token");
-  assert_int_equal(
-    tokenward_provider_flip_energy_site(&f->provider, TEXT("https://api.example"), TOKENWARD_ISSUED_BY_BACKEND),
-    TOKENWARD_OK);
+  f->config.service = &tokenward_flip_energy_site_by_backend;
+  f->config.base_url = TEXT("https://api.example");
   assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config),
                    TOKENWARD_ERR_INVALID_PROVIDER);
   f->config.site = TEXT("s 1");
@@ -411,41 +425,35 @@ static void a_provider_in_flash_is_one_more_value(void **state) {
   static const tokenward_span ORIGINS[] = { TOKENWARD_TEXT("https://api.acme.example"),
                                             TOKENWARD_TEXT("https://eu.acme.example") };
   static const tokenward_span ALIASES[] = { TOKENWARD_TEXT("User Access Token") };
-  static const tokenward_grant GRANTS[] = { TOKENWARD_GRANT_REFRESH_TOKEN, TOKENWARD_GRANT_CLIENT_CREDENTIALS };
   static const tokenward_pair CODES[] = { { TOKENWARD_TEXT("E17"), TOKENWARD_TEXT("invalid_client") },
                                           { TOKENWARD_TEXT("E4"), TOKENWARD_TEXT("slow_down") } };
   static const tokenward_route ROUTES[] = {
-    { TOKENWARD_TEXT("GET"), TOKENWARD_TEXT("/v1/{thing}"), TOKENWARD_TOKEN_CLIENT },
-    { TOKENWARD_TEXT("POST"), TOKENWARD_TEXT("/v1/site/{site}"), TOKENWARD_TOKEN_SITE },
+    { TOKENWARD_TEXT("GET"), TOKENWARD_TEXT("/v1/{thing}"), false },
+    { TOKENWARD_TEXT("POST"), TOKENWARD_TEXT("/v1/site/{site}"), true },
   };
+  static const tokenward_policy POLICY = TOKENWARD_POLICY_DEFAULT;
   static const tokenward_provider ACME = {
     .name = TOKENWARD_TEXT("acme"),
     .base_url = TOKENWARD_TEXT("https://login.acme.example"),
     .token_path = TOKENWARD_TEXT("/token"),
-    .origins = TOKENWARD_ORIGINS_LISTED,
-    .api_origins = ORIGINS,
-    .api_origin_count = COUNT(ORIGINS),
-    .grants = GRANTS,
-    .grant_count = COUNT(GRANTS),
-    .authentication = TOKENWARD_AUTHENTICATION_POST,
-    .member_path = TOKENWARD_TEXT("data[0]"),
-    .error_path = TOKENWARD_TEXT("errors[0]"),
-    .error_codes = CODES,
-    .error_code_count = COUNT(CODES),
-    .token_type_aliases = ALIASES,
-    .token_type_alias_count = COUNT(ALIASES),
-    .routes = ROUTES,
-    .route_count = COUNT(ROUTES),
-    .missing_lifetime = TOKENWARD_LIFETIME_ASSUME,
-    .missing_lifetime_s = 100,
-    .policy = TOKENWARD_POLICY_DEFAULT,
+    .api_origins = TOKENWARD_LIST(ORIGINS),
+    .error_codes = TOKENWARD_LIST(CODES),
+    .token_type_aliases = TOKENWARD_LIST(ALIASES),
+    .policy = &POLICY,
+    .authentication = &tokenward_authentication_post,
+    .nested = { &tokenward_nested_paths, TOKENWARD_TEXT("data[0]"), TOKENWARD_TEXT("errors[0]") },
+    .routes = { &tokenward_route_table, TOKENWARD_LIST(ROUTES) },
+    .missing_lifetime = { .seconds = 100 },
+    .primary_grant = TOKENWARD_GRANT_CLIENT_CREDENTIALS,
+    .refresh_grant = true,
   };
   fixture *f = *state;
   tokenward_outcome outcome;
   tokenward_poll_result poll;
   tokenward_header header;
   char value[64];
-  f->config.provider = &ACME;
+  assert_int_equal(tokenward_describe(&ACME, &f->config.service), TOKENWARD_OK);
+  assert_ptr_equal(f->config.service, &ACME);
   assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
   assert_int_equal(answer_with(f, 0, 400, TEXT("{\"errors\":[\"E17\"]}"), &outcome), TOKENWARD_OK);
   assert_int_equal(outcome.code, TOKENWARD_CODE_INVALID_CLIENT);
@@ -471,82 +479,280 @@ static void a_provider_in_flash_is_one_more_value(void **state) {
                    TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN);
 }
 
-static void zeros_are_the_defaults_of_a_custom_provider(void **state) {
+static void zeros_are_the_defaults(void **state) {
+  static const tokenward_provider NAMED = { .name = TOKENWARD_TEXT("a") };
   fixture *f = *state;
-  tokenward_provider custom;
-  tokenward_provider zeros;
-  const tokenward_policy policy = TOKENWARD_POLICY_DEFAULT;
-  memset(&zeros, 0, sizeof zeros);
-  assert_int_equal(tokenward_provider_custom(&custom), TOKENWARD_OK);
-  assert_memory_equal(&custom.policy, &policy, sizeof policy);
-  assert_int_equal(custom.origins, zeros.origins);
-  assert_int_equal(custom.authentication, zeros.authentication);
-  assert_int_equal(custom.body, zeros.body);
-  assert_int_equal(custom.token_alphabet, zeros.token_alphabet);
-  assert_int_equal(custom.zero_lifetime, zeros.zero_lifetime);
-  assert_int_equal(custom.missing_lifetime, zeros.missing_lifetime);
-  assert_int_equal(custom.missing_lifetime_s, 3600);
-  assert_int_equal(custom.exposure, zeros.exposure);
-  f->config.provider = &zeros;
   tokenward_token token = { 0 };
   tokenward_poll_result poll;
+  tokenward_header header;
+  tokenward_span fact;
   uint64_t generation;
-  uint64_t seconds = 1000;
-  token.access_token = TEXT("t");
-  token.expires_in_s = &seconds;
+  char value[32];
+  assert_int_equal(tokenward_describe(&NAMED, &f->config.service), TOKENWARD_OK);
+  assert_int_equal(tokenward_provider_check(f->config.service, &fact), TOKENWARD_OK);
+  assert_int_equal(fact.len, 0);
+  f->config.base_url = TEXT("https://api.example");
   assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
-  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_OK);
   assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
-  assert_true(poll.poll_at_ms <= 800000 && poll.poll_at_ms >= 750000);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_SUPPLY);
+  token.access_token = TEXT("t");
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_OK);
+  /* An hour. */
+  assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+  assert_in_range(poll.poll_at_ms, 2700000, 2880000);
+  assert_int_equal(tokenward_authorize(f->manager, 0, TEXT("GET"), TEXT("https://api.example/v1"), value, sizeof value,
+                                       &header),
+                   TOKENWARD_OK);
+  assert_int_equal(tokenward_authorize(f->manager, 0, TEXT("GET"), TEXT("https://other.example/v1"), value,
+                                       sizeof value, &header),
+                   TOKENWARD_ERR_ORIGIN_NOT_ALLOWED);
 }
 
 static void every_preset_makes_a_manager(void **state) {
+  static const tokenward_service *const PRESETS[] = {
+    &tokenward_flip_utility_sandbox,
+    &tokenward_flip_utility_production,
+    &tokenward_flip_utility_api_key_sandbox,
+    &tokenward_flip_utility_api_key_production,
+    &tokenward_flip_energy_client,
+    &tokenward_flip_energy_site,
+    &tokenward_flip_energy_site_by_backend,
+    &tokenward_flume,
+    &tokenward_opower,
+    &tokenward_flute_sandbox,
+    &tokenward_flute_production,
+  };
   fixture *f = *state;
-  const tokenward_span url = TEXT("https://api.example");
-  const int32_t environments[] = { TOKENWARD_ENVIRONMENT_SANDBOX, TOKENWARD_ENVIRONMENT_PRODUCTION };
-  tokenward_provider p[11];
-  size_t n = 0;
-  for (size_t i = 0; i < 2; i++) {
-    assert_int_equal(tokenward_provider_flip_utility(&p[n++], environments[i]), TOKENWARD_OK);
-    assert_int_equal(tokenward_provider_flip_utility_api_key(&p[n++], environments[i]), TOKENWARD_OK);
-    assert_int_equal(tokenward_provider_flute(&p[n++], environments[i]), TOKENWARD_OK);
+  for (size_t i = 0; i < COUNT(PRESETS); i++) {
+    tokenward_provider changed = tokenward_provider_of(PRESETS[i]);
+    tokenward_span fact;
+    assert_int_equal(tokenward_provider_check(PRESETS[i], &fact), TOKENWARD_OK);
+    f->config.site = changed.site != NULL ? TEXT("site") : span(NULL, 0);
+    f->config.base_url = changed.base_url.ptr == NULL ? TEXT("https://api.example") : span(NULL, 0);
+    for (int described = 0; described < 2; described++) {
+      f->config.service = PRESETS[i];
+      if (described) {
+        changed.policy = &f->policy;
+        assert_int_equal(tokenward_describe(&changed, &f->config.service), TOKENWARD_OK);
+        assert_int_equal(tokenward_provider_check(f->config.service, &fact), TOKENWARD_OK);
+      }
+      assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+    }
   }
-  assert_int_equal(tokenward_provider_flip_energy_client(&p[n++], url), TOKENWARD_OK);
-  assert_int_equal(tokenward_provider_flume(&p[n++], TEXT(TOKENWARD_FLUME_BASE_URL)), TOKENWARD_OK);
-  assert_int_equal(tokenward_provider_opower(&p[n++], url), TOKENWARD_OK);
-  assert_int_equal(tokenward_provider_flip_energy_site(&p[n++], url, TOKENWARD_ISSUED_BY_CLIENT_TOKEN), TOKENWARD_OK);
-  assert_int_equal(tokenward_provider_flip_energy_site(&p[n++], url, TOKENWARD_ISSUED_BY_BACKEND), TOKENWARD_OK);
-  assert_int_equal(n, COUNT(p));
-  for (size_t i = 0; i < n; i++) {
-    f->config.provider = &p[i];
-    f->config.site = i >= 9 ? TEXT("site") : span(NULL, 0);
-    assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  const tokenward_provider flute = tokenward_provider_of(&tokenward_flute_production);
+  assert_span(flute.environment, "production");
+  assert_non_null(flute.authentication);
+  assert_true(flute.refresh_grant);
+  const tokenward_provider site = tokenward_provider_of(&tokenward_flip_energy_site_by_backend);
+  assert_int_equal(site.routes.rows.len, 24);
+  assert_int_equal(site.exposure, TOKENWARD_EXPOSURE_APP_ALLOWED);
+}
+
+static void a_fact_that_cannot_work_is_named(void **state) {
+  fixture *f = *state;
+  tokenward_provider *p = &f->provider;
+  const tokenward_service *service = f->config.service;
+  tokenward_span fact;
+  p->base_url = TEXT("login.example");
+  assert_int_equal(tokenward_provider_check(service, &fact), TOKENWARD_ERR_INVALID_PROVIDER);
+  assert_span(fact, "base_url");
+  p->base_url = TEXT("https://login.example");
+  p->authentication = NULL;
+  assert_int_equal(tokenward_provider_check(service, &fact), TOKENWARD_ERR_INVALID_PROVIDER);
+  assert_span(fact, "authentication");
+  p->authentication = &tokenward_authentication_none;
+  assert_int_equal(tokenward_provider_check(service, &fact), TOKENWARD_OK);
+  assert_null(fact.ptr);
+  assert_int_equal(tokenward_provider_check(NULL, &fact), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_provider_check(service, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_provider_check(service, (tokenward_span *)p), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_provider_check((const tokenward_service *)((char *)p + 1), &fact),
+                   TOKENWARD_ERR_MISALIGNED);
+}
+
+/* ---- tokenward_describe: what it refuses */
+
+static int32_t describe(fixture *f) {
+  const tokenward_service *service = NULL;
+  int32_t result = tokenward_describe(&f->provider, &service);
+  assert_ptr_equal(service, result == TOKENWARD_OK ? (void *)&f->provider : NULL);
+  return result;
+}
+
+static void pointers_of_describe_are_checked(void **state) {
+  fixture *f = *state;
+  const tokenward_service *service = NULL;
+  const size_t size = sizeof(tokenward_provider);
+  assert_int_equal(tokenward_describe_abi(&f->provider, &service, TOKENWARD_ABI_VERSION + 1, size), TOKENWARD_ERR_ABI);
+  assert_int_equal(tokenward_describe_abi(&f->provider, &service, TOKENWARD_ABI_VERSION, size - 8), TOKENWARD_ERR_ABI);
+  /* Nothing is read where the version is another one. */
+  assert_int_equal(tokenward_describe_abi(NULL, NULL, 0, 0), TOKENWARD_ERR_ABI);
+  assert_int_equal(tokenward_describe(NULL, &service), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_describe(&f->provider, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_describe((tokenward_provider *)((char *)&f->provider + 4), &service),
+                   TOKENWARD_ERR_MISALIGNED);
+  assert_int_equal(tokenward_describe(&f->provider, (const tokenward_service **)((char *)&f->buf + 1)),
+                   TOKENWARD_ERR_MISALIGNED);
+  assert_int_equal(tokenward_describe(&f->provider, (const tokenward_service **)&f->provider.policy),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_null(service);
+}
+
+static void every_number_of_a_provider_is_checked(void **state) {
+  static const struct {
+    size_t at;
+    int32_t count;
+  } NUMBERS[] = {
+    { offsetof(tokenward_provider, missing_lifetime.kind), 4 },
+    { offsetof(tokenward_provider, zero_lifetime), 2 },
+    { offsetof(tokenward_provider, token_alphabet), 2 },
+    { offsetof(tokenward_provider, exposure), 2 },
+    { offsetof(tokenward_provider, primary_grant), 5 },
+  };
+  fixture *f = *state;
+  f->provider.missing_lifetime.expiry = &tokenward_expiry_jwt;
+  for (size_t i = 0; i < COUNT(NUMBERS); i++) {
+    const int32_t wrong[] = { -1, NUMBERS[i].count, INT32_MIN, INT32_MAX, 256, 1 << 16 };
+    int32_t *number = (int32_t *)((char *)&f->provider + NUMBERS[i].at);
+    int32_t right = *number;
+    for (*number = 0; *number < NUMBERS[i].count; ++*number) {
+      assert_int_equal(describe(f), TOKENWARD_OK);
+    }
+    for (size_t j = 0; j < COUNT(wrong); j++) {
+      *number = wrong[j];
+      assert_int_equal(describe(f), TOKENWARD_ERR_OUT_OF_RANGE);
+    }
+    *number = right;
   }
-  assert_span(p[0].environment, "sandbox");
-  assert_span(p[3].environment, "production");
-  assert_int_equal(p[6].route_count, 24);
-  assert_int_equal(p[7].exposure, TOKENWARD_EXPOSURE_APP_ALLOWED);
-  assert_int_equal(p[8].authentication, TOKENWARD_AUTHENTICATION_BASIC_RAW);
-  const int32_t sandbox = TOKENWARD_ENVIRONMENT_SANDBOX;
-  const int32_t backend = TOKENWARD_ISSUED_BY_BACKEND;
-  for (size_t i = 0; i < 2; i++) {
-    tokenward_provider *out = i == 0 ? NULL : (tokenward_provider *)((char *)&p[0] + 4);
-    const int32_t result = i == 0 ? TOKENWARD_ERR_NULL : TOKENWARD_ERR_MISALIGNED;
-    assert_int_equal(tokenward_provider_custom(out), result);
-    assert_int_equal(tokenward_provider_flip_utility(out, sandbox), result);
-    assert_int_equal(tokenward_provider_flip_utility_api_key(out, sandbox), result);
-    assert_int_equal(tokenward_provider_flute(out, sandbox), result);
-    assert_int_equal(tokenward_provider_flip_energy_client(out, url), result);
-    assert_int_equal(tokenward_provider_flip_energy_site(out, url, backend), result);
-    assert_int_equal(tokenward_provider_flume(out, url), result);
-    assert_int_equal(tokenward_provider_opower(out, url), result);
+}
+
+static void every_boolean_of_a_provider_is_checked(void **state) {
+  tokenward_route routes[1] = { { TOKENWARD_TEXT("GET"), TOKENWARD_TEXT("/"), false } };
+  fixture *f = *state;
+  void *booleans[] = { &f->provider.refresh_grant, &f->provider.any_https_origin, &f->policy.shared_storage,
+                       &routes[0].of_site };
+  f->provider.routes.rows.ptr = routes;
+  f->provider.routes.rows.len = 1;
+  for (size_t i = 0; i < COUNT(booleans); i++) {
+    uint8_t *boolean = booleans[i];
+    for (int bits = 255; bits >= 0; bits--) {
+      *boolean = (uint8_t)bits;
+      assert_int_equal(describe(f), bits > 1 ? TOKENWARD_ERR_OUT_OF_RANGE : TOKENWARD_OK);
+    }
   }
-  assert_span(p[0].environment, "sandbox");
-  for (int32_t wrong = -1; wrong <= 3; wrong += wrong == 0 ? 3 : 1) {
-    assert_int_equal(tokenward_provider_flip_utility(&p[0], wrong), TOKENWARD_ERR_OUT_OF_RANGE);
-    assert_int_equal(tokenward_provider_flip_utility_api_key(&p[0], wrong), TOKENWARD_ERR_OUT_OF_RANGE);
-    assert_int_equal(tokenward_provider_flute(&p[0], wrong), TOKENWARD_ERR_OUT_OF_RANGE);
-    assert_int_equal(tokenward_provider_flip_energy_site(&p[0], url, wrong), TOKENWARD_ERR_OUT_OF_RANGE);
+}
+
+static void every_pointer_of_a_provider_is_checked(void **state) {
+  static uint64_t somewhere[64];
+  fixture *f = *state;
+  tokenward_provider *p = &f->provider;
+  void *pointers[] = { &p->policy, &p->authentication,       &p->body,         &p->site,
+                       &p->loopback_http, &p->nested.reader, &p->routes.table, &p->missing_lifetime.expiry };
+  p->missing_lifetime.kind = TOKENWARD_LIFETIME_TOLD;
+  p->missing_lifetime.expiry = NULL;
+  assert_int_equal(describe(f), TOKENWARD_ERR_NULL);
+  p->missing_lifetime.expiry = &tokenward_expiry_jwt;
+  for (size_t i = 0; i < COUNT(pointers); i++) {
+    const void *wrong = (char *)somewhere + 1;
+    void *right;
+    memcpy(&right, pointers[i], sizeof right);
+    memcpy(pointers[i], &wrong, sizeof wrong);
+    assert_int_equal(describe(f), TOKENWARD_ERR_MISALIGNED);
+    memcpy(pointers[i], &right, sizeof right);
+    assert_int_equal(describe(f), TOKENWARD_OK);
+  }
+}
+
+/* What no text may be. */
+static void text_is_checked(fixture *f, tokenward_span *text) {
+  tokenward_span right = *text;
+  *text = span(NULL, 1);
+  assert_int_equal(describe(f), TOKENWARD_ERR_NULL);
+  *text = span("x", SIZE_MAX);
+  assert_int_equal(describe(f), TOKENWARD_ERR_LENGTH);
+  *text = span("x", SIZE_MAX / 2 + 1);
+  assert_int_equal(describe(f), TOKENWARD_ERR_LENGTH);
+  *text = span((const void *)(UINTPTR_MAX - 8), 10);
+  assert_int_equal(describe(f), TOKENWARD_ERR_LENGTH);
+  *text = span(NOT_UTF8, sizeof NOT_UTF8);
+  assert_int_equal(describe(f), TOKENWARD_ERR_NOT_UTF8);
+  *text = right;
+}
+
+static void every_text_of_a_provider_is_checked(void **state) {
+  fixture *f = *state;
+  tokenward_provider *p = &f->provider;
+  tokenward_span *texts[] = { &p->environment, &p->base_url,           &p->token_path,
+                              &p->scope,       &p->nested.member_path, &p->nested.error_path };
+  for (size_t i = 0; i < COUNT(texts); i++) {
+    text_is_checked(f, texts[i]);
+    *texts[i] = span(NULL, 0);
+    assert_int_equal(describe(f), TOKENWARD_OK);
+  }
+  text_is_checked(f, &p->name);
+  p->name = span(NULL, 0);
+  assert_int_equal(describe(f), TOKENWARD_ERR_NULL);
+}
+
+static void of_two_faults_the_first_is_told(void **state) {
+  fixture *f = *state;
+  f->provider.exposure = 7;
+  f->provider.environment = span(NOT_UTF8, sizeof NOT_UTF8);
+  assert_int_equal(describe(f), TOKENWARD_ERR_NOT_UTF8);
+  f->provider.name = span(NULL, 1);
+  assert_int_equal(describe(f), TOKENWARD_ERR_NULL);
+}
+
+static void every_list_of_a_provider_is_checked(void **state) {
+  tokenward_span texts[2] = { TOKENWARD_TEXT("https://a.example"), TOKENWARD_TEXT("https://b.example") };
+  tokenward_pair pairs[1] = { { TOKENWARD_TEXT("own"), TOKENWARD_TEXT("invalid_grant") } };
+  tokenward_route routes[1] = { { TOKENWARD_TEXT("GET"), TOKENWARD_TEXT("/"), false } };
+  fixture *f = *state;
+  tokenward_provider *p = &f->provider;
+  struct {
+    void *list;
+    size_t *count;
+    void *good;
+    size_t good_count;
+    size_t size;
+    tokenward_span *texts[2];
+  } lists[] = {
+    { &p->api_origins.ptr, &p->api_origins.len, texts, 2, sizeof *texts, { &texts[0], &texts[1] } },
+    { &p->token_type_aliases.ptr, &p->token_type_aliases.len, texts, 2, sizeof *texts, { &texts[0], &texts[1] } },
+    { &p->error_codes.ptr, &p->error_codes.len, pairs, 1, sizeof *pairs, { &pairs[0].name, &pairs[0].value } },
+    { &p->routes.rows.ptr, &p->routes.rows.len, routes, 1, sizeof *routes, { &routes[0].method, &routes[0].path } },
+  };
+  for (size_t i = 0; i < COUNT(lists); i++) {
+    memcpy(lists[i].list, &lists[i].good, sizeof(void *));
+    *lists[i].count = lists[i].good_count;
+  }
+  assert_int_equal(describe(f), TOKENWARD_OK);
+  for (size_t i = 0; i < COUNT(lists); i++) {
+    const void *none = NULL;
+    const void *misaligned = (char *)lists[i].good + 2;
+    memcpy(lists[i].list, &none, sizeof none);
+    assert_int_equal(describe(f), TOKENWARD_ERR_NULL);
+    *lists[i].count = 0;
+    assert_int_equal(describe(f), TOKENWARD_OK);
+    memcpy(lists[i].list, &misaligned, sizeof misaligned);
+    *lists[i].count = 1;
+    assert_int_equal(describe(f), TOKENWARD_ERR_MISALIGNED);
+    memcpy(lists[i].list, &lists[i].good, sizeof(void *));
+    const size_t counts[] = { SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 2 / lists[i].size + 1, SIZE_MAX / lists[i].size,
+                              SIZE_MAX / lists[i].size + 1 };
+    for (size_t j = 0; j < COUNT(counts); j++) {
+      *lists[i].count = counts[j];
+      assert_int_equal(describe(f), TOKENWARD_ERR_LENGTH);
+    }
+    *lists[i].count = lists[i].good_count;
+    for (size_t j = 0; j < 2; j++) {
+      text_is_checked(f, lists[i].texts[j]);
+      tokenward_span right = *lists[i].texts[j];
+      *lists[i].texts[j] = span(NULL, 0);
+      assert_int_equal(describe(f), TOKENWARD_ERR_NULL);
+      *lists[i].texts[j] = right;
+    }
+    assert_int_equal(describe(f), TOKENWARD_OK);
   }
 }
 
@@ -563,19 +769,15 @@ static void another_version_is_refused(void **state) {
   fixture *f = *state;
   tokenward_manager *made = NULL;
   const size_t config = sizeof(tokenward_config);
-  const size_t provider = sizeof(tokenward_provider);
   assert_string_equal(tokenward_version(), TOKENWARD_VERSION);
-  assert_int_equal(tokenward_init_abi(&made, f->memory, sizeof f->memory, &f->config, TOKENWARD_ABI_VERSION + 1, config,
-                                      provider),
-                   TOKENWARD_ERR_ABI);
   assert_int_equal(
-    tokenward_init_abi(&made, f->memory, sizeof f->memory, &f->config, TOKENWARD_ABI_VERSION, config + 8, provider),
+    tokenward_init_abi(&made, f->memory, sizeof f->memory, &f->config, TOKENWARD_ABI_VERSION + 1, config),
     TOKENWARD_ERR_ABI);
   assert_int_equal(
-    tokenward_init_abi(&made, f->memory, sizeof f->memory, &f->config, TOKENWARD_ABI_VERSION, config, provider - 8),
+    tokenward_init_abi(&made, f->memory, sizeof f->memory, &f->config, TOKENWARD_ABI_VERSION, config + 8),
     TOKENWARD_ERR_ABI);
   /* Nothing is read where the version is another one. */
-  assert_int_equal(tokenward_init_abi(NULL, NULL, 0, NULL, 0, 0, 0), TOKENWARD_ERR_ABI);
+  assert_int_equal(tokenward_init_abi(NULL, NULL, 0, NULL, 0, 0), TOKENWARD_ERR_ABI);
   assert_null(made);
 }
 
@@ -626,205 +828,81 @@ static void pointers_of_init_are_checked(void **state) {
                    TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_init(&made, f->memory, sizeof f->memory, (tokenward_config *)((char *)&f->config + 2)),
                    TOKENWARD_ERR_MISALIGNED);
-  f->config.provider = NULL;
+  const tokenward_service *right = f->config.service;
+  f->config.service = NULL;
   assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
-  f->config.provider = (tokenward_provider *)((char *)&f->provider + 4);
+  f->config.service = (const tokenward_service *)((char *)&f->provider + 4);
   assert_int_equal(init_with(f), TOKENWARD_ERR_MISALIGNED);
-  f->config.provider = (tokenward_provider *)f->memory;
+  f->config.service = (const tokenward_service *)f->memory;
   assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
-  f->config.provider = &f->provider;
-  f->config.site = span(f->memory, 4);
-  assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
-  f->config.site = span(NOT_UTF8, sizeof NOT_UTF8);
-  assert_int_equal(init_with(f), TOKENWARD_ERR_NOT_UTF8);
-  f->config.site = span(NULL, 4);
-  assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
-  f->config.site = span("s", SIZE_MAX);
-  assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
-}
-
-static void every_number_of_a_provider_is_checked(void **state) {
-  static const struct {
-    size_t at;
-    int32_t count;
-  } NUMBERS[] = {
-    { offsetof(tokenward_provider, origins), 3 },          { offsetof(tokenward_provider, authentication), 5 },
-    { offsetof(tokenward_provider, body), 2 },             { offsetof(tokenward_provider, token_alphabet), 2 },
-    { offsetof(tokenward_provider, zero_lifetime), 2 },    { offsetof(tokenward_provider, exposure), 2 },
-    { offsetof(tokenward_provider, missing_lifetime), 4 },
-  };
-  fixture *f = *state;
-  for (size_t i = 0; i < COUNT(NUMBERS); i++) {
-    const int32_t wrong[] = { -1, NUMBERS[i].count, INT32_MIN, INT32_MAX, 256, 1 << 16 };
-    int32_t *number = (int32_t *)((char *)&f->provider + NUMBERS[i].at);
-    int32_t right = *number;
-    for (*number = 0; *number < NUMBERS[i].count; ++*number) {
-      assert_int_equal(init_with(f), TOKENWARD_OK);
-    }
-    for (size_t j = 0; j < COUNT(wrong); j++) {
-      *number = wrong[j];
-      assert_int_equal(init_with(f), TOKENWARD_ERR_OUT_OF_RANGE);
-    }
-    *number = right;
+  f->config.service = right;
+  tokenward_span *texts[] = { &f->config.site, &f->config.environment, &f->config.base_url, &f->config.account };
+  for (size_t i = 0; i < COUNT(texts); i++) {
+    *texts[i] = span(f->memory, 4);
+    assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
+    *texts[i] = span(NOT_UTF8, sizeof NOT_UTF8);
+    assert_int_equal(init_with(f), TOKENWARD_ERR_NOT_UTF8);
+    *texts[i] = span(NULL, 4);
+    assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
+    *texts[i] = span("s", SIZE_MAX);
+    assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
+    *texts[i] = span("", 0);
+    assert_int_equal(init_with(f), TOKENWARD_OK);
   }
 }
 
-static void every_text_of_a_provider_is_checked(void **state) {
+static void what_a_configuration_says_wins_over_the_service(void **state) {
   fixture *f = *state;
-  tokenward_span *texts[] = { &f->provider.name,  &f->provider.environment, &f->provider.base_url,
-                              &f->provider.token_path, &f->provider.scope,  &f->provider.member_path,
-                              &f->provider.error_path };
+  tokenward_request request;
+  size_t len;
+  tokenward_span key = span(KEY, sizeof KEY);
+  tokenward_span *texts[] = { &f->config.base_url, &f->config.environment, &f->config.account };
+  f->config.base_url = TEXT("https://login.example");
+  f->config.environment = TEXT("staging");
+  f->config.account = TEXT("ada");
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_span(request.url, "https://login.example/oauth2/token");
+  assert_int_equal(tokenward_snapshot(f->manager, 0, NULL, TOKENWARD_SCOPE_ALL, key, f->buf, sizeof f->buf, &len),
+                   TOKENWARD_OK);
+  assert_int_equal(tokenward_restore(f->manager, 0, NULL, 0, key, span(f->buf, len)), TOKENWARD_OK);
   for (size_t i = 0; i < COUNT(texts); i++) {
     tokenward_span right = *texts[i];
     *texts[i] = span(NULL, 0);
-    assert_int_equal(init_with(f), TOKENWARD_OK);
-    *texts[i] = span(NULL, 1);
-    assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
-    *texts[i] = span("x", SIZE_MAX);
-    assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
-    *texts[i] = span("x", SIZE_MAX / 2 + 1);
-    assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
-    *texts[i] = span((const void *)(UINTPTR_MAX - 8), 10);
-    assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
-    *texts[i] = span(NOT_UTF8, sizeof NOT_UTF8);
-    assert_int_equal(init_with(f), TOKENWARD_ERR_NOT_UTF8);
-    *texts[i] = span(f->memory, 8);
-    assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
+    assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+    assert_int_equal(tokenward_restore(f->manager, 0, NULL, 0, key, span(f->buf, len)),
+                     TOKENWARD_ERR_FOREIGN_SNAPSHOT);
     *texts[i] = right;
-  }
-}
-
-static void of_two_faults_the_first_is_told(void **state) {
-  fixture *f = *state;
-  f->provider.body = 7;
-  f->provider.environment = span(NOT_UTF8, sizeof NOT_UTF8);
-  assert_int_equal(init_with(f), TOKENWARD_ERR_NOT_UTF8);
-  f->provider.name = span(NULL, 1);
-  assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
-}
-
-static void every_list_of_a_provider_is_checked(void **state) {
-  tokenward_span texts[2] = { TOKENWARD_TEXT("https://a.example"), TOKENWARD_TEXT("https://b.example") };
-  tokenward_pair pairs[1] = { { TOKENWARD_TEXT("own"), TOKENWARD_TEXT("invalid_grant") } };
-  tokenward_route routes[1] = { { TOKENWARD_TEXT("GET"), TOKENWARD_TEXT("/"), TOKENWARD_TOKEN_CLIENT } };
-  tokenward_grant grants[2] = { TOKENWARD_GRANT_PASSWORD, TOKENWARD_GRANT_REFRESH_TOKEN };
-  fixture *f = *state;
-  tokenward_provider *p = &f->provider;
-  struct {
-    void **list;
-    size_t *count;
-    void *good;
-    size_t good_count;
-    size_t size;
-    tokenward_span *texts[2];
-  } lists[] = {
-    { (void **)&p->api_origins, &p->api_origin_count, texts, 2, sizeof *texts, { &texts[0], &texts[1] } },
-    { (void **)&p->token_type_aliases, &p->token_type_alias_count, texts, 2, sizeof *texts, { &texts[0], &texts[1] } },
-    { (void **)&p->error_codes, &p->error_code_count, pairs, 1, sizeof *pairs, { &pairs[0].name, &pairs[0].value } },
-    { (void **)&p->routes, &p->route_count, routes, 1, sizeof *routes, { &routes[0].method, &routes[0].path } },
-    { (void **)&p->grants, &p->grant_count, grants, 2, sizeof *grants, { NULL, NULL } },
-  };
-  const int32_t wrong[] = { -1, 0, 5, INT32_MAX };
-  p->origins = TOKENWARD_ORIGINS_LISTED;
-  for (size_t i = 0; i < COUNT(lists); i++) {
-    *lists[i].list = lists[i].good;
-    *lists[i].count = lists[i].good_count;
-  }
-  assert_int_equal(init_with(f), TOKENWARD_OK);
-  for (size_t i = 0; i < COUNT(lists); i++) {
-    *lists[i].list = NULL;
-    assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
-    *lists[i].count = 0;
-    assert_int_equal(init_with(f), TOKENWARD_OK);
-    *lists[i].list = (char *)lists[i].good + 2;
-    *lists[i].count = 1;
-    assert_int_equal(init_with(f), TOKENWARD_ERR_MISALIGNED);
-    *lists[i].list = f->memory;
-    assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
-    *lists[i].list = lists[i].good;
-    const size_t counts[] = { SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 2 / lists[i].size + 1, SIZE_MAX / lists[i].size,
-                              SIZE_MAX / lists[i].size + 1 };
-    for (size_t j = 0; j < COUNT(counts); j++) {
-      *lists[i].count = counts[j];
-      assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
-    }
-    *lists[i].count = lists[i].good_count;
-    for (size_t j = 0; j < 2 && lists[i].texts[j] != NULL; j++) {
-      tokenward_span right = *lists[i].texts[j];
-      *lists[i].texts[j] = span(NULL, 0);
-      assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
-      *lists[i].texts[j] = span("x", SIZE_MAX);
-      assert_int_equal(init_with(f), TOKENWARD_ERR_LENGTH);
-      *lists[i].texts[j] = span(NOT_UTF8, sizeof NOT_UTF8);
-      assert_int_equal(init_with(f), TOKENWARD_ERR_NOT_UTF8);
-      *lists[i].texts[j] = span(f->memory, 8);
-      assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
-      *lists[i].texts[j] = right;
-    }
-    assert_int_equal(init_with(f), TOKENWARD_OK);
-  }
-  for (size_t i = 0; i < COUNT(wrong); i++) {
-    grants[1] = wrong[i];
-    assert_int_equal(init_with(f), TOKENWARD_ERR_OUT_OF_RANGE);
-    grants[1] = TOKENWARD_GRANT_SITE_TOKEN;
-    routes[0].token = wrong[i];
-    assert_int_equal(init_with(f), wrong[i] == 0 ? TOKENWARD_OK : TOKENWARD_ERR_OUT_OF_RANGE);
-    routes[0].token = TOKENWARD_TOKEN_SITE;
-  }
-  assert_int_equal(init_with(f), TOKENWARD_OK);
-}
-
-static void every_list_of_grants_has_its_primary_one(void **state) {
-  fixture *f = *state;
-  for (int32_t primary = TOKENWARD_GRANT_NONE; primary <= TOKENWARD_GRANT_SITE_TOKEN; primary++) {
-    for (int refresh = 0; refresh < 2; refresh++) {
-      tokenward_grant grants[3];
-      tokenward_poll_result poll;
-      size_t n = 0;
-      if (refresh) {
-        grants[n++] = TOKENWARD_GRANT_REFRESH_TOKEN;
-      }
-      if (primary != TOKENWARD_GRANT_NONE && primary != TOKENWARD_GRANT_REFRESH_TOKEN) {
-        grants[n++] = primary;
-        grants[n++] = TOKENWARD_GRANT_CLIENT_CREDENTIALS;
-      }
-      f->provider.grants = grants;
-      f->provider.grant_count = n;
-      assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
-      memset(grants, 0xFF, sizeof grants);
-      assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
-      assert_int_equal(poll.grant, primary == TOKENWARD_GRANT_REFRESH_TOKEN ? TOKENWARD_GRANT_NONE : primary);
-    }
   }
 }
 
 static void structs_full_of_one_byte_are_refused(void **state) {
   fixture *f = *state;
   tokenward_manager *made = NULL;
+  const tokenward_service *service;
   union {
     tokenward_config config;
     tokenward_provider provider;
     tokenward_credentials credentials;
     tokenward_http_answer answer;
+    tokenward_parsed_answer parsed;
     tokenward_token token;
   } any;
   tokenward_request request;
   tokenward_outcome outcome;
-  tokenward_token_answer_result read;
   uint64_t generation;
   for (int bits = 128; bits < 256; bits++) {
     int32_t result;
     memset(&any, bits, sizeof any);
     result = tokenward_init(&made, f->memory, sizeof f->memory, &any.config);
     assert_in_range(result, 1, 99);
-    f->config.provider = &any.provider;
-    result = tokenward_init(&made, f->memory, sizeof f->memory, &f->config);
-    assert_in_range(result, 1, 99);
-    result = tokenward_token_answer(200, TEXT("{}"), &any.provider, NULL, 0, &read);
+    result = tokenward_describe(&any.provider, &service);
     assert_in_range(result, 1, 99);
     result = tokenward_begin(f->manager, 0, &any.credentials, f->buf, sizeof f->buf, &request);
     assert_in_range(result, 1, 99);
     result = tokenward_answer(f->manager, 0, 1, &any.answer, &outcome);
+    assert_in_range(result, 1, 99);
+    result = tokenward_answer_parsed(f->manager, 0, 1, &any.parsed, &outcome);
     assert_in_range(result, 1, 99);
     result = tokenward_install(f->manager, 0, &any.token, &generation);
     assert_in_range(result, 1, 99);
@@ -843,6 +921,7 @@ static void all_answer(tokenward_manager *m, fixture *f, int32_t expected) {
   tokenward_unpersisted_result unpersisted;
   tokenward_token token = { 0 };
   tokenward_http_answer answer = { 0 };
+  tokenward_parsed_answer parsed = { 0 };
   tokenward_span key = span(KEY, sizeof KEY);
   uint64_t generation;
   size_t len;
@@ -850,10 +929,11 @@ static void all_answer(tokenward_manager *m, fixture *f, int32_t expected) {
   assert_int_equal(tokenward_poll(m, 0, &poll), expected);
   assert_int_equal(tokenward_begin(m, 0, &f->credentials, f->buf, sizeof f->buf, &request), expected);
   assert_int_equal(tokenward_answer(m, 0, 1, &answer, &outcome), expected);
-  assert_int_equal(tokenward_answer_without_wall(m, 0, 1, &answer, &outcome), expected);
+  assert_int_equal(tokenward_answer_parsed(m, 0, 1, &parsed, &outcome), expected);
   assert_int_equal(tokenward_failed(m, 0, 1), expected);
   assert_int_equal(tokenward_authorize(m, 0, TEXT("GET"), TEXT(URL), value, sizeof value, &header), expected);
   assert_int_equal(tokenward_rejected(m, 0, 1, 401, span(NULL, 0), &retry), expected);
+  assert_int_equal(tokenward_rejected_parsed(m, 0, 1, 401, false, &retry), expected);
   assert_int_equal(tokenward_install(m, 0, &token, &generation), expected);
   assert_int_equal(tokenward_generation(m, &generation), expected);
   assert_int_equal(tokenward_unpersisted(m, TOKENWARD_SCOPE_ALL, &unpersisted), expected);
@@ -902,6 +982,7 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   uint64_t *words = f->memory;
   tokenward_span key = span(KEY, sizeof KEY);
   tokenward_http_answer answer = { 0 };
+  tokenward_parsed_answer parsed = { 0 };
   tokenward_token token = { 0 };
   hold_token(f);
   answer.body = span(NULL, 1);
@@ -917,12 +998,14 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   assert_int_equal(tokenward_begin(f->manager, 9, &f->credentials, (uint8_t *)&words[3], 8, (void *)out),
                    TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_answer(f->manager, 9, 1, &answer, (void *)&words[1]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_answer_parsed(f->manager, 9, 1, &parsed, (void *)&words[1]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_rejected(f->manager, 9, 1, 401, span(NULL, 0), (void *)&words[1]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_rejected_parsed(f->manager, 9, 1, 401, false, (void *)&words[1]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_install(f->manager, 9, &token, &words[5]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_generation(f->manager, &words[5]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SCOPE_ALL, (void *)&words[5]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(
-    tokenward_authorize(f->manager, 9, TEXT("GET"), TEXT(URL), (char *)&words[60], 16, (void *)out),
+    tokenward_authorize(f->manager, 9, TEXT("GET"), TEXT(URL), (char *)&words[40], 16, (void *)out),
     TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, key, (uint8_t *)words, 8, (void *)out),
                    TOKENWARD_ERR_OVERLAP);
@@ -948,6 +1031,13 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   answer.wall_s = (const uint64_t *)(f->buf + 1);
   assert_int_equal(tokenward_answer(f->manager, 9, 1, &answer, (void *)out), TOKENWARD_ERR_MISALIGNED);
   answer.wall_s = NULL;
+  parsed.wall_s = (const uint64_t *)(f->buf + 1);
+  assert_int_equal(tokenward_answer_parsed(f->manager, 9, 1, &parsed, (void *)out), TOKENWARD_ERR_MISALIGNED);
+  parsed.wall_s = NULL;
+  parsed.retry_after_s = (const uint64_t *)(f->buf + 1);
+  assert_int_equal(tokenward_answer_parsed(f->manager, 9, 1, &parsed, (void *)out), TOKENWARD_ERR_MISALIGNED);
+  parsed.retry_after_s = &words[1];
+  assert_int_equal(tokenward_answer_parsed(f->manager, 9, 1, &parsed, (void *)out), TOKENWARD_ERR_OVERLAP);
   answer.retry_after = span("1", SIZE_MAX);
   assert_int_equal(tokenward_answer(f->manager, 9, 1, &answer, (void *)out), TOKENWARD_ERR_LENGTH);
   assert_int_equal(tokenward_authorize(f->manager, 9, TEXT("GET"), span(NULL, 1), (char *)f->buf, 512, (void *)out),
@@ -1067,7 +1157,7 @@ static int32_t writes_bearer(sized *s, size_t cap) {
 }
 
 static int32_t writes_basic(sized *s, size_t cap) {
-  return tokenward_basic(TEXT("id"), TEXT("secret"), TOKENWARD_AUTHENTICATION_BASIC_RAW, s->out, cap, &s->len);
+  return tokenward_basic_raw(TEXT("id"), TEXT("secret"), s->out, cap, &s->len);
 }
 
 static int32_t encodes(sized *s, size_t cap) {
@@ -1082,8 +1172,8 @@ static int32_t requests(sized *s, size_t cap) {
   static const tokenward_pair EXTRA[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("a b") } };
   tokenward_request request;
   int32_t result =
-    tokenward_token_request(&s->f->provider, span(NULL, 0), TOKENWARD_GRANT_CLIENT_CREDENTIALS, &s->f->credentials,
-                            span(NULL, 0), EXTRA, 1, (uint8_t *)s->out, cap, &request);
+    tokenward_token_request(&s->f->config, TOKENWARD_GRANT_CLIENT_CREDENTIALS, &s->f->credentials, span(NULL, 0),
+                            EXTRA, 1, (uint8_t *)s->out, cap, &request);
   s->len = request.len;
   return result;
 }
@@ -1092,7 +1182,7 @@ static int32_t unescapes(sized *s, size_t cap) {
   tokenward_token_answer_result read;
   int32_t result = tokenward_token_answer(
     200, TEXT("{\"access_token\":\"a\\/b\",\"refresh_token\":\"\\u0072\",\"token_type\":\"x\",\"scope\":[\"p\",\"q\"]}"),
-    &s->f->provider, (uint8_t *)s->out, cap, &read);
+    s->f->config.service, (uint8_t *)s->out, cap, &read);
   s->len = read.len;
   return result;
 }
@@ -1178,7 +1268,7 @@ static void a_snapshot_brings_the_token_back(void **state) {
   assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
   assert_true(poll.usable);
 
-  assert_int_equal(tokenward_provider_flute(&f->provider, TOKENWARD_ENVIRONMENT_PRODUCTION), TOKENWARD_OK);
+  f->config.service = &tokenward_flute_production;
   assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
   assert_int_equal(tokenward_restore(f->manager, 0, &later, 0, key, span(f->buf, len)),
                    TOKENWARD_ERR_FOREIGN_SNAPSHOT);
@@ -1206,7 +1296,7 @@ static void an_answer_is_read_where_it_stands(void **state) {
   tokenward_token_answer_result read;
   tokenward_span body =
     TEXT("{\"access_token\":\"plain\",\"token_type\":\"\",\"expires_in\":\"60\",\"refresh_token\":\"r\\/t\",\"scope\":\"a b\"}");
-  assert_int_equal(tokenward_token_answer(200, body, &f->provider, f->buf, sizeof f->buf, &read), TOKENWARD_OK);
+  assert_int_equal(tokenward_token_answer(200, body, f->config.service, f->buf, sizeof f->buf, &read), TOKENWARD_OK);
   assert_int_equal(read.kind, TOKENWARD_ANSWER_TOKEN);
   assert_span(read.access_token, "plain");
   assert_true(read.access_token.ptr > body.ptr && read.access_token.ptr < body.ptr + body.len);
@@ -1222,19 +1312,19 @@ static void an_answer_is_read_where_it_stands(void **state) {
   assert_int_equal(read.len, 3);
 
   body = TEXT("{\"access_token\":\"t\",\"scope\":[\"a\",\"b\\\\c\"],\"id_token\":\"i\"}");
-  assert_int_equal(tokenward_token_answer(200, body, &f->provider, f->buf, sizeof f->buf, &read), TOKENWARD_OK);
+  assert_int_equal(tokenward_token_answer(200, body, f->config.service, f->buf, sizeof f->buf, &read), TOKENWARD_OK);
   assert_span(read.scope, "a b\\c");
   assert_span(read.id_token, "i");
   assert_false(read.has_expires_in);
   body = TEXT("{\"access_token\":\"t\",\"scope\":[\"a\"]}");
-  assert_int_equal(tokenward_token_answer(200, body, &f->provider, NULL, 0, &read), TOKENWARD_OK);
+  assert_int_equal(tokenward_token_answer(200, body, f->config.service, NULL, 0, &read), TOKENWARD_OK);
   assert_span(read.scope, "a");
   body = TEXT("{\"access_token\":\"t\",\"scope\":[]}");
-  assert_int_equal(tokenward_token_answer(200, body, &f->provider, NULL, 0, &read), TOKENWARD_OK);
+  assert_int_equal(tokenward_token_answer(200, body, f->config.service, NULL, 0, &read), TOKENWARD_OK);
   assert_int_equal(read.scope.len, 0);
 
   body = TEXT("{\"error\":\"invalid_grant\",\"error_description\":\"n\\u006f\",\"error_uri\":\"u\"}");
-  assert_int_equal(tokenward_token_answer(400, body, &f->provider, f->buf, sizeof f->buf, &read), TOKENWARD_OK);
+  assert_int_equal(tokenward_token_answer(400, body, f->config.service, f->buf, sizeof f->buf, &read), TOKENWARD_OK);
   assert_int_equal(read.kind, TOKENWARD_ANSWER_ERROR);
   assert_int_equal(read.code, TOKENWARD_CODE_INVALID_GRANT);
   assert_span(read.error, "invalid_grant");
@@ -1242,17 +1332,17 @@ static void an_answer_is_read_where_it_stands(void **state) {
   assert_span(read.error_uri, "u");
   assert_null(read.access_token.ptr);
 
-  assert_int_equal(tokenward_token_answer(200, TEXT("{\"a\":]"), &f->provider, NULL, 0, &read),
+  assert_int_equal(tokenward_token_answer(200, TEXT("{\"a\":]"), f->config.service, NULL, 0, &read),
                    TOKENWARD_ERR_MALFORMED);
   assert_int_equal(read.offset, 5);
-  assert_int_equal(tokenward_token_answer(200, span(NULL, 0), &f->provider, NULL, 0, &read), TOKENWARD_ERR_TRUNCATED);
-  assert_int_equal(tokenward_token_answer(200, span(NULL, 1), &f->provider, NULL, 0, &read), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_token_answer(200, span(NULL, 0), f->config.service, NULL, 0, &read), TOKENWARD_ERR_TRUNCATED);
+  assert_int_equal(tokenward_token_answer(200, span(NULL, 1), f->config.service, NULL, 0, &read), TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_token_answer(200, body, NULL, NULL, 0, &read), TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_token_answer(200, body, &f->provider, NULL, 0, NULL), TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_token_answer(200, span(f->buf, 9), &f->provider, f->buf, 9, &read),
+  assert_int_equal(tokenward_token_answer(200, body, f->config.service, NULL, 0, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_token_answer(200, span(f->buf, 9), f->config.service, f->buf, 9, &read),
                    TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_token_answer(200, span(&read, 9), &f->provider, NULL, 0, &read), TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_token_answer(200, body, &f->provider, (uint8_t *)&f->provider, 9, &read),
+  assert_int_equal(tokenward_token_answer(200, span(&read, 9), f->config.service, NULL, 0, &read), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_token_answer(200, body, f->config.service, (uint8_t *)&f->provider, 9, &read),
                    TOKENWARD_ERR_OVERLAP);
 }
 
@@ -1352,8 +1442,6 @@ static void claims_are_read(void **state) {
 static void headers_and_forms_are_written(void **state) {
   char out[64];
   size_t len;
-  const int32_t raw = TOKENWARD_AUTHENTICATION_BASIC_RAW;
-  const int32_t form = TOKENWARD_AUTHENTICATION_BASIC;
   (void)state;
   assert_int_equal(tokenward_bearer(TEXT("fl_key"), out, sizeof out, &len), TOKENWARD_OK);
   assert_string_equal(out, "Bearer fl_key");
@@ -1364,21 +1452,19 @@ static void headers_and_forms_are_written(void **state) {
   assert_int_equal(tokenward_bearer(TEXT("t"), out, sizeof out, NULL), TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_bearer(TEXT("t"), NULL, 9, &len), TOKENWARD_ERR_NULL);
 
-  assert_int_equal(tokenward_basic(TEXT("Aladdin"), TEXT("open sesame"), raw, out, sizeof out, &len), TOKENWARD_OK);
+  assert_int_equal(tokenward_basic_raw(TEXT("Aladdin"), TEXT("open sesame"), out, sizeof out, &len), TOKENWARD_OK);
   assert_string_equal(out, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
   assert_int_equal(len, strlen(out));
-  assert_int_equal(tokenward_basic(TEXT("Aladdin"), TEXT("open sesame"), form, out, sizeof out, &len), TOKENWARD_OK);
+  assert_int_equal(tokenward_basic(TEXT("Aladdin"), TEXT("open sesame"), out, sizeof out, &len), TOKENWARD_OK);
   assert_string_equal(out, "Basic QWxhZGRpbjpvcGVuK3Nlc2FtZQ==");
-  assert_int_equal(tokenward_basic(TEXT("a:b"), TEXT("s"), raw, out, sizeof out, &len),
+  assert_int_equal(tokenward_basic_raw(TEXT("a:b"), TEXT("s"), out, sizeof out, &len),
                    TOKENWARD_ERR_WRONG_CREDENTIALS);
-  assert_int_equal(tokenward_basic(TEXT("a:b"), TEXT("s"), form, out, sizeof out, &len), TOKENWARD_OK);
-  for (int32_t wrong = TOKENWARD_AUTHENTICATION_POST; wrong <= 6; wrong++) {
-    assert_int_equal(tokenward_basic(TEXT("a"), TEXT("s"), wrong, out, sizeof out, &len), TOKENWARD_ERR_OUT_OF_RANGE);
-  }
-  assert_int_equal(tokenward_basic(TEXT("a"), TEXT("s"), -1, out, sizeof out, &len), TOKENWARD_ERR_OUT_OF_RANGE);
-  assert_int_equal(tokenward_basic(span(out, 1), TEXT("s"), raw, out, sizeof out, &len), TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_basic(TEXT("a"), span(out, 1), raw, out, sizeof out, &len), TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_basic(TEXT("a"), span("s", SIZE_MAX), raw, out, sizeof out, &len), TOKENWARD_ERR_LENGTH);
+  assert_int_equal(tokenward_basic(TEXT("a:b"), TEXT("s"), out, sizeof out, &len), TOKENWARD_OK);
+  assert_int_equal(tokenward_basic(TEXT(""), TEXT("s"), out, sizeof out, &len), TOKENWARD_ERR_WRONG_CREDENTIALS);
+  assert_int_equal(tokenward_basic(span(out, 1), TEXT("s"), out, sizeof out, &len), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_basic_raw(TEXT("a"), span(out, 1), out, sizeof out, &len), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_basic(TEXT("a"), span("s", SIZE_MAX), out, sizeof out, &len), TOKENWARD_ERR_LENGTH);
+  assert_int_equal(tokenward_basic_raw(span(NOT_UTF8, 2), TEXT("s"), out, sizeof out, &len), TOKENWARD_ERR_NOT_UTF8);
 
   assert_int_equal(tokenward_form_encode(TEXT("s&cret 1"), out, sizeof out, &len), TOKENWARD_OK);
   assert_string_equal(out, "s%26cret+1");
@@ -1396,43 +1482,47 @@ static void a_request_is_written_without_a_manager(void **state) {
   static const tokenward_pair NONE[] = { { TOKENWARD_TEXT("scope"), { NULL, 0 } } };
   fixture *f = *state;
   tokenward_request request;
-  tokenward_provider *p = &f->provider;
+  const tokenward_config *c = &f->config;
   const tokenward_span none = span(NULL, 0);
   const int32_t primary = TOKENWARD_GRANT_CLIENT_CREDENTIALS;
   const int32_t refresh = TOKENWARD_GRANT_REFRESH_TOKEN;
   uint8_t *buf = f->buf;
-  assert_int_equal(tokenward_token_request(p, none, refresh, &f->credentials, TEXT("r t"), EXTRA, 2, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, refresh, &f->credentials, TEXT("r t"), EXTRA, 2, buf, 512, &request),
                    TOKENWARD_OK);
   assert_span(request.body, "grant_type=refresh_token&refresh_token=r+t&audience=a+b");
   assert_int_equal(request.id, 0);
-  assert_int_equal(tokenward_token_request(p, none, primary, &f->credentials, none, TWICE, 1, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, TWICE, 1, buf, 512, &request),
                    TOKENWARD_ERR_DUPLICATE_PARAMETER);
-  assert_int_equal(tokenward_token_request(p, none, primary, &f->credentials, none, NONE, 1, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, NONE, 1, buf, 512, &request),
                    TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_token_request(p, none, primary, &f->credentials, none, NULL, 1, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, NULL, 1, buf, 512, &request),
                    TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_token_request(p, none, primary, &f->credentials, none, EXTRA, SIZE_MAX, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, EXTRA, SIZE_MAX, buf, 512, &request),
                    TOKENWARD_ERR_LENGTH);
-  assert_int_equal(tokenward_token_request(p, none, 0, &f->credentials, none, NULL, 0, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, 0, &f->credentials, none, NULL, 0, buf, 512, &request),
                    TOKENWARD_ERR_OUT_OF_RANGE);
-  assert_int_equal(tokenward_token_request(p, none, 5, &f->credentials, none, NULL, 0, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, 5, &f->credentials, none, NULL, 0, buf, 512, &request),
                    TOKENWARD_ERR_OUT_OF_RANGE);
-  assert_int_equal(tokenward_token_request(p, none, primary, NULL, none, NULL, 0, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, NULL, none, NULL, 0, buf, 512, &request),
                    TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_token_request(NULL, none, primary, &f->credentials, none, NULL, 0, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(NULL, primary, &f->credentials, none, NULL, 0, buf, 512, &request),
                    TOKENWARD_ERR_NULL);
+  f->config.site = span(NOT_UTF8, 2);
+  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, NULL, 0, buf, 512, &request),
+                   TOKENWARD_ERR_NOT_UTF8);
+  f->config.site = none;
   assert_int_equal(
-    tokenward_token_request(p, span(NOT_UTF8, 2), primary, &f->credentials, none, NULL, 0, buf, 512, &request),
-    TOKENWARD_ERR_NOT_UTF8);
-  assert_int_equal(
-    tokenward_token_request(p, none, refresh, &f->credentials, span(buf, 2), NULL, 0, buf, 512, &request),
+    tokenward_token_request(c, refresh, &f->credentials, span(buf, 2), NULL, 0, buf, 512, &request),
     TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(
-    tokenward_provider_flip_energy_site(p, TEXT("https://api.example"), TOKENWARD_ISSUED_BY_CLIENT_TOKEN),
-    TOKENWARD_OK);
+  f->config.service = &tokenward_flip_energy_site;
+  f->config.base_url = TEXT("https://api.example");
   f->credentials.bearer = TEXT("client");
-  assert_int_equal(tokenward_token_request(p, TEXT("s/1"), TOKENWARD_GRANT_SITE_TOKEN, &f->credentials, none, NULL, 0,
-                                           buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, TOKENWARD_GRANT_SITE_TOKEN, &f->credentials, none, NULL, 0, buf, 512,
+                                           &request),
+                   TOKENWARD_ERR_INVALID_PROVIDER);
+  f->config.site = TEXT("s/1");
+  assert_int_equal(tokenward_token_request(c, TOKENWARD_GRANT_SITE_TOKEN, &f->credentials, none, NULL, 0, buf, 512,
+                                           &request),
                    TOKENWARD_OK);
   assert_span(request.url, "https://api.example/v1/auth/site/s%2F1");
   assert_span(request.authorization, "Bearer client");
@@ -1500,7 +1590,7 @@ int main(void) {
     TEST(a_copied_block_goes_on_where_it_is),
     TEST(a_failed_request_backs_off),
     TEST(a_retry_after_beats_the_backoff),
-    TEST(without_a_wall_clock_a_date_and_the_exp_of_a_jwt_count_as_absent),
+    TEST(a_client_that_has_read_the_fields_says_what_they_say),
     TEST(each_error_code_has_its_number),
     TEST(a_refused_answer_says_where_or_how_much),
     TEST(a_refused_argument_leaves_the_request_out),
@@ -1510,16 +1600,20 @@ int main(void) {
     TEST(renew_and_clear_do_what_they_say),
     TEST(a_site_is_part_of_the_subject),
     TEST(a_provider_in_flash_is_one_more_value),
-    TEST(zeros_are_the_defaults_of_a_custom_provider),
+    TEST(zeros_are_the_defaults),
     TEST(every_preset_makes_a_manager),
-    TEST(another_version_is_refused),
-    TEST(memory_is_as_long_as_the_header_says),
-    TEST(pointers_of_init_are_checked),
+    TEST(a_fact_that_cannot_work_is_named),
+    TEST(pointers_of_describe_are_checked),
     TEST(every_number_of_a_provider_is_checked),
+    TEST(every_boolean_of_a_provider_is_checked),
+    TEST(every_pointer_of_a_provider_is_checked),
     TEST(every_text_of_a_provider_is_checked),
     TEST(of_two_faults_the_first_is_told),
     TEST(every_list_of_a_provider_is_checked),
-    TEST(every_list_of_grants_has_its_primary_one),
+    TEST(another_version_is_refused),
+    TEST(memory_is_as_long_as_the_header_says),
+    TEST(pointers_of_init_are_checked),
+    TEST(what_a_configuration_says_wins_over_the_service),
     TEST(structs_full_of_one_byte_are_refused),
     TEST(what_is_no_manager_is_refused),
     TEST(a_refused_call_leaves_manager_and_results_alone),

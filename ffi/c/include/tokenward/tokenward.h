@@ -26,7 +26,7 @@
  * - Arguments that are wrong are refused, with a code from 1 to 99, before anything is changed: NULL,
  *   misaligned, longer than an object may be, overlapping, not UTF-8, out of range. What no code can check is
  *   the caller's part: that the memory is there, lives as long as it must, and that no one else writes to it.
- * - Numbers of an enumeration are `int32_t`. A Boolean that comes in is an `int32_t` too: 0 or not.
+ * - Numbers of an enumeration are `int32_t`.
  *
  * @section threads Threads and interrupts
  *
@@ -64,6 +64,18 @@
 /** The version of structs and functions. A library answers #TOKENWARD_ERR_ABI to a header of another one. */
 #define TOKENWARD_ABI_VERSION 1
 
+/** How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`. */
+typedef struct tokenward_authentication_part tokenward_authentication_part;
+
+/** How a request's parameters are written: `tokenward_body_*`. */
+typedef struct tokenward_body_part tokenward_body_part;
+
+/** Reads the end of a token from the token itself. */
+typedef struct tokenward_expiry_part tokenward_expiry_part;
+
+/** Allows plain `http` to the loopback interface, for tests. */
+typedef struct tokenward_loopback_part tokenward_loopback_part;
+
 /**
  * A manager: one token of one provider, environment and subject, kept alive in the caller's memory.
  *
@@ -71,254 +83,17 @@
  */
 typedef struct tokenward_manager tokenward_manager;
 
-/**
- * Bytes that are lent: `len` of them at `ptr`. NULL with 0 is empty.
- *
- * There is no NUL behind them. #TOKENWARD_TEXT makes one of a literal, tokenward_text() of a string.
- */
-typedef struct tokenward_span {
-  /** The first byte. */
-  const uint8_t *ptr;
-  /** How many there are. */
-  size_t len;
-} tokenward_span;
+/** Follows paths through an answer. */
+typedef struct tokenward_nested_part tokenward_nested_part;
 
-/** How a token is obtained: `TOKENWARD_GRANT_*`. */
-typedef int32_t tokenward_grant;
-/** None. */
-#define TOKENWARD_GRANT_NONE 0
-/** RFC 6749 section 4.4. */
-#define TOKENWARD_GRANT_CLIENT_CREDENTIALS 1
-/** RFC 6749 section 4.3. RFC 9700 section 2.4 forbids it: only for a service that has no other. */
-#define TOKENWARD_GRANT_PASSWORD 2
-/** RFC 6749 section 6. */
-#define TOKENWARD_GRANT_REFRESH_TOKEN 3
-/** A `POST` with a client token as Bearer that answers a token for one site. */
-#define TOKENWARD_GRANT_SITE_TOKEN 4
+/** Looks a request up in a route table. */
+typedef struct tokenward_route_part tokenward_route_part;
 
-/**
- * A name and its value: a service's own error code and the standard one that it stands for, or a parameter
- * of a request.
- */
-typedef struct tokenward_pair {
-  /** The name. */
-  tokenward_span name;
-  /** Its value. */
-  tokenward_span value;
-} tokenward_pair;
+/** A token service as a manager reads it: one of the header's objects, or what tokenward_describe() lends. */
+typedef struct tokenward_service tokenward_service;
 
-/** Whom a token stands for, as a kind: `TOKENWARD_TOKEN_*`. */
-typedef int32_t tokenward_token_kind;
-/** The client itself. */
-#define TOKENWARD_TOKEN_CLIENT 0
-/** One site. */
-#define TOKENWARD_TOKEN_SITE 1
-
-/** An endpoint and the kind of token that opens it. */
-typedef struct tokenward_route {
-  /** The method, compared with case. */
-  tokenward_span method;
-  /** The path: `{site}` is the subject's own site, any other `{name}` one segment. */
-  tokenward_span path;
-  /** `TOKENWARD_TOKEN_*`: the kind of token. */
-  tokenward_token_kind token;
-} tokenward_route;
-
-/**
- * Where a provider's tokens may be sent: `TOKENWARD_ORIGINS_*`. `https` only, but for loopback where it is
- * allowed.
- */
-typedef int32_t tokenward_origins;
-/** Every `https` origin. */
-#define TOKENWARD_ORIGINS_ANY_HTTPS 0
-/** The origin of the provider's `base_url`. */
-#define TOKENWARD_ORIGINS_BASE_URL 1
-/** Those of the list `api_origins`. */
-#define TOKENWARD_ORIGINS_LISTED 2
-
-/** How the client authenticates to the token endpoint (RFC 6749 section 2.3): `TOKENWARD_AUTHENTICATION_*`. */
-typedef int32_t tokenward_authentication;
-/** The `Authorization` field, id and secret form-encoded first (RFC 6749 section 2.3.1). */
-#define TOKENWARD_AUTHENTICATION_BASIC 0
-/** The `Authorization` field, id and secret as they are: what `curl -u` sends. */
-#define TOKENWARD_AUTHENTICATION_BASIC_RAW 1
-/** Id and secret in the body. */
-#define TOKENWARD_AUTHENTICATION_POST 2
-/** A token that another manager keeps. */
-#define TOKENWARD_AUTHENTICATION_BEARER 3
-/** A public client: the id alone, in the body. */
-#define TOKENWARD_AUTHENTICATION_NONE 4
-
-/** How a request's parameters are written: `TOKENWARD_BODY_*`. */
-typedef int32_t tokenward_body;
-/** `application/x-www-form-urlencoded` (RFC 6749 Appendix B). */
-#define TOKENWARD_BODY_FORM 0
-/** One JSON object of strings. */
-#define TOKENWARD_BODY_JSON 1
-
-/** The bytes that an access token may have: `TOKENWARD_ALPHABET_*`. */
-typedef int32_t tokenward_alphabet;
-/** `b64token` of RFC 6750 section 2.1. */
-#define TOKENWARD_ALPHABET_B64TOKEN 0
-/** 0x21 to 0x7E, for services whose tokens have more. */
-#define TOKENWARD_ALPHABET_VISIBLE 1
-
-/** What `expires_in` 0 means: `TOKENWARD_ZERO_*`. */
-typedef int32_t tokenward_zero_lifetime;
-/** The token is over: a failed refresh. */
-#define TOKENWARD_ZERO_EXPIRED 0
-/** The token has no end. */
-#define TOKENWARD_ZERO_NEVER 1
-
-/**
- * Who may hold a provider's credentials: `TOKENWARD_EXPOSURE_*`. For the caller to read; nothing here
- * enforces it.
- */
-typedef int32_t tokenward_exposure;
-/** Servers and gateways with protected storage. */
-#define TOKENWARD_EXPOSURE_SERVER_ONLY 0
-/** Apps too. */
-#define TOKENWARD_EXPOSURE_APP_ALLOWED 1
-
-/** What an answer without `expires_in` means: `TOKENWARD_LIFETIME_*`. */
-typedef int32_t tokenward_missing_lifetime;
-/** Until the `exp` of a JWT, if the answer comes with a wall clock; else `missing_lifetime_s`. */
-#define TOKENWARD_LIFETIME_JWT_EXPIRY 0
-/** `missing_lifetime_s`. */
-#define TOKENWARD_LIFETIME_ASSUME 1
-/** The token has no end. */
-#define TOKENWARD_LIFETIME_NEVER 2
-/** The answer is refused. */
-#define TOKENWARD_LIFETIME_REFUSE 3
-
-/**
- * When a token is refreshed and how failures are spaced. Start from #TOKENWARD_POLICY_DEFAULT: each number
- * counts as it stands. Zeros throughout are the default too.
- */
-typedef struct tokenward_policy {
-  /**
-   * A token is not sent in the last part of its life: this many milliseconds, at most a tenth of the
-   * lifetime. Default 10 s.
-   */
-  uint64_t margin_ms;
-  /** No refresh sooner than this after a token was asked for. Default 30 s. */
-  uint64_t min_interval_ms;
-  /** The first request waits up to this long from the start, drawn from the seed. Default 0. */
-  uint64_t startup_spread_ms;
-  /** A request without an answer has failed after this time. Default 30 s. */
-  uint64_t response_timeout_ms;
-  /**
-   * The wait after the first failure without a usable token; it doubles with each further failure.
-   * Default 2 s.
-   */
-  uint64_t first_backoff_ms;
-  /** The longest wait after a failure. Default 300 s. */
-  uint64_t max_backoff_ms;
-  /** A server's lifetime in seconds counts up to this. Default 315,360,000. */
-  uint64_t max_lifetime_s;
-  /** A refresh is due after this part of the lifetime. Default 800. */
-  uint32_t fraction_permille;
-  /**
-   * A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.
-   * Default 50.
-   */
-  uint32_t jitter_permille;
-  /** So many refusals with codes that RFC 6749 does not define end a refresh token. Default 3. */
-  uint32_t refresh_attempts;
-  /** Not 0: another process uses the same snapshot. Default 0. */
-  int32_t shared_storage;
-} tokenward_policy;
-
-/**
- * A token service: all that tells one from another. Presets fill it; another service is one more value,
- * in flash or in RAM. Zeros and NULLs are the defaults (RFC 6749 to the letter), but for names and URLs.
- *
- * tokenward_init() reads it, so it may go out of scope then. What its spans and lists point to must live,
- * and stay as it is, for as long as the manager.
- */
-typedef struct tokenward_provider {
-  /** Its name, a part of a token's identity. */
-  tokenward_span name;
-  /** Its environment (`sandbox`, `production`), a part of a token's identity. */
-  tokenward_span environment;
-  /** Scheme and authority of the token endpoint; a path may follow. A part of a token's identity. */
-  tokenward_span base_url;
-  /** Follows `base_url`; `{site}` stands for the subject's site. A part of a token's identity. */
-  tokenward_span token_path;
-  /** The scope to ask for; empty for none. */
-  tokenward_span scope;
-  /** Where the token's members stand in an answer, such as `data[0]`; empty for the top object. */
-  tokenward_span member_path;
-  /** Where an error code stands if there is no top-level `error`, such as `detailed[0]`; empty for nowhere. */
-  tokenward_span error_path;
-  /** The origins of #TOKENWARD_ORIGINS_LISTED. */
-  const tokenward_span *api_origins;
-  /** How many there are. */
-  size_t api_origin_count;
-  /**
-   * The grants it knows; the first that is not #TOKENWARD_GRANT_REFRESH_TOKEN is the primary one. Without
-   * #TOKENWARD_GRANT_REFRESH_TOKEN no refresh token is read. Read once: it need not live on.
-   */
-  const tokenward_grant *grants;
-  /** How many there are. */
-  size_t grant_count;
-  /** The service's own error codes and the standard ones that they stand for. */
-  const tokenward_pair *error_codes;
-  /** How many there are. */
-  size_t error_code_count;
-  /** Values of `token_type` that mean Bearer. */
-  const tokenward_span *token_type_aliases;
-  /** How many there are. */
-  size_t token_type_alias_count;
-  /** Which token opens which endpoint; none: every path of the origins. */
-  const tokenward_route *routes;
-  /** How many there are. */
-  size_t route_count;
-  /** `TOKENWARD_ORIGINS_*`: where its tokens may be sent. */
-  tokenward_origins origins;
-  /** Not 0: plain `http` to the loopback interface is allowed, for tests. */
-  int32_t allow_loopback_http;
-  /** `TOKENWARD_AUTHENTICATION_*`: how the client authenticates to the token endpoint. */
-  tokenward_authentication authentication;
-  /** `TOKENWARD_BODY_*`: how a request's parameters are written. */
-  tokenward_body body;
-  /** Not 0: an answer without `token_type` is refused. */
-  int32_t token_type_required;
-  /** `TOKENWARD_ALPHABET_*`: the bytes that an access token may have. */
-  tokenward_alphabet token_alphabet;
-  /** `TOKENWARD_ZERO_*`: what `expires_in` 0 means. */
-  tokenward_zero_lifetime zero_lifetime;
-  /** `TOKENWARD_EXPOSURE_*`: who may hold its credentials. */
-  tokenward_exposure exposure;
-  /** `TOKENWARD_LIFETIME_*`: what an answer without `expires_in` means. */
-  tokenward_missing_lifetime missing_lifetime;
-  /** The seconds of #TOKENWARD_LIFETIME_ASSUME and #TOKENWARD_LIFETIME_JWT_EXPIRY. */
-  uint64_t missing_lifetime_s;
-  /** When its tokens are refreshed. */
-  tokenward_policy policy;
-} tokenward_provider;
-
-/** What a manager is made from. It is read once. */
-typedef struct tokenward_config {
-  /**
-   * The token service. The struct is read once; what it points to must live, and stay as it is, for as
-   * long as the manager.
-   */
-  const tokenward_provider *provider;
-  /**
-   * Empty: the token stands for the client itself. Else the site that it stands for, which must live, and
-   * stay as it is, for as long as the manager.
-   */
-  tokenward_span site;
-  /** Bytes of the slot for the access token. */
-  size_t access_capacity;
-  /** Bytes of the slot for the refresh token; 0 where the service has none. */
-  size_t refresh_capacity;
-  /** The caller's clock: milliseconds, monotonic including sleep, from any epoch. */
-  uint64_t now_ms;
-  /** Differs from device to device, so that a fleet does not ask for tokens in step; needs no secrecy. */
-  uint64_t seed;
-} tokenward_config;
+/** Makes `{site}` in a token path stand for the subject's site. */
+typedef struct tokenward_site_part tokenward_site_part;
 
 /** What the caller is to do: `TOKENWARD_NEXT_*`. */
 typedef int32_t tokenward_next;
@@ -334,6 +109,19 @@ typedef int32_t tokenward_next;
 #define TOKENWARD_NEXT_RELOAD 4
 /** Install a token, sign in, or mend the configuration. A usable token stays usable. */
 #define TOKENWARD_NEXT_SUPPLY 5
+
+/** How a token is obtained: `TOKENWARD_GRANT_*`. */
+typedef int32_t tokenward_grant;
+/** None. */
+#define TOKENWARD_GRANT_NONE 0
+/** RFC 6749 section 4.4. */
+#define TOKENWARD_GRANT_CLIENT_CREDENTIALS 1
+/** RFC 6749 section 4.3. RFC 9700 section 2.4 forbids it: only for a service that has no other. */
+#define TOKENWARD_GRANT_PASSWORD 2
+/** RFC 6749 section 6. */
+#define TOKENWARD_GRANT_REFRESH_TOKEN 3
+/** A `POST` with a client token as Bearer that answers a token for one site. */
+#define TOKENWARD_GRANT_SITE_TOKEN 4
 
 /**
  * Why the caller must act, or why a resource server's refusal is the caller's to handle:
@@ -386,6 +174,18 @@ typedef struct tokenward_poll_result {
   /** Whether `poll_at_ms` is an instant: false where it is never. */
   bool changes;
 } tokenward_poll_result;
+
+/**
+ * Bytes that are lent: `len` of them at `ptr`. NULL with 0 is empty.
+ *
+ * There is no NUL behind them. #TOKENWARD_TEXT makes one of a literal, tokenward_text() of a string.
+ */
+typedef struct tokenward_span {
+  /** The first byte. */
+  const uint8_t *ptr;
+  /** How many there are. */
+  size_t len;
+} tokenward_span;
 
 /** What a request presents. Handed to each request and never kept; what a grant does not need is ignored. */
 typedef struct tokenward_credentials {
@@ -482,6 +282,18 @@ typedef struct tokenward_outcome {
   tokenward_error_code code;
 } tokenward_outcome;
 
+/** What the token endpoint answered, by an HTTP client that has read the header fields itself. */
+typedef struct tokenward_parsed_answer {
+  /** The whole body. */
+  tokenward_span body;
+  /** Seconds that `Retry-After` asks to wait; NULL where there is no such field, or it is not understood. */
+  const uint64_t *retry_after_s;
+  /** The time of day in Unix seconds, for JWTs without `expires_in`; NULL where the device does not know it. */
+  const uint64_t *wall_s;
+  /** The status code. */
+  uint16_t status;
+} tokenward_parsed_answer;
+
 /** A header that was written. */
 typedef struct tokenward_header {
   /** Which of the manager's tokens it carries: for tokenward_rejected(). */
@@ -538,21 +350,242 @@ typedef struct tokenward_unpersisted_result {
 } tokenward_unpersisted_result;
 
 /**
- * Where a service runs: `TOKENWARD_ENVIRONMENT_*`. Its tokens never cross to the other environment. There
- * is no default: production may charge real money.
+ * What a manager is made from. It is read once; the service, and what the spans point to, must live, and stay as it
+ * is, for as long as the manager.
  */
-typedef int32_t tokenward_environment;
-/** For development and tests. */
-#define TOKENWARD_ENVIRONMENT_SANDBOX 1
-/** For real. */
-#define TOKENWARD_ENVIRONMENT_PRODUCTION 2
+typedef struct tokenward_config {
+  /** The token service: one of the header's, or what tokenward_describe() lends. */
+  const tokenward_service *service;
+  /** Empty: the token stands for the client itself. Else the site that it stands for. */
+  tokenward_span site;
+  /** The environment, a part of a token's identity; empty: the service's own. */
+  tokenward_span environment;
+  /** Scheme and authority of the token endpoint, and a path if one follows; empty: the service's own. */
+  tokenward_span base_url;
+  /**
+   * A name of the caller's own, such as a user or a client id: two people at one service must not restore each
+   * other's state. Empty: none.
+   */
+  tokenward_span account;
+  /** Bytes of the slot for the access token. */
+  size_t access_capacity;
+  /** Bytes of the slot for the refresh token; 0 where the service has none. */
+  size_t refresh_capacity;
+  /** The caller's clock: milliseconds, monotonic including sleep, from any epoch. */
+  uint64_t now_ms;
+  /** Differs from device to device, so that a fleet does not ask for tokens in step; needs no secrecy. */
+  uint64_t seed;
+} tokenward_config;
 
-/** Who asks for a site token of Flip Energy: `TOKENWARD_ISSUED_BY_*`. */
-typedef int32_t tokenward_issued_by;
-/** A gateway or server that keeps the client token too. */
-#define TOKENWARD_ISSUED_BY_CLIENT_TOKEN 1
-/** The app's own backend: the app installs what that hands out, and is told when the next is due. */
-#define TOKENWARD_ISSUED_BY_BACKEND 2
+/** A list of texts. Each has an address. */
+typedef struct tokenward_text_list {
+  /** The first; NULL with 0 for none. */
+  const tokenward_span *ptr;
+  /** How many there are. */
+  size_t len;
+} tokenward_text_list;
+
+/**
+ * A name and its value: a service's own error code and the standard one that it stands for, or a parameter
+ * of a request.
+ */
+typedef struct tokenward_pair {
+  /** The name. */
+  tokenward_span name;
+  /** Its value. */
+  tokenward_span value;
+} tokenward_pair;
+
+/** A list of pairs. Each of their texts has an address. */
+typedef struct tokenward_pair_list {
+  /** The first; NULL with 0 for none. */
+  const tokenward_pair *ptr;
+  /** How many there are. */
+  size_t len;
+} tokenward_pair_list;
+
+/**
+ * When a token is refreshed and how failures are spaced. Start from #TOKENWARD_POLICY_DEFAULT: each number
+ * counts as it stands.
+ */
+typedef struct tokenward_policy {
+  /**
+   * A token is not sent in the last part of its life: this many milliseconds, at most a tenth of the
+   * lifetime. Default 10 s.
+   */
+  uint64_t margin_ms;
+  /** No refresh sooner than this after a token was asked for. Default 30 s. */
+  uint64_t min_interval_ms;
+  /** The first request waits up to this long from the start, drawn from the seed. Default 0. */
+  uint64_t startup_spread_ms;
+  /** A request without an answer has failed after this time. Default 30 s. */
+  uint64_t response_timeout_ms;
+  /**
+   * The wait after the first failure without a usable token; it doubles with each further failure.
+   * Default 2 s.
+   */
+  uint64_t first_backoff_ms;
+  /** The longest wait after a failure. Default 300 s. */
+  uint64_t max_backoff_ms;
+  /** A server's lifetime in seconds counts up to this. Default 315,360,000. */
+  uint64_t max_lifetime_s;
+  /** A refresh is due after this part of the lifetime. Default 800. */
+  uint32_t fraction_permille;
+  /**
+   * A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.
+   * Default 50.
+   */
+  uint32_t jitter_permille;
+  /** So many refusals with codes that RFC 6749 does not define end a refresh token. Default 3. */
+  uint32_t refresh_attempts;
+  /** Another process uses the same snapshot. Default false. */
+  bool shared_storage;
+} tokenward_policy;
+
+/** Where the members of an answer stand, if they do not stand in the top object. */
+typedef struct tokenward_nested {
+  /** What follows the paths: #tokenward_nested_paths. */
+  const tokenward_nested_part *reader;
+  /** Where the token's members stand, such as `data[0]`; empty for the top object. */
+  tokenward_span member_path;
+  /** Where an error code stands if there is no top-level `error`, such as `detailed[0]`; empty for nowhere. */
+  tokenward_span error_path;
+} tokenward_nested;
+
+/** An endpoint and the token that opens it. */
+typedef struct tokenward_route {
+  /** The method, compared with case. */
+  tokenward_span method;
+  /** The path: `{site}` is the subject's own site, any other `{name}` one segment. */
+  tokenward_span path;
+  /** A token of a site opens it; else one of the client itself. */
+  bool of_site;
+} tokenward_route;
+
+/** A list of endpoints. Each of their texts has an address. */
+typedef struct tokenward_route_list {
+  /** The first; NULL with 0 for none. */
+  const tokenward_route *ptr;
+  /** How many there are. */
+  size_t len;
+} tokenward_route_list;
+
+/** Which token opens which endpoint. */
+typedef struct tokenward_routes {
+  /** What looks a request up: #tokenward_route_table. */
+  const tokenward_route_part *table;
+  /** The rows. */
+  tokenward_route_list rows;
+} tokenward_routes;
+
+/** What an answer without `expires_in` means, as a kind: `TOKENWARD_LIFETIME_*`. */
+typedef int32_t tokenward_lifetime_kind;
+/** So many seconds. */
+#define TOKENWARD_LIFETIME_ASSUME 0
+/** Until the end that the token itself tells, if the answer comes with a wall clock; else so many seconds. */
+#define TOKENWARD_LIFETIME_TOLD 1
+/** The token has no end. */
+#define TOKENWARD_LIFETIME_NEVER 2
+/** The answer is refused. */
+#define TOKENWARD_LIFETIME_REFUSE 3
+
+/** What an answer without `expires_in` means. Nothing is for ever unless that is said. */
+typedef struct tokenward_missing_lifetime {
+  /** `TOKENWARD_LIFETIME_*`. */
+  tokenward_lifetime_kind kind;
+  /** The seconds of #TOKENWARD_LIFETIME_ASSUME and #TOKENWARD_LIFETIME_TOLD; 0: an hour. */
+  uint64_t seconds;
+  /** What tells, for #TOKENWARD_LIFETIME_TOLD: #tokenward_expiry_jwt. */
+  const tokenward_expiry_part *expiry;
+} tokenward_missing_lifetime;
+
+/** What `expires_in` 0 means: `TOKENWARD_ZERO_*`. */
+typedef int32_t tokenward_zero_lifetime;
+/** The token is over: a failed refresh. */
+#define TOKENWARD_ZERO_EXPIRED 0
+/** The token has no end. */
+#define TOKENWARD_ZERO_NEVER 1
+
+/** The bytes that an access token may have: `TOKENWARD_ALPHABET_*`. */
+typedef int32_t tokenward_alphabet;
+/** `b64token` of RFC 6750 section 2.1. */
+#define TOKENWARD_ALPHABET_B64TOKEN 0
+/** 0x21 to 0x7E, for services whose tokens have more. */
+#define TOKENWARD_ALPHABET_VISIBLE 1
+
+/**
+ * Who may hold a provider's credentials: `TOKENWARD_EXPOSURE_*`. For the caller to read; nothing here
+ * enforces it.
+ */
+typedef int32_t tokenward_exposure;
+/** Servers and gateways with protected storage. */
+#define TOKENWARD_EXPOSURE_SERVER_ONLY 0
+/** Apps too. */
+#define TOKENWARD_EXPOSURE_APP_ALLOWED 1
+
+/**
+ * A token service: all that tells one from another. Zeros are the defaults that are named at the members; only the
+ * name must be there. What takes code is a pointer to a part, one of the header's objects: an image links the parts
+ * that it names.
+ *
+ * tokenward_describe() checks it and lends it as a service. It must live, and stay as it is, for as long as that is
+ * used, with all that it points to: a `static const` in flash as a rule.
+ */
+typedef struct tokenward_provider {
+  /** Its name, a part of a token's identity. */
+  tokenward_span name;
+  /** Its environment (`sandbox`, `production`), a part of a token's identity; that of the configuration wins. */
+  tokenward_span environment;
+  /**
+   * Scheme and authority of the token endpoint; a path may follow. Its origin is a part of a token's identity. That
+   * of the configuration wins.
+   */
+  tokenward_span base_url;
+  /** Follows the base URL; `{site}` stands for the subject's site. */
+  tokenward_span token_path;
+  /**
+   * Where its tokens may be sent; none: to the origin of the base URL. `https` only, but for loopback if that is
+   * allowed.
+   */
+  tokenward_text_list api_origins;
+  /** The scope to ask for. */
+  tokenward_span scope;
+  /** The service's own error codes and the standard ones that they stand for. */
+  tokenward_pair_list error_codes;
+  /** Values of `token_type` that mean Bearer. */
+  tokenward_text_list token_type_aliases;
+  /** When its tokens are refreshed; NULL: #TOKENWARD_POLICY_DEFAULT. */
+  const tokenward_policy *policy;
+  /**
+   * How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`. A
+   * service with a grant names it.
+   */
+  const tokenward_authentication_part *authentication;
+  /** How a request's parameters are written; NULL: #tokenward_body_form. */
+  const tokenward_body_part *body;
+  /** #tokenward_site_path makes `{site}` in `token_path` stand for the subject's site. */
+  const tokenward_site_part *site;
+  /** #tokenward_loopback_http allows plain `http` to the loopback interface, for tests. */
+  const tokenward_loopback_part *loopback_http;
+  /** Where the members of an answer stand, if they do not stand in the top object. */
+  tokenward_nested nested;
+  /** Which token opens which endpoint; none: every path of the origins. */
+  tokenward_routes routes;
+  /** What an answer without `expires_in` means. */
+  tokenward_missing_lifetime missing_lifetime;
+  /** `TOKENWARD_ZERO_*`: what `expires_in` 0 means. */
+  tokenward_zero_lifetime zero_lifetime;
+  /** `TOKENWARD_ALPHABET_*`: the bytes that an access token may have. */
+  tokenward_alphabet token_alphabet;
+  /** `TOKENWARD_EXPOSURE_*`: who may hold its credentials. */
+  tokenward_exposure exposure;
+  /** `TOKENWARD_GRANT_*`: the grant that obtains a token without a refresh token; none: the caller installs tokens. */
+  tokenward_grant primary_grant;
+  /** Whether it has the refresh grant (RFC 6749 section 6). Without it no refresh token is read. */
+  bool refresh_grant;
+  /** Its tokens may be sent to **every** `https` origin: whoever can name a host gets the token. */
+  bool any_https_origin;
+} tokenward_provider;
 
 /**
  * What an answer of a token endpoint says. The `ptr` of a member that is absent is NULL; the others point
@@ -563,7 +596,7 @@ typedef struct tokenward_token_answer_result {
   tokenward_span access_token;
   /** The token type as the server spelled it. */
   tokenward_span token_type;
-  /** The refresh token; never empty. Read only where the provider lists the refresh grant. */
+  /** The refresh token; never empty. Read only where the service has the refresh grant. */
   tokenward_span refresh_token;
   /** The granted scope; elements of an array are joined by single spaces. */
   tokenward_span scope;
@@ -762,14 +795,27 @@ static inline tokenward_span tokenward_text(const char *string) {
   return span;
 }
 
-/** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
-#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, 0 }
+/** Initializes a list of a #tokenward_provider with an array, also in a `static const`. */
+#define TOKENWARD_LIST(array) { (array), sizeof(array) / sizeof *(array) }
 
-/** The host of Flume's public API, for tokenward_provider_flume(). */
-#define TOKENWARD_FLUME_BASE_URL "https://api.flumewater.com"
+/** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
+#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, false }
+
+/** Checks a description and lends it as a service: tokenward_describe_abi() with what this header is.
+ *
+ * @param[in] mine A `const tokenward_provider *`, which must live for as long as the service is used.
+ * @param[out] service A `const tokenward_service *`: written on success.
+ * @return What tokenward_describe_abi() returns. */
+#define tokenward_describe(mine, service) \
+  tokenward_describe_abi((mine), (service), TOKENWARD_ABI_VERSION, sizeof(tokenward_provider))
+
+/** The description of a service, to be changed and described anew: a preset with another policy. */
+static inline tokenward_provider tokenward_provider_of(const tokenward_service *service) {
+  return *(const tokenward_provider *)(const void *)service;
+}
 
 /** Bytes that a manager takes beside its slots. */
-#define TOKENWARD_MANAGER_HEAD (304 + 32 * sizeof(void *))
+#define TOKENWARD_MANAGER_HEAD (192 + 16 * sizeof(void *))
 
 /** Words of memory for a manager with slots of so many bytes:
  * `static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];` */
@@ -784,48 +830,104 @@ static inline tokenward_span tokenward_text(const char *string) {
  * @param[in] config A `const tokenward_config *`.
  * @return What tokenward_init_abi() returns. */
 #define tokenward_init(out, memory, size, config) \
-  tokenward_init_abi((out), (memory), (size), (config), TOKENWARD_ABI_VERSION, sizeof(tokenward_config), \
-                     sizeof(tokenward_provider))
+  tokenward_init_abi((out), (memory), (size), (config), TOKENWARD_ABI_VERSION, sizeof(tokenward_config))
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/** The `Authorization` field, id and secret form-encoded first (RFC 6749 section 2.3.1). */
+extern const tokenward_authentication_part tokenward_authentication_basic;
+
+/** The `Authorization` field, id and secret as they are: what `curl -u` sends. The id has no `:`. */
+extern const tokenward_authentication_part tokenward_authentication_basic_raw;
+
+/** Id and secret in the body. */
+extern const tokenward_authentication_part tokenward_authentication_post;
+
+/** A token that another manager keeps, as Bearer. */
+extern const tokenward_authentication_part tokenward_authentication_bearer;
+
+/** A public client: the id alone, in the body. */
+extern const tokenward_authentication_part tokenward_authentication_none;
+
+/** `application/x-www-form-urlencoded` (RFC 6749 Appendix B): the default. */
+extern const tokenward_body_part tokenward_body_form;
+
+/** One JSON object of strings. */
+extern const tokenward_body_part tokenward_body_json;
+
+/** Names separated by `.`, places of arrays in brackets. */
+extern const tokenward_nested_part tokenward_nested_paths;
+
+/** Row by row. */
+extern const tokenward_route_part tokenward_route_table;
+
+/** The site percent-encoded, as one segment. */
+extern const tokenward_site_part tokenward_site_path;
+
+/** `localhost`, 127.0.0.0/8 as four decimal numbers, and `[::1]`. */
+extern const tokenward_loopback_part tokenward_loopback_http;
+
+/** The claim `exp` of a JWT (RFC 7519 section 4.1.4). */
+extern const tokenward_expiry_part tokenward_expiry_jwt;
+
 /**
- * Makes a manager without a token in the caller's memory: what the macro tokenward_init() calls.
- *
- * Whatever was in the memory is gone, a manager too. The manager is where the memory is; it may be copied
- * to other memory of the same size and alignment, and goes on there.
- *
- * Not from an interrupt handler; nothing else may use the memory meanwhile.
- *
- * @param[out] out The manager: written on success.
- * @param[in,out] memory Aligned as `uint64_t`, of #TOKENWARD_MANAGER_WORDS words: the manager's for as long
- * as it is used. It may be in a `static`, on a stack or on a heap.
- * @param[in] size Bytes of the memory.
- * @param[in] config Lent for the call; see its members for what must live on.
- * @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
- * @param[in] config_size `sizeof(tokenward_config)` of the header.
- * @param[in] provider_size `sizeof(tokenward_provider)` of the header.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_ABI header and library are of different versions
- * @retval TOKENWARD_ERR_NULL `out`, `memory`, `config`, its provider, or something listed there is NULL
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned as its type, `memory` not as `uint64_t`
- * @retval TOKENWARD_ERR_LENGTH a length, or the sum of the capacities, is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP the memory holds `out`, `config`, or something that these point to
- * @retval TOKENWARD_ERR_NOT_UTF8 the site, or text of the provider, is not UTF-8
- * @retval TOKENWARD_ERR_OUT_OF_RANGE a number of the provider is none of its enumeration
- * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
- * @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
- * `.` or `..`
+ * Flip Utility with an OAuth client, for development and tests: one token endpoint, an API origin for each
+ * environment.
  */
-int32_t tokenward_init_abi(tokenward_manager **out,
-                           void *memory,
-                           size_t size,
-                           const tokenward_config *config,
-                           uint32_t abi_version,
-                           size_t config_size,
-                           size_t provider_size);
+extern const tokenward_service tokenward_flip_utility_sandbox;
+
+/** Flip Utility with an OAuth client, for real. */
+extern const tokenward_service tokenward_flip_utility_production;
+
+/**
+ * Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install(); for development
+ * and tests.
+ */
+extern const tokenward_service tokenward_flip_utility_api_key_sandbox;
+
+/** Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install(); for real. */
+extern const tokenward_service tokenward_flip_utility_api_key_production;
+
+/**
+ * Flip Energy with a client token, which the caller installs with tokenward_install(): server to server only,
+ * without an end. The configuration has its base URL.
+ */
+extern const tokenward_service tokenward_flip_energy_client;
+
+/**
+ * Flip Energy with a token for one site, which lives an hour, for a gateway or server that keeps the client token
+ * too. The configuration has its base URL and the site.
+ */
+extern const tokenward_service tokenward_flip_energy_site;
+
+/**
+ * Flip Energy with a token for one site, which lives an hour, for an app: it installs what its own backend hands
+ * out, and is told when the next is due. The configuration has its base URL and the site.
+ */
+extern const tokenward_service tokenward_flip_energy_site_by_backend;
+
+/**
+ * Flume: password grant, an answer in an envelope, JWTs, refresh tokens. RFC 9700 section 2.4 forbids the password
+ * grant elsewhere; Flume has no other.
+ */
+extern const tokenward_service tokenward_flume;
+
+/**
+ * Oracle Utilities Opower: a token of about an hour by Basic authentication. The configuration has its base URL,
+ * the host of the tier.
+ */
+extern const tokenward_service tokenward_opower;
+
+/**
+ * Flute's sandbox: Basic authentication, `offline_access`, refresh tokens, and two environments that share one API
+ * key but no token.
+ */
+extern const tokenward_service tokenward_flute_sandbox;
+
+/** Flute, for real. */
+extern const tokenward_service tokenward_flute_production;
 
 /**
  * Says what to do at `now_ms`, whether the token may be sent, and when to ask again. Changes nothing.
@@ -929,8 +1031,8 @@ int32_t tokenward_answer(tokenward_manager *manager,
                          tokenward_outcome *out);
 
 /**
- * tokenward_answer() for a device that does not know the time of day: `wall_s` is not read. An image that calls
- * this one alone has no reader of dates and of JWTs.
+ * tokenward_answer() for a caller whose HTTP client has read `Retry-After`: an image that calls only this one has no
+ * reader of that field and of dates.
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
  *
@@ -939,13 +1041,13 @@ int32_t tokenward_answer(tokenward_manager *manager,
  * @param[in] request_id The `id` that tokenward_begin() gave.
  * @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
  * @param[out] out Written on success; its `detail` also where that explains a refusal.
- * @return What tokenward_answer() returns where `wall_s` is NULL.
+ * @return What tokenward_answer() returns.
  */
-int32_t tokenward_answer_without_wall(tokenward_manager *manager,
-                                      uint64_t now_ms,
-                                      uint64_t request_id,
-                                      const tokenward_http_answer *answer,
-                                      tokenward_outcome *out);
+int32_t tokenward_answer_parsed(tokenward_manager *manager,
+                                uint64_t now_ms,
+                                uint64_t request_id,
+                                const tokenward_parsed_answer *answer,
+                                tokenward_outcome *out);
 
 /**
  * A request came to nothing: no connection, a time-out of the caller's own, an answer that was cut off.
@@ -1028,6 +1130,28 @@ int32_t tokenward_rejected(tokenward_manager *manager,
                            uint16_t status,
                            tokenward_span challenge,
                            tokenward_retry_result *out);
+
+/**
+ * tokenward_rejected() for a caller that has read the challenge: an image that calls only this one has no reader of
+ * challenges.
+ *
+ * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @param[in,out] manager Lent for the call.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] generation The `generation` that tokenward_authorize() gave with the header.
+ * @param[in] status The status code.
+ * @param[in] insufficient_scope Whether there is a Bearer challenge with the error `insufficient_scope` (RFC 6750
+ * section 3.1).
+ * @param[out] out Written on success.
+ * @return What tokenward_rejected() returns.
+ */
+int32_t tokenward_rejected_parsed(tokenward_manager *manager,
+                                  uint64_t now_ms,
+                                  uint64_t generation,
+                                  uint16_t status,
+                                  bool insufficient_scope,
+                                  tokenward_retry_result *out);
 
 /**
  * Keeps a token that someone else obtained. It replaces access and refresh token, ends reload, backoff and
@@ -1198,126 +1322,83 @@ const char *tokenward_reason_name(tokenward_reason reason);
 const char *tokenward_version(void);
 
 /**
- * The defaults of a custom provider: RFC 6749 to the letter, credentials for servers only, no name, no URL
- * and no grant.
+ * Makes a manager without a token in the caller's memory: what the macro tokenward_init() calls.
  *
- * May be called from any thread.
+ * Whatever was in the memory is gone, a manager too. The manager is where the memory is; it may be copied
+ * to other memory of the same size and alignment, and goes on there.
  *
- * @param[out] out Written on success.
+ * Not from an interrupt handler; nothing else may use the memory meanwhile.
+ *
+ * @param[out] out The manager: written on success.
+ * @param[in,out] memory Aligned as `uint64_t`, of #TOKENWARD_MANAGER_WORDS words: the manager's for as long
+ * as it is used. It may be in a `static`, on a stack or on a heap.
+ * @param[in] size Bytes of the memory.
+ * @param[in] config Lent for the call; see its members for what must live on.
+ * @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
+ * @param[in] config_size `sizeof(tokenward_config)` of the header.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
+ * @retval TOKENWARD_ERR_ABI header and library are of different versions
+ * @retval TOKENWARD_ERR_NULL `out`, `memory`, `config` or its service is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned as its type, `memory` not as `uint64_t`
+ * @retval TOKENWARD_ERR_LENGTH a length, or the sum of the capacities, is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP the memory holds `out`, `config`, or something that these point to
+ * @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
+ * `.` or `..`
  */
-int32_t tokenward_provider_custom(tokenward_provider *out);
+int32_t tokenward_init_abi(tokenward_manager **out,
+                           void *memory,
+                           size_t size,
+                           const tokenward_config *config,
+                           uint32_t abi_version,
+                           size_t config_size);
 
 /**
- * Flip Utility with an OAuth client: one token endpoint, an API origin for each environment.
+ * Checks a description and lends it as a service: what the macro tokenward_describe() calls. Nothing is copied.
+ *
+ * It checks what a program may not be handed at all: addresses, lengths, UTF-8, numbers. Whether the facts can work
+ * tokenward_provider_check() says. A part is one of the header's objects: that is the caller's to keep.
  *
  * May be called from any thread.
  *
- * @param[out] out Written on success.
- * @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
+ * @param[in] mine It must live, and stay as it is, with all that it points to, for as long as the service is used.
+ * @param[out] service Written on success: the same address.
+ * @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
+ * @param[in] provider_size `sizeof(tokenward_provider)` of the header.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
+ * @retval TOKENWARD_ERR_ABI header and library are of different versions
+ * @retval TOKENWARD_ERR_NULL `mine`, `service`, its name, a listed text, or what tells a lifetime is NULL, or a
+ * pointer that comes with a length
+ * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
+ * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
+ * @retval TOKENWARD_ERR_OVERLAP `service` lies in the description
+ * @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE a number is none of its enumeration, or a Boolean neither 0 nor 1
  */
-int32_t tokenward_provider_flip_utility(tokenward_provider *out,
-                                        tokenward_environment environment);
+int32_t tokenward_describe_abi(const tokenward_provider *mine,
+                               const tokenward_service **service,
+                               uint32_t abi_version,
+                               size_t provider_size);
 
 /**
- * Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install().
+ * Says which fact of a service cannot work: a path that is no path, a reserved name, a grant without its
+ * authentication. A manager does not ask: it refuses what it meets, when it meets it. Call it in a test, or at the
+ * start where descriptions are read from a file; an image need not carry it.
  *
  * May be called from any thread.
  *
- * @param[out] out Written on success.
- * @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
+ * @param[in] service Lent for the call.
+ * @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty where it
+ * can work.
+ * @retval TOKENWARD_OK it can work
+ * @retval TOKENWARD_ERR_NULL `service` or `fact` is NULL
+ * @retval TOKENWARD_ERR_MISALIGNED `service` or `fact` is not aligned
+ * @retval TOKENWARD_ERR_OVERLAP `fact` lies in the service
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER it cannot; `fact` says why
  */
-int32_t tokenward_provider_flip_utility_api_key(tokenward_provider *out,
-                                                tokenward_environment environment);
-
-/**
- * Flip Energy with a client token, which the caller installs with tokenward_install(): server to server
- * only, without an end.
- *
- * May be called from any thread.
- *
- * @param[out] out Written on success.
- * @param[in] base_url The API's origin. It must live, and stay as it is, as long as managers made from `out`.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
- */
-int32_t tokenward_provider_flip_energy_client(tokenward_provider *out,
-                                              tokenward_span base_url);
-
-/**
- * Flip Energy with a token for one site, which lives an hour. tokenward_init() takes the site.
- *
- * May be called from any thread.
- *
- * @param[out] out Written on success.
- * @param[in] base_url The API's origin. It must live, and stay as it is, as long as managers made from `out`.
- * @param[in] issued_by `TOKENWARD_ISSUED_BY_*`.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `issued_by` is none
- */
-int32_t tokenward_provider_flip_energy_site(tokenward_provider *out,
-                                            tokenward_span base_url,
-                                            tokenward_issued_by issued_by);
-
-/**
- * Flume: password grant, an answer in an envelope, JWTs, refresh tokens. RFC 9700 section 2.4 forbids the
- * password grant elsewhere; Flume has no other.
- *
- * May be called from any thread.
- *
- * @param[out] out Written on success.
- * @param[in] base_url The API's origin: #TOKENWARD_FLUME_BASE_URL. It must live, and stay as it is, as long
- * as managers made from `out`.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
- */
-int32_t tokenward_provider_flume(tokenward_provider *out,
-                                 tokenward_span base_url);
-
-/**
- * Oracle Utilities Opower: a token of about an hour by Basic authentication.
- *
- * May be called from any thread.
- *
- * @param[out] out Written on success.
- * @param[in] base_url The host of the tier. It must live, and stay as it is, as long as managers made from
- * `out`.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
- */
-int32_t tokenward_provider_opower(tokenward_provider *out,
-                                  tokenward_span base_url);
-
-/**
- * Flute: Basic authentication, `offline_access`, refresh tokens, and two environments that share one API
- * key but no token.
- *
- * May be called from any thread.
- *
- * @param[out] out Written on success.
- * @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
- */
-int32_t tokenward_provider_flute(tokenward_provider *out,
-                                 tokenward_environment environment);
+int32_t tokenward_provider_check(const tokenward_service *service,
+                                 tokenward_span *fact);
 
 /**
  * The name of a grant, which is its `grant_type` where it has one: `client_credentials`.
@@ -1338,19 +1419,17 @@ const char *tokenward_grant_name(tokenward_grant grant);
  *
  * @param[in] status The status code.
  * @param[in] body The whole body. `out` points into it: it must live as long as that is used.
- * @param[in] provider Lent for the call, with what it points to.
+ * @param[in] service Lent for the call, with what it points to.
  * @param[out] buf Takes what is spelled with escapes; never more than the body's length. It may hold tokens
  * afterwards. NULL with 0 will do for a body without escapes and without a list as its scope.
  * @param[in] cap Bytes of `buf`.
  * @param[out] out Written on success. Where `buf` is too small its `len` says what it takes, and where the
  * body is refused its `offset` where.
  * @retval TOKENWARD_OK it is a token, or an error that the server gave
- * @retval TOKENWARD_ERR_NULL `provider` or `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_NULL `service` or `out` is NULL, or a pointer that comes with a length
  * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
  * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the body or the provider
- * @retval TOKENWARD_ERR_NOT_UTF8 text of the provider is not UTF-8
- * @retval TOKENWARD_ERR_OUT_OF_RANGE a number of the provider is none of its enumeration
+ * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the body or the service
  * @retval TOKENWARD_ERR_NOT_JSON no JSON object
  * @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
  * @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
@@ -1368,7 +1447,7 @@ const char *tokenward_grant_name(tokenward_grant grant);
  */
 int32_t tokenward_token_answer(uint16_t status,
                                tokenward_span body,
-                               const tokenward_provider *provider,
+                               const tokenward_service *service,
                                uint8_t *buf,
                                size_t cap,
                                tokenward_token_answer_result *out);
@@ -1637,13 +1716,13 @@ int32_t tokenward_bearer(tokenward_span token,
                          size_t *len);
 
 /**
- * Writes `Basic ...`, the value of an `Authorization` field (RFC 7617).
+ * Writes `Basic ...`, the value of an `Authorization` field, with id and secret form-encoded first, the rule of RFC
+ * 6749 section 2.3.1.
  *
  * May be called from any thread.
  *
- * @param[in] id The user or client id. Lent for the call.
- * @param[in] secret The password or client secret. Lent for the call.
- * @param[in] encoding #TOKENWARD_AUTHENTICATION_BASIC or #TOKENWARD_AUTHENTICATION_BASIC_RAW.
+ * @param[in] id The client id. Lent for the call.
+ * @param[in] secret The client secret. Lent for the call.
  * @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
@@ -1653,16 +1732,32 @@ int32_t tokenward_bearer(tokenward_span token,
  * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
  * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the id or the secret
  * @retval TOKENWARD_ERR_NOT_UTF8 the id or the secret is not UTF-8
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `encoding` is neither of the two
- * @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty, or holds `:` where it is sent raw
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  */
 int32_t tokenward_basic(tokenward_span id,
                         tokenward_span secret,
-                        tokenward_authentication encoding,
                         char *buf,
                         size_t cap,
                         size_t *len);
+
+/**
+ * tokenward_basic() with id and secret as they are (RFC 7617): what `curl -u` sends.
+ *
+ * May be called from any thread.
+ *
+ * @param[in] id The user or client id. Lent for the call.
+ * @param[in] secret The password or client secret. Lent for the call.
+ * @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+ * @return What tokenward_basic() returns; #TOKENWARD_ERR_WRONG_CREDENTIALS also for an id that holds `:`.
+ */
+int32_t tokenward_basic_raw(tokenward_span id,
+                            tokenward_span secret,
+                            char *buf,
+                            size_t cap,
+                            size_t *len);
 
 /**
  * Writes a name or a value as `application/x-www-form-urlencoded` has it (RFC 6749 Appendix B).
@@ -1691,8 +1786,8 @@ int32_t tokenward_form_encode(tokenward_span value,
  *
  * May be called from any thread.
  *
- * @param[in] provider Lent for the call, with what it points to.
- * @param[in] site Empty: for the client itself. Else the site. Lent for the call.
+ * @param[in] config The service and whose token it is; nothing else of it is read. Lent for the call, with what it
+ * points to.
  * @param[in] grant `TOKENWARD_GRANT_*`.
  * @param[in] credentials Lent for the call, with what it points to.
  * @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents. Lent for the call.
@@ -1704,21 +1799,23 @@ int32_t tokenward_form_encode(tokenward_span value,
  * @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
  * what it takes.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `provider`, `credentials` or `out` is NULL, or a pointer that comes with a length
+ * @retval TOKENWARD_ERR_NULL `config`, its service, `credentials` or `out` is NULL, or a pointer that comes with a
+ * length
  * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
  * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
  * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other or something that is read
  * @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `grant`, or a number of the provider, is none of its enumeration
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE `grant` is none
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
  * bearer cannot stand in a header
  * @retval TOKENWARD_ERR_DUPLICATE_PARAMETER an extra parameter is sent already
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER it says not how the client authenticates, or its token endpoint wants a site
+ * and there is none
  * @retval TOKENWARD_ERR_BAD_URL the token endpoint is no URL that means one thing only
  * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
  */
-int32_t tokenward_token_request(const tokenward_provider *provider,
-                                tokenward_span site,
+int32_t tokenward_token_request(const tokenward_config *config,
                                 tokenward_grant grant,
                                 const tokenward_credentials *credentials,
                                 tokenward_span refresh_token,

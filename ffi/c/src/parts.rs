@@ -1,0 +1,115 @@
+//! Values that bring their code: the objects that a description in C points to. An image links those that it names.
+
+use tokenward::{
+    BodyFormat, ClientAuthentication, LoopbackHttp, NestedReader, RouteTable, SitePath, TokenExpiry,
+};
+
+/// How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`.
+pub struct tokenward_authentication_part(ClientAuthentication);
+/// The `Authorization` field, id and secret form-encoded first (RFC 6749 section 2.3.1).
+#[unsafe(no_mangle)]
+pub static tokenward_authentication_basic: tokenward_authentication_part =
+    tokenward_authentication_part(*ClientAuthentication::BASIC);
+/// The `Authorization` field, id and secret as they are: what `curl -u` sends. The id has no `:`.
+#[unsafe(no_mangle)]
+pub static tokenward_authentication_basic_raw: tokenward_authentication_part =
+    tokenward_authentication_part(*ClientAuthentication::BASIC_RAW);
+/// Id and secret in the body.
+#[unsafe(no_mangle)]
+pub static tokenward_authentication_post: tokenward_authentication_part =
+    tokenward_authentication_part(*ClientAuthentication::POST);
+/// A token that another manager keeps, as Bearer.
+#[unsafe(no_mangle)]
+pub static tokenward_authentication_bearer: tokenward_authentication_part =
+    tokenward_authentication_part(*ClientAuthentication::BEARER);
+/// A public client: the id alone, in the body.
+#[unsafe(no_mangle)]
+pub static tokenward_authentication_none: tokenward_authentication_part =
+    tokenward_authentication_part(*ClientAuthentication::NONE);
+
+/// How a request's parameters are written: `tokenward_body_*`.
+pub struct tokenward_body_part(BodyFormat);
+/// `application/x-www-form-urlencoded` (RFC 6749 Appendix B): the default.
+#[unsafe(no_mangle)]
+pub static tokenward_body_form: tokenward_body_part = tokenward_body_part(*BodyFormat::FORM);
+/// One JSON object of strings.
+#[unsafe(no_mangle)]
+pub static tokenward_body_json: tokenward_body_part = tokenward_body_part(*BodyFormat::JSON);
+
+/// Follows paths through an answer.
+pub struct tokenward_nested_part(NestedReader);
+/// Names separated by `.`, places of arrays in brackets.
+#[unsafe(no_mangle)]
+pub static tokenward_nested_paths: tokenward_nested_part = tokenward_nested_part(*NestedReader::PATHS);
+
+/// Looks a request up in a route table.
+pub struct tokenward_route_part(RouteTable);
+/// Row by row.
+#[unsafe(no_mangle)]
+pub static tokenward_route_table: tokenward_route_part = tokenward_route_part(*RouteTable::ROWS);
+
+/// Makes `{site}` in a token path stand for the subject's site.
+pub struct tokenward_site_part(SitePath);
+/// The site percent-encoded, as one segment.
+#[unsafe(no_mangle)]
+pub static tokenward_site_path: tokenward_site_part = tokenward_site_part(*SitePath::SEGMENT);
+
+/// Allows plain `http` to the loopback interface, for tests.
+pub struct tokenward_loopback_part(LoopbackHttp);
+/// `localhost`, 127.0.0.0/8 as four decimal numbers, and `[::1]`.
+#[unsafe(no_mangle)]
+pub static tokenward_loopback_http: tokenward_loopback_part = tokenward_loopback_part(*LoopbackHttp::ALLOWED);
+
+/// Reads the end of a token from the token itself.
+pub struct tokenward_expiry_part(TokenExpiry);
+/// The claim `exp` of a JWT (RFC 7519 section 4.1.4).
+#[unsafe(no_mangle)]
+pub static tokenward_expiry_jwt: tokenward_expiry_part = tokenward_expiry_part(*TokenExpiry::JWT);
+
+/// That a part of C is one of the core and nothing else: what points to one points to the other.
+const _: () = {
+    const fn alike<A, B>(offset: usize) {
+        assert!(offset == 0 && size_of::<A>() == size_of::<B>() && align_of::<A>() == align_of::<B>());
+    }
+    alike::<ClientAuthentication, tokenward_authentication_part>(core::mem::offset_of!(
+        tokenward_authentication_part,
+        0
+    ));
+    alike::<BodyFormat, tokenward_body_part>(core::mem::offset_of!(tokenward_body_part, 0));
+    alike::<NestedReader, tokenward_nested_part>(core::mem::offset_of!(tokenward_nested_part, 0));
+    alike::<RouteTable, tokenward_route_part>(core::mem::offset_of!(tokenward_route_part, 0));
+    alike::<SitePath, tokenward_site_part>(core::mem::offset_of!(tokenward_site_part, 0));
+    alike::<LoopbackHttp, tokenward_loopback_part>(core::mem::offset_of!(tokenward_loopback_part, 0));
+    alike::<TokenExpiry, tokenward_expiry_part>(core::mem::offset_of!(tokenward_expiry_part, 0));
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = include_str!("../include/tokenward/tokenward.h");
+
+    /// Each part of the core beside the object that has its name.
+    macro_rules! named {
+        ($kind:literal, $core:ident: $($object:ident),+) => {
+            let objects = [$((stringify!($object), &$object.0)),+];
+            assert_eq!($core::ALL.len(), objects.len());
+            for part in $core::ALL {
+                let name = std::format!("tokenward_{}_{}", $kind, part.name());
+                assert!(objects.contains(&(&name, part)), "{name}");
+                assert!(HEADER.contains(&std::format!("extern const tokenward_{}_part {name};", $kind)), "{name}");
+            }
+        };
+    }
+
+    #[test]
+    fn every_part_of_the_core_is_an_object_of_its_name() {
+        named!("authentication", ClientAuthentication: tokenward_authentication_basic, tokenward_authentication_basic_raw, tokenward_authentication_post, tokenward_authentication_bearer, tokenward_authentication_none);
+        named!("body", BodyFormat: tokenward_body_form, tokenward_body_json);
+        named!("nested", NestedReader: tokenward_nested_paths);
+        named!("route", RouteTable: tokenward_route_table);
+        named!("site", SitePath: tokenward_site_path);
+        named!("loopback", LoopbackHttp: tokenward_loopback_http);
+        named!("expiry", TokenExpiry: tokenward_expiry_jwt);
+    }
+}

@@ -1,0 +1,103 @@
+//! A request to a token endpoint: what it presents, and what there is to send.
+
+use tokenward::{Credentials, Error, Request};
+
+use crate::edge::{Edge, Out, Plain, tokenward_span};
+use crate::result::*;
+
+/// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_credentials {
+    /// RFC 6749 section 2.2.
+    pub client_id: tokenward_span,
+    /// RFC 6749 section 2.3.1.
+    pub client_secret: tokenward_span,
+    /// RFC 6749 section 4.3.2.
+    pub username: tokenward_span,
+    /// RFC 6749 section 4.3.2.
+    pub password: tokenward_span,
+    /// The token that opens the token endpoint itself, where the provider authenticates so.
+    pub bearer: tokenward_span,
+}
+
+/// A request to send. Its spans point into the buffer that it was written to, or to constants.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_request {
+    /// Names the request for tokenward_answer() and tokenward_failed(); 0 where no manager sends it.
+    pub id: u64,
+    /// Bytes of the buffer that it takes: also where the buffer is too small for it.
+    pub len: usize,
+    /// `POST`.
+    pub method: tokenward_span,
+    /// The URL of the token endpoint; never a secret in it.
+    pub url: tokenward_span,
+    /// The value of the `Authorization` field; empty: send none.
+    pub authorization: tokenward_span,
+    /// The value of the `Content-Type` field; empty: send none.
+    pub content_type: tokenward_span,
+    /// The value of the `Accept` field.
+    pub accept: tokenward_span,
+    /// The body.
+    pub body: tokenward_span,
+}
+
+// SAFETY: spans.
+unsafe impl Plain for tokenward_credentials {}
+
+pub(crate) fn credentials_of<'c>(
+    edge: &mut Edge<'c>,
+    credentials: *const tokenward_credentials,
+) -> Result<Credentials<'c>, Fault> {
+    let given = edge.value(credentials)?;
+    let credentials = Credentials {
+        client_id: edge.text(given.client_id),
+        client_secret: edge.text(given.client_secret),
+        username: edge.text(given.username),
+        password: edge.text(given.password),
+        bearer: edge.text(given.bearer),
+    };
+    edge.checked()?;
+    Ok(credentials)
+}
+
+/// Lends a request to C, or says what it would take.
+pub(crate) fn lent(
+    written: Result<(u64, Request<'_>), Error>,
+    out: Out<'_, tokenward_request>,
+) -> Result<(), Fault> {
+    let none = tokenward_request {
+        id: 0,
+        len: 0,
+        method: tokenward_span::NONE,
+        url: tokenward_span::NONE,
+        authorization: tokenward_span::NONE,
+        content_type: tokenward_span::NONE,
+        accept: tokenward_span::NONE,
+        body: tokenward_span::NONE,
+    };
+    match written {
+        Ok((id, request)) => {
+            let [url, authorization, body] = request.parts().map(tokenward_span::or_none);
+            let text = |text: Option<&str>| tokenward_span::or_none(text.unwrap_or_default().as_bytes());
+            out.write(tokenward_request {
+                id,
+                len: url.len.saturating_add(authorization.len).saturating_add(body.len),
+                method: text(Some(request.method())),
+                url,
+                authorization,
+                content_type: text(request.content_type()),
+                accept: tokenward_span::of(b"application/json"),
+                body,
+            });
+            Ok(())
+        }
+        Err(error) => {
+            if let Error::BufferTooSmall { needed } = error {
+                out.write(tokenward_request { len: needed, ..none });
+            }
+            Err(error.into())
+        }
+    }
+}
