@@ -51,7 +51,7 @@ fn refresh_only(policy: Value, steps: Value) -> Value {
     let mut all = vec![json!({"at": 0, "do": "install",
                               "token": {"access_token": "a1", "refresh_token": "R1", "expires_in": 3600}})];
     all.extend(steps.as_array().into_iter().flatten().cloned());
-    json!({"provider": {"name": "x", "token_url": "https://id.example/token", "grants": ["refresh_token"],
+    json!({"provider": {"name": "x", "token_url": "https://id.example/token", "any_https_origin": true, "grants": ["refresh_token"],
                         "authentication": "none"},
            "credentials": {"client_id": "id"}, "wall": 1000, "policy": policy, "steps": all})
 }

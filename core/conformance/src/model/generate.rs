@@ -155,6 +155,9 @@ impl Generator {
             "https://API.flip.example",
             "http://127.0.0.1:8080",
         ]);
+        if self.dice.percent(10) {
+            scenario.insert("account".into(), json!("somebody"));
+        }
         scenario.insert("provider".into(), json!(provider));
         match provider {
             "flip_utility" | "flip_utility_api_key" | "flute" => {
@@ -302,7 +305,8 @@ impl Generator {
             );
         }
         if self.dice.percent(15) {
-            p.insert("token_type_required".into(), json!(true));
+            p.remove("api_origins");
+            p.insert("any_https_origin".into(), json!(true));
         }
         if self.dice.percent(20) {
             p.insert("token_type_aliases".into(), json!(["User Access Token"]));
@@ -664,7 +668,7 @@ impl Generator {
         } else if self.dice.percent(20) {
             members.push(("expires_in".to_owned(), "null".to_owned()));
         }
-        if replay.manager.provider.token_type_required || self.dice.percent(70) {
+        if self.dice.percent(74) {
             let aliases = &replay.manager.provider.token_type_aliases;
             let kind = match self.dice.below(13) {
                 0 => "BEARER".to_owned(),
@@ -873,12 +877,8 @@ impl Generator {
                 Self::set(&mut members, "refresh_token", value);
             }
             "invalid_token_type" => {
-                if replay.manager.provider.token_type_required && self.dice.percent(50) {
-                    members.retain(|(n, _)| n != "token_type");
-                } else {
-                    let value = self.dice.pick(&["1", "{}", "\"\\ud83d\"", "[]"]);
-                    Self::set(&mut members, "token_type", value);
-                }
+                let value = self.dice.pick(&["1", "{}", "\"\\ud83d\"", "[]"]);
+                Self::set(&mut members, "token_type", value);
             }
             "invalid_scope_member" => {
                 let value = self.dice.pick(&["1", "{}", "[\"a\",1]", "true", "[null]", "[\"\\udfff\"]"]);
@@ -1032,10 +1032,10 @@ impl Generator {
 
     fn authorize(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>) {
         let provider = &replay.manager.provider;
-        let mut origin = if provider.api_origins.is_empty() {
+        let mut origin = if provider.any_https_origin {
             "https://any.example".to_owned()
         } else {
-            self.dice.pick(&provider.api_origins)
+            self.dice.pick(&provider.origins())
         };
         match self.dice.below(14) {
             0 => origin = "https://elsewhere.example".to_owned(),
@@ -1167,6 +1167,7 @@ impl Generator {
             name(&mut self.dice, "base_url", &["https://other.example", "https://utility.example"]);
         }
         name(&mut self.dice, "site", &["site-1", "other"]);
+        name(&mut self.dice, "account", &["somebody", "somebody else"]);
         if self.snapshot.is_none() || self.dice.percent(8) {
             step.insert("restore".into(), json!(false));
         } else {

@@ -110,7 +110,8 @@ enum Deadlines {
     Wall { refresh_at: i128, usable_until: i128 },
 }
 
-type Identity = ((String, String, String), String, bool);
+/// Name, environment, origin of the base URL, account, site and whether there is one.
+type Identity = (String, String, String, String, String, bool);
 
 /// What a failed request waits for.
 enum Wait {
@@ -124,6 +125,7 @@ pub(crate) struct Manager {
     pub(crate) provider: Provider,
     pub(crate) policy: Policy,
     pub(crate) site: String,
+    account: String,
     allow_loopback_http: bool,
     capacity: (u64, u64),
 
@@ -163,11 +165,18 @@ pub(crate) struct Manager {
 type Refused = &'static str;
 
 impl Manager {
-    fn new(now: u64, provider: Provider, policy: Policy, site: String, scenario: &Value) -> Manager {
+    fn new(
+        now: u64,
+        provider: Provider,
+        policy: Policy,
+        named: &dyn Fn(&str) -> String,
+        scenario: &Value,
+    ) -> Manager {
         let mut manager = Manager {
             provider,
             policy,
-            site,
+            site: named("site"),
+            account: named("account"),
             allow_loopback_http: scenario["allow_loopback_http"] == true,
             capacity: (
                 number(&scenario["capacity"]["access"]).unwrap_or(2048),
@@ -217,7 +226,13 @@ impl Manager {
     }
 
     fn identity(&self) -> Identity {
-        (self.provider.identity.clone(), self.site.clone(), !self.site.is_empty())
+        let Provider { name, environment, base_url, .. } = &self.provider;
+        let origin = match wire::read_url(base_url) {
+            Some(url) => format!("{}://{}:{}", url.scheme, url.host, url.port),
+            None => base_url.clone(),
+        };
+        let site = self.site.clone();
+        (name.clone(), environment.clone(), origin, self.account.clone(), site, !self.site.is_empty())
     }
 
     // ---- time
@@ -694,7 +709,7 @@ impl Manager {
         if routed && wire::ambiguous_path(&url.path) {
             return Err("bad_url");
         }
-        if !wire::origin_allowed(&url, &self.provider.api_origins, self.allow_loopback_http) {
+        if !wire::origin_allowed(&url, &self.provider, self.allow_loopback_http) {
             return Err("origin_not_allowed");
         }
         if routed {
@@ -1045,7 +1060,7 @@ fn new_manager(scenario: &Value, step: &Value, at: u64) -> Manager {
     let mut policy = Policy::in_scenarios();
     policy.override_with(&scenario["provider"]["policy"]);
     policy.override_with(&scenario["policy"]);
-    Manager::new(at, provider, policy, named("site"), scenario)
+    Manager::new(at, provider, policy, &named, scenario)
 }
 
 fn floor_of(step: &Value) -> u64 {

@@ -57,10 +57,13 @@ pub(crate) struct Route {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Provider {
-    /// What tells one provider from another: name, environment, token URL or base URL.
-    pub(crate) identity: (String, String, String),
-    pub(crate) token_url: String,
+    pub(crate) name: String,
+    pub(crate) environment: String,
+    /// Scheme and authority of the token endpoint, and what follows them.
+    pub(crate) base_url: String,
+    pub(crate) token_path: String,
     pub(crate) api_origins: Vec<String>,
+    pub(crate) any_https_origin: bool,
     pub(crate) grants: Vec<Grant>,
     pub(crate) authentication: Authentication,
     pub(crate) json_body: bool,
@@ -68,7 +71,6 @@ pub(crate) struct Provider {
     pub(crate) member_path: String,
     pub(crate) error_path: String,
     pub(crate) error_codes: Vec<(String, String)>,
-    pub(crate) token_type_required: bool,
     pub(crate) token_type_aliases: Vec<String>,
     pub(crate) visible_alphabet: bool,
     pub(crate) missing_lifetime: MissingLifetime,
@@ -77,6 +79,11 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
+    /// Where its tokens may go: the listed origins, or that of the base URL.
+    pub(crate) fn origins(&self) -> Vec<String> {
+        if self.api_origins.is_empty() { vec![self.base_url.clone()] } else { self.api_origins.clone() }
+    }
+
     pub(crate) fn refreshes(&self) -> bool {
         self.grants.contains(&Grant::RefreshToken)
     }
@@ -141,11 +148,14 @@ impl Policy {
     }
 }
 
-fn custom_default(name: &str, environment: &str, token_url: &str) -> Provider {
+fn custom_default(name: &str, environment: &str, base_url: &str, token_path: &str) -> Provider {
     Provider {
-        identity: (name.to_owned(), environment.to_owned(), token_url.to_owned()),
-        token_url: token_url.to_owned(),
+        name: name.to_owned(),
+        environment: environment.to_owned(),
+        base_url: base_url.to_owned(),
+        token_path: token_path.to_owned(),
         api_origins: Vec::new(),
+        any_https_origin: false,
         grants: Vec::new(),
         authentication: Authentication::Basic,
         json_body: false,
@@ -153,7 +163,6 @@ fn custom_default(name: &str, environment: &str, token_url: &str) -> Provider {
         member_path: String::new(),
         error_path: String::new(),
         error_codes: Vec::new(),
-        token_type_required: false,
         token_type_aliases: Vec::new(),
         visible_alphabet: false,
         missing_lifetime: MissingLifetime::JwtExpiryElse(3600),
@@ -203,6 +212,14 @@ fn flip_energy_routes() -> Vec<Route> {
 
 /// The provider of a scenario, with what a restart may name instead.
 pub(crate) fn provider(scenario: &Value, environment: &str, base_url: &str) -> Provider {
+    let mut provider = described(scenario, environment, base_url);
+    if !base_url.is_empty() {
+        provider.base_url = base_url.to_owned();
+    }
+    provider
+}
+
+fn described(scenario: &Value, environment: &str, base_url: &str) -> Provider {
     let Some(preset) = scenario["provider"].as_str() else {
         return custom(&scenario["provider"], environment);
     };
@@ -214,56 +231,52 @@ pub(crate) fn provider(scenario: &Value, environment: &str, base_url: &str) -> P
             api_origins: vec![flip_utility_origin.to_owned()],
             grants: vec![Grant::ClientCredentials],
             authentication: Authentication::Post,
-            ..custom_default(preset, environment, "https://oauth.flip.energy/token")
+            ..custom_default(preset, environment, "https://oauth.flip.energy", "/token")
         },
         "flip_utility_api_key" => Provider {
             api_origins: vec![flip_utility_origin.to_owned()],
             missing_lifetime: MissingLifetime::Never,
-            ..custom_default(preset, environment, "")
+            ..custom_default(preset, environment, "https://oauth.flip.energy", "/token")
         },
         "flip_energy_client" => Provider {
-            identity: (preset.to_owned(), String::new(), base_url.to_owned()),
-            api_origins: vec![base_url.to_owned()],
             missing_lifetime: MissingLifetime::Never,
             routes: flip_energy_routes(),
-            ..custom_default(preset, "", "")
+            ..custom_default(preset, "", base_url, "")
         },
         "flip_energy_site" => Provider {
-            api_origins: vec![base_url.to_owned()],
             grants: if scenario["issued_by"] == "client_token" { vec![Grant::SiteToken] } else { Vec::new() },
             authentication: Authentication::Bearer,
             missing_lifetime: MissingLifetime::Assume(3600),
             routes: flip_energy_routes(),
-            ..custom_default(preset, "", &format!("{base_url}/v1/auth/site/{{site}}"))
+            ..custom_default(preset, "", base_url, "/v1/auth/site/{site}")
         },
         "flume" => Provider {
-            api_origins: vec![base_url.to_owned()],
             grants: vec![Grant::Password, Grant::RefreshToken],
             authentication: Authentication::Post,
             json_body: true,
             member_path: "data[0]".to_owned(),
             error_path: "detailed[0]".to_owned(),
-            ..custom_default(preset, "", &format!("{base_url}/oauth/token"))
+            error_codes: vec![("Refresh token is invalid.".to_owned(), "invalid_grant".to_owned())],
+            ..custom_default(preset, "", "https://api.flumewater.com", "/oauth/token")
         },
         "opower" => Provider {
-            api_origins: vec![base_url.to_owned()],
             grants: vec![Grant::ClientCredentials],
             authentication: Authentication::BasicRaw,
             missing_lifetime: MissingLifetime::Assume(3600),
-            ..custom_default(preset, "", &format!("{base_url}/apis/authorization-v1/oauth2/token"))
+            ..custom_default(preset, "", base_url, "/apis/authorization-v1/oauth2/token")
         },
         "flute" => {
-            let (token_url, origin) = if sandbox {
-                ("https://sandbox.oauth.api.flute.com/oauth2/token", "https://sandbox.api.flute.com")
+            let (own, origin) = if sandbox {
+                ("https://sandbox.oauth.api.flute.com", "https://sandbox.api.flute.com")
             } else {
-                ("https://oauth.api.flute.com/oauth2/token", "https://api.flute.com")
+                ("https://oauth.api.flute.com", "https://api.flute.com")
             };
             Provider {
                 api_origins: vec![origin.to_owned()],
                 grants: vec![Grant::ClientCredentials, Grant::RefreshToken],
                 authentication: Authentication::BasicRaw,
                 scope: "offline_access".to_owned(),
-                ..custom_default(preset, environment, token_url)
+                ..custom_default(preset, environment, own, "/oauth2/token")
             }
         }
         other => panic!("no such preset: {other}"),
@@ -279,8 +292,14 @@ fn custom(object: &Value, environment: &str) -> Provider {
             .unwrap_or_default()
     };
     let environment = if environment.is_empty() { text("environment") } else { environment.to_owned() };
-    let mut provider = custom_default(&text("name"), &environment, &text("token_url"));
+    let token_url = text("token_url");
+    let behind_scheme = token_url.find("://").map_or(0, |at| at + 3);
+    let authority = token_url[behind_scheme..].split(['/', '?', '#']).next().unwrap_or("");
+    let (base, path) = token_url.split_at(behind_scheme + authority.len());
+    let (base, path) = if path.starts_with('/') { (base, path) } else { (&token_url[..], "") };
+    let mut provider = custom_default(&text("name"), &environment, base, path);
     provider.api_origins = list("api_origins");
+    provider.any_https_origin = object["any_https_origin"] == true;
     provider.grants = list("grants").iter().map(|g| Grant::named(g)).collect();
     provider.authentication = match object["authentication"].as_str() {
         Some("basic_raw") => Authentication::BasicRaw,
@@ -298,7 +317,6 @@ fn custom(object: &Value, environment: &str) -> Provider {
             provider.error_codes.push((code.clone(), standard.as_str().unwrap_or("").to_owned()));
         }
     }
-    provider.token_type_required = object["token_type_required"] == true;
     provider.token_type_aliases = list("token_type_aliases");
     provider.visible_alphabet = object["token_alphabet"] == "visible";
     let missing = &object["missing_lifetime"];

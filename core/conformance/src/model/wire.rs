@@ -189,7 +189,6 @@ fn read_token(
         _ => Ok(None),
     };
     let token_type = match object.member("token_type") {
-        None if provider.token_type_required => Err(()),
         None => Ok(None),
         Some(value) => text_of(value).map(|t| Some(utf8(&t))).ok_or(()),
     };
@@ -385,7 +384,12 @@ pub(crate) fn write_request(
         let pairs: Vec<String> = parameters.iter().map(|(n, v)| format!("{n}={}", form_encode(v))).collect();
         pairs.join("&")
     };
-    let url = provider.token_url.replace("{site}", &path_encode(site));
+    let base = if provider.token_path.is_empty() {
+        &provider.base_url[..]
+    } else {
+        provider.base_url.trim_end_matches('/')
+    };
+    let url = format!("{base}{}", provider.token_path.replace("{site}", &path_encode(site)));
     Some(json!({"method": "POST", "url": url, "headers": headers, "body": body}))
 }
 
@@ -592,12 +596,13 @@ fn is_loopback(host: &str) -> bool {
         || (host.starts_with("127.") && host.split('.').filter(|p| p.parse::<u8>().is_ok()).count() == 4)
 }
 
-pub(crate) fn origin_allowed(url: &Url, origins: &[String], allow_loopback_http: bool) -> bool {
+pub(crate) fn origin_allowed(url: &Url, provider: &Provider, allow_loopback_http: bool) -> bool {
     if url.scheme != "https" && !(url.scheme == "http" && allow_loopback_http && is_loopback(&url.host)) {
         return false;
     }
-    origins.is_empty()
-        || origins
+    provider.any_https_origin
+        || provider
+            .origins()
             .iter()
             .filter_map(|o| read_url(o))
             .any(|o| o.scheme == url.scheme && o.host == url.host && o.port == url.port)

@@ -21,6 +21,8 @@ pub const FLUME: Provider<'static> = Provider {
     refresh_grant: true,
     authentication: Some(ClientAuthentication::POST),
     body: Some(BodyFormat::JSON),
+    // Its own words for a dead refresh token: the password has its turn at once.
+    error_codes: Some(&[("Refresh token is invalid.", "invalid_grant")]),
     nested: Nested::at(Some("data[0]"), Some("detailed[0]")),
     exposure: Exposure::AppAllowed,
     ..Provider::custom()
