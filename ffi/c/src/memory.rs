@@ -8,7 +8,7 @@ use core::alloc::Layout;
 use core::ffi::c_char;
 use core::ptr;
 
-use tokenward::{Instant, Provider, Slots, Subject, TokenManager};
+use tokenward::{Error, Instant, Provider, Slots, Subject, TokenManager};
 
 use crate::edge::{Edge, tokenward_span};
 use crate::manager::tokenward_config;
@@ -110,10 +110,10 @@ impl Memory<'_> {
         const LENGTH: Fault = Fault(TOKENWARD_ERR_LENGTH);
         let slots = config.access_capacity.checked_add(config.refresh_capacity).ok_or(LENGTH)?;
         let memory = self.0.get_mut(..size_with(slots).ok_or(LENGTH)?);
-        let memory = memory.ok_or(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL))?;
+        let memory = memory.ok_or(Fault::of(Error::BufferTooSmall { needed: 0 }))?;
         let subject = if site.is_empty() { Subject::Client } else { Subject::Site(site) };
         if !described.fits(subject) {
-            return Err(Fault(TOKENWARD_ERR_INVALID_PROVIDER));
+            return Err(Fault::of(Error::InvalidProvider));
         }
         tokenward::wipe(memory);
         let block = memory.as_mut_ptr().cast::<Block<[u8; 0]>>();

@@ -28,8 +28,6 @@ pub const TOKENWARD_ISSUED_BY_BACKEND: i32 = 2;
 ///
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_provider_custom(out: *mut tokenward_provider) -> i32 {
     static CUSTOM: tokenward_provider = tokenward_provider::of(&Provider::custom());
@@ -46,9 +44,6 @@ pub unsafe extern "C" fn tokenward_provider_custom(out: *mut tokenward_provider)
 /// @param[out] out Written on success.
 /// @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_provider_flip_utility(
     out: *mut tokenward_provider,
@@ -72,9 +67,6 @@ pub unsafe extern "C" fn tokenward_provider_flip_utility(
 /// @param[out] out Written on success.
 /// @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_provider_flip_utility_api_key(
     out: *mut tokenward_provider,
@@ -99,8 +91,6 @@ pub unsafe extern "C" fn tokenward_provider_flip_utility_api_key(
 /// @param[out] out Written on success.
 /// @param[in] base_url The API's origin. It must live, and stay as it is, as long as managers made from `out`.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_provider_flip_energy_client(
     out: *mut tokenward_provider,
@@ -121,9 +111,6 @@ pub unsafe extern "C" fn tokenward_provider_flip_energy_client(
 /// @param[in] base_url The API's origin. It must live, and stay as it is, as long as managers made from `out`.
 /// @param[in] issued_by `TOKENWARD_ISSUED_BY_*`.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `issued_by` is none
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_provider_flip_energy_site(
     out: *mut tokenward_provider,
@@ -154,8 +141,6 @@ pub unsafe extern "C" fn tokenward_provider_flip_energy_site(
 /// @param[in] base_url The API's origin: #TOKENWARD_FLUME_BASE_URL. It must live, and stay as it is, as long
 /// as managers made from `out`.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_provider_flume(
     out: *mut tokenward_provider,
@@ -176,8 +161,6 @@ pub unsafe extern "C" fn tokenward_provider_flume(
 /// @param[in] base_url The host of the tier. It must live, and stay as it is, as long as managers made from
 /// `out`.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_provider_opower(
     out: *mut tokenward_provider,
@@ -198,9 +181,6 @@ pub unsafe extern "C" fn tokenward_provider_opower(
 /// @param[out] out Written on success.
 /// @param[in] environment `TOKENWARD_ENVIRONMENT_*`.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `environment` is none
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_provider_flute(
     out: *mut tokenward_provider,

@@ -1,10 +1,12 @@
-//! Renders `tokenward.h`: cbindgen writes the declarations; this puts the page in front, sets each number
-//! under the type whose numbers it is one of, and short comments on one line.
+//! Renders `tokenward.h`: cbindgen writes the declarations, the core's tables say the numbers of errors, reasons and error
+//! codes; this puts the page in front, sets each number under the type whose numbers it is one of, and short comments
+//! on one line.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use cbindgen::{Builder, Config};
+use tokenward::{Error, ErrorCode, Reason};
 
 /// Where the header is committed.
 #[must_use]
@@ -29,7 +31,16 @@ pub fn render() -> Result<String, String> {
         .generate()
         .map_err(|error| error.to_string())?
         .write(&mut written);
-    let declared = String::from_utf8(written).map_err(|error| error.to_string())?;
+    let mut declared = String::from_utf8(written).map_err(|error| error.to_string())?;
+    let mut put = |family, number, name: &str, sentence| {
+        let name = name.to_uppercase();
+        let _ = write!(declared, "\n/**\n * {sentence}\n */\n#define TOKENWARD_{family}_{name} {number}\n");
+    };
+    Error::ALL.iter().for_each(|error| put("ERR", error.code(), error.name(), error.sentence()));
+    Reason::ALL
+        .iter()
+        .for_each(|reason| put("REASON", reason.code().into(), reason.name(), reason.sentence()));
+    ErrorCode::ALL.iter().for_each(|code| put("CODE", code.code().into(), code.name(), code.sentence()));
     Ok(arrange(&declared))
 }
 
