@@ -19,7 +19,7 @@ static inline tokenward_span tokenward_text(const char *string) {
 }
 
 /** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
-#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, 0 }
+#define TOKENWARD_POLICY_DEFAULT { @POLICY@ }
 
 /** The host of Flume's public API, for tokenward_provider_flume(). */
 #define TOKENWARD_FLUME_BASE_URL "https://api.flumewater.com"

@@ -104,30 +104,27 @@ pub const TOKENWARD_EXPOSURE_APP_ALLOWED: i32 = 1;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_policy {
-    /// A token is not sent in the last part of its life: this many milliseconds, at most a tenth of the
-    /// lifetime. Default 10 s.
+    /// [`RefreshPolicy::margin_ms`].
     pub margin_ms: u64,
-    /// No refresh sooner than this after a token was asked for. Default 30 s.
+    /// [`RefreshPolicy::min_interval_ms`].
     pub min_interval_ms: u64,
-    /// The first request waits up to this long from the start, drawn from the seed. Default 0.
+    /// [`RefreshPolicy::startup_spread_ms`].
     pub startup_spread_ms: u64,
-    /// A request without an answer has failed after this time. Default 30 s.
+    /// [`RefreshPolicy::response_timeout_ms`].
     pub response_timeout_ms: u64,
-    /// The wait after the first failure without a usable token; it doubles with each further failure.
-    /// Default 2 s.
+    /// [`RefreshPolicy::first_backoff_ms`].
     pub first_backoff_ms: u64,
-    /// The longest wait after a failure. Default 300 s.
+    /// [`RefreshPolicy::max_backoff_ms`].
     pub max_backoff_ms: u64,
-    /// A server's lifetime in seconds counts up to this. Default 315,360,000.
+    /// [`RefreshPolicy::max_lifetime_s`].
     pub max_lifetime_s: u64,
-    /// A refresh is due after this part of the lifetime. Default 800.
+    /// [`RefreshPolicy::fraction_permille`].
     pub fraction_permille: u32,
-    /// A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.
-    /// Default 50.
+    /// [`RefreshPolicy::jitter_permille`].
     pub jitter_permille: u32,
-    /// So many refusals with codes that RFC 6749 does not define end a refresh token. Default 3.
+    /// [`RefreshPolicy::refresh_attempts`].
     pub refresh_attempts: u32,
-    /// Not 0: another process uses the same snapshot. Default 0.
+    /// [`RefreshPolicy::shared_storage`].
     pub shared_storage: i32,
 }
 

@@ -204,35 +204,35 @@ typedef int32_t tokenward_missing_lifetime;
  */
 typedef struct tokenward_policy {
   /**
-   * A token is not sent in the last part of its life: this many milliseconds, at most a tenth of the
-   * lifetime. Default 10 s.
+   * A token is not sent in the last part of its life: this much, at most a tenth of the lifetime.
+   * Default: 10000.
    */
   uint64_t margin_ms;
-  /** No refresh sooner than this after a token was asked for. Default 30 s. */
+  /** No refresh is due sooner than this after a token was asked for. Default: 30000. */
   uint64_t min_interval_ms;
-  /** The first request waits up to this long from the start, drawn from the seed. Default 0. */
+  /** The first request waits up to this long from the start, drawn from the seed. Default: 0. */
   uint64_t startup_spread_ms;
-  /** A request without an answer has failed after this time. Default 30 s. */
+  /** A request without an answer has failed after this time. Default: 30000. */
   uint64_t response_timeout_ms;
   /**
    * The wait after the first failure without a usable token; it doubles with each further failure.
-   * Default 2 s.
+   * Default: 2000.
    */
   uint64_t first_backoff_ms;
-  /** The longest wait after a failure. Default 300 s. */
+  /** The longest wait after a failure. Default: 300000. */
   uint64_t max_backoff_ms;
-  /** A server's lifetime in seconds counts up to this. Default 315,360,000. */
+  /** A lifetime that the server gives in seconds counts up to this. Default: 315360000. */
   uint64_t max_lifetime_s;
-  /** A refresh is due after this part of the lifetime. Default 800. */
+  /** A refresh is due after this part of the lifetime. Default: 800. */
   uint32_t fraction_permille;
   /**
    * A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.
-   * Default 50.
+   * Default: 50.
    */
   uint32_t jitter_permille;
-  /** So many refusals with codes that RFC 6749 does not define end a refresh token. Default 3. */
+  /** Give up the refresh token after this many refusals with a non-standard error code. Default: 3. */
   uint32_t refresh_attempts;
-  /** Not 0: another process uses the same snapshot. Default 0. */
+  /** Another process uses the same snapshot. Default: 0. */
   int32_t shared_storage;
 } tokenward_policy;
 
