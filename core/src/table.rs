@@ -3,7 +3,7 @@
 /// Defines an enumeration by one row for each value, so that no list of it can miss one.
 ///
 /// A row's sentence documents the value; what documentation stands above the row is added to it. C takes numbers,
-/// names and sentences from here when it is compiled, `tokenward.h` and `docs/NAMES.md` when they are written.
+/// names and sentences from here when it is compiled, `tokenward.h` and `docs/ERRORS.md` when they are written.
 macro_rules! table {
     (
         $(#[$about:meta])*
@@ -28,10 +28,10 @@ macro_rules! table {
         impl $Enumeration {
             /// Every value, in the order of the numbers; what a value says beside its name is 0 here.
             pub const ALL: &'static [Self] = &[$(Self::$Value $({ $field: 0 })?),+];
-            /// The names in the order of [`Self::ALL`], a NUL behind each: for C.
+            /// The names in the order of [`Self::ALL`], a NUL behind each: as C reads them.
             #[doc(hidden)]
             pub const NAMES: &'static str = concat!($($name, "\0"),+);
-            /// The sentences in the order of [`Self::ALL`], a NUL behind each: for C.
+            /// The sentences in the order of [`Self::ALL`], a NUL behind each: as C reads them.
             #[doc(hidden)]
             pub const SENTENCES: &'static str = concat!($($sentence, "\0"),+);
 

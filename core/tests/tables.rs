@@ -1,8 +1,11 @@
 //! The tables of errors, reasons, error codes and policy numbers hold what every language relies on.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use tokenward::{Error, ErrorCode, Reason};
+use tokenward::{Error, ErrorCode, Reason, RefreshPolicy};
 
 /// Number, name and sentence of each value.
 type Rows = Vec<(u16, &'static str, &'static str)>;
@@ -67,4 +70,64 @@ fn the_words_for_c_are_the_names_and_sentences() {
         assert_eq!(words(names), table.iter().map(|(_, name, _)| *name).collect::<Vec<_>>());
         assert_eq!(words(sentences), table.iter().map(|(.., sentence)| *sentence).collect::<Vec<_>>());
     }
+}
+
+fn doc(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)
+}
+
+/// The rows of a page's tables that begin with a rule's number, as cells.
+fn rules(page: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = page.lines().filter(|line| line.starts_with("| **"));
+    rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect())
+}
+
+#[test]
+fn the_document_of_errors_is_written_from_the_tables() {
+    let mut page = String::from(
+        "# Errors and reasons\n\n\
+        Written from the tables of the core by `TOKENWARD_WRITE=1 cargo test -p tokenward --test tables`. Names are the \
+        same in every language;\nC writes them as `TOKENWARD_ERR_NOT_JSON`, `TOKENWARD_REASON_NO_TOKEN` and \
+        `TOKENWARD_CODE_INVALID_GRANT`. A number is never given to another\nerror. When each error is returned: \
+        [BEHAVIOUR.md](BEHAVIOUR.md).\n",
+    );
+    for (title, table) in
+        ["Errors", "Reasons to act", "Error codes of the token endpoint"].iter().zip(tables())
+    {
+        let _ = writeln!(page, "\n## {title}\n\n| number | name | sentence |\n|---:|---|---|");
+        for (number, name, sentence) in table {
+            let _ = writeln!(page, "| {number} | `{name}` | {sentence} |");
+        }
+    }
+    if std::env::var_os("TOKENWARD_WRITE").is_some() {
+        fs::write(doc("ERRORS.md"), &page).expect("the document is writable");
+    }
+    let committed = fs::read_to_string(doc("ERRORS.md")).unwrap_or_default();
+    assert!(committed == page, "TOKENWARD_WRITE=1 cargo test -p tokenward --test tables");
+}
+
+#[test]
+fn every_number_of_the_policy_stands_in_the_rules_with_its_default() {
+    let page = fs::read_to_string(doc("BEHAVIOUR.md")).expect("the rules");
+    let (_, policy) = page.split_once("\n### Policy\n").expect("the heading");
+    let (policy, _) = policy.split_once("\n### ").expect("the next heading");
+    let ruled: BTreeSet<_> = rules(policy)
+        .flat_map(|row| {
+            let names = row[1].split(", ").map(|name| name.trim_matches('`').to_owned());
+            names.zip(row[2].split(" and ").map(|default| default.replace(',', ""))).collect::<Vec<_>>()
+        })
+        .collect();
+    let numbers = RefreshPolicy::NUMBERS.iter();
+    let expected = numbers.map(|(name, default, _)| ((*name).to_owned(), (*default).to_owned())).collect();
+    assert_eq!(ruled, expected);
+}
+
+#[test]
+fn every_refusal_in_the_rules_is_an_error_of_the_table() {
+    let page = fs::read_to_string(doc("BEHAVIOUR.md")).expect("the rules");
+    let names: BTreeSet<_> = Error::ALL.iter().map(|error| error.name()).collect();
+    let refusals = rules(&page).filter(|row| row.len() == 3).map(|row| row[1].trim_matches('`'));
+    let refusals: Vec<_> = refusals.collect();
+    assert!(!refusals.is_empty());
+    assert_eq!(refusals.iter().find(|name| !names.contains(**name)), None);
 }

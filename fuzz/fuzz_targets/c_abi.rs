@@ -8,6 +8,7 @@
 use std::ptr::{null, null_mut};
 
 use libfuzzer_sys::fuzz_target;
+use tokenward::Error;
 use tokenward_c::*;
 
 #[derive(arbitrary::Arbitrary, Debug)]
@@ -148,6 +149,7 @@ fuzz_target!(|input: Input<'_>| {
     let mut now = 0_u64;
     let mut id = 0;
     let mut stored = Vec::new();
+    let too_small = i32::from(Error::BufferTooSmall { needed: 0 }.code());
     for call in &input.calls {
         let code = unsafe {
             match call {
@@ -179,7 +181,7 @@ fuzz_target!(|input: Input<'_>| {
                         assert!(request.len <= out.len());
                         assert!(!std::slice::from_raw_parts(request.url.ptr, request.url.len).is_empty());
                     }
-                    assert!(code != TOKENWARD_ERR_BUFFER_TOO_SMALL || request.len > out.len());
+                    assert!(code != too_small || request.len > out.len());
                     code
                 }
                 Call::Answer { id: given, status, body, retry_after } => {

@@ -89,6 +89,9 @@ const LEGS: &[Leg] = &[
     leg("fuzz", "each fuzz target for a minute", Lane::Own, fuzz::leg),
     leg("demo", "the command's demonstration", Lane::Common, demo),
     leg("features", "the core's tests, feature by feature", Lane::Common, features),
+    leg("changes", "a change to a copy takes few files and arrives everywhere", Lane::Own, |workspace| {
+        workspace.script("xtask/changes/test.sh").run()
+    }),
 ];
 
 const fn leg(name: &'static str, about: &'static str, lane: Lane, run: fn(&Workspace) -> Result<()>) -> Leg {

@@ -83,7 +83,10 @@ impl ErrorCode {
     }
 
     fn of(error: JsonStr<'_>) -> Self {
-        Self::ALL.iter().copied().find(|code| error.is(code.name().as_bytes())).unwrap_or(Self::Other)
+        // Joined, the names take less flash than a list of them.
+        let mut names = Self::NAMES.as_bytes().split(|byte| *byte == 0);
+        let mut codes = Self::ALL.iter().copied();
+        codes.find(|_| names.next().is_some_and(|name| error.is(name))).unwrap_or(Self::Other)
     }
 }
 

@@ -22,7 +22,7 @@ static inline tokenward_span tokenward_text(const char *string) {
 #define TOKENWARD_LIST(array) { (array), sizeof(array) / sizeof *(array) }
 
 /** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
-#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, false }
+#define TOKENWARD_POLICY_DEFAULT { @POLICY@ }
 
 /** Checks a description and lends it as a service: tokenward_describe_abi() with what this header is.
  *

@@ -252,7 +252,7 @@ pub(crate) fn terminated(
     buf: &mut [u8],
     write: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
 ) -> Result<(usize, Result<(), Fault>), Fault> {
-    const TOO_SMALL: Result<(), Fault> = Err(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL));
+    const TOO_SMALL: Result<(), Fault> = Err(Fault::of(Error::BufferTooSmall { needed: 0 }));
     let room = buf.len().saturating_sub(1);
     let len = match write(buf.get_mut(..room).unwrap_or_default()) {
         Ok(written) => written.len(),

@@ -85,32 +85,6 @@ pub const TOKENWARD_NEXT_SUPPLY: i32 = 5;
 pub type tokenward_reason = i32;
 /// None.
 pub const TOKENWARD_REASON_NONE: i32 = 0;
-/// There is no token, and no grant that would obtain one.
-pub const TOKENWARD_REASON_NO_TOKEN: i32 = 1;
-/// The refresh token is refused, and there is no other grant.
-pub const TOKENWARD_REASON_REFRESH_TOKEN_REJECTED: i32 = 2;
-/// The primary grant is refused: a wrong or changed password.
-pub const TOKENWARD_REASON_GRANT_REJECTED: i32 = 3;
-/// A token without an end was refused by a resource server.
-pub const TOKENWARD_REASON_REVOKED: i32 = 4;
-/// The token endpoint answered `invalid_client`.
-pub const TOKENWARD_REASON_INVALID_CLIENT: i32 = 5;
-/// The token endpoint answered `unauthorized_client`.
-pub const TOKENWARD_REASON_UNAUTHORIZED_CLIENT: i32 = 6;
-/// The token endpoint answered `unsupported_grant_type`.
-pub const TOKENWARD_REASON_UNSUPPORTED_GRANT_TYPE: i32 = 7;
-/// The token endpoint answered `invalid_scope`.
-pub const TOKENWARD_REASON_INVALID_SCOPE: i32 = 8;
-/// The token endpoint answered `invalid_request`.
-pub const TOKENWARD_REASON_INVALID_REQUEST: i32 = 9;
-/// A resource server refused a token that it had just been given.
-pub const TOKENWARD_REASON_REJECTED: i32 = 10;
-/// A resource server answered 403.
-pub const TOKENWARD_REASON_FORBIDDEN: i32 = 11;
-/// A resource server wants a scope that the token has not.
-pub const TOKENWARD_REASON_INSUFFICIENT_SCOPE: i32 = 12;
-/// The status says nothing about the token.
-pub const TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE: i32 = 13;
 
 /// What an answer of the token endpoint is: `TOKENWARD_ANSWER_*`.
 pub type tokenward_answer_kind = i32;
@@ -123,22 +97,6 @@ pub const TOKENWARD_ANSWER_ERROR: i32 = 2;
 pub type tokenward_error_code = i32;
 /// None: it was a token.
 pub const TOKENWARD_CODE_NONE: i32 = 0;
-/// The request lacks a parameter or is malformed.
-pub const TOKENWARD_CODE_INVALID_REQUEST: i32 = 1;
-/// Client authentication failed.
-pub const TOKENWARD_CODE_INVALID_CLIENT: i32 = 2;
-/// The password, refresh token or other grant is not valid any more.
-pub const TOKENWARD_CODE_INVALID_GRANT: i32 = 3;
-/// The client may not use this grant.
-pub const TOKENWARD_CODE_UNAUTHORIZED_CLIENT: i32 = 4;
-/// The server does not know this grant.
-pub const TOKENWARD_CODE_UNSUPPORTED_GRANT_TYPE: i32 = 5;
-/// The scope is unknown, or more than may be granted.
-pub const TOKENWARD_CODE_INVALID_SCOPE: i32 = 6;
-/// Ask less often.
-pub const TOKENWARD_CODE_SLOW_DOWN: i32 = 7;
-/// A code that neither RFC nor provider lists.
-pub const TOKENWARD_CODE_OTHER: i32 = 8;
 
 /// What an answer was.
 #[derive(Clone, Copy)]
@@ -233,10 +191,6 @@ unsafe impl Plain for tokenward_token {}
 /// @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
-/// @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_poll(
     manager: *const tokenward_manager,
@@ -291,12 +245,6 @@ pub unsafe extern "C" fn tokenward_poll(
 /// @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
 /// what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager`, `credentials` or `out` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `manager`, `credentials` or `out` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf`, `out` or the manager overlaps another of these or the credentials
-/// @retval TOKENWARD_ERR_NOT_UTF8 a credential is not UTF-8
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
 /// @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is out and has not timed out
 /// @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() says something else than #TOKENWARD_NEXT_REQUEST
@@ -337,11 +285,6 @@ pub unsafe extern "C" fn tokenward_begin(
 /// @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
 /// @param[out] out Written on success; its `detail` also where that explains a refusal.
 /// @retval TOKENWARD_OK it is a token, which is stored, or an error that the server gave
-/// @retval TOKENWARD_ERR_NULL `manager`, `answer` or `out` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `out` or the manager overlaps the other or the answer
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 /// @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out: nothing changes
 /// @retval TOKENWARD_ERR_NOT_JSON no JSON object
 /// @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
@@ -452,9 +395,6 @@ fn said(answered: Result<Outcome<'_>, Error>, out: Out<'_, tokenward_outcome>) -
 /// @param[in] now_ms The caller's clock.
 /// @param[in] request_id The `id` that tokenward_begin() gave.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 /// @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_failed(
@@ -483,12 +423,6 @@ pub unsafe extern "C" fn tokenward_failed(
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the manager or the text
-/// @retval TOKENWARD_ERR_NOT_UTF8 method or URL is not UTF-8
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 /// @retval TOKENWARD_ERR_BAD_URL not an absolute URL that means one thing only
 /// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED not an origin of the provider and environment, or not `https`
 /// @retval TOKENWARD_ERR_UNKNOWN_ROUTE no row of the provider's route table
@@ -530,11 +464,6 @@ pub unsafe extern "C" fn tokenward_authorize(
 /// where there is none. Lent for the call.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `out` or the manager overlaps the other or the challenge
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_rejected(
     manager: *mut tokenward_manager,
@@ -606,12 +535,6 @@ fn decided(retry: Retry, out: Out<'_, tokenward_retry_result>) -> Result<(), Fau
 /// @param[in] token Lent for the call, with what it points to: the tokens are copied into the manager.
 /// @param[out] generation The token's generation: written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager`, `token` or `generation` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `generation` or the manager overlaps the other or the token
-/// @retval TOKENWARD_ERR_NOT_UTF8 a token is not UTF-8
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 /// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside the provider's alphabet
 /// @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE the token is not for Bearer
 /// @retval TOKENWARD_ERR_MISSING_LIFETIME the provider wants one
@@ -648,10 +571,6 @@ pub unsafe extern "C" fn tokenward_install(
 /// @param[in] manager Lent for the call.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
-/// @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_generation(manager: *const tokenward_manager, out: *mut u64) -> i32 {
     at_the_edge!(|edge| {
@@ -670,11 +589,6 @@ pub unsafe extern "C" fn tokenward_generation(manager: *const tokenward_manager,
 /// @param[in] scope `TOKENWARD_SCOPE_*`.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
-/// @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_unpersisted(
     manager: *const tokenward_manager,
@@ -699,10 +613,6 @@ pub unsafe extern "C" fn tokenward_unpersisted(
 /// @param[in] scope `TOKENWARD_SCOPE_*`: that of the snapshot.
 /// @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_persisted(
     manager: *mut tokenward_manager,
@@ -722,9 +632,6 @@ pub unsafe extern "C" fn tokenward_persisted(
 ///
 /// @param[in,out] manager Lent for the call.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_reloaded(manager: *mut tokenward_manager) -> i32 {
     at_the_edge!(|edge| {
@@ -739,9 +646,6 @@ pub unsafe extern "C" fn tokenward_reloaded(manager: *mut tokenward_manager) -> 
 ///
 /// @param[in,out] manager Lent for the call.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_retry(manager: *mut tokenward_manager) -> i32 {
     at_the_edge!(|edge| {
@@ -756,9 +660,6 @@ pub unsafe extern "C" fn tokenward_retry(manager: *mut tokenward_manager) -> i32
 ///
 /// @param[in,out] manager Lent for the call.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_renew(manager: *mut tokenward_manager) -> i32 {
     at_the_edge!(|edge| {
@@ -774,9 +675,6 @@ pub unsafe extern "C" fn tokenward_renew(manager: *mut tokenward_manager) -> i32
 ///
 /// @param[in,out] manager Lent for the call.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_clear(manager: *mut tokenward_manager) -> i32 {
     at_the_edge!(|edge| {
@@ -795,19 +693,10 @@ pub unsafe extern "C" fn tokenward_clear(manager: *mut tokenward_manager) -> i32
 /// #TOKENWARD_CODE_OTHER, `unknown` for a number that is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_error_code_name(code: tokenward_error_code) -> *const c_char {
-    let name = match code {
-        TOKENWARD_CODE_NONE => c"none",
-        TOKENWARD_CODE_INVALID_REQUEST => c"invalid_request",
-        TOKENWARD_CODE_INVALID_CLIENT => c"invalid_client",
-        TOKENWARD_CODE_INVALID_GRANT => c"invalid_grant",
-        TOKENWARD_CODE_UNAUTHORIZED_CLIENT => c"unauthorized_client",
-        TOKENWARD_CODE_UNSUPPORTED_GRANT_TYPE => c"unsupported_grant_type",
-        TOKENWARD_CODE_INVALID_SCOPE => c"invalid_scope",
-        TOKENWARD_CODE_SLOW_DOWN => c"slow_down",
-        TOKENWARD_CODE_OTHER => c"other",
-        _ => c"unknown",
-    };
-    name.as_ptr()
+    if code == TOKENWARD_CODE_NONE {
+        return c"none".as_ptr();
+    }
+    word(ErrorCode::NAMES, ErrorCode::ALL.iter().position(|value| code_number(*value) == code))
 }
 
 /// The name of a reason in snake_case, the same in every language: `no_token`.
@@ -819,55 +708,18 @@ pub extern "C" fn tokenward_error_code_name(code: tokenward_error_code) -> *cons
 /// number that is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_reason_name(reason: tokenward_reason) -> *const c_char {
-    let name = match reason {
-        TOKENWARD_REASON_NONE => c"none",
-        TOKENWARD_REASON_NO_TOKEN => c"no_token",
-        TOKENWARD_REASON_REFRESH_TOKEN_REJECTED => c"refresh_token_rejected",
-        TOKENWARD_REASON_GRANT_REJECTED => c"grant_rejected",
-        TOKENWARD_REASON_REVOKED => c"revoked",
-        TOKENWARD_REASON_INVALID_CLIENT => c"invalid_client",
-        TOKENWARD_REASON_UNAUTHORIZED_CLIENT => c"unauthorized_client",
-        TOKENWARD_REASON_UNSUPPORTED_GRANT_TYPE => c"unsupported_grant_type",
-        TOKENWARD_REASON_INVALID_SCOPE => c"invalid_scope",
-        TOKENWARD_REASON_INVALID_REQUEST => c"invalid_request",
-        TOKENWARD_REASON_REJECTED => c"rejected",
-        TOKENWARD_REASON_FORBIDDEN => c"forbidden",
-        TOKENWARD_REASON_INSUFFICIENT_SCOPE => c"insufficient_scope",
-        TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE => c"not_an_authentication_failure",
-        _ => c"unknown",
-    };
-    name.as_ptr()
+    if reason == TOKENWARD_REASON_NONE {
+        return c"none".as_ptr();
+    }
+    word(Reason::NAMES, Reason::ALL.iter().position(|value| reason_number(*value) == reason))
 }
 
 const fn reason_number(reason: Reason) -> tokenward_reason {
-    match reason {
-        Reason::NoToken => TOKENWARD_REASON_NO_TOKEN,
-        Reason::RefreshTokenRejected => TOKENWARD_REASON_REFRESH_TOKEN_REJECTED,
-        Reason::GrantRejected => TOKENWARD_REASON_GRANT_REJECTED,
-        Reason::Revoked => TOKENWARD_REASON_REVOKED,
-        Reason::InvalidClient => TOKENWARD_REASON_INVALID_CLIENT,
-        Reason::UnauthorizedClient => TOKENWARD_REASON_UNAUTHORIZED_CLIENT,
-        Reason::UnsupportedGrantType => TOKENWARD_REASON_UNSUPPORTED_GRANT_TYPE,
-        Reason::InvalidScope => TOKENWARD_REASON_INVALID_SCOPE,
-        Reason::InvalidRequest => TOKENWARD_REASON_INVALID_REQUEST,
-        Reason::Rejected => TOKENWARD_REASON_REJECTED,
-        Reason::Forbidden => TOKENWARD_REASON_FORBIDDEN,
-        Reason::InsufficientScope => TOKENWARD_REASON_INSUFFICIENT_SCOPE,
-        Reason::NotAnAuthenticationFailure => TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE,
-    }
+    reason.code() as tokenward_reason
 }
 
 pub(crate) const fn code_number(code: ErrorCode) -> tokenward_error_code {
-    match code {
-        ErrorCode::InvalidRequest => TOKENWARD_CODE_INVALID_REQUEST,
-        ErrorCode::InvalidClient => TOKENWARD_CODE_INVALID_CLIENT,
-        ErrorCode::InvalidGrant => TOKENWARD_CODE_INVALID_GRANT,
-        ErrorCode::UnauthorizedClient => TOKENWARD_CODE_UNAUTHORIZED_CLIENT,
-        ErrorCode::UnsupportedGrantType => TOKENWARD_CODE_UNSUPPORTED_GRANT_TYPE,
-        ErrorCode::InvalidScope => TOKENWARD_CODE_INVALID_SCOPE,
-        ErrorCode::SlowDown => TOKENWARD_CODE_SLOW_DOWN,
-        ErrorCode::Other => TOKENWARD_CODE_OTHER,
-    }
+    code.code() as tokenward_error_code
 }
 
 pub(crate) fn scope_of(scope: tokenward_scope) -> Result<SnapshotScope, Fault> {

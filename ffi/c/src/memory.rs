@@ -8,7 +8,7 @@ use core::alloc::Layout;
 use core::ffi::{c_char, c_void};
 use core::ptr;
 
-use tokenward::{Instant, Slots, TokenManager};
+use tokenward::{Error, Instant, Slots, TokenManager};
 
 use crate::config::{tokenward_config, whose};
 use crate::edge::{Edge, at_the_edge};
@@ -98,12 +98,7 @@ impl<'c> Edge<'c> {
 /// @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
 /// @param[in] config_size `sizeof(tokenward_config)` of the header.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_ABI header and library are of different versions
-/// @retval TOKENWARD_ERR_NULL `out`, `memory`, `config` or its service is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned as its type, `memory` not as `uint64_t`
 /// @retval TOKENWARD_ERR_LENGTH a length, or the sum of the capacities, is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP the memory holds `out`, `config`, or something that these point to
-/// @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
 /// @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
 /// `.` or `..`
@@ -134,7 +129,7 @@ pub unsafe extern "C" fn tokenward_init_abi(
         let slots = config.access_capacity.checked_add(config.refresh_capacity);
         let slots = slots.ok_or(Fault(TOKENWARD_ERR_LENGTH))?;
         let size = size_with(slots).ok_or(Fault(TOKENWARD_ERR_LENGTH))?;
-        let memory = memory.get_mut(..size).ok_or(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL))?;
+        let memory = memory.get_mut(..size).ok_or(Fault::of(Error::BufferTooSmall { needed: 0 }))?;
         let now = Instant::from_millis(config.now_ms);
         let none = Slots::new([], config.access_capacity);
         let manager = TokenManager::new(now, service, identity, none, config.seed)?;

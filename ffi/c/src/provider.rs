@@ -9,7 +9,7 @@ use core::alloc::Layout;
 use core::ffi::c_char;
 use core::mem::{MaybeUninit, offset_of, transmute};
 
-use tokenward::{Exposure, Grant, MissingLifetime, Nested, Provider, RefreshPolicy, Route, Routes};
+use tokenward::{Error, Exposure, Grant, MissingLifetime, Nested, Provider, RefreshPolicy, Route, Routes};
 use tokenward::{TokenAlphabet, ZeroLifetime};
 
 use crate::edge::{Edge, OUT_OF_RANGE, Plain, at_the_edge, tokenward_span};
@@ -70,28 +70,25 @@ pub const TOKENWARD_EXPOSURE_APP_ALLOWED: i32 = 1;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_policy {
-    /// A token is not sent in the last part of its life: this many milliseconds, at most a tenth of the
-    /// lifetime. Default 10 s.
+    /// [`RefreshPolicy::margin_ms`].
     pub margin_ms: u64,
-    /// No refresh sooner than this after a token was asked for. Default 30 s.
+    /// [`RefreshPolicy::min_interval_ms`].
     pub min_interval_ms: u64,
-    /// The first request waits up to this long from the start, drawn from the seed. Default 0.
+    /// [`RefreshPolicy::startup_spread_ms`].
     pub startup_spread_ms: u64,
-    /// A request without an answer has failed after this time. Default 30 s.
+    /// [`RefreshPolicy::response_timeout_ms`].
     pub response_timeout_ms: u64,
-    /// The wait after the first failure without a usable token; it doubles with each further failure.
-    /// Default 2 s.
+    /// [`RefreshPolicy::first_backoff_ms`].
     pub first_backoff_ms: u64,
-    /// The longest wait after a failure. Default 300 s.
+    /// [`RefreshPolicy::max_backoff_ms`].
     pub max_backoff_ms: u64,
-    /// A server's lifetime in seconds counts up to this. Default 315,360,000.
+    /// [`RefreshPolicy::max_lifetime_s`].
     pub max_lifetime_s: u64,
-    /// A refresh is due after this part of the lifetime. Default 800.
+    /// [`RefreshPolicy::fraction_permille`].
     pub fraction_permille: u32,
-    /// A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.
-    /// Default 50.
+    /// [`RefreshPolicy::jitter_permille`].
     pub jitter_permille: u32,
-    /// So many refusals with codes that RFC 6749 does not define end a refresh token. Default 3.
+    /// [`RefreshPolicy::refresh_attempts`].
     pub refresh_attempts: u32,
     /// Another process uses the same snapshot. Default false.
     pub shared_storage: MaybeUninit<bool>,
@@ -266,14 +263,6 @@ unsafe impl Plain for tokenward_provider {}
 /// @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
 /// @param[in] provider_size `sizeof(tokenward_provider)` of the header.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_ABI header and library are of different versions
-/// @retval TOKENWARD_ERR_NULL `mine`, `service`, its name, a listed text, or what tells a lifetime is NULL, or a
-/// pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `service` lies in the description
-/// @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE a number is none of its enumeration, or a Boolean neither 0 nor 1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_describe_abi(
     mine: *const tokenward_provider,
@@ -302,9 +291,6 @@ pub unsafe extern "C" fn tokenward_describe_abi(
 /// @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty where it
 /// can work.
 /// @retval TOKENWARD_OK it can work
-/// @retval TOKENWARD_ERR_NULL `service` or `fact` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `service` or `fact` is not aligned
-/// @retval TOKENWARD_ERR_OVERLAP `fact` lies in the service
 /// @retval TOKENWARD_ERR_INVALID_PROVIDER it cannot; `fact` says why
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_provider_check(
@@ -315,7 +301,7 @@ pub unsafe extern "C" fn tokenward_provider_check(
         let out = edge.out(fact);
         let fault = edge.service(service)?.fault();
         out.write(tokenward_span::or_none(fault.unwrap_or_default().as_bytes()));
-        if fault.is_some() { Err(Fault(TOKENWARD_ERR_INVALID_PROVIDER)) } else { Ok(()) }
+        if fault.is_some() { Err(Fault::of(Error::InvalidProvider)) } else { Ok(()) }
     })
 }
 

@@ -84,10 +84,6 @@ impl tokenward_token_answer_result {
 /// @param[out] out Written on success. Where `buf` is too small its `len` says what it takes, and where the
 /// body is refused its `offset` where.
 /// @retval TOKENWARD_OK it is a token, or an error that the server gave
-/// @retval TOKENWARD_ERR_NULL `service` or `out` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the body or the service
 /// @retval TOKENWARD_ERR_NOT_JSON no JSON object
 /// @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
 /// @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
@@ -144,7 +140,7 @@ pub unsafe extern "C" fn tokenward_token_answer(
         let len = room.used;
         if len > cap {
             out.write(tokenward_token_answer_result { len, ..tokenward_token_answer_result::NONE });
-            return Err(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL));
+            return Err(Fault::of(Error::BufferTooSmall { needed: 0 }));
         }
         out.write(tokenward_token_answer_result { len, ..said });
         Ok(())
@@ -223,10 +219,6 @@ pub struct tokenward_challenge {
 /// @param[in] field Lent for the call.
 /// @param[out] count Written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `count` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `count` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `count` lies in the field
 /// @retval TOKENWARD_ERR_INVALID_CHALLENGE not the grammar of RFC 9110, or a parameter twice in one challenge
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_challenges(field: tokenward_span, count: *mut usize) -> i32 {
@@ -247,10 +239,6 @@ pub unsafe extern "C" fn tokenward_challenges(field: tokenward_span, count: *mut
 /// @param[in] index The challenge's place, from 0.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `out` lies in the field
 /// @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
 /// @retval TOKENWARD_ERR_NO_SUCH_ITEM there are not so many challenges
 #[unsafe(no_mangle)]
@@ -297,10 +285,6 @@ pub struct tokenward_challenge_param {
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the field or the name
 /// @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
 /// @retval TOKENWARD_ERR_NO_SUCH_ITEM there is no such challenge or parameter
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
@@ -337,7 +321,7 @@ pub unsafe extern "C" fn tokenward_challenge_param_at(
         let fits = end <= cap;
         let len = if fits { end.saturating_sub(1) } else { end };
         out.write(tokenward_challenge_param { name: tokenward_span::of(name), len });
-        if fits { Ok(()) } else { Err(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL)) }
+        if fits { Ok(()) } else { Err(Fault::of(Error::BufferTooSmall { needed: 0 })) }
     })
 }
 
@@ -356,10 +340,6 @@ fn challenge(field: &[u8], index: usize) -> Result<Challenge<'_>, Fault> {
 /// it. Lent for the call.
 /// @param[out] seconds Written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `seconds` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `seconds` or `wall_s` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `seconds` overlaps the value or `wall_s`
 /// @retval TOKENWARD_ERR_INVALID_RETRY_AFTER neither form, or a date without the time of day
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_retry_after(
@@ -385,10 +365,6 @@ pub unsafe extern "C" fn tokenward_retry_after(
 /// where the device does not know it. Lent for the call.
 /// @param[out] unix_s Written on success: Unix seconds; an earlier date is 0.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `unix_s` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `unix_s` or `wall_s` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `unix_s` overlaps the value or `wall_s`
 /// @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or no date of the calendar
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_http_date(
@@ -439,10 +415,6 @@ pub struct tokenward_claims {
 /// @param[out] out Written on success: its `sub` points into `buf`. Where `buf` is too small its `len` says
 /// what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other or the token
 /// @retval TOKENWARD_ERR_INVALID_JWT not three base64url parts
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
 /// @retval TOKENWARD_ERR_NOT_JSON the payload is no JSON object
@@ -490,7 +462,7 @@ pub unsafe extern "C" fn tokenward_jwt_claims(
         let len = room.used;
         if len > cap {
             out.write(tokenward_claims { len, ..none });
-            return Err(Fault(TOKENWARD_ERR_BUFFER_TOO_SMALL));
+            return Err(Fault::of(Error::BufferTooSmall { needed: 0 }));
         }
         let seconds = |time: Option<UnixTime>| time.map_or(0, UnixTime::as_secs);
         out.write(tokenward_claims {

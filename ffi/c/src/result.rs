@@ -1,6 +1,6 @@
 //! What every function returns: one number for each fault, in fixed blocks, never used for another fault.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::c_char;
 
 use tokenward::Error;
 
@@ -32,88 +32,6 @@ pub const TOKENWARD_ERR_UNINITIALIZED: i32 = 8;
 /// There is no challenge or parameter of this number or name.
 pub const TOKENWARD_ERR_NO_SUCH_ITEM: i32 = 9;
 
-/// The first byte of the body, after BOM and white space, is not `{`: HTML, a form, an array.
-pub const TOKENWARD_ERR_NOT_JSON: i32 = 100;
-/// The body stops before its value ends: the receive buffer was too small, or the connection broke.
-pub const TOKENWARD_ERR_TRUNCATED: i32 = 101;
-/// RFC 8259 refuses the body.
-pub const TOKENWARD_ERR_MALFORMED: i32 = 102;
-/// More than 32 containers are open at once.
-pub const TOKENWARD_ERR_TOO_DEEP: i32 = 103;
-/// A member that is read is given twice in its object (RFC 6749 section 3.2).
-pub const TOKENWARD_ERR_DUPLICATE_MEMBER: i32 = 104;
-/// `access_token` is missing, no string, empty, or has a byte outside the provider's alphabet.
-pub const TOKENWARD_ERR_INVALID_ACCESS_TOKEN: i32 = 105;
-/// `refresh_token` is no string, or holds a lone surrogate.
-pub const TOKENWARD_ERR_INVALID_REFRESH_TOKEN: i32 = 106;
-/// `token_type` is no string, or missing where the provider requires it.
-pub const TOKENWARD_ERR_INVALID_TOKEN_TYPE: i32 = 107;
-/// `scope` is neither a string nor an array of strings.
-pub const TOKENWARD_ERR_INVALID_SCOPE_MEMBER: i32 = 108;
-/// `error`, `error_description` or `error_uri` is no string.
-pub const TOKENWARD_ERR_INVALID_ERROR: i32 = 109;
-/// `expires_in` is negative, a boolean, a container, or a string of anything but digits.
-pub const TOKENWARD_ERR_INVALID_EXPIRES_IN: i32 = 110;
-/// A non-empty `error` stands next to a token.
-pub const TOKENWARD_ERR_ERROR_BESIDE_TOKEN: i32 = 111;
-/// The `token_type` is not Bearer nor one of the provider's aliases (RFC 6749 section 7.1).
-pub const TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE: i32 = 112;
-/// `expires_in` is missing and the provider's policy is to refuse.
-pub const TOKENWARD_ERR_MISSING_LIFETIME: i32 = 113;
-/// A JSON object without an error code under a status other than 2xx.
-pub const TOKENWARD_ERR_NO_ERROR_CODE: i32 = 114;
-/// The answer's token is over before it could be used.
-pub const TOKENWARD_ERR_ALREADY_EXPIRED: i32 = 115;
-/// The server gave the stored access token again although it is used up.
-pub const TOKENWARD_ERR_SAME_TOKEN: i32 = 116;
-/// Not a URL that means one thing only.
-pub const TOKENWARD_ERR_BAD_URL: i32 = 120;
-/// Not a list of challenges (RFC 9110 section 11.6.1).
-pub const TOKENWARD_ERR_INVALID_CHALLENGE: i32 = 121;
-/// None of the three HTTP-date forms (RFC 9110 section 5.6.7).
-pub const TOKENWARD_ERR_INVALID_HTTP_DATE: i32 = 122;
-/// Neither seconds nor an HTTP-date (RFC 9110 section 10.2.3).
-pub const TOKENWARD_ERR_INVALID_RETRY_AFTER: i32 = 123;
-/// Not a JWS in compact form with base64url parts (RFC 7519).
-pub const TOKENWARD_ERR_INVALID_JWT: i32 = 124;
-/// A registered claim has the wrong type (RFC 7519 section 4.1).
-pub const TOKENWARD_ERR_INVALID_CLAIM: i32 = 125;
-/// The snapshot is torn, truncated, of another version, or its seal does not match.
-pub const TOKENWARD_ERR_INVALID_SNAPSHOT: i32 = 130;
-/// The snapshot belongs to another provider, environment or subject.
-pub const TOKENWARD_ERR_FOREIGN_SNAPSHOT: i32 = 131;
-/// The snapshot is older than the revision floor, or than what this manager last kept.
-pub const TOKENWARD_ERR_STALE_SNAPSHOT: i32 = 132;
-
-/// A token is longer than its slot.
-pub const TOKENWARD_ERR_TOO_LONG: i32 = 200;
-/// The buffer, or the manager's memory, is too small; nothing was written to it.
-pub const TOKENWARD_ERR_BUFFER_TOO_SMALL: i32 = 201;
-
-/// tokenward_poll() does not ask for a request now.
-pub const TOKENWARD_ERR_NOT_DUE: i32 = 300;
-/// A request is out and has not timed out.
-pub const TOKENWARD_ERR_REQUEST_IN_FLIGHT: i32 = 301;
-/// The request id is not that of the request that is out.
-pub const TOKENWARD_ERR_STALE_REQUEST: i32 = 302;
-/// The credentials do not fit the grant: one that it needs is missing or cannot be sent.
-pub const TOKENWARD_ERR_WRONG_CREDENTIALS: i32 = 303;
-/// The URL's origin is not one of the provider's.
-pub const TOKENWARD_ERR_ORIGIN_NOT_ALLOWED: i32 = 304;
-/// No row of the provider's route table has this method and path.
-pub const TOKENWARD_ERR_UNKNOWN_ROUTE: i32 = 305;
-/// The route is opened by the other kind of token.
-pub const TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN: i32 = 306;
-/// The route belongs to another site.
-pub const TOKENWARD_ERR_OTHER_SITE: i32 = 307;
-/// There is no token that may be sent now.
-pub const TOKENWARD_ERR_NOT_USABLE: i32 = 308;
-/// A parameter would be sent twice (RFC 6749 section 3.2).
-pub const TOKENWARD_ERR_DUPLICATE_PARAMETER: i32 = 309;
-/// The subject does not fit the provider: its token endpoint wants a site and there is none, or the site would
-/// not stay in its place of the path.
-pub const TOKENWARD_ERR_INVALID_PROVIDER: i32 = 310;
-
 /// The name of a result in snake_case, the same in every language: `not_json`.
 ///
 /// May be called from any thread and from an interrupt handler.
@@ -122,71 +40,69 @@ pub const TOKENWARD_ERR_INVALID_PROVIDER: i32 = 310;
 /// @return A string that lives as long as the program; `unknown` for a number that is no result.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_result_name(result: tokenward_result) -> *const c_char {
-    name(result).as_ptr()
+    match usize::try_from(result) {
+        Ok(place @ ..OWN) => word(OWN_NAMES, Some(place)),
+        _ => word(Error::NAMES, place(result)),
+    }
 }
 
-fn name(result: tokenward_result) -> &'static CStr {
-    match result {
-        TOKENWARD_OK => c"ok",
-        TOKENWARD_ERR_NULL => c"null",
-        TOKENWARD_ERR_MISALIGNED => c"misaligned",
-        TOKENWARD_ERR_LENGTH => c"length",
-        TOKENWARD_ERR_OVERLAP => c"overlap",
-        TOKENWARD_ERR_NOT_UTF8 => c"not_utf8",
-        TOKENWARD_ERR_OUT_OF_RANGE => c"out_of_range",
-        TOKENWARD_ERR_ABI => c"abi",
-        TOKENWARD_ERR_UNINITIALIZED => c"uninitialized",
-        TOKENWARD_ERR_NO_SUCH_ITEM => c"no_such_item",
-        TOKENWARD_ERR_NOT_JSON => c"not_json",
-        TOKENWARD_ERR_TRUNCATED => c"truncated",
-        TOKENWARD_ERR_MALFORMED => c"malformed",
-        TOKENWARD_ERR_TOO_DEEP => c"too_deep",
-        TOKENWARD_ERR_DUPLICATE_MEMBER => c"duplicate_member",
-        TOKENWARD_ERR_INVALID_ACCESS_TOKEN => c"invalid_access_token",
-        TOKENWARD_ERR_INVALID_REFRESH_TOKEN => c"invalid_refresh_token",
-        TOKENWARD_ERR_INVALID_TOKEN_TYPE => c"invalid_token_type",
-        TOKENWARD_ERR_INVALID_SCOPE_MEMBER => c"invalid_scope_member",
-        TOKENWARD_ERR_INVALID_ERROR => c"invalid_error",
-        TOKENWARD_ERR_INVALID_EXPIRES_IN => c"invalid_expires_in",
-        TOKENWARD_ERR_ERROR_BESIDE_TOKEN => c"error_beside_token",
-        TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE => c"unsupported_token_type",
-        TOKENWARD_ERR_MISSING_LIFETIME => c"missing_lifetime",
-        TOKENWARD_ERR_NO_ERROR_CODE => c"no_error_code",
-        TOKENWARD_ERR_ALREADY_EXPIRED => c"already_expired",
-        TOKENWARD_ERR_SAME_TOKEN => c"same_token",
-        TOKENWARD_ERR_BAD_URL => c"bad_url",
-        TOKENWARD_ERR_INVALID_CHALLENGE => c"invalid_challenge",
-        TOKENWARD_ERR_INVALID_HTTP_DATE => c"invalid_http_date",
-        TOKENWARD_ERR_INVALID_RETRY_AFTER => c"invalid_retry_after",
-        TOKENWARD_ERR_INVALID_JWT => c"invalid_jwt",
-        TOKENWARD_ERR_INVALID_CLAIM => c"invalid_claim",
-        TOKENWARD_ERR_INVALID_SNAPSHOT => c"invalid_snapshot",
-        TOKENWARD_ERR_FOREIGN_SNAPSHOT => c"foreign_snapshot",
-        TOKENWARD_ERR_STALE_SNAPSHOT => c"stale_snapshot",
-        TOKENWARD_ERR_TOO_LONG => c"too_long",
-        TOKENWARD_ERR_BUFFER_TOO_SMALL => c"buffer_too_small",
-        TOKENWARD_ERR_NOT_DUE => c"not_due",
-        TOKENWARD_ERR_REQUEST_IN_FLIGHT => c"request_in_flight",
-        TOKENWARD_ERR_STALE_REQUEST => c"stale_request",
-        TOKENWARD_ERR_WRONG_CREDENTIALS => c"wrong_credentials",
-        TOKENWARD_ERR_ORIGIN_NOT_ALLOWED => c"origin_not_allowed",
-        TOKENWARD_ERR_UNKNOWN_ROUTE => c"unknown_route",
-        TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN => c"route_needs_other_token",
-        TOKENWARD_ERR_OTHER_SITE => c"other_site",
-        TOKENWARD_ERR_NOT_USABLE => c"not_usable",
-        TOKENWARD_ERR_DUPLICATE_PARAMETER => c"duplicate_parameter",
-        TOKENWARD_ERR_INVALID_PROVIDER => c"invalid_provider",
-        _ => c"unknown",
+/// What a result means, and what to do, in one English sentence.
+///
+/// May be called from any thread and from an interrupt handler.
+///
+/// @param[in] result What a function returned.
+/// @return A string that lives as long as the program; `unknown` for a number that is no result.
+#[unsafe(no_mangle)]
+pub extern "C" fn tokenward_result_text(result: tokenward_result) -> *const c_char {
+    match usize::try_from(result) {
+        Ok(place @ ..OWN) => word(OWN_TEXTS, Some(place)),
+        _ => word(Error::SENTENCES, place(result)),
     }
+}
+
+/// How many results are not the core's.
+const OWN: usize = 10;
+/// Their names, in the order of the numbers, a NUL behind each.
+const OWN_NAMES: &str =
+    "ok\0null\0misaligned\0length\0overlap\0not_utf8\0out_of_range\0abi\0uninitialized\0no_such_item\0";
+/// What they mean, likewise.
+const OWN_TEXTS: &str = "Done.\0\
+    A pointer is NULL where something must be: pass an address.\0\
+    A pointer is not aligned as its type asks: align what it points to.\0\
+    A length is longer than an object may be: pass the length of what the pointer points to.\0\
+    What is written to overlaps another argument or the manager: use other memory.\0\
+    A text is not UTF-8: pass it as UTF-8.\0\
+    A number is none of its enumeration, or a key does not have 32 bytes: pass one that is documented.\0\
+    Header and library are of different versions: use those of one version.\0\
+    There is no manager at this address: call tokenward_init first.\0\
+    There is no challenge or parameter of this number or name: stop here.\0";
+
+/// Where a refusal of the core stands in its table.
+fn place(result: tokenward_result) -> Option<usize> {
+    Error::ALL.iter().position(|error| Fault::of(*error) == Fault(result))
+}
+
+/// The C string at a place of `words`, each of which has a NUL behind it.
+pub(crate) fn word(words: &'static str, place: Option<usize>) -> *const c_char {
+    let behind =
+        |words: &'static [u8]| words.get(words.iter().position(|byte| *byte == 0)?.checked_add(1)?..);
+    let word = place.and_then(|place| (0..place).try_fold(words.as_bytes(), |words, _| behind(words)));
+    word.map_or(c"unknown".as_ptr(), |word| word.as_ptr().cast())
 }
 
 /// A refusal on its way to C.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Fault(pub(crate) tokenward_result);
 
+impl Fault {
+    pub(crate) const fn of(error: Error) -> Self {
+        Self(error.code() as tokenward_result)
+    }
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        Self(i32::from(error.code()))
+        Self::of(error)
     }
 }
 
@@ -209,20 +125,61 @@ pub(crate) fn number(outcome: Result<(), Fault>) -> tokenward_result {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manager::*;
+    use core::ffi::CStr;
+    use tokenward::{ErrorCode, Reason};
+
+    fn text(word: *const c_char) -> &'static str {
+        // SAFETY: the functions that are tested answer strings that live as long as the program.
+        unsafe { CStr::from_ptr(word) }.to_str().expect("ASCII")
+    }
 
     #[test]
-    fn every_refusal_has_its_number_and_the_name_that_it_has_in_every_language() {
+    fn every_number_has_the_name_and_the_sentence_of_its_table() {
         for error in Error::ALL {
-            let Fault(result) = (*error).into();
-            assert_eq!(name(result).to_str(), Ok(error.name()));
+            let result = i32::from(error.code());
+            assert_eq!(text(tokenward_result_name(result)), error.name());
+            assert_eq!(text(tokenward_result_text(result)), error.sentence());
+        }
+        for reason in Reason::ALL {
+            assert_eq!(text(tokenward_reason_name(reason.code().into())), reason.name());
+        }
+        for code in ErrorCode::ALL {
+            assert_eq!(text(tokenward_error_code_name(code.code().into())), code.name());
         }
     }
 
     #[test]
-    fn every_named_number_of_the_blocks_of_the_core_is_one_of_its_refusals() {
-        for result in 100..400 {
-            let known = Error::ALL.iter().any(|error| i32::from(error.code()) == result);
-            assert_eq!(name(result) != c"unknown", known, "{result}");
+    fn every_number_of_an_argument_has_its_own_name_and_sentence() {
+        for (result, name, first) in [
+            (TOKENWARD_OK, "ok", "Done."),
+            (TOKENWARD_ERR_NULL, "null", "A pointer is NULL"),
+            (TOKENWARD_ERR_MISALIGNED, "misaligned", "A pointer is not aligned"),
+            (TOKENWARD_ERR_LENGTH, "length", "A length"),
+            (TOKENWARD_ERR_OVERLAP, "overlap", "What is written to overlaps"),
+            (TOKENWARD_ERR_NOT_UTF8, "not_utf8", "A text is not UTF-8"),
+            (TOKENWARD_ERR_OUT_OF_RANGE, "out_of_range", "A number"),
+            (TOKENWARD_ERR_ABI, "abi", "Header and library"),
+            (TOKENWARD_ERR_UNINITIALIZED, "uninitialized", "There is no manager"),
+            (TOKENWARD_ERR_NO_SUCH_ITEM, "no_such_item", "There is no challenge"),
+        ] {
+            assert_eq!(text(tokenward_result_name(result)), name);
+            assert!(text(tokenward_result_text(result)).starts_with(first), "{name}");
         }
+    }
+
+    #[test]
+    fn every_other_number_is_unknown() {
+        let known = |result| result < 10 || Error::ALL.iter().any(|error| i32::from(error.code()) == result);
+        for result in (0..1000).filter(|result| !known(*result)).chain([-1, i32::MIN, i32::MAX]) {
+            assert_eq!(text(tokenward_result_name(result)), "unknown");
+            assert_eq!(text(tokenward_result_text(result)), "unknown");
+        }
+        for number in [-1, 99, 256, i32::MIN, i32::MAX] {
+            assert_eq!(text(tokenward_reason_name(number)), "unknown");
+            assert_eq!(text(tokenward_error_code_name(number)), "unknown");
+        }
+        assert_eq!(text(tokenward_reason_name(TOKENWARD_REASON_NONE)), "none");
+        assert_eq!(text(tokenward_error_code_name(TOKENWARD_CODE_NONE)), "none");
     }
 }

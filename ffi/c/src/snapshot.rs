@@ -25,12 +25,6 @@ use crate::result::*;
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Bytes that were written; where `buf` is too small, what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` or `len` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the manager, `wall_s` or `key`
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none, or `key` has not 32 bytes
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_snapshot(
@@ -76,12 +70,6 @@ pub unsafe extern "C" fn tokenward_snapshot(
 /// @param[in] key 32 bytes, lent for the call.
 /// @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call: the tokens are copied.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `manager` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP the manager overlaps `wall_s`, `key` or `snapshot`
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
-/// @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
 /// @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
 /// @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
 /// @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
@@ -113,11 +101,6 @@ pub unsafe extern "C" fn tokenward_restore(
 /// @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call.
 /// @param[out] revision Written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `revision` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `revision` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `revision` lies in `key` or `snapshot`
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
 /// @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_snapshot_revision(

@@ -19,11 +19,6 @@ use crate::result::*;
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other or the token
-/// @retval TOKENWARD_ERR_NOT_UTF8 the token is not UTF-8
 /// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside 0x21 to 0x7E, which could end the field
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
 #[unsafe(no_mangle)]
@@ -56,11 +51,6 @@ pub unsafe extern "C" fn tokenward_bearer(
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the id or the secret
-/// @retval TOKENWARD_ERR_NOT_UTF8 the id or the secret is not UTF-8
 /// @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
 #[unsafe(no_mangle)]
@@ -124,11 +114,6 @@ fn basic_by(
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
-/// @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other or the value
-/// @retval TOKENWARD_ERR_NOT_UTF8 the value is not UTF-8
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_form_encode(
@@ -165,13 +150,6 @@ pub unsafe extern "C" fn tokenward_form_encode(
 /// @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
 /// what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `config`, its service, `credentials` or `out` is NULL, or a pointer that comes with a
-/// length
-/// @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
-/// @retval TOKENWARD_ERR_LENGTH a length is none that an object has
-/// @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other or something that is read
-/// @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE `grant` is none
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
 /// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
 /// bearer cannot stand in a header
@@ -215,8 +193,6 @@ pub unsafe extern "C" fn tokenward_token_request(
 /// @param[out] memory The memory. NULL with 0 is none.
 /// @param[in] size Bytes of it.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `memory` is NULL and `size` is not 0
-/// @retval TOKENWARD_ERR_LENGTH `size` is none that an object has
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_wipe(memory: *mut c_void, size: usize) -> i32 {
     at_the_edge!(|edge| {
@@ -233,8 +209,6 @@ pub unsafe extern "C" fn tokenward_wipe(memory: *mut c_void, size: usize) -> i32
 /// @param[in,out] clock_ms The instant of the last value, 0 before the first; then the instant of this one.
 /// @param[in] ticks The counter.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_NULL `clock_ms` is NULL
-/// @retval TOKENWARD_ERR_MISALIGNED `clock_ms` is not aligned
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_widen_ticks(clock_ms: *mut u64, ticks: u32) -> i32 {
     at_the_edge!(|edge| {

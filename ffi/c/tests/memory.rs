@@ -6,6 +6,7 @@
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
 
+use tokenward::Error;
 use tokenward_c::*;
 
 const ACCESS: usize = 16;
@@ -65,7 +66,7 @@ fn init(config: &tokenward_config) -> Block {
                     Some(block)
                 }
                 other => {
-                    assert_eq!(other, TOKENWARD_ERR_BUFFER_TOO_SMALL);
+                    assert_eq!(other, i32::from(Error::BufferTooSmall { needed: 0 }.code()));
                     None
                 }
             }
@@ -176,7 +177,10 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
     let mut poll: tokenward_poll_result = zeroed();
     assert_eq!(unsafe { tokenward_poll(block.manager(), 5, &mut poll) }, TOKENWARD_OK);
     assert!(poll.usable);
-    assert_eq!(unsafe { tokenward_failed(block.manager(), 6, request.id) }, TOKENWARD_ERR_STALE_REQUEST);
+    assert_eq!(
+        unsafe { tokenward_failed(block.manager(), 6, request.id) },
+        i32::from(Error::StaleRequest.code())
+    );
     let mut retry: tokenward_retry_result = zeroed();
     let challenge = span(b"Bearer error=\"invalid_token\"");
     let rejected = unsafe { tokenward_rejected(block.manager(), 7, 2, 401, challenge, &mut retry) };

@@ -1,10 +1,12 @@
-//! Renders `tokenward.h`: cbindgen writes the declarations; this puts the page in front, sets each number
-//! under the type whose numbers it is one of, and short comments on one line.
+//! Renders `tokenward.h`: cbindgen writes the declarations, the core's tables say the numbers of errors, reasons and error
+//! codes, and what those of a policy mean; this puts the page in front, sets each number under the type whose numbers it
+//! is one of, and short comments on one line.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use cbindgen::{Builder, Config};
+use tokenward::{Error, ErrorCode, Reason, RefreshPolicy};
 
 /// Where the header is committed.
 #[must_use]
@@ -29,8 +31,27 @@ pub fn render() -> Result<String, String> {
         .generate()
         .map_err(|error| error.to_string())?
         .write(&mut written);
-    let declared = String::from_utf8(written).map_err(|error| error.to_string())?;
+    let mut declared = String::from_utf8(written).map_err(|error| error.to_string())?;
+    let mut put = |family, number, name: &str, sentence| {
+        let name = name.to_uppercase();
+        let _ = write!(declared, "\n/**\n * {sentence}\n */\n#define TOKENWARD_{family}_{name} {number}\n");
+    };
+    Error::ALL.iter().for_each(|error| put("ERR", error.code(), error.name(), error.sentence()));
+    Reason::ALL
+        .iter()
+        .for_each(|reason| put("REASON", reason.code().into(), reason.name(), reason.sentence()));
+    ErrorCode::ALL.iter().for_each(|code| put("CODE", code.code().into(), code.name(), code.sentence()));
+    for (name, default, meaning) in RefreshPolicy::NUMBERS {
+        let apart = if meaning.len() > 85 { "\n   *" } else { "" };
+        let said = format!("{meaning}{apart} Default: {}.", in_c(default));
+        declared = declared.replace(&format!("[`RefreshPolicy::{name}`]."), &said);
+    }
     Ok(arrange(&declared))
+}
+
+/// A default as C writes it.
+fn in_c(default: &str) -> &str {
+    if default == "false" { "0" } else { default }
 }
 
 /// Puts cbindgen's blocks in the order in which they are read.
@@ -66,7 +87,7 @@ fn arrange(declared: &str) -> String {
         }
         put(&text);
     }
-    put(include_str!("../initializers.h"));
+    put(&include_str!("../initializers.h").replace("@POLICY@", &default_policy(declared)));
     put("#ifdef __cplusplus\nextern \"C\" {\n#endif");
     functions.iter().for_each(|function| put(&function.render()));
     put("#ifdef __cplusplus\n}\n#endif");
@@ -74,6 +95,16 @@ fn arrange(declared: &str) -> String {
     header.truncate(header.trim_end().len());
     header.push('\n');
     header
+}
+
+/// The defaults of a policy, in the order of the members of C's.
+fn default_policy(declared: &str) -> String {
+    let (_, behind) = declared.split_once("struct tokenward_policy {").unwrap_or_default();
+    let (members, _) = behind.split_once('}').unwrap_or_default();
+    let default = |member: &str| RefreshPolicy::NUMBERS.iter().find(|(name, ..)| *name == member);
+    let members = members.lines().filter_map(|line| line.strip_suffix(';')?.rsplit(' ').next());
+    let defaults: Vec<_> = members.filter_map(default).map(|(_, default, _)| in_c(default)).collect();
+    defaults.join(", ")
 }
 
 fn versions(macros: &str) -> String {

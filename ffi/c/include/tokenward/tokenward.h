@@ -23,9 +23,16 @@
  * - Results are written through the last arguments, and on success alone; but where a buffer is too small the
  *   `len` of the result says what it takes, and some refusals have a `detail`. A result is never read.
  * - What is written through a `char *` ends with a NUL.
- * - Arguments that are wrong are refused, with a code from 1 to 99, before anything is changed: NULL,
- *   misaligned, longer than an object may be, overlapping, not UTF-8, out of range. What no code can check is
- *   the caller's part: that the memory is there, lives as long as it must, and that no one else writes to it.
+ * - Every function refuses wrong arguments, with a code from 1 to 99, before it changes anything; the
+ *   descriptions do not repeat that. #TOKENWARD_ERR_NULL: a pointer is NULL that must not be, or that comes
+ *   with a length. #TOKENWARD_ERR_MISALIGNED: a pointer is not aligned. #TOKENWARD_ERR_LENGTH: a length is
+ *   longer than an object may be. #TOKENWARD_ERR_OVERLAP: what is written to overlaps another argument, the
+ *   manager, or something that these point to. #TOKENWARD_ERR_NOT_UTF8: a text is not UTF-8.
+ *   #TOKENWARD_ERR_OUT_OF_RANGE: a number is none of its enumeration, or a key does not have 32 bytes.
+ *   #TOKENWARD_ERR_UNINITIALIZED: there is no manager at this address. #TOKENWARD_ERR_ABI, of
+ *   tokenward_init_abi() only: header and library are of different versions.
+ * - What no code can check is the caller's part: that the memory is there, lives as long as it must, and
+ *   that no one else writes to it.
  * - Numbers of an enumeration are `int32_t`.
  *
  * @section threads Threads and interrupts
@@ -130,31 +137,31 @@ typedef int32_t tokenward_grant;
 typedef int32_t tokenward_reason;
 /** None. */
 #define TOKENWARD_REASON_NONE 0
-/** There is no token, and no grant that would obtain one. */
+/** There is no token and no grant that obtains one: sign in, or install a token. */
 #define TOKENWARD_REASON_NO_TOKEN 1
-/** The refresh token is refused, and there is no other grant. */
+/** The session has ended because the refresh token is refused: sign in again. */
 #define TOKENWARD_REASON_REFRESH_TOKEN_REJECTED 2
-/** The primary grant is refused: a wrong or changed password. */
+/** The user name or password is refused: check them and sign in again. */
 #define TOKENWARD_REASON_GRANT_REJECTED 3
-/** A token without an end was refused by a resource server. */
+/** The token has been revoked: install a new one. */
 #define TOKENWARD_REASON_REVOKED 4
-/** The token endpoint answered `invalid_client`. */
+/** The token service refuses the client id or secret: check them. */
 #define TOKENWARD_REASON_INVALID_CLIENT 5
-/** The token endpoint answered `unauthorized_client`. */
+/** The client may not use this grant: ask the token service to allow it. */
 #define TOKENWARD_REASON_UNAUTHORIZED_CLIENT 6
-/** The token endpoint answered `unsupported_grant_type`. */
+/** The token service does not know this grant: check the provider's grants. */
 #define TOKENWARD_REASON_UNSUPPORTED_GRANT_TYPE 7
-/** The token endpoint answered `invalid_scope`. */
+/** The token service does not grant this scope: check it. */
 #define TOKENWARD_REASON_INVALID_SCOPE 8
-/** The token endpoint answered `invalid_request`. */
+/** The token service does not understand the request: check the provider's values. */
 #define TOKENWARD_REASON_INVALID_REQUEST 9
-/** A resource server refused a token that it had just been given. */
+/** The API refuses a token that is new: check the API's address and the account's rights. */
 #define TOKENWARD_REASON_REJECTED 10
-/** A resource server answered 403. */
+/** The token is good but may not do this: ask for the right to do it. */
 #define TOKENWARD_REASON_FORBIDDEN 11
-/** A resource server wants a scope that the token has not. */
+/** The request needs a scope that the token does not have: ask for a token with that scope. */
 #define TOKENWARD_REASON_INSUFFICIENT_SCOPE 12
-/** The status says nothing about the token. */
+/** The token is not at fault: look at the answer itself. */
 #define TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE 13
 
 /** What tokenward_poll() says. */
@@ -251,7 +258,7 @@ typedef int32_t tokenward_error_code;
 #define TOKENWARD_CODE_INVALID_REQUEST 1
 /** Client authentication failed. */
 #define TOKENWARD_CODE_INVALID_CLIENT 2
-/** The password, refresh token or other grant is not valid any more. */
+/** The password, refresh token or other grant is no longer valid. */
 #define TOKENWARD_CODE_INVALID_GRANT 3
 /** The client may not use this grant. */
 #define TOKENWARD_CODE_UNAUTHORIZED_CLIENT 4
@@ -410,33 +417,33 @@ typedef struct tokenward_pair_list {
  */
 typedef struct tokenward_policy {
   /**
-   * A token is not sent in the last part of its life: this many milliseconds, at most a tenth of the
-   * lifetime. Default 10 s.
+   * A token is not sent in the last part of its life: this much, at most a tenth of the lifetime.
+   * Default: 10000.
    */
   uint64_t margin_ms;
-  /** No refresh sooner than this after a token was asked for. Default 30 s. */
+  /** No refresh is due sooner than this after a token was asked for. Default: 30000. */
   uint64_t min_interval_ms;
-  /** The first request waits up to this long from the start, drawn from the seed. Default 0. */
+  /** The first request waits up to this long from the start, drawn from the seed. Default: 0. */
   uint64_t startup_spread_ms;
-  /** A request without an answer has failed after this time. Default 30 s. */
+  /** A request without an answer has failed after this time. Default: 30000. */
   uint64_t response_timeout_ms;
   /**
    * The wait after the first failure without a usable token; it doubles with each further failure.
-   * Default 2 s.
+   * Default: 2000.
    */
   uint64_t first_backoff_ms;
-  /** The longest wait after a failure. Default 300 s. */
+  /** The longest wait after a failure. Default: 300000. */
   uint64_t max_backoff_ms;
-  /** A server's lifetime in seconds counts up to this. Default 315,360,000. */
+  /** A lifetime that the server gives in seconds counts up to this. Default: 315360000. */
   uint64_t max_lifetime_s;
-  /** A refresh is due after this part of the lifetime. Default 800. */
+  /** A refresh is due after this part of the lifetime. Default: 800. */
   uint32_t fraction_permille;
   /**
    * A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.
-   * Default 50.
+   * Default: 50.
    */
   uint32_t jitter_permille;
-  /** So many refusals with codes that RFC 6749 does not define end a refresh token. Default 3. */
+  /** Give up the refresh token after this many refusals with a non-standard error code. Default: 3. */
   uint32_t refresh_attempts;
   /** Another process uses the same snapshot. Default false. */
   bool shared_storage;
@@ -693,86 +700,83 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_UNINITIALIZED 8
 /** There is no challenge or parameter of this number or name. */
 #define TOKENWARD_ERR_NO_SUCH_ITEM 9
-/** The first byte of the body, after BOM and white space, is not `{`: HTML, a form, an array. */
+/** The body is not a JSON object: check the token URL. */
 #define TOKENWARD_ERR_NOT_JSON 100
-/** The body stops before its value ends: the receive buffer was too small, or the connection broke. */
+/** The body stops before its end: enlarge the receive buffer, or try again. */
 #define TOKENWARD_ERR_TRUNCATED 101
-/** RFC 8259 refuses the body. */
+/** The body is not valid JSON: report it to the token service. */
 #define TOKENWARD_ERR_MALFORMED 102
-/** More than 32 containers are open at once. */
+/** The body nests more than 32 objects and arrays: report it to the token service. */
 #define TOKENWARD_ERR_TOO_DEEP 103
-/** A member that is read is given twice in its object (RFC 6749 section 3.2). */
+/** The body has a member twice that may only stand once: report it to the token service. */
 #define TOKENWARD_ERR_DUPLICATE_MEMBER 104
-/** `access_token` is missing, no string, empty, or has a byte outside the provider's alphabet. */
+/** The access token is missing, empty, not a string, or has characters that cannot be sent. */
 #define TOKENWARD_ERR_INVALID_ACCESS_TOKEN 105
-/** `refresh_token` is no string, or holds a lone surrogate. */
+/** The refresh token is not text: report it to the token service. */
 #define TOKENWARD_ERR_INVALID_REFRESH_TOKEN 106
-/** `token_type` is no string, or missing where the provider requires it. */
+/** The token_type is not text, or is missing although the provider requires it. */
 #define TOKENWARD_ERR_INVALID_TOKEN_TYPE 107
-/** `scope` is neither a string nor an array of strings. */
+/** The scope is neither a string nor an array of strings: report it to the token service. */
 #define TOKENWARD_ERR_INVALID_SCOPE_MEMBER 108
-/** `error`, `error_description` or `error_uri` is no string. */
+/** The error, its description or its URI is not text: report it to the token service. */
 #define TOKENWARD_ERR_INVALID_ERROR 109
-/** `expires_in` is negative, a boolean, a container, or a string of anything but digits. */
+/** The expires_in is not a number of seconds: report it to the token service. */
 #define TOKENWARD_ERR_INVALID_EXPIRES_IN 110
-/** A non-empty `error` stands next to a token. */
+/** The answer has both a token and an error: report it to the token service. */
 #define TOKENWARD_ERR_ERROR_BESIDE_TOKEN 111
-/** The `token_type` is not Bearer nor one of the provider's aliases (RFC 6749 section 7.1). */
+/** The token is not a Bearer token: list its token_type as an alias if it is used like one. */
 #define TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE 112
-/** `expires_in` is missing and the provider's policy is to refuse. */
+/** The answer has no expires_in: tell the provider's description how long its tokens live. */
 #define TOKENWARD_ERR_MISSING_LIFETIME 113
-/** A JSON object without an error code under a status other than 2xx. */
+/** The service refused the request without an error code: check the token URL. */
 #define TOKENWARD_ERR_NO_ERROR_CODE 114
-/** The answer's token is over before it could be used. */
+/** The token has expired before it could be used: get a new one, and check the clocks. */
 #define TOKENWARD_ERR_ALREADY_EXPIRED 115
-/** The server gave the stored access token again although it is used up. */
+/** The service gave the used-up token again: report it to the token service. */
 #define TOKENWARD_ERR_SAME_TOKEN 116
-/** Not a URL that means one thing only. */
+/** The URL is not absolute, or is ambiguous: leave out user names, spaces and dot segments. */
 #define TOKENWARD_ERR_BAD_URL 120
-/** Not a list of challenges (RFC 9110 section 11.6.1). */
+/** The WWW-Authenticate field is not a list of challenges: report it to the service. */
 #define TOKENWARD_ERR_INVALID_CHALLENGE 121
-/** None of the three HTTP-date forms (RFC 9110 section 5.6.7). */
+/** The date is not an HTTP date: report it to the service. */
 #define TOKENWARD_ERR_INVALID_HTTP_DATE 122
-/** Neither seconds nor an HTTP-date (RFC 9110 section 10.2.3). */
+/** The Retry-After field is neither seconds nor an HTTP date: report it to the service. */
 #define TOKENWARD_ERR_INVALID_RETRY_AFTER 123
-/** Not a JWS in compact form with base64url parts (RFC 7519). */
+/** The token is not a JSON Web Token: give three base64url parts with dots between them. */
 #define TOKENWARD_ERR_INVALID_JWT 124
-/** A registered claim has the wrong type (RFC 7519 section 4.1). */
+/** A registered claim of the token has the wrong type: report it to the token service. */
 #define TOKENWARD_ERR_INVALID_CLAIM 125
-/** The snapshot is torn, truncated, of another version, or its seal does not match. */
+/** The stored state is damaged or sealed with another key: delete it and sign in again. */
 #define TOKENWARD_ERR_INVALID_SNAPSHOT 130
-/** The snapshot belongs to another provider, environment or subject. */
+/** The stored state belongs to another provider, environment or subject: use another storage. */
 #define TOKENWARD_ERR_FOREIGN_SNAPSHOT 131
-/** The snapshot is older than the revision floor, or than what this manager last kept. */
+/** The stored state is older than the one in use: read the storage again. */
 #define TOKENWARD_ERR_STALE_SNAPSHOT 132
-/** A token is longer than its slot. */
+/** A token is longer than its slot: give the token manager more room. */
 #define TOKENWARD_ERR_TOO_LONG 200
-/** The buffer, or the manager's memory, is too small; nothing was written to it. */
+/** The buffer is too small: give a larger one. */
 #define TOKENWARD_ERR_BUFFER_TOO_SMALL 201
-/** tokenward_poll() does not ask for a request now. */
+/** No token request is due: wait until poll asks for one. */
 #define TOKENWARD_ERR_NOT_DUE 300
-/** A request is out and has not timed out. */
+/** A token request is out already: wait for its answer. */
 #define TOKENWARD_ERR_REQUEST_IN_FLIGHT 301
-/** The request id is not that of the request that is out. */
+/** The answer is to an earlier token request: ignore it. */
 #define TOKENWARD_ERR_STALE_REQUEST 302
-/** The credentials do not fit the grant: one that it needs is missing or cannot be sent. */
+/** A credential that the grant needs is missing or cannot be sent: check the credentials. */
 #define TOKENWARD_ERR_WRONG_CREDENTIALS 303
-/** The URL's origin is not one of the provider's. */
+/** The URL is not on one of the provider's origins: check it, and use https. */
 #define TOKENWARD_ERR_ORIGIN_NOT_ALLOWED 304
-/** No row of the provider's route table has this method and path. */
+/** The provider has no endpoint with this method and path: check them. */
 #define TOKENWARD_ERR_UNKNOWN_ROUTE 305
-/** The route is opened by the other kind of token. */
+/** The endpoint takes the other kind of token: use a client's instead of a site's, or vice versa. */
 #define TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN 306
-/** The route belongs to another site. */
+/** The endpoint belongs to another site: use that site's token. */
 #define TOKENWARD_ERR_OTHER_SITE 307
-/** There is no token that may be sent now. */
+/** There is no token that may be sent now: get one first. */
 #define TOKENWARD_ERR_NOT_USABLE 308
-/** A parameter would be sent twice (RFC 6749 section 3.2). */
+/** A parameter would be sent twice: give each one once. */
 #define TOKENWARD_ERR_DUPLICATE_PARAMETER 309
-/**
- * The subject does not fit the provider: its token endpoint wants a site and there is none, or the site would
- * not stay in its place of the path.
- */
+/** The provider and the subject do not fit: check whether it needs a site. */
 #define TOKENWARD_ERR_INVALID_PROVIDER 310
 
 #ifdef __cplusplus
@@ -799,7 +803,7 @@ static inline tokenward_span tokenward_text(const char *string) {
 #define TOKENWARD_LIST(array) { (array), sizeof(array) / sizeof *(array) }
 
 /** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
-#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, false }
+#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, 0 }
 
 /** Checks a description and lends it as a service: tokenward_describe_abi() with what this header is.
  *
@@ -939,10 +943,6 @@ extern const tokenward_service tokenward_flute_production;
  * @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
- * @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  */
 int32_t tokenward_poll(const tokenward_manager *manager,
                        uint64_t now_ms,
@@ -963,12 +963,6 @@ int32_t tokenward_poll(const tokenward_manager *manager,
  * @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
  * what it takes.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager`, `credentials` or `out` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `manager`, `credentials` or `out` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf`, `out` or the manager overlaps another of these or the credentials
- * @retval TOKENWARD_ERR_NOT_UTF8 a credential is not UTF-8
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  * @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is out and has not timed out
  * @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() says something else than #TOKENWARD_NEXT_REQUEST
@@ -999,11 +993,6 @@ int32_t tokenward_begin(tokenward_manager *manager,
  * @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
  * @param[out] out Written on success; its `detail` also where that explains a refusal.
  * @retval TOKENWARD_OK it is a token, which is stored, or an error that the server gave
- * @retval TOKENWARD_ERR_NULL `manager`, `answer` or `out` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `out` or the manager overlaps the other or the answer
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  * @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out: nothing changes
  * @retval TOKENWARD_ERR_NOT_JSON no JSON object
  * @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
@@ -1058,9 +1047,6 @@ int32_t tokenward_answer_parsed(tokenward_manager *manager,
  * @param[in] now_ms The caller's clock.
  * @param[in] request_id The `id` that tokenward_begin() gave.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  * @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out
  */
 int32_t tokenward_failed(tokenward_manager *manager,
@@ -1083,12 +1069,6 @@ int32_t tokenward_failed(tokenward_manager *manager,
  * @param[in] cap Bytes of `buf`.
  * @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the manager or the text
- * @retval TOKENWARD_ERR_NOT_UTF8 method or URL is not UTF-8
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  * @retval TOKENWARD_ERR_BAD_URL not an absolute URL that means one thing only
  * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED not an origin of the provider and environment, or not `https`
  * @retval TOKENWARD_ERR_UNKNOWN_ROUTE no row of the provider's route table
@@ -1118,11 +1098,6 @@ int32_t tokenward_authorize(const tokenward_manager *manager,
  * where there is none. Lent for the call.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `out` or the manager overlaps the other or the challenge
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  */
 int32_t tokenward_rejected(tokenward_manager *manager,
                            uint64_t now_ms,
@@ -1165,12 +1140,6 @@ int32_t tokenward_rejected_parsed(tokenward_manager *manager,
  * @param[in] token Lent for the call, with what it points to: the tokens are copied into the manager.
  * @param[out] generation The token's generation: written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager`, `token` or `generation` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `generation` or the manager overlaps the other or the token
- * @retval TOKENWARD_ERR_NOT_UTF8 a token is not UTF-8
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside the provider's alphabet
  * @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE the token is not for Bearer
  * @retval TOKENWARD_ERR_MISSING_LIFETIME the provider wants one
@@ -1190,10 +1159,6 @@ int32_t tokenward_install(tokenward_manager *manager,
  * @param[in] manager Lent for the call.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
- * @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  */
 int32_t tokenward_generation(const tokenward_manager *manager,
                              uint64_t *out);
@@ -1207,11 +1172,6 @@ int32_t tokenward_generation(const tokenward_manager *manager,
  * @param[in] scope `TOKENWARD_SCOPE_*`.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` or `out` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `manager` or `out` is not aligned
- * @retval TOKENWARD_ERR_OVERLAP `out` lies in the manager
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  */
 int32_t tokenward_unpersisted(const tokenward_manager *manager,
                               tokenward_scope scope,
@@ -1226,10 +1186,6 @@ int32_t tokenward_unpersisted(const tokenward_manager *manager,
  * @param[in] scope `TOKENWARD_SCOPE_*`: that of the snapshot.
  * @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  */
 int32_t tokenward_persisted(tokenward_manager *manager,
                             tokenward_scope scope,
@@ -1243,9 +1199,6 @@ int32_t tokenward_persisted(tokenward_manager *manager,
  *
  * @param[in,out] manager Lent for the call.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  */
 int32_t tokenward_reloaded(tokenward_manager *manager);
 
@@ -1256,9 +1209,6 @@ int32_t tokenward_reloaded(tokenward_manager *manager);
  *
  * @param[in,out] manager Lent for the call.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  */
 int32_t tokenward_retry(tokenward_manager *manager);
 
@@ -1269,9 +1219,6 @@ int32_t tokenward_retry(tokenward_manager *manager);
  *
  * @param[in,out] manager Lent for the call.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  */
 int32_t tokenward_renew(tokenward_manager *manager);
 
@@ -1283,9 +1230,6 @@ int32_t tokenward_renew(tokenward_manager *manager);
  *
  * @param[in,out] manager Lent for the call.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `manager` is not aligned
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  */
 int32_t tokenward_clear(tokenward_manager *manager);
 
@@ -1337,12 +1281,7 @@ const char *tokenward_version(void);
  * @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
  * @param[in] config_size `sizeof(tokenward_config)` of the header.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_ABI header and library are of different versions
- * @retval TOKENWARD_ERR_NULL `out`, `memory`, `config` or its service is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned as its type, `memory` not as `uint64_t`
  * @retval TOKENWARD_ERR_LENGTH a length, or the sum of the capacities, is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP the memory holds `out`, `config`, or something that these point to
- * @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
  * @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
  * `.` or `..`
@@ -1367,14 +1306,6 @@ int32_t tokenward_init_abi(tokenward_manager **out,
  * @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
  * @param[in] provider_size `sizeof(tokenward_provider)` of the header.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_ABI header and library are of different versions
- * @retval TOKENWARD_ERR_NULL `mine`, `service`, its name, a listed text, or what tells a lifetime is NULL, or a
- * pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `service` lies in the description
- * @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
- * @retval TOKENWARD_ERR_OUT_OF_RANGE a number is none of its enumeration, or a Boolean neither 0 nor 1
  */
 int32_t tokenward_describe_abi(const tokenward_provider *mine,
                                const tokenward_service **service,
@@ -1392,9 +1323,6 @@ int32_t tokenward_describe_abi(const tokenward_provider *mine,
  * @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty where it
  * can work.
  * @retval TOKENWARD_OK it can work
- * @retval TOKENWARD_ERR_NULL `service` or `fact` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `service` or `fact` is not aligned
- * @retval TOKENWARD_ERR_OVERLAP `fact` lies in the service
  * @retval TOKENWARD_ERR_INVALID_PROVIDER it cannot; `fact` says why
  */
 int32_t tokenward_provider_check(const tokenward_service *service,
@@ -1426,10 +1354,6 @@ const char *tokenward_grant_name(tokenward_grant grant);
  * @param[out] out Written on success. Where `buf` is too small its `len` says what it takes, and where the
  * body is refused its `offset` where.
  * @retval TOKENWARD_OK it is a token, or an error that the server gave
- * @retval TOKENWARD_ERR_NULL `service` or `out` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the body or the service
  * @retval TOKENWARD_ERR_NOT_JSON no JSON object
  * @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
  * @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
@@ -1461,10 +1385,6 @@ int32_t tokenward_token_answer(uint16_t status,
  * @param[in] field Lent for the call.
  * @param[out] count Written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `count` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `count` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `count` lies in the field
  * @retval TOKENWARD_ERR_INVALID_CHALLENGE not the grammar of RFC 9110, or a parameter twice in one challenge
  */
 int32_t tokenward_challenges(tokenward_span field,
@@ -1479,10 +1399,6 @@ int32_t tokenward_challenges(tokenward_span field,
  * @param[in] index The challenge's place, from 0.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `out` lies in the field
  * @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
  * @retval TOKENWARD_ERR_NO_SUCH_ITEM there are not so many challenges
  */
@@ -1504,10 +1420,6 @@ int32_t tokenward_challenge_at(tokenward_span field,
  * @param[in] cap Bytes of `buf`.
  * @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other, the field or the name
  * @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
  * @retval TOKENWARD_ERR_NO_SUCH_ITEM there is no such challenge or parameter
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
@@ -1530,10 +1442,6 @@ int32_t tokenward_challenge_param_at(tokenward_span field,
  * it. Lent for the call.
  * @param[out] seconds Written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `seconds` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `seconds` or `wall_s` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `seconds` overlaps the value or `wall_s`
  * @retval TOKENWARD_ERR_INVALID_RETRY_AFTER neither form, or a date without the time of day
  */
 int32_t tokenward_retry_after(tokenward_span value,
@@ -1550,10 +1458,6 @@ int32_t tokenward_retry_after(tokenward_span value,
  * where the device does not know it. Lent for the call.
  * @param[out] unix_s Written on success: Unix seconds; an earlier date is 0.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `unix_s` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `unix_s` or `wall_s` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `unix_s` overlaps the value or `wall_s`
  * @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or no date of the calendar
  */
 int32_t tokenward_http_date(tokenward_span value,
@@ -1573,10 +1477,6 @@ int32_t tokenward_http_date(tokenward_span value,
  * @param[out] out Written on success: its `sub` points into `buf`. Where `buf` is too small its `len` says
  * what it takes.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `out` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `out` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other or the token
  * @retval TOKENWARD_ERR_INVALID_JWT not three base64url parts
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  * @retval TOKENWARD_ERR_NOT_JSON the payload is no JSON object
@@ -1602,6 +1502,16 @@ int32_t tokenward_jwt_claims(tokenward_span token,
 const char *tokenward_result_name(tokenward_result result);
 
 /**
+ * What a result means, and what to do, in one English sentence.
+ *
+ * May be called from any thread and from an interrupt handler.
+ *
+ * @param[in] result What a function returned.
+ * @return A string that lives as long as the program; `unknown` for a number that is no result.
+ */
+const char *tokenward_result_text(tokenward_result result);
+
+/**
  * Writes the state into `buf`, sealed under `key` (HMAC-SHA-256). Changes nothing.
  *
  * The seal proves that nobody without the key has changed it. It is no secrecy: the tokens stand in it.
@@ -1620,12 +1530,6 @@ const char *tokenward_result_name(tokenward_result result);
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Bytes that were written; where `buf` is too small, what it takes.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` or `len` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the manager, `wall_s` or `key`
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `scope` is none, or `key` has not 32 bytes
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  */
 int32_t tokenward_snapshot(const tokenward_manager *manager,
@@ -1653,12 +1557,6 @@ int32_t tokenward_snapshot(const tokenward_manager *manager,
  * @param[in] key 32 bytes, lent for the call.
  * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call: the tokens are copied.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `manager` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP the manager overlaps `wall_s`, `key` or `snapshot`
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
- * @retval TOKENWARD_ERR_UNINITIALIZED there is no manager
  * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
  * @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
  * @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
@@ -1681,11 +1579,6 @@ int32_t tokenward_restore(tokenward_manager *manager,
  * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call.
  * @param[out] revision Written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `revision` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `revision` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `revision` lies in `key` or `snapshot`
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `key` has not 32 bytes
  * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
  */
 int32_t tokenward_snapshot_revision(tokenward_span key,
@@ -1702,11 +1595,6 @@ int32_t tokenward_snapshot_revision(tokenward_span key,
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other or the token
- * @retval TOKENWARD_ERR_NOT_UTF8 the token is not UTF-8
  * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside 0x21 to 0x7E, which could end the field
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  */
@@ -1727,11 +1615,6 @@ int32_t tokenward_bearer(tokenward_span token,
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other, the id or the secret
- * @retval TOKENWARD_ERR_NOT_UTF8 the id or the secret is not UTF-8
  * @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  */
@@ -1769,11 +1652,6 @@ int32_t tokenward_basic_raw(tokenward_span id,
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `len` is NULL, or a pointer that comes with a length
- * @retval TOKENWARD_ERR_MISALIGNED `len` is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `len` overlaps the other or the value
- * @retval TOKENWARD_ERR_NOT_UTF8 the value is not UTF-8
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  */
 int32_t tokenward_form_encode(tokenward_span value,
@@ -1799,13 +1677,6 @@ int32_t tokenward_form_encode(tokenward_span value,
  * @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
  * what it takes.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `config`, its service, `credentials` or `out` is NULL, or a pointer that comes with a
- * length
- * @retval TOKENWARD_ERR_MISALIGNED a pointer is not aligned
- * @retval TOKENWARD_ERR_LENGTH a length is none that an object has
- * @retval TOKENWARD_ERR_OVERLAP `buf` or `out` overlaps the other or something that is read
- * @retval TOKENWARD_ERR_NOT_UTF8 text is not UTF-8
- * @retval TOKENWARD_ERR_OUT_OF_RANGE `grant` is none
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
  * bearer cannot stand in a header
@@ -1834,8 +1705,6 @@ int32_t tokenward_token_request(const tokenward_config *config,
  * @param[out] memory The memory. NULL with 0 is none.
  * @param[in] size Bytes of it.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `memory` is NULL and `size` is not 0
- * @retval TOKENWARD_ERR_LENGTH `size` is none that an object has
  */
 int32_t tokenward_wipe(void *memory,
                        size_t size);
@@ -1849,8 +1718,6 @@ int32_t tokenward_wipe(void *memory,
  * @param[in,out] clock_ms The instant of the last value, 0 before the first; then the instant of this one.
  * @param[in] ticks The counter.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_NULL `clock_ms` is NULL
- * @retval TOKENWARD_ERR_MISALIGNED `clock_ms` is not aligned
  */
 int32_t tokenward_widen_ticks(uint64_t *clock_ms,
                               uint32_t ticks);
