@@ -41,8 +41,11 @@ fn inspect_reads_files_as_answers_of_a_provider() {
     assert_eq!(run(&["inspect", path]).status, 2);
     assert_eq!(run(&["inspect", path, "--provider", "flume"]).status, 0);
     let own = folder.path().join("provider.json");
-    std::fs::write(&own, r#"{"member_path":"data[0]"}"#).expect("a file");
+    std::fs::write(&own, r#"{"name":"own","member_path":"data[0]"}"#).expect("a file");
     assert_eq!(run(&["inspect", path, "--provider-file", own.to_str().expect("UTF-8")]).status, 0);
+    std::fs::write(&own, r#"{"name":"own","token_url":"own.example"}"#).expect("a file");
+    run(&["inspect", path, "--provider-file", own.to_str().expect("UTF-8")])
+        .complains(64, "`base_url` cannot work");
     run(&["inspect", "missing.json"]).complains(64, "give a readable file");
 }
 
@@ -99,7 +102,7 @@ fn a_mistake_in_the_command_line_is_one_line_and_64() {
         (&["date"], "required"),
         (&["demo", "nobody"], "possible values"),
         (&["token", "flute"], "wants --environment: sandbox or production; it has no default"),
-        (&["token", "flume"], "wants --base-url"),
+        (&["token", "opower"], "wants --base-url"),
         (&["token", "flip_energy_site", "--base-url", "https://a.example"], "wants --site"),
         (
             &["request", "opower", "--base-url", "https://a.example", "--environment", "sandbox"],
