@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests of the Kotlin surface. usage: test.sh [--list | LEG...]; test.sh replay FILE...
+# The tests of the Kotlin surface. usage: test.sh [--list | LEG...]; test.sh replay <SCENARIOS
 #
 # Needs the Debian packages openjdk-17-jdk-headless, maven, nodejs, npm, unzip and a Rust toolchain. Maven's artifacts
 # are kept in $TOKENWARD_M2 (default ${TOKENWARD_CACHE:-~/.cache/tokenward}/m2), what is built in $CARGO_TARGET_DIR/kotlin.
@@ -12,7 +12,7 @@ export CARGO_TARGET_DIR=$TARGET
 OUT=$TARGET/kotlin
 M2=${TOKENWARD_M2:-${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/m2}
 VERSION=$(sed -n 's:^  <version>\(.*\)</version>$:\1:p' "$KOTLIN/pom.xml")
-LEGS="build lint test scenarios docs api aar consumer bench"
+LEGS="build lint test docs api aar consumer bench"
 mkdir -p "$OUT"
 
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
@@ -99,23 +99,10 @@ driver() {
   echo "$OUT/tokenward/test-classes:$OUT/tokenward/classes:$(cat "$OUT/driver.classpath")"
 }
 
-# Compiles only where sources are newer than what was compiled last: thousands of files come in many runs.
 replay() {
   local classpath
-  if [ ! -e "$OUT/driver.ready" ] ||
-    [ -n "$(find "$KOTLIN/tokenward" "$KOTLIN/tokenward-testing" "$ROOT/core/src" "$ROOT/ffi/uniffi" -type f -newer "$OUT/driver.ready" -print -quit)" ]
-  then
-    driver >"$OUT/driver.next"
-    mv "$OUT/driver.next" "$OUT/driver.ready"
-  fi
-  classpath=$(cat "$OUT/driver.ready")
-  exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -cp "$classpath" io.github.tokenward.ScenariosKt "$@"
-}
-
-scenarios() {
-  (cd "$ROOT" && find "${TOKENWARD_SCENARIOS:-core/tests/scenarios}" -name '*.json' -print0 | xargs -0 -n 500 "$KOTLIN/test.sh" replay) \
-    >"$OUT/replayed" || { grep -v '"ok":true' "$OUT/replayed" || true; fail "scenarios differ"; }
-  counted "$(wc -l <"$OUT/replayed")"
+  classpath=$(driver </dev/null)
+  exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -cp "$classpath" io.github.tokenward.ScenariosKt
 }
 
 # Jars, sources, documentation and AAR, deployed into a repository on disk. Once for all legs that want it.
@@ -225,7 +212,7 @@ bench() {
 
 case ${1:-} in
   --list) echo "$LEGS"; exit ;;
-  replay) shift; replay "$@" ;;
+  replay) replay ;;
 esac
 # shellcheck disable=SC2068
 for leg in ${@:-$LEGS}; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests of the C surface. usage: test.sh [--list | LEG...]; test.sh replay FILE...
+# The tests of the C surface. usage: test.sh [--list | LEG...]; test.sh replay <SCENARIOS
 #
 # Needs gcc, clang, valgrind, doxygen and the Debian packages libcmocka-dev and libjansson-dev; the legs `gate` and
 # `size` also arm-none-eabi-gcc, riscv64-unknown-elf-gcc and Rust's bare-metal targets.
@@ -10,7 +10,7 @@ C=$(cd "$(dirname "$0")" && pwd)
 ROOT=${TOKENWARD_WORKSPACE:-$(cd "$C/../.." && pwd)}
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 OUT=$TARGET/c
-LEGS="header unit scenarios sanitize valgrind doxygen gate size"
+LEGS="header unit sanitize valgrind doxygen gate size"
 WARN="-Wall -Wextra -Wpedantic -Werror"
 mkdir -p "$OUT"
 
@@ -90,23 +90,16 @@ driver() {
 
 replay() {
   local program
-  program=$(driver)
-  exec "$program" "$@"
+  program=$(driver </dev/null)
+  exec "$program"
 }
 
-# suite PROGRAM...: all scenarios through it; REPLAYED says how many.
+# suite PROGRAM...: all scenarios through this driver; REPLAYED says how many.
 suite() {
-  (cd "$ROOT" && find "${TOKENWARD_SCENARIOS:-core/tests/scenarios}" -name '*.json' -print0 | xargs -0 -n 500 "$@") >"$OUT/replayed" ||
+  (cd "$ROOT" && cargo xtask scenarios -- "$@") >"$OUT/replayed" ||
     { grep -v '"ok":true' "$OUT/replayed" || true; fail "scenarios differ"; }
   REPLAYED=$(wc -l <"$OUT/replayed")
   counted "$REPLAYED"
-}
-
-scenarios() {
-  local program
-  program=$(driver)
-  suite "$program"
-  echo "scenarios: $REPLAYED alike"
 }
 
 sanitize() {
@@ -249,7 +242,7 @@ size() {
 
 case ${1:-} in
   --list) echo "$LEGS"; exit ;;
-  replay) shift; replay "$@" ;;
+  replay) replay ;;
 esac
 for leg in ${@:-$LEGS}; do
   case " $LEGS driver " in *" $leg "*) "$leg" ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac

@@ -15,8 +15,8 @@ process, and its least time counts. A bar is that time as a multiple of tokenwar
 faster. Times themselves hold for one machine, so none stands here. Grey bars are no peers but limits: what the same
 bytes cost that are only copied (memcpy) or looked at (a bare scan), and what a hash or an encoder takes alone.
 
-Everything is built with fat LTO, in one codegen unit, for the baseline of its processor, so that what sonic-rs and
-simd-json can do with newer instructions is left out.
+Everything is built with fat LTO, in one codegen unit (yyjson by the C compiler at -O3), for the baseline of its
+processor: what sonic-rs can do with newer instructions is left out.
 ";
 
 /// What is compared: the name that measurements and the picture have, the heading, what it means.
@@ -221,7 +221,7 @@ fn compiler() -> Result<String> {
 /// A group: its cases, and each name with its ratio in every case, the fastest first.
 struct Comparison {
     cases: Vec<String>,
-    rows: Vec<(String, Vec<Option<f64>>)>,
+    rows: Vec<(String, Vec<f64>)>,
 }
 
 impl Comparison {
@@ -235,20 +235,20 @@ impl Comparison {
             }
         }
         let time = |case: &str, name: &str| {
-            sides.iter().find(|(_, of, whose, _)| of == case && whose == name).map(|(.., time)| *time)
+            let side = sides.iter().find(|(_, of, whose, _)| of == case && whose == name);
+            side.map_or(f64::NAN, |(.., time)| *time)
         };
         // Of growth all bars have one base; an app's own is its last.
         let ours =
             names.iter().find(|name| *name == "tokenward").or(names.last()).cloned().unwrap_or_default();
         let grows = sides.iter().any(|(group, ..)| group == "growth");
-        let base = |case: &String| time(if grows { &cases[0] } else { case }, &ours).unwrap_or(f64::NAN);
-        let ratios = |name: &str| cases.iter().map(|case| Some(time(case, name)? / base(case))).collect();
-        let mut rows: Vec<(_, Vec<_>)> = names.iter().map(|name| (name.clone(), ratios(name))).collect();
-        let mean = |ratios: &[Option<f64>]| {
-            ratios.iter().flatten().map(|ratio| ratio.ln()).sum::<f64>()
-                / ratios.iter().flatten().count() as f64
+        let base = |case: &String| time(if grows { &cases[0] } else { case }, &ours);
+        let ratios = |name: String| {
+            let ratios = cases.iter().map(|case| time(case, &name) / base(case)).collect();
+            (name, ratios)
         };
-        rows.sort_by(|(_, a), (_, b)| mean(a).total_cmp(&mean(b)));
+        let mut rows: Vec<(_, Vec<f64>)> = names.iter().cloned().map(ratios).collect();
+        rows.sort_by(|(_, a), (_, b)| a.iter().product::<f64>().total_cmp(&b.iter().product()));
         Self { cases, rows }
     }
 
@@ -256,7 +256,7 @@ impl Comparison {
         let mut table =
             format!("|  | {} |\n| --- |{}\n", self.cases.join(" | "), " ---: |".repeat(self.cases.len()));
         for (name, ratios) in &self.rows {
-            let cells: Vec<_> = ratios.iter().map(|ratio| ratio.map_or(String::new(), spelled)).collect();
+            let cells: Vec<_> = ratios.iter().copied().map(spelled).collect();
             writeln!(table, "| {name} | {} |", cells.join(" | "))?;
         }
         Ok(table)
@@ -267,16 +267,16 @@ impl Comparison {
         const LEFT: f64 = 250.0;
         const WIDTH: f64 = 420.0;
         const BAR: f64 = 18.0;
-        let all = || self.rows.iter().flat_map(|(_, ratios)| ratios).flatten().copied();
+        let all = || self.rows.iter().flat_map(|(_, ratios)| ratios).copied();
         let least = all().fold(1.0, f64::min).log10().floor().min(-1.0);
         let most = all().fold(1.0, f64::max).log10().ceil().max(1.0);
         let x = |ratio: f64| LEFT + WIDTH * (ratio.log10() - least) / (most - least);
         let (mut bars, mut y) = (String::new(), 40.0);
-        for (case, index) in self.cases.iter().zip(0..) {
+        for (case, index) in self.cases.iter().zip(0_usize..) {
             y += BAR;
             writeln!(bars, "<text x=\"8\" y=\"{y}\" font-weight=\"600\">{case}</text>")?;
-            for (name, ratio) in self.rows.iter().filter_map(|(name, ratios)| Some((name, ratios[index]?))) {
-                let (end, class) = (x(ratio), class(name));
+            for (name, ratios) in &self.rows {
+                let (end, class) = (x(ratios[index]), class(name));
                 writeln!(
                     bars,
                     "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{name}</text>\
@@ -289,7 +289,7 @@ impl Comparison {
                     BAR - 4.0,
                     end + 6.0,
                     y + BAR,
-                    spelled(ratio)
+                    spelled(ratios[index])
                 )?;
                 y += BAR;
             }
@@ -315,18 +315,10 @@ impl Comparison {
     }
 }
 
-/// A ratio, to three digits.
 fn spelled(ratio: f64) -> String {
-    format!(
-        "{ratio:.*}",
-        if ratio < 0.1 {
-            3
-        } else if ratio < 10.0 {
-            2
-        } else {
-            0
-        }
-    )
+    let decimals =
+        [(0.1, 3), (10.0, 2)].iter().find(|(below, _)| ratio < *below).map_or(0, |(_, decimals)| *decimals);
+    format!("{ratio:.decimals$}")
 }
 
 fn class(name: &str) -> &'static str {

@@ -17,8 +17,8 @@ use workspace::{Result, Workspace};
 const USAGE: &str = "\
 cargo xtask test [LEG…]      run the legs named, or all; `cargo xtask test --list` names them
 cargo xtask ci               the same as `cargo xtask test`
-cargo xtask scenarios [--lang LANG,…] [FILE|DIR…]
-                             replay the scenarios through each language's driver, one JSON line each
+cargo xtask scenarios [--lang LANG,…] [--random] [FILE|DIR…] [-- PROGRAM ARG…]
+                             replay the scenarios in each language, one JSON line each
 cargo xtask corpora          leave JSONTestSuite at target/corpora/JSONTestSuite and print its path
 cargo xtask fuzz [--seconds N] [TARGET…]
                              the fuzz targets under the address sanitizer, 60 s each

@@ -1,71 +1,64 @@
-//! `cargo xtask scenarios`: the one suite of scenarios, replayed by every language's driver.
+//! `cargo xtask scenarios`: one suite of scenarios in every language, and random ones with what the model says of them.
 //!
-//! A driver takes scenario files as arguments and prints one JSON line for each:
-//! `{"file":"…","ok":true,"difference":null}`. What is printed here adds the language in front.
+//! Rust is driven by the crate `tokenward-conformance`. The other languages have a program that reads scenarios, executes
+//! them and prints what came of each step; what it should have been is compared here.
 
 use crate::workspace::{Program, Result, Workspace};
-use serde_json::Value;
-use std::collections::BTreeSet;
-use std::fs;
+use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
+use tokenward_conformance::{Scenario, files, replay};
 
-struct Driver {
-    lang: &'static str,
-    /// The command that takes scenario files as further arguments.
-    command: fn(&Workspace) -> Program,
+/// Who runs the scenarios.
+#[derive(Clone)]
+enum Driver {
+    Rust,
+    /// The script's `replay` builds the driver and runs it.
+    Script(&'static str),
+    /// A driver that stands ready, with its arguments.
+    Program(Vec<String>),
 }
 
 /// The languages that have a driver. A new one is a new row.
-const DRIVERS: &[Driver] = &[
-    Driver {
-        lang: "rust",
-        command: |workspace| {
-            let run =
-                ["run", "--quiet", "--release", "--package", "tokenward-cli", "--", "replay", "--lines"];
-            workspace.cargo().args(run)
-        },
-    },
-    Driver { lang: "c", command: |workspace| workspace.script("ffi/c/test.sh").args(["replay"]) },
-    Driver {
-        lang: "swift",
-        command: |workspace| workspace.script("bindings/swift/test.sh").args(["replay"]),
-    },
-    Driver {
-        lang: "kotlin",
-        command: |workspace| workspace.script("bindings/kotlin/test.sh").args(["replay"]),
-    },
+const LANGUAGES: &[(&str, Driver)] = &[
+    ("rust", Driver::Rust),
+    ("c", Driver::Script("ffi/c/test.sh")),
+    ("swift", Driver::Script("bindings/swift/test.sh")),
+    ("kotlin", Driver::Script("bindings/kotlin/test.sh")),
 ];
 
 /// Where the scenarios stand.
 const SUITE: &str = "core/tests/scenarios";
 
-/// Files for one run of a driver: well below the limit of any system's command line.
-const FILES_AT_ONCE: usize = 500;
+/// How many random scenarios each language runs, where MODEL_COUNT does not say another number. In Rust ten times as
+/// many run in the tests of `tokenward-conformance`.
+const RANDOM: u64 = 2_000;
 
-/// `cargo xtask scenarios [--lang LANG,…] [FILE|DIR…]`: prints a line for every file and language.
+/// `cargo xtask scenarios [--lang LANG,…] [--random] [FILE|DIR…] [-- PROGRAM ARG…]`: prints a line for every scenario
+/// and language, or for every scenario in a driver of the caller's.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
-    let mut drivers: Vec<&Driver> = DRIVERS.iter().collect();
-    let mut paths = Vec::new();
+    let mut drivers = LANGUAGES.to_vec();
+    let (mut paths, mut random) = (Vec::new(), false);
     let mut args = args.iter();
     while let Some(arg) = args.next() {
-        if arg == "--lang" {
-            drivers = named(args.next().ok_or("--lang wants names")?)?;
-        } else {
-            // Cargo starts xtask where the caller stands; drivers run in the workspace's root.
-            paths.push(std::path::absolute(arg)?);
+        match arg.as_str() {
+            "--lang" => drivers = named(args.next().ok_or("--lang wants names")?)?,
+            "--random" => random = true,
+            "--" => drivers = vec![("program", Driver::Program(args.by_ref().cloned().collect()))],
+            // Cargo starts xtask where the caller stands.
+            path => paths.push(std::path::absolute(path)?),
         }
     }
-    if paths.is_empty() {
+    if paths.is_empty() && !random {
         paths.push(workspace.root.join(SUITE));
     }
-    replay(workspace, &drivers, &paths, |line, _| println!("{line}")).map(|_| ())
+    let scenarios = Scenarios::read(&workspace.root, &paths, if random { RANDOM } else { 0 })?;
+    scenarios.replay(workspace, &drivers, |line, _| println!("{line}")).map(|_| ())
 }
 
-/// The test leg: all scenarios in all languages, printing only what differs.
+/// The test leg: the suite and random scenarios in all languages, printing only what differs.
 pub(crate) fn differences(workspace: &Workspace) -> Result<()> {
-    let drivers: Vec<&Driver> = DRIVERS.iter().collect();
-    let suite = [workspace.root.join(SUITE)];
-    let replayed = replay(workspace, &drivers, &suite, |line, ok| {
+    let scenarios = Scenarios::read(&workspace.root, &[workspace.root.join(SUITE)], RANDOM)?;
+    let replayed = scenarios.replay(workspace, LANGUAGES, |line, ok| {
         if !ok {
             println!("{line}");
         }
@@ -74,116 +67,133 @@ pub(crate) fn differences(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn named(names: &str) -> Result<Vec<&'static Driver>> {
-    names
-        .split(',')
-        .map(|name| {
-            DRIVERS.iter().find(|driver| driver.lang == name).ok_or_else(|| {
-                let known: Vec<_> = DRIVERS.iter().map(|driver| driver.lang).collect();
-                format!("no driver for `{name}`; there are: {}", known.join(", ")).into()
-            })
+fn named(names: &str) -> Result<Vec<(&'static str, Driver)>> {
+    let find = |name: &str| {
+        LANGUAGES.iter().find(|(lang, _)| *lang == name).cloned().ok_or_else(|| {
+            let known: Vec<_> = LANGUAGES.iter().map(|(lang, _)| *lang).collect();
+            format!("no driver for `{name}`; there are: {}", known.join(", ")).into()
         })
-        .collect()
+    };
+    names.split(',').map(find).collect()
 }
 
-/// Replays all files with all drivers. A file that differs, or that a driver does not answer for, is an error.
-fn replay(
-    workspace: &Workspace,
-    drivers: &[&Driver],
-    paths: &[PathBuf],
-    mut report: impl FnMut(&str, bool),
-) -> Result<usize> {
-    let mut files = Vec::new();
-    for path in paths {
-        collect(&workspace.root, path, &mut files)?;
+/// Scenarios, run in Rust.
+struct Scenarios {
+    /// Each with the first difference in Rust.
+    valid: Vec<(Scenario, Option<String>)>,
+    /// What is no scenario, and why: no driver is given that.
+    faults: Vec<(String, String)>,
+}
+
+impl Scenarios {
+    /// All files under the paths, named from the workspace's root where they stand under it, and random scenarios.
+    fn read(root: &Path, paths: &[PathBuf], random: u64) -> Result<Self> {
+        let (mut valid, mut faults) = (Vec::new(), Vec::new());
+        let mut add = |scenario: Scenario| match scenario.run() {
+            Ok(run) => valid.push((scenario, run.difference)),
+            Err(fault) => faults.push((scenario.name, fault)),
+        };
+        let mut unreadable = Vec::new();
+        for path in paths {
+            for file in files(path)? {
+                let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().into_owned();
+                match Scenario::read(&file) {
+                    Ok(scenario) => add(Scenario { name, ..scenario }),
+                    Err(fault) => unreadable.push((name, fault)),
+                }
+            }
+        }
+        if random > 0 {
+            Scenario::randoms(random).for_each(add);
+        }
+        faults.extend(unreadable);
+        if valid.is_empty() && faults.is_empty() {
+            return Err(format!("no scenario in {paths:?}").into());
+        }
+        Ok(Self { valid, faults })
     }
-    if files.is_empty() {
-        return Err(format!("no scenario in {paths:?}").into());
-    }
-    let mut different = 0_usize;
-    for driver in drivers {
-        for chunk in files.chunks(FILES_AT_ONCE) {
-            let mut missing: BTreeSet<&str> = chunk.iter().map(String::as_str).collect();
-            let mut unreadable = None;
-            let before = different;
-            let ended =
-                (driver.command)(workspace).args(chunk).lines(|line| match answer(driver.lang, line) {
-                    Some(answer) => {
-                        missing.remove(answer.file.as_str());
-                        different += usize::from(!answer.ok);
-                        report(&answer.line, answer.ok);
+
+    /// Replays all of them in all languages. One that differs, or that a driver does not answer for, is an error.
+    fn replay(
+        &self,
+        workspace: &Workspace,
+        drivers: &[(&str, Driver)],
+        mut show: impl FnMut(Value, bool),
+    ) -> Result<usize> {
+        let scenarios: Vec<&Scenario> = self.valid.iter().map(|(scenario, _)| scenario).collect();
+        let (mut different, mut broken) = (0_usize, Vec::new());
+        for (lang, driver) in drivers {
+            let mut report = |name: &str, difference: Option<&str>| {
+                different += usize::from(difference.is_some());
+                show(line(lang, name, difference), difference.is_none());
+            };
+            for (name, fault) in &self.faults {
+                report(name, Some(fault));
+            }
+            let mut command = match driver {
+                Driver::Rust => {
+                    for (scenario, difference) in &self.valid {
+                        report(&scenario.name, difference.as_deref());
                     }
-                    None => unreadable = Some(line.to_owned()),
-                });
-            if let Some(line) = unreadable {
-                return Err(format!("the {} driver printed `{line}`", driver.lang).into());
+                    continue;
+                }
+                Driver::Script(script) => workspace.script(script).args(["replay"]),
+                Driver::Program(words) => {
+                    let (program, args) = words.split_first().ok_or("-- wants a program")?;
+                    Program::new(program).dir(&workspace.root).args(args)
+                }
             }
-            if different == before {
-                ended?;
-            }
-            if let Some(file) = missing.first() {
-                return Err(format!("the {} driver says nothing of {file}", driver.lang).into());
+            .into_command();
+            let replayed = replay(&mut command, &scenarios, |scenario, difference| {
+                report(&scenario.name, difference);
+                if difference.is_some() {
+                    // It only helps whoever looks for the cause.
+                    let _ = scenario.keep();
+                }
+            });
+            if let Err(fault) = replayed {
+                broken.push(format!("the {lang} driver: {fault}"));
             }
         }
-    }
-    if different > 0 {
-        return Err(format!("{different} scenarios differ").into());
-    }
-    Ok(files.len().saturating_mul(drivers.len()))
-}
-
-struct Answer {
-    file: String,
-    ok: bool,
-    line: String,
-}
-
-/// A driver's line, with the language added; `None` where it is not such a line.
-fn answer(lang: &str, line: &str) -> Option<Answer> {
-    let value: Value = serde_json::from_str(line).ok()?;
-    let (file, ok) = (value["file"].as_str()?.to_owned(), value["ok"].as_bool()?);
-    let (name, difference) = (&value["file"], value.get("difference")?);
-    let line = format!(r#"{{"lang":"{lang}","file":{name},"ok":{ok},"difference":{difference}}}"#);
-    Some(Answer { file, ok, line })
-}
-
-/// All scenario files under a path, sorted, named from the workspace's root where they stand under it.
-fn collect(root: &Path, path: &Path, files: &mut Vec<String>) -> Result<()> {
-    if !path.is_dir() {
-        if !path.is_file() {
-            return Err(format!("no such scenario: {}", path.display()).into());
+        if different > 0 {
+            broken.push(format!("{different} scenarios differ"));
         }
-        let name = path.strip_prefix(root).unwrap_or(path);
-        files.push(name.to_str().ok_or("a scenario's path is no UTF-8")?.to_owned());
-        return Ok(());
+        if broken.is_empty() {
+            Ok((scenarios.len()).saturating_mul(drivers.len()))
+        } else {
+            Err(broken.join("\n").into())
+        }
     }
-    let mut entries = fs::read_dir(path)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<std::io::Result<Vec<_>>>()?;
-    entries.retain(|entry| entry.is_dir() || entry.extension().is_some_and(|extension| extension == "json"));
-    entries.sort();
-    entries.iter().try_for_each(|entry| collect(root, entry, files))
+}
+
+/// A line of the report, with the language in front.
+fn line(lang: &str, name: &str, difference: Option<&str>) -> Value {
+    let mut line = Map::from_iter([("lang".to_owned(), lang.into())]);
+    line.extend(
+        Scenario::report(name, difference)
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    Value::Object(line)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::answer;
+    use super::{line, named};
 
     #[test]
-    fn a_drivers_line_gets_its_language() {
-        let line = r#"{"difference":"at 3: \"a\" is not \"b\"","ok":false,"file":"a.json"}"#;
-        let answer = answer("c", line).unwrap();
-        assert_eq!((answer.file.as_str(), answer.ok), ("a.json", false));
+    fn a_line_says_language_file_and_difference() {
         let expected = r#"{"lang":"c","file":"a.json","ok":false,"difference":"at 3: \"a\" is not \"b\""}"#;
-        assert_eq!(answer.line, expected);
+        assert_eq!(line("c", "a.json", Some("at 3: \"a\" is not \"b\"")).to_string(), expected);
+        let expected = r#"{"lang":"c","file":"a.json","ok":true,"difference":null}"#;
+        assert_eq!(line("c", "a.json", None).to_string(), expected);
     }
 
     #[test]
-    fn any_other_line_is_no_answer() {
-        for line in
-            ["", "panicked", "{}", r#"{"file":"a.json"}"#, r#"{"file":1,"ok":true,"difference":null}"#]
-        {
-            assert!(answer("c", line).is_none(), "{line}");
-        }
+    fn languages_are_named_and_an_unknown_one_is_refused() {
+        assert_eq!(named("swift,rust").unwrap().len(), 2);
+        assert!(named("rust,cobol").is_err());
     }
 }

@@ -85,7 +85,12 @@ const LEGS: &[Leg] = &[
         workspace.script("bindings/kotlin/test.sh").run()
     }),
     leg("deny", "licences, bans, sources and advisories of every lock file", Lane::Own, deny),
-    leg("scenarios", "the scenarios in all languages", Lane::Common, scenarios::differences),
+    leg(
+        "scenarios",
+        "the scenarios, and random ones by the model, in all languages",
+        Lane::Common,
+        scenarios::differences,
+    ),
     leg("fuzz", "each fuzz target for a minute", Lane::Own, fuzz::leg),
     leg("demo", "the command's demonstration", Lane::Common, demo),
     leg("features", "the core's tests, feature by feature", Lane::Common, features),

@@ -3,9 +3,8 @@
 use serde_json::Value;
 use std::error::Error;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::{env, fs};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -125,6 +124,11 @@ impl Program {
         self.env(name, value)
     }
 
+    /// What another crate runs.
+    pub(crate) fn into_command(self) -> Command {
+        self.0
+    }
+
     /// Runs it with its output shown.
     pub(crate) fn run(mut self) -> Result<()> {
         let status = self.0.status().map_err(|error| self.failed(&error.to_string()))?;
@@ -146,19 +150,6 @@ impl Program {
     pub(crate) fn outcome(mut self) -> Result<(bool, String)> {
         let output = self.0.output().map_err(|error| self.failed(&error.to_string()))?;
         Ok((output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()))
-    }
-
-    /// Runs it and hands over each line of its standard output as it comes; the end status comes last.
-    pub(crate) fn lines(mut self, mut line: impl FnMut(&str)) -> Result<()> {
-        self.0.stdout(Stdio::piped());
-        let mut child = self.0.spawn().map_err(|error| self.failed(&error.to_string()))?;
-        if let Some(stdout) = child.stdout.take() {
-            for text in BufReader::new(stdout).split(b'\n') {
-                line(&String::from_utf8_lossy(&text?));
-            }
-        }
-        let status = child.wait()?;
-        if status.success() { Ok(()) } else { Err(self.failed(&status.to_string())) }
     }
 
     fn failed(&self, why: &str) -> Box<dyn Error> {

@@ -1,10 +1,8 @@
 package io.github.tokenward.testing
 
-import java.math.BigDecimal
-
 /**
- * JSON as the other drivers of scenarios read and write it: members in their order, the last of two with one name,
- * whole numbers as [ULong] or (negative) [Long], all others as [Double].
+ * JSON: members in their order, the last of two with one name, whole numbers as [ULong] or (negative) [Long], all others
+ * as [Double].
  */
 public object Json {
     /** @throws IllegalArgumentException [text] is no JSON. */
@@ -17,7 +15,6 @@ public object Json {
         is Map<*, *> -> value.entries.joinToString(",", "{", "}") { (name, member) -> "${write(name)}:${write(member)}" }
         is List<*> -> value.joinToString(",", "[", "]") { write(it) }
         is String -> quote(value)
-        is Double -> float(value)
         else -> "$value"
     }
 
@@ -36,24 +33,6 @@ public object Json {
             }
         }
         append('"')
-    }
-
-    /** The shortest digits, with an exponent where the point is far away. */
-    private fun float(value: Double): String {
-        if (value == 0.0) return if (1 / value < 0) "-0.0" else "0.0"
-        val decimal = BigDecimal(value.toString()).stripTrailingZeros()
-        val digits = decimal.unscaledValue().abs().toString()
-        val point = digits.length - decimal.scale()
-        val unsigned = when (point) {
-            in digits.length..16 -> digits + "0".repeat(point - digits.length) + ".0"
-            in 1..16 -> digits.take(point) + "." + digits.drop(point)
-            in -4..0 -> "0." + "0".repeat(-point) + digits
-            else -> {
-                val first = if (digits.length == 1) digits else digits.take(1) + "." + digits.drop(1)
-                first + (if (point > 0) "e+" else "e") + (point - 1)
-            }
-        }
-        return if (value < 0) "-$unsigned" else unsigned
     }
 
     private class Reader(private val text: String) {
