@@ -178,7 +178,7 @@ consumer() {
   rm -rf "$M2/io/github/tokenward"
   local described base service
   mkfifo "$OUT/kotlin-cli/stdin"
-  "$TARGET/debug/tokenward-demo-service" --kind flute --lifetime 4 --print-json \
+  "$TARGET/debug/tokenward-demo-service" --kind flute --lifetime 12 --print-json \
     <"$OUT/kotlin-cli/stdin" >"$OUT/kotlin-cli/service.json" &
   service=$!
   exec 8>"$OUT/kotlin-cli/stdin"
