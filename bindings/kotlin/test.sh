@@ -217,5 +217,5 @@ esac
 # shellcheck disable=SC2068
 for leg in ${@:-$LEGS}; do
   case " $LEGS " in *" $leg "*) "$leg" ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac
-  case $leg in test | scenarios) ;; *) counted 1 ;; esac
+  case $leg in test) ;; *) counted 1 ;; esac
 done
