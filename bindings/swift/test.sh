@@ -136,7 +136,7 @@ run_tests() {
   local good=yes all failed
   spm test "$@" >"$OUT/$name.log" 2>&1 || good=
   all=$(sed -n 's/.* Test run with \([0-9]*\) tests* .*/\1/p' "$OUT/$name.log")
-  failed=$(grep -c '^✘ Test .*(.*) failed after' "$OUT/$name.log" || true)
+  failed=$(grep -c '^✘ Test .*(.*failed after' "$OUT/$name.log" || true)
   [ -z "$all" ] || counted $((all - failed)) "$failed"
   [ "$good" ] ||
     { grep -E '✘|error:|warning:|WARNING|Fatal|SUMMARY' "$OUT/$name.log" >&2 || tail -n 30 "$OUT/$name.log" >&2; fail "$name"; }
@@ -270,5 +270,5 @@ case ${1:-} in
 esac
 for leg in ${@:-$LEGS}; do
   case " $LEGS driver " in *" $leg "*) "$leg" ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac
-  case $leg in test | tsan | scenarios) ;; *) counted 1 ;; esac
+  case $leg in test | tsan) ;; *) counted 1 ;; esac
 done

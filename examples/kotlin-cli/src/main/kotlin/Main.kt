@@ -22,7 +22,7 @@ import kotlin.system.exitProcess
 import kotlin.time.Duration.Companion.milliseconds
 
 /**
- * The whole life of a token of Flute's sandbox, as `tokenward-demo-service --kind flute --lifetime 4` plays it:
+ * The whole life of a token of Flute's sandbox, as `tokenward-demo-service --kind flute --lifetime 12` plays it:
  * obtained, used, refreshed ahead, rejected and replaced, kept over a restart, forgotten.
  */
 fun main(arguments: Array<String>): Unit = runBlocking {

@@ -53,8 +53,14 @@ fun main(arguments: Array<String>) = runBlocking {
 
         override fun wall() = checkNotNull(Clock.system.wall()) + ahead.toLong()
     }
-    val policy =
-        RefreshPolicy(jitterPermille = 0, minInterval = 100.milliseconds, margin = 100.milliseconds, responseTimeout = 5.seconds)
+    // Refreshes often, of tokens that live long: a busy machine makes them late, never useless.
+    val policy = RefreshPolicy(
+        fractionPermille = 2,
+        jitterPermille = 0,
+        minInterval = 100.milliseconds,
+        margin = 100.milliseconds,
+        responseTimeout = 30.seconds,
+    )
     val provider = ACME.copy(
         baseUrl = baseUrl,
         tokenPath = "/token",
