@@ -40,11 +40,12 @@ pub use endpoint::error_response::{ErrorCode, ErrorResponse};
 pub use endpoint::lifetime::{MissingLifetime, TokenExpiry};
 pub use endpoint::loopback::LoopbackHttp;
 pub use endpoint::nested::{Nested, NestedReader};
-pub use endpoint::provider::{Exposure, Grant, Identity, Provider, TokenAlphabet, ZeroLifetime};
+pub use endpoint::provider::{Exposure, Grant, Identity, Provider, ZeroLifetime};
 pub use endpoint::providers;
 pub use endpoint::refresh_policy::RefreshPolicy;
 pub use endpoint::routes::{Route, RouteTable, Routes};
 pub use endpoint::site::SitePath;
+pub use endpoint::token_alphabet::TokenAlphabet;
 #[cfg(feature = "heapless")]
 pub use endpoint::token_request::OwnedRequest;
 pub use endpoint::token_request::{Request, TokenRequest};

@@ -307,7 +307,8 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
             Some("app_allowed") => Exposure::AppAllowed,
             Some(other) => return Err(format!("no exposure {other:?}")),
         },
-        ..default
+        loopback_http: None,
+        policy: None,
     })
 }
 
@@ -363,15 +364,39 @@ pub fn grants(provider: &Provider<'_>) -> Vec<&'static str> {
 /// leaves open.
 #[must_use]
 pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
-    let base_url = provider.base_url.unwrap_or(base_url);
+    // Named one by one: a fact that is forgotten here does not compile.
+    let Provider {
+        name,
+        environment,
+        base_url: own_base_url,
+        token_path,
+        api_origins,
+        scope,
+        error_codes,
+        token_type_aliases,
+        policy: _,
+        authentication,
+        body,
+        site: _,
+        loopback_http: _,
+        nested,
+        routes,
+        missing_lifetime,
+        zero_lifetime,
+        token_alphabet,
+        exposure,
+        primary_grant: _,
+        refresh_grant: _,
+        any_https_origin,
+    } = *provider;
+    let base_url = own_base_url.unwrap_or(base_url);
     let own_origin = [base_url];
-    let origins = match provider.api_origins {
+    let origins = match api_origins {
         Some(origins) => origins,
-        None if provider.any_https_origin => &[],
+        None if any_https_origin => &[],
         None => &own_origin,
     };
-    let routes: Vec<_> = provider
-        .routes
+    let routes: Vec<_> = routes
         .rows
         .unwrap_or_default()
         .iter()
@@ -380,42 +405,41 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
             json!({ "method": route.method, "path": route.path, "token": token })
         })
         .collect();
-    let error_codes: Map<_, _> = provider
-        .error_codes
+    let error_codes: Map<_, _> = error_codes
         .unwrap_or_default()
         .iter()
         .map(|(own, standard)| ((*own).to_owned(), json!(standard)))
         .collect();
     json!({
-        "name": provider.name,
-        "environment": provider.environment.unwrap_or_default(),
-        "token_url": format!("{base_url}{}", provider.token_path.unwrap_or_default()),
+        "name": name,
+        "environment": environment.unwrap_or_default(),
+        "token_url": format!("{base_url}{}", token_path.unwrap_or_default()),
         "api_origins": origins,
-        "any_https_origin": provider.any_https_origin,
+        "any_https_origin": any_https_origin,
         "grants": grants(provider),
-        "authentication": provider.authentication.unwrap_or(ClientAuthentication::BASIC).name(),
-        "body": provider.body.unwrap_or(BodyFormat::FORM).name(),
-        "scope": provider.scope.unwrap_or_default(),
-        "member_path": provider.nested.member_path.unwrap_or_default(),
-        "error_path": provider.nested.error_path.unwrap_or_default(),
+        "authentication": authentication.unwrap_or(ClientAuthentication::BASIC).name(),
+        "body": body.unwrap_or(BodyFormat::FORM).name(),
+        "scope": scope.unwrap_or_default(),
+        "member_path": nested.member_path.unwrap_or_default(),
+        "error_path": nested.error_path.unwrap_or_default(),
         "error_codes": error_codes,
-        "token_type_aliases": provider.token_type_aliases.unwrap_or_default(),
-        "token_alphabet": match provider.token_alphabet {
+        "token_type_aliases": token_type_aliases.unwrap_or_default(),
+        "token_alphabet": match token_alphabet {
             TokenAlphabet::B64Token => "b64token",
             TokenAlphabet::Visible => "visible",
         },
-        "missing_lifetime": match provider.missing_lifetime {
+        "missing_lifetime": match missing_lifetime {
             MissingLifetime::Told(else_seconds, _) => json!({ "jwt_expiry_else": else_seconds }),
             MissingLifetime::Assume(seconds) => json!({ "assume": seconds }),
             MissingLifetime::Never => json!("never"),
             MissingLifetime::Refuse => json!("refuse"),
         },
-        "zero_lifetime": match provider.zero_lifetime {
+        "zero_lifetime": match zero_lifetime {
             ZeroLifetime::Expired => "expired",
             ZeroLifetime::Never => "never",
         },
         "routes": routes,
-        "exposure": match provider.exposure {
+        "exposure": match exposure {
             Exposure::ServerOnly => "server_only",
             Exposure::AppAllowed => "app_allowed",
         },

@@ -1,6 +1,6 @@
 //! The `Authorization` field: Bearer (RFC 6750 section 2.1) and Basic (RFC 7617).
 
-use crate::endpoint::provider::TokenAlphabet;
+use crate::endpoint::token_alphabet::TokenAlphabet;
 use crate::error::Error;
 use crate::wire::writer::{Encoding, Writer, write_whole};
 

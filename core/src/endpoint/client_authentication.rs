@@ -2,7 +2,7 @@
 
 use crate::endpoint::authorization::{is_raw_id, write_basic};
 use crate::endpoint::credentials::Credentials;
-use crate::endpoint::provider::TokenAlphabet;
+use crate::endpoint::token_alphabet::TokenAlphabet;
 use crate::wire::writer::{Encoding, Writer};
 
 /// How the client authenticates to the token endpoint (RFC 6749 section 2.3): a value that brings its code.

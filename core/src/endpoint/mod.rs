@@ -19,5 +19,6 @@ pub mod providers;
 pub(crate) mod refresh_policy;
 pub(crate) mod routes;
 pub(crate) mod site;
+pub(crate) mod token_alphabet;
 pub(crate) mod token_request;
 pub(crate) mod token_response;

@@ -8,6 +8,7 @@ use crate::endpoint::nested::Nested;
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::endpoint::routes::Routes;
 use crate::endpoint::site::SitePath;
+use crate::endpoint::token_alphabet::TokenAlphabet;
 
 /// A token service: all that tells one from another, and no code of its own.
 ///
@@ -149,16 +150,6 @@ impl Grant {
             Self::SiteToken => "site_token",
         }
     }
-}
-
-/// The bytes that an access token may have. Whatever is stored can be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum TokenAlphabet {
-    /// `b64token` of RFC 6750 section 2.1.
-    B64Token = 0,
-    /// 0x21–0x7E, for services whose tokens have more (`Atza|…`).
-    Visible = 1,
 }
 
 /// What `expires_in` 0 means.

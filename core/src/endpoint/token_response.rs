@@ -3,7 +3,8 @@
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
 use crate::endpoint::member_path::MemberPath;
 use crate::endpoint::nested::NestedReader;
-use crate::endpoint::provider::{Provider, TokenAlphabet};
+use crate::endpoint::provider::Provider;
+use crate::endpoint::token_alphabet::TokenAlphabet;
 use crate::error::Error;
 use crate::machine::WIDE;
 use crate::wire::json::{Item, Reader, Slice, Text};
