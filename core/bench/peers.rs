@@ -252,15 +252,10 @@ fn oauth2_turns() -> [Side; 2] {
 /// What C calls, by its address, so that nothing is known of it here.
 fn through_c() -> Vec<Side> {
     use tokenward_c::{
-        TOKENWARD_ENVIRONMENT_SANDBOX, tokenward_provider, tokenward_provider_flute, tokenward_span,
-        tokenward_token_answer, tokenward_token_answer_result,
+        tokenward_flute_sandbox, tokenward_span, tokenward_token_answer, tokenward_token_answer_result,
     };
     let flat = BODIES.iter().filter(|(.., enveloped)| !enveloped);
     let through = flat.clone().map(|(case, body, _)| {
-        let mut provider = Box::new(MaybeUninit::<tokenward_provider>::uninit());
-        // SAFETY: it is writable memory for one provider.
-        let came = unsafe { tokenward_provider_flute(provider.as_mut_ptr(), TOKENWARD_ENVIRONMENT_SANDBOX) };
-        assert_eq!(came, 0);
         let mut said = Box::new(MaybeUninit::<tokenward_token_answer_result>::uninit());
         let mut buf = vec![0; body.len()];
         side("c", case, "tokenward, through C", move || {
@@ -269,8 +264,9 @@ fn through_c() -> Vec<Side> {
             );
             let body = tokenward_span { ptr: black_box(body.as_ptr()), len: body.len() };
             // SAFETY: all that is pointed to lives on, and the buffer is as long as is said.
-            let came =
-                unsafe { call(200, body, provider.as_ptr(), buf.as_mut_ptr(), buf.len(), said.as_mut_ptr()) };
+            let came = unsafe {
+                call(200, body, &tokenward_flute_sandbox, buf.as_mut_ptr(), buf.len(), said.as_mut_ptr())
+            };
             assert_eq!(came, 0);
             black_box(&said);
         })

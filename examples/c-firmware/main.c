@@ -188,8 +188,17 @@ static void work(void) {
 
 /* Asks the modem for what the device is to know. */
 static bool configure(void) {
+  /* The service of the test is on the host, and its tokens live for seconds. */
+  static const tokenward_policy policy = { .margin_ms = 300,
+                                           .min_interval_ms = 300,
+                                           .response_timeout_ms = 30000,
+                                           .first_backoff_ms = 250,
+                                           .max_backoff_ms = 2000,
+                                           .max_lifetime_s = 315360000,
+                                           .fraction_permille = 500,
+                                           .refresh_attempts = 3 };
   static tokenward_span origin;
-  tokenward_provider provider;
+  static tokenward_provider provider;
   tokenward_config config = { 0 };
   tokenward_span got[7];
   uint8_t bytes[8];
@@ -206,20 +215,13 @@ static bool configure(void) {
   for (size_t i = 0; i < origin.len; i++) api_url[i] = (char)origin.ptr[i];
   for (size_t i = 0; i < sizeof API_PATH; i++) api_url[origin.len + i] = API_PATH[i];
 
-  tokenward_provider_flute(&provider, TOKENWARD_ENVIRONMENT_SANDBOX);
-  /* The service of the test is on the host, and its tokens live for seconds. */
-  provider.base_url = origin;
-  provider.api_origins = &origin;
-  provider.allow_loopback_http = 1;
-  provider.policy = (tokenward_policy)TOKENWARD_POLICY_DEFAULT;
-  provider.policy.margin_ms = 300;
-  provider.policy.min_interval_ms = 300;
-  provider.policy.first_backoff_ms = 250;
-  provider.policy.max_backoff_ms = 2000;
-  provider.policy.fraction_permille = 500;
-  provider.policy.jitter_permille = 0;
+  provider = tokenward_provider_of(&tokenward_flute_sandbox);
+  provider.api_origins = (tokenward_text_list){ &origin, 1 };
+  provider.loopback_http = &tokenward_loopback_http;
+  provider.policy = &policy;
+  if (tokenward_describe(&provider, &config.service) != TOKENWARD_OK) return false;
 
-  config.provider = &provider;
+  config.base_url = origin;
   config.access_capacity = ACCESS_CAPACITY;
   config.refresh_capacity = REFRESH_CAPACITY;
   config.now_ms = clock_now();

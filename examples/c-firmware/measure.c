@@ -92,10 +92,8 @@ int main(void) {
   };
   const tokenward_span get = TOKENWARD_TEXT("GET");
   const tokenward_span url = TOKENWARD_TEXT("https://api.flute.com/v2/transactions");
-  const tokenward_span challenge = TOKENWARD_TEXT("Bearer realm=\"flute\", error=\"invalid_token\"");
   const uint64_t wall_s = 1800000000;
-  tokenward_http_answer answer = { .status = 200 };
-  tokenward_provider provider;
+  tokenward_parsed_answer answer = { .status = 200 };
   tokenward_config config = { 0 };
   tokenward_poll_result next;
   tokenward_request request;
@@ -114,8 +112,7 @@ int main(void) {
 #endif
   );
   counter_start();
-  tokenward_provider_flute(&provider, TOKENWARD_ENVIRONMENT_PRODUCTION);
-  config.provider = &provider;
+  config.service = &tokenward_flute_production;
   config.access_capacity = ACCESS_CAPACITY;
   config.refresh_capacity = REFRESH_CAPACITY;
 
@@ -125,28 +122,30 @@ int main(void) {
   MEASURE("`begin`, client_credentials",
           tokenward_begin(manager, 0, &credentials, written, sizeof written, &request));
   answer.body = (tokenward_span){ w3, (size_t)(w3_end - w3) };
-  MEASURE("`answer`, 252 bytes", tokenward_answer(manager, 1000, request.id, &answer, &outcome));
+  MEASURE("`answer_parsed`, 252 bytes", tokenward_answer_parsed(manager, 1000, request.id, &answer, &outcome));
   MEASURE("`authorize`, token of 64 bytes",
           tokenward_authorize(manager, 2000, get, url, (char *)written, sizeof written, &header));
   MEASURE("`snapshot`, all",
           tokenward_snapshot(manager, 3000, &wall_s, TOKENWARD_SCOPE_ALL, key, written, sizeof written, &len));
   const tokenward_span snapshot = { written, len };
   MEASURE("`restore`, all", tokenward_restore(manager, 4000, &wall_s, 0, key, snapshot));
-  MEASURE("`rejected`, 401", tokenward_rejected(manager, 60000, header.generation, 401, challenge, &retry));
+  MEASURE("`rejected_parsed`, 401",
+          tokenward_rejected_parsed(manager, 60000, header.generation, 401, false, &retry));
   MEASURE("`begin`, refresh_token",
           tokenward_begin(manager, 61000, &credentials, written, sizeof written, &request));
   MEASURE("`failed`", tokenward_failed(manager, 62000, request.id));
   tokenward_begin(manager, 200000, &credentials, written, sizeof written, &request);
   const tokenward_span small = { w1, (size_t)(w1_end - w1) }, large = { w5, (size_t)(w5_end - w5) };
   answer.body = small;
-  MEASURE("`answer`, 99 bytes", tokenward_answer(manager, 201000, request.id, &answer, &outcome));
+  MEASURE("`answer_parsed`, 99 bytes", tokenward_answer_parsed(manager, 201000, request.id, &answer, &outcome));
   tokenward_renew(manager);
   tokenward_begin(manager, 300000, &credentials, written, sizeof written, &request);
   answer.body = large;
-  MEASURE("`answer`, 5960 bytes", tokenward_answer(manager, 301000, request.id, &answer, &outcome));
-  MEASURE("`token_answer`, 99 bytes", tokenward_token_answer(200, small, &provider, written, sizeof written, &read));
+  MEASURE("`answer_parsed`, 5960 bytes", tokenward_answer_parsed(manager, 301000, request.id, &answer, &outcome));
+  MEASURE("`token_answer`, 99 bytes",
+          tokenward_token_answer(200, small, config.service, written, sizeof written, &read));
   MEASURE("`token_answer`, 5960 bytes",
-          tokenward_token_answer(200, large, &provider, written, sizeof written, &read));
+          tokenward_token_answer(200, large, config.service, written, sizeof written, &read));
   channel_send('.', NULL, 0);
   for (;;) board_sleep();
 }

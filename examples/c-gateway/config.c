@@ -15,37 +15,55 @@ enum { FILE_CAPACITY = 16 << 10, LIST_MAX = 8 };
 
 /* The settings' text: spans point into it. */
 static char text[FILE_CAPACITY];
-static tokenward_grant grants[LIST_MAX];
 static tokenward_span origins[LIST_MAX];
 
 typedef struct {
   const char *name;
   int32_t value;
+  /* Where the setting names a part. */
+  const void *part;
 } choice;
 
-static const choice booleans[] = { { "no", 0 }, { "yes", 1 }, { NULL, 0 } };
-static const choice levels[] = { { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO },
-                                 { "debug", LOG_DEBUG }, { NULL, 0 } };
-static const choice authentications[] = { { "basic", TOKENWARD_AUTHENTICATION_BASIC },
-                                          { "basic_raw", TOKENWARD_AUTHENTICATION_BASIC_RAW },
-                                          { "post", TOKENWARD_AUTHENTICATION_POST },
-                                          { "bearer", TOKENWARD_AUTHENTICATION_BEARER },
-                                          { "none", TOKENWARD_AUTHENTICATION_NONE },
-                                          { NULL, 0 } };
-static const choice bodies[] = { { "form", TOKENWARD_BODY_FORM }, { "json", TOKENWARD_BODY_JSON }, { NULL, 0 } };
-static const choice alphabets[] = { { "b64token", TOKENWARD_ALPHABET_B64TOKEN },
-                                    { "visible", TOKENWARD_ALPHABET_VISIBLE },
-                                    { NULL, 0 } };
-static const choice lifetimes[] = { { "jwt_expiry", TOKENWARD_LIFETIME_JWT_EXPIRY },
-                                    { "assume", TOKENWARD_LIFETIME_ASSUME },
-                                    { "never", TOKENWARD_LIFETIME_NEVER },
-                                    { "refuse", TOKENWARD_LIFETIME_REFUSE },
-                                    { NULL, 0 } };
-static const choice environments[] = { { "sandbox", TOKENWARD_ENVIRONMENT_SANDBOX },
-                                       { "production", TOKENWARD_ENVIRONMENT_PRODUCTION },
-                                       { NULL, 0 } };
+static const choice booleans[] = { { "no", false, NULL }, { "yes", true, NULL }, { NULL, 0, NULL } };
+static const choice levels[] = { { "error", LOG_ERROR, NULL }, { "warn", LOG_WARN, NULL }, { "info", LOG_INFO, NULL },
+                                 { "debug", LOG_DEBUG, NULL }, { NULL, 0, NULL } };
+static const choice authentications[] = { { "basic", 0, &tokenward_authentication_basic },
+                                          { "basic_raw", 0, &tokenward_authentication_basic_raw },
+                                          { "post", 0, &tokenward_authentication_post },
+                                          { "bearer", 0, &tokenward_authentication_bearer },
+                                          { "none", 0, &tokenward_authentication_none },
+                                          { NULL, 0, NULL } };
+static const choice bodies[] = { { "form", 0, &tokenward_body_form }, { "json", 0, &tokenward_body_json },
+                                 { NULL, 0, NULL } };
+static const choice loopbacks[] = { { "no", 0, NULL }, { "yes", 0, &tokenward_loopback_http }, { NULL, 0, NULL } };
+static const choice alphabets[] = { { "b64token", TOKENWARD_ALPHABET_B64TOKEN, NULL },
+                                    { "visible", TOKENWARD_ALPHABET_VISIBLE, NULL },
+                                    { NULL, 0, NULL } };
+static const choice lifetimes[] = { { "jwt_expiry", TOKENWARD_LIFETIME_TOLD, NULL },
+                                    { "assume", TOKENWARD_LIFETIME_ASSUME, NULL },
+                                    { "never", TOKENWARD_LIFETIME_NEVER, NULL },
+                                    { "refuse", TOKENWARD_LIFETIME_REFUSE, NULL },
+                                    { NULL, 0, NULL } };
 
-typedef enum { PRESET, TEXT, SPAN, CHOICE, NUMBER, NUMBER32, GRANTS, ORIGINS } kind;
+/* The presets by the name that settings have for them, and the environment where there are several. */
+static const struct {
+  const char *name, *environment;
+  const tokenward_service *service;
+} presets[] = {
+  { "flip_utility", "sandbox", &tokenward_flip_utility_sandbox },
+  { "flip_utility", "production", &tokenward_flip_utility_production },
+  { "flip_utility_api_key", "sandbox", &tokenward_flip_utility_api_key_sandbox },
+  { "flip_utility_api_key", "production", &tokenward_flip_utility_api_key_production },
+  { "flip_energy_client", NULL, &tokenward_flip_energy_client },
+  { "flip_energy_site", NULL, &tokenward_flip_energy_site },
+  { "flip_energy_site_backend", NULL, &tokenward_flip_energy_site_by_backend },
+  { "flume", NULL, &tokenward_flume },
+  { "opower", NULL, &tokenward_opower },
+  { "flute", "sandbox", &tokenward_flute_sandbox },
+  { "flute", "production", &tokenward_flute_production },
+};
+
+typedef enum { PRESET, TEXT, SPAN, CHOICE, FLAG, PART, NUMBER, NUMBER32, GRANTS, ORIGINS } kind;
 
 /* A setting: where it goes, and whether a preset leaves it open. */
 typedef struct {
@@ -73,28 +91,29 @@ static const entry entries[] = {
   { "bearer_file", TEXT, false, AT(bearer_file), NULL },
   { "login_file", TEXT, false, AT(login_file), NULL },
   { "ca_file", TEXT, false, AT(ca_file), NULL },
-  { "allow_loopback_http", CHOICE, false, AT(provider.allow_loopback_http), booleans },
+  { "allow_loopback_http", PART, false, AT(provider.loopback_http), loopbacks },
   { "api_origins", ORIGINS, false, 0, NULL },
-  { "margin_ms", NUMBER, false, AT(provider.policy.margin_ms), NULL },
-  { "min_interval_ms", NUMBER, false, AT(provider.policy.min_interval_ms), NULL },
-  { "startup_spread_ms", NUMBER, false, AT(provider.policy.startup_spread_ms), NULL },
-  { "response_timeout_ms", NUMBER, false, AT(provider.policy.response_timeout_ms), NULL },
-  { "first_backoff_ms", NUMBER, false, AT(provider.policy.first_backoff_ms), NULL },
-  { "max_backoff_ms", NUMBER, false, AT(provider.policy.max_backoff_ms), NULL },
-  { "fraction_permille", NUMBER32, false, AT(provider.policy.fraction_permille), NULL },
-  { "jitter_permille", NUMBER32, false, AT(provider.policy.jitter_permille), NULL },
-  { "refresh_attempts", NUMBER32, false, AT(provider.policy.refresh_attempts), NULL },
+  { "margin_ms", NUMBER, false, AT(policy.margin_ms), NULL },
+  { "min_interval_ms", NUMBER, false, AT(policy.min_interval_ms), NULL },
+  { "startup_spread_ms", NUMBER, false, AT(policy.startup_spread_ms), NULL },
+  { "response_timeout_ms", NUMBER, false, AT(policy.response_timeout_ms), NULL },
+  { "first_backoff_ms", NUMBER, false, AT(policy.first_backoff_ms), NULL },
+  { "max_backoff_ms", NUMBER, false, AT(policy.max_backoff_ms), NULL },
+  { "fraction_permille", NUMBER32, false, AT(policy.fraction_permille), NULL },
+  { "jitter_permille", NUMBER32, false, AT(policy.jitter_permille), NULL },
+  { "refresh_attempts", NUMBER32, false, AT(policy.refresh_attempts), NULL },
   { "name", SPAN, true, AT(provider.name), NULL },
   { "token_path", SPAN, true, AT(provider.token_path), NULL },
   { "scope", SPAN, true, AT(provider.scope), NULL },
-  { "member_path", SPAN, true, AT(provider.member_path), NULL },
-  { "error_path", SPAN, true, AT(provider.error_path), NULL },
+  { "any_https_origin", FLAG, true, AT(provider.any_https_origin), booleans },
+  { "member_path", SPAN, true, AT(provider.nested.member_path), NULL },
+  { "error_path", SPAN, true, AT(provider.nested.error_path), NULL },
   { "grants", GRANTS, true, 0, NULL },
-  { "authentication", CHOICE, true, AT(provider.authentication), authentications },
-  { "body", CHOICE, true, AT(provider.body), bodies },
+  { "authentication", PART, true, AT(provider.authentication), authentications },
+  { "body", PART, true, AT(provider.body), bodies },
   { "token_alphabet", CHOICE, true, AT(provider.token_alphabet), alphabets },
-  { "missing_lifetime", CHOICE, true, AT(provider.missing_lifetime), lifetimes },
-  { "missing_lifetime_s", NUMBER, true, AT(provider.missing_lifetime_s), NULL },
+  { "missing_lifetime", CHOICE, true, AT(provider.missing_lifetime.kind), lifetimes },
+  { "missing_lifetime_s", NUMBER, true, AT(provider.missing_lifetime.seconds), NULL },
 };
 enum { ENTRIES = sizeof entries / sizeof entries[0] };
 
@@ -134,11 +153,10 @@ static char *trimmed(char *line) {
   return line;
 }
 
-static bool chosen(const choice *choices, const char *name, int32_t *out) {
-  for (; choices->name != NULL; choices++) {
-    if (strcmp(choices->name, name) == 0) return *out = choices->value, true;
-  }
-  return false;
+/* The choice of this name; the one without a name where there is none. */
+static const choice *chosen(const choice *choices, const char *name) {
+  while (choices->name != NULL && strcmp(choices->name, name) != 0) choices++;
+  return choices;
 }
 
 static bool grant_named(const char *name, tokenward_grant *out) {
@@ -187,48 +205,51 @@ static const char *value_of(const char *key) {
 }
 
 /* Fills the provider in from its preset; the other settings come on top. */
-static bool preset(tokenward_provider *out) {
+static bool preset(settings *out) {
+  static const tokenward_policy policy = TOKENWARD_POLICY_DEFAULT;
   const char *name = value_of("provider"), *where = value_of("environment");
-  const tokenward_span base = tokenward_text(value_of("base_url"));
-  int32_t environment = 0, result;
   if (name == NULL) return log_line(LOG_ERROR, "settings: provider is missing"), false;
   const bool custom = strcmp(name, "custom") == 0;
-  if (where != NULL && !custom && !chosen(environments, where, &environment)) {
-    return log_line(LOG_ERROR, "settings: environment is sandbox or production"), false;
+  size_t i = 0;
+  const size_t count = sizeof presets / sizeof presets[0];
+  while (i < count && (strcmp(presets[i].name, name) != 0 ||
+                       (presets[i].environment != NULL && (where == NULL || strcmp(presets[i].environment, where) != 0)))) {
+    i++;
   }
   if (custom) {
-    result = tokenward_provider_custom(out);
-    out->environment = tokenward_text(where);
-  } else if (strcmp(name, "flip_utility") == 0) {
-    result = tokenward_provider_flip_utility(out, environment);
-  } else if (strcmp(name, "flip_utility_api_key") == 0) {
-    result = tokenward_provider_flip_utility_api_key(out, environment);
-  } else if (strcmp(name, "flip_energy_client") == 0) {
-    result = tokenward_provider_flip_energy_client(out, base);
-  } else if (strcmp(name, "flip_energy_site") == 0) {
-    result = tokenward_provider_flip_energy_site(out, base, TOKENWARD_ISSUED_BY_CLIENT_TOKEN);
-  } else if (strcmp(name, "flip_energy_site_backend") == 0) {
-    result = tokenward_provider_flip_energy_site(out, base, TOKENWARD_ISSUED_BY_BACKEND);
-  } else if (strcmp(name, "flume") == 0) {
-    result = tokenward_provider_flume(out, base.len > 0 ? base : tokenward_text(TOKENWARD_FLUME_BASE_URL));
-  } else if (strcmp(name, "opower") == 0) {
-    result = tokenward_provider_opower(out, base);
-  } else if (strcmp(name, "flute") == 0) {
-    result = tokenward_provider_flute(out, environment);
+    out->provider.environment = tokenward_text(where);
+    out->provider.authentication = &tokenward_authentication_basic;
+    out->provider.missing_lifetime =
+      (tokenward_missing_lifetime){ TOKENWARD_LIFETIME_TOLD, 3600, &tokenward_expiry_jwt };
+  } else if (i < count) {
+    out->provider = tokenward_provider_of(presets[i].service);
   } else {
-    return log_line(LOG_ERROR, "settings: there is no such provider"), false;
+    return log_line(LOG_ERROR, "settings: there is no such provider, or it wants another environment"), false;
   }
-  if (result != TOKENWARD_OK) {
-    log_line(LOG_ERROR, "settings: provider %s: %s%s", name, tokenward_result_name(result),
-             environment == 0 ? " (it may want an environment)" : "");
-    return false;
-  }
-  for (size_t i = 0; i < ENTRIES; i++) {
+  out->policy = out->provider.policy != NULL ? *out->provider.policy : policy;
+  for (i = 0; i < ENTRIES; i++) {
     if (entries[i].custom_only && values[i] != NULL && !custom) {
       return log_line(LOG_ERROR, "settings: %s is for a custom provider", entries[i].key), false;
     }
   }
   return true;
+}
+
+/* Names the parts that the settings imply, and makes a service of them. */
+static bool describe(settings *out) {
+  tokenward_provider *provider = &out->provider;
+  const char *path = value_of("token_path");
+  tokenward_span fact;
+  if (provider->nested.member_path.len > 0 || provider->nested.error_path.len > 0) {
+    provider->nested.reader = &tokenward_nested_paths;
+  }
+  if (path != NULL && strstr(path, "{site}") != NULL) provider->site = &tokenward_site_path;
+  provider->policy = &out->policy;
+  if (provider->base_url.len == 0) return log_line(LOG_ERROR, "settings: base_url is missing"), false;
+  int32_t code = tokenward_describe(provider, &out->service);
+  if (code != TOKENWARD_OK) return log_line(LOG_ERROR, "settings: %s", tokenward_result_name(code)), false;
+  if (tokenward_provider_check(out->service, &fact) == TOKENWARD_OK) return true;
+  return log_line(LOG_ERROR, "settings: %.*s cannot work", (int)fact.len, (const char *)fact.ptr), false;
 }
 
 /* Splits a list at its white space and commas; at most LIST_MAX words. */
@@ -248,30 +269,33 @@ static bool apply(const entry *about, char *value, settings *out) {
   uint64_t read = 0;
   char *words[LIST_MAX];
   size_t count;
+  tokenward_grant grant;
+  const choice *made = about->choices == NULL ? NULL : chosen(about->choices, value);
+  if (made != NULL && made->name == NULL) return false;
   switch (about->kind) {
     case PRESET: return true;
     case TEXT: return *(const char **)place = value, *value != '\0';
-    case SPAN: return *(tokenward_span *)place = tokenward_text(value), true;
-    case CHOICE: return chosen(about->choices, value, place);
+    case SPAN: *(tokenward_span *)place = tokenward_text(value); break;
+    case CHOICE: *(int32_t *)place = made->value; break;
+    case FLAG: *(bool *)place = made->value != 0; break;
+    case PART: memcpy(place, &made->part, sizeof made->part); break;
     case NUMBER: return number(value, UINT64_MAX, place);
     case NUMBER32: return number(value, UINT32_MAX, &read) && (*(uint32_t *)place = (uint32_t)read, true);
     case GRANTS:
       if (!list(value, words, &count)) return false;
       for (size_t i = 0; i < count; i++) {
-        if (!grant_named(words[i], &grants[i])) return false;
+        if (!grant_named(words[i], &grant)) return false;
+        if (grant == TOKENWARD_GRANT_REFRESH_TOKEN) out->provider.refresh_grant = true;
+        else if (out->provider.primary_grant == TOKENWARD_GRANT_NONE) out->provider.primary_grant = grant;
       }
-      out->provider.grants = grants;
-      out->provider.grant_count = count;
-      return true;
+      break;
     case ORIGINS:
       if (!list(value, words, &count)) return false;
       for (size_t i = 0; i < count; i++) origins[i] = tokenward_text(words[i]);
-      out->provider.api_origins = origins;
-      out->provider.api_origin_count = count;
-      out->provider.origins = TOKENWARD_ORIGINS_LISTED;
-      return true;
+      out->provider.api_origins = (tokenward_text_list){ origins, count };
+      break;
   }
-  return false;
+  return true;
 }
 
 bool config_read(const char *path, settings *out) {
@@ -281,7 +305,7 @@ bool config_read(const char *path, settings *out) {
   if (slurp(path, text, sizeof text, false, &written) < 0) {
     return log_line(LOG_ERROR, "settings: cannot read %s: %s", path, strerror(errno)), false;
   }
-  if (!split() || !preset(&out->provider)) return false;
+  if (!split() || !preset(out)) return false;
   for (size_t i = 0; i < ENTRIES; i++) {
     if (values[i] != NULL && !apply(&entries[i], values[i], out)) {
       return log_line(LOG_ERROR, "settings: the value of %s cannot be used", entries[i].key), false;
@@ -290,7 +314,7 @@ bool config_read(const char *path, settings *out) {
   if (out->socket_path == NULL || out->state_path == NULL) {
     return log_line(LOG_ERROR, "settings: socket and state are needed"), false;
   }
-  return true;
+  return describe(out);
 }
 
 ssize_t config_private(const char *file, char *out, size_t capacity, uint64_t *age_s) {

@@ -51,8 +51,11 @@ typedef struct {
 } secrets;
 
 typedef struct {
-  /* The token service; its text points into the settings file's text, which lives as long as the program. */
+  /* The token service as it is described, and checked; its text points into the settings file's text, which lives as
+   * long as the program. */
   tokenward_provider provider;
+  tokenward_policy policy;
+  const tokenward_service *service;
   tokenward_span site;
   /* Paths. */
   const char *socket_path;

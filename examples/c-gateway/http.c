@@ -54,8 +54,8 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *own) {
 }
 
 bool http_open(const settings *from) {
-  const uint64_t timeout_ms = from->provider.policy.response_timeout_ms;
-  loopback_http = from->provider.allow_loopback_http != 0;
+  const uint64_t timeout_ms = from->policy.response_timeout_ms;
+  loopback_http = from->provider.loopback_http != NULL;
   ca_file = from->ca_file;
   timeout = timeout_ms < 600000 ? (long)timeout_ms : 600000;
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || (multi = curl_multi_init()) == NULL) {

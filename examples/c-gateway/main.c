@@ -119,6 +119,10 @@ static bool install(const tokenward_token *token) {
   return true;
 }
 
+static bool no_grant(void) {
+  return given.provider.primary_grant == TOKENWARD_GRANT_NONE && !given.provider.refresh_grant;
+}
+
 /* The token for a provider without a grant. */
 static bool install_bearer(void) {
   static secret bearer;
@@ -137,7 +141,7 @@ static bool install_login(void) {
   bool done = false;
   const ssize_t len = config_private(given.login_file, body, sizeof body, &age_s);
   if (len >= 0) {
-    const int32_t code = tokenward_token_answer(200, (tokenward_span){ (const uint8_t *)body, (size_t)len }, &given.provider,
+    const int32_t code = tokenward_token_answer(200, (tokenward_span){ (const uint8_t *)body, (size_t)len }, given.service,
                                                 unescaped, sizeof unescaped, &read);
     if (code != TOKENWARD_OK || read.kind != TOKENWARD_ANSWER_TOKEN) {
       log_line(LOG_ERROR, "%s holds no token: %s", given.login_file, tokenward_result_name(code));
@@ -158,7 +162,7 @@ static bool install_login(void) {
 /* Supplies the token that no grant obtains. False: there is none that fits. */
 static bool supply(void) {
   if (given.login_file != NULL) return install_login();
-  return given.provider.grant_count == 0 && install_bearer();
+  return no_grant() && install_bearer();
 }
 
 /* SIGHUP: a static token is read anew; else what has failed for good is tried again. */
@@ -168,7 +172,7 @@ static void reread(void) {
   held_until = 0;
   log_line(LOG_INFO, "tries again");
   tokenward_poll(manager, clock_now(), &next);
-  if ((next.next == TOKENWARD_NEXT_SUPPLY || given.provider.grant_count == 0) && supply()) return;
+  if ((next.next == TOKENWARD_NEXT_SUPPLY || no_grant()) && supply()) return;
   tokenward_retry(manager);
 }
 
@@ -300,7 +304,7 @@ static void run(const sigset_t *unblocked) {
 static bool start(void) {
   uint64_t seed;
   if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) seed = clock_now() ^ (uint64_t)getpid();
-  const tokenward_config config = { .provider = &given.provider,
+  const tokenward_config config = { .service = given.service,
                                     .site = given.site,
                                     .access_capacity = ACCESS_CAPACITY,
                                     .refresh_capacity = REFRESH_CAPACITY,

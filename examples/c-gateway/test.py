@@ -498,6 +498,10 @@ def against_rotating():
     gateway = Gateway("wrong", {}, provider="custom", name="x", bogus="canary-secret-4")
     gateway.start(wait=False)
     check("an unknown key is refused", gateway.process.wait(10) == 78 and "no such key" in gateway.said())
+    gateway = Gateway("cannot", {}, provider="custom", name="x", base_url="https://x.example", token_path="token")
+    gateway.start(wait=False)
+    check("a description that cannot work is refused by its fact",
+          gateway.process.wait(10) == 78 and "token_path cannot work" in gateway.said(), gateway.said())
     server.shutdown()
 
 

@@ -5,6 +5,7 @@
     reason = "a target lends what it keeps alive, or what must be refused"
 )]
 
+use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
 
 use libfuzzer_sys::fuzz_target;
@@ -22,9 +23,9 @@ struct Input<'a> {
 
 #[derive(arbitrary::Arbitrary, Debug)]
 enum Preset<'a> {
-    Custom { base_url: Span<'a>, numbers: [i32; 9], grants: Vec<i32>, member_path: Span<'a>, alias: Span<'a> },
-    Flute(i32),
-    FlipEnergySite(i32),
+    Custom { texts: [Span<'a>; 5], numbers: [i32; 5], booleans: [u8; 4], parts: [bool; 8], list: u8 },
+    Flute,
+    FlipEnergySite,
     Flume,
 }
 
@@ -60,6 +61,7 @@ enum Call<'a> {
     Failed,
     Authorize { method: Span<'a>, url: Span<'a>, cap: u8 },
     Rejected { generation: u64, status: u16, challenge: Span<'a> },
+    Parsed { status: u16, body: Span<'a>, retry_after_s: Option<u64>, insufficient_scope: bool },
     Install { token: [Span<'a>; 3], expires_in: Option<u64> },
     Snapshot { scope: i32, key: Span<'a>, cap: u16 },
     Restore { floor: u64, key: Span<'a>, snapshot: Option<Span<'a>> },
@@ -71,7 +73,7 @@ enum Call<'a> {
     Challenge { field: Span<'a>, index: usize, name: Span<'a>, place: usize, cap: u8 },
     Claims { token: Span<'a>, cap: u8 },
     Dates { value: Span<'a>, wall: Option<u64> },
-    Write { first: Span<'a>, second: Span<'a>, encoding: i32, cap: u8 },
+    Write { first: Span<'a>, second: Span<'a>, cap: u8 },
 }
 
 fn zeroed<T>() -> T {
@@ -87,37 +89,58 @@ const KEY: [u8; 32] = [7; 32];
 
 fuzz_target!(|input: Input<'_>| {
     let mut provider: tokenward_provider = zeroed();
-    let grants;
-    let alias;
-    unsafe {
-        match &input.provider {
-            Preset::Custom { base_url, numbers, grants: list, member_path, alias: name } => {
-                assert_eq!(tokenward_provider_custom(&mut provider), TOKENWARD_OK);
-                grants = list.clone();
-                alias = [name.lend()];
-                provider.base_url = base_url.lend();
-                provider.member_path = member_path.lend();
-                (provider.grants, provider.grant_count) = (grants.as_ptr(), grants.len());
-                (provider.token_type_aliases, provider.token_type_alias_count) = (alias.as_ptr(), 1);
-                let [origins, authentication, body, alphabet, zero, exposure, missing, required, shared] =
-                    *numbers;
-                (provider.origins, provider.authentication, provider.body) =
-                    (origins % 4, authentication % 6, body % 3);
-                (provider.token_alphabet, provider.zero_lifetime, provider.exposure) =
-                    (alphabet % 3, zero % 3, exposure % 3);
-                (provider.missing_lifetime, provider.token_type_required) = (missing % 5, required);
-                provider.policy.shared_storage = shared;
-            }
-            Preset::Flute(environment) => {
-                let _ = tokenward_provider_flute(&mut provider, *environment % 4);
-            }
-            Preset::FlipEnergySite(by) => {
-                let base = Span::Text("https://api.example").lend();
-                let _ = tokenward_provider_flip_energy_site(&mut provider, base, *by % 4);
-            }
-            Preset::Flume => {
-                let base = Span::Text("https://api.flumewater.com").lend();
-                assert_eq!(tokenward_provider_flume(&mut provider, base), TOKENWARD_OK);
+    let (list, pairs, routes);
+    let mut policy: tokenward_policy = zeroed();
+    let mut service: *const tokenward_service = match &input.provider {
+        Preset::Custom { .. } | Preset::Flute => &tokenward_flute_sandbox,
+        Preset::FlipEnergySite => &tokenward_flip_energy_site,
+        Preset::Flume => &tokenward_flume,
+    };
+    if let Preset::Custom {
+        texts: [name, base_url, token_path, member_path, alias],
+        numbers,
+        booleans,
+        parts,
+        list: len,
+    } = &input.provider
+    {
+        let bool_of = |byte: u8| unsafe { std::mem::transmute::<u8, MaybeUninit<bool>>(byte % 3) };
+        let [missing, zero, alphabet, exposure, grant] = *numbers;
+        let [refresh, any, shared, of_site] = booleans.map(bool_of);
+        let [has_authentication, has_body, has_site, has_reader, has_table, has_expiry, has_policy, is_long] =
+            *parts;
+        list = [alias.lend()];
+        pairs = [tokenward_pair { name: alias.lend(), value: Span::Text("invalid_grant").lend() }];
+        routes = [tokenward_route { method: Span::Text("GET").lend(), path: alias.lend(), of_site }];
+        policy.shared_storage = shared;
+        let len = if is_long { usize::MAX } else { usize::from(*len % 2) };
+        provider.name = name.lend();
+        provider.base_url = base_url.lend();
+        provider.token_path = token_path.lend();
+        provider.nested.member_path = member_path.lend();
+        provider.token_type_aliases = tokenward_text_list { ptr: list.as_ptr(), len };
+        provider.error_codes = tokenward_pair_list { ptr: pairs.as_ptr(), len };
+        provider.routes.rows = tokenward_route_list { ptr: routes.as_ptr(), len };
+        provider.policy = if has_policy { &policy } else { null() };
+        provider.authentication = if has_authentication { &tokenward_authentication_post } else { null() };
+        provider.body = if has_body { &tokenward_body_json } else { null() };
+        provider.site = if has_site { &tokenward_site_path } else { null() };
+        provider.nested.reader = if has_reader { &tokenward_nested_paths } else { null() };
+        provider.routes.table = if has_table { &tokenward_route_table } else { null() };
+        provider.missing_lifetime.kind = missing % 5;
+        provider.missing_lifetime.expiry = if has_expiry { &tokenward_expiry_jwt } else { null() };
+        provider.zero_lifetime = zero % 3;
+        provider.token_alphabet = alphabet % 3;
+        provider.exposure = exposure % 3;
+        provider.primary_grant = grant % 6;
+        (provider.refresh_grant, provider.any_https_origin) = (refresh, any);
+        let size = size_of::<tokenward_provider>();
+        unsafe {
+            if tokenward_describe_abi(&provider, &mut service, TOKENWARD_ABI_VERSION, size) == TOKENWARD_OK {
+                assert_eq!(service.cast(), &raw const provider);
+                let mut fact: tokenward_span = zeroed();
+                let code = tokenward_provider_check(service, &mut fact);
+                assert_eq!(code == TOKENWARD_OK, fact.len == 0);
             }
         }
     }
@@ -126,18 +149,24 @@ fuzz_target!(|input: Input<'_>| {
     let mut block = vec![0_u64; 48 + usize::from(input.memory)];
     let size = block.len() * 8;
     let config = tokenward_config {
-        provider: &provider,
+        service,
         site: input.site.lend(),
+        environment: input.site.lend(),
+        base_url: match input.provider {
+            Preset::FlipEnergySite => Span::Text("https://api.example").lend(),
+            _ => Span::Empty.lend(),
+        },
+        account: Span::Empty.lend(),
         access_capacity: input.slots.0.into(),
         refresh_capacity: input.slots.1.into(),
         now_ms: 0,
         seed: 1,
     };
     let mut manager: *mut tokenward_manager = null_mut();
-    let sizes = (size_of::<tokenward_config>(), size_of::<tokenward_provider>());
+    let config_size = size_of::<tokenward_config>();
     let made = unsafe {
         let memory = block.as_mut_ptr().cast();
-        tokenward_init_abi(&mut manager, memory, size, &config, TOKENWARD_ABI_VERSION, sizes.0, sizes.1)
+        tokenward_init_abi(&mut manager, memory, size, &config, TOKENWARD_ABI_VERSION, config_size)
     };
     assert_eq!(made == TOKENWARD_OK, !manager.is_null());
     if manager.is_null() {
@@ -217,6 +246,23 @@ fuzz_target!(|input: Input<'_>| {
                 Call::Rejected { generation, status, challenge } => {
                     tokenward_rejected(manager, now, *generation, *status, challenge.lend(), &mut zeroed())
                 }
+                Call::Parsed { status, body, retry_after_s, insufficient_scope } => {
+                    let answer = tokenward_parsed_answer {
+                        body: body.lend(),
+                        retry_after_s: pointer(retry_after_s),
+                        wall_s: &now,
+                        status: *status,
+                    };
+                    let _ = tokenward_rejected_parsed(
+                        manager,
+                        now,
+                        1,
+                        *status,
+                        *insufficient_scope,
+                        &mut zeroed(),
+                    );
+                    tokenward_answer_parsed(manager, now, id, &answer, &mut zeroed())
+                }
                 Call::Install { token: [access, kind, refresh], expires_in } => {
                     let token = tokenward_token {
                         access_token: access.lend(),
@@ -283,7 +329,7 @@ fuzz_target!(|input: Input<'_>| {
                 Call::Read { status, body, cap } => {
                     let mut out = vec![0; usize::from(*cap)];
                     let (buf, len) = (out.as_mut_ptr(), out.len());
-                    tokenward_token_answer(*status, body.lend(), &provider, buf, len, &mut zeroed())
+                    tokenward_token_answer(*status, body.lend(), service, buf, len, &mut zeroed())
                 }
                 Call::Challenge { field, index, name, place, cap } => {
                     let mut out = vec![0_u8; usize::from(*cap)];
@@ -308,10 +354,11 @@ fuzz_target!(|input: Input<'_>| {
                     let _ = tokenward_http_date(value.lend(), pointer(wall), &mut 0);
                     tokenward_retry_after(value.lend(), pointer(wall), &mut 0)
                 }
-                Call::Write { first, second, encoding, cap } => {
+                Call::Write { first, second, cap } => {
                     let mut out = vec![0_u8; usize::from(*cap)];
                     let (buf, len) = (out.as_mut_ptr().cast(), out.len());
-                    let _ = tokenward_basic(first.lend(), second.lend(), *encoding % 6, buf, len, &mut 0);
+                    let _ = tokenward_basic(first.lend(), second.lend(), buf, len, &mut 0);
+                    let _ = tokenward_basic_raw(first.lend(), second.lend(), buf, len, &mut 0);
                     let _ = tokenward_form_encode(first.lend(), buf, len, &mut 0);
                     tokenward_bearer(first.lend(), buf, len, &mut 0)
                 }

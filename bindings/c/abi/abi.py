@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Prints what binds callers of tokenward.h: layouts, numbers and prototypes. usage: abi.py HEADER CC32 CC64
+"""Prints what binds callers of tokenward.h: layouts, numbers, prototypes and objects. usage: abi.py HEADER CC32 CC64
 
 Sizes are bytes where pointers have 32 and 64 bits, as the two compilers lay them out; nothing is run.
 """
@@ -48,6 +48,8 @@ def main():
     print("\n# Functions")
     for prototype in re.findall(r"^(?:const )?\w+ \**\w+\([^{;]*?\);", text, re.M):
         print(re.sub(r"\s+", " ", prototype))
+    print("\n# Objects")
+    print("\n".join(re.findall(r"^extern const \w+ \w+;$", text, re.M)))
 
 
 main()

@@ -36,7 +36,6 @@ static bool same(const char *left, const char *right) {
 
 int main(void) {
   tokenward_manager *manager;
-  tokenward_provider provider;
   tokenward_config config;
   tokenward_credentials credentials;
   tokenward_poll_result next;
@@ -53,8 +52,7 @@ int main(void) {
   tokenward_wipe(&config, sizeof config);
   tokenward_wipe(&credentials, sizeof credentials);
   tokenward_wipe(&answer, sizeof answer);
-  CHECK(tokenward_provider_flute(&provider, TOKENWARD_ENVIRONMENT_SANDBOX) == TOKENWARD_OK);
-  config.provider = &provider;
+  config.service = &tokenward_flute_sandbox;
   config.access_capacity = ACCESS;
   config.refresh_capacity = REFRESH;
   CHECK(tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK);

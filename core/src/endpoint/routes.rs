@@ -63,9 +63,11 @@ impl<'a> Route<'a> {
 pub struct RouteTable {
     number: u8,
     name: &'static str,
-    /// Rows, method, path, and the site that the token is of.
-    pub(crate) check: fn(&[Route<'_>], &[u8], &[u8], Option<&str>) -> Result<(), Error>,
+    pub(crate) check: Check,
 }
+
+/// Of rows, method, path, and the site that the token is of.
+type Check = fn(&[Route<'_>], &[u8], &[u8], Option<&str>) -> Result<(), Error>;
 
 impl RouteTable {
     /// Row by row.

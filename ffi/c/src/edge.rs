@@ -26,9 +26,6 @@ pub struct tokenward_span {
     pub len: usize,
 }
 
-// SAFETY: it is an address and a number; whoever follows the address vouches for it.
-unsafe impl Sync for tokenward_span {}
-
 impl tokenward_span {
     pub(crate) const NONE: Self = Self { ptr: core::ptr::null(), len: 0 };
 
@@ -230,13 +227,11 @@ impl<T> Out<'_, T> {
 /// A type of C that any bits make a valid value of, padding aside.
 ///
 /// # Safety
-/// It is `repr(C)` and made of integers and raw pointers alone.
+/// It is `repr(C)` and made of integers, raw pointers, and bytes that may be uninitialised.
 pub(crate) unsafe trait Plain: Copy {}
 
 // SAFETY: integers.
 unsafe impl Plain for u8 {}
-// SAFETY: integers.
-unsafe impl Plain for i32 {}
 // SAFETY: integers.
 unsafe impl Plain for u32 {}
 // SAFETY: integers.

@@ -465,6 +465,8 @@ const _: () = {
     const ROUTES: &[Route<'static>] = &[Route::site("GET", "/")];
     let ([first, _], [pair]) = (TEXTS, PAIRS) else { panic!() };
 
+    alike::<Provider<'_>, tokenward_service>();
+    assert!(offset_of!(tokenward_service, 0) == 0);
     alike::<&str, tokenward_span>();
     alike::<(&str, &str), tokenward_pair>();
     alike::<&[&str], tokenward_text_list>();

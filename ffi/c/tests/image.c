@@ -4,8 +4,18 @@
 
 #include <tokenward/tokenward.h>
 
-#ifndef SERVICE
-#define SERVICE tokenward_flute_sandbox
+#ifdef PART
+/* Another service, which names nothing but what PART says: what each part takes. */
+static const tokenward_provider service = {
+  .name = TOKENWARD_TEXT("acme"),
+  .base_url = TOKENWARD_TEXT("https://login.acme.example"),
+  .token_path = TOKENWARD_TEXT("/oauth2/token"),
+  .primary_grant = TOKENWARD_GRANT_CLIENT_CREDENTIALS,
+  .refresh_grant = true,
+  PART
+};
+#else
+#define service tokenward_flute_sandbox
 #endif
 
 typedef void function(void);
@@ -35,6 +45,6 @@ volatile uintptr_t kept;
 void _start(void);
 void _start(void) {
   kept = (uintptr_t)used;
-  kept = (uintptr_t)&SERVICE;
+  kept = (uintptr_t)&service;
   kept = (uintptr_t)memory;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acme.c"
 #include "clock.c"
 #include "loop.c"
 #include "slots.c"
@@ -78,19 +79,8 @@ bool http_post(const tokenward_request *request, uint8_t *buf, size_t cap, token
 }
 
 static tokenward_manager *boot(void) {
-  static uint64_t memory[TOKENWARD_MANAGER_WORDS(64, 64)];
-  static const tokenward_grant grants[] = { TOKENWARD_GRANT_CLIENT_CREDENTIALS, TOKENWARD_GRANT_REFRESH_TOKEN };
-  tokenward_provider provider;
-  tokenward_manager *manager;
-  CHECK(tokenward_provider_custom(&provider) == TOKENWARD_OK);
-  provider.name = tokenward_text("test");
-  provider.base_url = tokenward_text("https://auth.example");
-  provider.token_path = tokenward_text("/token");
-  provider.authentication = TOKENWARD_AUTHENTICATION_POST;
-  provider.grants = grants;
-  provider.grant_count = 2;
-  tokenward_config config = { .provider = &provider, .access_capacity = 64, .refresh_capacity = 64, .now_ms = clock_ms() };
-  CHECK(tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK);
+  tokenward_manager *manager = token_start(1);
+  CHECK(manager != NULL);
   return manager;
 }
 

@@ -17,7 +17,7 @@
 
 enum { READERS = 3, REFRESHES = 50, CALLS = 200 };
 
-static uint64_t memory[TOKENWARD_MANAGER_WORDS(64, 64)];
+static uint64_t memory[TOKENWARD_MANAGER_WORDS(64, 0)];
 static tokenward_manager *manager;
 static int serial;
 
@@ -49,20 +49,23 @@ static void *read_headers(void *unused) {
 }
 
 int main(void) {
-  static const tokenward_grant grants[] = { TOKENWARD_GRANT_CLIENT_CREDENTIALS };
+  static const tokenward_span origins[] = { TOKENWARD_TEXT("https://api.example") };
+  static tokenward_policy policy = TOKENWARD_POLICY_DEFAULT;
+  static const tokenward_provider provider = {
+    .name = TOKENWARD_TEXT("test"),
+    .base_url = TOKENWARD_TEXT("https://auth.example"),
+    .token_path = TOKENWARD_TEXT("/token"),
+    .api_origins = TOKENWARD_LIST(origins),
+    .policy = &policy,
+    .authentication = &tokenward_authentication_basic,
+    .primary_grant = TOKENWARD_GRANT_CLIENT_CREDENTIALS,
+  };
   static uint8_t buf[1024];
   const tokenward_credentials credentials = { .client_id = tokenward_text("id"), .client_secret = tokenward_text("secret") };
-  tokenward_provider provider;
   pthread_t readers[READERS];
-  CHECK(tokenward_provider_custom(&provider) == TOKENWARD_OK);
-  provider.name = tokenward_text("test");
-  provider.base_url = tokenward_text("https://auth.example");
-  provider.token_path = tokenward_text("/token");
-  provider.grants = grants;
-  provider.grant_count = 1;
-  provider.policy = (tokenward_policy)TOKENWARD_POLICY_DEFAULT;
-  provider.policy.min_interval_ms = 0;
-  tokenward_config config = { .provider = &provider, .access_capacity = 64, .refresh_capacity = 64, .now_ms = clock_ms() };
+  policy.min_interval_ms = 0;
+  tokenward_config config = { .access_capacity = 64, .now_ms = clock_ms() };
+  CHECK(tokenward_describe(&provider, &config.service) == TOKENWARD_OK);
   CHECK(tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK);
   token_step(manager, &credentials, buf, sizeof buf);
   for (int i = 0; i < READERS; i++) CHECK(pthread_create(&readers[i], NULL, read_headers, NULL) == 0);
