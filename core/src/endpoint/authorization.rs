@@ -2,7 +2,7 @@
 
 use crate::endpoint::provider::{BasicEncoding, TokenAlphabet};
 use crate::error::Error;
-use crate::wire::writer::{Encoding, Writer, write_whole};
+use crate::wire::writer::Writer;
 
 /// Counts the access tokens that a manager has kept, from 1; told to [`crate::TokenManager::rejected`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,8 +110,9 @@ const SCHEME: [u8; 7] = *b"Bearer ";
 /// ```
 ///
 /// # Errors
-/// - [`Error::WrongCredentials`]: the id is empty, or holds `:` where it is sent raw (RFC 7617 section 2).
-/// - [`Error::BufferTooSmall`]: with the size that it takes.
+/// - [`Error::WrongCredentials`]: the id is empty, or where it is sent raw holds `:` or a control character
+///   (RFC 7617 section 2).
+/// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
 ///
 /// # Security
 /// `out` holds the secret afterwards: [`crate::wipe`] it when the request is sent.
@@ -121,22 +122,31 @@ pub fn basic<'b>(
     encoding: BasicEncoding,
     out: &'b mut [u8],
 ) -> Result<&'b [u8], Error> {
-    if id.is_empty() || (encoding == BasicEncoding::Raw && id.bytes().any(|byte| byte == b':')) {
+    if !has_basic_id(id, encoding) {
         return Err(Error::WrongCredentials);
     }
-    let written = write_whole(out, |out| write_basic(out, id, secret, encoding))?;
-    Ok(out.get(..written).unwrap_or_default())
+    let mut out = Writer::new(out);
+    write_basic(&mut out, id, secret, encoding);
+    Ok(out.finish()?)
+}
+
+/// Whether an id can be sent: raw it must not hold what ends it, nor a control character (RFC 7617 section 2).
+pub(crate) fn has_basic_id(id: &str, encoding: BasicEncoding) -> bool {
+    // Without a branch for each byte, so that many are looked at together.
+    let is_bad = |byte: u8| (byte == b':') | byte.is_ascii_control();
+    !id.is_empty()
+        && (encoding != BasicEncoding::Raw || !id.bytes().fold(false, |bad, byte| bad | is_bad(byte)))
 }
 
 pub(crate) fn write_basic(out: &mut Writer<'_>, id: &str, secret: &str, encoding: BasicEncoding) {
-    let encoding = match encoding {
-        BasicEncoding::Raw => Encoding::Raw,
-        BasicEncoding::Rfc6749Form => Encoding::Form,
+    let write = match encoding {
+        BasicEncoding::Raw => Writer::bytes,
+        BasicEncoding::Rfc6749Form => Writer::form,
     };
     out.bytes(b"Basic ");
-    out.start_base64();
-    out.encoded(id.as_bytes(), encoding);
-    out.byte(b':');
-    out.encoded(secret.as_bytes(), encoding);
-    out.end_base64();
+    let start = out.written();
+    write(out, id.as_bytes());
+    out.bytes(b":");
+    write(out, secret.as_bytes());
+    out.base64(start);
 }

@@ -1,13 +1,12 @@
 //! The request that obtains a token (RFC 6749 sections 2.3, 4 and 6).
 
-use crate::endpoint::authorization::write_basic;
-use crate::endpoint::provider::{
-    BasicEncoding, BodyFormat, ClientAuthentication, Grant, Provider, Subject, TokenAlphabet,
-};
+use crate::ascii::{Class, split_class};
+use crate::endpoint::authorization::{has_basic_id, write_basic};
+use crate::endpoint::provider::{BodyFormat, ClientAuthentication, Grant, Provider, Subject, TokenAlphabet};
 use crate::error::Error;
 use crate::secret::wipe;
 use crate::wire::url::Url;
-use crate::wire::writer::{Encoding, Writer, write_whole};
+use crate::wire::writer::Writer;
 
 /// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
 ///
@@ -95,72 +94,65 @@ impl<'a> TokenRequest<'a> {
         self
     }
 
-    /// Writes the request into `out`, whole or not at all.
+    /// Writes the request into `out`: whole, or `out` holds nothing of it.
     ///
     /// # Errors
-    /// - [`Error::WrongCredentials`]: one that the grant needs is empty, a raw Basic id holds `:`, or the
-    ///   bearer cannot stand in a header.
+    /// - [`Error::WrongCredentials`]: one that the grant needs is empty, a raw Basic id holds `:` or a control
+    ///   character, or the bearer cannot stand in a header.
     /// - [`Error::InvalidProvider`]: the URL wants a site and the subject is none, or the site is empty or a
     ///   dot segment.
     /// - [`Error::DuplicateParameter`]: an extra parameter has the name of another or of one of the grant's
     ///   own (RFC 6749 section 3.2).
-    /// - [`Error::BufferTooSmall`]: with the size that it takes.
+    /// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
     /// - [`Error::BadUrl`], [`Error::OriginNotAllowed`]: the token endpoint is not an `https` URL (loopback
     ///   `http` where the provider allows it), or its path would change its host.
     ///
     /// # Security
     /// `out` holds secrets afterwards: [`crate::wipe`] it when the request is sent.
     pub fn write<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
+        if !self.subject.fits(self.provider.base_url, self.provider.token_path) {
+            return Err(Error::InvalidProvider);
+        }
         self.check()?;
         self.check_extra()?;
         self.write_checked(out)
     }
 
-    /// The same for a request that has no parameters of the provider's own.
+    /// The same for a request whose subject fits, without parameters of the provider's own.
     pub(crate) fn write_own<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
         self.check()?;
         self.write_checked(out)
     }
 
     fn write_checked<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
-        let (mut url_end, mut authorization_end) = (0, 0);
-        let end = write_whole(out, |out| {
-            self.write_url(out);
-            url_end = out.written();
-            self.write_authorization(out);
-            authorization_end = out.written();
-            self.write_body(out);
-        })?;
-        let allowed = Url::parse(out.get(..url_end).unwrap_or_default()).and_then(|url| {
-            if url.is_secure(self.provider.allow_loopback_http) {
-                Ok(())
-            } else {
-                Err(Error::OriginNotAllowed)
-            }
-        });
+        let mut out = Writer::new(out);
+        self.write_url(&mut out);
+        let url_end = out.written();
+        self.write_authorization(&mut out);
+        let authorization_end = out.written();
+        self.write_body(&mut out);
+        let out = out.finish()?;
+        let allowed = match Url::parse(out.get(..url_end).unwrap_or_default()) {
+            None => Err(Error::BadUrl),
+            Some(url) if url.is_secure(self.provider.allow_loopback_http) => Ok(()),
+            Some(_) => Err(Error::OriginNotAllowed),
+        };
         if let Err(error) = allowed {
-            wipe(out.get_mut(..end).unwrap_or_default());
+            wipe(out);
             return Err(error);
         }
-        let out = &*out;
-        let body = out.get(authorization_end..end).unwrap_or_default();
-        Ok(Request {
-            url: out.get(..url_end).unwrap_or_default(),
-            authorization: out.get(url_end..authorization_end).unwrap_or_default(),
-            content_type: match self.provider.body {
-                _ if body.is_empty() => "",
-                BodyFormat::Form => "application/x-www-form-urlencoded",
-                BodyFormat::Json => "application/json",
-            },
-            body,
-        })
+        let (fields, body) = out.split_at_checked(authorization_end).unwrap_or_default();
+        let (url, authorization) = fields.split_at_checked(url_end).unwrap_or_default();
+        let content_type = match self.provider.body {
+            _ if body.is_empty() => "",
+            BodyFormat::Form => "application/x-www-form-urlencoded",
+            BodyFormat::Json => "application/json",
+        };
+        Ok(Request { url, authorization, content_type, body })
     }
 
     fn check(&self) -> Result<(), Error> {
-        let Provider { base_url, token_path, .. } = *self.provider;
-        if !self.subject.fits(base_url, token_path) {
-            return Err(Error::InvalidProvider);
-        }
+        let Provider { base_url, token_path, authentication, .. } = *self.provider;
         // Only a path may follow an authority.
         let has_more = |byte| matches!(byte, b'?' | b'#');
         match token_path.as_bytes() {
@@ -169,13 +161,11 @@ impl<'a> TokenRequest<'a> {
             _ => return Err(Error::BadUrl),
         }
         let Credentials { client_id, client_secret, username, password, bearer } = *self.credentials;
-        let client = match self.provider.authentication {
-            ClientAuthentication::Basic(BasicEncoding::Raw) if client_id.bytes().any(|byte| byte == b':') => {
-                false
+        let client = match authentication {
+            ClientAuthentication::Basic(encoding) => {
+                has_basic_id(client_id, encoding) && !client_secret.is_empty()
             }
-            ClientAuthentication::Basic(_) | ClientAuthentication::Post => {
-                !client_id.is_empty() && !client_secret.is_empty()
-            }
+            ClientAuthentication::Post => !client_id.is_empty() && !client_secret.is_empty(),
             ClientAuthentication::None => !client_id.is_empty(),
             ClientAuthentication::Bearer => TokenAlphabet::Visible.has_text(bearer),
         };
@@ -184,10 +174,7 @@ impl<'a> TokenRequest<'a> {
             Grant::Password => !username.is_empty() && !password.is_empty(),
             Grant::RefreshToken => !self.refresh_token.is_empty(),
         };
-        if !client || !grant {
-            return Err(Error::WrongCredentials);
-        }
-        Ok(())
+        if client && grant { Ok(()) } else { Err(Error::WrongCredentials) }
     }
 
     fn check_extra(&self) -> Result<(), Error> {
@@ -210,19 +197,22 @@ impl<'a> TokenRequest<'a> {
     }
 
     fn write_url(&self, out: &mut Writer<'_>) {
-        for mut part in [self.provider.trimmed_base_url(), self.provider.token_path.as_bytes()] {
-            while let [first, rest @ ..] = part {
-                match part.strip_prefix(b"{site}") {
+        for part in [self.provider.trimmed_base_url(), self.provider.token_path.as_bytes()] {
+            let mut rest = part;
+            loop {
+                let (plain, behind) = split_class(rest, Class::PATH);
+                out.bytes(plain);
+                rest = match behind.strip_prefix(b"{site}") {
                     Some(behind) => {
-                        let site = self.subject.site().unwrap_or_default();
-                        out.encoded(site.as_bytes(), Encoding::Percent);
-                        part = behind;
+                        out.segment(self.subject.site().unwrap_or_default().as_bytes());
+                        behind
                     }
                     None => {
-                        out.byte(*first);
-                        part = rest;
+                        let Some((other, behind)) = behind.split_first() else { break };
+                        out.bytes(&[*other]);
+                        behind
                     }
-                }
+                };
             }
         }
     }
@@ -281,25 +271,34 @@ impl Body<'_, '_> {
         if value.is_empty() {
             return;
         }
-        let json = self.format == BodyFormat::Json;
-        let (encoding, start, middle, end): (_, &[u8], &[u8], &[u8]) = if json {
-            (Encoding::Json, if self.empty { b"{\"" } else { b",\"" }, b"\":\"", b"\"")
-        } else {
-            (Encoding::Form, if self.empty { b"" } else { b"&" }, b"=", b"")
-        };
-        self.empty = false;
-        self.out.bytes(start);
-        self.out.encoded(name.as_bytes(), encoding);
-        self.out.bytes(middle);
-        self.out.encoded(value, encoding);
-        self.out.bytes(end);
+        let name = name.as_bytes();
+        let first = core::mem::take(&mut self.empty);
+        match self.format {
+            BodyFormat::Form => form_parameter(self.out, first, name, value),
+            BodyFormat::Json => json_parameter(self.out, first, name, value),
+        }
     }
 
     fn end(self) {
         if self.format == BodyFormat::Json && !self.empty {
-            self.out.byte(b'}');
+            self.out.bytes(b"}");
         }
     }
+}
+
+fn form_parameter(out: &mut Writer<'_>, first: bool, name: &[u8], value: &[u8]) {
+    out.bytes(if first { b"" } else { b"&" });
+    out.form(name);
+    out.bytes(b"=");
+    out.form(value);
+}
+
+fn json_parameter(out: &mut Writer<'_>, first: bool, name: &[u8], value: &[u8]) {
+    out.bytes(if first { b"{\"" } else { b",\"" });
+    out.json(name);
+    out.bytes(b"\":\"");
+    out.json(value);
+    out.bytes(b"\"");
 }
 
 /// A request to send: it borrows the buffer that it was written to.

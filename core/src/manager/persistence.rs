@@ -39,7 +39,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
     /// ```
     ///
     /// # Errors
-    /// - [`Error::BufferTooSmall`]: with the size that it takes.
+    /// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
     /// - [`Error::TooLong`]: a token of more than four gigabytes.
     ///
     /// # Security

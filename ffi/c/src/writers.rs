@@ -55,8 +55,8 @@ pub unsafe extern "C" fn tokenward_bearer(
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty, or holds `:` where it is sent raw
-/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty, or where it is sent raw holds `:` or a control character
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_basic(
     id: tokenward_span,
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn tokenward_basic(
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_form_encode(
     value: tokenward_span,
@@ -127,9 +127,9 @@ pub unsafe extern "C" fn tokenward_form_encode(
 /// @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
 /// what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
-/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
-/// bearer cannot stand in a header
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:` or a control
+/// character, or the bearer cannot stand in a header
 /// @retval TOKENWARD_ERR_DUPLICATE_PARAMETER an extra parameter is sent already
 /// @retval TOKENWARD_ERR_BAD_URL the token endpoint is no URL that means one thing only
 /// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
