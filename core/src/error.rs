@@ -90,7 +90,7 @@ table! {
             needed
         } = 200, "too_long",
             "A token is longer than its slot: give the token manager more room.";
-        /// Nothing was written.
+        /// What was written is wiped.
         BufferTooSmall {
             /// Bytes that the buffer would need.
             needed

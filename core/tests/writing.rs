@@ -2,7 +2,8 @@
 
 use tokenward::{
     Bearer, BodyFormat, ClientAuthentication, Credentials, Error, Grant, Identity, Instant, LoopbackHttp,
-    Provider, Slots, TokenManager, TokenRequest, TokenResponse, basic, basic_raw, providers,
+    Provider, Route, Routes, Slots, TokenManager, TokenRequest, TokenResponse, basic, basic_raw, form_encode,
+    providers,
 };
 
 const START: Instant = Instant::from_millis(0);
@@ -283,22 +284,145 @@ fn basic_is_raw_or_form_encoded_first() {
     assert_eq!(raw("test", "123\u{a3}").as_deref(), Ok("Basic dGVzdDoxMjPCow=="));
     // "a:b" and "c d" are "a%3Ab" and "c+d".
     assert_eq!(form("a:b", "c d").as_deref(), Ok("Basic YSUzQWI6Yytk"));
-    assert_eq!(raw("a:b", "c"), Err(Error::WrongCredentials));
-    assert_eq!(raw("", "c"), Err(Error::WrongCredentials));
-    assert_eq!(basic_raw("id", "secret", &mut [0; 17]), Err(Error::BufferTooSmall { needed: 18 }));
+    for id in ["", "a:b", "a\0", "a\nb", "\u{1f}", "a\x7f"] {
+        assert_eq!(raw(id, "c"), Err(Error::WrongCredentials), "{id:?}");
+    }
+    // "%00" and "\u{a3}": escaped, and no control character.
+    assert_eq!(form("\0", "c").as_deref(), Ok("Basic JTAwOmM="));
+    assert_eq!(raw("\u{a3}", "c\0:").as_deref(), Ok("Basic wqM6YwA6"));
 }
 
 #[test]
-fn basic_encodes_as_the_base64_crate_does() {
-    use base64::Engine as _;
-    let secret: String =
-        (0_u32..200).map(|n| char::from_u32(n * 37 % 0x2FF + 1).expect("a character")).collect();
-    let mut out = [0; 1024];
-    for (end, _) in secret.char_indices() {
-        let field = basic_raw("id", &secret[..end], &mut out).expect("room");
-        let expected = base64::engine::general_purpose::STANDARD.encode(format!("id:{}", &secret[..end]));
-        assert_eq!(field, format!("Basic {expected}").as_bytes());
+fn basic_and_a_form_value_are_written_whole_or_wiped() {
+    for size in 0..18 {
+        let mut out = vec![0xAA; size];
+        let written = basic_raw("id", "secret", &mut out);
+        assert_eq!(written, Err(Error::BufferTooSmall { needed: 18 }));
+        assert!(out.iter().all(|byte| *byte == 0), "{size}: {out:?}");
     }
+    for size in 0..8 {
+        let mut out = vec![0xAA; size];
+        assert_eq!(form_encode("a b&c=", &mut out), Err(Error::BufferTooSmall { needed: 10 }));
+        assert!(out.iter().all(|byte| *byte == 0), "{size}: {out:?}");
+    }
+    let mut out = [0xAA; 20];
+    assert_eq!(basic_raw("id", "secret", &mut out), Ok(&b"Basic aWQ6c2VjcmV0"[..]));
+    assert_eq!(out[18..], [0xAA; 2], "what is behind stays");
+}
+
+/// Draws numbers that are the same in each run (xorshift, Marsaglia 2003).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).expect("31 bits") % end
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    fn text(&mut self, longest: usize) -> String {
+        let character = |dice: &mut Self| match dice.below(8) {
+            0 => char::from_u32(u32::try_from(dice.below(0x800)).expect("small"))
+                .expect("before the surrogates"),
+            1 => dice.pick(&[
+                '%',
+                '+',
+                ' ',
+                '&',
+                '=',
+                '"',
+                '\\',
+                '\0',
+                '\n',
+                '~',
+                '*',
+                '\u{20ac}',
+                '\u{1F600}',
+            ]),
+            _ => char::from(b'a' + u8::try_from(dice.below(26)).expect("a letter")),
+        };
+        (0..self.below(longest)).map(|_| character(self)).collect()
+    }
+}
+
+#[test]
+fn basic_and_form_values_are_what_the_base64_and_form_urlencoded_crates_write() {
+    use base64::Engine as _;
+    let form = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let base64 = |text: String| base64::engine::general_purpose::STANDARD.encode(text);
+    let (mut dice, mut out) = (Dice(7), [0; 1024]);
+    for _ in 0..20_000 {
+        let (id, secret) = (dice.text(40), dice.text(40));
+        assert_eq!(form_encode(&secret, &mut out), Ok(form(&secret).as_bytes()));
+        let expected = format!("Basic {}", base64(format!("{}:{}", form(&id), form(&secret))));
+        let expected = if id.is_empty() { Err(Error::WrongCredentials) } else { Ok(expected.as_bytes()) };
+        assert_eq!(basic(&id, &secret, &mut out), expected, "{id:?} {secret:?}");
+        let raw = format!("Basic {}", base64(format!("{id}:{secret}")));
+        let bad = id.is_empty() || id.contains(|c: char| c == ':' || c.is_ascii_control());
+        let expected = if bad { Err(Error::WrongCredentials) } else { Ok(raw.as_bytes()) };
+        assert_eq!(basic_raw(&id, &secret, &mut out), expected, "{id:?} {secret:?}");
+    }
+}
+
+#[test]
+fn a_token_goes_only_where_the_url_crate_says_that_the_url_leads() {
+    let list = ["https://api.example", "https://api.example:8443/", "http://localhost:81", "https://[::1]/x"];
+    let loopback_http = Some(LoopbackHttp::ALLOWED);
+    let listed = Provider { api_origins: Some(&list), loopback_http, ..Provider::custom() };
+    let rows = [Route::client("GET", "/v1/{name}"), Route::client("GET", "/v1/a/{name}/b")];
+    let routed = Provider { routes: Routes::table(&rows), ..listed };
+    let (listed, routed) = (with_token(&listed, Identity::CLIENT), with_token(&routed, Identity::CLIENT));
+    let origins = list.map(|origin| url::Url::parse(origin).expect("a URL").origin());
+    let hosts =
+        ["api.example", "API.example", "localhost", "[::1]", "b.example", "api.example.", "u@api.example"];
+    let paths =
+        ["", "/", "/v1/x", "/v1/a/x/b", "/v1/../v1/x", "/v1/%2e%2e/x", "/v1/a/..;/b", "/v1/%41", "/v1/a%"];
+    let (mut dice, mut lent) = (Dice(9), [0, 0]);
+    for _ in 0..50_000 {
+        let mut url: Vec<char> = [
+            dice.pick(&["https", "https", "https", "HTTPS", "http", "ftp"]),
+            "://",
+            dice.pick(&hosts),
+            dice.pick(&["", "", "", ":", ":443", ":8443", ":81", ":65536", ":0443"]),
+            dice.pick(&paths),
+            dice.pick(&["", "", "?q=/../x", "#f"]),
+        ]
+        .concat()
+        .chars()
+        .collect();
+        for _ in 0..dice.below(3) {
+            let at = dice.below(url.len());
+            match dice.below(3) {
+                0 => url.insert(
+                    at,
+                    dice.pick(&['/', '.', '@', ':', '?', '#', '%', '[', ']', '\\', ';', 'a', '\u{e9}']),
+                ),
+                1 => _ = url.remove(at),
+                _ => url.swap(0, at),
+            }
+        }
+        let url: String = url.into_iter().collect();
+        let read = url::Url::parse(&url);
+        let path = url.split_once("://").and_then(|(_, rest)| {
+            let rest = rest.split(['?', '#']).next()?;
+            rest.find('/').map(|at| &rest[at..])
+        });
+        for (n, manager) in [&listed, &routed].into_iter().enumerate() {
+            if manager.authorize(START, "GET", &url).is_ok() {
+                lent[n] += 1;
+                let read = read.as_ref().unwrap_or_else(|error| panic!("{url:?} is lent: {error}"));
+                assert!(origins.contains(&read.origin()), "{url:?}");
+                // A path that opens a route is one that no dot segment changes.
+                assert!(n == 0 || path == Some(read.path()), "{url:?}");
+            }
+        }
+    }
+    assert!(lent.iter().all(|lent| *lent > 1_000), "{lent:?}");
 }
 
 #[test]
@@ -431,7 +555,7 @@ fn a_request_for_a_site_needs_one_that_stays_in_its_place() {
 }
 
 #[test]
-fn a_request_is_written_whole_or_not_at_all() {
+fn a_request_is_written_whole_or_wiped() {
     let write = |size: usize| {
         let mut out = vec![0xAA; size];
         let request = TokenRequest::new(&BASE, Identity::CLIENT, Grant::Password, &CREDENTIALS);
@@ -441,7 +565,7 @@ fn a_request_is_written_whole_or_not_at_all() {
     let fits = |size: &usize| match write(*size) {
         (Ok(()), _) => true,
         (Err(Error::BufferTooSmall { needed }), out) => {
-            assert!(needed > *size && out.iter().all(|byte| *byte == 0xAA));
+            assert!(needed > *size && out.iter().all(|byte| *byte == 0));
             false
         }
         (Err(error), _) => panic!("{error}"),

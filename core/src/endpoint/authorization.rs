@@ -2,7 +2,7 @@
 
 use crate::endpoint::token_alphabet::TokenAlphabet;
 use crate::error::Error;
-use crate::wire::writer::{Encoding, Writer, write_whole};
+use crate::wire::writer::Writer;
 
 /// Counts the access tokens that a manager has kept, from 1; told to [`crate::TokenManager::rejected`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,12 +109,12 @@ const SCHEME: [u8; 7] = *b"Bearer ";
 ///
 /// # Errors
 /// - [`Error::WrongCredentials`]: the id is empty.
-/// - [`Error::BufferTooSmall`]: with the size that it takes.
+/// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
 ///
 /// # Security
 /// `out` holds the secret afterwards: [`crate::wipe`] it when the request is sent.
 pub fn basic<'b>(id: &str, secret: &str, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
-    whole_basic(!id.is_empty(), id, secret, Encoding::Form, out)
+    whole_basic(!id.is_empty(), id, secret, |out, text| out.form(text), out)
 }
 
 /// The same with id and secret as they are (RFC 7617): what `curl -u` sends.
@@ -126,39 +126,45 @@ pub fn basic<'b>(id: &str, secret: &str, out: &'b mut [u8]) -> Result<&'b [u8], 
 /// ```
 ///
 /// # Errors
-/// - [`Error::WrongCredentials`]: the id is empty or holds `:` (RFC 7617 section 2).
-/// - [`Error::BufferTooSmall`]: with the size that it takes.
+/// - [`Error::WrongCredentials`]: the id is empty, or holds `:` or a control character (RFC 7617 section 2).
+/// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
 ///
 /// # Security
 /// `out` holds the secret afterwards: [`crate::wipe`] it when the request is sent.
 pub fn basic_raw<'b>(id: &str, secret: &str, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
-    whole_basic(is_raw_id(id), id, secret, Encoding::Raw, out)
+    whole_basic(is_raw_id(id), id, secret, |out, text| out.bytes(text), out)
 }
 
-/// Whether Basic can carry an id as it is (RFC 7617 section 2).
+/// Whether Basic can carry an id as it is: it does not hold what ends it, nor a control character (RFC 7617 section 2).
 pub(crate) fn is_raw_id(id: &str) -> bool {
-    !id.is_empty() && !id.bytes().any(|byte| byte == b':')
+    // Without a branch for each byte, so that many are looked at together.
+    let is_bad = |byte: u8| (byte == b':') | byte.is_ascii_control();
+    !id.is_empty() && !id.bytes().fold(false, |bad, byte| bad | is_bad(byte))
 }
+
+/// Writes an id or a secret, as it is or form-encoded.
+type Write = fn(&mut Writer<'_>, &[u8]);
 
 fn whole_basic<'b>(
     fits: bool,
     id: &str,
     secret: &str,
-    encoding: Encoding,
+    write: Write,
     out: &'b mut [u8],
 ) -> Result<&'b [u8], Error> {
     if !fits {
         return Err(Error::WrongCredentials);
     }
-    let written = write_whole(out, |out| write_basic(out, id, secret, encoding))?;
-    Ok(out.get(..written).unwrap_or_default())
+    let mut out = Writer::new(out);
+    write_basic(&mut out, id, secret, write);
+    Ok(out.finish()?)
 }
 
-pub(crate) fn write_basic(out: &mut Writer<'_>, id: &str, secret: &str, encoding: Encoding) {
+pub(crate) fn write_basic(out: &mut Writer<'_>, id: &str, secret: &str, write: Write) {
     out.bytes(b"Basic ");
-    out.start_base64();
-    out.encoded(id.as_bytes(), encoding);
-    out.byte(b':');
-    out.encoded(secret.as_bytes(), encoding);
-    out.end_base64();
+    let start = out.written();
+    write(out, id.as_bytes());
+    out.bytes(b":");
+    write(out, secret.as_bytes());
+    out.base64(start);
 }

@@ -1,6 +1,6 @@
 //! How a request's parameters are written.
 
-use crate::wire::writer::{Encoding, Writer};
+use crate::wire::writer::Writer;
 
 /// How a request's parameters are written: a value that brings its code.
 ///
@@ -27,7 +27,7 @@ impl BodyFormat {
         name: "form",
         content_type: "application/x-www-form-urlencoded",
         punctuation: ["", "&", "=", "", ""],
-        encode: |out, text| out.encoded(text, Encoding::Form),
+        encode: |out, text| out.form(text),
     };
 
     /// One JSON object of strings.
@@ -36,7 +36,7 @@ impl BodyFormat {
         name: "json",
         content_type: "application/json",
         punctuation: ["{\"", ",\"", "\":\"", "\"", "}"],
-        encode: |out, text| out.encoded(text, Encoding::Json),
+        encode: |out, text| out.json(text),
     };
 
     /// The value of the `Content-Type` field.

@@ -3,7 +3,7 @@
 use crate::endpoint::authorization::{is_raw_id, write_basic};
 use crate::endpoint::credentials::Credentials;
 use crate::endpoint::token_alphabet::TokenAlphabet;
-use crate::wire::writer::{Encoding, Writer};
+use crate::wire::writer::Writer;
 
 /// How the client authenticates to the token endpoint (RFC 6749 section 2.3): a value that brings its code.
 ///
@@ -32,7 +32,7 @@ impl ClientAuthentication {
     pub const BASIC: &'static Self = &Self {
         accepts: has_secret,
         write_field: Some(|out, credentials| {
-            write_basic(out, credentials.client_id, credentials.client_secret, Encoding::Form);
+            write_basic(out, credentials.client_id, credentials.client_secret, |out, text| out.form(text));
         }),
         ..Self::named(1, "basic")
     };
@@ -42,7 +42,7 @@ impl ClientAuthentication {
     pub const BASIC_RAW: &'static Self = &Self {
         accepts: |credentials| has_secret(credentials) && is_raw_id(credentials.client_id),
         write_field: Some(|out, credentials| {
-            write_basic(out, credentials.client_id, credentials.client_secret, Encoding::Raw);
+            write_basic(out, credentials.client_id, credentials.client_secret, |out, text| out.bytes(text));
         }),
         ..Self::named(2, "basic_raw")
     };

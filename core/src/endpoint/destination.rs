@@ -17,7 +17,7 @@ pub(crate) fn check<'a>(
     method: &str,
     url: &str,
 ) -> Result<(), Error> {
-    let url = Url::parse(url.as_bytes())?;
+    let Some(url) = Url::parse(url.as_bytes()) else { return Err(Error::BadUrl) };
     let routed = match provider.routes.table {
         Some(table) => {
             let rows = provider.routes.rows.unwrap_or_default();

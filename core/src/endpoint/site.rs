@@ -1,6 +1,7 @@
 //! A token endpoint whose path names the subject's site.
 
-use crate::wire::writer::{Encoding, Writer};
+use crate::ascii::{Class, split_class};
+use crate::wire::writer::Writer;
 
 /// Makes `{site}` in [`crate::Provider::token_path`] stand for the subject's site: a value that brings its code.
 #[derive(Clone, Copy)]
@@ -17,17 +18,20 @@ impl SitePath {
 
 fn write(out: &mut Writer<'_>, path: &[u8], site: &[u8]) {
     let mut rest = path;
-    while let [first, tail @ ..] = rest {
-        match rest.strip_prefix(b"{site}") {
+    loop {
+        let (plain, behind) = split_class(rest, Class::PATH);
+        out.bytes(plain);
+        rest = match behind.strip_prefix(b"{site}") {
             Some(behind) => {
-                out.encoded(site, Encoding::Percent);
-                rest = behind;
+                out.segment(site);
+                behind
             }
             None => {
-                out.byte(*first);
-                rest = tail;
+                let Some((other, behind)) = behind.split_first() else { break };
+                out.bytes(&[*other]);
+                behind
             }
-        }
+        };
     }
 }
 

@@ -7,7 +7,7 @@ use crate::endpoint::provider::{Grant, Identity, Provider};
 use crate::error::Error;
 use crate::secret::wipe;
 use crate::wire::url::Url;
-use crate::wire::writer::{Writer, write_whole};
+use crate::wire::writer::Writer;
 
 /// A request to a token endpoint, before it is written. See [`TokenRequest::write`].
 ///
@@ -67,61 +67,61 @@ impl<'a> TokenRequest<'a> {
         self
     }
 
-    /// Writes the request into `out`, whole or not at all.
+    /// Writes the request into `out`: whole, or `out` holds nothing of it.
     ///
     /// # Errors
-    /// - [`Error::WrongCredentials`]: one that the grant needs is empty, a raw Basic id holds `:`, or the
-    ///   bearer cannot stand in a header.
+    /// - [`Error::WrongCredentials`]: one that the grant needs is empty, a raw Basic id holds `:` or a control
+    ///   character, or the bearer cannot stand in a header.
     /// - [`Error::InvalidProvider`]: the URL wants a site and the subject is none, or the site is empty or a
     ///   dot segment.
     /// - [`Error::DuplicateParameter`]: an extra parameter has the name of another or of one of the grant's
     ///   own (RFC 6749 section 3.2).
-    /// - [`Error::BufferTooSmall`]: with the size that it takes.
+    /// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
     /// - [`Error::BadUrl`], [`Error::OriginNotAllowed`]: the token endpoint is not an `https` URL (loopback
     ///   `http` where the provider allows it), or its path would change its host.
     ///
     /// # Security
     /// `out` holds secrets afterwards: [`crate::wipe`] it when the request is sent.
     pub fn write<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
+        if !self.identity.fits(self.provider) {
+            return Err(Error::InvalidProvider);
+        }
         self.check()?;
         self.check_extra()?;
         self.write_checked(out)
     }
 
-    /// The same for a request that has no parameters of the provider's own.
+    /// The same for a request whose identity fits, without parameters of the provider's own.
     pub(crate) fn write_own<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
         self.check()?;
         self.write_checked(out)
     }
 
     fn write_checked<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
-        let (mut url_end, mut authorization_end) = (0, 0);
-        let end = write_whole(out, |out| {
-            self.write_url(out);
-            url_end = out.written();
-            if let Some(write) =
-                self.provider.authentication.and_then(|authentication| authentication.write_field)
-            {
-                write(out, self.credentials);
-            }
-            authorization_end = out.written();
-            self.write_body(out);
-        })?;
-        let allowed = Url::parse(out.get(..url_end).unwrap_or_default()).and_then(|url| {
-            if is_secure(self.provider, &url) { Ok(()) } else { Err(Error::OriginNotAllowed) }
-        });
+        let mut out = Writer::new(out);
+        self.write_url(&mut out);
+        let url_end = out.written();
+        if let Some(write) =
+            self.provider.authentication.and_then(|authentication| authentication.write_field)
+        {
+            write(&mut out, self.credentials);
+        }
+        let authorization_end = out.written();
+        self.write_body(&mut out);
+        let out = out.finish()?;
+        let allowed = match Url::parse(out.get(..url_end).unwrap_or_default()) {
+            None => Err(Error::BadUrl),
+            Some(url) if is_secure(self.provider, &url) => Ok(()),
+            Some(_) => Err(Error::OriginNotAllowed),
+        };
         if let Err(error) = allowed {
-            wipe(out.get_mut(..end).unwrap_or_default());
+            wipe(out);
             return Err(error);
         }
-        let out = &*out;
-        let body = out.get(authorization_end..end).unwrap_or_default();
-        Ok(Request {
-            url: out.get(..url_end).unwrap_or_default(),
-            authorization: out.get(url_end..authorization_end).unwrap_or_default(),
-            content_type: if body.is_empty() { "" } else { self.body_format().content_type() },
-            body,
-        })
+        let (fields, body) = out.split_at_checked(authorization_end).unwrap_or_default();
+        let (url, authorization) = fields.split_at_checked(url_end).unwrap_or_default();
+        let content_type = if body.is_empty() { "" } else { self.body_format().content_type() };
+        Ok(Request { url, authorization, content_type, body })
     }
 
     fn body_format(&self) -> &'a BodyFormat {
@@ -130,8 +130,7 @@ impl<'a> TokenRequest<'a> {
 
     fn check(&self) -> Result<(), Error> {
         let (provider, credentials) = (self.provider, self.credentials);
-        let authentication = provider.authentication.filter(|_| self.identity.fits(provider));
-        let authentication = authentication.ok_or(Error::InvalidProvider)?;
+        let authentication = provider.authentication.ok_or(Error::InvalidProvider)?;
         // Only a path may follow an authority.
         let has_more = |byte| matches!(byte, b'?' | b'#');
         match provider.token_path.unwrap_or_default().as_bytes() {

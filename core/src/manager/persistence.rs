@@ -37,7 +37,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// ```
     ///
     /// # Errors
-    /// - [`Error::BufferTooSmall`]: with the size that it takes.
+    /// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
     /// - [`Error::TooLong`]: a token of more than four gigabytes.
     ///
     /// # Security

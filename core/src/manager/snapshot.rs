@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::manager::revision::{Revision, SnapshotScope};
 use crate::manager::seal::{TAG_LEN, is_sealed, seal_of};
 use crate::wire::url::Url;
-use crate::wire::writer::write_whole;
+use crate::wire::writer::Writer;
 
 /// The format's name and version. Another version is an invalid snapshot.
 const MAGIC: [u8; 4] = *b"TWS1";
@@ -53,23 +53,22 @@ impl<'a> Contents<'a> {
             self.usable_until,
             self.lease.unwrap_or(0),
         ];
-        let mut sealed = 0;
-        let written = write_whole(out, |out| {
-            out.bytes(&MAGIC);
-            out.byte(flags);
-            out.bytes(&self.identity);
-            numbers.iter().for_each(|number| out.bytes(&number.to_le_bytes()));
-            out.bytes(&access_len.to_le_bytes());
-            out.bytes(&refresh_len.to_le_bytes());
-            out.bytes(self.access_token);
-            out.bytes(self.refresh_token);
-            sealed = out.written();
-            out.bytes(&[0; TAG_LEN]);
-        })?;
+        let mut out = Writer::new(out);
+        out.bytes(&MAGIC);
+        out.bytes(&[flags]);
+        out.bytes(&self.identity);
+        numbers.iter().for_each(|number| out.bytes(&number.to_le_bytes()));
+        out.bytes(&access_len.to_le_bytes());
+        out.bytes(&refresh_len.to_le_bytes());
+        out.bytes(self.access_token);
+        out.bytes(self.refresh_token);
+        let sealed = out.written();
+        out.bytes(&[0; TAG_LEN]);
+        let out = out.finish()?;
         let (contents, rest) = out.split_at_mut_checked(sealed).unwrap_or_default();
         let tag = seal_of(key, contents);
         rest.iter_mut().zip(tag).for_each(|(to, byte)| *to = byte);
-        Ok(out.get(..written).unwrap_or_default())
+        Ok(out)
     }
 
     /// Reads a snapshot whose seal is right.
@@ -166,8 +165,8 @@ pub(crate) fn identity(provider: &Provider<'_>, identity: &Identity<'_>) -> [u8;
         hash.update(part);
     }
     match Url::parse(base_url) {
-        Ok(url) => url.normal_origin(|byte| hash.update([byte])),
-        Err(_) => hash.update(base_url),
+        Some(url) => url.normal_origin(|byte| hash.update([byte])),
+        None => hash.update(base_url),
     }
     hash.finalize().into()
 }
@@ -303,10 +302,10 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_is_written_whole_or_not_at_all() {
+    fn a_snapshot_is_written_whole_or_wiped() {
         let needed = sealed().len();
         let mut small = std::vec![0xAA; needed - 1];
         assert_eq!(contents().seal(&KEY, &mut small).map(drop), Err(Error::BufferTooSmall { needed }));
-        assert!(small.iter().all(|byte| *byte == 0xAA));
+        assert!(small.iter().all(|byte| *byte == 0));
     }
 }

@@ -152,15 +152,15 @@ impl<'a> JsonStr<'a> {
                 }
             }
             let (run, escape) = raw.split_at_checked(cursor.offset()).unwrap_or_default();
-            out.run(run);
+            out.bytes(run);
             rest.raw = escape.iter();
             let Some(byte) = rest.next() else { break };
-            out.byte(byte);
+            out.bytes(&[byte]);
             while rest.pending != 0 {
-                rest.next().into_iter().for_each(|byte| out.byte(byte));
+                rest.next().into_iter().for_each(|byte| out.bytes(&[byte]));
             }
         }
-        out.run(rest.raw.as_slice());
+        out.bytes(rest.raw.as_slice());
         out.written()
     }
 

@@ -1,5 +1,6 @@
 //! The grammars of the RFCs: each reads or writes bytes and knows nothing of OAuth.
 
+pub(crate) mod base64;
 pub(crate) mod http_date;
 pub(crate) mod json;
 pub(crate) mod json_str;

@@ -1,7 +1,6 @@
 //! Absolute URLs that mean one thing only (RFC 3986).
 
 use crate::ascii::{Class, decimal, eq_ignore_case, hexadecimal, split_class};
-use crate::error::Error;
 
 /// An absolute URL with an authority (RFC 3986 section 3), as far as an origin and a route need it.
 pub(crate) struct Url<'a> {
@@ -18,35 +17,20 @@ pub(crate) struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// Reads an absolute URL, and refuses what two readers could understand differently.
+    /// Reads an absolute URL, in one pass: each part ends where its characters do.
     ///
-    /// # Errors
-    ///
-    /// - [`Error::BadUrl`]: no scheme, no host, user info, a control byte, white space, a backslash, a byte
-    ///   that is not ASCII, a host of anything but letters, digits, `.`, `-`, `_` (or an IPv6 address in
-    ///   brackets), no port up to 65535, or one of ``"<>^`{|}`` in the path.
-    #[inline(always)]
-    pub(crate) fn parse(url: &'a [u8]) -> Result<Self, Error> {
-        Self::read(url).ok_or(Error::BadUrl)
-    }
-
-    /// In one pass: each part ends where its characters do.
+    /// `None` for what two readers could understand differently: no scheme, no host, user info, a control byte, white
+    /// space, a backslash, a byte that is not ASCII, a host of anything but letters, digits, `.`, `-`, `_` (or an IPv6
+    /// address in brackets), no port up to 65535, or one of ``"<>^`{|}`` in the path.
     #[inline(never)]
-    fn read(url: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(url: &'a [u8]) -> Option<Self> {
         let (scheme, rest) = split_class(url, Class::SCHEME);
         let authority = rest.strip_prefix(b"://")?;
-        let (host_len, rest) = match authority {
-            [b'[', address @ ..] => {
-                let (address, rest) = split_class(address, Class::IPV6);
-                address.iter().filter(|byte| **byte == b':').nth(1)?;
-                (address.len().checked_add(2)?, rest.strip_prefix(b"]")?)
-            }
-            _ => {
-                let (name, rest) = split_class(authority, Class::HOST);
-                name.first()?;
-                (name.len(), rest)
-            }
+        let (host, rest) = match authority {
+            [b'[', ..] => split_ipv6(authority)?,
+            _ => split_class(authority, Class::HOST),
         };
+        host.first()?;
         let (port, rest) = match rest {
             [b':', rest @ ..] => port_number(rest)?,
             _ => (None, rest),
@@ -57,7 +41,7 @@ impl<'a> Url<'a> {
             && matches!(path, [] | [b'/', ..])
             && matches!(rest, [] | [b'?' | b'#', ..])
             && split_class(rest, Class::URL).1.is_empty();
-        good.then_some(Self { origin, scheme, host: authority.get(..host_len)?, port, path })
+        good.then_some(Self { origin, scheme, host, port, path })
     }
 
     /// As spelled, without query and fragment; `/` where there is none.
@@ -78,14 +62,16 @@ impl<'a> Url<'a> {
 
     /// Whether scheme, host and port are those of the URL `other` (RFC 6454 section 5); a default port equals none.
     pub(crate) fn is_of_origin(&self, other: &[u8]) -> bool {
-        self.origin == other || Url::read(other).is_some_and(|other| self.same_origin(&other))
+        self.origin == other || self.has_origin_of(other)
     }
 
     #[inline(never)]
-    fn same_origin(&self, other: &Url<'_>) -> bool {
-        eq_ignore_case(self.scheme, other.scheme)
-            && eq_ignore_case(self.host, other.host)
-            && (self.port == other.port || self.effective_port() == other.effective_port())
+    fn has_origin_of(&self, other: &[u8]) -> bool {
+        Url::parse(other).is_some_and(|other| {
+            eq_ignore_case(self.scheme, other.scheme)
+                && eq_ignore_case(self.host, other.host)
+                && (self.port == other.port || self.effective_port() == other.effective_port())
+        })
     }
 
     /// Hands out the bytes of the origin, the same for each of its spellings.
@@ -132,6 +118,14 @@ pub(crate) fn is_ambiguous(path: &[u8]) -> bool {
 fn is_dot_segment(path: &[u8]) -> bool {
     let [b'.', rest @ ..] = path else { return false };
     matches!(rest, [] | [b'.'] | [b'/' | b';', ..] | [b'.', b'/' | b';', ..])
+}
+
+/// An IPv6 address in brackets, and what follows it.
+fn split_ipv6(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (address, _) = split_class(text.strip_prefix(b"[")?, Class::IPV6);
+    address.iter().filter(|byte| **byte == b':').nth(1)?;
+    let (host, rest) = text.split_at_checked(address.len().checked_add(2)?)?;
+    host.ends_with(b"]").then_some((host, rest))
 }
 
 /// Digits, and what follows them; `None` where they are none up to 65535.

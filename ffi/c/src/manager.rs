@@ -245,11 +245,11 @@ pub unsafe extern "C" fn tokenward_poll(
 /// @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
 /// what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 /// @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is out and has not timed out
 /// @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() says something else than #TOKENWARD_NEXT_REQUEST
-/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
-/// bearer cannot stand in a header
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:` or a control
+/// character, or the bearer cannot stand in a header
 /// @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is no URL that means one thing only
 /// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
 #[unsafe(no_mangle)]

@@ -25,7 +25,7 @@ use crate::result::*;
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Bytes that were written; where `buf` is too small, what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_snapshot(
     manager: *const tokenward_manager,

@@ -52,7 +52,7 @@ pub unsafe extern "C" fn tokenward_bearer(
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty
-/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_basic(
     id: tokenward_span,
@@ -114,7 +114,7 @@ fn basic_by(
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_form_encode(
     value: tokenward_span,
@@ -150,9 +150,9 @@ pub unsafe extern "C" fn tokenward_form_encode(
 /// @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
 /// what it takes.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
-/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
-/// bearer cannot stand in a header
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:` or a control
+/// character, or the bearer cannot stand in a header
 /// @retval TOKENWARD_ERR_DUPLICATE_PARAMETER an extra parameter is sent already
 /// @retval TOKENWARD_ERR_INVALID_PROVIDER it says not how the client authenticates, or its token endpoint wants a site
 /// and there is none

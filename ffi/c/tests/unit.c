@@ -1112,7 +1112,7 @@ typedef struct sized {
 
 typedef int32_t write_into(sized *s, size_t cap);
 
-/* A writer that lacks a byte says what it takes, and writes nothing; given that, it stays within it. */
+/* A writer that lacks a byte says what it takes; given that, it stays within it. */
 static void fits_exactly(fixture *f, write_into *write, bool nul) {
   sized s;
   memset(&s, 0x5A, sizeof s);
@@ -1130,6 +1130,18 @@ static void fits_exactly(fixture *f, write_into *write, bool nul) {
   if (nul) {
     assert_int_equal(s.out[needed - 1], 0);
     assert_int_equal(strlen(s.out), s.len);
+  }
+}
+
+/* Of what has no room, which may hold a secret, nothing stays. */
+static void wipes(fixture *f, write_into *write) {
+  sized s;
+  memset(&s, 0x5A, sizeof s);
+  s.f = f;
+  write(&s, 0);
+  for (size_t cap = 1, needed = s.len; cap < needed; cap++) {
+    assert_int_equal(write(&s, cap), TOKENWARD_ERR_BUFFER_TOO_SMALL);
+    for (size_t i = 0; i < sizeof s.out; i++) assert_true(s.out[i] == 0x5A || (i < cap && s.out[i] == 0));
   }
 }
 
@@ -1208,15 +1220,20 @@ static int32_t reads_claims(sized *s, size_t cap) {
 
 static void a_small_buffer_is_refused_with_what_it_takes(void **state) {
   fixture *f = *state;
+  wipes(f, begins);
   fits_exactly(f, begins, false);
   assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
   hold_token(f);
   fits_exactly(f, authorizes, true);
+  wipes(f, takes_snapshot);
   fits_exactly(f, takes_snapshot, false);
   fits_exactly(f, writes_bearer, true);
+  wipes(f, writes_basic);
   fits_exactly(f, writes_basic, true);
+  wipes(f, encodes);
   fits_exactly(f, encodes, true);
   fits_exactly(f, encodes_nothing, true);
+  wipes(f, requests);
   fits_exactly(f, requests, false);
   fits_exactly(f, unescapes, false);
   fits_exactly(f, reads_parameter, true);

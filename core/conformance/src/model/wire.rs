@@ -332,7 +332,7 @@ pub(crate) fn write_request(
         Authentication::Basic | Authentication::BasicRaw => {
             let (id, secret) = (given("client_id")?, given("client_secret")?);
             let pair = if provider.authentication == Authentication::BasicRaw {
-                if id.contains(':') {
+                if id.contains(|c: char| c == ':' || c.is_ascii_control()) {
                     return None;
                 }
                 format!("{id}:{secret}")

@@ -5,20 +5,19 @@ use std::vec::Vec;
 use std::{format, vec};
 
 use super::{Url, is_ambiguous};
-use crate::error::Error;
 
 /// Scheme, host, port and path; `None` where the URL is refused.
 fn read(url: &str) -> Option<(&str, &str, Option<u16>, &str)> {
     let text = |bytes| core::str::from_utf8(bytes).expect("ASCII");
-    Url::parse(url.as_bytes()).ok().map(|url| (text(url.scheme), text(url.host), url.port, text(url.path())))
+    Url::parse(url.as_bytes()).map(|url| (text(url.scheme), text(url.host), url.port, text(url.path())))
 }
 
 fn holds<'a>(url: &'a str, rule: impl FnOnce(&Url<'a>) -> bool) -> Option<bool> {
-    Url::parse(url.as_bytes()).ok().map(|url| rule(&url))
+    Url::parse(url.as_bytes()).map(|url| rule(&url))
 }
 
 fn same(one: &str, other: &str) -> Option<bool> {
-    Some(Url::parse(one.as_bytes()).ok()?.same_origin(&Url::parse(other.as_bytes()).ok()?))
+    holds(one, |url| url.is_of_origin(other.as_bytes()))
 }
 
 #[test]
@@ -62,7 +61,6 @@ fn a_url_without_scheme_or_host_is_refused() {
         "https:\\\\h",
     ] {
         assert_eq!(read(wrong), None, "{wrong}");
-        assert_eq!(Url::parse(wrong.as_bytes()).err(), Some(Error::BadUrl));
     }
 }
 

@@ -963,11 +963,11 @@ int32_t tokenward_poll(const tokenward_manager *manager,
  * @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
  * what it takes.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  * @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is out and has not timed out
  * @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() says something else than #TOKENWARD_NEXT_REQUEST
- * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
- * bearer cannot stand in a header
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:` or a control
+ * character, or the bearer cannot stand in a header
  * @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is no URL that means one thing only
  * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
  */
@@ -1530,7 +1530,7 @@ const char *tokenward_result_text(tokenward_result result);
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Bytes that were written; where `buf` is too small, what it takes.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  */
 int32_t tokenward_snapshot(const tokenward_manager *manager,
                            uint64_t now_ms,
@@ -1616,7 +1616,7 @@ int32_t tokenward_bearer(tokenward_span token,
  * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty
- * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  */
 int32_t tokenward_basic(tokenward_span id,
                         tokenward_span secret,
@@ -1652,7 +1652,7 @@ int32_t tokenward_basic_raw(tokenward_span id,
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  */
 int32_t tokenward_form_encode(tokenward_span value,
                               char *buf,
@@ -1677,9 +1677,9 @@ int32_t tokenward_form_encode(tokenward_span value,
  * @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
  * what it takes.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
- * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:`, or the
- * bearer cannot stand in a header
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:` or a control
+ * character, or the bearer cannot stand in a header
  * @retval TOKENWARD_ERR_DUPLICATE_PARAMETER an extra parameter is sent already
  * @retval TOKENWARD_ERR_INVALID_PROVIDER it says not how the client authenticates, or its token endpoint wants a site
  * and there is none

@@ -1,0 +1,50 @@
+//! Base64 with padding (RFC 4648 section 4), in place: the `base64` package does not pass the link gate.
+
+use crate::machine::WIDE;
+
+/// The digits of six bits each.
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Bytes that `len` bytes take.
+pub(crate) const fn encoded_len(len: usize) -> usize {
+    len.div_ceil(3).saturating_mul(4)
+}
+
+/// Encodes the first `len` bytes of `room`, which has [`encoded_len`]: from the end, so that none is written over
+/// before it is read.
+#[inline(never)]
+pub(crate) fn encode_in_place(room: &mut [u8], len: usize) {
+    let mut group = len.div_ceil(3);
+    let padding = group.wrapping_mul(3).wrapping_sub(len);
+    room.iter_mut().skip(len).take(padding).for_each(|byte| *byte = 0);
+    while group != 0 {
+        // Four groups at once, where there are registers for them.
+        let four = WIDE && group & 3 == 0;
+        group = group.wrapping_sub(if four { 4 } else { 1 });
+        let (raw, digits) = (group.wrapping_mul(3), group.wrapping_mul(4));
+        let encoded =
+            if four { encode::<12, 16>(room, raw, digits) } else { encode::<3, 4>(room, raw, digits) };
+        if encoded.is_none() {
+            return;
+        }
+    }
+    room.iter_mut().rev().take(padding).for_each(|byte| *byte = b'=');
+}
+
+#[inline(always)]
+fn encode<const BYTES: usize, const DIGITS: usize>(room: &mut [u8], from: usize, to: usize) -> Option<()> {
+    let bytes: [u8; BYTES] = *room.get(from..)?.first_chunk()?;
+    let digits: &mut [u8; DIGITS] = room.get_mut(to..)?.first_chunk_mut()?;
+    for ([one, two, three], [a, b, c, d]) in bytes.as_chunks().0.iter().zip(digits.as_chunks_mut().0) {
+        *a = digit(one >> 2);
+        *b = digit(one << 4 | two >> 4);
+        *c = digit(two << 2 | three >> 6);
+        *d = digit(*three);
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn digit(six: u8) -> u8 {
+    DIGITS.get(usize::from(six & 0x3F)).copied().unwrap_or_default()
+}
