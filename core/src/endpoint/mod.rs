@@ -2,6 +2,7 @@
 
 pub(crate) mod authorization;
 pub(crate) mod error_response;
+pub(crate) mod nested_answer;
 pub(crate) mod provider;
 pub mod providers;
 pub(crate) mod refresh_policy;

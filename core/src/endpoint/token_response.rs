@@ -1,13 +1,13 @@
 //! What a token endpoint answered (RFC 6749 sections 5.1 and 5.2).
 
-use crate::ascii::decimal;
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
+use crate::endpoint::nested_answer;
 use crate::endpoint::provider::{Provider, TokenAlphabet};
 use crate::error::Error;
-use crate::machine::WIDE;
-use crate::wire::json::{Item, Reader, Slice, Text};
+use crate::machine::{WIDE, inlined_if_wide};
+use crate::wire::json::{Input, Item, Slice, Strings, token, walk};
 use crate::wire::json_str::JsonStr;
-use crate::wire::seconds::whole_seconds;
+use crate::wire::seconds::{few_digits, whole_seconds};
 
 /// An answer of the token endpoint: a token, or the server's own reason why there is none.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +21,16 @@ pub enum TokenAnswer<'a> {
 /// A successful token response (RFC 6749 section 5.1). It borrows the body; nothing is copied.
 #[derive(Clone, Copy)]
 pub struct TokenResponse<'a> {
-    members: Members<'a>,
+    access_token: JsonStr<'a>,
+    token_type: Option<JsonStr<'a>>,
     expires_in: Option<u64>,
+    refresh_token: Option<JsonStr<'a>>,
+    scope: Option<Scope<'a>>,
+    id_token: Option<JsonStr<'a>>,
     max_lifetime_s: u64,
+    /// What the members stand in, up to the end of the body.
+    #[cfg(feature = "serde")]
+    object: &'a [u8],
 }
 
 impl<'a> TokenResponse<'a> {
@@ -37,15 +44,24 @@ impl<'a> TokenResponse<'a> {
     /// ```
     #[must_use]
     pub const fn new(access_token: &'a str) -> Self {
-        let members = Members::NONE.with(ACCESS_TOKEN, access_token);
-        Self { members, expires_in: None, max_lifetime_s: u64::MAX }
+        Self {
+            access_token: JsonStr::literal(access_token.as_bytes()),
+            token_type: None,
+            expires_in: None,
+            refresh_token: None,
+            scope: None,
+            id_token: None,
+            max_lifetime_s: u64::MAX,
+            #[cfg(feature = "serde")]
+            object: b"{}",
+        }
     }
 
     /// The same with a token type; empty is none.
     #[must_use]
     pub const fn with_token_type(mut self, token_type: &'a str) -> Self {
         if !token_type.is_empty() {
-            self.members = self.members.with(TOKEN_TYPE, token_type);
+            self.token_type = Some(JsonStr::literal(token_type.as_bytes()));
         }
         self
     }
@@ -61,21 +77,21 @@ impl<'a> TokenResponse<'a> {
     #[must_use]
     pub const fn with_refresh_token(mut self, refresh_token: &'a str) -> Self {
         if !refresh_token.is_empty() {
-            self.members = self.members.with(REFRESH_TOKEN, refresh_token);
+            self.refresh_token = Some(JsonStr::literal(refresh_token.as_bytes()));
         }
         self
     }
 
     /// The access token.
     #[must_use]
-    pub fn access_token(&self) -> JsonStr<'a> {
-        self.members.text(ACCESS_TOKEN).unwrap_or(JsonStr::literal(b""))
+    pub const fn access_token(&self) -> JsonStr<'a> {
+        self.access_token
     }
 
     /// The token type as the server spelled it.
     #[must_use]
-    pub fn token_type(&self) -> Option<JsonStr<'a>> {
-        self.members.text(TOKEN_TYPE)
+    pub const fn token_type(&self) -> Option<JsonStr<'a>> {
+        self.token_type
     }
 
     /// The lifetime in seconds, floored, saturating, and capped by the provider's `max_lifetime_s`.
@@ -91,22 +107,20 @@ impl<'a> TokenResponse<'a> {
 
     /// The refresh token, never empty.
     #[must_use]
-    pub fn refresh_token(&self) -> Option<JsonStr<'a>> {
-        self.members.text(REFRESH_TOKEN)
+    pub const fn refresh_token(&self) -> Option<JsonStr<'a>> {
+        self.refresh_token
     }
 
     /// The granted scope.
     #[must_use]
-    pub fn scope(&self) -> Option<Scope<'a>> {
-        let value = self.members.value(SCOPE);
-        let text = self.members.text(SCOPE);
-        (text.is_some() || !value.is_empty()).then_some(Scope { value, text })
+    pub const fn scope(&self) -> Option<Scope<'a>> {
+        self.scope
     }
 
     /// The OpenID Connect ID token, not verified.
     #[must_use]
-    pub fn id_token(&self) -> Option<JsonStr<'a>> {
-        self.members.text(ID_TOKEN)
+    pub const fn id_token(&self) -> Option<JsonStr<'a>> {
+        self.id_token
     }
 
     /// Reads the object that the token's members stand in into the caller's own struct: for members that
@@ -131,7 +145,7 @@ impl<'a> TokenResponse<'a> {
     /// Those of `serde-json-core` where the struct does not fit.
     #[cfg(feature = "serde")]
     pub fn extra<T: serde::Deserialize<'a>>(&self) -> Result<T, serde_json_core::de::Error> {
-        serde_json_core::from_slice(crate::wire::json::container(self.members.object)).map(|(extra, _)| extra)
+        serde_json_core::from_slice(crate::wire::json::container(self.object)).map(|(extra, _)| extra)
     }
 
     /// Whether a `Bearer` field may carry it (RFC 6749 section 7.1).
@@ -151,20 +165,22 @@ impl core::fmt::Debug for TokenResponse<'_> {
 
 /// A scope: one string, or an array of strings that counts as joined by spaces (RFC 6749 section 3.3).
 #[derive(Clone, Copy)]
-pub struct Scope<'a> {
-    /// The array, where it is one.
-    value: &'a [u8],
-    text: Option<JsonStr<'a>>,
+pub struct Scope<'a>(ScopeForm<'a>);
+
+#[derive(Clone, Copy)]
+enum ScopeForm<'a> {
+    One(JsonStr<'a>),
+    Array(&'a [u8]),
 }
 
 impl<'a> Scope<'a> {
     /// The strings that the server gave: one, or the elements of its array.
     pub fn parts(&self) -> impl Iterator<Item = JsonStr<'a>> + use<'a> {
-        let single = self.text;
-        let mut reader = Reader::new(Slice::new(self.value));
-        let items = core::iter::from_fn(move || if single.is_none() { reader.next() } else { None });
-        let strings = items.filter(|item| item.depth == 1).map(|item| item.json_str());
-        single.into_iter().chain(strings)
+        let (one, array) = match self.0 {
+            ScopeForm::One(text) => (Some(text), None),
+            ScopeForm::Array(array) => (None, Some(Strings::new(array))),
+        };
+        one.into_iter().chain(array.into_iter().flatten())
     }
 
     /// The UTF-8 bytes of the scope, the parts joined by single spaces.
@@ -210,350 +226,346 @@ pub fn token_answer<'a>(
     body: &'a [u8],
     provider: &Provider<'_>,
 ) -> Result<TokenAnswer<'a>, Error> {
-    let mut token = TokenResponse::UNREAD;
-    Ok(match token.read(status, body, provider)? {
-        Some(code) => TokenAnswer::Error(token.error_response(code)),
-        None => TokenAnswer::Token(token),
-    })
+    let mut members = Members::NONE;
+    members.read(body, provider)?;
+    members.answer(status, provider)
 }
 
-/// The members that are read, as bits of a mask and places of a table.
-const ACCESS_TOKEN: usize = 0;
-const TOKEN_TYPE: usize = 1;
-const EXPIRES_IN: usize = 2;
-const REFRESH_TOKEN: usize = 3;
-const SCOPE: usize = 4;
-const ID_TOKEN: usize = 5;
-const ERROR: usize = 6;
-const ERROR_DESCRIPTION: usize = 7;
-const ERROR_URI: usize = 8;
-/// The place of the error code at the provider's error path.
-const NESTED_ERROR: usize = 9;
-/// The bits for a path that could be walked in two ways.
-const MEMBER_PATH: usize = 10;
-const ERROR_PATH: usize = 11;
-const PLACES: usize = 10;
-
-/// The names of the members, each at its place.
-const NAMES: [&str; 9] = [
-    "access_token",
-    "token_type",
-    "expires_in",
-    "refresh_token",
-    "scope",
-    "id_token",
-    "error",
-    "error_description",
-    "error_uri",
-];
-
-const fn bit(place: usize) -> u16 {
-    1 << place
-}
-
-/// What is refused where it stands twice: in a 2xx answer, but for the refresh token, and in any other.
-const OF_TOKEN: u16 = bit(ACCESS_TOKEN)
-    | bit(TOKEN_TYPE)
-    | bit(EXPIRES_IN)
-    | bit(SCOPE)
-    | bit(ID_TOKEN)
-    | bit(ERROR)
-    | bit(NESTED_ERROR)
-    | bit(MEMBER_PATH)
-    | bit(ERROR_PATH);
-const OF_ERROR: u16 =
-    bit(ERROR) | bit(ERROR_DESCRIPTION) | bit(ERROR_URI) | bit(NESTED_ERROR) | bit(ERROR_PATH);
-
-/// The values of the members that are read.
+/// The members of an answer that are read.
 #[derive(Clone, Copy)]
-struct Members<'a> {
-    /// Strings without their quotes, other values raw; none for `null`.
-    values: [Option<&'a [u8]>; PLACES],
-    /// Which of them are strings of Unicode text.
-    texts: u16,
-    escaped: u16,
-    /// Which are neither that nor `null`, nor an array of the scope.
-    wrong: u16,
-    seen: u16,
-    twice: u16,
-    #[cfg(feature = "serde")]
-    object: &'a [u8],
+pub(crate) enum Member {
+    AccessToken,
+    TokenType,
+    ExpiresIn,
+    RefreshToken,
+    Scope,
+    IdToken,
+    Error,
+    ErrorDescription,
+    ErrorUri,
+    /// The error code at the provider's error path.
+    NestedError,
 }
 
-impl<'a> TokenResponse<'a> {
-    /// What [`TokenResponse::read`] starts from.
-    pub(crate) const UNREAD: Self = Self { members: Members::NONE, expires_in: None, max_lifetime_s: 0 };
+impl Member {
+    const COUNT: usize = 10;
+    /// The names of a token's members.
+    pub(crate) const LIKELY: [&str; 6] =
+        ["access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token"];
 
-    /// Reads an answer: a token, or the error response whose code it gives back.
-    ///
-    /// A valid refresh token is there also where the answer is refused for another member.
-    pub(crate) fn read(
-        &mut self,
-        status: u16,
-        body: &'a [u8],
-        provider: &Provider<'_>,
-    ) -> Result<Option<ErrorCode>, Error> {
-        let members = &mut self.members;
-        members.read(body, provider)?;
-        // The refresh token is read only where the provider lists its grant; empty is none.
-        let refreshes = provider.reads_refresh_token();
-        if !refreshes || members.value(REFRESH_TOKEN).is_empty() {
-            members.texts &= !bit(REFRESH_TOKEN);
-        }
-        self.max_lifetime_s = provider.policy.max_lifetime_s;
-        self.judge((200..300).contains(&status), refreshes, provider)
-    }
-
-    /// The first fault in the order of the table; where there is none, what it is.
-    fn judge(
-        &mut self,
-        is_token: bool,
-        refreshes: bool,
-        provider: &Provider<'_>,
-    ) -> Result<Option<ErrorCode>, Error> {
-        let members = &self.members;
-        let wrong = |place| members.wrong & bit(place) != 0;
-        let read = match (is_token, refreshes) {
-            (true, true) => OF_TOKEN | bit(REFRESH_TOKEN),
-            (true, false) => OF_TOKEN,
-            (false, _) => OF_ERROR,
-        };
-        if members.twice & read != 0 {
-            return Err(Error::DuplicateMember);
-        }
-        let code = members.error_code();
-        let code_is_wrong = wrong(ERROR) || (members.filled(ERROR).is_none() && wrong(NESTED_ERROR));
-        if is_token {
-            let access_token = members.text(ACCESS_TOKEN);
-            let is_refused = match access_token {
-                Some(token) => !provider.token_alphabet.has(token),
-                None => wrong(ACCESS_TOKEN) || code_is_wrong || code.is_none(),
-            };
-            if is_refused {
-                return Err(Error::InvalidAccessToken);
-            }
-            if refreshes && wrong(REFRESH_TOKEN) {
-                return Err(Error::InvalidRefreshToken);
-            }
-            let needs_type = provider.token_type_required && access_token.is_some();
-            if wrong(TOKEN_TYPE) || (needs_type && members.text(TOKEN_TYPE).is_none()) {
-                return Err(Error::InvalidTokenType);
-            }
-            if wrong(SCOPE) {
-                return Err(Error::InvalidScopeMember);
-            }
-            if code_is_wrong {
-                return Err(Error::InvalidError);
-            }
-            self.expires_in = members.seconds()?;
-            if access_token.is_some() {
-                return if code.is_some() { Err(Error::ErrorBesideToken) } else { Ok(None) };
-            }
-        } else if code_is_wrong || wrong(ERROR_DESCRIPTION) || wrong(ERROR_URI) {
-            return Err(Error::InvalidError);
-        }
-        let code = code.ok_or(Error::NoErrorCode)?;
-        Ok(Some(ErrorCode::meant(code, provider)))
-    }
-
-    /// The error response that was read. Inlined, for callers who ask for its code alone.
+    /// The member that stands in the object of a token or an error under this name.
     #[inline(always)]
-    pub(crate) fn error_response(&self, code: ErrorCode) -> ErrorResponse<'a> {
-        let members = &self.members;
-        let error = members.error_code().unwrap_or(JsonStr::literal(b""));
-        ErrorResponse::new(error, members.text(ERROR_DESCRIPTION), members.text(ERROR_URI), code)
+    pub(crate) fn named(name: JsonStr<'_>) -> Option<Self> {
+        match name.as_plain() {
+            Some(plain) => Self::named_plainly(plain),
+            None => Self::named_through_escapes(name),
+        }
     }
+
+    inlined_if_wide! {
+        fn named_plainly(name: &[u8]) -> Option<Self> {
+            let is = |known: &[u8]| name == known;
+            Some(match name.len() {
+                5 if is(b"scope") => Self::Scope,
+                5 if is(b"error") => Self::Error,
+                8 if is(b"id_token") => Self::IdToken,
+                9 if is(b"error_uri") => Self::ErrorUri,
+                10 if is(b"token_type") => Self::TokenType,
+                10 if is(b"expires_in") => Self::ExpiresIn,
+                12 if is(b"access_token") => Self::AccessToken,
+                13 if is(b"refresh_token") => Self::RefreshToken,
+                17 if is(b"error_description") => Self::ErrorDescription,
+                _ => return None,
+            })
+        }
+    }
+
+    #[inline(never)]
+    fn named_through_escapes(name: JsonStr<'_>) -> Option<Self> {
+        Self::named_plainly(name.copy_to(&mut [0; 17]).ok()?)
+    }
+
+    /// Whether it says something about a token, not about an error.
+    pub(crate) const fn is_of_token(self) -> bool {
+        self.place() < Self::Error.place()
+    }
+
+    #[expect(clippy::as_conversions, reason = "Rust has no other way to a variant's number")]
+    const fn place(self) -> usize {
+        self as usize
+    }
+}
+
+/// A set of members.
+#[derive(Clone, Copy)]
+struct MemberSet(u16);
+
+impl MemberSet {
+    const NONE: Self = Self(0);
+    /// What is refused where it stands twice: in a 2xx answer, and in any other.
+    const OF_TOKEN: Self = Self::of(&[
+        Member::AccessToken,
+        Member::TokenType,
+        Member::ExpiresIn,
+        Member::RefreshToken,
+        Member::Scope,
+        Member::IdToken,
+        Member::Error,
+        Member::NestedError,
+    ]);
+    const OF_ERROR: Self =
+        Self::of(&[Member::Error, Member::ErrorDescription, Member::ErrorUri, Member::NestedError]);
+
+    const fn of(mut members: &[Member]) -> Self {
+        let mut set = 0;
+        while let [member, rest @ ..] = members {
+            set |= Self::bit(*member);
+            members = rest;
+        }
+        Self(set)
+    }
+
+    const fn bit(member: Member) -> u16 {
+        1 << member.place()
+    }
+
+    const fn has(self, member: Member) -> bool {
+        self.0 & Self::bit(member) != 0
+    }
+
+    const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    const fn put(&mut self, member: Member, is_in: bool) {
+        let bit = Self::bit(member);
+        self.0 = if is_in { self.0 | bit } else { self.0 & !bit };
+    }
+}
+
+/// The values of the members that are read; none for `null`.
+pub(crate) struct Members<'a> {
+    /// Strings without their quotes, other values raw.
+    values: [Option<JsonStr<'a>>; Member::COUNT],
+    /// Which of the values are no strings of Unicode text.
+    wrong: MemberSet,
+    seen: MemberSet,
+    twice: MemberSet,
+    #[cfg(feature = "serde")]
+    pub(crate) object: &'a [u8],
 }
 
 impl<'a> Members<'a> {
-    const NONE: Self = Self {
-        values: [None; PLACES],
-        texts: 0,
-        escaped: 0,
-        wrong: 0,
-        seen: 0,
-        twice: 0,
+    /// Before anything is read.
+    pub(crate) const NONE: Self = Self {
+        values: [None; Member::COUNT],
+        wrong: MemberSet::NONE,
+        seen: MemberSet::NONE,
+        twice: MemberSet::NONE,
         #[cfg(feature = "serde")]
         object: b"{}",
     };
 
-    const fn with(mut self, place: usize, text: &'a str) -> Self {
-        if let Some((_, [value, ..])) = self.values.split_at_mut_checked(place) {
-            *value = Some(text.as_bytes());
-        }
-        self.texts |= bit(place);
-        self
-    }
-
-    /// One pass over the whole body.
-    fn read(&mut self, body: &'a [u8], provider: &Provider<'_>) -> Result<(), Error> {
-        let mut input = Slice::new(body);
-        if body.starts_with(b"\xEF\xBB\xBF") {
-            input.advance(3);
-        }
-        let mut reader = Reader::new(input);
-        if reader.token() != b'{' && !reader.is_at_end() {
+    /// Reads the whole body in one pass.
+    pub(crate) fn read(&mut self, body: &'a [u8], provider: &Provider<'_>) -> Result<(), Error> {
+        let start = Slice::new(body);
+        let mut at = Slice::new(if let [0xEF, 0xBB, 0xBF, text @ ..] = body { text } else { body });
+        if !matches!(token(&mut at), b'{') && !at.is_at_end() {
             return Err(Error::NotJson);
         }
-        let mut member_path = Path::new(provider.member_path);
-        let mut error_path = Path::new(provider.error_path);
-        // The depth of the scope's elements while they are read; 0 elsewhere.
-        let mut scope_depth = 0;
-        while let Some(item) = reader.next_inlined() {
-            self.keep(&item, &mut member_path, &mut error_path, &mut scope_depth);
+        if provider.member_path.is_empty() && provider.error_path.is_empty() {
+            self.read_flat(&start, at)?;
+        } else {
+            nested_answer::read(self, &start, at, provider.member_path, provider.error_path)?;
         }
-        reader.finish()?;
-        let twice = |path: &Path<'_>, place| if path.twice { bit(place) } else { 0 };
-        self.twice |= twice(&member_path, MEMBER_PATH) | twice(&error_path, ERROR_PATH);
+        // The refresh token is read only where the provider lists its grant.
+        if !provider.reads_refresh_token() {
+            self.twice.put(Member::RefreshToken, false);
+            self.wrong.put(Member::RefreshToken, false);
+            if let Some(value) = self.values.get_mut(Member::RefreshToken.place()) {
+                *value = None;
+            }
+        }
         Ok(())
     }
 
     #[inline(always)]
-    fn keep(
-        &mut self,
-        item: &Item<&'a [u8]>,
-        member_path: &mut Path<'_>,
-        error_path: &mut Path<'_>,
-        scope_depth: &mut u32,
-    ) {
-        #[cfg_attr(
-            not(feature = "serde"),
-            expect(unused_variables, reason = "only `extra` reads the object")
-        )]
-        let at_object = member_path.step(item);
+    fn read_flat(&mut self, start: &Slice<'a>, at: Slice<'a>) -> Result<(), Error> {
         #[cfg(feature = "serde")]
-        if (at_object || (member_path.is_empty() && item.depth == 0)) && item.kind == b'{' {
-            self.object = item.value;
-        }
-        if error_path.step(item) {
-            self.put(NESTED_ERROR, item);
-        }
-        if *scope_depth != 0 {
-            if item.depth < *scope_depth {
-                *scope_depth = 0;
-            } else if item.depth == *scope_depth && !item.is_text() {
-                self.wrong |= bit(SCOPE);
-            }
-        }
-        let Some(name) = item.name else { return };
-        let at_top = item.depth == 1;
-        let in_token = member_path.holds(item.depth);
-        if !at_top && !in_token {
-            return;
-        }
-        if let Some(place) = place_of(JsonStr::raw(name, item.name_text != Text::Plain))
-            && (if place < ERROR { in_token } else { at_top })
         {
-            self.put(place, item);
-            if place == SCOPE && item.kind == b'[' {
-                self.wrong &= !bit(SCOPE);
-                *scope_depth = item.depth.saturating_add(1);
+            self.object = at.rest();
+        }
+        walk(start, at, 1, &Member::LIKELY, &mut |item| {
+            if let Some(member) = item.name().and_then(Member::named) {
+                self.put(member, item);
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    inlined_if_wide! {
+        pub(crate) fn put(&mut self, member: Member, item: &Item<&'a [u8]>) {
+            if self.seen.has(member) {
+                self.twice.put(member, true);
+                self.wrong.put(member, false);
+            }
+            self.seen.put(member, true);
+            let value = (item.kind != b'n').then_some(JsonStr::read(item.value, item.text));
+            if item.text().is_none() && value.is_some() {
+                self.wrong.put(member, true);
+            }
+            if let Some(place) = self.values.get_mut(member.place()) {
+                *place = value;
             }
         }
     }
 
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn put(&mut self, place: usize, item: &Item<&'a [u8]>) {
-        let bit = bit(place);
-        self.twice |= self.seen & bit;
-        self.seen |= bit;
-        let set = |mask: &mut u16, on: bool| *mask = (*mask & !bit) | if on { bit } else { 0 };
-        let null = item.kind == b'n';
-        set(&mut self.texts, item.is_text());
-        set(&mut self.wrong, !item.is_text() && !null);
-        set(&mut self.escaped, item.text == Text::Escaped);
-        if let Some(value) = self.values.get_mut(place) {
-            *value = if null { None } else { Some(item.value) };
+    /// Marks a member that may stand twice.
+    pub(crate) fn put_twice(&mut self, member: Member) {
+        self.twice.put(member, true);
+    }
+
+    #[inline(always)]
+    fn value(&self, member: Member) -> Option<JsonStr<'a>> {
+        self.values.get(member.place()).copied().flatten()
+    }
+
+    inlined_if_wide! {
+        /// The text of a member, where there is one.
+        fn text(&self, member: Member) -> Option<JsonStr<'a>> {
+            self.value(member).filter(|_| !self.wrong.has(member))
         }
     }
 
-    fn value(&self, place: usize) -> &'a [u8] {
-        self.values.get(place).copied().flatten().unwrap_or_default()
+    fn filled(&self, member: Member) -> Option<JsonStr<'a>> {
+        self.text(member).filter(|text| !text.is_empty())
     }
 
-    /// The text at `place`, where there is one.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn text(&self, place: usize) -> Option<JsonStr<'a>> {
-        let escaped = self.escaped & bit(place) != 0;
-        (self.texts & bit(place) != 0).then(|| JsonStr::raw(self.value(place), escaped))
+    /// The refresh token, also where the answer is refused for another member; empty is none.
+    pub(crate) fn refresh_token(&self) -> Option<JsonStr<'a>> {
+        self.filled(Member::RefreshToken)
     }
 
-    fn filled(&self, place: usize) -> Option<JsonStr<'a>> {
-        self.text(place).filter(|text| !text.is_empty())
+    /// What the members say: the first fault in the order of [`token_answer`]'s table, or where there is none an answer.
+    pub(crate) fn answer(&self, status: u16, provider: &Provider<'_>) -> Result<TokenAnswer<'a>, Error> {
+        let is_token = (200..300).contains(&status);
+        let wrong = |member| self.wrong.has(member);
+        if self.twice.meets(if is_token { MemberSet::OF_TOKEN } else { MemberSet::OF_ERROR }) {
+            return Err(Error::DuplicateMember);
+        }
+        // The flat member, else what stands at the provider's path; empty is none.
+        let flat = self.filled(Member::Error);
+        let code_is_wrong = wrong(Member::Error) || (flat.is_none() && wrong(Member::NestedError));
+        let code = flat.or_else(|| self.filled(Member::NestedError));
+        if is_token {
+            let access_token = self.text(Member::AccessToken);
+            let is_refused = match access_token {
+                Some(token) => !provider.token_alphabet.has(token),
+                None => wrong(Member::AccessToken) || code_is_wrong || code.is_none(),
+            };
+            if is_refused {
+                return Err(Error::InvalidAccessToken);
+            }
+            if wrong(Member::RefreshToken) {
+                return Err(Error::InvalidRefreshToken);
+            }
+            let token_type = self.text(Member::TokenType);
+            let needs_type = provider.token_type_required && access_token.is_some();
+            if wrong(Member::TokenType) || (needs_type && token_type.is_none()) {
+                return Err(Error::InvalidTokenType);
+            }
+            let scope = self.scope()?;
+            if code_is_wrong {
+                return Err(Error::InvalidError);
+            }
+            let expires_in = self.seconds()?;
+            if let Some(access_token) = access_token {
+                if code.is_some() {
+                    return Err(Error::ErrorBesideToken);
+                }
+                return Ok(TokenAnswer::Token(TokenResponse {
+                    access_token,
+                    token_type,
+                    expires_in,
+                    refresh_token: self.refresh_token(),
+                    scope,
+                    id_token: self.text(Member::IdToken),
+                    max_lifetime_s: provider.policy.max_lifetime_s,
+                    #[cfg(feature = "serde")]
+                    object: self.object,
+                }));
+            }
+        } else if code_is_wrong || wrong(Member::ErrorDescription) || wrong(Member::ErrorUri) {
+            return Err(Error::InvalidError);
+        }
+        let code = code.ok_or(Error::NoErrorCode)?;
+        Ok(TokenAnswer::Error(ErrorResponse::new(
+            code,
+            self.text(Member::ErrorDescription),
+            self.text(Member::ErrorUri),
+            ErrorCode::meant(code, provider),
+        )))
     }
 
-    /// The error code: the flat member, else what stands at the provider's path; empty is none.
-    fn error_code(&self) -> Option<JsonStr<'a>> {
-        self.filled(ERROR).or_else(|| self.filled(NESTED_ERROR))
+    /// `scope`: a string, or an array of them.
+    fn scope(&self) -> Result<Option<Scope<'a>>, Error> {
+        let Some(value) = self.value(Member::Scope) else { return Ok(None) };
+        if !self.wrong.has(Member::Scope) {
+            return Ok(Some(Scope(ScopeForm::One(value))));
+        }
+        let array = value.as_plain().filter(|value| value.starts_with(b"["));
+        let array = array.ok_or(Error::InvalidScopeMember)?;
+        let mut strings = Strings::new(array);
+        strings.by_ref().for_each(drop);
+        if !strings.is_at_end() {
+            return Err(Error::InvalidScopeMember);
+        }
+        Ok(Some(Scope(ScopeForm::Array(array))))
     }
 
     /// `expires_in`: a number, or a string of digits alone.
     fn seconds(&self) -> Result<Option<u64>, Error> {
-        let value = self.value(EXPIRES_IN);
-        let is_text = self.texts & bit(EXPIRES_IN) != 0;
-        let number = JsonStr::raw(value, is_text);
-        let is_number = match value {
-            [] if !is_text => return Ok(None),
-            _ if is_text => !value.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()),
-            [first, ..] => matches!(first, b'-' | b'0'..=b'9'),
-            [] => false,
+        let Some(number) = self.value(Member::ExpiresIn) else { return Ok(None) };
+        if let Some(seconds) = number.as_plain().and_then(few_digits) {
+            return Ok(Some(seconds));
+        }
+        let is_number = if self.wrong.has(Member::ExpiresIn) {
+            matches!(number.as_plain(), Some([b'-' | b'0'..=b'9', ..]))
+        } else {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
         };
         let seconds = if is_number { whole_seconds(number.bytes()) } else { None };
         seconds.map(Some).ok_or(Error::InvalidExpiresIn)
     }
 }
 
-/// The place of the member `name`. A `match` is fast and long, the table short.
-#[inline(always)]
-fn place_of(name: JsonStr<'_>) -> Option<usize> {
-    match name.as_plain() {
-        Some(plain) if WIDE => Some(match plain {
-            b"access_token" => ACCESS_TOKEN,
-            b"token_type" => TOKEN_TYPE,
-            b"expires_in" => EXPIRES_IN,
-            b"refresh_token" => REFRESH_TOKEN,
-            b"scope" => SCOPE,
-            b"id_token" => ID_TOKEN,
-            b"error" => ERROR,
-            b"error_description" => ERROR_DESCRIPTION,
-            b"error_uri" => ERROR_URI,
-            _ => return None,
-        }),
-        _ => place_in_table(name),
-    }
-}
-
-#[cfg_attr(target_pointer_width = "64", cold, inline(never))]
-fn place_in_table(name: JsonStr<'_>) -> Option<usize> {
-    NAMES.iter().position(|known| name.is(known.as_bytes()))
-}
-
 impl TokenAlphabet {
     /// Whether a token may be sent and so may be stored: never empty.
     pub(crate) fn has(self, token: JsonStr<'_>) -> bool {
-        if WIDE && let Some(mut plain) = token.as_plain() {
-            return match self {
-                Self::Visible => !plain.is_empty() && all(plain, is_visible),
-                Self::B64Token => {
-                    while let [rest @ .., b'='] = plain {
-                        plain = rest;
-                    }
-                    !plain.is_empty() && all(plain, is_b64token)
-                }
-            };
+        let Some(mut plain) = token.as_plain() else { return self.has_escaped(token) };
+        if self == Self::B64Token {
+            while let [rest @ .., b'='] = plain {
+                plain = rest;
+            }
         }
+        !plain.is_empty()
+            && match self {
+                _ if !WIDE => plain.iter().all(|byte| self.maps_byte(*byte)),
+                Self::Visible => all(plain, |byte| Self::Visible.has_byte(byte)),
+                Self::B64Token => all(plain, |byte| Self::B64Token.has_byte(byte)),
+            }
+    }
+
+    #[inline(never)]
+    fn has_escaped(self, token: JsonStr<'_>) -> bool {
         let (mut body, mut padding) = (false, false);
         for byte in token.bytes() {
-            let good = match self {
-                Self::Visible => is_visible(byte),
-                Self::B64Token => is_b64token(byte) && !padding,
-            };
-            let pads = body && byte == b'=';
-            if !good && !pads {
+            let good = self.maps_byte(byte) && !padding;
+            padding = body && byte == b'=' && self == Self::B64Token;
+            if !good && !padding {
                 return false;
             }
-            padding |= pads;
             body |= good;
         }
         body
@@ -562,120 +574,58 @@ impl TokenAlphabet {
     pub(crate) fn has_text(self, token: &str) -> bool {
         self.has(JsonStr::literal(token.as_bytes()))
     }
-}
-
-/// Without a branch for each byte, so that many are looked at together.
-#[inline(always)]
-fn all(bytes: &[u8], good: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(0, |bad, &byte| bad | u8::from(!good(byte))) == 0
-}
-
-const fn is_visible(byte: u8) -> bool {
-    byte.wrapping_sub(0x21) < 0x5E
-}
-
-const fn is_b64token(byte: u8) -> bool {
-    ((byte | 0x20).wrapping_sub(b'a') < 26)
-        | (byte.wrapping_sub(b'-') < 13)
-        | (byte == b'_')
-        | (byte == b'~')
-        | (byte == b'+')
-}
-
-/// Where a member stands, such as `data[0]`: names separated by `.`, places of arrays in brackets.
-///
-/// It follows the items of a reader down to the end of the path and out again.
-struct Path<'p> {
-    text: &'p [u8],
-    /// Segments of the path.
-    len: u32,
-    /// Segments that are open: the depth of the innermost container on the path, less the top one.
-    open: u32,
-    /// The segment to look for in that container.
-    segment: &'p [u8],
-    /// Elements that were seen in that container.
-    elements: u32,
-    /// The named segments that were seen, a bit for each, in the containers that are open.
-    seen: u32,
-    /// A named segment was given twice in its object.
-    twice: bool,
-}
-
-impl<'p> Path<'p> {
-    fn new(text: &'p str) -> Self {
-        let mut path =
-            Self { text: text.as_bytes(), len: 0, open: 0, segment: &[], elements: 0, seen: 0, twice: false };
-        if text.is_empty() {
-            return path;
-        }
-        path.segments().for_each(|_| path.len = path.len.saturating_add(1));
-        path.go(0, 0);
-        path
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.text.is_empty()
-    }
-
-    /// Names, and places with their closing bracket.
-    fn segments(&self) -> impl Iterator<Item = &'p [u8]> + use<'p> {
-        self.text.split(|byte| matches!(byte, b'.' | b'[')).filter(|part| !part.is_empty())
-    }
-
-    fn go(&mut self, open: u32, elements: u32) {
-        (self.open, self.elements) = (open, elements);
-        self.segment = self.segments().nth(usize::try_from(open).unwrap_or(usize::MAX)).unwrap_or_default();
-    }
-
-    /// Whether the members of the object that the path leads to stand at this depth, now.
-    fn holds(&self, depth: u32) -> bool {
-        self.open == self.len && self.len.wrapping_add(1) == depth
-    }
-
-    /// Whether the path ends at this item; an empty one does nowhere.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn step(&mut self, item: &Item<&[u8]>) -> bool {
-        let Some(parent) = item.depth.checked_sub(1).filter(|_| !self.is_empty()) else { return false };
-        if self.open > parent {
-            // A container on the path was closed; there is no way back into it through its array.
-            self.go(parent, u32::MAX);
-        }
-        if self.open < parent || parent == self.len || !self.hits(item) {
-            return false;
-        }
-        if item.name.is_some() {
-            let bit = 1_u32.checked_shl(parent).unwrap_or_default();
-            self.twice |= self.seen & bit != 0;
-            self.seen |= bit;
-        }
-        if matches!(item.kind, b'{' | b'[') {
-            self.go(item.depth, 0);
-            // What lies deeper is another object now.
-            self.seen &= u32::MAX.checked_shr(u32::BITS.wrapping_sub(item.depth)).unwrap_or(u32::MAX);
-        }
-        item.depth == self.len
-    }
 
     #[inline(always)]
-    fn hits(&mut self, item: &Item<&[u8]>) -> bool {
-        match (item.name, self.segment) {
-            (Some(_), [.., b']']) => false,
-            (Some(name), segment) => JsonStr::raw(name, item.name_text != Text::Plain).is(segment),
-            (None, [digits @ .., b']']) => {
-                let element = self.elements;
-                self.elements = element.saturating_add(1);
-                place_in_array(digits) == Some(element)
+    const fn has_byte(self, byte: u8) -> bool {
+        match self {
+            Self::Visible => byte.wrapping_sub(0x21) < 0x5E,
+            Self::B64Token => {
+                ((byte | 0x20).wrapping_sub(b'a') < 26)
+                    | (byte.wrapping_sub(b'-') < 13)
+                    | (byte == b'_')
+                    | (byte == b'~')
+                    | (byte == b'+')
             }
-            (None, _) => false,
         }
+    }
+
+    /// The same by a bit of a map: short, and fast without vector registers.
+    #[inline(always)]
+    fn maps_byte(self, byte: u8) -> bool {
+        const VISIBLE: [u32; 4] = TokenAlphabet::Visible.map();
+        const B64TOKEN: [u32; 4] = TokenAlphabet::B64Token.map();
+        let map = match self {
+            Self::Visible => &VISIBLE,
+            Self::B64Token => &B64TOKEN,
+        };
+        map.get(usize::from(byte >> 5)).is_some_and(|word| (word >> (byte & 31)) & 1 == 1)
+    }
+
+    const fn map(self) -> [u32; 4] {
+        [self.map_from(0), self.map_from(32), self.map_from(64), self.map_from(96)]
+    }
+
+    const fn map_from(self, first: u8) -> u32 {
+        let (mut word, mut bit) = (0, 0);
+        while bit < 32 {
+            if self.has_byte(first.wrapping_add(bit)) {
+                word |= 1 << bit;
+            }
+            bit = bit.wrapping_add(1);
+        }
+        word
     }
 }
 
-/// A place of an array, as a path spells it.
-fn place_in_array(digits: &[u8]) -> Option<u32> {
-    let start = (!digits.is_empty()).then_some(0_u32);
-    digits
-        .iter()
-        .try_fold(start?, |place, byte| place.checked_mul(10)?.checked_add(u32::from(decimal(*byte)?)))
+/// Whether all bytes are good: blocks are looked at without a branch for each byte. The last may hold bytes of the one
+/// before.
+#[inline(always)]
+fn all(bytes: &[u8], good: impl Fn(u8) -> bool) -> bool {
+    const BLOCK: usize = 16;
+    let block_is_good =
+        |block: &[u8; BLOCK]| block.iter().fold(0, |bad, &byte| bad | u8::from(!good(byte))) == 0;
+    match bytes.last_chunk::<BLOCK>() {
+        Some(last) => bytes.as_chunks::<BLOCK>().0.iter().all(block_is_good) && block_is_good(last),
+        None => bytes.iter().all(|&byte| good(byte)),
+    }
 }

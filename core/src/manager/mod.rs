@@ -8,7 +8,7 @@ use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
 use crate::endpoint::provider::{Grant, MissingLifetime, Provider, Subject, ZeroLifetime};
 use crate::endpoint::routes::check_url;
 use crate::endpoint::token_request::{Credentials, Request, TokenRequest};
-use crate::endpoint::token_response::TokenResponse;
+use crate::endpoint::token_response::{Members, TokenAnswer, TokenResponse};
 use crate::error::Error;
 use crate::time::{Instant, UnixTime, product};
 use crate::wire::http_date::http_date;
@@ -239,41 +239,39 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized, P: Borrow<Provider<'p>>> TokenMa
         id: RequestId,
         answer: &Answer<'a>,
     ) -> Result<Outcome<'a>, Error> {
-        let mut token = TokenResponse::UNREAD;
         // Inlined: where the caller never has a wall clock, nothing that reads dates is linked.
-        let code = match &answer.wall {
-            Some(wall) => self.answer_by(now, id, answer, wall, &mut token)?,
-            None => self.answer_by(now, id, answer, &NoWall, &mut token)?,
-        };
-        Ok(match code {
-            Some(code) => Outcome::Error(token.error_response(code)),
-            None => Outcome::Token(self.generation()),
-        })
+        match &answer.wall {
+            Some(wall) => self.answer_by(now, id, answer, wall),
+            None => self.answer_by(now, id, answer, &NoWall),
+        }
     }
 
-    /// The code of an error response; none for a token.
     fn answer_by<'a>(
         &mut self,
         now: Instant,
         id: RequestId,
         answer: &Answer<'a>,
         dates: &dyn Dates,
-        token: &mut TokenResponse<'a>,
-    ) -> Result<Option<ErrorCode>, Error> {
+    ) -> Result<Outcome<'a>, Error> {
         self.session.advance(now, &self.provider.borrow().policy);
         let answered = self.session.answered(id)?;
-        let refused = match token.read(answer.status, answer.body, self.provider.borrow()) {
-            Ok(Some(code)) => {
-                self.error(answered, answer, dates, code);
-                return Ok(Some(code));
+        let mut members = Members::NONE;
+        let provider = self.provider.borrow();
+        let read = members.read(answer.body, provider).and_then(|()| members.answer(answer.status, provider));
+        let refused = match read {
+            Ok(TokenAnswer::Error(error)) => {
+                self.error(answered, answer, dates, error.code());
+                return Ok(Outcome::Error(error));
             }
-            Ok(None) => match self.keep(answered.began_at, token, dates, Some(answered.grant)) {
-                Ok(_) => return Ok(None),
-                Err(error) => error,
-            },
+            Ok(TokenAnswer::Token(token)) => {
+                match self.keep(answered.began_at, &token, dates, Some(answered.grant)) {
+                    Ok(generation) => return Ok(Outcome::Token(generation)),
+                    Err(error) => error,
+                }
+            }
             Err(error) => error,
         };
-        self.keep_rotated(refused, token.refresh_token());
+        self.keep_rotated(refused, members.refresh_token());
         self.fail(answered, answer, dates, Some(refused));
         Err(refused)
     }
