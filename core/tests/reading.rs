@@ -175,6 +175,7 @@ fn any_other_expires_in_is_refused() {
         "\" 3600 \"",
         "\"3600abc\"",
         "\"-1\"",
+        "\"3599\\ud800\"",
     ] {
         assert_eq!(expires_in(value), Err(Error::InvalidExpiresIn), "{value}");
     }
@@ -207,9 +208,18 @@ fn a_scope_is_a_string_or_an_array_of_strings_joined_by_spaces() {
     assert_eq!(scope("\"a b\""), "a b");
     assert_eq!(scope(r#"["a","b\u0063"]"#), "a bc");
     assert_eq!(scope("[]"), "");
-    for value in
-        ["1", "{}", "[1]", "[[\"a\"]]", "[null]", "[\"a\",{}]", "true", "\"\\ud800\"", "[\"\\ud800\"]"]
-    {
+    for value in [
+        "1",
+        "{}",
+        "[1]",
+        "[[\"a\"]]",
+        "[null]",
+        "[\"a\",{}]",
+        "true",
+        "\"\\ud800\"",
+        "[\"\\ud800\"]",
+        "\"[]\\ud800\"",
+    ] {
         assert_eq!(refused(&with(&format!(",\"scope\":{value}"))), Error::InvalidScopeMember, "{value}");
     }
 }

@@ -1,7 +1,9 @@
 //! Answers whose members do not stand in the top object.
 
-use crate::endpoint::member_path::MemberPath;
-use crate::wire::json::Item;
+use crate::endpoint::members::Members;
+use crate::endpoint::nested_answer;
+use crate::error::Error;
+use crate::wire::input::Slice;
 
 /// Where the members of an answer stand, if they do not stand in the top object.
 ///
@@ -39,18 +41,15 @@ impl<'a> Nested<'a> {
 pub struct NestedReader {
     number: u8,
     name: &'static str,
-    pub(crate) open: for<'p> fn(&'p str) -> MemberPath<'p>,
-    pub(crate) step: fn(&mut MemberPath<'_>, &Item<&[u8]>) -> bool,
+    pub(crate) read: Read,
 }
+
+/// Reads a body from its start, of which the second stands behind a byte order mark, by a member path and an error path.
+type Read = for<'a> fn(&mut Members<'a>, &Slice<'a>, Slice<'a>, &str, &str) -> Result<(), Error>;
 
 impl NestedReader {
     /// Names separated by `.`, places of arrays in brackets.
-    pub const PATHS: &'static Self = &Self {
-        number: 1,
-        name: "paths",
-        open: |path| MemberPath::new(path),
-        step: |path, item| path.step(item),
-    };
+    pub const PATHS: &'static Self = &Self { number: 1, name: "paths", read: nested_answer::read };
 }
 
 part!(NestedReader: PATHS);

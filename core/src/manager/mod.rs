@@ -6,9 +6,10 @@ use crate::endpoint::credentials::Credentials;
 use crate::endpoint::destination;
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
 use crate::endpoint::lifetime::MissingLifetime;
+use crate::endpoint::members::Members;
 use crate::endpoint::provider::{Grant, Identity, Provider, ZeroLifetime};
 use crate::endpoint::token_request::{Request, TokenRequest};
-use crate::endpoint::token_response::TokenResponse;
+use crate::endpoint::token_response::{TokenAnswer, TokenResponse};
 use crate::error::Error;
 use crate::time::{Instant, UnixTime, product};
 use crate::wire::json_str::JsonStr;
@@ -224,21 +225,25 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         id: RequestId,
         answer: &ParsedAnswer<'a>,
     ) -> Result<Outcome<'a>, Error> {
-        self.session.advance(now, self.provider.policy());
+        let provider = self.provider;
+        self.session.advance(now, provider.policy());
         let answered = self.session.answered(id)?;
-        let mut token = TokenResponse::UNREAD;
-        let refused = match token.read(answer.status, answer.body, self.provider) {
-            Ok(Some(code)) => {
-                self.error(answered, answer, code);
-                return Ok(Outcome::Error(token.error_response(code)));
+        let mut members = Members::NONE;
+        let read = members.read(answer.body, provider).and_then(|()| members.answer(answer.status, provider));
+        let refused = match read {
+            Ok(TokenAnswer::Error(error)) => {
+                self.error(answered, answer, error.code());
+                return Ok(Outcome::Error(error));
             }
-            Ok(None) => match self.keep(answered.began_at, &token, answer.wall, Some(answered.grant)) {
-                Ok(generation) => return Ok(Outcome::Token(generation)),
-                Err(error) => error,
-            },
+            Ok(TokenAnswer::Token(token)) => {
+                match self.keep(answered.began_at, &token, answer.wall, Some(answered.grant)) {
+                    Ok(generation) => return Ok(Outcome::Token(generation)),
+                    Err(error) => error,
+                }
+            }
             Err(error) => error,
         };
-        self.keep_rotated(refused, token.refresh_token());
+        self.keep_rotated(refused, members.refresh_token());
         self.fail(answered, answer, Some(refused));
         Err(refused)
     }

@@ -135,5 +135,5 @@ fn fits(needed: usize, capacity: usize) -> Result<(), Error> {
 
 fn replace(slot: &mut [u8], token: &JsonStr<'_>) -> usize {
     wipe(slot);
-    token.write(slot)
+    token.copy_to(slot).map_or(0, <[u8]>::len)
 }

@@ -1,126 +1,17 @@
-//! A strict RFC 8259 pull reader: one pass, no recursion, no tree, nothing copied.
+//! A strict RFC 8259 reader: one pass, no recursion, no tree, nothing copied.
 //!
-//! The reader hands out each value with the depth of the container that holds it; what lies between is
-//! checked and forgotten. It reads any [`Input`], so that the same grammar serves a body in memory and
-//! the payload of a JWT that is decoded while it is read.
+//! It hands out each value with the depth of the container that holds it; what lies between is checked and forgotten.
+//! It reads any [`Input`], so that the same grammar serves a body in memory and the payload of a JWT that is decoded
+//! while it is read. An input is a value: what is moved is a copy in registers.
 
 use crate::ascii::hexadecimal;
 use crate::error::Error;
-use crate::machine::WIDE;
+use crate::machine::{WIDE, inlined_if_wide};
+use crate::wire::input::{Input, Slice, Text};
 use crate::wire::json_str::JsonStr;
 
-/// Containers that may be open at once, the top one included: one bit each in [`Reader::kinds`].
+/// Containers that may be open at once, the top one included: one bit each of a word.
 const MAX_DEPTH: u32 = u32::BITS;
-
-/// Bytes with a cursor. Cloning the cursor marks a place.
-pub(crate) trait Input: Clone {
-    /// A stretch of the input.
-    type Span;
-    /// The byte under the cursor; 0 at the end, as no document goes on at a 0 either.
-    fn peek(&self) -> u8;
-    /// Tells that 0 from one that stands there.
-    fn is_at_end(&self) -> bool;
-    /// Moves the cursor by one byte.
-    fn bump(&mut self);
-    /// Moves over bytes that are plain inside a string (0x20–0x7F but `"` and `\`); may stop early.
-    fn skip_plain(&mut self) {}
-    /// Bytes before the cursor.
-    fn offset(&self) -> usize;
-    /// From this place to `end`, or to the end of the input.
-    fn span(self, end: Option<&Self>) -> Self::Span;
-}
-
-/// A body in memory.
-#[derive(Clone)]
-pub(crate) struct Slice<'a> {
-    rest: core::slice::Iter<'a, u8>,
-    len: usize,
-}
-
-impl<'a> Slice<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes.iter(), len: bytes.len() }
-    }
-
-    #[inline(always)]
-    pub(crate) fn advance(&mut self, bytes: usize) {
-        self.rest = self.rest.as_slice().get(bytes..).unwrap_or_default().iter();
-    }
-
-    #[inline(never)]
-    fn skip_plain_blocks(&mut self) {
-        while let Some((block, tail)) = self.rest.as_slice().split_first_chunk::<32>() {
-            let stop = |byte: u8| (byte.cast_signed() < 0x20) | (byte == b'"') | (byte == b'\\');
-            if block.iter().fold(0, |stops, &byte| stops | u8::from(stop(byte))) != 0 {
-                break;
-            }
-            self.rest = tail.iter();
-        }
-    }
-}
-
-impl<'a> Input for Slice<'a> {
-    type Span = &'a [u8];
-
-    #[inline(always)]
-    fn peek(&self) -> u8 {
-        self.rest.as_slice().first().copied().unwrap_or(0)
-    }
-
-    #[inline(always)]
-    fn is_at_end(&self) -> bool {
-        self.rest.as_slice().is_empty()
-    }
-
-    #[inline(always)]
-    fn bump(&mut self) {
-        self.rest.next();
-    }
-
-    /// A machine word at a time, and in long strings a block at a time where there are vector registers.
-    #[inline(always)]
-    fn skip_plain(&mut self) {
-        let mut words = 0;
-        while let Some((word, tail)) = self.rest.as_slice().split_first_chunk() {
-            let plain = plain_bytes(usize::from_le_bytes(*word));
-            if plain < word.len() {
-                self.advance(plain);
-                return;
-            }
-            self.rest = tail.iter();
-            words = u32::saturating_add(words, 1);
-            if WIDE && words == 3 {
-                self.skip_plain_blocks();
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn offset(&self) -> usize {
-        self.len.wrapping_sub(self.rest.len())
-    }
-
-    #[inline(always)]
-    fn span(self, end: Option<&Self>) -> &'a [u8] {
-        let from = self.rest.as_slice();
-        let after = end.map_or(0, |end| end.rest.len());
-        from.get(..from.len().wrapping_sub(after)).unwrap_or_default()
-    }
-}
-
-/// How many of the bytes of a little-endian word, from the first, are plain inside a string: a byte is not
-/// where subtracting makes its high bit borrow.
-#[inline(always)]
-fn plain_bytes(word: usize) -> usize {
-    const fn each(byte: u8) -> usize {
-        usize::from_le_bytes([byte; size_of::<usize>()])
-    }
-    let quote = word ^ each(b'"');
-    let backslash = word ^ each(b'\\');
-    let stops =
-        word.wrapping_sub(each(0x20)) | quote.wrapping_sub(each(1)) | backslash.wrapping_sub(each(1)) | word;
-    usize::try_from((stops & each(0x80)).trailing_zeros() / 8).unwrap_or_default()
-}
 
 /// A value and where it stands.
 pub(crate) struct Item<S> {
@@ -139,308 +30,354 @@ pub(crate) struct Item<S> {
 }
 
 impl<'a> Item<&'a [u8]> {
-    /// Whether the value is a string of Unicode text.
-    pub(crate) fn is_text(&self) -> bool {
-        self.kind == b'"' && self.text != Text::LoneSurrogate
-    }
-
-    /// The value, where it is such a string.
-    pub(crate) fn json_str(&self) -> JsonStr<'a> {
-        JsonStr::raw(self.value, self.text == Text::Escaped)
-    }
-}
-
-/// What unescaping a string will meet.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Text {
-    /// No escape.
-    Plain,
-    Escaped,
-    /// An escape that is half of a surrogate pair, so that the string is no Unicode text.
-    LoneSurrogate,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Place {
-    /// Before the top value.
-    Start,
-    /// Behind an opening bracket.
-    Opened,
-    /// Behind a value.
-    Behind,
-    /// At a byte that cannot stand where it stands, or at the end of an unfinished document.
-    Broken,
-    /// At a bracket that opens one container too many.
-    TooDeep,
-}
-
-/// The reader. Read with [`Reader::next`] until `None`, then [`Reader::finish`].
-pub(crate) struct Reader<I> {
-    input: I,
-    /// The open containers, the innermost in bit 0: set for an object.
-    kinds: u32,
-    depth: u32,
-    place: Place,
-    /// What the string that was read last holds.
-    text: Text,
-    /// Where the first half of a surrogate pair ended that waits for its second.
-    high_surrogate: usize,
-}
-
-impl<I: Input> Reader<I> {
-    pub(crate) fn new(input: I) -> Self {
-        Self { input, kinds: 0, depth: 0, place: Place::Start, text: Text::Plain, high_surrogate: 0 }
-    }
-
-    /// The next value in document order; `None` behind the top value, and where the document is broken.
-    #[inline(never)]
-    pub(crate) fn next(&mut self) -> Option<Item<I::Span>> {
-        self.next_inlined()
-    }
-
-    /// The same in the caller's own loop, for the one reader that must be fast.
+    /// The name, where there is one.
     #[inline(always)]
-    pub(crate) fn next_inlined(&mut self) -> Option<Item<I::Span>> {
-        loop {
-            let place = self.place;
-            if place == Place::Behind && self.depth == 0 {
-                return None;
+    pub(crate) fn name(&self) -> Option<JsonStr<'a>> {
+        self.name.map(|name| JsonStr::read(name, self.name_text))
+    }
+
+    /// The value, where it is a string of Unicode text.
+    #[inline(always)]
+    pub(crate) fn text(&self) -> Option<JsonStr<'a>> {
+        let is_text = self.kind == b'"' && self.text != Text::LONE_SURROGATE;
+        is_text.then(|| JsonStr::read(self.value, self.text))
+    }
+}
+
+/// Is handed one value after the other.
+pub(crate) type Each<'e, S> = dyn FnMut(&Item<S>) -> Result<(), Error> + 'e;
+
+inlined_if_wide! {
+    /// Reads a document and hands each value that lies in `1..=shown` containers to `each`, in document order, until that
+    /// refuses one. Gives back the input behind the document. The names that are `likely` are looked for before the end of
+    /// a name is, where that is faster.
+    ///
+    /// - [`Error::Truncated`], [`Error::Malformed`], [`Error::TooDeep`]: the document is not whole; the offset is that from
+    ///   `start` to the byte that cannot stand where it stands.
+    pub(crate) fn walk<I: Input>(
+        start: &I,
+        mut at: I,
+        shown: u32,
+        likely: &[&str],
+        each: &mut Each<'_, I::Span>,
+    ) -> Result<I, Error> {
+        // The open containers, the innermost in bit 0: set for an object.
+        let (mut kinds, mut depth) = (0_u32, 0_u32);
+        'value: loop {
+            let object = kinds & 1 == 1;
+            let (mut name, mut name_text) = (None, Text::PLAIN);
+            let mut kind = token(&mut at);
+            if object {
+                if kind != b'"' {
+                    break;
+                }
+                let Some((span, text)) = string(&mut at, likely) else { break };
+                (name, name_text) = (Some(span), text);
+                if token(&mut at) != b':' {
+                    break;
+                }
+                at.bump();
+                kind = token(&mut at);
             }
-            // Until the value is read whole.
-            self.place = Place::Broken;
-            let mut first = self.token();
-            let object = self.kinds & 1 == 1;
-            if place != Place::Start {
-                if first == if object { b'}' } else { b']' } {
-                    self.input.bump();
-                    self.kinds >>= 1;
-                    self.depth = self.depth.wrapping_sub(1);
-                    self.place = Place::Behind;
+            let opens = matches!(kind, b'{' | b'[');
+            let (value, text) = if kind == b'"' {
+                let Some(string) = string(&mut at, &[]) else { break };
+                string
+            } else if opens {
+                if depth == MAX_DEPTH {
+                    return Err(Error::TooDeep { offset: start.distance(&at) });
+                }
+                let value = at.clone().until_end();
+                at.bump();
+                (value, Text::PLAIN)
+            } else {
+                let first = at.clone();
+                if !scalar(&mut at, kind) {
+                    break;
+                }
+                let Some(value) = first.until(&at) else { break };
+                (value, Text::PLAIN)
+            };
+            if depth.wrapping_sub(1) < shown {
+                each(&Item { depth, name, name_text, value, kind, text })?;
+            }
+            if opens {
+                kinds = (kinds << 1) | u32::from(kind == b'{');
+                depth = depth.wrapping_add(1);
+                if token(&mut at) != closing(kinds) {
                     continue;
                 }
-                if place == Place::Behind {
-                    if first != b',' {
-                        return None;
-                    }
-                    self.input.bump();
-                    first = self.token();
-                }
             }
-            let depth = self.depth;
-            let (mut name, mut name_text) = (None, Text::Plain);
-            // One place that reads strings serves names and values.
-            let value = loop {
-                if first == b'"' {
-                    let string = self.string()?;
-                    if !object || name.is_some() {
-                        break string;
-                    }
-                    (name, name_text) = (Some(string), self.text);
-                    if self.token() != b':' {
-                        return None;
-                    }
-                    self.input.bump();
-                    first = self.token();
-                } else if object && name.is_none() {
-                    return None;
-                } else {
-                    let start = self.input.clone();
-                    if let b'{' | b'[' = first {
-                        self.open(first)?;
-                        return Some(Item {
-                            depth,
-                            name,
-                            name_text,
-                            value: start.span(None),
-                            kind: first,
-                            text: self.text,
-                        });
-                    }
-                    self.scalar(first)?;
-                    break start.span(Some(&self.input));
+            // Behind a value, or at a bracket that closes an empty container.
+            while depth != 0 {
+                let byte = token(&mut at);
+                if byte == b',' {
+                    at.bump();
+                    continue 'value;
                 }
-            };
-            self.place = Place::Behind;
-            return Some(Item { depth, name, name_text, value, kind: first, text: self.text });
+                if byte != closing(kinds) {
+                    break 'value;
+                }
+                at.bump();
+                kinds >>= 1;
+                depth = depth.wrapping_sub(1);
+            }
+            token(&mut at);
+            if at.is_at_end() {
+                return Ok(at);
+            }
+            break;
         }
+        let offset = start.distance(&at);
+        Err(if at.is_at_end() { Error::Truncated { offset } } else { Error::Malformed { offset } })
     }
+}
 
-    /// Checks that the document is whole and nothing but white space stands behind it; gives the input back.
-    pub(crate) fn finish(mut self) -> Result<I, Error> {
-        let whole = self.place == Place::Behind && self.depth == 0;
-        if whole {
-            self.token();
-        }
-        let offset = self.input.offset();
-        match self.place {
-            Place::TooDeep => Err(Error::TooDeep { offset }),
-            _ if !self.input.is_at_end() => Err(Error::Malformed { offset }),
-            _ if !whole => Err(Error::Truncated { offset }),
-            _ => Ok(self.input),
-        }
-    }
+/// The bracket that closes the innermost container.
+#[inline(always)]
+fn closing(kinds: u32) -> u8 {
+    if kinds & 1 == 1 { b'}' } else { b']' }
+}
 
-    pub(crate) fn is_at_end(&self) -> bool {
-        self.input.is_at_end()
-    }
-
-    /// The first byte behind white space; 0 where there is none.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(crate) fn token(&mut self) -> u8 {
+inlined_if_wide! {
+    /// Moves to the first byte behind white space: that byte, 0 where there is none.
+    pub(crate) fn token<I: Input>(at: &mut I) -> u8 {
         loop {
-            match self.input.peek() {
-                b' ' | b'\t' | b'\n' | b'\r' => self.input.bump(),
+            match at.peek() {
+                b' ' | b'\t' | b'\n' | b'\r' => at.bump(),
                 byte => return byte,
             }
         }
     }
+}
 
-    fn open(&mut self, bracket: u8) -> Option<()> {
-        if self.depth == MAX_DEPTH {
-            self.place = Place::TooDeep;
-            return None;
+inlined_if_wide! {
+    /// Moves over a string and gives back what stands between its quotes; `None` at a byte that cannot stand there.
+    fn string<I: Input>(at: &mut I, likely: &[&str]) -> Option<(I::Span, Text)> {
+        at.bump();
+        let first = at.clone();
+        if !(WIDE && likely.iter().any(|text| skip_whole(at, text.as_bytes()))) {
+            *at = at.clone().skip_plain();
         }
-        self.input.bump();
-        self.kinds = (self.kinds << 1) | u32::from(bracket == b'{');
-        self.depth = self.depth.wrapping_add(1);
-        self.place = Place::Opened;
-        Some(())
+        let mut text = Text::PLAIN;
+        if at.peek() != b'"' {
+            let (end, uncommon) = uncommon_string(at.clone());
+            *at = end;
+            text = uncommon?;
+        }
+        let string = first.until(at)?;
+        at.bump();
+        Some((string, text))
     }
+}
 
-    /// A string: the span between its quotes.
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn string(&mut self) -> Option<I::Span> {
-        self.input.bump();
-        let start = self.input.clone();
-        self.text = Text::Plain;
-        self.high_surrogate = 0;
-        loop {
-            self.input.skip_plain();
-            match self.input.peek() {
-                b'"' => {
-                    let span = start.span(Some(&self.input));
-                    self.input.bump();
-                    if self.high_surrogate != 0 {
-                        self.text = Text::LoneSurrogate;
-                    }
-                    return Some(span);
+/// Moves over these bytes if they and a quote are the next.
+#[inline(always)]
+fn skip_whole<I: Input>(at: &mut I, text: &[u8]) -> bool {
+    let mut end = at.clone();
+    let is_whole = end.skip(text) && end.peek() == b'"';
+    if is_whole {
+        *at = end;
+    }
+    is_whole
+}
+
+/// Moves to the quote at the end of a string with escapes, with characters beyond ASCII, or near the end of the input.
+#[inline(never)]
+fn uncommon_string<I: Input>(mut at: I) -> (I, Option<Text>) {
+    let (mut saved, mut waits, mut lone) = (0_usize, false, false);
+    loop {
+        // Whether the first half of a surrogate pair waits for the second.
+        let first_half = core::mem::take(&mut waits);
+        let byte = at.peek();
+        if byte != b'\\' {
+            lone |= first_half;
+        }
+        match byte {
+            b'"' => return (at, Some(if lone { Text::LONE_SURROGATE } else { Text(saved) })),
+            b'\\' => {
+                at.bump();
+                let escaped = at.peek();
+                if !matches!(escaped, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u') {
+                    return (at, None);
                 }
-                b' '..=b'[' | b']'..=0x7F => self.input.bump(),
-                byte => self.uncommon(byte)?,
+                at.bump();
+                let mut saves = 1;
+                if escaped == b'u' {
+                    let Some(unit) = unit(&mut at) else { return (at, None) };
+                    saves = match unit {
+                        0..0x80 => 5,
+                        0x80..0x800 => 4,
+                        _ => 3,
+                    };
+                    match unit & 0xFC00 {
+                        0xD800 => {
+                            lone |= first_half;
+                            waits = true;
+                            // Of twelve bytes four are left; the second half saves three.
+                            saves = 5;
+                        }
+                        0xDC00 => lone |= !first_half,
+                        _ => lone |= first_half,
+                    }
+                } else {
+                    lone |= first_half;
+                }
+                saved = saved.wrapping_add(saves);
+            }
+            b' '..=0x7F => at.bump(),
+            byte => {
+                if beyond_ascii(&mut at, byte).is_none() {
+                    return (at, None);
+                }
             }
         }
-    }
-
-    /// An escape or a character beyond ASCII (RFC 3629 section 4, so no surrogate and no overlong form).
-    #[inline(never)]
-    fn uncommon(&mut self, byte: u8) -> Option<()> {
-        let more = match byte {
-            b'\\' => return self.escape(),
-            0xC2..=0xDF => 1,
-            0xE0..=0xEF => 2,
-            0xF0..=0xF4 => 3,
-            _ => return None,
-        };
-        let low = match byte {
-            0xE0 => 0xA0,
-            0xF0 => 0x90,
-            _ => 0x80,
-        };
-        let high = match byte {
-            0xED => 0x9F,
-            0xF4 => 0x8F,
-            _ => 0xBF,
-        };
-        self.input.bump();
-        self.take(low, high)?;
-        for _ in 1..more {
-            self.take(0x80, 0xBF)?;
+        if !waits {
+            at = at.skip_plain();
         }
-        Some(())
     }
+}
 
-    fn escape(&mut self) -> Option<()> {
-        if self.text == Text::Plain {
-            self.text = Text::Escaped;
-        }
-        let start = self.input.offset();
-        self.input.bump();
-        let escaped = self.input.peek();
-        if !matches!(escaped, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u') {
+/// The four digits of a UTF-16 code unit.
+fn unit<I: Input>(at: &mut I) -> Option<u32> {
+    let mut unit = 0;
+    for _ in 0..4 {
+        let digit = hexadecimal(at.peek())?;
+        at.bump();
+        unit = (unit << 4) | u32::from(digit);
+    }
+    Some(unit)
+}
+
+/// A character beyond ASCII (RFC 3629 section 4, so no surrogate and no overlong form).
+fn beyond_ascii<I: Input>(at: &mut I, byte: u8) -> Option<()> {
+    let more = match byte {
+        0xC2..=0xDF => 1,
+        0xE0..=0xEF => 2,
+        0xF0..=0xF4 => 3,
+        _ => return None,
+    };
+    let low = match byte {
+        0xE0 => 0xA0,
+        0xF0 => 0x90,
+        _ => 0x80,
+    };
+    let high = match byte {
+        0xED => 0x9F,
+        0xF4 => 0x8F,
+        _ => 0xBF,
+    };
+    at.bump();
+    if !take(at, low, high) {
+        return None;
+    }
+    for _ in 1..more {
+        if !take(at, 0x80, 0xBF) {
             return None;
         }
-        self.input.bump();
-        if escaped != b'u' {
-            return Some(());
-        }
-        let mut unit = 0;
-        for _ in 0..4 {
-            let digit = hexadecimal(self.input.peek())?;
-            self.input.bump();
-            unit = (unit << 4) | u32::from(digit);
-        }
-        let pairs = self.high_surrogate == start;
-        match unit & 0xFC00 {
-            0xD800 if self.high_surrogate == 0 => self.high_surrogate = self.input.offset(),
-            0xDC00 if pairs => self.high_surrogate = 0,
-            0xD800 | 0xDC00 => self.text = Text::LoneSurrogate,
-            _ => {}
-        }
-        Some(())
     }
+    Some(())
+}
 
-    /// A number or one of the three literals.
-    fn scalar(&mut self, first: u8) -> Option<()> {
+inlined_if_wide! {
+    /// Moves over a number or one of the three literals; false at a byte that cannot stand there.
+    fn scalar<I: Input>(at: &mut I, first: u8) -> bool {
         let word: &[u8] = match first {
             b't' => b"true",
             b'f' => b"false",
             b'n' => b"null",
-            _ => return self.number(),
+            _ => return number(at),
         };
-        word.iter().try_for_each(|byte| self.take(*byte, *byte))
-    }
-
-    fn number(&mut self) -> Option<()> {
-        self.take(b'-', b'-');
-        if self.take(b'0', b'0').is_none() {
-            self.digits()?;
-        }
-        if self.take(b'.', b'.').is_some() {
-            self.digits()?;
-        }
-        if let b'e' | b'E' = self.input.peek() {
-            self.input.bump();
-            if let b'+' | b'-' = self.input.peek() {
-                self.input.bump();
-            }
-            self.digits()?;
-        }
-        Some(())
-    }
-
-    fn digits(&mut self) -> Option<()> {
-        self.take(b'0', b'9')?;
-        while self.take(b'0', b'9').is_some() {}
-        Some(())
-    }
-
-    /// Moves over a byte from `low` to `high`; `None` where there is another.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn take(&mut self, low: u8, high: u8) -> Option<()> {
-        let byte = self.input.peek();
-        (low <= byte && byte <= high).then(|| self.input.bump())
+        word.iter().all(|byte| take(at, *byte, *byte))
     }
 }
 
-/// The container that `value` begins with, for a body that a [`Reader`] has let through.
+inlined_if_wide! {
+    fn number<I: Input>(at: &mut I) -> bool {
+        take(at, b'-', b'-');
+        if !take(at, b'0', b'0') && !digits(at) {
+            return false;
+        }
+        if take(at, b'.', b'.') && !digits(at) {
+            return false;
+        }
+        if at.peek() | 0x20 != b'e' {
+            return true;
+        }
+        at.bump();
+        if let b'+' | b'-' = at.peek() {
+            at.bump();
+        }
+        digits(at)
+    }
+}
+
+inlined_if_wide! {
+    fn digits<I: Input>(at: &mut I) -> bool {
+        let some = take(at, b'0', b'9');
+        while take(at, b'0', b'9') {}
+        some
+    }
+}
+
+inlined_if_wide! {
+    /// Moves over a byte from `low` to `high`; false where there is another.
+    fn take<I: Input>(at: &mut I, low: u8, high: u8) -> bool {
+        let byte = at.peek();
+        let is_there = low <= byte && byte <= high;
+        if is_there {
+            at.bump();
+        }
+        is_there
+    }
+}
+
+/// The strings of an array that [`walk`] has let through, up to an element that is none, and whether that was all.
+pub(crate) struct Strings<'a>(Slice<'a>);
+
+impl<'a> Strings<'a> {
+    /// `array` begins with its bracket.
+    pub(crate) fn new(array: &'a [u8]) -> Self {
+        Self(Slice::new(array))
+    }
+
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.0.peek() == b']'
+    }
+}
+
+impl<'a> Iterator for Strings<'a> {
+    type Item = JsonStr<'a>;
+
+    fn next(&mut self) -> Option<JsonStr<'a>> {
+        if self.is_at_end() {
+            return None;
+        }
+        // At the opening bracket, or at a comma.
+        self.0.bump();
+        if token(&mut self.0) != b'"' {
+            return None;
+        }
+        let mut end = self.0.clone();
+        let (string, text) = string(&mut end, &[])?;
+        if text == Text::LONE_SURROGATE {
+            return None;
+        }
+        token(&mut end);
+        self.0 = end;
+        Some(JsonStr::read(string, text))
+    }
+}
+
+/// The container that `value` begins with, for a body that [`walk`] has let through.
 #[cfg(feature = "serde")]
 pub(crate) fn container(value: &[u8]) -> &[u8] {
-    let mut reader = Reader::new(Slice::new(value));
-    while reader.next().is_some() {}
-    value.get(..reader.input.offset()).unwrap_or_default()
+    let start = Slice::new(value);
+    let end = match walk(&start, start.clone(), 0, &[], &mut |_| Ok(())) {
+        Err(Error::Malformed { offset }) => offset,
+        _ => value.len(),
+    };
+    value.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,15 +2,14 @@
 
 use crate::ascii::{hexadecimal, low_byte};
 use crate::error::Error;
-use crate::machine::WIDE;
+use crate::machine::inlined_if_wide;
 use crate::secret::ct_eq_iter;
-use crate::wire::json::{Input, Slice};
-use crate::wire::writer::Writer;
+use crate::wire::input::{Input, Slice, Text};
 
 /// Stands for a lone surrogate among the bytes of [`Unescape`]: no byte of UTF-8.
 pub(crate) const LONE_SURROGATE: u8 = 0xFF;
 
-/// The UTF-8 bytes of a raw string that a [`Reader`] has let through.
+/// The UTF-8 bytes of a raw string that [`crate::wire::json::walk`] has let through.
 #[derive(Clone)]
 pub(crate) struct Unescape<'a> {
     raw: core::slice::Iter<'a, u8>,
@@ -58,25 +57,25 @@ impl Unescape<'_> {
 impl Iterator for Unescape<'_> {
     type Item = u8;
 
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn next(&mut self) -> Option<u8> {
-        if self.pending != 0 {
-            let byte = low_byte(self.pending);
-            self.pending >>= 8;
-            return Some(byte);
-        }
-        match *self.raw.next()? {
-            b'\\' if self.escapes => Some(match *self.raw.next()? {
-                b'b' => 0x08,
-                b'f' => 0x0C,
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                b'u' => self.unicode(),
-                other => other,
-            }),
-            byte => Some(byte),
+    inlined_if_wide! {
+        fn next(&mut self) -> Option<u8> {
+            if self.pending != 0 {
+                let byte = low_byte(self.pending);
+                self.pending >>= 8;
+                return Some(byte);
+            }
+            match *self.raw.next()? {
+                b'\\' if self.escapes => Some(match *self.raw.next()? {
+                    b'b' => 0x08,
+                    b'f' => 0x0C,
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'u' => self.unicode(),
+                    other => other,
+                }),
+                byte => Some(byte),
+            }
         }
     }
 }
@@ -96,18 +95,20 @@ impl Iterator for Unescape<'_> {
 #[derive(Clone, Copy)]
 pub struct JsonStr<'a> {
     raw: &'a [u8],
-    escapes: bool,
+    /// Bytes that it takes unescaped: fewer where something is escaped.
+    len: usize,
 }
 
 impl<'a> JsonStr<'a> {
-    /// The string between the quotes of a JSON text.
-    pub(crate) const fn raw(raw: &'a [u8], escapes: bool) -> Self {
-        Self { raw, escapes }
+    /// What stands between the quotes of a JSON text.
+    #[inline(always)]
+    pub(crate) const fn read(raw: &'a [u8], text: Text) -> Self {
+        Self { raw, len: raw.len().wrapping_sub(text.0) }
     }
 
     /// A string that never was JSON.
     pub(crate) const fn literal(text: &'a [u8]) -> Self {
-        Self { raw: text, escapes: false }
+        Self { raw: text, len: text.len() }
     }
 
     /// Whether nothing stands in it.
@@ -122,46 +123,19 @@ impl<'a> JsonStr<'a> {
     }
 
     fn unescape(&self) -> Unescape<'a> {
-        Unescape { raw: self.raw.iter(), escapes: self.escapes, pending: 0 }
+        Unescape { raw: self.raw.iter(), escapes: self.as_plain().is_none(), pending: 0 }
     }
 
     /// Bytes that it takes unescaped.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.write(&mut [])
+    pub const fn len(&self) -> usize {
+        self.len
     }
 
     /// Whether it is `text`, compared in constant time for strings of one length.
     #[must_use]
     pub fn ct_eq(&self, text: &[u8]) -> bool {
-        ct_eq_iter(self.unescape(), text)
-    }
-
-    /// Writes what `out` has room for; gives back the bytes that it takes.
-    #[inline(never)]
-    pub(crate) fn write(&self, out: &mut [u8]) -> usize {
-        let mut out = Writer::new(out);
-        let mut rest = self.unescape();
-        while rest.escapes {
-            let raw = rest.raw.as_slice();
-            let mut cursor = Slice::new(raw);
-            while !cursor.is_at_end() && cursor.peek() != b'\\' {
-                cursor.bump();
-                if WIDE {
-                    cursor.skip_plain();
-                }
-            }
-            let (run, escape) = raw.split_at_checked(cursor.offset()).unwrap_or_default();
-            out.bytes(run);
-            rest.raw = escape.iter();
-            let Some(byte) = rest.next() else { break };
-            out.bytes(&[byte]);
-            while rest.pending != 0 {
-                rest.next().into_iter().for_each(|byte| out.bytes(&[byte]));
-            }
-        }
-        out.bytes(rest.raw.as_slice());
-        out.written()
+        self.len == text.len() && ct_eq_iter(self.unescape(), text)
     }
 
     /// Copies it unescaped to the start of `out`; gives back what was written.
@@ -169,27 +143,48 @@ impl<'a> JsonStr<'a> {
     /// # Errors
     /// - [`Error::BufferTooSmall`]: nothing was written.
     pub fn copy_to<'b>(&self, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
-        let needed = self.len();
-        let room = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
-        self.write(room);
-        Ok(room)
+        let needed = self.len;
+        let out = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
+        let (mut room, mut rest) = (&mut *out, self.unescape());
+        while rest.escapes {
+            let start = Slice::new(rest.raw.as_slice());
+            let mut escape = start.clone();
+            while !escape.is_at_end() && escape.peek() != b'\\' {
+                escape.bump();
+                escape = escape.skip_plain();
+            }
+            room = copy(start.until(&escape).unwrap_or_default(), room);
+            rest.raw = escape.rest().iter();
+            loop {
+                let Some(byte) = rest.next() else { return Ok(out) };
+                room = copy(&[byte], room);
+                if rest.pending == 0 {
+                    break;
+                }
+            }
+        }
+        copy(rest.raw.as_slice(), room);
+        Ok(out)
     }
 
     /// The bytes where they stand, if nothing is escaped.
     #[must_use]
-    pub fn as_plain(&self) -> Option<&'a [u8]> {
-        (!self.escapes).then_some(self.raw)
+    pub const fn as_plain(&self) -> Option<&'a [u8]> {
+        if self.len == self.raw.len() { Some(self.raw) } else { None }
     }
 
-    /// Whether it is `text`; not for secrets.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(crate) fn is(&self, text: &[u8]) -> bool {
-        if self.escapes { self.is_escaped(text) } else { self.raw == text }
+    inlined_if_wide! {
+        /// Whether it is `text`; not for secrets.
+        pub(crate) fn is(&self, text: &[u8]) -> bool {
+            match self.as_plain() {
+                Some(plain) => plain == text,
+                None => self.is_through_escapes(text),
+            }
+        }
     }
 
-    #[cfg_attr(target_pointer_width = "64", inline(never))]
-    fn is_escaped(&self, text: &[u8]) -> bool {
+    #[inline(never)]
+    fn is_through_escapes(&self, text: &[u8]) -> bool {
         self.unescape().eq(text.iter().copied())
     }
 
@@ -197,6 +192,17 @@ impl<'a> JsonStr<'a> {
     pub(crate) fn is_in_any_case(&self, text: &str) -> bool {
         let lower = |byte: u8| byte.to_ascii_lowercase();
         self.unescape().map(lower).eq(text.bytes().map(lower))
+    }
+}
+
+inlined_if_wide! {
+    /// Copies `run` to the start of `room`; gives back what is left of that.
+    fn copy<'b>(run: &[u8], room: &'b mut [u8]) -> &'b mut [u8] {
+        let (to, rest) = room.split_at_mut_checked(run.len()).unwrap_or_default();
+        for (place, byte) in to.iter_mut().zip(run) {
+            *place = *byte;
+        }
+        rest
     }
 }
 

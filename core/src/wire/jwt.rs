@@ -4,7 +4,8 @@
 use crate::ascii::low_byte;
 use crate::error::Error;
 use crate::time::UnixTime;
-use crate::wire::json::{Input, Reader, Slice, Text};
+use crate::wire::input::{Input, Slice};
+use crate::wire::json::{Each, token, walk};
 use crate::wire::json_str::JsonStr;
 use crate::wire::seconds::whole_seconds;
 
@@ -47,8 +48,8 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
     let payload = jwt_payload(token, scratch)?;
     let mut claims = Claims::default();
     let mut seen = 0_u8;
-    read(Slice::new(payload), |name, kind, text, value| {
-        let name = JsonStr::raw(name, true);
+    read(Slice::new(payload), &mut |item| {
+        let Some(name) = item.name() else { return Ok(()) };
         let Some(place) = [b"exp", b"iat", b"nbf", b"sub"].iter().position(|claim| name.is(*claim)) else {
             return Ok(());
         };
@@ -56,24 +57,20 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
             return Err(Error::DuplicateMember);
         }
         seen |= 1 << place;
-        if kind == b'n' {
+        if item.kind == b'n' {
             return Ok(());
         }
         if place == 3 {
-            if kind != b'"' || text == Text::LoneSurrogate {
-                return Err(Error::InvalidClaim);
-            }
-            claims.sub = Some(JsonStr::raw(value, text == Text::Escaped));
+            claims.sub = Some(item.text().ok_or(Error::InvalidClaim)?);
             return Ok(());
         }
-        let time =
-            seconds(kind, value.iter().copied()).map(UnixTime::from_secs).ok_or(Error::InvalidClaim)?;
+        let time = seconds(item.kind, item.value.iter().copied()).ok_or(Error::InvalidClaim)?;
         let claim = match place {
             0 => &mut claims.exp,
             1 => &mut claims.iat,
             _ => &mut claims.nbf,
         };
-        *claim = Some(time);
+        *claim = Some(UnixTime::from_secs(time));
         Ok(())
     })?;
     Ok(claims)
@@ -104,7 +101,7 @@ pub fn jwt_claims_into<'b, T: serde::Deserialize<'b>>(
     scratch: &'b mut [u8],
 ) -> Result<T, Error> {
     let payload = jwt_payload(token, scratch)?;
-    read(Slice::new(payload), |_, _, _, _| Ok(()))?;
+    read(Slice::new(payload), &mut |_| Ok(()))?;
     serde_json_core::from_slice(payload).map(|(claims, _)| claims).map_err(|_| Error::InvalidClaim)
 }
 
@@ -130,16 +127,17 @@ fn jwt_payload<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<&'b [u8], Erro
 pub(crate) fn expiry(token: JsonStr<'_>) -> Option<UnixTime> {
     let payload = Payload::of(token.bytes())?;
     let mut expiry = None;
-    let rest = read(payload, |name, kind, _, value| {
+    let rest = read(payload, &mut |item| {
+        let Some(name) = &item.name else { return Ok(()) };
         // Spelled through escapes it takes eighteen bytes.
         let mut raw = [0; 18];
         let len = name.bytes().zip(&mut raw).map(|(byte, place)| *place = byte).count();
-        let spelled = JsonStr::raw(raw.get(..len).unwrap_or_default(), true);
+        let spelled = JsonStr::read(raw.get(..len).unwrap_or_default(), item.name_text);
         if name.len == len && spelled.is(b"exp") {
             if expiry.is_some() {
                 return Err(Error::DuplicateMember);
             }
-            expiry = Some(seconds(kind, value.bytes()).ok_or(Error::InvalidClaim)?);
+            expiry = Some(seconds(item.kind, item.value.bytes()).ok_or(Error::InvalidClaim)?);
         }
         Ok(())
     })
@@ -147,21 +145,13 @@ pub(crate) fn expiry(token: JsonStr<'_>) -> Option<UnixTime> {
     expiry.filter(|_| rest.is_whole()).map(UnixTime::from_secs)
 }
 
-/// Hands each member of the top object to `claim`: its raw name, the first byte of its value, its value.
-fn read<I: Input>(
-    input: I,
-    mut claim: impl FnMut(I::Span, u8, Text, I::Span) -> Result<(), Error>,
-) -> Result<I, Error> {
-    let mut reader = Reader::new(input);
-    if reader.token() != b'{' && !reader.is_at_end() {
+/// Hands each member of the top object to `claim`; gives back the input behind it.
+fn read<I: Input>(input: I, claim: &mut Each<'_, I::Span>) -> Result<I, Error> {
+    let mut at = input.clone();
+    if token(&mut at) != b'{' && !at.is_at_end() {
         return Err(Error::NotJson);
     }
-    while let Some(item) = reader.next() {
-        if let (1, Some(name)) = (item.depth, item.name) {
-            claim(name, item.kind, item.text, item.value)?;
-        }
-    }
-    reader.finish()
+    walk(&input, at, 1, &[], claim)
 }
 
 /// A NumericDate (RFC 7519 section 2), floored.
@@ -265,13 +255,17 @@ impl<I: Iterator<Item = u8> + Clone> Input for Payload<I> {
         self.decode();
     }
 
-    fn offset(&self) -> usize {
-        self.offset
+    fn distance(&self, later: &Self) -> usize {
+        later.offset.wrapping_sub(self.offset)
     }
 
-    fn span(self, end: Option<&Self>) -> Stretch<I> {
-        let len = end.map_or(usize::MAX, |end| end.offset.wrapping_sub(self.offset));
-        Stretch { start: self, len }
+    fn until(self, later: &Self) -> Option<Stretch<I>> {
+        let len = self.distance(later);
+        Some(Stretch { start: self, len })
+    }
+
+    fn until_end(self) -> Stretch<I> {
+        Stretch { start: self, len: usize::MAX }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod base64;
 pub(crate) mod http_date;
+pub(crate) mod input;
 pub(crate) mod json;
 pub(crate) mod json_str;
 pub(crate) mod jwt;

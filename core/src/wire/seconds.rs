@@ -3,6 +3,14 @@
 use crate::ascii::{decimal, with_digit};
 use crate::time::quotient;
 
+/// The number that these digits are, where they are few enough for 32 bits: what most numbers of seconds are.
+pub(crate) fn few_digits(digits: &[u8]) -> Option<u64> {
+    let few = (1..=9).contains(&digits.len()).then_some(0_u32);
+    let append =
+        |number: u32, byte: &u8| Some(number.wrapping_mul(10).wrapping_add(u32::from(decimal(*byte)?)));
+    digits.iter().try_fold(few?, append).map(u64::from)
+}
+
 /// A number of seconds, floored and saturating; `None` where it is negative (`-0` too).
 pub(crate) fn whole_seconds(number: impl Iterator<Item = u8>) -> Option<u64> {
     let mut seconds = Seconds { digits: 0, full: false, scale: 0, exponent: 0, part: Part::Whole };

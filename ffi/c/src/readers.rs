@@ -175,7 +175,8 @@ impl<'b> Room<'b> {
     fn text(&mut self, text: JsonStr<'_>) -> tokenward_span {
         match text.as_plain() {
             Some(plain) => tokenward_span::of(plain),
-            None => self.bytes(text.len(), text.bytes()),
+            // Empty where there is no room for it.
+            None => tokenward_span::of(text.copy_to(self.take(text.len())).unwrap_or_default()),
         }
     }
 

@@ -1,0 +1,193 @@
+//! The members of an answer, as they are read.
+
+use crate::machine::inlined_if_wide;
+use crate::wire::json::Item;
+use crate::wire::json_str::JsonStr;
+
+/// The members of an answer that are read.
+#[derive(Clone, Copy)]
+pub(crate) enum Member {
+    AccessToken,
+    TokenType,
+    ExpiresIn,
+    RefreshToken,
+    Scope,
+    IdToken,
+    Error,
+    ErrorDescription,
+    ErrorUri,
+    /// The error code at the provider's error path.
+    NestedError,
+}
+
+impl Member {
+    const COUNT: usize = 10;
+    /// The names of a token's members.
+    pub(crate) const LIKELY: [&str; 6] =
+        ["access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token"];
+
+    /// The member that stands in the object of a token or an error under this name.
+    #[inline(always)]
+    pub(crate) fn named(name: JsonStr<'_>) -> Option<Self> {
+        match name.as_plain() {
+            Some(plain) => Self::named_plainly(plain),
+            None => Self::named_through_escapes(name),
+        }
+    }
+
+    inlined_if_wide! {
+        fn named_plainly(name: &[u8]) -> Option<Self> {
+            let is = |known: &[u8]| name == known;
+            Some(match name.len() {
+                5 if is(b"scope") => Self::Scope,
+                5 if is(b"error") => Self::Error,
+                8 if is(b"id_token") => Self::IdToken,
+                9 if is(b"error_uri") => Self::ErrorUri,
+                10 if is(b"token_type") => Self::TokenType,
+                10 if is(b"expires_in") => Self::ExpiresIn,
+                12 if is(b"access_token") => Self::AccessToken,
+                13 if is(b"refresh_token") => Self::RefreshToken,
+                17 if is(b"error_description") => Self::ErrorDescription,
+                _ => return None,
+            })
+        }
+    }
+
+    #[inline(never)]
+    fn named_through_escapes(name: JsonStr<'_>) -> Option<Self> {
+        Self::named_plainly(name.copy_to(&mut [0; 17]).ok()?)
+    }
+
+    /// Whether it says something about a token, not about an error.
+    pub(crate) const fn is_of_token(self) -> bool {
+        self.place() < Self::Error.place()
+    }
+
+    #[expect(clippy::as_conversions, reason = "Rust has no other way to a variant's number")]
+    const fn place(self) -> usize {
+        self as usize
+    }
+}
+
+/// A set of members.
+#[derive(Clone, Copy)]
+pub(crate) struct MemberSet(u16);
+
+impl MemberSet {
+    const NONE: Self = Self(0);
+    /// What is refused where it stands twice: in a 2xx answer, and in any other.
+    pub(crate) const OF_TOKEN: Self = Self::of(&[
+        Member::AccessToken,
+        Member::TokenType,
+        Member::ExpiresIn,
+        Member::RefreshToken,
+        Member::Scope,
+        Member::IdToken,
+        Member::Error,
+        Member::NestedError,
+    ]);
+    pub(crate) const OF_ERROR: Self =
+        Self::of(&[Member::Error, Member::ErrorDescription, Member::ErrorUri, Member::NestedError]);
+
+    const fn of(mut members: &[Member]) -> Self {
+        let mut set = 0;
+        while let [member, rest @ ..] = members {
+            set |= Self::bit(*member);
+            members = rest;
+        }
+        Self(set)
+    }
+
+    const fn bit(member: Member) -> u16 {
+        1 << member.place()
+    }
+
+    pub(crate) const fn has(self, member: Member) -> bool {
+        self.0 & Self::bit(member) != 0
+    }
+
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(crate) const fn put(&mut self, member: Member, is_in: bool) {
+        let bit = Self::bit(member);
+        self.0 = if is_in { self.0 | bit } else { self.0 & !bit };
+    }
+}
+
+/// The values of the members that are read; none for `null`.
+pub(crate) struct Members<'a> {
+    /// Strings without their quotes, other values raw.
+    values: [Option<JsonStr<'a>>; Member::COUNT],
+    /// Which of the values are no strings of Unicode text.
+    pub(crate) wrong: MemberSet,
+    seen: MemberSet,
+    pub(crate) twice: MemberSet,
+    #[cfg(feature = "serde")]
+    pub(crate) object: &'a [u8],
+}
+
+impl<'a> Members<'a> {
+    /// Before anything is read.
+    pub(crate) const NONE: Self = Self {
+        values: [None; Member::COUNT],
+        wrong: MemberSet::NONE,
+        seen: MemberSet::NONE,
+        twice: MemberSet::NONE,
+        #[cfg(feature = "serde")]
+        object: b"{}",
+    };
+
+    inlined_if_wide! {
+        pub(crate) fn put(&mut self, member: Member, item: &Item<&'a [u8]>) {
+            if self.seen.has(member) {
+                self.twice.put(member, true);
+                self.wrong.put(member, false);
+            }
+            self.seen.put(member, true);
+            let value = (item.kind != b'n').then_some(JsonStr::read(item.value, item.text));
+            if item.text().is_none() && value.is_some() {
+                self.wrong.put(member, true);
+            }
+            if let Some(place) = self.values.get_mut(member.place()) {
+                *place = value;
+            }
+        }
+    }
+
+    /// Marks a member that may stand twice.
+    pub(crate) fn put_twice(&mut self, member: Member) {
+        self.twice.put(member, true);
+    }
+
+    #[inline(always)]
+    pub(crate) fn value(&self, member: Member) -> Option<JsonStr<'a>> {
+        self.values.get(member.place()).copied().flatten()
+    }
+
+    inlined_if_wide! {
+        /// The text of a member, where there is one.
+        pub(crate) fn text(&self, member: Member) -> Option<JsonStr<'a>> {
+            self.value(member).filter(|_| !self.wrong.has(member))
+        }
+    }
+
+    pub(crate) fn filled(&self, member: Member) -> Option<JsonStr<'a>> {
+        self.text(member).filter(|text| !text.is_empty())
+    }
+
+    /// The refresh token, also where the answer is refused for another member; empty is none.
+    pub(crate) fn refresh_token(&self) -> Option<JsonStr<'a>> {
+        self.filled(Member::RefreshToken)
+    }
+
+    /// Forgets a member that is not to be read.
+    pub(crate) fn forget(&mut self, member: Member) {
+        self.twice.put(member, false);
+        self.wrong.put(member, false);
+        if let Some(value) = self.values.get_mut(member.place()) {
+            *value = None;
+        }
+    }
+}
