@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Runs the images that measure.sh has built and writes the tables, or with --check compares them with those that are
-committed. usage: measure.py FOLDER MEMORY.md [--check]"""
+committed. usage: measure.py FOLDER MEMORY.md [--check]; measure.py --parts: the parts, and how a service names each"""
 
 import os
 import pathlib
@@ -23,6 +23,26 @@ TARGETS = {
 }
 CONTROL = 8
 IMAGES = (("reader", "the reader alone"), ("manager", "without snapshots"), ("snapshot", "with snapshots"))
+NO_PART = "no_part"
+# How a service names a part, by its kind.
+NAMED = {
+    "authentication": ".authentication = &{}",
+    "body": ".body = &{}",
+    "nested": ".nested.reader = &{}",
+    "route": ".routes.table = &{}",
+    "site": ".site = &{}",
+    "loopback": ".loopback_http = &{}",
+    "expiry": ".missing_lifetime = {{ TOKENWARD_LIFETIME_TOLD, 0, &{} }}",
+}
+# What only an image that names one of these parts may carry.
+CODE = {
+    r"authorization::write_basic": {"tokenward_authentication_basic", "tokenward_authentication_basic_raw"},
+    r"endpoint::member_path": {"tokenward_nested_paths"},
+    r"endpoint::routes": {"tokenward_route_table"},
+    r"endpoint::site": {"tokenward_site_path"},
+    r"is_loopback_http": {"tokenward_loopback_http"},
+    r"wire::jwt": {"tokenward_expiry_jwt"},
+}
 SAME_COMPILER, OTHER_COMPILER = 1.02, 1.10
 
 PAGE = """# Flash, stack and instructions
@@ -41,6 +61,14 @@ division are those that come with the archive. RAM is one manager with slots of 
 image's own.
 
 {sizes}
+
+## What a part adds
+
+The same image with a service that names no part (its caller installs the tokens), and with one that names one: text and
+constants together. What a part calls is linked in no image that does not name it, which is checked by the symbols of
+each. The default body, `tokenward_body_form`, is in every image.
+
+{parts}
 
 ## Deepest stack of a call
 
@@ -87,6 +115,21 @@ def size(board, image):
     return text, rodata + data, data + bss
 
 
+def parts():
+    """The parts of the header, but for the one that every image has."""
+    header = pathlib.Path(__file__).parents[2] / "ffi/c/include/tokenward/tokenward.h"
+    found = re.findall(r"^extern const tokenward_(\w+)_part (\w+);$", header.read_text(), re.M)
+    return {NO_PART: "", **{part: NAMED[kind].format(part) for kind, part in found if part != "tokenward_body_form"}}
+
+
+def carries(board, image, part):
+    """Fails where the image has the code of a part that it does not name, or lacks that of the part that it names."""
+    symbols = output(tool(board, "nm"), "-C", image)
+    for code, named in CODE.items():
+        if bool(re.search(code, symbols)) != (part in named):
+            sys.exit(f"measure.py: {board}: an image with {part} {'lacks' if part in named else 'has'} {code}")
+
+
 def run(board, image):
     """The stack and the instructions of each operation."""
     instruction_ns, tick_ns = TARGETS[board][2:]
@@ -131,12 +174,18 @@ def page(folder):
     rows = [[f"{about}: {what}", *[sizes[image, board][index] for board in BOARDS]]
             for image, about in IMAGES for index, what in enumerate(("text", "constants", "RAM"))
             if (image, what) != ("reader", "RAM")]
+    for part in parts():
+        for board in BOARDS:
+            carries(board, folder / f"{board}-{part}.elf", part)
+    costs = [[f"`{part}`" if part != NO_PART else "no part",
+              *[sum(size(board, folder / f"{board}-{part}.elf")[:2]) for board in BOARDS]] for part in parts()]
     stacks, instructions = ([[name, *[ran[board][name][index] for board in BOARDS]] for name in ran["virt"]]
                             for index in range(2))
     shared = (folder / "libtokenward_uniffi.so").stat().st_size
     apps = table("", [f"{platform.system()} {platform.machine()}"], [["shared library", shared]])
     return PAGE.format(compilers=compilers(), apps=apps, sizes=table("", names, rows),
-                       stacks=table("call", names, stacks), instructions=table("call", names, instructions))
+                       parts=table("a service with", names, costs), stacks=table("call", names, stacks),
+                       instructions=table("call", names, instructions))
 
 
 def numbers(text):
@@ -171,6 +220,10 @@ def check(committed, now):
 
 
 def main():
+    if sys.argv[1:] == ["--parts"]:
+        for part, named in parts().items():
+            print(f"{part}\t{named}")
+        return False
     folder, path = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     now = page(folder)
     if sys.argv[3:] == ["--check"]:

@@ -23,14 +23,20 @@ linked() {
 
 case ${1:-} in '' | --check) ;; *) fail "usage: measure.sh [--check]" ;; esac
 need python3 strip qemu-system-arm qemu-system-riscv32 arm-none-eabi-gcc riscv64-unknown-elf-gcc
+parts=$(python3 "$HERE/measure.py" --parts)
 for name in $BOARDS; do
   board "$name"
-  # The archive with snapshots takes this one's place.
   plain=$(library "$TRIPLE" panic-handler)
+  # The archive with snapshots takes this one's place.
+  cp "$plain" "$OUT/$name.a"
+  plain=$OUT/$name.a
   linked "$OUT/$name-reader.elf" "$plain" tokenward_token_answer
   linked "$OUT/$name-manager.elf" "$plain" _start "$ROOT/ffi/c/tests/image.c"
   linked "$OUT/$name-snapshot.elf" "$(library "$TRIPLE" panic-handler,snapshot)" _start -DSNAPSHOTS \
     "$ROOT/ffi/c/tests/image.c"
+  while IFS=$'\t' read -r part named <&3; do
+    linked "$OUT/$name-$part.elf" "$plain" _start "-DPART=$named" "$ROOT/ffi/c/tests/image.c"
+  done 3<<<"$parts"
   firmware "$name" "$OUT/$name-measure.elf" panic-handler,snapshot -Wa,-I"$ROOT/core/tests/data/workloads" \
     "$HERE"/{measure,channel}.c
 done

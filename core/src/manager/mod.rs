@@ -146,17 +146,15 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
         if !identity.fits(provider) {
             return Err(Error::InvalidProvider);
         }
-        let mut manager = Self {
+        Ok(Self {
             provider,
             identity,
-            session: Session::NONE,
+            session: Session::new(now, provider.policy(), seed),
             revisions: Revisions::default(),
             #[cfg(feature = "snapshot")]
             refused: None,
             store: Store::new(slots),
-        };
-        manager.session.start(now, provider.policy(), seed);
-        Ok(manager)
+        })
     }
 }
 

@@ -184,33 +184,31 @@ pub(crate) struct Answered {
 }
 
 impl Session {
-    /// Before [`Session::start`].
-    pub(crate) const NONE: Self = Self {
-        clock: 0,
-        refresh_at: 0,
-        usable_until: 0,
-        trusted_until: 0,
-        generation: 0,
-        request_id: 0,
-        began_at: 0,
-        wait_until: 0,
-        spread_until: 0,
-        seed: 0,
-        failures: 0,
-        slow_downs: 0,
-        refusals: 0,
-        token: Token::None,
-        flight: Flight::Idle,
-        hold: Hold::None,
-        failure: None,
-        refresh_token: false,
-    };
-
-    pub(crate) fn start(&mut self, now: Instant, policy: &RefreshPolicy, seed: u64) {
-        self.clock = now.as_millis();
-        self.seed = seed;
-        let u = self.draw(policy);
-        self.spread_until = self.clock.saturating_add(scale(policy.startup_spread_ms, u));
+    /// Without a token, from `now` on. Built in its place: a caller that moves it pays for it twice on the stack.
+    #[inline(always)]
+    pub(crate) fn new(now: Instant, policy: &RefreshPolicy, mut seed: u64) -> Self {
+        let clock = now.as_millis();
+        let u = draw(&mut seed, policy);
+        Self {
+            clock,
+            refresh_at: 0,
+            usable_until: 0,
+            trusted_until: 0,
+            generation: 0,
+            request_id: 0,
+            began_at: 0,
+            wait_until: 0,
+            spread_until: clock.saturating_add(scale(policy.startup_spread_ms, u)),
+            seed,
+            failures: 0,
+            slow_downs: 0,
+            refusals: 0,
+            token: Token::None,
+            flight: Flight::Idle,
+            hold: Hold::None,
+            failure: None,
+            refresh_token: false,
+        }
     }
 
     /// Moves the clock to `now`, or leaves it where it is.
@@ -366,7 +364,7 @@ impl Session {
                 longest = longest.saturating_add(longest);
             }
             longest = longest.min(policy.max_backoff_ms);
-            longest.saturating_sub(scale(longest >> 1, self.draw(policy)))
+            longest.saturating_sub(scale(longest >> 1, draw(&mut self.seed, policy)))
         };
         let slow_down = u64::from(self.slow_downs).wrapping_mul(5_000);
         self.wait_until = instant.saturating_add(backoff).saturating_add(slow_down);
@@ -454,7 +452,7 @@ impl Session {
     ) -> Generation {
         self.token = Token::Static;
         if let (Some(life), Some(usable_until)) = (lifetime_ms, end) {
-            let draw = self.draw(policy);
+            let draw = draw(&mut self.seed, policy);
             let latest = usable_until.saturating_sub(began_at);
             let early = quotient(scale(product(life, policy.jitter_permille), draw), 1000);
             let fraction = permille(life, policy.fraction_permille);
@@ -620,19 +618,17 @@ impl Session {
     }
 }
 
-impl Session {
-    /// The upper half of the next SplitMix64 value: `u` over 2³². Without jitter there are no draws.
-    #[inline(never)]
-    fn draw(&mut self, policy: &RefreshPolicy) -> u32 {
-        if policy.jitter_permille == 0 {
-            return 0;
-        }
-        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or_default()
+/// The upper half of the next SplitMix64 value: `u` over 2³². Without jitter there are no draws.
+#[inline(never)]
+fn draw(seed: &mut u64, policy: &RefreshPolicy) -> u32 {
+    if policy.jitter_permille == 0 {
+        return 0;
     }
+    *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *seed;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or_default()
 }
 
 /// `value · thousandths / 1000`, floored, saturating.

@@ -265,7 +265,8 @@ pub unsafe extern "C" fn tokenward_begin(
         let out = edge.out(out);
         let buf = edge.buffer(buf, cap);
         let block = edge.manager_mut(manager)?;
-        let credentials = credentials_of(edge, credentials)?;
+        let credentials = credentials_of(edge, credentials);
+        edge.checked()?;
         let begun = block.manager.begin(Instant::from_millis(now_ms), &credentials, buf);
         lent(begun.map(|(RequestId(id), request)| (id, request)), out)
     })

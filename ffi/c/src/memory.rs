@@ -135,7 +135,12 @@ pub unsafe extern "C" fn tokenward_init_abi(
         let manager = TokenManager::new(now, service, identity, none, config.seed)?;
         tokenward::wipe(memory);
         // SAFETY: not NULL, aligned, and as long as a block without slots, which this is the front of.
-        unsafe { block.write(Block { magic: MAGIC, slots, not_slots: !slots, manager }) };
+        unsafe {
+            (&raw mut (*block).magic).write(MAGIC);
+            (&raw mut (*block).slots).write(slots);
+            (&raw mut (*block).not_slots).write(!slots);
+            (&raw mut (*block).manager).write(manager);
+        }
         out.write(block.cast());
         Ok(())
     })

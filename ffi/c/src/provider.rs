@@ -52,7 +52,7 @@ pub const TOKENWARD_LIFETIME_REFUSE: i32 = 3;
 
 /// What `expires_in` 0 means: `TOKENWARD_ZERO_*`.
 pub type tokenward_zero_lifetime = i32;
-/// The token is over: a failed refresh.
+/// The token has expired: a failed refresh.
 pub const TOKENWARD_ZERO_EXPIRED: i32 = 0;
 /// The token has no end.
 pub const TOKENWARD_ZERO_NEVER: i32 = 1;

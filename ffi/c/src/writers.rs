@@ -177,7 +177,8 @@ pub unsafe extern "C" fn tokenward_token_request(
         let (service, identity) = whose(edge, config)?;
         let refresh_token = edge.text(refresh_token).as_bytes();
         let extra = edge.pairs(extra, extra_count);
-        let credentials = credentials_of(edge, credentials)?;
+        let credentials = credentials_of(edge, credentials);
+        edge.checked()?;
         let request = TokenRequest::new(service, identity, self::grant(grant)?, &credentials)
             .with_refresh_token(refresh_token)
             .with_extra(extra);

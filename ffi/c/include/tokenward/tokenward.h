@@ -508,7 +508,7 @@ typedef struct tokenward_missing_lifetime {
 
 /** What `expires_in` 0 means: `TOKENWARD_ZERO_*`. */
 typedef int32_t tokenward_zero_lifetime;
-/** The token is over: a failed refresh. */
+/** The token has expired: a failed refresh. */
 #define TOKENWARD_ZERO_EXPIRED 0
 /** The token has no end. */
 #define TOKENWARD_ZERO_NEVER 1
