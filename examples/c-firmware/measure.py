@@ -37,7 +37,7 @@ NAMED = {
 # What only an image that names one of these parts may carry.
 CODE = {
     r"authorization::write_basic": {"tokenward_authentication_basic", "tokenward_authentication_basic_raw"},
-    r"endpoint::member_path": {"tokenward_nested_paths"},
+    r"endpoint::nested_answer": {"tokenward_nested_paths"},
     r"endpoint::routes": {"tokenward_route_table"},
     r"endpoint::site": {"tokenward_site_path"},
     r"is_loopback_http": {"tokenward_loopback_http"},
