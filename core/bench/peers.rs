@@ -265,7 +265,14 @@ fn through_c() -> Vec<Side> {
             let body = tokenward_span { ptr: black_box(body.as_ptr()), len: body.len() };
             // SAFETY: all that is pointed to lives on, and the buffer is as long as is said.
             let came = unsafe {
-                call(200, body, &tokenward_flute_sandbox, buf.as_mut_ptr(), buf.len(), said.as_mut_ptr())
+                call(
+                    200,
+                    body,
+                    &raw const tokenward_flute_sandbox,
+                    buf.as_mut_ptr(),
+                    buf.len(),
+                    said.as_mut_ptr(),
+                )
             };
             assert_eq!(came, 0);
             black_box(&said);
