@@ -6,13 +6,14 @@ use tokenward_conformance::description::{self, Preset};
 
 #[test]
 fn what_is_written_of_a_preset_is_read_as_the_same() {
-    for preset in Preset::ALL {
-        for provider in preset.values("https://host.example") {
-            let written = description::write(&provider);
+    const BASE_URL: &str = "https://host.example";
+    for preset in Preset::all() {
+        for provider in preset.values() {
+            let written = description::write(provider, BASE_URL);
             let arena = Bump::new();
             let read =
                 description::read(written.as_object().expect("an object"), &arena).expect("a provider");
-            assert_eq!(description::write(&read), written, "{}", preset.name());
+            assert_eq!(description::write(&read, BASE_URL), written, "{}", preset.name());
         }
     }
 }
@@ -22,7 +23,8 @@ fn what_is_left_out_has_the_default_and_every_member_is_read() {
     let arena = Bump::new();
     let written = |object: &Value| {
         let object = arena.alloc(object.clone()).as_object().expect("an object");
-        description::read(object, &arena).map(|provider| description::write(&provider))
+        description::unchecked(object, &arena)
+            .map(|provider| description::write(&provider, "https://id.example"))
     };
     let default = written(&json!({})).expect("a provider");
     for (member, value) in [
@@ -37,7 +39,6 @@ fn what_is_left_out_has_the_default_and_every_member_is_read() {
         ("member_path", json!("data[0]")),
         ("error_path", json!("detailed[0]")),
         ("error_codes", json!({ "expired": "invalid_grant" })),
-        ("token_type_required", json!(true)),
         ("token_type_aliases", json!(["token"])),
         ("token_alphabet", json!("visible")),
         ("missing_lifetime", json!({ "assume": 60 })),
@@ -50,6 +51,8 @@ fn what_is_left_out_has_the_default_and_every_member_is_read() {
         expected[member] = value.clone();
         assert_eq!(written(&json!({ member: value })), Ok(expected), "{member}");
     }
+    let anywhere = written(&json!({ "any_https_origin": true })).expect("a provider");
+    assert_eq!((&anywhere["any_https_origin"], &anywhere["api_origins"]), (&json!(true), &json!([])));
 }
 
 #[test]
@@ -61,6 +64,7 @@ fn a_member_that_is_unknown_or_says_nothing_is_refused() {
         (json!({ "authentication": "digest" }), "no authentication \"digest\""),
         (json!({ "scope": 5 }), "`scope`: 5 is no string"),
         (json!({ "policy": { "margin": 1 } }), "no policy number \"margin\""),
+        (json!({ "name": "acme", "token_url": "id.example" }), "`base_url` cannot work"),
     ] {
         let object = arena.alloc(object).as_object().expect("an object");
         assert_eq!(description::read(object, &arena).err().as_deref(), Some(fault));

@@ -276,6 +276,7 @@ fn described(scenario: &Value, environment: &str, base_url: &str) -> Provider {
                 grants: vec![Grant::ClientCredentials, Grant::RefreshToken],
                 authentication: Authentication::BasicRaw,
                 scope: "offline_access".to_owned(),
+                missing_lifetime: MissingLifetime::Assume(3600),
                 ..custom_default(preset, environment, own, "/oauth2/token")
             }
         }

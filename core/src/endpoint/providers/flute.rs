@@ -1,6 +1,7 @@
 //! Flute.
 
 use crate::endpoint::client_authentication::ClientAuthentication;
+use crate::endpoint::lifetime::MissingLifetime;
 use crate::endpoint::provider::{Grant, Provider};
 
 /// Flute's sandbox.
@@ -33,6 +34,8 @@ const fn flute(
         refresh_grant: true,
         authentication: Some(ClientAuthentication::BASIC_RAW),
         scope: Some("offline_access"),
+        // Its tokens are no JWTs, and its answers have `expires_in`.
+        missing_lifetime: MissingLifetime::Assume(3600),
         ..Provider::custom()
     }
 }
