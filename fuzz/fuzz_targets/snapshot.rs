@@ -4,7 +4,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use libfuzzer_sys::fuzz_target;
 use tokenward::{
-    Error, Identity, Instant, Revision, Slots, SnapshotScope, TokenManager, TokenResponse, UnixTime, providers,
+    Error, Identity, Instant, Revision, Slots, SnapshotScope, TokenManager, TokenResponse, UnixTime,
+    providers,
 };
 
 const KEY: [u8; 32] = [7; 32];
