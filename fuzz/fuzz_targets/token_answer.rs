@@ -1,8 +1,9 @@
-//! The reader takes exactly the JSON objects that serde_json takes, and shows only what may be sent.
+//! The reader takes exactly the JSON objects that serde_json takes, shows in a token what serde_json reads in it, and
+//! shows only what may be sent.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tokenward::{Error, Grant, Provider, TokenAnswer, providers, token_answer};
+use tokenward::{Error, Grant, JsonStr, Provider, TokenAnswer, providers, token_answer};
 
 const REFRESHING: Provider<'static> =
     Provider { primary_grant: Some(Grant::ClientCredentials), refresh_grant: true, ..Provider::custom() };
@@ -30,6 +31,24 @@ fuzz_target!(|input: (u8, &[u8])| {
         assert!(token.refresh_token().is_none_or(|token| token.bytes().count() > 0));
         if let Some(scope) = token.scope() {
             assert!(scope.bytes().count() <= body.len());
+        }
+        if !enveloped && let Ok(value) = serde_json::from_slice::<serde_json::Value>(text) {
+            let shown =
+                |string: Option<JsonStr<'_>>| string.map(|string| string.bytes().collect::<Vec<u8>>());
+            let read = |name: &str| value[name].as_str().map(|string| string.as_bytes().to_vec());
+            assert_eq!(shown(Some(token.access_token())), read("access_token"));
+            assert_eq!(shown(token.token_type()), read("token_type"));
+            assert_eq!(shown(token.id_token()), read("id_token"));
+            assert_eq!(shown(token.refresh_token()), read("refresh_token").filter(|token| !token.is_empty()));
+            let joined = |parts: &Vec<serde_json::Value>| {
+                parts.iter().filter_map(serde_json::Value::as_str).collect::<Vec<_>>().join(" ").into_bytes()
+            };
+            let scope = token.scope().map(|scope| scope.bytes().collect::<Vec<u8>>());
+            assert_eq!(scope, read("scope").or(value["scope"].as_array().map(joined)));
+            let seconds =
+                value["expires_in"].as_u64().map(|seconds| seconds.min(REFRESHING.policy.max_lifetime_s));
+            assert!(seconds.is_none() || token.expires_in() == seconds);
+            assert_eq!(token.expires_in().is_some(), !value["expires_in"].is_null());
         }
     }
 });
