@@ -46,7 +46,7 @@ fuzz_target!(|input: (u8, &[u8])| {
             let scope = token.scope().map(|scope| scope.bytes().collect::<Vec<u8>>());
             assert_eq!(scope, read("scope").or(value["scope"].as_array().map(joined)));
             let seconds =
-                value["expires_in"].as_u64().map(|seconds| seconds.min(REFRESHING.policy.max_lifetime_s));
+                value["expires_in"].as_u64().map(|seconds| seconds.min(REFRESHING.policy().max_lifetime_s));
             assert!(seconds.is_none() || token.expires_in() == seconds);
             assert_eq!(token.expires_in().is_some(), !value["expires_in"].is_null());
         }
