@@ -43,24 +43,20 @@ let package = Package(
     products: [.library(name: "Tokenward", targets: ["Tokenward"])],
     targets: [
         ffi,
-        // The generated file alone; nobody else imports it.
         .target(
-            name: "TokenwardBridge", dependencies: ["TokenwardFFI"],
-            path: "\(swift)/Sources/TokenwardBridge", linkerSettings: link),
-        .target(
-            name: "Tokenward", dependencies: ["TokenwardBridge"], path: "\(swift)/Sources/Tokenward",
-            resources: [.copy("PrivacyInfo.xcprivacy")], swiftSettings: settings),
+            name: "Tokenward", dependencies: ["TokenwardFFI"], path: "\(swift)/Sources/Tokenward",
+            resources: [.copy("PrivacyInfo.xcprivacy")], swiftSettings: settings, linkerSettings: link),
         .executableTarget(
-            name: "tokenward-replay", dependencies: ["TokenwardBridge"], path: "\(swift)/Tests/Replay",
+            name: "tokenward-replay", dependencies: ["Tokenward"], path: "\(swift)/Tests/Replay",
             swiftSettings: settings),
         .executableTarget(
             name: "tokenward-probe", dependencies: ["Tokenward"], path: "\(swift)/Tests/Probe",
             swiftSettings: settings),
         .executableTarget(
-            name: "tokenward-bench", dependencies: ["Tokenward", "TokenwardBridge"], path: "\(swift)/Tests/Bench",
+            name: "tokenward-bench", dependencies: ["Tokenward"], path: "\(swift)/Tests/Bench",
             swiftSettings: settings),
         .testTarget(
-            name: "TokenwardTests", dependencies: ["Tokenward", "TokenwardBridge"], path: "\(swift)/Tests/TokenwardTests",
+            name: "TokenwardTests", dependencies: ["Tokenward"], path: "\(swift)/Tests/TokenwardTests",
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -125,7 +125,7 @@ docs() {
       [ -s "$OUT/repository/io/github/tokenward/$module/$VERSION/$module-$VERSION-$jar.jar" ] || fail "$module has no $jar jar"
     done
   done
-  unzip -l "$OUT/repository/io/github/tokenward/tokenward/$VERSION/tokenward-$VERSION-javadoc.jar" >"$OUT/docs.list"
+  unzip -Z1 "$OUT/repository/io/github/tokenward/tokenward/$VERSION/tokenward-$VERSION-javadoc.jar" >"$OUT/docs.list"
   grep -q 'TokenManager' "$OUT/docs.list" || fail "TokenManager is not in the documentation"
   if grep -q '/bridge/' "$OUT/docs.list"; then fail "the bridge is in the documentation"; fi
   # The links of the bridge, which is not documented, are Rust's.
@@ -197,7 +197,7 @@ refreshed ahead: 200, generation 2
 rejected and replaced: 200, generation 3
 refused: origin_not_allowed: The URL is not on one of the provider's origins: check it, and use https.
 restarted: 200, Authorization([redacted], generation=3)
-signed out: TokenStatus(usable=false, next=request, reason=null, changesIn=null)
+signed out: TokenStatus(isUsable=false, next=Request(grant=CLIENT_CREDENTIALS), changesIn=null)
 SAID
   [ ! -e "$OUT/kotlin-cli/state" ] || fail "the state was not deleted"
   sed 's/^/consumer: /' "$OUT/kotlin-cli/said"

@@ -79,15 +79,16 @@ mod tests {
     use std::ptr;
 
     use super::*;
-    use crate::preset;
+    use crate::{TokenIdentity, TokenPreset, preset_provider};
 
     const API: &str = "https://sandbox.api.flute.com/";
     const TOKEN: &str = "token";
     const HEADER: &[u8] = b"Bearer token";
 
     fn manager() -> Arc<CoreManager> {
-        let provider = preset("flute".to_owned(), Some("sandbox".to_owned()), None, None).expect("a preset");
-        let manager = CoreManager::new(0, provider, None, 64, 64, 0, true).expect("a manager");
+        let provider = preset_provider(TokenPreset::FluteSandbox);
+        let identity = TokenIdentity::default();
+        let manager = CoreManager::new(0, provider, identity, 64, 64, 0, false, true).expect("a manager");
         assert_eq!(manager.install(0, TOKEN.to_owned(), None, Some(3600), None), Ok(1));
         Arc::new(manager)
     }

@@ -16,6 +16,8 @@ pub enum CoreError {
         code: String,
         /// Bytes that it would take, where that is the fault.
         needed: Option<u64>,
+        /// The fact of a provider that cannot work, where that is the fault.
+        fact: Option<String>,
     },
     /// A token is longer than its slot.
     Capacity {
@@ -57,7 +59,12 @@ impl CoreError {
     }
 
     pub(crate) fn invalid_argument() -> Self {
-        Self::Input { code: INVALID_ARGUMENT.to_owned(), needed: None }
+        Self::Input { code: INVALID_ARGUMENT.to_owned(), needed: None, fact: None }
+    }
+
+    pub(crate) fn invalid_provider(fact: &str) -> Self {
+        let code = Error::InvalidProvider.name().to_owned();
+        Self::Input { code, needed: None, fact: Some(fact.to_owned()) }
     }
 
     pub(crate) fn internal() -> Self {
@@ -83,13 +90,13 @@ impl From<Error> for CoreError {
             _ => None,
         };
         match error {
-            Error::InvalidProvider => Self::Input { code, needed },
+            Error::InvalidProvider => Self::Input { code, needed, fact: None },
             Error::OriginNotAllowed
             | Error::UnknownRoute
             | Error::RouteNeedsOtherToken
             | Error::OtherSite => Self::NotAllowed { code, needed },
             _ => match error.code() {
-                ..200 => Self::Input { code, needed },
+                ..200 => Self::Input { code, needed, fact: None },
                 200..300 => Self::Capacity { code, needed },
                 300.. => Self::State { code, needed },
             },

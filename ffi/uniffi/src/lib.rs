@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+#[macro_use]
+mod same;
+
 mod direct;
 mod error;
 mod manager;
+mod next;
 mod provider;
 
 use std::alloc::System;
@@ -11,10 +15,13 @@ use zeroizing_alloc::ZeroAlloc;
 
 pub use direct::direct_authorize;
 pub use error::{CoreError, error_sentence};
-pub use manager::{
-    CoreManager, CoreRequest, NextRecord, OutcomeRecord, PollRecord, RetryRecord, snapshot_revision,
+pub use manager::{CoreManager, CoreRequest, OutcomeRecord, PollRecord, RetryRecord, snapshot_revision};
+pub use next::{TokenNext, TokenReason, grant_name, reason_name};
+pub use provider::{
+    BodyFormat, ClientAuthentication, Exposure, MissingLifetime, RefreshPolicy, TokenAlphabet,
+    TokenErrorCode, TokenGrant, TokenIdentity, TokenPreset, TokenProvider, TokenRoute, ZeroLifetime,
+    custom_provider, default_policy, preset_provider,
 };
-pub use provider::{ErrorCodeRecord, PolicyRecord, ProviderRecord, RouteRecord, custom_provider, preset};
 
 /// Tokens pass through buffers that uniffi makes and never clears: all that is freed is wiped.
 #[global_allocator]

@@ -5,19 +5,19 @@ use std::sync::{Arc, Mutex};
 use bumpalo::Bump;
 use self_cell::self_cell;
 use tokenward::{
-    Answer, Credentials, Error, Exposure, Generation, Instant, JsonStr, MissingLifetime, Next, Outcome,
-    Provider, Request, RequestId, Retry, Revision, Slots, SnapshotScope, Subject, TokenAnswer, TokenManager,
-    TokenResponse, UnixTime, jwt_claims, token_answer,
+    Answer, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr, MissingLifetime, Nested,
+    Next, Outcome, Provider, Request, RequestId, Retry, Revision, Slots, SnapshotScope, TokenAnswer,
+    TokenManager, TokenRequest, TokenResponse, UnixTime, jwt_claims, token_answer,
 };
 
 use crate::error::caught;
-use crate::{CoreError, ProviderRecord};
+use crate::{CoreError, TokenGrant, TokenIdentity, TokenNext, TokenProvider, TokenReason};
 
 /// Bytes of a slot at most: what is asked for beyond is a mistake, not a token.
 const MAX_CAPACITY: u32 = 1024 * 1024;
 
 self_cell!(
-    /// A manager and, in the arena, the provider and the site that it borrows.
+    /// A manager and, in the arena, the provider and the identity that it borrows.
     struct Keeper {
         owner: Bump,
         #[covariant]
@@ -27,10 +27,11 @@ self_cell!(
 
 struct Kept<'a> {
     provider: &'a Provider<'a>,
+    identity: Identity<'a>,
     manager: TokenManager<'a, Box<[u8]>>,
 }
 
-/// One token of one provider, environment and subject, kept alive: [`TokenManager`] behind a lock.
+/// One token of one provider and identity, kept alive: [`TokenManager`] behind a lock.
 ///
 /// `now` is milliseconds of a clock that counts on while the device sleeps; `wall` is Unix seconds.
 /// Every method may be called from any thread. [`CoreError::Internal`] means a bug: a panic was caught, and the
@@ -44,37 +45,11 @@ pub struct CoreManager {
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct PollRecord {
     /// What the caller is to do.
-    pub next: NextRecord,
+    pub next: TokenNext,
     /// Whether the token may be sent now.
     pub usable: bool,
     /// When this answer changes by itself, in milliseconds; never, if there is none.
     pub poll_at: Option<u64>,
-}
-
-/// [`Next`].
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Enum)]
-pub enum NextRecord {
-    /// The token is fresh.
-    Nothing,
-    /// [`CoreManager::begin`] a request and send it.
-    Request {
-        /// The grant's name.
-        grant: String,
-    },
-    /// A request is out.
-    AwaitAnswer {
-        /// Its id.
-        request_id: u64,
-    },
-    /// Backing off, spreading at the start, or another process is refreshing.
-    Wait,
-    /// Read storage again before writing to it.
-    Reload,
-    /// Install a token, sign in, or mend the configuration.
-    Supply {
-        /// Why, by name.
-        reason: String,
-    },
 }
 
 /// What an answer of the token endpoint was.
@@ -105,28 +80,30 @@ pub enum RetryRecord {
     AfterRefresh,
     /// Hand the refusal to the user or the log.
     Surface {
-        /// Why, by name.
-        reason: String,
+        /// Why.
+        reason: TokenReason,
     },
 }
 
 #[uniffi::export]
 impl CoreManager {
-    /// A manager without a token. `site` is the subject, or the client itself. `seed` differs from device to
-    /// device; it needs no secrecy.
+    /// A manager without a token. `seed` differs from device to device; it needs no secrecy.
     ///
     /// # Errors
-    /// - [`CoreError::Input`]: `invalid_provider`; `invalid_argument` for a slot above 1 MiB.
+    /// - [`CoreError::Input`]: `invalid_provider` with the name of the fact that cannot work; `invalid_argument` for a
+    ///   slot above 1 MiB.
     /// - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
     ///   `allow_server_only` does not say that this is one.
     #[uniffi::constructor]
+    #[expect(clippy::too_many_arguments, reason = "both languages name their arguments")]
     pub fn new(
         now: u64,
-        provider: ProviderRecord,
-        site: Option<String>,
+        provider: TokenProvider,
+        identity: TokenIdentity,
         access_capacity: u32,
         refresh_capacity: u32,
         seed: u64,
+        shared_storage: bool,
         allow_server_only: bool,
     ) -> Result<Self, CoreError> {
         caught(|| {
@@ -135,19 +112,46 @@ impl CoreManager {
             }
             let (access, refresh) = (access_capacity as usize, refresh_capacity as usize);
             let keeper = Keeper::try_new(Bump::new(), |arena| {
-                let provider = provider.in_arena(arena)?;
+                let provider = provider.in_arena(arena, shared_storage);
+                let identity = identity.in_arena(arena);
+                // What is given at run time stands in the description's place, and is checked with it.
+                let described = Provider {
+                    environment: identity.environment.or(provider.environment),
+                    base_url: identity.base_url.or(provider.base_url),
+                    ..*provider
+                };
+                if let Some(fact) = described.fault() {
+                    return Err(CoreError::invalid_provider(fact));
+                }
                 if provider.exposure == Exposure::ServerOnly && !allow_server_only {
                     return Err(CoreError::server_only());
                 }
-                let subject = match &site {
-                    None => Subject::Client,
-                    Some(site) => Subject::Site(arena.alloc_str(site)),
-                };
                 let slots = Slots::new(vec![0; access + refresh].into_boxed_slice(), access);
-                let manager = TokenManager::new(instant(now), provider, subject, slots, seed)?;
-                Ok(Kept { provider, manager })
+                let manager = TokenManager::new(instant(now), provider, identity, slots, seed)
+                    .map_err(|_| CoreError::invalid_provider("site"))?;
+                Ok(Kept { provider, identity, manager })
             })?;
             Ok(Self { keeper: Mutex::new(keeper) })
+        })
+    }
+
+    /// Where [`CoreManager::begin`] would send a request that obtains a token without a refresh token.
+    ///
+    /// # Errors
+    /// - [`CoreError::State`], `not_due`: the provider has no such grant.
+    /// - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`.
+    pub fn token_url(&self) -> Result<String, CoreError> {
+        // Any credentials: no rule of the URL looks at them.
+        let credentials =
+            Credentials { client_id: "-", client_secret: "-", username: "-", password: "-", bearer: "-" };
+        self.with(|kept| {
+            let grant = kept.provider.primary_grant.ok_or(Error::NotDue)?;
+            let request = TokenRequest::new(kept.provider, kept.identity, grant, &credentials);
+            let mut out = Vec::new();
+            if let Err(Error::BufferTooSmall { needed }) = request.write(&mut out) {
+                out.resize(needed, 0);
+            }
+            Ok(request.write(&mut out)?.url().to_owned())
         })
     }
 
@@ -160,12 +164,12 @@ impl CoreManager {
             let poll = kept.manager.poll(instant(now));
             Ok(PollRecord {
                 next: match poll.next {
-                    Next::Nothing => NextRecord::Nothing,
-                    Next::Request(grant) => NextRecord::Request { grant: grant.name().to_owned() },
-                    Next::Await(RequestId(request_id)) => NextRecord::AwaitAnswer { request_id },
-                    Next::Wait => NextRecord::Wait,
-                    Next::Reload => NextRecord::Reload,
-                    Next::Supply(reason) => NextRecord::Supply { reason: reason.name().to_owned() },
+                    Next::Nothing => TokenNext::Nothing,
+                    Next::Request(grant) => TokenNext::Request { grant: TokenGrant::of(grant) },
+                    Next::Await(RequestId(request_id)) => TokenNext::AwaitAnswer { request_id },
+                    Next::Wait => TokenNext::Wait,
+                    Next::Reload => TokenNext::Reload,
+                    Next::Supply(reason) => TokenNext::Supply { reason: TokenReason::of(reason) },
                 },
                 usable: poll.usable,
                 poll_at: poll.poll_at.map(Instant::as_millis),
@@ -287,7 +291,7 @@ impl CoreManager {
             Ok(match kept.manager.rejected(instant(now), Generation(generation), status, challenge) {
                 Retry::Now => RetryRecord::Now,
                 Retry::AfterRefresh => RetryRecord::AfterRefresh,
-                Retry::Surface(reason) => RetryRecord::Surface { reason: reason.name().to_owned() },
+                Retry::Surface(reason) => RetryRecord::Surface { reason: TokenReason::of(reason) },
             })
         })
     }
@@ -482,12 +486,12 @@ impl CoreManager {
 
 impl Kept<'_> {
     fn read_flat<'t>(&self, token: &'t [u8], wall: Option<u64>) -> Result<TokenResponse<'t>, Error> {
-        let flat = Provider { member_path: "", error_path: "", ..*self.provider };
+        let flat = Provider { nested: Nested::NONE, ..*self.provider };
         let TokenAnswer::Token(token) = token_answer(200, token, &flat)? else {
             return Err(Error::InvalidAccessToken);
         };
         match (token.expires_in(), self.provider.missing_lifetime, wall) {
-            (None, MissingLifetime::JwtExpiry { .. }, Some(wall)) => until_expiry(token, wall),
+            (None, MissingLifetime::Told(..), Some(wall)) => until_expiry(token, wall),
             _ => Ok(token),
         }
     }
@@ -612,12 +616,13 @@ fn text(text: JsonStr<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preset;
+    use crate::{TokenPreset, preset_provider};
 
     #[test]
     fn a_panic_is_an_error_then_and_ever_after() {
-        let provider = preset("flute".to_owned(), Some("sandbox".to_owned()), None, None).expect("a preset");
-        let manager = CoreManager::new(0, provider, None, 64, 64, 0, true).expect("a manager");
+        let provider = preset_provider(TokenPreset::FluteSandbox);
+        let identity = TokenIdentity::default();
+        let manager = CoreManager::new(0, provider, identity, 64, 64, 0, false, true).expect("a manager");
         assert_eq!(manager.with::<()>(|_| panic!("a bug")), Err(CoreError::internal()));
         assert_eq!(manager.poll(1), Err(CoreError::internal()));
         assert_eq!(manager.clear(), Err(CoreError::internal()));

@@ -1,311 +1,339 @@
-//! Token services as data: records that both languages can change, and the core's providers.
+//! Token services as data: what both languages describe one with, and the core's providers.
+//!
+//! The records and enumerations here are the public types of both packages, and so is their documentation.
 
 use bumpalo::Bump;
 use tokenward::{
-    ApiOrigins, BasicEncoding, BodyFormat, ClientAuthentication, Environment, Error, Exposure, Grant,
-    IssuedBy, MissingLifetime, Provider, RefreshPolicy, Route, TokenAlphabet, TokenKind, ZeroLifetime,
-    providers,
+    ClientAuthentication as Authentication, LoopbackHttp, Nested, Provider, Route, Routes, SitePath,
+    TokenExpiry, providers,
 };
 
-use crate::CoreError;
-use crate::error::caught;
-
-/// A token service, without a secret: [`Provider`], its choices as words.
+/// A token service: all that tells one from another, and no secret. What may be absent has the default that is named
+/// at the member.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct ProviderRecord {
+pub struct TokenProvider {
     /// Its name, a part of a token's identity.
     pub name: String,
-    /// Its environment, a part of a token's identity.
-    pub environment: String,
-    /// Scheme and authority of the token endpoint; a path may follow.
-    pub base_url: String,
-    /// Follows `base_url`; `{site}` stands for the subject's site.
-    pub token_path: String,
-    /// Its tokens may be sent to every `https` origin.
-    pub any_https: bool,
-    /// Its tokens may be sent to the origin of `base_url`.
-    pub base_url_origin: bool,
-    /// Its tokens may be sent to these origins. Of the three ways one alone is taken.
-    pub api_origins: Vec<String>,
+    /// Its environment (`sandbox`, `production`), a part of a token's identity. The one of `TokenIdentity` wins.
+    pub environment: Option<String>,
+    /// Scheme and authority of the token endpoint; a path may follow. Its origin is a part of a token's identity. The
+    /// one of `TokenIdentity` wins.
+    pub base_url: Option<String>,
+    /// Follows the base URL; `{site}` stands for the site of `TokenIdentity`.
+    pub token_path: Option<String>,
+    /// Where its tokens may be sent; none: to the origin of the base URL. `https` only, but for loopback if that is
+    /// allowed.
+    pub api_origins: Option<Vec<String>>,
+    /// Its tokens may be sent to **every** `https` origin: whoever can name a host gets the token.
+    pub any_https_origin: bool,
+    /// Which token opens which endpoint; none: every path of the origins.
+    pub routes: Option<Vec<TokenRoute>>,
     /// Plain `http` to the loopback interface is allowed, for tests.
-    pub allow_loopback_http: bool,
-    /// `client_credentials`, `password`, `site_token`, `refresh_token`.
-    pub grants: Vec<String>,
-    /// `basic`, `basic_raw`, `post`, `bearer` or `none`.
-    pub authentication: String,
-    /// `form` or `json`.
-    pub body: String,
-    /// The scope to ask for; empty for none.
-    pub scope: String,
-    /// Where the token's members stand in an answer; empty for the top object.
-    pub member_path: String,
-    /// Where an error code stands if there is no top-level `error`; empty for nowhere.
-    pub error_path: String,
-    /// The service's own error codes.
-    pub error_codes: Vec<ErrorCodeRecord>,
-    /// An answer without `token_type` is refused.
-    pub token_type_required: bool,
+    pub loopback_http: bool,
+    /// The grant that obtains a token without a refresh token; none: the app installs tokens.
+    pub primary_grant: Option<TokenGrant>,
+    /// It has the refresh grant (RFC 6749 section 6). Without it no refresh token is read.
+    pub refresh_grant: bool,
+    /// The scope to ask for.
+    pub scope: Option<String>,
+    /// How the client authenticates to the token endpoint. A service with a grant names it.
+    pub authentication: Option<ClientAuthentication>,
+    /// How a request's parameters are written; none: as a form.
+    pub body: Option<BodyFormat>,
+    /// Where the token's members stand in an answer, such as `data[0]`; none: in the top object.
+    pub member_path: Option<String>,
+    /// Where an error code stands if there is no top-level `error`, such as `detailed[0]`.
+    pub error_path: Option<String>,
+    /// The service's own error codes and the standard ones that they stand for.
+    pub error_codes: Option<Vec<TokenErrorCode>>,
     /// Values of `token_type` that mean Bearer.
-    pub token_type_aliases: Vec<String>,
-    /// `b64token` or `visible`.
-    pub token_alphabet: String,
-    /// `jwt_expiry_else`, `assume`, `never` or `refuse`.
-    pub missing_lifetime: String,
-    /// The seconds of `jwt_expiry_else` and `assume`; 0 for the others.
-    pub missing_lifetime_seconds: u64,
-    /// `expired` or `never`.
-    pub zero_lifetime: String,
-    /// Which token opens which endpoint; empty: every path of the origins.
-    pub routes: Vec<RouteRecord>,
-    /// `server_only` or `app_allowed`.
-    pub exposure: String,
-    /// When its tokens are refreshed.
-    pub policy: PolicyRecord,
+    pub token_type_aliases: Option<Vec<String>>,
+    /// The bytes that an access token may have.
+    pub token_alphabet: TokenAlphabet,
+    /// What an answer without `expires_in` means.
+    pub missing_lifetime: MissingLifetime,
+    /// What `expires_in` 0 means.
+    pub zero_lifetime: ZeroLifetime,
+    /// Who may hold its credentials.
+    pub exposure: Exposure,
+    /// When its tokens are refreshed; none: by the default policy.
+    pub policy: Option<RefreshPolicy>,
+}
+
+/// Whose token it is, as far as that is known only at run time. What is given here wins over the provider's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, uniffi::Record)]
+pub struct TokenIdentity {
+    /// The site that the token stands for; none: the client itself.
+    #[uniffi(default = None)]
+    pub site: Option<String>,
+    /// Scheme and authority of the token endpoint; a path may follow.
+    #[uniffi(default = None)]
+    pub base_url: Option<String>,
+    /// The environment.
+    #[uniffi(default = None)]
+    pub environment: Option<String>,
+    /// A name of the app's own, such as a user or a client id: two people at one service must not restore each other's
+    /// state.
+    #[uniffi(default = None)]
+    pub account: Option<String>,
 }
 
 /// An error code of a service and the standard one that it stands for.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct ErrorCodeRecord {
+pub struct TokenErrorCode {
     /// The service's own.
     pub service: String,
-    /// That of RFC 6749 section 5.2.
+    /// The one of RFC 6749 section 5.2.
     pub standard: String,
 }
 
-/// An endpoint and the kind of token that opens it.
+/// An endpoint and the token that opens it.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct RouteRecord {
+pub struct TokenRoute {
     /// The method, compared with case.
     pub method: String,
-    /// The path: `{site}` is the subject's own site, any other `{name}` one segment.
+    /// The path: `{site}` is the identity's own site, any other `{name}` one segment.
     pub path: String,
-    /// `client` or `site`.
-    pub token: String,
+    /// A token of a site opens it; else one of the client itself.
+    #[uniffi(default = false)]
+    pub of_site: bool,
 }
 
-/// [`RefreshPolicy`].
+/// When tokens are refreshed and how failures are spaced. `Ms` are milliseconds, `S` seconds, `permille` thousandths of
+/// the lifetime.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
-pub struct PolicyRecord {
-    /// [`RefreshPolicy::fraction_permille`].
+pub struct RefreshPolicy {
+    /// A refresh is due after this part of the lifetime.
     pub fraction_permille: u32,
-    /// [`RefreshPolicy::margin_ms`].
+    /// A token is not sent in the last part of its life: this much, at most a tenth of the lifetime.
     pub margin_ms: u64,
-    /// [`RefreshPolicy::min_interval_ms`].
+    /// No refresh sooner than this after a token was asked for; so long a 401 is not the token's fault.
     pub min_interval_ms: u64,
-    /// [`RefreshPolicy::jitter_permille`].
+    /// A refresh comes up to this part of the lifetime earlier, by a draw; 0 turns every draw off.
     pub jitter_permille: u32,
-    /// [`RefreshPolicy::startup_spread_ms`].
+    /// The first request waits up to this long after the manager was made, by a draw.
     pub startup_spread_ms: u64,
-    /// [`RefreshPolicy::response_timeout_ms`].
+    /// A request without an answer has failed after this time.
     pub response_timeout_ms: u64,
-    /// [`RefreshPolicy::first_backoff_ms`].
+    /// The wait after the first failure without a usable token; it doubles with each further failure.
     pub first_backoff_ms: u64,
-    /// [`RefreshPolicy::max_backoff_ms`].
+    /// The longest wait after a failure.
     pub max_backoff_ms: u64,
-    /// [`RefreshPolicy::max_lifetime_s`].
+    /// A server's lifetime counts up to this.
     pub max_lifetime_s: u64,
-    /// [`RefreshPolicy::refresh_attempts`].
+    /// A refresh token is given up after this many refusals with codes that RFC 6749 does not define.
     pub refresh_attempts: u32,
-    /// [`RefreshPolicy::shared_storage`].
-    pub shared_storage: bool,
 }
 
-/// The defaults of a custom provider.
-///
-/// # Errors
-/// [`CoreError::Internal`] alone.
+/// The providers that come with the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum TokenPreset {
+    /// Flip Utility with an OAuth client, for development and tests. Servers only.
+    FlipUtilitySandbox,
+    /// Flip Utility with an OAuth client, for real. Servers only.
+    FlipUtilityProduction,
+    /// Flip Utility with a static API key `fl_…`, for development and tests. Servers only.
+    FlipUtilityApiKeySandbox,
+    /// Flip Utility with a static API key `fl_…`, for real. Servers only.
+    FlipUtilityApiKeyProduction,
+    /// Flip Energy with a client token that never expires and opens every site. Servers only. It needs a base URL.
+    FlipEnergyClient,
+    /// Flip Energy with a token for one site, which lives an hour, on a server that has the client token too. It needs a
+    /// base URL and a site.
+    FlipEnergySite,
+    /// Flip Energy with a token for one site, which lives an hour, in an app whose own backend hands it out. It needs a
+    /// base URL and a site.
+    FlipEnergySiteByBackend,
+    /// Flume: the user's own client and password, then refresh tokens.
+    Flume,
+    /// Oracle Utilities Opower. Servers only. It needs a base URL, the host of the tier.
+    Opower,
+    /// Flute's sandbox: client credentials, then refresh tokens. Servers only.
+    FluteSandbox,
+    /// Flute, for real. Servers only.
+    FluteProduction,
+}
+
+/// How a token is obtained (RFC 6749 sections 4 and 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum TokenGrant {
+    /// RFC 6749 section 4.4.
+    ClientCredentials,
+    /// RFC 6749 section 4.3. RFC 9700 section 2.4 forbids it: only for a service that has no other.
+    Password,
+    /// RFC 6749 section 6.
+    RefreshToken,
+    /// A `POST` with a client token as Bearer that answers a token for one site.
+    SiteToken,
+}
+
+/// How the client authenticates to the token endpoint (RFC 6749 section 2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum ClientAuthentication {
+    /// `client_secret_basic`: the `Authorization` field, id and secret form-encoded first (section 2.3.1).
+    Basic,
+    /// The `Authorization` field with id and secret as they are, for the services that document it.
+    BasicRaw,
+    /// `client_secret_post`: id and secret in the body.
+    Post,
+    /// A token that another manager keeps, as Bearer.
+    Bearer,
+    /// `none`: a public client sends its id alone, in the body.
+    PublicClient,
+}
+
+/// How a request's parameters are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum BodyFormat {
+    /// `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
+    Form,
+    /// One JSON object of strings.
+    Json,
+}
+
+/// The bytes that an access token may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum TokenAlphabet {
+    /// `b64token` of RFC 6750 section 2.1.
+    B64Token,
+    /// 0x21–0x7E, for services whose tokens have more.
+    Visible,
+}
+
+/// What an answer without `expires_in` means. Nothing is for ever unless that is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum MissingLifetime {
+    /// Until the `exp` of a JWT (RFC 7519 section 4.1.4); for another token so many seconds.
+    JwtExpiry {
+        /// 0: an hour.
+        else_seconds: u64,
+    },
+    /// So many seconds.
+    Assume {
+        /// 0: an hour.
+        seconds: u64,
+    },
+    /// The token has no end.
+    Never,
+    /// The answer is refused.
+    Refuse,
+}
+
+/// What `expires_in` 0 means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum ZeroLifetime {
+    /// The token has expired: a failed refresh.
+    Expired,
+    /// The token has no end.
+    Never,
+}
+
+/// Who may hold a provider's credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum Exposure {
+    /// Servers and gateways with protected storage.
+    ServerOnly,
+    /// Apps too.
+    AppAllowed,
+}
+
+/// A service of the caller's own: RFC 6749 to the letter, tokens for the origin of the base URL alone, credentials for
+/// servers only.
 #[uniffi::export]
-pub fn custom_provider() -> Result<ProviderRecord, CoreError> {
-    caught(|| Ok(ProviderRecord::of(&Provider::custom())))
+#[must_use]
+pub fn custom_provider(name: String) -> TokenProvider {
+    TokenProvider { name, ..TokenProvider::of(&Provider::custom()) }
 }
 
-/// A provider of the core by its name: `flip_utility`, `flip_utility_api_key` and `flute` with an environment,
-/// `sandbox` or `production`; `flip_energy_client`, `flume` and `opower` with a base URL; `flip_energy_site`
-/// with a base URL and who issues the token, `client_token` or `backend`.
-///
-/// # Errors
-/// [`CoreError::Input`], `invalid_provider`: an unknown name, an argument that is missing or one too many.
+/// A provider of the core.
 #[uniffi::export]
-pub fn preset(
-    name: String,
-    environment: Option<String>,
-    base_url: Option<String>,
-    issued_by: Option<String>,
-) -> Result<ProviderRecord, CoreError> {
-    caught(|| {
-        let environment = environment.as_deref().map(|name| of_name(&ENVIRONMENTS, name)).transpose()?;
-        let issued_by = issued_by.as_deref().map(|name| of_name(&ISSUERS, name)).transpose()?;
-        let provider = match (name.as_str(), environment, base_url.as_deref(), issued_by) {
-            ("flip_utility", Some(environment), None, None) => providers::flip_utility(environment),
-            ("flip_utility_api_key", Some(environment), None, None) => {
-                providers::flip_utility_api_key(environment)
-            }
-            ("flip_energy_client", None, Some(base_url), None) => providers::flip_energy_client(base_url),
-            ("flip_energy_site", None, Some(base_url), Some(issued_by)) => {
-                providers::flip_energy_site(base_url, issued_by)
-            }
-            ("flume", None, Some(base_url), None) => providers::flume(base_url),
-            ("opower", None, Some(base_url), None) => providers::opower(base_url),
-            ("flute", Some(environment), None, None) => providers::flute(environment),
-            _ => return Err(Error::InvalidProvider.into()),
-        };
-        Ok(ProviderRecord::of(&provider))
-    })
+#[must_use]
+pub fn preset_provider(preset: TokenPreset) -> TokenProvider {
+    TokenProvider::of(preset.provider())
 }
 
-type Names<T, const N: usize> = [(&'static str, T); N];
-
-const ENVIRONMENTS: Names<Environment, 2> = [
-    (Environment::Sandbox.name(), Environment::Sandbox),
-    (Environment::Production.name(), Environment::Production),
-];
-const ISSUERS: Names<IssuedBy, 2> = [("client_token", IssuedBy::ClientToken), ("backend", IssuedBy::Backend)];
-const GRANTS: Names<Grant, 4> = [
-    (Grant::ClientCredentials.name(), Grant::ClientCredentials),
-    (Grant::Password.name(), Grant::Password),
-    (Grant::SiteToken.name(), Grant::SiteToken),
-    (Grant::RefreshToken.name(), Grant::RefreshToken),
-];
-const AUTHENTICATIONS: Names<ClientAuthentication, 5> = [
-    ("basic", ClientAuthentication::Basic(BasicEncoding::Rfc6749Form)),
-    ("basic_raw", ClientAuthentication::Basic(BasicEncoding::Raw)),
-    ("post", ClientAuthentication::Post),
-    ("bearer", ClientAuthentication::Bearer),
-    ("none", ClientAuthentication::None),
-];
-const BODIES: Names<BodyFormat, 2> = [("form", BodyFormat::Form), ("json", BodyFormat::Json)];
-const ALPHABETS: Names<TokenAlphabet, 2> =
-    [("b64token", TokenAlphabet::B64Token), ("visible", TokenAlphabet::Visible)];
-const ZERO_LIFETIMES: Names<ZeroLifetime, 2> =
-    [("expired", ZeroLifetime::Expired), ("never", ZeroLifetime::Never)];
-const TOKEN_KINDS: Names<TokenKind, 2> = [("client", TokenKind::Client), ("site", TokenKind::Site)];
-const EXPOSURES: Names<Exposure, 2> =
-    [("server_only", Exposure::ServerOnly), ("app_allowed", Exposure::AppAllowed)];
-
-fn of_name<T: Copy>(names: &[(&str, T)], wanted: &str) -> Result<T, Error> {
-    let found = names.iter().find(|(name, _)| *name == wanted);
-    found.map(|(_, value)| *value).ok_or(Error::InvalidProvider)
+/// The policy of a provider that names none.
+#[uniffi::export]
+#[must_use]
+pub fn default_policy() -> RefreshPolicy {
+    RefreshPolicy::of(&tokenward::RefreshPolicy::DEFAULT)
 }
 
-fn name_of<T: PartialEq>(names: &[(&str, T)], wanted: &T) -> String {
-    names.iter().find(|(_, value)| value == wanted).map_or("", |(name, _)| name).to_owned()
+impl TokenPreset {
+    const fn provider(self) -> &'static Provider<'static> {
+        match self {
+            Self::FlipUtilitySandbox => &providers::FLIP_UTILITY_SANDBOX,
+            Self::FlipUtilityProduction => &providers::FLIP_UTILITY_PRODUCTION,
+            Self::FlipUtilityApiKeySandbox => &providers::FLIP_UTILITY_API_KEY_SANDBOX,
+            Self::FlipUtilityApiKeyProduction => &providers::FLIP_UTILITY_API_KEY_PRODUCTION,
+            Self::FlipEnergyClient => &providers::FLIP_ENERGY_CLIENT,
+            Self::FlipEnergySite => &providers::FLIP_ENERGY_SITE,
+            Self::FlipEnergySiteByBackend => &providers::FLIP_ENERGY_SITE_BY_BACKEND,
+            Self::Flume => &providers::FLUME,
+            Self::Opower => &providers::OPOWER,
+            Self::FluteSandbox => &providers::FLUTE_SANDBOX,
+            Self::FluteProduction => &providers::FLUTE_PRODUCTION,
+        }
+    }
 }
 
-fn owned(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
+same! {
+    TokenGrant = Grant { ClientCredentials, Password, RefreshToken, SiteToken }
+    TokenAlphabet = TokenAlphabet { B64Token, Visible }
+    ZeroLifetime = ZeroLifetime { Expired, Never }
+    Exposure = Exposure { ServerOnly, AppAllowed }
 }
 
-impl ProviderRecord {
-    fn of(provider: &Provider<'_>) -> Self {
-        let (missing_lifetime, missing_lifetime_seconds) = match provider.missing_lifetime {
-            MissingLifetime::JwtExpiry { else_seconds } => ("jwt_expiry_else", else_seconds),
-            MissingLifetime::Assume(seconds) => ("assume", seconds),
-            MissingLifetime::Never => ("never", 0),
-            MissingLifetime::Refuse => ("refuse", 0),
-        };
-        Self {
-            name: provider.name.to_owned(),
-            environment: provider.environment.to_owned(),
-            base_url: provider.base_url.to_owned(),
-            token_path: provider.token_path.to_owned(),
-            any_https: provider.api_origins == ApiOrigins::AnyHttps,
-            base_url_origin: provider.api_origins == ApiOrigins::BaseUrl,
-            api_origins: match provider.api_origins {
-                ApiOrigins::Listed(origins) => owned(origins),
-                ApiOrigins::AnyHttps | ApiOrigins::BaseUrl => Vec::new(),
-            },
-            allow_loopback_http: provider.allow_loopback_http,
-            grants: provider.grants.iter().map(|grant| name_of(&GRANTS, grant)).collect(),
-            authentication: name_of(&AUTHENTICATIONS, &provider.authentication),
-            body: name_of(&BODIES, &provider.body),
-            scope: provider.scope.to_owned(),
-            member_path: provider.member_path.to_owned(),
-            error_path: provider.error_path.to_owned(),
-            error_codes: provider
-                .error_codes
-                .iter()
-                .map(|(service, standard)| ErrorCodeRecord {
-                    service: (*service).to_owned(),
-                    standard: (*standard).to_owned(),
-                })
-                .collect(),
-            token_type_required: provider.token_type_required,
-            token_type_aliases: owned(provider.token_type_aliases),
-            token_alphabet: name_of(&ALPHABETS, &provider.token_alphabet),
-            missing_lifetime: missing_lifetime.to_owned(),
-            missing_lifetime_seconds,
-            zero_lifetime: name_of(&ZERO_LIFETIMES, &provider.zero_lifetime),
-            routes: provider
-                .routes
-                .iter()
-                .map(|route| RouteRecord {
-                    method: route.method.to_owned(),
-                    path: route.path.to_owned(),
-                    token: name_of(&TOKEN_KINDS, &route.token),
-                })
-                .collect(),
-            exposure: name_of(&EXPOSURES, &provider.exposure),
-            policy: PolicyRecord::of(&provider.policy),
+impl ClientAuthentication {
+    const ALL: [Self; 5] = [Self::Basic, Self::BasicRaw, Self::Post, Self::Bearer, Self::PublicClient];
+
+    const fn core(self) -> &'static Authentication {
+        match self {
+            Self::Basic => Authentication::BASIC,
+            Self::BasicRaw => Authentication::BASIC_RAW,
+            Self::Post => Authentication::POST,
+            Self::Bearer => Authentication::BEARER,
+            Self::PublicClient => Authentication::NONE,
+        }
+    }
+}
+
+impl BodyFormat {
+    const ALL: [Self; 2] = [Self::Form, Self::Json];
+
+    const fn core(self) -> &'static tokenward::BodyFormat {
+        match self {
+            Self::Form => tokenward::BodyFormat::FORM,
+            Self::Json => tokenward::BodyFormat::JSON,
+        }
+    }
+}
+
+impl MissingLifetime {
+    const fn of(lifetime: tokenward::MissingLifetime<'_>) -> Self {
+        match lifetime {
+            tokenward::MissingLifetime::Told(else_seconds, _) => Self::JwtExpiry { else_seconds },
+            tokenward::MissingLifetime::Assume(seconds) => Self::Assume { seconds },
+            tokenward::MissingLifetime::Never => Self::Never,
+            tokenward::MissingLifetime::Refuse => Self::Refuse,
         }
     }
 
-    /// The provider that it stands for, whose parts live in `arena`.
-    pub(crate) fn in_arena<'a>(&self, arena: &'a Bump) -> Result<&'a Provider<'a>, Error> {
-        let text = |text: &str| -> &'a str { arena.alloc_str(text) };
-        let texts = |list: &[String]| -> &'a [&'a str] {
-            arena.alloc_slice_fill_iter(list.iter().map(|item| text(item)))
-        };
-        let grants =
-            self.grants.iter().map(|grant| of_name(&GRANTS, grant)).collect::<Result<Vec<_>, _>>()?;
-        let error_codes = self.error_codes.iter().map(|code| (text(&code.service), text(&code.standard)));
-        let routes = self
-            .routes
-            .iter()
-            .map(|route| {
-                let token = of_name(&TOKEN_KINDS, &route.token)?;
-                Ok(Route { method: text(&route.method), path: text(&route.path), token })
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
-        Ok(arena.alloc(Provider {
-            name: text(&self.name),
-            environment: text(&self.environment),
-            base_url: text(&self.base_url),
-            token_path: text(&self.token_path),
-            api_origins: match (self.any_https, self.base_url_origin, self.api_origins.as_slice()) {
-                (true, false, []) => ApiOrigins::AnyHttps,
-                (false, true, []) => ApiOrigins::BaseUrl,
-                (false, false, listed) => ApiOrigins::Listed(texts(listed)),
-                _ => return Err(Error::InvalidProvider),
-            },
-            allow_loopback_http: self.allow_loopback_http,
-            grants: arena.alloc_slice_copy(&grants),
-            authentication: of_name(&AUTHENTICATIONS, &self.authentication)?,
-            body: of_name(&BODIES, &self.body)?,
-            scope: text(&self.scope),
-            member_path: text(&self.member_path),
-            error_path: text(&self.error_path),
-            error_codes: arena.alloc_slice_fill_iter(error_codes),
-            token_type_required: self.token_type_required,
-            token_type_aliases: texts(&self.token_type_aliases),
-            token_alphabet: of_name(&ALPHABETS, &self.token_alphabet)?,
-            missing_lifetime: match (self.missing_lifetime.as_str(), self.missing_lifetime_seconds) {
-                ("jwt_expiry_else", else_seconds) => MissingLifetime::JwtExpiry { else_seconds },
-                ("assume", seconds) => MissingLifetime::Assume(seconds),
-                ("never", 0) => MissingLifetime::Never,
-                ("refuse", 0) => MissingLifetime::Refuse,
-                _ => return Err(Error::InvalidProvider),
-            },
-            zero_lifetime: of_name(&ZERO_LIFETIMES, &self.zero_lifetime)?,
-            routes: arena.alloc_slice_copy(&routes),
-            exposure: of_name(&EXPOSURES, &self.exposure)?,
-            policy: self.policy.policy(),
-        }))
+    const fn core(self) -> tokenward::MissingLifetime<'static> {
+        match self {
+            Self::JwtExpiry { else_seconds } => {
+                tokenward::MissingLifetime::Told(else_seconds, TokenExpiry::JWT)
+            }
+            Self::Assume { seconds } => tokenward::MissingLifetime::Assume(seconds),
+            Self::Never => tokenward::MissingLifetime::Never,
+            Self::Refuse => tokenward::MissingLifetime::Refuse,
+        }
     }
 }
 
-impl PolicyRecord {
-    fn of(policy: &RefreshPolicy) -> Self {
-        let RefreshPolicy {
+impl RefreshPolicy {
+    fn of(policy: &tokenward::RefreshPolicy) -> Self {
+        let tokenward::RefreshPolicy {
             fraction_permille,
             margin_ms,
             min_interval_ms,
@@ -316,7 +344,8 @@ impl PolicyRecord {
             max_backoff_ms,
             max_lifetime_s,
             refresh_attempts,
-            shared_storage,
+            // The storage says it, when a manager is made.
+            shared_storage: _,
         } = *policy;
         Self {
             fraction_permille,
@@ -329,11 +358,10 @@ impl PolicyRecord {
             max_backoff_ms,
             max_lifetime_s,
             refresh_attempts,
-            shared_storage,
         }
     }
 
-    fn policy(&self) -> RefreshPolicy {
+    fn core(&self, shared_storage: bool) -> tokenward::RefreshPolicy {
         let Self {
             fraction_permille,
             margin_ms,
@@ -345,9 +373,8 @@ impl PolicyRecord {
             max_backoff_ms,
             max_lifetime_s,
             refresh_attempts,
-            shared_storage,
         } = *self;
-        RefreshPolicy {
+        tokenward::RefreshPolicy {
             fraction_permille,
             margin_ms,
             min_interval_ms,
@@ -363,46 +390,209 @@ impl PolicyRecord {
     }
 }
 
+impl TokenProvider {
+    fn of(provider: &Provider<'_>) -> Self {
+        let Provider {
+            name,
+            environment,
+            base_url,
+            token_path,
+            api_origins,
+            scope,
+            error_codes,
+            token_type_aliases,
+            policy,
+            authentication,
+            body,
+            // The path tells.
+            site: _,
+            loopback_http,
+            nested: Nested { reader: _, member_path, error_path },
+            routes: Routes { table: _, rows },
+            missing_lifetime,
+            zero_lifetime,
+            token_alphabet,
+            exposure,
+            primary_grant,
+            refresh_grant,
+            any_https_origin,
+        } = *provider;
+        Self {
+            name: name.to_owned(),
+            environment: environment.map(str::to_owned),
+            base_url: base_url.map(str::to_owned),
+            token_path: token_path.map(str::to_owned),
+            api_origins: api_origins.map(owned),
+            any_https_origin,
+            routes: rows.map(|rows| rows.iter().map(TokenRoute::of).collect()),
+            loopback_http: loopback_http.is_some(),
+            primary_grant: primary_grant.map(TokenGrant::of),
+            refresh_grant,
+            scope: scope.map(str::to_owned),
+            authentication: authentication.and_then(|part| {
+                ClientAuthentication::ALL.into_iter().find(|authentication| authentication.core() == part)
+            }),
+            body: body.and_then(|part| BodyFormat::ALL.into_iter().find(|format| format.core() == part)),
+            member_path: member_path.map(str::to_owned),
+            error_path: error_path.map(str::to_owned),
+            error_codes: error_codes.map(|codes| codes.iter().map(TokenErrorCode::of).collect()),
+            token_type_aliases: token_type_aliases.map(owned),
+            token_alphabet: TokenAlphabet::of(token_alphabet),
+            missing_lifetime: MissingLifetime::of(missing_lifetime),
+            zero_lifetime: ZeroLifetime::of(zero_lifetime),
+            exposure: Exposure::of(exposure),
+            policy: policy.map(RefreshPolicy::of),
+        }
+    }
+
+    /// The provider that it stands for, whose parts live in `arena`.
+    pub(crate) fn in_arena<'a>(&self, arena: &'a Bump, shared_storage: bool) -> &'a Provider<'a> {
+        let Self {
+            name,
+            environment,
+            base_url,
+            token_path,
+            api_origins,
+            any_https_origin,
+            routes,
+            loopback_http,
+            primary_grant,
+            refresh_grant,
+            scope,
+            authentication,
+            body,
+            member_path,
+            error_path,
+            error_codes,
+            token_type_aliases,
+            token_alphabet,
+            missing_lifetime,
+            zero_lifetime,
+            exposure,
+            policy,
+        } = self;
+        let text = |text: &String| -> &'a str { arena.alloc_str(text) };
+        let texts =
+            |list: &Vec<String>| -> &'a [&'a str] { arena.alloc_slice_fill_iter(list.iter().map(text)) };
+        let policy = policy.as_ref().map(|policy| policy.core(shared_storage));
+        let policy = policy
+            .unwrap_or(tokenward::RefreshPolicy { shared_storage, ..tokenward::RefreshPolicy::DEFAULT });
+        let is_nested = member_path.is_some() || error_path.is_some();
+        let (member_path, error_path) = (member_path.as_ref().map(text), error_path.as_ref().map(text));
+        arena.alloc(Provider {
+            name: text(name),
+            environment: environment.as_ref().map(text),
+            base_url: base_url.as_ref().map(text),
+            token_path: token_path.as_ref().map(text),
+            api_origins: api_origins.as_ref().map(texts),
+            scope: scope.as_ref().map(text),
+            error_codes: error_codes.as_ref().map(|codes| -> &'a [(&'a str, &'a str)] {
+                arena.alloc_slice_fill_iter(codes.iter().map(|code| {
+                    let TokenErrorCode { service, standard } = code;
+                    (text(service), text(standard))
+                }))
+            }),
+            token_type_aliases: token_type_aliases.as_ref().map(texts),
+            policy: Some(arena.alloc(policy)),
+            authentication: authentication.map(ClientAuthentication::core),
+            body: body.map(BodyFormat::core),
+            site: token_path
+                .as_ref()
+                .is_some_and(|path| path.contains("{site}"))
+                .then_some(SitePath::SEGMENT),
+            loopback_http: loopback_http.then_some(LoopbackHttp::ALLOWED),
+            nested: if is_nested { Nested::at(member_path, error_path) } else { Nested::NONE },
+            routes: routes.as_ref().map_or(Routes::NONE, |rows| {
+                Routes::table(arena.alloc_slice_fill_iter(rows.iter().map(|row| {
+                    let TokenRoute { method, path, of_site } = row;
+                    Route { method: text(method), path: text(path), of_site: *of_site }
+                })))
+            }),
+            missing_lifetime: missing_lifetime.core(),
+            zero_lifetime: zero_lifetime.core(),
+            token_alphabet: token_alphabet.core(),
+            exposure: exposure.core(),
+            primary_grant: primary_grant.map(TokenGrant::core),
+            refresh_grant: *refresh_grant,
+            any_https_origin: *any_https_origin,
+        })
+    }
+}
+
+impl TokenIdentity {
+    /// The identity that it stands for, whose texts live in `arena`.
+    pub(crate) fn in_arena<'a>(&self, arena: &'a Bump) -> tokenward::Identity<'a> {
+        let Self { site, base_url, environment, account } = self;
+        let text = |text: &String| -> &'a str { arena.alloc_str(text) };
+        tokenward::Identity {
+            environment: environment.as_ref().map(text),
+            base_url: base_url.as_ref().map(text),
+            account: account.as_ref().map(text),
+            site: site.as_ref().map(text),
+        }
+    }
+}
+
+impl TokenRoute {
+    fn of(route: &Route<'_>) -> Self {
+        let Route { method, path, of_site } = *route;
+        Self { method: method.to_owned(), path: path.to_owned(), of_site }
+    }
+}
+
+impl TokenErrorCode {
+    fn of((service, standard): &(&str, &str)) -> Self {
+        Self { service: (*service).to_owned(), standard: (*standard).to_owned() }
+    }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokenward::{Exposure, Grant, MissingLifetime, RefreshPolicy, TokenAlphabet, ZeroLifetime};
 
-    fn core_of(record: &ProviderRecord) -> String {
-        let arena = Bump::new();
-        format!("{:?}", record.in_arena(&arena).expect("a provider"))
+    const PRESETS: [TokenPreset; 11] = [
+        TokenPreset::FlipUtilitySandbox,
+        TokenPreset::FlipUtilityProduction,
+        TokenPreset::FlipUtilityApiKeySandbox,
+        TokenPreset::FlipUtilityApiKeyProduction,
+        TokenPreset::FlipEnergyClient,
+        TokenPreset::FlipEnergySite,
+        TokenPreset::FlipEnergySiteByBackend,
+        TokenPreset::Flume,
+        TokenPreset::Opower,
+        TokenPreset::FluteSandbox,
+        TokenPreset::FluteProduction,
+    ];
+
+    /// All that a provider says ([`Provider`] shows all of its fields), its policy spelled out.
+    fn shown(provider: &Provider<'_>) -> String {
+        format!("{:?}", Provider { policy: Some(provider.policy()), ..*provider })
     }
 
-    /// [`Provider`] shows all of its fields.
-    #[test]
-    fn every_field_of_every_preset_comes_through_and_back() {
-        let base_url = "https://api.example";
-        let mut expected = vec![
-            ("flip_energy_client", None, Some(base_url), None, providers::flip_energy_client(base_url)),
-            ("flume", None, Some(base_url), None, providers::flume(base_url)),
-            ("opower", None, Some(base_url), None, providers::opower(base_url)),
-        ];
-        for (name, environment) in ENVIRONMENTS {
-            let takes = Some(name);
-            expected.push(("flip_utility", takes, None, None, providers::flip_utility(environment)));
-            let key = providers::flip_utility_api_key(environment);
-            expected.push(("flip_utility_api_key", takes, None, None, key));
-            expected.push(("flute", takes, None, None, providers::flute(environment)));
-        }
-        for (name, issued_by) in ISSUERS {
-            let provider = providers::flip_energy_site(base_url, issued_by);
-            expected.push(("flip_energy_site", None, Some(base_url), Some(name), provider));
-        }
-        for (name, environment, base_url, issued_by, provider) in expected {
-            let [environment, base_url, issued_by] =
-                [environment, base_url, issued_by].map(|text| text.map(str::to_owned));
-            let record = preset(name.to_owned(), environment, base_url, issued_by).expect(name);
-            assert_eq!(core_of(&record), format!("{provider:?}"));
-        }
-        assert_eq!(core_of(&custom_provider().expect("a record")), format!("{:?}", Provider::custom()));
+    #[track_caller]
+    fn survives(provider: &Provider<'_>) {
+        let (arena, record) = (Bump::new(), TokenProvider::of(provider));
+        assert_eq!(shown(record.in_arena(&arena, false)), shown(provider));
     }
 
     #[test]
-    fn every_choice_of_a_custom_provider_comes_through_and_back() {
+    fn every_preset_of_the_core_has_its_name_and_comes_through_and_back() {
+        let named = PRESETS.map(|preset| shown(preset.provider()));
+        let all: Vec<_> = providers::ALL.iter().map(|provider| shown(provider)).collect();
+        assert_eq!(named.as_slice(), all);
+        for preset in PRESETS {
+            survives(preset.provider());
+        }
+        survives(&Provider::custom());
+    }
+
+    #[test]
+    fn every_fact_of_a_custom_provider_comes_through_and_back() {
         let policy = RefreshPolicy {
             fraction_permille: 1,
             margin_ms: 2,
@@ -414,47 +604,69 @@ mod tests {
             max_backoff_ms: 8,
             max_lifetime_s: 9,
             refresh_attempts: 10,
-            shared_storage: true,
+            shared_storage: false,
         };
+        let rows = [Route::site("GET", "/a/{site}"), Route::client("POST", "/b")];
         let full = Provider {
             name: "name",
-            environment: "environment",
-            base_url: "https://base.example",
-            token_path: "/token",
-            api_origins: ApiOrigins::Listed(&["https://a.example", "https://b.example"]),
-            allow_loopback_http: true,
-            grants: &[Grant::SiteToken, Grant::Password, Grant::RefreshToken, Grant::ClientCredentials],
-            scope: "scope",
-            member_path: "data[0]",
-            error_path: "detailed[0]",
-            error_codes: &[("own", "invalid_grant"), ("other", "invalid_client")],
-            token_type_required: true,
-            token_type_aliases: &["Access", "Key"],
-            routes: &[
-                Route { method: "GET", path: "/a/{site}", token: TokenKind::Site },
-                Route { method: "POST", path: "/b", token: TokenKind::Client },
-            ],
-            policy,
+            environment: Some("environment"),
+            base_url: Some("https://base.example"),
+            token_path: Some("/token/{site}"),
+            site: Some(SitePath::SEGMENT),
+            api_origins: Some(&["https://a.example", "https://b.example"]),
+            loopback_http: Some(LoopbackHttp::ALLOWED),
+            primary_grant: Some(Grant::SiteToken),
+            refresh_grant: true,
+            scope: Some("scope"),
+            nested: Nested::at(Some("data[0]"), Some("detailed[0]")),
+            error_codes: Some(&[("own", "invalid_grant"), ("other", "invalid_client")]),
+            token_type_aliases: Some(&["Access", "Key"]),
+            routes: Routes::table(&rows),
+            any_https_origin: true,
+            policy: Some(&policy),
             ..Provider::custom()
         };
-        let mut providers = vec![full];
-        providers.extend(AUTHENTICATIONS.map(|(_, authentication)| Provider { authentication, ..full }));
-        providers.extend(BODIES.map(|(_, body)| Provider { body, ..full }));
-        providers.extend(ALPHABETS.map(|(_, token_alphabet)| Provider { token_alphabet, ..full }));
-        providers.extend(ZERO_LIFETIMES.map(|(_, zero_lifetime)| Provider { zero_lifetime, ..full }));
-        providers.extend(EXPOSURES.map(|(_, exposure)| Provider { exposure, ..full }));
-        let lifetimes = [
-            MissingLifetime::JwtExpiry { else_seconds: 11 },
+        survives(&full);
+        for authentication in Authentication::ALL {
+            survives(&Provider { authentication: Some(authentication), ..full });
+        }
+        for body in tokenward::BodyFormat::ALL {
+            survives(&Provider { body: Some(body), ..full });
+        }
+        for grant in [Grant::ClientCredentials, Grant::Password, Grant::RefreshToken, Grant::SiteToken] {
+            survives(&Provider { primary_grant: Some(grant), ..full });
+        }
+        for token_alphabet in [TokenAlphabet::B64Token, TokenAlphabet::Visible] {
+            survives(&Provider { token_alphabet, ..full });
+        }
+        for zero_lifetime in [ZeroLifetime::Expired, ZeroLifetime::Never] {
+            survives(&Provider { zero_lifetime, ..full });
+        }
+        for exposure in [Exposure::ServerOnly, Exposure::AppAllowed] {
+            survives(&Provider { exposure, ..full });
+        }
+        for missing_lifetime in [
+            MissingLifetime::jwt_expiry(11),
             MissingLifetime::Assume(12),
             MissingLifetime::Never,
             MissingLifetime::Refuse,
-        ];
-        providers.extend(lifetimes.map(|missing_lifetime| Provider { missing_lifetime, ..full }));
-        let origins = [ApiOrigins::AnyHttps, ApiOrigins::BaseUrl, ApiOrigins::Listed(&[])];
-        providers.extend(origins.map(|api_origins| Provider { api_origins, ..full }));
-        for provider in providers {
-            let record = ProviderRecord::of(&provider);
-            assert_eq!(core_of(&record), format!("{provider:?}"));
+        ] {
+            survives(&Provider { missing_lifetime, ..full });
+        }
+        survives(&Provider { nested: Nested::at(None, Some("detailed")), ..full });
+        survives(&Provider { api_origins: Some(&[]), ..full });
+        survives(&Provider { authentication: None, ..full });
+    }
+
+    #[test]
+    fn storage_says_whether_it_is_shared_whatever_the_policy() {
+        let arena = Bump::new();
+        for policy in [None, Some(default_policy())] {
+            let record = TokenProvider { policy, ..custom_provider("acme".to_owned()) };
+            for shared_storage in [false, true] {
+                let expected = RefreshPolicy { shared_storage, ..RefreshPolicy::DEFAULT };
+                assert_eq!(*record.in_arena(&arena, shared_storage).policy(), expected);
+            }
         }
     }
 }

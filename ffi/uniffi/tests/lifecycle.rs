@@ -1,8 +1,8 @@
 //! A token's life over the bridge, for each provider.
 
 use tokenward_uniffi::{
-    CoreError, CoreManager, CoreRequest, NextRecord, OutcomeRecord, ProviderRecord, RetryRecord, preset,
-    snapshot_revision,
+    CoreError, CoreManager, CoreRequest, OutcomeRecord, RefreshPolicy, RetryRecord, TokenGrant,
+    TokenIdentity, TokenNext, TokenPreset, TokenReason, default_policy, preset_provider, snapshot_revision,
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -11,17 +11,21 @@ fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn named(name: &str, environment: &str) -> ProviderRecord {
-    preset(name.to_owned(), text(environment), None, None).expect(name)
+/// Where a preset without a base URL of its own is asked.
+const BASE_URL: &str = "https://api.example";
+
+fn based(site: Option<&str>) -> TokenIdentity {
+    TokenIdentity { site: site.map(str::to_owned), base_url: text(BASE_URL), ..TokenIdentity::default() }
 }
 
-fn based(name: &str, issued_by: Option<&str>) -> ProviderRecord {
-    preset(name.to_owned(), None, text("https://api.example"), issued_by.map(str::to_owned)).expect(name)
+fn manager(preset: TokenPreset, identity: TokenIdentity) -> CoreManager {
+    shared(preset, identity, false)
 }
 
-fn manager(mut provider: ProviderRecord, site: Option<&str>) -> CoreManager {
-    provider.policy.jitter_permille = 0;
-    CoreManager::new(0, provider, site.map(str::to_owned), 2048, 2048, 0, true).expect("a manager")
+fn shared(preset: TokenPreset, identity: TokenIdentity, shared_storage: bool) -> CoreManager {
+    let mut provider = preset_provider(preset);
+    provider.policy = Some(RefreshPolicy { jitter_permille: 0, ..default_policy() });
+    CoreManager::new(0, provider, identity, 2048, 2048, 0, shared_storage, true).expect("a manager")
 }
 
 fn begin(manager: &CoreManager, now: u64) -> Result<std::sync::Arc<CoreRequest>, CoreError> {
@@ -39,7 +43,7 @@ fn code(error: CoreError) -> String {
 
 #[derive(Clone, Copy)]
 struct Obtained {
-    grant: &'static str,
+    grant: TokenGrant,
     url: &'static str,
     authorization: Option<&'static str>,
     body: Option<&'static str>,
@@ -51,12 +55,13 @@ struct Obtained {
 }
 
 /// From nothing to a token, a refusal, a new token, a restart, and out.
-fn lives(provider: ProviderRecord, site: Option<&str>, expected: Obtained) {
-    let device = manager(provider.clone(), site);
+fn lives(preset: TokenPreset, identity: TokenIdentity, expected: Obtained) {
+    let device = manager(preset, identity.clone());
     let poll = device.poll(0).expect("poll");
-    assert_eq!(poll.next, NextRecord::Request { grant: expected.grant.to_owned() });
+    assert_eq!(poll.next, TokenNext::Request { grant: expected.grant });
     assert!(!poll.usable);
 
+    assert_eq!(device.token_url().as_deref(), Ok(expected.url));
     let request = begin(&device, 0).expect("a request");
     assert_eq!(request.method().expect("a method"), "POST");
     assert_eq!(request.url().expect("a URL"), expected.url);
@@ -67,7 +72,7 @@ fn lives(provider: ProviderRecord, site: Option<&str>, expected: Obtained) {
     let body = request.body().expect("a body").map(|body| String::from_utf8(body).expect("text"));
     assert_eq!(body.as_deref(), expected.body);
     let id = request.id().expect("an id");
-    assert_eq!(device.poll(1).expect("poll").next, NextRecord::AwaitAnswer { request_id: id });
+    assert_eq!(device.poll(1).expect("poll").next, TokenNext::AwaitAnswer { request_id: id });
     assert_eq!(begin(&device, 1).map(drop).map_err(code), Err("request_in_flight".to_owned()));
 
     assert!(answer(&device, 100, id, expected.answer) == Ok(OutcomeRecord::Token { generation: 1 }));
@@ -86,7 +91,7 @@ fn lives(provider: ProviderRecord, site: Option<&str>, expected: Obtained) {
     assert_eq!(snapshot_revision(KEY.to_vec(), snapshot.clone()), Ok(revision));
     device.persisted(true, revision).expect("persisted");
     assert_eq!(device.unpersisted(true), Ok(None));
-    let restarted = manager(provider, site);
+    let restarted = manager(preset, identity);
     restarted.restore(0, Some(1_001), revision, KEY.to_vec(), snapshot.clone()).expect("restored");
     let line = restarted.authorize(0, "GET".to_owned(), expected.api.to_owned());
     assert_eq!(line, Ok("1 Bearer first-token".to_owned()));
@@ -96,8 +101,8 @@ fn lives(provider: ProviderRecord, site: Option<&str>, expected: Obtained) {
     // A token that is older than its trust is refused.
     let later = 600_000;
     assert_eq!(restarted.rejected(later, 1, 401, None), Ok(RetryRecord::AfterRefresh));
-    let grant = if expected.refreshes { "refresh_token" } else { expected.grant };
-    assert_eq!(restarted.poll(later).expect("poll").next, NextRecord::Request { grant: grant.to_owned() });
+    let grant = if expected.refreshes { TokenGrant::RefreshToken } else { expected.grant };
+    assert_eq!(restarted.poll(later).expect("poll").next, TokenNext::Request { grant });
     let id = begin(&restarted, later).expect("a request").id().expect("an id");
     let second = expected.answer.replace("first", "second");
     assert!(answer(&restarted, later, id, &second) == Ok(OutcomeRecord::Token { generation: 2 }));
@@ -112,10 +117,10 @@ fn lives(provider: ProviderRecord, site: Option<&str>, expected: Obtained) {
 #[test]
 fn flip_utility_by_client_credentials() {
     lives(
-        named("flip_utility", "sandbox"),
-        None,
+        TokenPreset::FlipUtilitySandbox,
+        TokenIdentity::default(),
         Obtained {
-            grant: "client_credentials",
+            grant: TokenGrant::ClientCredentials,
             url: "https://oauth.flip.energy/token",
             authorization: None,
             body: Some("grant_type=client_credentials&client_id=id&client_secret=secret"),
@@ -130,10 +135,10 @@ fn flip_utility_by_client_credentials() {
 #[test]
 fn flip_energy_by_a_site_token() {
     lives(
-        based("flip_energy_site", Some("client_token")),
-        Some("site 1"),
+        TokenPreset::FlipEnergySite,
+        based(Some("site 1")),
         Obtained {
-            grant: "site_token",
+            grant: TokenGrant::SiteToken,
             url: "https://api.example/v1/auth/site/site%201",
             authorization: Some("Bearer parent-token"),
             body: None,
@@ -148,10 +153,10 @@ fn flip_energy_by_a_site_token() {
 #[test]
 fn flume_by_password_in_an_envelope() {
     lives(
-        based("flume", None),
-        None,
+        TokenPreset::Flume,
+        based(None),
         Obtained {
-            grant: "password",
+            grant: TokenGrant::Password,
             url: "https://api.example/oauth/token",
             authorization: None,
             body: Some(
@@ -168,10 +173,10 @@ fn flume_by_password_in_an_envelope() {
 #[test]
 fn opower_by_basic_authentication() {
     lives(
-        based("opower", None),
-        None,
+        TokenPreset::Opower,
+        based(None),
         Obtained {
-            grant: "client_credentials",
+            grant: TokenGrant::ClientCredentials,
             url: "https://api.example/apis/authorization-v1/oauth2/token",
             authorization: Some("Basic aWQ6c2VjcmV0"),
             body: Some("grant_type=client_credentials"),
@@ -186,10 +191,10 @@ fn opower_by_basic_authentication() {
 #[test]
 fn flute_by_basic_authentication_and_refresh() {
     lives(
-        named("flute", "production"),
-        None,
+        TokenPreset::FluteProduction,
+        TokenIdentity::default(),
         Obtained {
-            grant: "client_credentials",
+            grant: TokenGrant::ClientCredentials,
             url: "https://oauth.api.flute.com/oauth2/token",
             authorization: Some("Basic aWQ6c2VjcmV0"),
             body: Some("grant_type=client_credentials&scope=offline_access"),
@@ -203,26 +208,30 @@ fn flute_by_basic_authentication_and_refresh() {
 
 #[test]
 fn static_tokens_are_installed_and_a_refusal_revokes_them() {
-    for (provider, site, api) in [
-        (named("flip_utility_api_key", "production"), None, "https://api-utility.flip.energy/v1/programs"),
-        (based("flip_energy_client", None), None, "https://api.example/v1/sites"),
+    for (preset, identity, api) in [
+        (
+            TokenPreset::FlipUtilityApiKeyProduction,
+            TokenIdentity::default(),
+            "https://api-utility.flip.energy/v1/programs",
+        ),
+        (TokenPreset::FlipEnergyClient, based(None), "https://api.example/v1/sites"),
     ] {
-        let manager = manager(provider, site);
-        assert_eq!(manager.poll(0).expect("poll").next, NextRecord::Supply { reason: "no_token".to_owned() });
+        let manager = manager(preset, identity);
+        assert_eq!(manager.poll(0).expect("poll").next, TokenNext::Supply { reason: TokenReason::NoToken });
         assert_eq!(manager.install(0, "fl_key".to_owned(), None, None, None), Ok(1));
         let poll = manager.poll(u64::MAX).expect("poll");
-        assert_eq!((poll.next, poll.usable, poll.poll_at), (NextRecord::Nothing, true, None));
+        assert_eq!((poll.next, poll.usable, poll.poll_at), (TokenNext::Nothing, true, None));
         let line = manager.authorize(1, "GET".to_owned(), api.to_owned());
         assert_eq!(line, Ok("1 Bearer fl_key".to_owned()));
         let refused = manager.rejected(1, 1, 401, None);
-        assert_eq!(refused, Ok(RetryRecord::Surface { reason: "revoked".to_owned() }));
+        assert_eq!(refused, Ok(RetryRecord::Surface { reason: TokenReason::Revoked }));
     }
 }
 
 #[test]
 fn a_backend_passes_on_a_token_in_json() {
-    let manager = manager(based("flip_energy_site", Some("backend")), Some("1"));
-    assert_eq!(manager.poll(0).expect("poll").next, NextRecord::Supply { reason: "no_token".to_owned() });
+    let manager = manager(TokenPreset::FlipEnergySiteByBackend, based(Some("1")));
+    assert_eq!(manager.poll(0).expect("poll").next, TokenNext::Supply { reason: TokenReason::NoToken });
     let token = br#"{"access_token":"site-token","token_type":"Bearer","expires_in":60}"#;
     assert_eq!(manager.install_json(0, None, token.to_vec()), Ok(1));
     let line = manager.authorize(0, "GET".to_owned(), "https://api.example/v1/site/1".to_owned());
@@ -234,7 +243,7 @@ fn a_backend_passes_on_a_token_in_json() {
 
 #[test]
 fn an_installed_object_is_read_at_its_top_and_a_refused_one_changes_nothing() {
-    let manager = manager(based("flume", None), None);
+    let manager = manager(TokenPreset::Flume, based(None));
     let token = br#"{"access_token":"flat","expires_in":60}"#;
     assert_eq!(manager.install_json(0, None, token.to_vec()), Ok(1));
     for (refused, expected) in [
@@ -253,7 +262,7 @@ fn an_installed_jwt_without_expires_in_ends_when_it_says() {
     // {"exp":1000100}
     let jwt = br#"{"access_token":"eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDAxMDB9.c2ln"}"#;
     let installed = |wall| {
-        let manager = manager(based("flume", None), None);
+        let manager = manager(TokenPreset::Flume, based(None));
         manager.install_json(0, wall, jwt.to_vec()).map(|_| manager).map_err(code)
     };
     let usable = |manager: &CoreManager, now| manager.poll(now).expect("poll").usable;
@@ -266,7 +275,7 @@ fn an_installed_jwt_without_expires_in_ends_when_it_says() {
 
 #[test]
 fn an_error_response_is_told_in_the_servers_words() {
-    let manager = manager(named("flip_utility", "sandbox"), None);
+    let manager = manager(TokenPreset::FlipUtilitySandbox, TokenIdentity::default());
     let id = begin(&manager, 0).expect("a request").id().expect("an id");
     let body = r#"{"error":"invalid_client","error_description":"no such client"}"#;
     let outcome = manager.answer(1, id, 401, Vec::new(), body.into(), None).expect("an answer");
@@ -276,31 +285,29 @@ fn an_error_response_is_told_in_the_servers_words() {
         uri: None,
     };
     assert!(outcome == expected);
-    let supply = NextRecord::Supply { reason: "invalid_client".to_owned() };
+    let supply = TokenNext::Supply { reason: TokenReason::InvalidClient };
     assert_eq!(manager.poll(2).expect("poll").next, supply);
     manager.retry().expect("retry");
-    assert!(matches!(manager.poll(3).expect("poll").next, NextRecord::Request { .. }));
+    assert!(matches!(manager.poll(3).expect("poll").next, TokenNext::Request { .. }));
 }
 
 #[test]
 fn a_failure_backs_off_and_retry_after_is_read_from_the_headers() {
-    let manager = manager(named("flip_utility", "sandbox"), None);
+    let manager = manager(TokenPreset::FlipUtilitySandbox, TokenIdentity::default());
     let id = begin(&manager, 0).expect("a request").id().expect("an id");
     let headers = vec!["retry-after".to_owned(), "120".to_owned()];
     assert!(manager.answer(0, id, 503, headers, Vec::new(), None).is_err());
     let poll = manager.poll(0).expect("poll");
-    assert_eq!((poll.next, poll.poll_at), (NextRecord::Wait, Some(120_000)));
+    assert_eq!((poll.next, poll.poll_at), (TokenNext::Wait, Some(120_000)));
     let id = begin(&manager, 120_000).expect("a request").id().expect("an id");
     manager.failed(120_000, id).expect("out");
     assert_eq!(manager.failed(120_000, id).map_err(code), Err("stale_request".to_owned()));
-    assert_eq!(manager.poll(120_000).expect("poll").next, NextRecord::Wait);
+    assert_eq!(manager.poll(120_000).expect("poll").next, TokenNext::Wait);
 }
 
 #[test]
 fn a_shared_refresh_is_unpersisted_before_it_is_sent_and_a_refused_one_reads_again() {
-    let mut provider = named("flute", "sandbox");
-    provider.policy.shared_storage = true;
-    let manager = manager(provider, None);
+    let manager = shared(TokenPreset::FluteSandbox, TokenIdentity::default(), true);
     manager.install(0, "a".to_owned(), text("Bearer"), Some(3600), text("r")).expect("a token");
     let revision = manager.revision().expect("a revision");
     manager.persisted(true, revision).expect("persisted");
@@ -309,7 +316,19 @@ fn a_shared_refresh_is_unpersisted_before_it_is_sent_and_a_refused_one_reads_aga
     assert!(manager.unpersisted(true).expect("asked") > Some(revision));
     let refused = manager.answer(2, id, 400, Vec::new(), br#"{"error":"invalid_grant"}"#.to_vec(), None);
     assert!(matches!(refused, Ok(OutcomeRecord::Error { .. })));
-    assert_eq!(manager.poll(2).expect("poll").next, NextRecord::Reload);
+    assert_eq!(manager.poll(2).expect("poll").next, TokenNext::Reload);
     manager.reloaded().expect("reloaded");
-    assert!(matches!(manager.poll(2).expect("poll").next, NextRecord::Request { .. }));
+    assert!(matches!(manager.poll(2).expect("poll").next, TokenNext::Request { .. }));
+}
+
+#[test]
+fn two_accounts_at_one_service_do_not_restore_each_others_state() {
+    let of = |account| TokenIdentity { account: text(account), ..TokenIdentity::default() };
+    let ours = manager(TokenPreset::FluteSandbox, of("ours"));
+    ours.install(0, "a".to_owned(), None, Some(3600), None).expect("a token");
+    let snapshot = ours.snapshot(0, Some(1), true, KEY.to_vec()).expect("a snapshot");
+    for (account, expected) in [("theirs", Err("foreign_snapshot".to_owned())), ("ours", Ok(()))] {
+        let manager = manager(TokenPreset::FluteSandbox, of(account));
+        assert_eq!(manager.restore(0, Some(1), 0, KEY.to_vec(), snapshot.clone()).map_err(code), expected);
+    }
 }

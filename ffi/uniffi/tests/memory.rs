@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use tokenward_uniffi::{CoreManager, preset};
+use tokenward_uniffi::{CoreManager, TokenIdentity, TokenPreset, preset_provider};
 
 const API: &str = "https://sandbox.api.flute.com/";
 
@@ -47,8 +47,9 @@ fn is_token(bytes: &[u8]) -> bool {
 
 #[test]
 fn no_byte_of_a_token_is_left_in_freed_memory() {
-    let provider = preset("flute".to_owned(), Some("sandbox".to_owned()), None, None).expect("a preset");
-    let manager = CoreManager::new(0, provider, None, 256, 256, 0, true).expect("a manager");
+    let provider = preset_provider(TokenPreset::FluteSandbox);
+    let identity = TokenIdentity::default();
+    let manager = CoreManager::new(0, provider, identity, 256, 256, 0, false, true).expect("a manager");
     assert_eq!(copies_in_memory(), 0);
 
     let secret = || Some(token());

@@ -4,109 +4,106 @@ use std::fmt::{Debug, Display};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokenward_uniffi::{
-    CoreError, CoreManager, OutcomeRecord, ProviderRecord, custom_provider, preset, snapshot_revision,
+    CoreError, CoreManager, Exposure, OutcomeRecord, TokenErrorCode, TokenGrant, TokenIdentity, TokenPreset,
+    TokenProvider, TokenRoute, custom_provider, preset_provider, snapshot_revision,
 };
 
-fn flute() -> ProviderRecord {
-    preset("flute".to_owned(), Some("sandbox".to_owned()), None, None).expect("a preset")
+fn flute() -> TokenProvider {
+    preset_provider(TokenPreset::FluteSandbox)
+}
+
+fn made(provider: TokenProvider, access: u32, refresh: u32) -> Result<CoreManager, CoreError> {
+    CoreManager::new(0, provider, TokenIdentity::default(), access, refresh, 0, false, true)
 }
 
 fn manager() -> CoreManager {
-    CoreManager::new(0, flute(), None, 64, 64, 0, true).expect("a manager")
+    made(flute(), 64, 64).expect("a manager")
 }
 
 fn input(code: &str) -> CoreError {
-    CoreError::Input { code: code.to_owned(), needed: None }
+    CoreError::Input { code: code.to_owned(), needed: None, fact: None }
+}
+
+fn fault(fact: &str) -> CoreError {
+    CoreError::Input { code: "invalid_provider".to_owned(), needed: None, fact: Some(fact.to_owned()) }
 }
 
 const API: &str = "https://sandbox.api.flute.com/";
 
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
 #[test]
-fn a_word_that_is_none_of_its_choices_is_an_invalid_provider() {
-    let wrong: [fn(&mut ProviderRecord); 15] = [
-        |provider| provider.grants.push("implicit".to_owned()),
-        |provider| provider.grants.push(String::new()),
-        |provider| provider.authentication = "Basic".to_owned(),
-        |provider| provider.body = "xml".to_owned(),
-        |provider| provider.token_alphabet = "base64".to_owned(),
-        |provider| provider.missing_lifetime = "forever".to_owned(),
-        |provider| provider.missing_lifetime = "never".to_owned(),
-        |provider| provider.zero_lifetime = String::new(),
-        |provider| provider.exposure = "app".to_owned(),
-        |provider| provider.routes[0].token = "user".to_owned(),
-        |provider| provider.any_https = true,
-        |provider| provider.base_url_origin = true,
-        |provider| (provider.any_https, provider.base_url_origin) = (true, true),
-        |provider| provider.token_path = "/{site}".to_owned(),
-        |provider| provider.base_url = "https://{site}.example".to_owned(),
-    ];
-    let route = tokenward_uniffi::RouteRecord {
-        method: "GET".to_owned(),
-        path: "/".to_owned(),
-        token: "client".to_owned(),
+fn a_description_that_cannot_work_is_refused_with_the_name_of_the_fact() {
+    let route = |path: &str| TokenRoute { method: "GET".to_owned(), path: path.to_owned(), of_site: false };
+    let sound = TokenProvider { routes: Some(vec![route("/")]), ..flute() };
+    assert!(made(sound.clone(), 64, 64).is_ok());
+    let code = |service: &str, standard: &str| {
+        Some(vec![TokenErrorCode { service: service.to_owned(), standard: standard.to_owned() }])
     };
-    let sound = ProviderRecord { routes: vec![route], ..flute() };
-    assert!(CoreManager::new(0, sound.clone(), None, 64, 64, 0, true).is_ok());
-    for (n, spoil) in wrong.into_iter().enumerate() {
-        let mut provider = sound.clone();
-        spoil(&mut provider);
-        let refused = CoreManager::new(0, provider, None, 64, 64, 0, true).map(drop);
-        assert_eq!(refused, Err(input("invalid_provider")), "{n}");
-    }
-}
-
-#[test]
-fn a_preset_takes_its_own_arguments_and_no_other() {
-    let some = |text: &str| Some(text.to_owned());
-    let url = || some("https://api.example");
-    for (name, environment, base_url, issued_by) in [
-        ("acme", None, None, None),
-        ("", None, None, None),
-        ("flute", None, None, None),
-        ("flute", some("Sandbox"), None, None),
-        ("flute", some("sandbox"), url(), None),
-        ("flip_utility", None, url(), None),
-        ("flip_utility_api_key", some("sandbox"), None, some("backend")),
-        ("flip_energy_client", some("sandbox"), url(), None),
-        ("flip_energy_client", None, None, None),
-        ("flip_energy_site", None, url(), None),
-        ("flip_energy_site", None, url(), some("me")),
-        ("flume", None, None, None),
-        ("opower", some("production"), url(), None),
+    for (fact, provider) in [
+        ("name", TokenProvider { name: String::new(), ..sound.clone() }),
+        ("environment", TokenProvider { environment: some("a b"), ..sound.clone() }),
+        ("base_url", TokenProvider { base_url: some("login.example"), ..sound.clone() }),
+        ("token_path", TokenProvider { token_path: some("token"), ..sound.clone() }),
+        ("api_origins", TokenProvider { api_origins: Some(vec!["a.example".to_owned()]), ..sound.clone() }),
+        ("any_https_origin", TokenProvider { any_https_origin: true, ..sound.clone() }),
+        ("scope", TokenProvider { scope: some("a\"b"), ..sound.clone() }),
+        ("error_codes", TokenProvider { error_codes: code("own", "moonlight"), ..sound.clone() }),
+        (
+            "token_type_aliases",
+            TokenProvider { token_type_aliases: Some(vec!["a\nb".to_owned()]), ..sound.clone() },
+        ),
+        ("authentication", TokenProvider { authentication: None, ..sound.clone() }),
+        ("primary_grant", TokenProvider { primary_grant: Some(TokenGrant::RefreshToken), ..sound.clone() }),
+        ("member_path", TokenProvider { member_path: some("a..b"), ..sound.clone() }),
+        ("error_path", TokenProvider { error_path: some("a["), ..sound.clone() }),
+        ("routes", TokenProvider { routes: Some(Vec::new()), ..sound.clone() }),
+        ("routes", TokenProvider { routes: Some(vec![route("v1")]), ..sound.clone() }),
+        // The path wants a site, and the identity has none.
+        ("site", TokenProvider { token_path: some("/{site}"), ..sound.clone() }),
     ] {
-        let refused = preset(name.to_owned(), environment, base_url, issued_by);
-        assert_eq!(refused, Err(input("invalid_provider")), "{name}");
+        assert_eq!(made(provider, 64, 64).map(drop), Err(fault(fact)), "{fact}");
     }
 }
 
-/// The languages' drivers pass the members of a scenario on as they stand.
 #[test]
-fn every_preset_that_a_scenario_uses_is_one_of_the_bridge() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../core/tests/scenarios");
-    let mut used = std::collections::BTreeSet::new();
-    for entry in std::fs::read_dir(folder).expect("scenarios") {
-        let path = entry.expect("a file").path();
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
-        }
-        let scenario: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
-        let Some(name) = scenario["provider"].as_str() else { continue };
-        let member = |name: &str| scenario[name].as_str().map(str::to_owned);
-        let provider =
-            preset(name.to_owned(), member("environment"), member("base_url"), member("issued_by"));
-        assert!(provider.is_ok(), "{}: {provider:?}", path.display());
-        used.insert(name.to_owned());
+fn what_is_given_at_run_time_is_checked_as_the_description_is() {
+    let identity = TokenIdentity::default;
+    for (fact, identity) in [
+        ("base_url", TokenIdentity { base_url: some("sandbox.example"), ..identity() }),
+        ("environment", TokenIdentity { environment: some("a\nb"), ..identity() }),
+        ("site", TokenIdentity { site: some(""), ..identity() }),
+        ("site", TokenIdentity { site: some(".."), ..identity() }),
+    ] {
+        let refused = CoreManager::new(0, flute(), identity, 64, 64, 0, false, true).map(drop);
+        assert_eq!(refused, Err(fault(fact)));
     }
-    assert_eq!(used.len(), 7, "{used:?}");
+}
+
+#[test]
+fn a_custom_providers_token_goes_to_the_origin_of_its_base_url_alone_unless_that_is_said() {
+    let provider =
+        TokenProvider { base_url: some("https://a.example/path"), ..custom_provider("acme".to_owned()) };
+    let everywhere = TokenProvider { any_https_origin: true, ..provider.clone() };
+    for (provider, elsewhere) in [(provider, false), (everywhere, true)] {
+        let manager = made(provider, 64, 64).expect("a manager");
+        manager.install(0, "token".to_owned(), None, Some(3600), None).expect("a token");
+        let may = |url: &str| manager.authorize(0, "GET".to_owned(), url.to_owned()).is_ok();
+        assert!(may("https://a.example/v1"));
+        assert_eq!(may("https://b.example/v1"), elsewhere);
+        assert!(!may("http://a.example/v1"));
+    }
 }
 
 #[test]
 fn credentials_for_servers_are_refused_unless_this_is_one() {
-    let refused = CoreManager::new(0, flute(), None, 64, 64, 0, false).map(drop);
+    let identity = TokenIdentity::default;
+    let refused = CoreManager::new(0, flute(), identity(), 64, 64, 0, false, false).map(drop);
     assert_eq!(refused, Err(CoreError::NotAllowed { code: "server_only".to_owned(), needed: None }));
-    let app = ProviderRecord { exposure: "app_allowed".to_owned(), ..custom_provider().expect("a record") };
-    assert!(CoreManager::new(0, app, None, 64, 64, 0, false).is_ok());
+    let app = TokenProvider { exposure: Exposure::AppAllowed, ..custom_provider("acme".to_owned()) };
+    assert!(CoreManager::new(0, app, identity(), 64, 64, 0, false, false).is_ok());
 }
 
 #[test]
@@ -114,14 +111,14 @@ fn a_slot_has_at_most_1_mib() {
     const MIB: u32 = 1024 * 1024;
     for (access, refresh) in [(MIB + 1, 0), (0, MIB + 1), (u32::MAX, u32::MAX), (u32::MAX, 0), (0, u32::MAX)]
     {
-        let refused = CoreManager::new(0, flute(), None, access, refresh, 0, true).map(drop);
+        let refused = made(flute(), access, refresh).map(drop);
         assert_eq!(refused, Err(input("invalid_argument")), "{access} {refresh}");
     }
-    let roomy = CoreManager::new(0, flute(), None, MIB, MIB, 0, true).expect("a manager");
+    let roomy = made(flute(), MIB, MIB).expect("a manager");
     let token = "t".repeat(MIB as usize);
     assert_eq!(roomy.install(0, token.clone(), None, Some(3600), Some(token.clone())), Ok(1));
     assert_eq!(roomy.authorize(0, "GET".to_owned(), API.to_owned()), Ok(format!("1 Bearer {token}")));
-    let none = CoreManager::new(0, flute(), None, 0, 0, 0, true).expect("a manager");
+    let none = made(flute(), 0, 0).expect("a manager");
     let too_long = CoreError::Capacity { code: "too_long".to_owned(), needed: Some(1) };
     assert_eq!(none.install(0, "t".to_owned(), None, Some(3600), None), Err(too_long));
 }
@@ -216,7 +213,7 @@ fn nothing_that_can_be_printed_shows_a_token() {
         manager.answer(0, 1, 200, vec![canary(), canary()], canary().into(), None).err(),
         manager.restore(0, None, 0, canary().into(), canary().into()).err(),
         manager.restore(0, None, 0, vec![0; 32], canary().into()).err(),
-        preset(canary(), None, None, None).err(),
+        made(custom_provider(canary() + " "), 64, 64).map(drop).err(),
         tokenward_uniffi::error_sentence(canary()).err(),
     ];
     for refused in refusals {

@@ -7,7 +7,7 @@ public import Foundation
 /// The value of an `Authorization` field, and which token it is.
 public struct Authorization: Sendable {
     /// `Bearer` and the token.
-    public let value: String
+    public let header: String
     /// For ``TokenManager/rejected(generation:status:challenge:)``.
     public let generation: UInt64
 
@@ -16,7 +16,7 @@ public struct Authorization: Sendable {
         guard let space = line.utf8.firstIndex(of: UInt8(ascii: " ")), let generation = UInt64(line[..<space]) else {
             return nil
         }
-        value = String(line[line.utf8.index(after: space)...])
+        header = String(line[line.utf8.index(after: space)...])
         self.generation = generation
     }
 }

@@ -4,15 +4,15 @@ public import Foundation
 ///
 /// The memory of Swift's strings cannot be wiped.
 public struct Credentials: Sendable {
-    public var clientID: String?
+    public var clientId: String?
     public var clientSecret: String?
     public var username: String?
     public var password: String?
 
     public init(
-        clientID: String? = nil, clientSecret: String? = nil, username: String? = nil, password: String? = nil
+        clientId: String? = nil, clientSecret: String? = nil, username: String? = nil, password: String? = nil
     ) {
-        self.clientID = clientID
+        self.clientId = clientId
         self.clientSecret = clientSecret
         self.username = username
         self.password = password
@@ -38,8 +38,8 @@ public struct IssuedToken: Sendable {
     /// - Parameters:
     ///   - accessToken: The token.
     ///   - tokenType: Bearer where absent.
-    ///   - expiresIn: Seconds from now; where absent the provider's ``Provider/missingLifetime`` says.
-    ///   - refreshToken: Kept where the provider lists the grant.
+    ///   - expiresIn: Seconds from now; where absent the provider's ``TokenProvider/missingLifetime`` says.
+    ///   - refreshToken: Kept where the provider has the refresh grant.
     public init(
         accessToken: String, tokenType: String? = nil, expiresIn: UInt64? = nil, refreshToken: String? = nil
     ) {

@@ -1,14 +1,13 @@
 public import Foundation
-internal import TokenwardBridge
 
 /// What happened to a manager's token. Holds no token.
 public enum TokenEvent: Sendable, Hashable {
     /// There is a new one.
     case refreshed(generation: UInt64)
     /// The user has to sign in, or a token to be installed.
-    case needsSignIn(reason: String)
+    case needsSignIn(reason: TokenReason)
     /// A resource server refused a token, and asking again would not help.
-    case rejected(reason: String)
+    case rejected(reason: TokenReason)
     /// The state could not be kept; it is tried again.
     case storageFailed(code: String)
     case signedOut
@@ -19,45 +18,16 @@ public enum RetryDecision: Sendable, Hashable {
     /// Once, authorized anew.
     case retry
     /// Hand the refusal on.
-    case surface(reason: String)
+    case surface(reason: TokenReason)
 }
 
 /// What a manager is at.
 public struct TokenStatus: Sendable, Hashable {
-    public enum Next: Sendable, Hashable {
-        /// The token is fresh.
-        case nothing
-        /// A request is due; the grant's name.
-        case request(grant: String)
-        /// A request is out.
-        case awaitAnswer
-        /// Backing off, spreading at the start, or another process is refreshing.
-        case wait
-        /// Storage is to be read again.
-        case reload
-        /// Someone has to act.
-        case supply(reason: String)
-    }
-
     /// Whether the token may be sent now.
     public let isUsable: Bool
-    public let next: Next
+    public let next: TokenNext
     /// Seconds until this changes by itself; `nil`: never.
     public let changesIn: TimeInterval?
-}
-
-extension TokenStatus.Next {
-    init(_ next: NextRecord) {
-        self =
-            switch next {
-            case .nothing: .nothing
-            case .request(let grant): .request(grant: grant)
-            case .awaitAnswer: .awaitAnswer
-            case .wait: .wait
-            case .reload: .reload
-            case .supply(let reason): .supply(reason: reason)
-            }
-    }
 }
 
 /// The streams of one manager's readers.

@@ -14,9 +14,9 @@ public final class FileTokenStorage: TokenStorage {
     ///   - path: The file; its folder exists.
     ///   - sealKey: 32 random bytes, kept apart from the file.
     ///   - shared: Another process uses the same file.
-    /// - Throws: ``TokenwardError/configuration(code:)``, `invalid_argument`: the key has not 32 bytes.
+    /// - Throws: ``TokenwardError/configuration(code:fact:)``, `invalid_argument`: the key has not 32 bytes.
     public init(path: URL, sealKey: Data, shared: Bool = false) throws(TokenwardError) {
-        guard sealKey.count == 32 else { throw .configuration(code: "invalid_argument") }
+        guard sealKey.count == 32 else { throw .configuration(code: "invalid_argument", fact: nil) }
         self.path = path.path
         key = sealKey
         isShared = shared

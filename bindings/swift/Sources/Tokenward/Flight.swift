@@ -1,5 +1,4 @@
 internal import Foundation
-internal import TokenwardBridge
 
 // What happens between "there is no token" and "there is one". One flight is under way at a time.
 extension TokenManager {
@@ -52,7 +51,7 @@ extension TokenManager {
             // Another process may have been faster.
             guard case .request(let grant) = try core.poll(now: clock.now()).next else { return nil as Begun? }
             let request = try core.begin(
-                now: clock.now(), clientId: credentials.clientID, clientSecret: credentials.clientSecret,
+                now: clock.now(), clientId: credentials.clientId, clientSecret: credentials.clientSecret,
                 username: credentials.username, password: credentials.password, bearer: bearer?.token)
             vault.owe()
             return Begun(request: request, id: try request.id(), grant: grant)
@@ -61,7 +60,7 @@ extension TokenManager {
         guard let begun = try bridgedNow({ _ in try report.result.get() }) else { return false }
         do {
             // A refresh that storage does not announce could be another process's as well.
-            if vault.storage.isShared, begun.grant == Provider.Grant.refreshToken.rawValue,
+            if vault.storage.isShared, begun.grant == .refreshToken,
                 try core.unpersisted(all: true) != nil
             {
                 throw report.failure ?? TokenwardError.storage(code: "storage_failed", underlying: nil)
@@ -80,18 +79,18 @@ extension TokenManager {
     private struct Begun: Sendable {
         let request: CoreRequest
         let id: UInt64
-        let grant: String
+        let grant: TokenGrant
     }
 
     private struct NoAnswer: Error {
         let underlying: any Error
     }
 
-    private func send(_ request: CoreRequest, _ bearer: Bearer?) async throws -> HTTPResponse {
+    private func send(_ request: CoreRequest, _ bearer: Bearer?) async throws -> TransportResponse {
         let text = try bridgedNow { _ in try request.url() }
         guard let url = URL(string: text), bearer == nil || bearer?.url == text else { throw TokenwardError.internal }
         let fields = try bridgedNow { _ in try request.headers() }
-        let sent = HTTPRequest(
+        let sent = TransportRequest(
             method: try bridgedNow { _ in try request.method() }, url: url,
             headers: stride(from: 0, to: fields.count - 1, by: 2).map { (fields[$0], fields[$0 + 1]) },
             body: try bridgedNow { _ in try request.body() }, timeout: timeout)
@@ -102,7 +101,7 @@ extension TokenManager {
         }
     }
 
-    private func take(_ response: HTTPResponse, _ begun: Begun, _ bearer: Bearer?, again: Bool) async throws -> Bool {
+    private func take(_ response: TransportResponse, _ begun: Begun, _ bearer: Bearer?, again: Bool) async throws -> Bool {
         let refusal: TokenwardError
         do {
             let outcome = try core.answer(
@@ -120,7 +119,7 @@ extension TokenManager {
         } catch CoreError.State("stale_request", _) {
             // Signed out or installed meanwhile.
             return false
-        } catch CoreError.Input(let code, _), CoreError.Capacity(let code, _) {
+        } catch CoreError.Input(let code, _, _), CoreError.Capacity(let code, _) {
             // It may have brought a new refresh token all the same.
             note(await vault.sync(owing: true))
             let inTrouble = response.status >= 500 || [408, 425, 429].contains(response.status)
@@ -152,13 +151,13 @@ extension TokenManager {
         let generation: UInt64
 
         /// Tells the parent of a 401, which may come with another token.
-        func isReplaced(after response: HTTPResponse) async throws -> Bool {
+        func isReplaced(after response: TransportResponse) async throws -> Bool {
             let challenges = response.headers.filter { $0.name.lowercased() == "www-authenticate" }.map(\.value)
             let decision = try await parent.rejected(
                 generation: generation, status: response.status,
                 challenge: challenges.isEmpty ? nil : challenges.joined(separator: ", "))
-            if case .surface(let reason) = decision, reason == "revoked" || reason == "no_token" {
-                throw TokenwardError.signInRequired(reason: reason)
+            if case .surface(let reason) = decision, reason == .revoked || reason == .noToken {
+                throw TokenwardError.signInRequired(reason: reason.code)
             }
             return decision == .retry
         }
@@ -167,29 +166,20 @@ extension TokenManager {
     /// The parent's own rules decide whether its token opens this token endpoint.
     private func bearer() async throws -> Bearer? {
         guard case .parent(let parent) = source else { return nil }
-        let url = tokenURL
-        guard let target = URL(string: url) else { throw TokenwardError.configuration(code: "invalid_provider") }
+        let url = try bridgedNow { _ in try core.tokenUrl() }
+        guard let target = URL(string: url) else { throw TokenwardError.configuration(code: "bad_url", fact: nil) }
         let authorization = try await parent.authorize(method: "POST", url: target)
         return Bearer(
-            parent: parent, url: url, token: String(authorization.value.dropFirst("Bearer ".count)),
+            parent: parent, url: url, token: String(authorization.header.dropFirst("Bearer ".count)),
             generation: authorization.generation)
-    }
-
-    private var tokenURL: String {
-        let unreserved = CharacterSet(
-            charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-        let site = subject.site?.addingPercentEncoding(withAllowedCharacters: unreserved) ?? ""
-        var base = provider.baseURL[...]
-        while !provider.tokenPath.isEmpty && base.last == "/" { base.removeLast() }
-        return (base + provider.tokenPath).replacingOccurrences(of: "{site}", with: site)
     }
 
     // MARK: - A token from elsewhere
 
-    private func supply(_ reason: String, deadline: UInt64) async throws {
+    private func supply(_ reason: TokenReason, deadline: UInt64) async throws {
         switch (source, reason) {
-        case (.fixed(let ask), "no_token"), (.backend(let ask), "no_token"), (.backend(let ask), "revoked"),
-            (.backend(let ask), "refresh_token_rejected"), (.backend(let ask), "grant_rejected"):
+        case (.fixed(let ask), .noToken), (.backend(let ask), .noToken), (.backend(let ask), .revoked),
+            (.backend(let ask), .refreshTokenRejected), (.backend(let ask), .grantRejected):
             let usable = try bridgedNow { try core.poll(now: $0).usable }
             while clock.now() < supplyAt {
                 if usable { return }
@@ -202,8 +192,8 @@ extension TokenManager {
                 try await install(token)
             } catch {
                 supplyFailures += 1
-                let doubled = provider.policy.firstBackoffMilliseconds << min(supplyFailures - 1, 20)
-                supplyAt = clock.now() + min(doubled, provider.policy.maxBackoffMilliseconds)
+                let doubled = policy.firstBackoffMs << min(supplyFailures - 1, 20)
+                supplyAt = clock.now() + min(doubled, policy.maxBackoffMs)
                 throw error
             }
         default:

@@ -1,16 +1,30 @@
 public import Foundation
-internal import TokenwardBridge
 
 #if canImport(FoundationNetworking)
     public import FoundationNetworking
 #endif
 
-/// Keeps one token of one provider, environment and subject alive, and writes the `Authorization` field.
+/// Settings of a ``TokenManager``.
+public struct TokenManagerOptions: Sendable {
+    /// Bytes that an access token may have at most.
+    public var accessCapacity: UInt32 = 4096
+    /// Bytes that a refresh token may have at most.
+    public var refreshCapacity: UInt32 = 4096
+    /// Seconds that a token request may take, and that a caller waits for a backoff.
+    public var requestTimeout: TimeInterval = 30
+    /// Says that this program runs on a server, or that its users may have the credentials. In an app they
+    /// will be found: everybody can read what an app is made of.
+    public var dangerouslyAllowServerOnlyCredentials = false
+
+    public init() {}
+}
+
+/// Keeps one token of one provider and identity alive, and writes the `Authorization` field.
 ///
 /// ```swift
 /// let manager = try TokenManager(
-///     provider: .flipEnergySite(baseURL: "https://api.flip.example", issuedBy: .backend),
-///     subject: .site("site-1"),
+///     provider: TokenProvider(.flipEnergySiteByBackend),
+///     identity: TokenIdentity(site: "site-1", baseUrl: "https://api.flip.example"),
 ///     source: .backend { try await myServer.siteToken() })
 /// let (data, response) = try await URLSession.shared.data(for: request, authorizedBy: manager)
 /// ```
@@ -18,33 +32,21 @@ internal import TokenwardBridge
 /// Every rule is the Rust core's; this actor adds clock, network, storage, and that any number of callers cause one
 /// token request. Errors are ``TokenwardError``, or `CancellationError` for a caller that was cancelled.
 public actor TokenManager {
-    public struct Options: Sendable {
-        /// Bytes that an access token may have at most.
-        public var accessCapacity: UInt32 = 4096
-        /// Bytes that a refresh token may have at most.
-        public var refreshCapacity: UInt32 = 4096
-        /// Seconds that a token request may take, and that a caller waits for a backoff.
-        public var requestTimeout: TimeInterval = 30
-        /// Says that this program runs on a server, or that its users may have the credentials. In an app they
-        /// will be found: everybody can read what an app is made of.
-        public var dangerouslyAllowServerOnlyCredentials = false
-
-        public init() {}
-    }
-
     /// How often shared storage is looked at while another process refreshes, in milliseconds.
     static let glance: UInt64 = 200
 
     /// The provider that the manager was made with.
-    public nonisolated let provider: Provider
-    public nonisolated let subject: Subject
+    public nonisolated let provider: TokenProvider
+    /// Whose token it keeps.
+    public nonisolated let identity: TokenIdentity
 
     let core: CoreManager
     let source: TokenSource
     let vault: Vault
-    let transport: any Transport
+    let transport: any TokenTransport
     let clock: any TokenClock
     let timeout: TimeInterval
+    let policy: RefreshPolicy
     let announcements = Announcements()
 
     /// The token request or supply that is under way.
@@ -63,36 +65,39 @@ public actor TokenManager {
 
     /// - Parameters:
     ///   - provider: The token service.
-    ///   - subject: The site, for a provider of site tokens.
+    ///   - identity: What is known at run time alone: a site, a base URL, an account.
     ///   - source: Where tokens come from.
     ///   - storage: Keeps the state over a restart; by default nothing does.
     ///   - transport: Carries the requests to the token endpoint.
     ///   - options: Sizes and times.
-    /// - Throws: ``TokenwardError/configuration(code:)``: `server_only` where the provider's credentials do not
-    ///   belong into an app, `invalid_provider`; ``TokenwardError/incompatibleLibrary(expected:found:)``.
+    /// - Throws: ``TokenwardError/configuration(code:fact:)``: `server_only` where the provider's credentials do not
+    ///   belong into an app, `invalid_provider` with the fact that cannot work;
+    ///   ``TokenwardError/incompatibleLibrary(expected:found:)``.
     public init(
-        provider: Provider, subject: Subject = .client, source: TokenSource,
-        storage: any TokenStorage = MemoryTokenStorage(), transport: any Transport = URLSessionTransport(),
-        options: Options = Options()
+        provider: TokenProvider, identity: TokenIdentity = TokenIdentity(), source: TokenSource,
+        storage: any TokenStorage = MemoryTokenStorage(), transport: any TokenTransport = URLSessionTransport(),
+        options: TokenManagerOptions = TokenManagerOptions()
     ) throws(TokenwardError) {
         try self.init(
-            provider: provider, subject: subject, source: source, storage: storage, transport: transport,
+            provider: provider, identity: identity, source: source, storage: storage, transport: transport,
             options: options, clock: SystemClock())
     }
 
     init(
-        provider: Provider, subject: Subject, source: TokenSource, storage: any TokenStorage,
-        transport: any Transport, options: Options, clock: any TokenClock
+        provider: TokenProvider, identity: TokenIdentity = TokenIdentity(), source: TokenSource,
+        storage: any TokenStorage, transport: any TokenTransport, options: TokenManagerOptions,
+        clock: any TokenClock
     ) throws(TokenwardError) {
         let storage = if case .fixed = source { MemoryTokenStorage() as any TokenStorage } else { storage }
         core = try bridged {
             try CoreManager(
-                now: clock.now(), provider: provider.record(sharedStorage: storage.isShared), site: subject.site,
-                accessCapacity: options.accessCapacity, refreshCapacity: options.refreshCapacity,
-                seed: .random(in: 0 ... .max), allowServerOnly: options.dangerouslyAllowServerOnlyCredentials)
+                now: clock.now(), provider: provider, identity: identity, accessCapacity: options.accessCapacity,
+                refreshCapacity: options.refreshCapacity, seed: .random(in: 0 ... .max),
+                sharedStorage: storage.isShared, allowServerOnly: options.dangerouslyAllowServerOnlyCredentials)
         }
         self.provider = provider
-        self.subject = subject
+        self.identity = identity
+        policy = provider.policy ?? RefreshPolicy()
         self.source = source
         self.transport = transport
         self.clock = clock
@@ -129,7 +134,7 @@ public actor TokenManager {
         guard let url = request.url else { throw TokenwardError.notAllowed(code: "bad_url") }
         let authorization = try await authorize(method: request.httpMethod ?? "GET", url: url)
         var authorized = request
-        authorized.setValue(authorization.value, forHTTPHeaderField: "Authorization")
+        authorized.setValue(authorization.header, forHTTPHeaderField: "Authorization")
         return AuthorizedRequest(request: authorized, generation: authorization.generation)
     }
 
@@ -151,7 +156,7 @@ public actor TokenManager {
             try await obtain()
             return .retry
         case .surface(let reason):
-            if case .backend = source, reason == "no_token" || reason == "revoked" {
+            if case .backend = source, reason == .noToken || reason == .revoked {
                 try await obtain()
                 return .retry
             }
@@ -184,7 +189,7 @@ public actor TokenManager {
         note(report)
         do {
             try stored(report.result.get())
-        } catch CoreError.Input(let code, _), CoreError.Capacity(let code, _) {
+        } catch CoreError.Input(let code, _, _), CoreError.Capacity(let code, _) {
             throw TokenwardError.badAnswer(code: code)
         } catch {
             throw TokenwardError(error)
@@ -225,7 +230,7 @@ public actor TokenManager {
         try bridgedNow { now in
             let poll = try core.poll(now: now)
             return TokenStatus(
-                isUsable: poll.usable, next: TokenStatus.Next(poll.next),
+                isUsable: poll.usable, next: poll.next,
                 changesIn: poll.pollAt.map { TimeInterval($0 - min($0, now)) / 1000 })
         }
     }
@@ -243,7 +248,7 @@ public actor TokenManager {
             return authorization
         } catch CoreError.State("not_usable", _) {
             return nil
-        } catch CoreError.NotAllowed(let code, _), CoreError.Input(let code, _) {
+        } catch CoreError.NotAllowed(let code, _), CoreError.Input(let code, _, _) {
             throw .notAllowed(code: code)
         } catch {
             throw .internal
@@ -305,7 +310,7 @@ public actor TokenManager {
     /// When a refresh may be due again, or something that failed be tried again.
     private func nextLook(after result: Result<Void, any Error>) -> UInt64 {
         let now = clock.now()
-        let soon = now + provider.policy.firstBackoffMilliseconds
+        let soon = now + policy.firstBackoffMs
         do {
             let poll = try core.poll(now: now)
             if try vault.owes { return soon }
@@ -346,6 +351,6 @@ public actor TokenManager {
 
 extension TokenManager: CustomReflectable {
     public nonisolated var customMirror: Mirror {
-        Mirror(self, showing: ["provider": provider.name, "environment": provider.environment, "subject": subject])
+        Mirror(self, showing: ["provider": provider.name, "identity": identity])
     }
 }

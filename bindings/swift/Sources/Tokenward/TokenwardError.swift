@@ -1,5 +1,4 @@
 public import Foundation
-internal import TokenwardBridge
 
 /// Why there is no token or no header, by what the caller should do. Holds no token and no body.
 ///
@@ -8,9 +7,9 @@ public enum TokenwardError: Error, Sendable {
     /// The user, or whoever supplies tokens, has to act: `no_token`, `refresh_token_rejected`, `grant_rejected`,
     /// `revoked`.
     case signInRequired(reason: String)
-    /// Provider, credentials or their registration are wrong: `server_only`, `invalid_provider`,
-    /// `wrong_credentials`, `invalid_client` …
-    case configuration(code: String)
+    /// Provider, credentials or their registration are wrong: `server_only`, `invalid_provider` with the fact that
+    /// cannot work, `wrong_credentials`, `invalid_client` …
+    case configuration(code: String, fact: String?)
     /// The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`,
     /// `other_site`, `bad_url`.
     case notAllowed(code: String)
@@ -33,7 +32,7 @@ extension TokenwardError {
     public var code: String {
         switch self {
         case .signInRequired(let reason): reason
-        case .configuration(let code), .notAllowed(let code), .storage(let code, _), .badAnswer(let code): code
+        case .configuration(let code, _), .notAllowed(let code), .storage(let code, _), .badAnswer(let code): code
         case .temporarilyUnavailable: "temporarily_unavailable"
         case .transport: "transport"
         case .incompatibleLibrary: "incompatible_library"
@@ -60,6 +59,8 @@ extension TokenwardError: LocalizedError {
         case .storage("storage_failed", _): "Check the storage: the token could not be kept."
         case .incompatibleLibrary(let expected, let found):
             "Link the tokenward library \(expected): this one is \(found)."
+        case .configuration("invalid_provider", let fact?):
+            "\((try? errorSentence(code: code)) ?? code) (\(fact))"
         default: (try? errorSentence(code: code)) ?? code
         }
     }
@@ -88,18 +89,18 @@ extension TokenwardError {
         self =
             switch error {
             case let error as TokenwardError: error
-            case CoreError.Input(let code, _), CoreError.NotAllowed(let code, _), CoreError.Capacity(let code, _),
-                CoreError.State(let code, _):
-                .configuration(code: code)
+            case CoreError.Input(let code, _, let fact): .configuration(code: code, fact: fact)
+            case CoreError.NotAllowed(let code, _), CoreError.Capacity(let code, _), CoreError.State(let code, _):
+                .configuration(code: code, fact: nil)
             default: .internal
             }
     }
 
     /// Why `poll` wants something supplied.
-    init(supply reason: String) {
+    init(supply reason: TokenReason) {
         switch reason {
-        case "no_token", "refresh_token_rejected", "grant_rejected", "revoked": self = .signInRequired(reason: reason)
-        default: self = .configuration(code: reason)
+        case .noToken, .refreshTokenRejected, .grantRejected, .revoked: self = .signInRequired(reason: reason.code)
+        default: self = .configuration(code: reason.code, fact: nil)
         }
     }
 }
@@ -109,7 +110,7 @@ enum Library {
     /// This package's version: that of the Rust workspace.
     static let version = "0.1.0"
 
-    private static let found = TokenwardBridge.version()
+    private static let found = Tokenward.version()
 
     static func check(expected: String = version) throws(TokenwardError) {
         guard found == expected else { throw .incompatibleLibrary(expected: expected, found: found) }

@@ -6,50 +6,50 @@ public import Foundation
 
 /// How requests to a token endpoint travel. An implementation follows no redirect, keeps no cookie and no cache, and
 /// ends by the request's timeout.
-public protocol Transport: Sendable {
+public protocol TokenTransport: Sendable {
     /// - Throws: Anything, where no whole answer came.
-    func send(_ request: HTTPRequest) async throws -> HTTPResponse
+    func send(_ request: TransportRequest) async throws -> TransportResponse
 }
 
-public typealias HTTPField = (name: String, value: String)
+public typealias TransportHeader = (name: String, value: String)
 
 /// A request to a token endpoint. It carries credentials.
-public struct HTTPRequest: Sendable {
+public struct TransportRequest: Sendable {
     public let method: String
     public let url: URL
-    public let headers: [HTTPField]
+    public let headers: [TransportHeader]
     public let body: Data?
     /// Seconds.
     public let timeout: TimeInterval
 }
 
 /// Its answer. It carries tokens.
-public struct HTTPResponse: Sendable {
+public struct TransportResponse: Sendable {
     public let status: Int
-    public let headers: [HTTPField]
+    public let headers: [TransportHeader]
     public let body: Data
 
-    public init(status: Int, headers: [HTTPField], body: Data) {
+    public init(status: Int, headers: [TransportHeader], body: Data) {
         self.status = status
         self.headers = headers
         self.body = body
     }
 }
 
-extension HTTPRequest: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    public var description: String { "HTTPRequest(\(method) \(url))" }
+extension TransportRequest: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "TransportRequest(\(method) \(url))" }
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, showing: ["method": method, "url": url]) }
 }
 
-extension HTTPResponse: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    public var description: String { "HTTPResponse(\(status))" }
+extension TransportResponse: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "TransportResponse(\(status))" }
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, showing: ["status": status]) }
 }
 
 /// Token requests over a `URLSession` of its own.
-public final class URLSessionTransport: Transport {
+public final class URLSessionTransport: TokenTransport {
     /// No token answer is longer; what is counts as broken.
     static let maximumBody = 256 * 1024
 
@@ -71,7 +71,7 @@ public final class URLSessionTransport: Transport {
         session.finishTasksAndInvalidate()
     }
 
-    public func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+    public func send(_ request: TransportRequest) async throws -> TransportResponse {
         var sent = URLRequest(url: request.url, timeoutInterval: request.timeout)
         sent.httpMethod = request.method
         sent.httpBody = request.body
@@ -82,7 +82,7 @@ public final class URLSessionTransport: Transport {
         DispatchQueue.global().asyncAfter(deadline: .now() + request.timeout, execute: limit)
         defer { limit.cancel() }
         let (body, response) = try await exchanges.run(task)
-        return HTTPResponse(
+        return TransportResponse(
             status: response.statusCode, headers: response.allHeaderFields.map { ("\($0.key)", "\($0.value)") },
             body: body)
     }

@@ -1,5 +1,4 @@
 internal import Foundation
-internal import TokenwardBridge
 
 /// The core's manager and its copy in storage: every change of the first that outlives the process goes through
 /// here.
@@ -141,7 +140,7 @@ struct Vault: Sendable {
             } else {
                 try answerReload()
             }
-        } catch CoreError.Input(let code, _), CoreError.Capacity(let code, _) {
+        } catch CoreError.Input(let code, _, _), CoreError.Capacity(let code, _) {
             // Damaged or of another key: as good as nothing, and written over.
             reading.fault = .storage(code: code, underlying: nil)
             state.with { $0.isForeign = code == "foreign_snapshot" }

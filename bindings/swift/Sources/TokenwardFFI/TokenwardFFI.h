@@ -255,7 +255,7 @@ void uniffi_tokenward_uniffi_fn_free_coremanager(uint64_t handle, RustCallStatus
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_CONSTRUCTOR_COREMANAGER_NEW
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_CONSTRUCTOR_COREMANAGER_NEW
-uint64_t uniffi_tokenward_uniffi_fn_constructor_coremanager_new(uint64_t now, RustBuffer provider, RustBuffer site, uint32_t access_capacity, uint32_t refresh_capacity, uint64_t seed, int8_t allow_server_only, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tokenward_uniffi_fn_constructor_coremanager_new(uint64_t now, RustBuffer provider, RustBuffer identity, uint32_t access_capacity, uint32_t refresh_capacity, uint64_t seed, int8_t shared_storage, int8_t allow_server_only, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_ANSWER
@@ -343,6 +343,11 @@ uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_revision(uint64_t ptr, Ru
 RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(uint64_t ptr, uint64_t now, RustBuffer wall, int8_t all, RustBuffer key, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_TOKEN_URL
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_TOKEN_URL
+RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_token_url(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_UNPERSISTED
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_UNPERSISTED
 RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_unpersisted(uint64_t ptr, int8_t all, RustCallStatus *_Nonnull out_status
@@ -399,15 +404,30 @@ RustBuffer uniffi_tokenward_uniffi_fn_func_error_sentence(RustBuffer code, RustC
 uint64_t uniffi_tokenward_uniffi_fn_func_snapshot_revision(RustBuffer key, RustBuffer snapshot, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_GRANT_NAME
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_GRANT_NAME
+RustBuffer uniffi_tokenward_uniffi_fn_func_grant_name(RustBuffer grant, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_REASON_NAME
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_REASON_NAME
+RustBuffer uniffi_tokenward_uniffi_fn_func_reason_name(RustBuffer reason, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_CUSTOM_PROVIDER
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_CUSTOM_PROVIDER
-RustBuffer uniffi_tokenward_uniffi_fn_func_custom_provider(RustCallStatus *_Nonnull out_status
+RustBuffer uniffi_tokenward_uniffi_fn_func_custom_provider(RustBuffer name, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_DEFAULT_POLICY
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_DEFAULT_POLICY
+RustBuffer uniffi_tokenward_uniffi_fn_func_default_policy(RustCallStatus *_Nonnull out_status
 
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_PRESET
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_PRESET
-RustBuffer uniffi_tokenward_uniffi_fn_func_preset(RustBuffer name, RustBuffer environment, RustBuffer base_url, RustBuffer issued_by, RustCallStatus *_Nonnull out_status
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_PRESET_PROVIDER
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_PRESET_PROVIDER
+RustBuffer uniffi_tokenward_uniffi_fn_func_preset_provider(RustBuffer preset, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_FFI_TOKENWARD_UNIFFI_RUSTBUFFER_ALLOC
@@ -688,15 +708,33 @@ uint16_t uniffi_tokenward_uniffi_checksum_func_snapshot_revision(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_GRANT_NAME
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_GRANT_NAME
+uint16_t uniffi_tokenward_uniffi_checksum_func_grant_name(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_REASON_NAME
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_REASON_NAME
+uint16_t uniffi_tokenward_uniffi_checksum_func_reason_name(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_CUSTOM_PROVIDER
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_CUSTOM_PROVIDER
 uint16_t uniffi_tokenward_uniffi_checksum_func_custom_provider(void
 
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_PRESET
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_PRESET
-uint16_t uniffi_tokenward_uniffi_checksum_func_preset(void
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_DEFAULT_POLICY
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_DEFAULT_POLICY
+uint16_t uniffi_tokenward_uniffi_checksum_func_default_policy(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_PRESET_PROVIDER
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_PRESET_PROVIDER
+uint16_t uniffi_tokenward_uniffi_checksum_func_preset_provider(void
 
 );
 #endif
@@ -799,6 +837,12 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_revision(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SNAPSHOT
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SNAPSHOT
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_TOKEN_URL
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_TOKEN_URL
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_token_url(void
 
 );
 #endif

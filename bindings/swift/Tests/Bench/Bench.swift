@@ -18,9 +18,10 @@ func measure(_ name: String, _ body: @Sendable () async throws -> Void) async re
 
 @main struct Bench {
     nonisolated static func main() async throws {
-        var provider = try Provider(name: "acme", tokenURL: "https://login.acme.example/token")
-        provider.apiOrigins = .listed(["https://api.acme.example"])
-        provider.exposure = .appAllowed
+        let provider = TokenProvider(name: "acme", baseUrl: "https://login.acme.example", tokenPath: "/token") {
+            $0.apiOrigins = ["https://api.acme.example"]
+            $0.exposure = .appAllowed
+        }
         let token = String(repeating: "a", count: 1000)
         let manager = try TokenManager(provider: provider, source: .backend { IssuedToken(accessToken: token) })
         let url = URL(string: "https://api.acme.example/v1/sites/1/devices")!

@@ -47,11 +47,11 @@ struct FusedStorage: TokenStorage {
     }
 }
 
-struct FusedTransport: Transport {
+struct FusedTransport: TokenTransport {
     let transport = URLSessionTransport()
     let fuse: Fuse
 
-    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+    func send(_ request: TransportRequest) async throws -> TransportResponse {
         fuse.step("before-send")
         let response = try await transport.send(request)
         fuse.step("after-send")
@@ -59,22 +59,21 @@ struct FusedTransport: Transport {
     }
 }
 
-var provider = try Provider.flute(.sandbox)
-provider.baseURL = base
-provider.apiOrigins = .baseURL
-provider.allowLoopbackHTTP = true
-provider.policy.jitterPermille = 0
-provider.policy.minIntervalMilliseconds = 0
-// Who is killed leaves an announcement behind, which the next one waits for.
-if (Int(point) ?? 1) == 1 { provider.policy.responseTimeoutMilliseconds = 1500 }
-var options = TokenManager.Options()
+var provider = TokenProvider(.fluteSandbox)
+(provider.baseUrl, provider.apiOrigins, provider.loopbackHttp) = (base, nil, true)
+provider.policy = RefreshPolicy {
+    ($0.jitterPermille, $0.minIntervalMs) = (0, 0)
+    // Who is killed leaves an announcement behind, which the next one waits for.
+    if (Int(point) ?? 1) == 1 { $0.responseTimeoutMs = 1500 }
+}
+var options = TokenManagerOptions()
 options.dangerouslyAllowServerOnlyCredentials = true
 let fuse = Fuse()
 let manager = try TokenManager(
     provider: provider,
     source: .credentials {
         Credentials(
-            clientID: "5948387095948a11c0de0000000000000000000038697242c",
+            clientId: "5948387095948a11c0de0000000000000000000038697242c",
             clientSecret: "9eb2c6859daa4%2Bd8ae5da9:colon+plus")
     },
     storage: FusedStorage(

@@ -1,31 +1,42 @@
-internal import TokenwardBridge
+internal import Foundation
+internal import Tokenward
 
-/// A scenario's provider: a preset by its name, or an object. `step` is a `restart`, whose members win.
-func provider(of scenario: Object, _ step: Object) throws -> ProviderRecord {
+/// A scenario's provider, a preset by its name or an object, whose token it is, and whether storage is shared. The members
+/// of `step`, a `restart`, win.
+func described(_ scenario: Object, _ step: Object) -> (TokenProvider, TokenIdentity, sharedStorage: Bool) {
     func member(_ name: String) -> String? { step.string(name) ?? scenario.string(name) }
-    let described = scenario.object("provider")
-    var provider: ProviderRecord
-    if let described {
-        provider = try custom(described)
-        provider.environment = step.string("environment") ?? provider.environment
-        provider.baseUrl = step.string("base_url") ?? provider.baseUrl
+    var identity = TokenIdentity(site: member("site"), baseUrl: member("base_url"), account: member("account"))
+    let object = scenario.object("provider")
+    var provider: TokenProvider
+    if let object {
+        provider = custom(object)
+        identity.environment = member("environment")
     } else {
-        let name = scenario.string("provider")!
-        let takesEnvironment = ["flip_utility", "flip_utility_api_key", "flute"].contains(name)
-        provider = try preset(
-            name: name, environment: takesEnvironment ? member("environment") : nil,
-            baseUrl: takesEnvironment ? nil : member("base_url"),
-            issuedBy: name == "flip_energy_site" ? member("issued_by") : nil)
+        let preset = scenario.string("provider")!
+        let value = ["flip_energy_site": "issued_by"][preset] ?? "environment"
+        provider = TokenProvider((presets[preset]![member(value) ?? ""] ?? presets[preset]![""])!)
     }
-    provider.allowLoopbackHttp = scenario.isTrue("allow_loopback_http")
-    provider.policy.jitterPermille = 0
-    for numbers in [described?.object("policy"), scenario.object("policy")] {
-        change(&provider.policy, numbers ?? [:])
+    provider.loopbackHttp = scenario.isTrue("allow_loopback_http")
+    let numbers = [object?.object("policy"), scenario.object("policy")].compactMap { $0 }
+    provider.policy = RefreshPolicy {
+        $0.jitterPermille = 0
+        for numbers in numbers { change(&$0, numbers) }
     }
-    return provider
+    return (provider, identity, numbers.last { $0.has("shared_storage") }?.isTrue("shared_storage") ?? false)
 }
 
-private func change(_ policy: inout PolicyRecord, _ numbers: Object) {
+/// By name, then by environment or issuer.
+private let presets: [String: [String: TokenPreset]] = [
+    "flip_utility": ["sandbox": .flipUtilitySandbox, "production": .flipUtilityProduction],
+    "flip_utility_api_key": ["sandbox": .flipUtilityApiKeySandbox, "production": .flipUtilityApiKeyProduction],
+    "flip_energy_client": ["": .flipEnergyClient],
+    "flip_energy_site": ["client_token": .flipEnergySite, "backend": .flipEnergySiteByBackend],
+    "flume": ["": .flume],
+    "opower": ["": .opower],
+    "flute": ["sandbox": .fluteSandbox, "production": .fluteProduction],
+]
+
+private func change(_ policy: inout RefreshPolicy, _ numbers: Object) {
     func wide(_ name: String, _ number: inout UInt64) { number = numbers.integer(name) ?? number }
     func narrow(_ name: String, _ number: inout UInt32) { number = numbers.integer(name).map { UInt32($0) } ?? number }
     narrow("fraction_permille", &policy.fractionPermille)
@@ -38,38 +49,57 @@ private func change(_ policy: inout PolicyRecord, _ numbers: Object) {
     wide("max_backoff_ms", &policy.maxBackoffMs)
     wide("max_lifetime_s", &policy.maxLifetimeS)
     narrow("refresh_attempts", &policy.refreshAttempts)
-    if numbers.has("shared_storage") { policy.sharedStorage = numbers.isTrue("shared_storage") }
 }
 
 /// A provider object; what it leaves out has the default of a custom provider.
-private func custom(_ object: Object) throws -> ProviderRecord {
-    var provider = try customProvider()
-    provider.name = object.string("name") ?? ""
-    provider.environment = object.string("environment") ?? ""
-    provider.baseUrl = object.string("token_url") ?? ""
-    provider.apiOrigins = object.strings("api_origins")
-    provider.anyHttps = provider.apiOrigins.isEmpty
-    provider.baseUrlOrigin = false
-    provider.grants = object.strings("grants")
-    provider.authentication = object.string("authentication") ?? provider.authentication
-    provider.body = object.string("body") ?? provider.body
-    provider.scope = object.string("scope") ?? ""
-    provider.memberPath = object.string("member_path") ?? ""
-    provider.errorPath = object.string("error_path") ?? ""
-    provider.errorCodes = (object["error_codes"] as? [String: String] ?? [:]).map(ErrorCodeRecord.init(service:standard:))
-    provider.tokenTypeRequired = object.isTrue("token_type_required")
-    provider.tokenTypeAliases = object.strings("token_type_aliases")
-    provider.tokenAlphabet = object.string("token_alphabet") ?? provider.tokenAlphabet
+private func custom(_ object: Object) -> TokenProvider {
+    func string(_ name: String) -> String? { object.string(name).flatMap { $0.isEmpty ? nil : $0 } }
+    func strings(_ name: String) -> [String]? {
+        let list = object.strings(name)
+        return list.isEmpty ? nil : list
+    }
+    /// The case that a word names: `basic_raw` is `basicRaw`.
+    func named<Case: CaseIterable>(_ name: String, _ words: [String: Case] = [:]) -> Case? {
+        object.string(name).map { word in
+            let plain = word.replacingOccurrences(of: "_", with: "")
+            return words[word] ?? Case.allCases.first { "\($0)".lowercased() == plain }!
+        }
+    }
+    var provider = TokenProvider(name: object.string("name") ?? "")
+    provider.environment = string("environment")
+    if let url = string("token_url") { (provider.baseUrl, provider.tokenPath) = divided(url) }
+    provider.apiOrigins = strings("api_origins")
+    provider.anyHttpsOrigin = object.isTrue("any_https_origin")
+    let grants = object.strings("grants").map { word in TokenGrant.allCases.first { grantName(grant: $0) == word }! }
+    provider.primaryGrant = grants.first { $0 != .refreshToken }
+    provider.refreshGrant = grants.contains(.refreshToken)
+    provider.authentication = named("authentication", ["none": .publicClient]) ?? provider.authentication
+    provider.body = named("body")
+    provider.scope = string("scope")
+    (provider.memberPath, provider.errorPath) = (string("member_path"), string("error_path"))
+    provider.errorCodes = (object["error_codes"] as? [String: String])?.map(TokenErrorCode.init(service:standard:))
+    provider.tokenTypeAliases = strings("token_type_aliases")
+    provider.tokenAlphabet = named("token_alphabet") ?? provider.tokenAlphabet
     if let word = object["missing_lifetime"] as? String {
-        (provider.missingLifetime, provider.missingLifetimeSeconds) = (word, 0)
+        provider.missingLifetime = word == "never" ? .never : .refuse
     } else if let policy = object.object("missing_lifetime") {
-        let name = policy.has("jwt_expiry_else") ? "jwt_expiry_else" : "assume"
-        (provider.missingLifetime, provider.missingLifetimeSeconds) = (name, policy.integer(name)!)
+        provider.missingLifetime =
+            policy.integer("assume").map { .assume(seconds: $0) }
+            ?? .jwtExpiry(elseSeconds: policy.integer("jwt_expiry_else")!)
     }
-    provider.zeroLifetime = object.string("zero_lifetime") ?? provider.zeroLifetime
-    provider.routes = (object["routes"] as? [Object] ?? []).map {
-        RouteRecord(method: $0.string("method")!, path: $0.string("path")!, token: $0.string("token")!)
+    provider.zeroLifetime = named("zero_lifetime") ?? provider.zeroLifetime
+    provider.routes = (object["routes"] as? [Object]).flatMap { rows in
+        rows.isEmpty ? nil : rows.map {
+            TokenRoute(method: $0.string("method")!, path: $0.string("path")!, ofSite: $0.string("token") == "site")
+        }
     }
-    provider.exposure = object.string("exposure") ?? provider.exposure
+    provider.exposure = named("exposure") ?? provider.exposure
     return provider
+}
+
+/// A token URL as base URL and path.
+private func divided(_ url: String) -> (baseUrl: String, tokenPath: String?) {
+    let authority = url.range(of: "://")?.upperBound ?? url.startIndex
+    guard let end = url[authority...].firstIndex(where: { "/?#".contains($0) }), url[end] == "/" else { return (url, nil) }
+    return (String(url[..<end]), String(url[end...]))
 }

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import TokenwardBridge
+internal import Tokenward
 
 /// Executes one scenario over the generated bridge.
 struct Scenario {
@@ -25,11 +25,11 @@ struct Scenario {
 
     private static func manager(_ scenario: Object, _ step: Object, at: UInt64) throws -> CoreManager {
         let capacity = scenario.object("capacity")
+        let (provider, identity, sharedStorage) = described(scenario, step)
         return try CoreManager(
-            now: at, provider: try provider(of: scenario, step), site: step.string("site") ?? scenario.string("site"),
-            accessCapacity: UInt32(capacity?.integer("access") ?? 2048),
+            now: at, provider: provider, identity: identity, accessCapacity: UInt32(capacity?.integer("access") ?? 2048),
             refreshCapacity: UInt32(capacity?.integer("refresh") ?? 2048), seed: scenario.integer("seed") ?? 0,
-            allowServerOnly: true)
+            sharedStorage: sharedStorage, allowServerOnly: true)
     }
 
     /// What came of each step: all that its `expect` may name.
@@ -93,11 +93,11 @@ struct Scenario {
         var actual: Object = ["usable": poll.usable, "poll_at": poll.pollAt ?? NSNull()]
         switch poll.next {
         case .nothing: actual["next"] = "nothing"
-        case .request(let grant): (actual["next"], actual["grant"]) = ("request", grant)
+        case .request(let grant): (actual["next"], actual["grant"]) = ("request", grantName(grant: grant))
         case .awaitAnswer: actual["next"] = "await"
         case .wait: actual["next"] = "wait"
         case .reload: actual["next"] = "reload"
-        case .supply(let reason): (actual["next"], actual["reason"]) = ("supply", reason)
+        case .supply(let reason): (actual["next"], actual["reason"]) = ("supply", reason.code)
         }
         return actual
     }
@@ -143,7 +143,7 @@ struct Scenario {
         return switch retry {
         case .now: ["retry": "now"]
         case .afterRefresh: ["retry": "after_refresh"]
-        case .surface(let reason): ["retry": "surface", "reason": reason]
+        case .surface(let reason): ["retry": "surface", "reason": reason.code]
         }
     }
 
@@ -173,7 +173,7 @@ private func bytes(hex: String) -> Data {
 extension CoreError {
     fileprivate var code: String {
         switch self {
-        case .Input(let code, _), .Capacity(let code, _), .State(let code, _), .NotAllowed(let code, _),
+        case .Input(let code, _, _), .Capacity(let code, _), .State(let code, _), .NotAllowed(let code, _),
             .Internal(let code, _):
             code
         }

@@ -41,7 +41,7 @@ final class Demo: Sendable {
         base = service.base_url
         bearer = service.credentials["bearer"] ?? ""
         credentials = Credentials(
-            clientID: service.credentials["client_id"], clientSecret: service.credentials["client_secret"],
+            clientId: service.credentials["client_id"], clientSecret: service.credentials["client_secret"],
             username: service.credentials["username"], password: service.credentials["password"])
     }
 
@@ -50,12 +50,13 @@ final class Demo: Sendable {
     func url(_ path: String) -> URL { URL(string: base + path)! }
 
     /// The preset, its hosts replaced by this service's.
-    func provider(_ preset: Provider) -> Provider {
-        var provider = preset
-        provider.baseURL = base
-        provider.apiOrigins = .baseURL
-        provider.allowLoopbackHTTP = true
-        provider.policy.jitterPermille = 0
+    func provider(_ preset: TokenPreset, _ change: (inout RefreshPolicy) -> Void = { _ in }) -> TokenProvider {
+        var provider = TokenProvider(preset)
+        (provider.baseUrl, provider.apiOrigins, provider.loopbackHttp) = (base, nil, true)
+        provider.policy = RefreshPolicy {
+            $0.jitterPermille = 0
+            change(&$0)
+        }
         return provider
     }
 
@@ -151,21 +152,21 @@ final class HeldPorts: Sendable {
 
 /// A manager of Flute's client, which has refresh tokens that rotate.
 func fluteManager(
-    _ demo: Demo, storage: any TokenStorage = MemoryTokenStorage(), transport: any Transport = URLSessionTransport(),
-    clock: any TokenClock = SystemClock(), timeout: TimeInterval = 10, change: (inout Provider) -> Void = { _ in }
+    _ demo: Demo, storage: any TokenStorage = MemoryTokenStorage(), transport: any TokenTransport = URLSessionTransport(),
+    clock: any TokenClock = SystemClock(), timeout: TimeInterval = 10, change: (inout TokenProvider) -> Void = { _ in }
 ) throws -> TokenManager {
-    var provider = demo.provider(try .flute(.sandbox))
+    var provider = demo.provider(.fluteSandbox)
     change(&provider)
     let credentials = demo.credentials
     var options = serverOptions
     options.requestTimeout = timeout
     return try TokenManager(
-        provider: provider, subject: .client, source: .credentials { credentials }, storage: storage,
+        provider: provider, source: .credentials { credentials }, storage: storage,
         transport: transport, options: options, clock: clock)
 }
 
-var serverOptions: TokenManager.Options {
-    var options = TokenManager.Options()
+var serverOptions: TokenManagerOptions {
+    var options = TokenManagerOptions()
     options.dangerouslyAllowServerOnlyCredentials = true
     return options
 }
@@ -182,7 +183,7 @@ final class HandClock: TokenClock {
 }
 
 /// The real transport, which a test can watch and hold.
-final class WatchedTransport: Transport {
+final class WatchedTransport: TokenTransport {
     private let real = URLSessionTransport()
     private let state = Locked((sent: 0, held: false))
 
@@ -192,7 +193,7 @@ final class WatchedTransport: Transport {
         set { state.with { $0.held = newValue } }
     }
 
-    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+    func send(_ request: TransportRequest) async throws -> TransportResponse {
         state.with { $0.sent += 1 }
         let response = try await real.send(request)
         while isHeld { try await Task.sleep(nanoseconds: 1_000_000) }

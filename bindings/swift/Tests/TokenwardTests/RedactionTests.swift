@@ -21,27 +21,29 @@ import Testing
         let canary = Self.canary
         let data = Data(canary.utf8)
         let url = URL(string: "https://api.acme.example/v1")!
-        var provider = try Provider(name: "acme", tokenURL: "https://login.acme.example/token")
-        provider.exposure = .appAllowed
+        let provider = TokenProvider(name: "acme", baseUrl: "https://login.acme.example", tokenPath: "/token") {
+            $0.exposure = .appAllowed
+            $0.anyHttpsOrigin = true
+        }
         let storage = MemoryTokenStorage()
         let manager = try TokenManager(
             provider: provider, source: .fixed { IssuedToken(accessToken: canary) }, storage: storage)
         let authorization = try await manager.authorize(method: "GET", url: url)
-        #expect(authorization.value == "Bearer \(canary)")
+        #expect(authorization.header == "Bearer \(canary)")
         let request = try await manager.authorize(URLRequest(url: url))
         #expect(request.request.value(forHTTPHeaderField: "Authorization") == "Bearer \(canary)")
         let key = Data(canary.utf8) + Data(repeating: 0x21, count: 32 - canary.utf8.count)
         let values: [Any] = [
-            Credentials(clientID: canary, clientSecret: canary, username: canary, password: canary),
+            Credentials(clientId: canary, clientSecret: canary, username: canary, password: canary),
             IssuedToken(accessToken: canary, refreshToken: canary), IssuedToken.json(data),
             TokenSource.fixed { [canary] in IssuedToken(accessToken: canary) },
             TokenSource.credentials { [canary] in Credentials(clientSecret: canary) }, TokenSource.parent(manager),
-            HTTPRequest(
+            TransportRequest(
                 method: "POST", url: url, headers: [("Authorization", canary)], body: data, timeout: 1),
-            HTTPResponse(status: 200, headers: [("Set-Cookie", canary)], body: data),
+            TransportResponse(status: 200, headers: [("Set-Cookie", canary)], body: data),
             StorageChange.replace(data), authorization, request, manager, storage, provider,
             try FileTokenStorage(path: URL(fileURLWithPath: "/tmp/x"), sealKey: key),
-            try await manager.status(), TokenEvent.refreshed(generation: 1), RetryDecision.surface(reason: "revoked"),
+            try await manager.status(), TokenEvent.refreshed(generation: 1), RetryDecision.surface(reason: .revoked),
         ]
         let bytes = Array(canary.utf8).map(String.init).joined(separator: ", ")
         for value in values {
@@ -54,7 +56,7 @@ import Testing
         struct Leaky: Error { let secret = Redaction.canary }
         let errors: [TokenwardError] = [
             .transport(underlying: Leaky()), .storage(code: "storage_failed", underlying: Leaky()),
-            .signInRequired(reason: "revoked"), .configuration(code: "invalid_client"),
+            .signInRequired(reason: "revoked"), .configuration(code: "invalid_client", fact: nil),
         ]
         for error in errors {
             #expect(!(shown(error) + error.localizedDescription).contains(Self.canary))

@@ -1,7 +1,6 @@
 internal import Foundation
 import Testing
 @testable import Tokenward
-internal import TokenwardBridge
 
 #if canImport(FoundationNetworking)
     internal import FoundationNetworking
@@ -10,46 +9,74 @@ internal import TokenwardBridge
 /// What is refused before anything is sent, and what errors say.
 @Suite struct Rules {
     @Test func credentials_for_servers_do_not_make_a_manager_in_an_app() async throws {
-        let providers = try [
-            Provider.flipUtility(.production), .flipUtilityAPIKey(.production), .flute(.sandbox),
-            .flipEnergyClient(baseURL: "https://flip.example"), .opower(baseURL: "https://opower.example"),
-            .flipEnergySite(baseURL: "https://flip.example", issuedBy: .clientToken),
-            Provider(name: "own", tokenURL: "https://own.example/token"),
-        ]
-        for provider in providers {
-            let site: Subject = provider.tokenPath.contains("{site}") ? .site("1") : .client
-            let source = TokenSource.credentials { Credentials() }
-            #expect(
-                await code { try TokenManager(provider: provider, subject: site, source: source) } == "server_only",
-                "\(provider.name)")
-            #expect(
-                await code {
-                    try TokenManager(provider: provider, subject: site, source: source, options: serverOptions)
-                } == nil)
+        let (base, source) = ("https://a.example", TokenSource.credentials { Credentials() })
+        func refusal(_ provider: TokenProvider, _ options: TokenManagerOptions) async -> String? {
+            let site = provider.tokenPath?.contains("{site}") == true ? "1" : nil
+            let identity = TokenIdentity(site: site, baseUrl: provider.baseUrl ?? base)
+            return await code {
+                try TokenManager(provider: provider, identity: identity, source: source, options: options)
+            }
         }
-        for provider in try [
-            Provider.flume(), .flipEnergySite(baseURL: "https://flip.example", issuedBy: .backend),
+        for preset in TokenPreset.allCases {
+            let isForApps = [.flume, .flipEnergySiteByBackend].contains(preset)
+            let refusal = await refusal(TokenProvider(preset), TokenManagerOptions())
+            #expect(refusal == (isForApps ? nil : "server_only"), "\(preset)")
+        }
+        let own = TokenProvider(name: "own")
+        #expect(await refusal(own, TokenManagerOptions()) == "server_only")
+        #expect(await refusal(own, serverOptions) == nil)
+    }
+
+    @Test func a_description_that_cannot_work_is_refused_with_the_name_of_the_fact() {
+        func refused(_ provider: TokenProvider, _ identity: TokenIdentity = TokenIdentity()) -> TokenwardError? {
+            do {
+                _ = try TokenManager(
+                    provider: provider, identity: identity, source: .credentials { Credentials() },
+                    options: serverOptions)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        let bad = TokenProvider(name: "acme", baseUrl: "login.acme.example")
+        for (fact, refused) in [
+            ("base_url", refused(bad)), ("site", refused(TokenProvider(.flipEnergySite), TokenIdentity(baseUrl: "https://a.example"))),
+            ("base_url", refused(TokenProvider(.opower), TokenIdentity(baseUrl: "tier.example"))),
         ] {
-            #expect(
-                await code {
-                    try TokenManager(
-                        provider: provider, subject: provider.name == "flume" ? .client : .site("1"),
-                        source: .credentials { Credentials() })
-                } == nil)
+            guard case .configuration("invalid_provider", let named) = refused else {
+                Issue.record("\(String(describing: refused))")
+                continue
+            }
+            #expect(named == fact)
+            #expect(refused?.localizedDescription.hasSuffix("(\(fact))") == true)
+        }
+    }
+
+    @Test func a_custom_providers_token_goes_to_the_origin_of_its_base_url_alone_unless_that_is_said() async throws {
+        let elsewhere = URL(string: "https://b.example/v1")!
+        for isEverywhere in [false, true] {
+            let provider = TokenProvider(name: "acme", baseUrl: "https://a.example", tokenPath: "/token") {
+                $0.anyHttpsOrigin = isEverywhere
+                $0.exposure = .appAllowed
+            }
+            let manager = try TokenManager(provider: provider, source: .fixed { IssuedToken(accessToken: "t") })
+            #expect(try await manager.authorize(method: "GET", url: URL(string: "https://a.example/v1")!).header == "Bearer t")
+            let refusal = await code { try await manager.authorize(method: "GET", url: elsewhere) }
+            #expect(refusal == (isEverywhere ? nil : "origin_not_allowed"))
         }
     }
 
     @Test func a_site_provider_without_a_site_is_refused() async throws {
-        let provider = try Provider.flipEnergySite(baseURL: "https://flip.example", issuedBy: .backend)
+        let provider = TokenProvider(.flipEnergySiteByBackend)
         #expect(
             await code { try TokenManager(provider: provider, source: .backend { IssuedToken(accessToken: "t") }) }
                 == "invalid_provider")
     }
 
     @Test func a_token_goes_nowhere_it_does_not_belong_and_nobody_is_asked() async throws {
-        let provider = try Provider.flipEnergySite(baseURL: "https://flip.example", issuedBy: .backend)
         let manager = try TokenManager(
-            provider: provider, subject: .site("site-1"),
+            provider: TokenProvider(.flipEnergySiteByBackend),
+            identity: TokenIdentity(site: "site-1", baseUrl: "https://flip.example"),
             source: .backend {
                 Issue.record("the backend was asked")
                 throw URLError(.badURL)
@@ -67,23 +94,17 @@ internal import TokenwardBridge
         }
     }
 
-    @Test func every_preset_survives_the_way_to_swift_and_back() throws {
-        for name in ["flip_utility", "flip_utility_api_key", "flute"] {
-            let record = try preset(name: name, environment: "sandbox", baseUrl: nil, issuedBy: nil)
-            #expect(try Tokenward.Provider(record: record).record(sharedStorage: false) == record)
-        }
-        for name in ["flip_energy_client", "flume", "opower"] {
-            let record = try preset(name: name, environment: nil, baseUrl: "https://a.example", issuedBy: nil)
-            #expect(try Tokenward.Provider(record: record).record(sharedStorage: false) == record)
-        }
-        let record = try customProvider()
-        #expect(try Tokenward.Provider(record: record).record(sharedStorage: false) == record)
+    @Test func what_leaves_a_fact_open_has_the_cores_defaults() {
+        #expect(TokenProvider(name: "acme").policy == nil)
+        #expect(RefreshPolicy() == defaultPolicy() && RefreshPolicy().fractionPermille == 800)
+        #expect(RefreshPolicy { $0.marginMs = 1 }.marginMs == 1)
+        #expect(TokenReason.allCases.map(\.code).contains("refresh_token_rejected"))
     }
 
     @Test func every_error_has_a_code_and_a_sentence() {
         let errors: [(TokenwardError, String, Bool)] = [
             (.signInRequired(reason: "refresh_token_rejected"), "refresh_token_rejected", false),
-            (.configuration(code: "server_only"), "server_only", false),
+            (.configuration(code: "server_only", fact: nil), "server_only", false),
             (.notAllowed(code: "origin_not_allowed"), "origin_not_allowed", false),
             (.temporarilyUnavailable(retryAfter: 1), "temporarily_unavailable", true),
             (.transport(underlying: URLError(.timedOut)), "transport", true),
@@ -112,12 +133,12 @@ internal import TokenwardBridge
         let events = try #require(manager?.events)
         _ = try await manager?.authorize(method: "GET", url: demo.url("/v2/transactions"))
         #expect(
-            try await manager?.rejected(generation: 1, status: 403, challenge: nil) == .surface(reason: "forbidden"))
+            try await manager?.rejected(generation: 1, status: 403, challenge: nil) == .surface(reason: .forbidden))
         try await manager?.signOut()
         manager = nil
         var seen: [TokenEvent] = []
         for await event in events { seen.append(event) }
-        #expect(seen == [.refreshed(generation: 1), .rejected(reason: "forbidden"), .signedOut])
+        #expect(seen == [.refreshed(generation: 1), .rejected(reason: .forbidden), .signedOut])
     }
 
     @Test func a_token_that_is_refused_leaves_the_good_one() async throws {
@@ -129,6 +150,6 @@ internal import TokenwardBridge
         #expect(await code { try await manager.install(IssuedToken(accessToken: "")) } == "invalid_access_token")
         let long = String(repeating: "a", count: 4097)
         #expect(await code { try await manager.install(IssuedToken(accessToken: long)) } == "too_long")
-        #expect(try await manager.authorize(method: "GET", url: url).value == "Bearer good")
+        #expect(try await manager.authorize(method: "GET", url: url).header == "Bearer good")
     }
 }

@@ -19,13 +19,13 @@ import Testing
     @Test func a_phone_gets_its_site_tokens_from_the_apps_backend_and_asks_again_in_time() async throws {
         let demo = try Demo("flip_energy")
         let (clock, asked) = (HandClock(), Locked(0))
-        let provider = demo.provider(try .flipEnergySite(baseURL: demo.base, issuedBy: .backend))
+        let provider = demo.provider(.flipEnergySiteByBackend)
         let manager = try TokenManager(
-            provider: provider, subject: .site("site-1"),
+            provider: provider, identity: TokenIdentity(site: "site-1"),
             source: .backend {
                 asked.with { $0 += 1 }
                 return try await demo.siteToken("site-1")
-            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: TokenManager.Options(),
+            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: TokenManagerOptions(),
             clock: clock)
         let devices = demo.url("/v1/site/site-1/devices")
         #expect(try await status(devices, manager) == 200)
@@ -53,13 +53,13 @@ import Testing
         let demo = try Demo("flip_energy")
         let (clock, asked, isDown) = (HandClock(), Locked(0), Locked(false))
         let manager = try TokenManager(
-            provider: demo.provider(try .flipEnergySite(baseURL: demo.base, issuedBy: .backend)),
-            subject: .site("site-1"),
+            provider: demo.provider(.flipEnergySiteByBackend),
+            identity: TokenIdentity(site: "site-1"),
             source: .backend {
                 asked.with { $0 += 1 }
                 if isDown.current { throw URLError(.cannotConnectToHost) }
                 return try await demo.siteToken("site-1")
-            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: TokenManager.Options(),
+            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: TokenManagerOptions(),
             clock: clock)
         let devices = demo.url("/v1/site/site-1/devices")
         #expect(try await manager.authorize(method: "GET", url: devices).generation == 1)
@@ -80,12 +80,12 @@ import Testing
         let demo = try Demo("flip_energy")
         let bearer = demo.bearer
         let client = try TokenManager(
-            provider: demo.provider(try .flipEnergyClient(baseURL: demo.base)),
+            provider: demo.provider(.flipEnergyClient),
             source: .fixed { IssuedToken(accessToken: bearer) }, options: serverOptions)
         let sites = try ["site-1", "site-2"].map { site in
             try TokenManager(
-                provider: demo.provider(try .flipEnergySite(baseURL: demo.base, issuedBy: .clientToken)),
-                subject: .site(site), source: .parent(client), options: serverOptions)
+                provider: demo.provider(.flipEnergySite),
+                identity: TokenIdentity(site: site), source: .parent(client), options: serverOptions)
         }
         #expect(try await status(demo.url("/v1/sites"), client) == 200)
         #expect(try await status(demo.url("/v1/site/site-1/devices"), sites[0]) == 200)
@@ -107,11 +107,11 @@ import Testing
         let demo = try Demo("flip_utility")
         let (credentials, bearer) = (demo.credentials, demo.bearer)
         let client = try TokenManager(
-            provider: demo.provider(try .flipUtility(.sandbox)), source: .credentials { credentials },
+            provider: demo.provider(.flipUtilitySandbox), source: .credentials { credentials },
             options: serverOptions)
         #expect(try await status(demo.url("/v1/programs"), client) == 200)
         let key = try TokenManager(
-            provider: demo.provider(try .flipUtilityAPIKey(.sandbox)),
+            provider: demo.provider(.flipUtilityApiKeySandbox),
             source: .fixed { IssuedToken(accessToken: bearer) }, options: serverOptions)
         #expect(try await status(demo.url("/v1/programs"), key) == 200)
     }
@@ -120,7 +120,7 @@ import Testing
         let demo = try Demo("flume")
         let credentials = demo.credentials
         let manager = try TokenManager(
-            provider: demo.provider(try .flume(baseURL: demo.base)), source: .credentials { credentials })
+            provider: demo.provider(.flume), source: .credentials { credentials })
         #expect(try await status(demo.url("/me"), manager) == 200)
         try await manager.renew()
         try await eventually { try await manager.authorize(method: "GET", url: demo.url("/me")).generation == 2 }
@@ -132,7 +132,7 @@ import Testing
         let demo = try Demo("opower")
         let credentials = demo.credentials
         let manager = try TokenManager(
-            provider: demo.provider(try .opower(baseURL: demo.base)), source: .credentials { credentials },
+            provider: demo.provider(.opower), source: .credentials { credentials },
             options: serverOptions)
         let accounts = demo.url("/apis/customer-data-v2/UTIL/customers/1/utility_accounts")
         #expect(try await status(accounts, manager) == 200)
@@ -143,7 +143,7 @@ import Testing
         let secret = Locked(demo.credentials)
         let clock = HandClock()
         let manager = try TokenManager(
-            provider: demo.provider(try .flute(.sandbox)), subject: .client, source: .credentials { secret.current },
+            provider: demo.provider(.fluteSandbox), source: .credentials { secret.current },
             storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: serverOptions, clock: clock)
         let transactions = demo.url("/v2/transactions")
         #expect(try await status(transactions, manager) == 200)
@@ -168,18 +168,17 @@ import Testing
     @Test func oidc_provider_with_first_token_rotation_and_401() async throws {
         let base = ProcessInfo.processInfo.environment["TOKENWARD_OIDC"] ?? ""
         try #require(!base.isEmpty, "started by bindings/swift/test.sh")
-        var provider = try Provider(name: "oidc-provider", tokenURL: base + "/token")
-        provider.apiOrigins = .listed([base])
-        provider.allowLoopbackHTTP = true
-        provider.grants = [.password, .refreshToken]
-        provider.scope = "openid offline_access"
-        provider.exposure = .appAllowed
-        provider.policy.minIntervalMilliseconds = 0
+        let provider = TokenProvider(name: "oidc-provider", baseUrl: base, tokenPath: "/token") {
+            ($0.loopbackHttp, $0.exposure) = (true, .appAllowed)
+            ($0.primaryGrant, $0.refreshGrant) = (.password, true)
+            $0.scope = "openid offline_access"
+            $0.policy = RefreshPolicy { $0.minIntervalMs = 0 }
+        }
         let manager = try TokenManager(
             provider: provider,
             source: .credentials {
                 Credentials(
-                    clientID: "app", clientSecret: "s3cret+/=%", username: "user-1", password: "correct horse")
+                    clientId: "app", clientSecret: "s3cret+/=%", username: "user-1", password: "correct horse")
             })
         let me = URL(string: base + "/me")!
         let first = try await manager.authorize(method: "GET", url: me)
@@ -193,12 +192,12 @@ import Testing
 
         // Revoked at the server: a 401, a refresh, and the request again.
         let third = try await manager.authorize(method: "GET", url: me)
-        #expect(third.value != first.value)
+        #expect(third.header != first.header)
         var revocation = URLRequest(url: URL(string: base + "/token/revocation")!)
         revocation.httpMethod = "POST"
         let client = Data("app:s3cret%2B%2F%3D%25".utf8).base64EncodedString()
         revocation.setValue("Basic \(client)", forHTTPHeaderField: "Authorization")
-        revocation.httpBody = Data("token=\(third.value.dropFirst(7))".utf8)
+        revocation.httpBody = Data("token=\(third.header.dropFirst(7))".utf8)
         revocation.setValue("application/x-www-form-urlencoded", forHTTPHeaderField: "Content-Type")
         let (_, answer) = try await URLSession.shared.data(for: revocation)
         #expect((answer as? HTTPURLResponse)?.statusCode == 200)

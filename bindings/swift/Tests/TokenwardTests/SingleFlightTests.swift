@@ -31,7 +31,7 @@ import Testing
 
     @Test func ten_concurrent_401s_cause_one_refresh() async throws {
         let demo = try Demo("flute")
-        let manager = try fluteManager(demo) { $0.policy.minIntervalMilliseconds = 0 }
+        let manager = try fluteManager(demo) { $0.policy?.minIntervalMs = 0 }
         let url = demo.url("/v2/transactions")
         #expect(try await crowd(1, manager, url) == [1])
         try await demo.order("revoke", #"{"what":"access_tokens"}"#)

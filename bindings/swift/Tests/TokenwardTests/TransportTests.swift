@@ -7,9 +7,9 @@ import Testing
 #endif
 
 @Suite struct Transports {
-    private func send(_ url: URL, timeout: TimeInterval = 5) async throws -> HTTPResponse {
+    private func send(_ url: URL, timeout: TimeInterval = 5) async throws -> TransportResponse {
         try await URLSessionTransport().send(
-            HTTPRequest(
+            TransportRequest(
                 method: "POST", url: url, headers: [("Content-Type", "application/json")], body: Data("{}".utf8),
                 timeout: timeout))
     }
@@ -29,8 +29,8 @@ import Testing
         let response = try await send(demo.url("/oauth2/token"))
         #expect(response.status >= 400 && !response.body.isEmpty)
         let manager = try TokenManager(
-            provider: demo.provider(try .flute(.sandbox)),
-            source: .credentials { Credentials(clientID: "nobody", clientSecret: "nothing") }, options: serverOptions)
+            provider: demo.provider(.fluteSandbox),
+            source: .credentials { Credentials(clientId: "nobody", clientSecret: "nothing") }, options: serverOptions)
         #expect(
             await code { try await manager.authorize(method: "GET", url: demo.url("/v2/transactions")) }
                 == "invalid_client")

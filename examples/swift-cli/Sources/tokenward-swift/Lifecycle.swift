@@ -65,7 +65,8 @@ struct Phone {
         }
         do {
             _ = try TokenManager(
-                provider: .flipEnergyClient(baseURL: base), source: .fixed { IssuedToken(accessToken: "client token") })
+                provider: TokenProvider(.flipEnergyClient), identity: TokenIdentity(baseUrl: base),
+                source: .fixed { IssuedToken(accessToken: "client token") })
         } catch {
             print("the client token on a phone: \(error.code). \(error.localizedDescription)")
         }
@@ -84,10 +85,10 @@ struct Phone {
     }
 
     private func manager() throws -> TokenManager {
-        var provider = try Provider.flipEnergySite(baseURL: base, issuedBy: .backend)
-        provider.allowLoopbackHTTP = true
+        var provider = TokenProvider(.flipEnergySiteByBackend)
+        provider.loopbackHttp = true
         return try TokenManager(
-            provider: provider, subject: .site("site-1"),
+            provider: provider, identity: TokenIdentity(site: "site-1", baseUrl: base),
             source: .backend { [backend] in try await backend.siteToken("site-1") },
             // An app uses KeychainTokenStorage, which keeps a key of its own.
             storage: FileTokenStorage(path: file, sealKey: Data(repeating: 7, count: 32)))

@@ -8,16 +8,32 @@ use std::process::{Command, ExitCode};
 
 use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate};
 
-/// What the generator writes, and where it is committed.
-const FILES: [(&str, &str); 4] = [
-    ("TokenwardFFI.h", "bindings/swift/Sources/TokenwardFFI/TokenwardFFI.h"),
-    ("TokenwardFFI.modulemap", "bindings/swift/Sources/TokenwardFFI/module.modulemap"),
-    ("tokenward_uniffi.swift", "bindings/swift/Sources/TokenwardBridge/tokenward_uniffi.swift"),
-    (
-        "io/github/tokenward/bridge/tokenward_uniffi.kt",
-        "bindings/kotlin/tokenward/src/main/kotlin/io/github/tokenward/bridge/tokenward_uniffi.kt",
-    ),
+const SWIFT: &str = "bindings/swift/Sources/Tokenward/Bridge/tokenward_uniffi.swift";
+const KOTLIN: &str = "bindings/kotlin/tokenward/src/main/kotlin/io/github/tokenward/bridge";
+
+const PACKAGE: &str = "io.github.tokenward";
+
+/// The types that are the packages' own: users describe a service with them. Nothing else that is generated is public.
+const PUBLIC: [&str; 15] = [
+    "BodyFormat",
+    "ClientAuthentication",
+    "Exposure",
+    "MissingLifetime",
+    "RefreshPolicy",
+    "TokenAlphabet",
+    "TokenErrorCode",
+    "TokenGrant",
+    "TokenIdentity",
+    "TokenNext",
+    "TokenPreset",
+    "TokenProvider",
+    "TokenReason",
+    "TokenRoute",
+    "ZeroLifetime",
 ];
+
+/// Of these, those that gain members: nobody but the packages makes one of all its members.
+const GROWING: [&str; 3] = ["RefreshPolicy", "TokenIdentity", "TokenProvider"];
 
 fn main() -> ExitCode {
     let done = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
@@ -64,16 +80,21 @@ fn render() -> Result<Vec<(PathBuf, String)>, String> {
         ..GenerateOptions::default()
     };
     generate(options).map_err(|error| format!("{error:#}"))?;
+    let generated = |name: &str| {
+        let path = out_dir.join(name);
+        fs::read_to_string(&path).map_err(|error| of(&path, error))
+    };
+    let (internal, public) = kotlin(&generated("io/github/tokenward/bridge/tokenward_uniffi.kt")?)?;
+    let headers = "bindings/swift/Sources/TokenwardFFI";
+    let files = [
+        (format!("{headers}/TokenwardFFI.h"), generated("TokenwardFFI.h")?),
+        (format!("{headers}/module.modulemap"), generated("TokenwardFFI.modulemap")?),
+        (SWIFT.to_owned(), swift(&generated("tokenward_uniffi.swift")?)?),
+        (format!("{KOTLIN}/tokenward_uniffi.kt"), internal),
+        (format!("{KOTLIN}/Description.kt"), public),
+    ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    FILES
-        .into_iter()
-        .map(|(generated, committed)| {
-            let path = out_dir.join(generated);
-            let text = fs::read_to_string(&path).map_err(|error| of(&path, error))?;
-            let text = if generated.ends_with(".kt") { internal(&text)? } else { text };
-            Ok((root.join(committed), tidy(&text)))
-        })
-        .collect()
+    Ok(files.into_iter().map(|(path, text)| (root.join(path), tidy(&text))).collect())
 }
 
 /// Builds the library with its symbols, which name what it exports.
@@ -93,31 +114,142 @@ fn library() -> Result<PathBuf, String> {
     Ok(debug.join(format!("{prefix}tokenward_uniffi{suffix}")))
 }
 
-/// Makes each declaration of the file itself `internal`: nothing of it is the package's API.
-fn internal(kotlin: &str) -> Result<String, String> {
-    let mut text = String::new();
-    let mut open = 0_usize;
-    // A declaration may follow its comment on the same line.
-    for line in kotlin.replace("*/ ", "*/\n").lines() {
-        let declaration = line.trim_start();
-        let is_comment = declaration.starts_with(['*', '/']);
-        if open == 0 && !is_comment {
-            text.push_str(&internal_line(declaration));
-        } else {
-            text.push_str(line);
+/// Brackets that are open behind a line of code; a comment may hold any.
+struct Brackets(usize);
+
+impl Brackets {
+    fn pass(&mut self, line: &str) -> Result<(), String> {
+        if is_comment(line) {
+            return Ok(());
         }
-        text.push('\n');
-        if !is_comment {
-            for byte in line.bytes() {
-                match byte {
-                    b'(' | b'{' => open += 1,
-                    b')' | b'}' => open = open.checked_sub(1).ok_or_else(|| format!("unopened: {line}"))?,
-                    _ => {}
-                }
+        for byte in line.bytes() {
+            match byte {
+                b'(' | b'{' => self.0 += 1,
+                b')' | b'}' => self.0 = self.0.checked_sub(1).ok_or_else(|| format!("unopened: {line}"))?,
+                _ => {}
             }
         }
+        Ok(())
     }
-    if open == 0 { Ok(text) } else { Err("a bracket of the generated Kotlin is not closed".to_owned()) }
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with(['*', '/'])
+}
+
+/// The words of a declaration up to its name.
+fn name_of(line: &str) -> &str {
+    const KINDS: [&str; 8] = ["class", "enum", "fun", "func", "interface", "object", "protocol", "struct"];
+    let mut words = line.split([' ', '(', ':', '<', '{']).filter(|word| !word.is_empty());
+    let is_kind = |word: &&str| KINDS.contains(word);
+    let mut last = words.find(is_kind).and_then(|_| words.next());
+    while last.is_some_and(|word| KINDS.contains(&word)) {
+        last = words.next();
+    }
+    last.unwrap_or_default()
+}
+
+/// What the package uses itself, each declaration `internal`, and what is public, in a file of its own.
+fn kotlin(generated: &str) -> Result<(String, String), String> {
+    let mut internal = String::new();
+    let mut public = "// Generated from `ffi/uniffi` by `cargo run -p tokenward-uniffi-bindgen`.\n\n\
+        package "
+        .to_owned()
+        + PACKAGE
+        + "\n\n";
+    let mut open = Brackets(0);
+    // Comments go where what they are about goes.
+    let mut held = String::new();
+    let mut is_public = false;
+    // A declaration may follow its comment on the same line.
+    let mut generated = generated.replace("*/ ", "*/\n");
+    for name in PUBLIC {
+        generated = generated.replace(&format!("{PACKAGE}.bridge.{name}"), &format!("{PACKAGE}.{name}"));
+    }
+    for line in generated.lines() {
+        let is_outermost = open.0 == 0;
+        if is_outermost && (is_comment(line) || line.is_empty()) {
+            held.push_str(line);
+            held.push('\n');
+            continue;
+        }
+        if is_outermost {
+            is_public = PUBLIC.contains(&name_of(line));
+        }
+        let out = if is_public { &mut public } else { &mut internal };
+        out.push_str(&std::mem::take(&mut held));
+        match (is_public, is_outermost) {
+            (true, true) => out.push_str(&public_kotlin(line)),
+            (true, false) => out.push_str(&public_member(line)),
+            (false, true) => out.push_str(&internal_line(line.trim_start())),
+            (false, false) => out.push_str(line),
+        }
+        out.push('\n');
+        if line.starts_with("package ") {
+            out.extend(PUBLIC.map(|name| format!("import {PACKAGE}.{name}\n")));
+        }
+        open.pass(line)?;
+    }
+    if open.0 == 0 {
+        Ok((internal, public))
+    } else {
+        Err("a bracket of the generated Kotlin is not closed".to_owned())
+    }
+}
+
+/// No `data class` where members may come: its constructor, copy and components would be of so many.
+fn public_kotlin(line: &str) -> String {
+    match line.strip_prefix("data class ") {
+        Some(rest) if GROWING.contains(&name_of(line)) => {
+            format!("public class {}", rest.replacen(" (", " internal constructor(", 1))
+        }
+        _ => format!("public {line}"),
+    }
+}
+
+fn public_member(line: &str) -> String {
+    let member = line.trim_start();
+    let indent = &line[..line.len() - member.len()];
+    let visible = ["var ", "val ", "data class ", "companion "].iter().any(|start| member.starts_with(start));
+    match member {
+        _ if visible => format!("{indent}public {member}"),
+        _ if member.starts_with("object ") => format!("{indent}public data {member}"),
+        _ => line.to_owned(),
+    }
+}
+
+/// What the package uses itself is visible within the package alone.
+fn swift(generated: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let mut open = Brackets(0);
+    let mut outermost = "";
+    for line in generated.lines() {
+        if open.0 == 0 && !is_comment(line) {
+            outermost = name_of(line);
+        }
+        let declaration = line.trim_start();
+        let indent = &line[..line.len() - declaration.len()];
+        let rest = ["public", "open", "required public"].iter().find_map(|access| {
+            declaration.strip_prefix(access).filter(|rest| rest.is_empty() || rest.starts_with(' '))
+        });
+        let stays = PUBLIC.contains(&outermost);
+        let grows = stays && GROWING.contains(&outermost) && outermost != "TokenIdentity";
+        match rest {
+            // What only Rust's own types pass through.
+            Some(rest) if outermost.starts_with("FfiConverter") => {
+                text.push_str(&format!("{indent}{}", rest.trim_start()));
+            }
+            Some(rest) if !stays || grows && rest.starts_with(" init(") => {
+                let required = if declaration.starts_with("required") { "required " } else { "" };
+                text.push_str(&format!("{indent}{required}package{rest}"));
+            }
+            None if declaration == "import Foundation" => text.push_str("package import Foundation"),
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+        open.pass(line)?;
+    }
+    if open.0 == 0 { Ok(text) } else { Err("a bracket of the generated Swift is not closed".to_owned()) }
 }
 
 fn internal_line(line: &str) -> String {

@@ -1,11 +1,11 @@
-import io.github.tokenward.ApiOrigins
 import io.github.tokenward.Credentials
-import io.github.tokenward.Environment
 import io.github.tokenward.FileTokenStorage
-import io.github.tokenward.Provider
-import io.github.tokenward.Subject
+import io.github.tokenward.RefreshPolicy
+import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenManager
 import io.github.tokenward.TokenManagerOptions
+import io.github.tokenward.TokenPreset
+import io.github.tokenward.TokenProvider
 import io.github.tokenward.TokenSource
 import io.github.tokenward.TokenwardException
 import io.github.tokenward.okhttp.OkHttpTransport
@@ -19,7 +19,6 @@ import okhttp3.Request
 import okhttp3.RequestBody.Companion.toRequestBody
 import java.nio.file.Path
 import kotlin.system.exitProcess
-import kotlin.time.Duration.Companion.milliseconds
 
 /**
  * The whole life of a token of Flute's sandbox, as `tokenward-demo-service --kind flute --lifetime 12` plays it:
@@ -31,18 +30,19 @@ fun main(arguments: Array<String>): Unit = runBlocking {
         exitProcess(64)
     }
     val (baseUrl, state) = arguments
-    val flute = Provider.flute(Environment.SANDBOX).run {
-        copy(
-            baseUrl = baseUrl,
-            apiOrigins = ApiOrigins.Listed(baseUrl),
-            allowLoopbackHttp = true,
-            policy = policy.copy(jitterPermille = 0, minInterval = 200.milliseconds, margin = 200.milliseconds),
-        )
+    val flute = TokenProvider(TokenPreset.FLUTE_SANDBOX) {
+        apiOrigins = null
+        loopbackHttp = true
+        policy = RefreshPolicy {
+            jitterPermille = 0u
+            minIntervalMs = 200u
+            marginMs = 200u
+        }
     }
 
     fun manager() = TokenManager(
         provider = flute,
-        subject = Subject.Client,
+        identity = TokenIdentity { this.baseUrl = baseUrl },
         source = TokenSource.credentials { Credentials(secret("TOKENWARD_CLIENT_ID"), secret("TOKENWARD_CLIENT_SECRET")) },
         transport = OkHttpTransport(),
         storage = FileTokenStorage(Path.of(state), ByteArray(32) { 42 }),

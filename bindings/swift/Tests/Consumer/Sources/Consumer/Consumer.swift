@@ -3,11 +3,12 @@ import Tokenward
 
 @main struct Consumer {
     static func main() async throws {
-        var acme = try Provider(name: "acme", tokenURL: "https://login.acme.example/token")
-        acme.apiOrigins = .listed(["https://api.acme.example"])
-        acme.exposure = .appAllowed
+        let acme = TokenProvider(name: "acme", baseUrl: "https://login.acme.example", tokenPath: "/token") {
+            $0.apiOrigins = ["https://api.acme.example"]
+            $0.exposure = .appAllowed
+        }
         let manager = try TokenManager(provider: acme, source: .backend { IssuedToken(accessToken: "from-somewhere-else") })
-        let header = try await manager.authorize(method: "GET", url: URL(string: "https://api.acme.example/v1/me")!)
-        print("Authorization: \(header.value)")
+        let authorization = try await manager.authorize(method: "GET", url: URL(string: "https://api.acme.example/v1/me")!)
+        print("Authorization: \(authorization.header)")
     }
 }

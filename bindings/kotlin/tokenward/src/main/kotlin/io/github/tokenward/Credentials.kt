@@ -63,7 +63,7 @@ public class TokenSource private constructor(internal val kind: Kind) {
 
     public companion object {
         /** A static token, such as an API key. It is asked for at first use in each process and never stored. */
-        public fun fixed(token: suspend () -> String): TokenSource = TokenSource(Kind.Fixed { IssuedToken(token()) })
+        public fun fixed(token: suspend () -> IssuedToken): TokenSource = TokenSource(Kind.Fixed(token))
 
         /** A client's credentials, and a user's: asked for at each token request, never kept. They may change at any time. */
         public fun credentials(credentials: suspend () -> Credentials): TokenSource = TokenSource(Kind.Credentials(credentials))

@@ -36,11 +36,11 @@ public class FileTokenStorage(path: Path, sealKey: ByteArray, override val isSha
 
     override fun sealKey(): ByteArray = key.copyOf()
 
-    override fun transact(body: (current: ByteArray?) -> TokenStorage.Change): Unit = locked {
+    override fun transact(body: (current: ByteArray?) -> StorageChange): Unit = locked {
         when (val change = body(read())) {
-            TokenStorage.Change.Keep -> {}
-            is TokenStorage.Change.Replace -> replace(change.item)
-            TokenStorage.Change.Delete -> if (Files.deleteIfExists(file)) flushFolder()
+            StorageChange.Keep -> {}
+            is StorageChange.Replace -> replace(change.item)
+            StorageChange.Delete -> if (Files.deleteIfExists(file)) flushFolder()
         }
     }
 

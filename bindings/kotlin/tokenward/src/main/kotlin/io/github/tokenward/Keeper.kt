@@ -3,7 +3,6 @@ package io.github.tokenward
 import io.github.tokenward.bridge.CoreException
 import io.github.tokenward.bridge.CoreManager
 import io.github.tokenward.bridge.CoreRequest
-import io.github.tokenward.bridge.NextRecord
 import io.github.tokenward.bridge.OutcomeRecord
 import io.github.tokenward.bridge.PollRecord
 import io.github.tokenward.bridge.snapshotRevision
@@ -16,7 +15,7 @@ import java.util.concurrent.atomic.AtomicInteger
 internal class Keeper(
     private val core: CoreManager,
     private val storage: TokenStorage,
-    private val clock: Clock,
+    private val clock: TokenClock,
     private val report: (TokenEvent) -> Unit,
 ) {
     /** One transaction at a time. */
@@ -50,8 +49,11 @@ internal class Keeper(
 
     fun session(): Int = synchronized(lock) { session }
 
-    /** What to do after storage has been read; never [NextRecord.Reload]. */
-    fun poll(session: Int): PollRecord = transact(session, { it.next != NextRecord.Wait && failure != null }) { core.poll(now()) }
+    /** What to do after storage has been read; never [TokenNext.Reload]. */
+    fun poll(session: Int): PollRecord = transact(session, { it.next != TokenNext.Wait && failure != null }) { core.poll(now()) }
+
+    /** Where a token is asked for without a refresh token. */
+    fun tokenUrl(): String = bridged { core.tokenUrl() }
 
     /** What to do, as far as memory knows. */
     fun peek(): PollRecord = core.poll(now())
@@ -60,8 +62,8 @@ internal class Keeper(
     fun begin(session: Int, credentials: Credentials): CoreRequest? {
         var refreshes = false
         val request = transact(session, { it != null }) {
-            val next = core.poll(now()).next as? NextRecord.Request ?: return@transact null
-            refreshes = next.grant == "refresh_token"
+            val next = core.poll(now()).next as? TokenNext.Request ?: return@transact null
+            refreshes = next.grant == TokenGrant.REFRESH_TOKEN
             with(credentials) { core.begin(now(), clientId, clientSecret, username, password, bearer) }
         }
         val unannounced = failure?.takeIf { storage.isShared && refreshes }
@@ -75,7 +77,7 @@ internal class Keeper(
     }
 
     /** What the answer was; null if its request is over: another token was installed meanwhile. */
-    fun answer(session: Int, requestId: ULong, response: HttpResponse): OutcomeRecord? = store(session) {
+    fun answer(session: Int, requestId: ULong, response: TransportResponse): OutcomeRecord? = store(session) {
         val headers = response.headers.flatMap { listOf(it.name, it.value) }
         try {
             core.answer(now(), requestId, response.status.toUInt(), headers, response.body, wall())
@@ -147,13 +149,13 @@ internal class Keeper(
                             val snapshot = core.snapshot(now(), wall(), true, key)
                             // A `renew` in between makes the snapshot newer than what was asked for.
                             stored = stored(revision, snapshotRevision(key, snapshot))
-                            TokenStorage.Change.Replace(snapshot)
+                            StorageChange.Replace(snapshot)
                         }
                         cleared != null -> {
                             stored = stored(cleared, null)
-                            TokenStorage.Change.Delete
+                            StorageChange.Delete
                         }
-                        else -> TokenStorage.Change.Keep
+                        else -> StorageChange.Keep
                     }
                 }
             }
@@ -191,7 +193,7 @@ internal class Keeper(
                 this.known = null
                 report(TokenEvent.SignedOut)
             }
-            core.poll(now()).next == NextRecord.Reload -> core.reloaded()
+            core.poll(now()).next == TokenNext.Reload -> core.reloaded()
         }
     }
 

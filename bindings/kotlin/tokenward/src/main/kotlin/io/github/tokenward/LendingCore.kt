@@ -5,18 +5,18 @@ import com.sun.jna.Native
 import com.sun.jna.Pointer
 import io.github.tokenward.bridge.CoreManager
 import io.github.tokenward.bridge.FfiConverterString
-import io.github.tokenward.bridge.ProviderRecord
 
 /** The core and, as [lend], its [authorize] in one plain call. */
 internal class LendingCore(
     now: ULong,
-    provider: ProviderRecord,
-    site: String?,
+    provider: TokenProvider,
+    identity: TokenIdentity,
     accessCapacity: UInt,
     refreshCapacity: UInt,
     seed: ULong,
+    sharedStorage: Boolean,
     allowServerOnly: Boolean,
-) : CoreManager(now, provider, site, accessCapacity, refreshCapacity, seed, allowServerOnly) {
+) : CoreManager(now, provider, identity, accessCapacity, refreshCapacity, seed, sharedStorage, allowServerOnly) {
     /** A generation, then a header, while [direct] runs; wiped otherwise. Of an array JNA makes a copy that nobody wipes. */
     private val lent = Memory(HEADER_AT + HEADER_BYTES).apply { clear() }
     internal val header: Pointer = lent.share(HEADER_AT, HEADER_BYTES)

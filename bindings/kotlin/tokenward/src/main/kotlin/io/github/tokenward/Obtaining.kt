@@ -1,7 +1,6 @@
 package io.github.tokenward
 
 import io.github.tokenward.bridge.CoreRequest
-import io.github.tokenward.bridge.NextRecord
 import io.github.tokenward.bridge.OutcomeRecord
 import io.github.tokenward.bridge.PollRecord
 import kotlinx.coroutines.currentCoroutineContext
@@ -17,11 +16,10 @@ import kotlin.time.Duration.Companion.milliseconds
 /** How a token is obtained: from what the core asks for to a token that is stored, or to the reason why there is none. */
 internal class Obtaining(
     private val source: TokenSource.Kind,
-    private val transport: Transport?,
-    private val tokenUrl: String,
+    private val transport: TokenTransport?,
     private val policy: RefreshPolicy,
     private val keeper: Keeper,
-    private val clock: Clock,
+    private val clock: TokenClock,
     private val requestTimeout: Duration,
     private val io: CoroutineContext,
     private val report: (TokenEvent) -> Unit,
@@ -32,7 +30,7 @@ internal class Obtaining(
         private set
 
     /** The reason that was reported last, so that it is reported once. */
-    @Volatile private var reported: String? = null
+    @Volatile private var reported: TokenReason? = null
 
     /** How often the app's backend failed in a row, and until when it is left alone while the token is usable. */
     private var backendFailures = 0
@@ -41,7 +39,7 @@ internal class Obtaining(
     @Volatile private var stopped = false
 
     /** A token that is gone for [reason] is asked of the app's backend, not of the token service. */
-    fun asksBackend(reason: String): Boolean = source is TokenSource.Kind.Backend && reason in SUPPLIED
+    fun asksBackend(reason: TokenReason): Boolean = source is TokenSource.Kind.Backend && reason in SUPPLIED
 
     /** Something changed from outside. */
     fun wake() {
@@ -70,8 +68,8 @@ internal class Obtaining(
         while (true) {
             val poll = withContext(io) { keeper.poll(session) }
             val pauseUntil = when (val next = poll.next) {
-                NextRecord.Nothing -> return
-                is NextRecord.Request -> {
+                TokenNext.Nothing -> return
+                is TokenNext.Request -> {
                     when (request(session)) {
                         Asked.TOKEN -> return
                         Asked.REFUSED -> refused = true
@@ -81,21 +79,21 @@ internal class Obtaining(
                     }
                     continue
                 }
-                is NextRecord.Supply -> {
+                is TokenNext.Supply -> {
                     val token = suppliers(next.reason) ?: return needsSignIn(next.reason, poll.usable)
                     if (clock.now() >= backendRestUntil) return supply(session, token)
                     backendRestUntil
                 }
                 // Of a flight that broke off.
-                is NextRecord.AwaitAnswer -> {
+                is TokenNext.AwaitAnswer -> {
                     keeper.failed(next.requestId)
                     continue
                 }
-                NextRecord.Wait, NextRecord.Reload -> poll.until()
+                TokenNext.Wait, TokenNext.Reload -> poll.until()
             }
             if (poll.usable) return
             // Another process may have stored what is wanted, and it cannot be read.
-            if (poll.next == NextRecord.Reload) throw keeper.failure ?: TokenwardException.TemporarilyUnavailable(null)
+            if (poll.next == TokenNext.Reload) throw keeper.failure ?: TokenwardException.TemporarilyUnavailable(null)
             val pause = (pauseUntil - clock.now()).coerceAtLeast(1).milliseconds
             if (refused || stopped || waited + pause > requestTimeout) throw TokenwardException.TemporarilyUnavailable(pause)
             val look = if (keeper.isShared) minOf(pause, LOOK_AGAIN) else pause
@@ -109,7 +107,8 @@ internal class Obtaining(
     /** Sends one request. Throws where no answer comes, or none that can be used. */
     private suspend fun request(session: Int): Asked {
         val parent = (source as? TokenSource.Kind.Parent)?.manager
-        val bearer = parent?.authorize("POST", tokenUrl)
+        val tokenUrl = parent?.let { keeper.tokenUrl() }
+        val bearer = tokenUrl?.let { parent.authorize("POST", it) }
         val credentials = when (source) {
             is TokenSource.Kind.Credentials -> asked(source.credentials)
             else -> bearer?.let { Credentials.bearer(it.header.removePrefix("Bearer ")) } ?: Credentials.NONE
@@ -117,7 +116,7 @@ internal class Obtaining(
         val request = withContext(io) { keeper.begin(session, credentials) } ?: return Asked.NOT_DUE
         val id = request.id()
         val response = try {
-            request.use { send(it) }
+            request.use { send(it, tokenUrl) }
         } catch (failed: TokenwardException) {
             keeper.failed(id)
             throw failed
@@ -136,15 +135,15 @@ internal class Obtaining(
         return if (renewed) Asked.PARENT_RENEWED else Asked.REFUSED
     }
 
-    private suspend fun send(request: CoreRequest): HttpResponse {
+    private suspend fun send(request: CoreRequest, tokenUrl: String?): TransportResponse {
         // The core checks where the request goes, the parent only where its token goes.
-        if (source is TokenSource.Kind.Parent && request.url() != tokenUrl) throw TokenwardException.Internal("internal")
-        val headers = request.headers().chunked(2) { (name, value) -> HttpHeader(name, value) }
-        val sent = HttpRequest(request.method(), request.url(), headers, request.body())
+        if (tokenUrl != null && request.url() != tokenUrl) throw TokenwardException.Internal("internal")
+        val headers = request.headers().chunked(2) { (name, value) -> TransportHeader(name, value) }
+        val sent = TransportRequest(request.method(), request.url(), headers, request.body())
         val response = asked { checkNotNull(transport).send(sent) }
         sent.body?.fill(0)
         if (response.body.size >
-            Transport.MAX_BODY_BYTES
+            TokenTransport.MAX_BODY_BYTES
         ) {
             throw TokenwardException.Transport(IOException("the answer is too long"))
         }
@@ -152,8 +151,8 @@ internal class Obtaining(
     }
 
     /** Who gives a token where the core has no way to one. */
-    private fun suppliers(reason: String): (suspend () -> IssuedToken)? = when (source) {
-        is TokenSource.Kind.Fixed -> source.token.takeIf { reason == NO_TOKEN }
+    private fun suppliers(reason: TokenReason): (suspend () -> IssuedToken)? = when (source) {
+        is TokenSource.Kind.Fixed -> source.token.takeIf { reason == TokenReason.NO_TOKEN }
         is TokenSource.Kind.Backend -> source.token.takeIf { reason in SUPPLIED }
         else -> null
     }
@@ -165,18 +164,20 @@ internal class Obtaining(
             backendFailures = 0
         } catch (failed: TokenwardException) {
             val doublings = backendFailures++.coerceAtMost(MAX_DOUBLINGS)
-            backendRestUntil = clock.now() + minOf(policy.firstBackoff * (1 shl doublings), policy.maxBackoff).inWholeMilliseconds
+            val (first, max) = listOf(policy.firstBackoffMs, policy.maxBackoffMs).map { it.coerceAtMost(MAX_BACKOFF_MS).toLong() }
+            backendRestUntil = clock.now() + minOf(first shl doublings, max)
             throw failed
         }
     }
 
-    private fun needsSignIn(reason: String, usable: Boolean) {
+    private fun needsSignIn(reason: TokenReason, usable: Boolean) {
         if (reported != reason) report(TokenEvent.NeedsSignIn(reason))
         reported = reason
         if (usable) return
         // What is stored could not be read: it may hold what is missing.
-        keeper.failure?.takeIf { reason == NO_TOKEN }?.let { throw it }
-        throw if (reason in MISCONFIGURED) TokenwardException.Configuration(reason) else TokenwardException.SignInRequired(reason)
+        keeper.failure?.takeIf { reason == TokenReason.NO_TOKEN }?.let { throw it }
+        val code = reason.code
+        throw if (reason in MISCONFIGURED) TokenwardException.Configuration(code) else TokenwardException.SignInRequired(code)
     }
 
     private fun arrived(generation: ULong) {
@@ -198,16 +199,16 @@ internal class Obtaining(
         val poll = keeper.peek()
         val next = poll.next
         return when {
-            next is NextRecord.Request || next == NextRecord.Reload -> 0
-            next == NextRecord.Wait && keeper.isShared -> minOf(poll.until(), clock.now() + LOOK_AGAIN.inWholeMilliseconds)
-            next is NextRecord.Supply && suppliers(next.reason) != null -> backendRestUntil
+            next is TokenNext.Request || next == TokenNext.Reload -> 0
+            next == TokenNext.Wait && keeper.isShared -> minOf(poll.until(), clock.now() + LOOK_AGAIN.inWholeMilliseconds)
+            next is TokenNext.Supply && suppliers(next.reason) != null -> backendRestUntil
             else -> poll.until()
         }
     }
 
     private fun PollRecord.until() = pollAt?.toLong() ?: Long.MAX_VALUE
 
-    private fun HttpResponse.challenge(): String? =
+    private fun TransportResponse.challenge(): String? =
         headers.filter { it.name.equals("WWW-Authenticate", ignoreCase = true) }.joinToString { it.value }.ifEmpty { null }
 
     /** A gateway in trouble: whatever its body is, it says nothing about the answer. */
@@ -216,25 +217,18 @@ internal class Obtaining(
     private companion object {
         const val UNAUTHORIZED = 401
         const val MAX_DOUBLINGS = 16
+        val MAX_BACKOFF_MS = Int.MAX_VALUE.toULong()
 
         /** Another process may be done long before its time is over. */
         val LOOK_AGAIN = 200.milliseconds
-        val SUPPLIED = setOf(NO_TOKEN, "revoked")
+        val SUPPLIED = setOf(TokenReason.NO_TOKEN, TokenReason.REVOKED)
         val TROUBLE = setOf(408, 425, 429)
-        val MISCONFIGURED =
-            setOf("invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_request")
+        val MISCONFIGURED = setOf(
+            TokenReason.INVALID_CLIENT,
+            TokenReason.UNAUTHORIZED_CLIENT,
+            TokenReason.UNSUPPORTED_GRANT_TYPE,
+            TokenReason.INVALID_SCOPE,
+            TokenReason.INVALID_REQUEST,
+        )
     }
-}
-
-internal const val NO_TOKEN = "no_token"
-
-/** The token endpoint, as the core writes it into a request: the site percent-encoded (RFC 3986 section 2.3). */
-internal fun Provider.tokenUrl(subject: Subject): String {
-    val url = if (tokenPath.isEmpty()) baseUrl else baseUrl.trimEnd('/') + tokenPath
-    val site = (subject as? Subject.Site)?.id.orEmpty()
-    val encoded = site.encodeToByteArray().joinToString("") { byte ->
-        val char = byte.toInt().toChar()
-        if (char in 'A'..'Z' || char in 'a'..'z' || char in '0'..'9' || char in "-._~") "$char" else "%%%02X".format(byte)
-    }
-    return url.replace("{site}", encoded)
 }

@@ -1,7 +1,6 @@
 package io.github.tokenward
 
 import io.github.tokenward.bridge.CoreException
-import io.github.tokenward.bridge.NextRecord
 import io.github.tokenward.bridge.RetryRecord
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Deferred
@@ -33,7 +32,7 @@ public class TokenManagerOptions(
     public val refreshCapacity: Int = 4096,
     public val requestTimeout: Duration = 30.seconds,
     public val dangerouslyAllowServerOnlyCredentials: Boolean = false,
-    public val clock: Clock = Clock.system,
+    public val clock: TokenClock = TokenClock.system,
 )
 
 /** The value of an `Authorization` field, which its text does not show, and which token it carries. */
@@ -47,7 +46,7 @@ public sealed interface RetryDecision {
     public data object Retry : RetryDecision
 
     /** Hand the refusal to the user or the log. */
-    public data class Surface(val reason: String) : RetryDecision
+    public data class Surface(val reason: TokenReason) : RetryDecision
 }
 
 /** What has happened. Holds no token. */
@@ -56,10 +55,10 @@ public sealed interface TokenEvent {
     public data class Refreshed(val generation: Long) : TokenEvent
 
     /** No new token comes without a person or the app: see [TokenwardException.SignInRequired] and [TokenwardException.Configuration]. */
-    public data class NeedsSignIn(val reason: String) : TokenEvent
+    public data class NeedsSignIn(val reason: TokenReason) : TokenEvent
 
     /** A resource server refused a request, and a new token would not help. */
-    public data class Rejected(val reason: String) : TokenEvent
+    public data class Rejected(val reason: TokenReason) : TokenEvent
 
     /** The token is kept in memory alone; writing it is tried again at the next call. */
     public data class StorageFailed(val code: String) : TokenEvent
@@ -71,29 +70,29 @@ public sealed interface TokenEvent {
 /**
  * How a manager stands.
  *
- * @property usable There is a token that may be sent.
- * @property next `nothing`, `request`, `await`, `wait` or `supply`.
- * @property reason Why something must be supplied.
+ * @property isUsable There is a token that may be sent.
+ * @property next What it is at.
  * @property changesIn When this changes by itself; null: never.
  */
-public data class TokenStatus(val usable: Boolean, val next: String, val reason: String?, val changesIn: Duration?)
+public data class TokenStatus(val isUsable: Boolean, val next: TokenNext, val changesIn: Duration?)
 
 /**
- * One token of one provider and subject, kept alive and shared by all callers.
+ * One token of one provider and identity, kept alive and shared by all callers.
  *
  * Any number of callers cause one token request. A caller that is cancelled only stops waiting: the request goes on to
  * its end, since its answer may carry the only refresh token. A token is stored before it is used.
  *
+ * @param identity What is known at run time alone: a site, a base URL, an account.
  * @param transport Sends token requests; null where the source needs none ([TokenSource.fixed], [TokenSource.backend]).
  * @throws TokenwardException.Configuration `server_only` where the provider's credentials do not belong into an app;
- *   `invalid_provider`; `transport_missing`.
+ *   `invalid_provider` with the fact that cannot work; `transport_missing`.
  * @throws TokenwardException.IncompatibleLibrary the native library is missing or of another version.
  */
 public class TokenManager internal constructor(
-    private val provider: Provider,
-    private val subject: Subject,
+    provider: TokenProvider,
+    identity: TokenIdentity,
     source: TokenSource,
-    transport: Transport?,
+    transport: TokenTransport?,
     storage: TokenStorage,
     options: TokenManagerOptions,
     threads: CoroutineContext,
@@ -101,15 +100,16 @@ public class TokenManager internal constructor(
     seed: Long,
 ) : AutoCloseable {
     public constructor(
-        provider: Provider,
-        subject: Subject,
+        provider: TokenProvider,
+        identity: TokenIdentity = TokenIdentity(site = null),
         source: TokenSource,
-        transport: Transport? = null,
+        transport: TokenTransport? = null,
         storage: TokenStorage = MemoryTokenStorage(),
         options: TokenManagerOptions = TokenManagerOptions(),
-    ) : this(provider, subject, source, transport, storage, options, Dispatchers.Default, Dispatchers.IO, Random.nextLong())
+    ) : this(provider, identity, source, transport, storage, options, Dispatchers.Default, Dispatchers.IO, Random.nextLong())
 
     private val clock = options.clock
+    private val name = listOfNotNull(provider.name, identity.site).joinToString()
     private val core: LendingCore
     private val keeper: Keeper
     private val obtaining: Obtaining
@@ -122,17 +122,18 @@ public class TokenManager internal constructor(
     @Volatile private var closed = false
 
     init {
-        CUSTOM
+        checkLibrary()
         val isFixed = source.kind is TokenSource.Kind.Fixed
         val kept = if (isFixed) MemoryTokenStorage() else storage
         core = bridged {
             LendingCore(
                 clock.now().toULong(),
-                provider.toRecord(kept.isShared),
-                (subject as? Subject.Site)?.id,
+                provider,
+                identity,
                 options.accessCapacity.toUInt(),
                 options.refreshCapacity.toUInt(),
                 seed.toULong(),
+                kept.isShared,
                 options.dangerouslyAllowServerOnlyCredentials,
             )
         }
@@ -140,15 +141,14 @@ public class TokenManager internal constructor(
         obtaining = Obtaining(
             source.kind,
             transport,
-            provider.tokenUrl(subject),
-            provider.policy,
+            provider.copy {}.policy ?: RefreshPolicy(),
             keeper,
             clock,
             options.requestTimeout,
             io,
             happened::tryEmit,
         )
-        if (provider.grants.isNotEmpty() && transport == null) {
+        if ((provider.primaryGrant != null || provider.refreshGrant) && transport == null) {
             core.close()
             throw TokenwardException.Configuration(TRANSPORT_MISSING)
         }
@@ -176,6 +176,7 @@ public class TokenManager internal constructor(
      * there is a new token: then authorize anew and send the request once more, once at most.
      *
      * @param challenge the `WWW-Authenticate` field; several lines of it joined by `, `.
+     * @throws TokenwardException why there is no new token, where one was needed.
      */
     public suspend fun rejected(generation: Long, status: Int, challenge: String? = null): RetryDecision {
         open()
@@ -184,12 +185,8 @@ public class TokenManager internal constructor(
             happened.tryEmit(TokenEvent.Rejected(retry.reason))
             return RetryDecision.Surface(retry.reason)
         }
-        return try {
-            if (retry != RetryRecord.Now) fly().await()
-            RetryDecision.Retry
-        } catch (none: TokenwardException) {
-            RetryDecision.Surface(none.code)
-        }
+        if (retry != RetryRecord.Now) fly().await()
+        return RetryDecision.Retry
     }
 
     /**
@@ -240,15 +237,8 @@ public class TokenManager internal constructor(
         open()
         val poll = withContext(io) { keeper.poll(keeper.session()) }
         return TokenStatus(
-            usable = poll.usable,
-            next = when (poll.next) {
-                NextRecord.Nothing -> "nothing"
-                is NextRecord.Request -> "request"
-                is NextRecord.AwaitAnswer -> "await"
-                NextRecord.Wait, NextRecord.Reload -> "wait"
-                is NextRecord.Supply -> "supply"
-            },
-            reason = (poll.next as? NextRecord.Supply)?.reason,
+            isUsable = poll.usable,
+            next = poll.next,
             changesIn = poll.pollAt?.let { (it.toLong() - clock.now()).coerceAtLeast(0).milliseconds },
         )
     }
@@ -264,8 +254,7 @@ public class TokenManager internal constructor(
         job.invokeOnCompletion { core.close() }
     }
 
-    override fun toString(): String =
-        "TokenManager(${provider.name}, $subject, generation=${if (closed) "closed" else core.generation()})"
+    override fun toString(): String = "TokenManager($name, generation=${if (closed) "closed" else core.generation()})"
 
     /** The header, if there is a token that may be sent. */
     private fun lend(method: String, url: String): Authorization? {

@@ -5,7 +5,7 @@ import java.util.concurrent.locks.ReentrantLock
 import kotlin.concurrent.withLock
 
 /**
- * Where a manager keeps its sealed state over restarts: one item for one provider, environment and subject.
+ * Where a manager keeps its sealed state over restarts: one item for one provider and identity.
  *
  * Both functions block; a manager calls them on a thread for I/O. They throw [StorageLockedException] where the device
  * must be unlocked first, and any other exception where they cannot do their work.
@@ -18,19 +18,19 @@ public interface TokenStorage {
     public fun sealKey(): ByteArray
 
     /** Calls [body] with what is stored, and carries out what it says: exclusive over threads and processes. */
-    public fun transact(body: (current: ByteArray?) -> Change)
+    public fun transact(body: (current: ByteArray?) -> StorageChange)
+}
 
-    /** What [transact] is to do with the item. */
-    public sealed interface Change {
-        /** Leave it. */
-        public object Keep : Change
+/** What becomes of the item in storage. */
+public sealed interface StorageChange {
+    /** Leave it. */
+    public object Keep : StorageChange
 
-        /** Replace it at once or not at all, so that neither a kill nor a power cut leaves half of it. */
-        public class Replace(public val item: ByteArray) : Change
+    /** Replace it at once or not at all, so that neither a kill nor a power cut leaves half of it. */
+    public class Replace(public val item: ByteArray) : StorageChange
 
-        /** Delete it. */
-        public object Delete : Change
-    }
+    /** Delete it. */
+    public object Delete : StorageChange
 }
 
 /** Forgets everything when the process ends. */
@@ -43,11 +43,11 @@ public class MemoryTokenStorage : TokenStorage {
 
     override fun sealKey(): ByteArray = key.copyOf()
 
-    override fun transact(body: (current: ByteArray?) -> TokenStorage.Change): Unit = lock.withLock {
+    override fun transact(body: (current: ByteArray?) -> StorageChange): Unit = lock.withLock {
         when (val change = body(item)) {
-            TokenStorage.Change.Keep -> {}
-            is TokenStorage.Change.Replace -> item = change.item
-            TokenStorage.Change.Delete -> item = null
+            StorageChange.Keep -> {}
+            is StorageChange.Replace -> item = change.item
+            StorageChange.Delete -> item = null
         }
     }
 }

@@ -20,9 +20,17 @@ public sealed class TokenwardException(
     public class SignInRequired internal constructor(public val reason: String) :
         TokenwardException(reason, false, if (reason == SIGNED_OUT) "Sign in: you signed out." else sentence(reason))
 
-    /** Configuration is wrong: `server_only`, `invalid_provider`, `wrong_credentials`, `invalid_client`, `transport_missing` … */
-    public class Configuration internal constructor(code: String) :
-        TokenwardException(code, false, if (code == TRANSPORT_MISSING) "Give the token manager a transport." else sentence(code))
+    /**
+     * Configuration is wrong: `server_only`, `wrong_credentials`, `invalid_client`, `transport_missing` …, and
+     * `invalid_provider` with the [fact] that cannot work.
+     */
+    public class Configuration internal constructor(code: String, public val fact: String? = null) :
+        TokenwardException(
+            code,
+            false,
+            (if (code == TRANSPORT_MISSING) "Give the token manager a transport." else sentence(code)) +
+                (if (fact == null) "" else " ($fact)"),
+        )
 
     /** The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`, `other_site`, `bad_url`. */
     public class NotAllowed internal constructor(code: String) : TokenwardException(code, false, sentence(code))

@@ -8,16 +8,16 @@ import kotlinx.coroutines.runBlocking
 /** Times one header in several ways, beside a look-up in a map. Nothing is asserted: only ratios hold elsewhere. */
 fun main() = runBlocking {
     val token = "a".repeat(40)
-    val core = LendingCore(0uL, ACME.toRecord(false), null, 4096u, 4096u, 0uL, true)
+    val core = LendingCore(0uL, ACME, TokenIdentity {}, 4096u, 4096u, 0uL, false, true)
     core.install(0uL, token, null, 3600uL, null)
-    TokenManager(ACME, Subject.Client, CREDENTIALS, MemoryService()).use { manager ->
+    TokenManager(ACME, TokenIdentity {}, CREDENTIALS, MemoryService()).use { manager ->
         manager.install(IssuedToken(token))
         val map = HashMap(mapOf("GET $API" to "Bearer $token"))
         Loader.register()
         val memory = Memory(MEMORY_BYTES)
         report("a look-up in a HashMap") { map["GET $API"].hashCode() }
         report("a JNA call by direct mapping: memcpy of 48 bytes") { Loader.memcpy(memory, memory.share(64), 48).hashCode() }
-        report("the clock") { Clock.system.now().toInt() }
+        report("the clock") { TokenClock.system.now().toInt() }
         report("authorize of the bridge") { core.authorize(1uL, "GET", API).length }
         report("authorize in one plain call") { core.lend(1uL, "GET", API).header.length }
         report("authorize of the manager") { manager.authorize("GET", API).header.length }

@@ -13,7 +13,7 @@ import kotlin.test.assertNotNull
 import kotlin.test.assertNull
 
 class LendingCoreTest {
-    private fun core(token: String) = LendingCore(0uL, ACME.toRecord(false), null, MIB.toUInt(), 0u, 0uL, false)
+    private fun core(token: String) = LendingCore(0uL, ACME, TokenIdentity {}, MIB.toUInt(), 0u, 0uL, false, false)
         .also { it.install(0uL, token, null, 3600uL, null) }
 
     @Test

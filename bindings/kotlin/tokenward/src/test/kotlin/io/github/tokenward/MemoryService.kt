@@ -12,12 +12,12 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
 /** A token service in memory, with refresh tokens that rotate and may be used once. */
-class MemoryService(private val lifetimeSeconds: Int = 3600, private val latency: Duration = 100.milliseconds) : Transport {
+class MemoryService(private val lifetimeSeconds: Int = 3600, private val latency: Duration = 100.milliseconds) : TokenTransport {
     /** The bodies of all requests, in order. */
     val requests = CopyOnWriteArrayList<String>()
 
     /** The next answers in place of a token; each is given once. */
-    val answers = ArrayDeque<HttpResponse>()
+    val answers = ArrayDeque<TransportResponse>()
 
     @Volatile var isDown = false
 
@@ -26,7 +26,7 @@ class MemoryService(private val lifetimeSeconds: Int = 3600, private val latency
 
     private val used = HashSet<String>()
 
-    override suspend fun send(request: HttpRequest): HttpResponse {
+    override suspend fun send(request: TransportRequest): TransportResponse {
         val body = checkNotNull(request.body).decodeToString()
         requests += body
         if (isDown) throw IOException("no route to host")
@@ -47,28 +47,32 @@ class MemoryService(private val lifetimeSeconds: Int = 3600, private val latency
 
     companion object {
         fun answer(status: Int, body: String, vararg headers: Pair<String, String>) =
-            HttpResponse(status, headers.map { (name, value) -> HttpHeader(name, value) }, body.encodeToByteArray())
+            TransportResponse(status, headers.map { (name, value) -> TransportHeader(name, value) }, body.encodeToByteArray())
     }
 }
 
 const val API = "https://api.acme.example/v1/things"
 
-val ACME = Provider(
-    name = "acme",
-    baseUrl = "https://login.acme.example",
-    tokenPath = "/oauth2/token",
-    apiOrigins = ApiOrigins.Listed("https://api.acme.example"),
-    grants = listOf(Grant.CLIENT_CREDENTIALS, Grant.REFRESH_TOKEN),
-    authentication = ClientAuthentication.POST,
-    exposure = Exposure.APP_ALLOWED,
-    policy = RefreshPolicy(jitterPermille = 0),
-)
+val ACME = TokenProvider("acme", "https://login.acme.example", "/oauth2/token") {
+    apiOrigins = listOf("https://api.acme.example")
+    primaryGrant = TokenGrant.CLIENT_CREDENTIALS
+    refreshGrant = true
+    authentication = ClientAuthentication.POST
+    exposure = Exposure.APP_ALLOWED
+    policy = RefreshPolicy { jitterPermille = 0u }
+}
+
+/** Tokens are installed. */
+val NO_GRANT: TokenProvider.() -> Unit = {
+    primaryGrant = null
+    refreshGrant = false
+}
 
 val CREDENTIALS = TokenSource.credentials { Credentials("id", "client-secret-canary") }
 
 /** The virtual clock of a test. */
 @OptIn(ExperimentalCoroutinesApi::class)
-class VirtualClock(private val scope: TestScope) : Clock {
+class VirtualClock(private val scope: TestScope) : TokenClock {
     override fun now(): Long = scope.currentTime
 
     override fun wall(): Long = START + scope.currentTime / 1000
@@ -80,15 +84,15 @@ class VirtualClock(private val scope: TestScope) : Clock {
 
 /** A manager whose threads and clock are those of the test. */
 fun TestScope.manager(
-    transport: Transport?,
+    transport: TokenTransport?,
     source: TokenSource = CREDENTIALS,
-    provider: Provider = ACME,
-    subject: Subject = Subject.Client,
+    provider: TokenProvider = ACME,
+    identity: TokenIdentity = TokenIdentity {},
     storage: TokenStorage = MemoryTokenStorage(),
     allowServerOnly: Boolean = false,
-    clock: Clock = VirtualClock(this),
+    clock: TokenClock = VirtualClock(this),
 ): TokenManager {
     val dispatcher = StandardTestDispatcher(testScheduler)
     val options = TokenManagerOptions(clock = clock, dangerouslyAllowServerOnlyCredentials = allowServerOnly)
-    return TokenManager(provider, subject, source, transport, storage, options, dispatcher, dispatcher, 0)
+    return TokenManager(provider, identity, source, transport, storage, options, dispatcher, dispatcher, 0)
 }

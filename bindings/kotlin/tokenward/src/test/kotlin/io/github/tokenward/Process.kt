@@ -6,8 +6,6 @@ import kotlinx.coroutines.runBlocking
 import java.net.URI
 import java.net.http.HttpClient
 import java.nio.file.Path
-import kotlin.time.Duration.Companion.milliseconds
-import kotlin.time.Duration.Companion.seconds
 import java.net.http.HttpRequest as JdkRequest
 import java.net.http.HttpResponse as JdkResponse
 
@@ -30,45 +28,44 @@ fun main(arguments: Array<String>) = runBlocking {
     }
     val stored = FileTokenStorage(Path.of(file), ByteArray(32) { 1 }, shared.toBoolean())
     val storage = object : TokenStorage by stored {
-        override fun transact(body: (ByteArray?) -> TokenStorage.Change) {
+        override fun transact(body: (ByteArray?) -> StorageChange) {
             var writes = false
             stored.transact { current ->
                 body(current).also { change ->
-                    writes = change is TokenStorage.Change.Replace
+                    writes = change is StorageChange.Replace
                     if (writes) reached(if (answered) Step.ANSWERED else Step.BEGUN)
                 }
             }
             if (writes) reached(if (answered) Step.PERSISTED else Step.ANNOUNCED)
         }
     }
-    val transport = object : Transport {
-        override suspend fun send(request: HttpRequest): HttpResponse {
+    val transport = object : TokenTransport {
+        override suspend fun send(request: TransportRequest): TransportResponse {
             // Without an announcement this is where a process has begun.
             if (!stored.isShared) reached(Step.BEGUN)
             return JdkTransport.send(request).also { answered = true }
         }
     }
-    val clock = object : Clock {
-        override fun now() = Clock.system.now()
+    val clock = object : TokenClock {
+        override fun now() = TokenClock.system.now()
 
-        override fun wall() = checkNotNull(Clock.system.wall()) + ahead.toLong()
+        override fun wall() = checkNotNull(TokenClock.system.wall()) + ahead.toLong()
     }
-    // Refreshes often, of tokens that live long: a busy machine makes them late, never useless.
-    val policy = RefreshPolicy(
-        fractionPermille = 2,
-        jitterPermille = 0,
-        minInterval = 100.milliseconds,
-        margin = 100.milliseconds,
-        responseTimeout = 30.seconds,
-    )
-    val provider = ACME.copy(
-        baseUrl = baseUrl,
-        tokenPath = "/token",
-        apiOrigins = ApiOrigins.BaseUrl,
-        allowLoopbackHttp = true,
-        policy = policy,
-    )
-    TokenManager(provider, Subject.Client, CREDENTIALS, transport, storage, TokenManagerOptions(clock = clock)).use { manager ->
+    val provider = ACME.copy {
+        this.baseUrl = baseUrl
+        tokenPath = "/token"
+        apiOrigins = null
+        loopbackHttp = true
+        // Refreshes often, of tokens that live long: a busy machine makes them late, never useless.
+        policy = RefreshPolicy {
+            fractionPermille = 2u
+            jitterPermille = 0u
+            minIntervalMs = 100u
+            marginMs = 100u
+            responseTimeoutMs = 30_000u
+        }
+    }
+    TokenManager(provider, TokenIdentity {}, CREDENTIALS, transport, storage, TokenManagerOptions(clock = clock)).use { manager ->
         val end = System.currentTimeMillis() + goOn
         do {
             println(manager.authorize("GET", "$baseUrl/").header)
@@ -78,16 +75,16 @@ fun main(arguments: Array<String>) = runBlocking {
 }
 
 /** Sends by the JDK's own client. */
-private object JdkTransport : Transport {
+private object JdkTransport : TokenTransport {
     private val client = HttpClient.newHttpClient()
 
-    override suspend fun send(request: HttpRequest): HttpResponse {
+    override suspend fun send(request: TransportRequest): TransportResponse {
         val sent = JdkRequest.newBuilder(
             URI(request.url),
         ).method(request.method, JdkRequest.BodyPublishers.ofByteArray(request.body))
         request.headers.forEach { sent.header(it.name, it.value) }
         val answer = client.sendAsync(sent.build(), JdkResponse.BodyHandlers.ofByteArray()).await()
-        val headers = answer.headers().map().flatMap { (name, values) -> values.map { HttpHeader(name, it) } }
-        return HttpResponse(answer.statusCode(), headers, answer.body())
+        val headers = answer.headers().map().flatMap { (name, values) -> values.map { TransportHeader(name, it) } }
+        return TransportResponse(answer.statusCode(), headers, answer.body())
     }
 }

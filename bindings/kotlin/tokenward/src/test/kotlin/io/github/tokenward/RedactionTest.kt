@@ -28,19 +28,22 @@ class RedactionTest {
     @Test
     fun `no text of a value holds its secret`() = runTest {
         val request =
-            HttpRequest("POST", "https://a.example", listOf(HttpHeader("Authorization", canary)), canary.encodeToByteArray())
-        val response = HttpResponse(200, listOf(HttpHeader("Set-Cookie", canary)), canary.encodeToByteArray())
+            TransportRequest(
+                "POST",
+                "https://a.example",
+                listOf(TransportHeader("Authorization", canary)),
+                canary.encodeToByteArray(),
+            )
+        val response = TransportResponse(200, listOf(TransportHeader("Set-Cookie", canary)), canary.encodeToByteArray())
         assertRedacted(
             Credentials(canary, canary, canary, canary),
             IssuedToken(canary, refreshToken = canary),
             IssuedToken.json(canary.encodeToByteArray()),
             request, request.headers, response, response.headers,
-            TokenSource.fixed {
-                canary
-            },
+            TokenSource.fixed { IssuedToken(canary) },
             TokenSource.credentials { Credentials(canary) }, TokenSource.backend { IssuedToken(canary) },
         )
-        manager(null, TokenSource.fixed { canary }, ACME.copy(grants = emptyList())).use { manager ->
+        manager(null, TokenSource.fixed { IssuedToken(canary) }, ACME.copy(NO_GRANT)).use { manager ->
             val authorization = manager.authorize("GET", API)
             assertEquals("Bearer $canary", authorization.header)
             assertRedacted(authorization, manager, TokenSource.parent(manager), manager.status())
@@ -101,6 +104,6 @@ class RedactionTest {
 
         override fun sealKey() = ByteArray(32)
 
-        override fun transact(body: (ByteArray?) -> TokenStorage.Change) = fail()
+        override fun transact(body: (ByteArray?) -> StorageChange) = fail()
     }
 }

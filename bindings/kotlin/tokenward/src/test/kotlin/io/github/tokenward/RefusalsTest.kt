@@ -5,32 +5,33 @@ import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertNotNull
+import kotlin.test.assertNull
 import kotlin.test.assertTrue
 import kotlin.time.Duration.Companion.seconds
 
 class RefusalsTest {
     @Test
     fun `an app may not hold a server's credentials`() = runTest {
-        val serverOnly = listOf(
-            Provider.flipUtility(Environment.PRODUCTION),
-            Provider.flipUtilityApiKey(Environment.PRODUCTION),
-            Provider.flipEnergyClient("https://api.example"),
-            Provider.opower("https://api.example"),
-            Provider.flute(Environment.SANDBOX),
-            Provider("acme", "https://login.example"),
-        )
-        for (provider in serverOnly) {
-            val refused = assertFailsWith<TokenwardException.Configuration> { manager(MemoryService(), provider = provider) }
-            assertEquals("server_only", refused.code)
-            assertTrue("server" in refused.message.orEmpty())
-            manager(MemoryService(), provider = provider, allowServerOnly = true).close()
+        val forApps = setOf(TokenPreset.FLUME, TokenPreset.FLIP_ENERGY_SITE_BY_BACKEND)
+        for (provider in TokenPreset.entries.map { TokenProvider(it) } + TokenProvider("acme", "https://login.example")) {
+            val identity = TokenIdentity {
+                site = "s1".takeIf { provider.tokenPath.orEmpty().contains("{site}") }
+                baseUrl = provider.baseUrl ?: "https://api.example"
+            }
+
+            fun make(allowServerOnly: Boolean) =
+                manager(MemoryService(), provider = provider, identity = identity, allowServerOnly = allowServerOnly).close()
+            make(allowServerOnly = true)
+            if (provider.exposure == Exposure.APP_ALLOWED) {
+                make(allowServerOnly = false)
+            } else {
+                val refused = assertFailsWith<TokenwardException.Configuration> { make(allowServerOnly = false) }
+                assertEquals("server_only", refused.code)
+                assertTrue("server" in refused.message.orEmpty())
+            }
         }
-        manager(
-            null,
-            provider = Provider.flipEnergySite("https://api.example", IssuedBy.BACKEND),
-            subject = Subject.Site("s1"),
-        ).close()
-        manager(MemoryService(), provider = Provider.flume()).close()
+        val exposed = TokenPreset.entries.filter { TokenProvider(it).exposure == Exposure.APP_ALLOWED }
+        assertEquals(forApps, exposed.toSet())
     }
 
     @Test
@@ -47,9 +48,9 @@ class RefusalsTest {
             }
         }
         assertEquals(0, service.requests.size)
-        val site = Provider.flipEnergySite("https://api.example", IssuedBy.BACKEND)
+        val site = TokenProvider(TokenPreset.FLIP_ENERGY_SITE_BY_BACKEND) { baseUrl = "https://api.example" }
         val source = TokenSource.backend { IssuedToken("t", 60.seconds) }
-        manager(null, source, site, Subject.Site("s1")).use { manager ->
+        manager(null, source, site, TokenIdentity { this.site = "s1" }).use { manager ->
             for ((path, code) in mapOf(
                 "/v1/nothing" to "unknown_route",
                 "/v1/sites" to "route_needs_other_token",
@@ -69,21 +70,33 @@ class RefusalsTest {
     }
 
     @Test
-    fun `a provider that needs a site and has none is refused`() = runTest {
-        val provider = Provider.flipEnergySite("https://api.example", IssuedBy.BACKEND)
-        assertEquals(
-            "invalid_provider",
-            assertFailsWith<TokenwardException.Configuration> {
-                manager(null, provider = provider)
-            }.code,
-        )
-        val negative = ACME.copy(policy = RefreshPolicy(margin = (-1).seconds))
-        assertEquals(
-            "invalid_argument",
-            assertFailsWith<TokenwardException.Configuration> {
-                manager(null, provider = negative)
-            }.code,
-        )
+    fun `a description that cannot work is refused with the name of the fact`() = runTest {
+        val site = TokenProvider(TokenPreset.FLIP_ENERGY_SITE_BY_BACKEND) { baseUrl = "https://api.example" }
+        for ((fact, provider) in listOf(
+            "site" to site,
+            "base_url" to ACME.copy { baseUrl = "login.acme.example" },
+            "scope" to ACME.copy { scope = "a\"b" },
+            "any_https_origin" to ACME.copy { anyHttpsOrigin = true },
+        )) {
+            val refused = assertFailsWith<TokenwardException.Configuration> { manager(MemoryService(), provider = provider) }
+            assertEquals(listOf("invalid_provider", fact), listOf(refused.code, refused.fact))
+            assertTrue(refused.message.orEmpty().endsWith("($fact)"))
+        }
+    }
+
+    @Test
+    fun `a custom provider's token goes to the origin of its base URL alone unless that is said`() = runTest {
+        for (everywhere in listOf(false, true)) {
+            val provider = ACME.copy {
+                apiOrigins = null
+                anyHttpsOrigin = everywhere
+            }
+            manager(MemoryService(), provider = provider).use { manager ->
+                manager.authorize("GET", "https://login.acme.example/v1")
+                val elsewhere = runCatching { manager.authorize("GET", "https://b.example/v1") }
+                assertEquals(everywhere, elsewhere.isSuccess)
+            }
+        }
     }
 
     @Test
@@ -103,20 +116,27 @@ class RefusalsTest {
     fun `the package's version is that of its POM`() = assertEquals(System.getProperty("tokenward.version"), VERSION)
 
     @Test
-    fun `a custom provider has the core's defaults`() {
-        val provider = Provider("acme", "https://login.example")
-        assertEquals(CUSTOM.copy(name = "acme", baseUrl = "https://login.example"), provider)
-        assertEquals(RefreshPolicy(), provider.policy)
-        assertEquals(0.8, RefreshPolicy().fractionPermille / 1000.0)
+    fun `what leaves a fact open has the core's defaults`() {
+        val provider = TokenProvider("acme", "https://login.example")
+        assertEquals(ClientAuthentication.BASIC, provider.authentication)
+        assertNull(provider.policy)
+        assertEquals(0.8, RefreshPolicy().fractionPermille.toInt() / 1000.0)
     }
 
     @Test
     fun `presets are those of the core`() {
-        assertEquals("https://oauth.flip.energy", Provider.flipUtility(Environment.SANDBOX).baseUrl)
-        assertEquals(24, Provider.flipEnergyClient("https://api.example").routes.size)
-        assertEquals(MissingLifetime.Never, Provider.flipUtilityApiKey(Environment.PRODUCTION).missingLifetime)
-        assertEquals(ClientAuthentication.BASIC_RAW, Provider.flute(Environment.PRODUCTION).authentication)
-        assertEquals(BodyFormat.JSON, Provider.flume().body)
-        assertEquals(ApiOrigins.BaseUrl, Provider.opower("https://tier.example").apiOrigins)
+        assertEquals("https://oauth.flip.energy", TokenProvider(TokenPreset.FLIP_UTILITY_SANDBOX).baseUrl)
+        assertEquals(24, TokenProvider(TokenPreset.FLIP_ENERGY_CLIENT).routes?.size)
+        assertEquals(MissingLifetime.Never, TokenProvider(TokenPreset.FLIP_UTILITY_API_KEY_PRODUCTION).missingLifetime)
+        assertEquals(ClientAuthentication.BASIC_RAW, TokenProvider(TokenPreset.FLUTE_PRODUCTION).authentication)
+        assertEquals(BodyFormat.JSON, TokenProvider(TokenPreset.FLUME).body)
+    }
+
+    @Test
+    fun `a copy is another provider, and so is its policy`() {
+        val copy = ACME.copy { name = "other" }
+        copy.policy?.marginMs = 1u
+        assertEquals(listOf("acme", "other"), listOf(ACME.name, copy.name))
+        assertEquals(10_000u.toULong(), ACME.policy?.marginMs)
     }
 }

@@ -2,15 +2,9 @@ package io.github.tokenward
 
 import io.github.tokenward.bridge.CoreException
 import io.github.tokenward.bridge.CoreManager
-import io.github.tokenward.bridge.ErrorCodeRecord
-import io.github.tokenward.bridge.NextRecord
 import io.github.tokenward.bridge.OutcomeRecord
-import io.github.tokenward.bridge.PolicyRecord
-import io.github.tokenward.bridge.ProviderRecord
 import io.github.tokenward.bridge.RetryRecord
-import io.github.tokenward.bridge.RouteRecord
-import io.github.tokenward.bridge.customProvider
-import io.github.tokenward.bridge.preset
+import io.github.tokenward.bridge.grantName
 import io.github.tokenward.testing.Json
 import io.github.tokenward.testing.members
 
@@ -96,12 +90,12 @@ private class Scenario(private val scenario: Members) {
     private fun poll(now: ULong): Members {
         val poll = manager.poll(now)
         val next = when (val next = poll.next) {
-            NextRecord.Nothing -> mapOf("next" to "nothing")
-            is NextRecord.Request -> mapOf("next" to "request", "grant" to next.grant)
-            is NextRecord.AwaitAnswer -> mapOf("next" to "await")
-            NextRecord.Wait -> mapOf("next" to "wait")
-            NextRecord.Reload -> mapOf("next" to "reload")
-            is NextRecord.Supply -> mapOf("next" to "supply", "reason" to next.reason)
+            TokenNext.Nothing -> mapOf("next" to "nothing")
+            is TokenNext.Request -> mapOf("next" to "request", "grant" to grantName(next.grant))
+            is TokenNext.AwaitAnswer -> mapOf("next" to "await")
+            TokenNext.Wait -> mapOf("next" to "wait")
+            TokenNext.Reload -> mapOf("next" to "reload")
+            is TokenNext.Supply -> mapOf("next" to "supply", "reason" to next.reason.code)
         }
         return next + mapOf("usable" to poll.usable, "poll_at" to poll.pollAt)
     }
@@ -143,7 +137,7 @@ private class Scenario(private val scenario: Members) {
         return when (val retry = manager.rejected(now, generation, step.integer("status")!!.toUInt(), challenge)) {
             RetryRecord.Now -> mapOf("retry" to "now")
             RetryRecord.AfterRefresh -> mapOf("retry" to "after_refresh")
-            is RetryRecord.Surface -> mapOf("retry" to "surface", "reason" to retry.reason)
+            is RetryRecord.Surface -> mapOf("retry" to "surface", "reason" to retry.reason.code)
         }
     }
 
@@ -165,67 +159,87 @@ private class Scenario(private val scenario: Members) {
     private fun newManager(overrides: Members, at: ULong): CoreManager {
         val capacity = scenario["capacity"].members().orEmpty()
         fun slot(name: String) = (capacity.integer(name) ?: DEFAULT_SLOT).toUInt()
-        val site = overrides.text("site") ?: scenario.text("site")
         val seed = scenario.integer("seed") ?: 0uL
-        return CoreManager(at, provider(overrides), site, slot("access"), slot("refresh"), seed, true)
+        val shared = policies().mapNotNull { it["shared_storage"] as Boolean? }.lastOrNull() ?: false
+        return CoreManager(at, provider(overrides), identity(overrides), slot("access"), slot("refresh"), seed, shared, true)
     }
 
-    private fun provider(overrides: Members): ProviderRecord {
-        fun member(member: String) = overrides.text(member) ?: scenario.text(member)
-
-        val described = scenario["provider"].members()
-        val record = described?.let(::custom)?.apply {
-            environment = overrides.text("environment") ?: environment
-            baseUrl = overrides.text("base_url") ?: baseUrl
-        } ?: when (val name = scenario.text("provider")!!) {
-            "flip_utility", "flip_utility_api_key", "flute" -> preset(name, member("environment"), null, null)
-            "flip_energy_site" -> preset(name, null, member("base_url"), member("issued_by"))
-            else -> preset(name, null, member("base_url"), null)
+    private fun identity(overrides: Members): TokenIdentity {
+        fun member(name: String) = overrides.text(name) ?: scenario.text(name)
+        return TokenIdentity {
+            site = member("site")
+            baseUrl = member("base_url")
+            account = member("account")
+            // The name of a preset has its own.
+            environment = member("environment").takeIf { scenario["provider"] !is String }
         }
-        record.allowLoopbackHttp = scenario["allow_loopback_http"] == true
-        record.policy.jitterPermille = 0u
-        for (numbers in listOf(described?.get("policy"), scenario["policy"])) record.policy.change(numbers.members().orEmpty())
-        return record
     }
+
+    private fun provider(overrides: Members): TokenProvider {
+        fun member(name: String) = overrides.text(name) ?: scenario.text(name)
+        val provider = scenario["provider"].members()?.let(::custom) ?: scenario.text("provider")!!.let { name ->
+            val value = member(if (name == "flip_energy_site") "issued_by" else "environment")
+            TokenProvider(PRESETS.getValue(name).let { it[value] ?: it.getValue("") })
+        }
+        provider.loopbackHttp = scenario["allow_loopback_http"] == true
+        provider.policy = RefreshPolicy {
+            jitterPermille = 0u
+            policies().forEach { change(it) }
+        }
+        return provider
+    }
+
+    private fun policies() = listOf(scenario["provider"].members()?.get("policy"), scenario["policy"]).mapNotNull { it.members() }
 
     /** A provider object; what it leaves out has the default of a custom provider. */
-    private fun custom(members: Members): ProviderRecord = customProvider().apply {
-        apiOrigins = members.texts("api_origins")
-        anyHttps = apiOrigins.isEmpty()
-        name = members.text("name").orEmpty()
-        environment = members.text("environment").orEmpty()
-        baseUrl = members.text("token_url").orEmpty()
-        grants = members.texts("grants")
-        authentication = members.text("authentication") ?: authentication
-        body = members.text("body") ?: body
-        scope = members.text("scope").orEmpty()
-        memberPath = members.text("member_path").orEmpty()
-        errorPath = members.text("error_path").orEmpty()
-        errorCodes = members["error_codes"].members().orEmpty().map { (own, code) -> ErrorCodeRecord(own, code as String) }
-        tokenTypeRequired = members["token_type_required"] == true
-        tokenTypeAliases = members.texts("token_type_aliases")
-        tokenAlphabet = members.text("token_alphabet") ?: tokenAlphabet
-        when (val given = members["missing_lifetime"]) {
-            null -> {}
-            is String -> {
-                missingLifetime = given
-                missingLifetimeSeconds = 0uL
-            }
-            else -> {
-                val policy = given.members()!!
-                missingLifetime = listOf("jwt_expiry_else", "assume").first { it in policy }
-                missingLifetimeSeconds = policy.integer(missingLifetime)!!
+    private fun custom(members: Members): TokenProvider = TokenProvider(members.text("name").orEmpty()) {
+        fun text(name: String) = members.text(name)?.ifEmpty { null }
+
+        fun texts(name: String) = members.texts(name).ifEmpty { null }
+
+        /** The entry that a word names: `basic_raw` is `BASIC_RAW`. */
+        fun <E : Enum<E>> named(name: String, entries: List<E>, words: Map<String, E> = emptyMap()): E? =
+            members.text(name)?.let { words[it] ?: entries.first { entry -> entry.name.equals(it, ignoreCase = true) } }
+        environment = text("environment")
+        text("token_url")?.let { url ->
+            val authority = url.indexOf("://").let { if (it < 0) 0 else it + 3 }
+            val end = url.indexOfAny(charArrayOf('/', '?', '#'), authority).takeIf { it >= 0 && url[it] == '/' }
+            baseUrl = url.substring(0, end ?: url.length)
+            tokenPath = end?.let(url::substring)
+        }
+        apiOrigins = texts("api_origins")
+        anyHttpsOrigin = members["any_https_origin"] == true
+        val grants = members.texts("grants").map { word -> TokenGrant.entries.first { grantName(it) == word } }
+        primaryGrant = grants.find { it != TokenGrant.REFRESH_TOKEN }
+        refreshGrant = TokenGrant.REFRESH_TOKEN in grants
+        val public = mapOf("none" to ClientAuthentication.PUBLIC_CLIENT)
+        authentication = named("authentication", ClientAuthentication.entries, public) ?: authentication
+        body = named("body", BodyFormat.entries)
+        scope = text("scope")
+        memberPath = text("member_path")
+        errorPath = text("error_path")
+        errorCodes = members["error_codes"].members()?.map { (own, code) -> TokenErrorCode(own, code as String) }
+        tokenTypeAliases = texts("token_type_aliases")
+        val b64token = mapOf("b64token" to TokenAlphabet.B64_TOKEN)
+        tokenAlphabet = named("token_alphabet", TokenAlphabet.entries, b64token) ?: tokenAlphabet
+        missingLifetime = when (val given = members["missing_lifetime"]) {
+            null -> missingLifetime
+            "never" -> MissingLifetime.Never
+            "refuse" -> MissingLifetime.Refuse
+            else -> given.members()!!.let { policy ->
+                policy.integer("assume")?.let { MissingLifetime.Assume(it) }
+                    ?: MissingLifetime.JwtExpiry(policy.integer("jwt_expiry_else")!!)
             }
         }
-        zeroLifetime = members.text("zero_lifetime") ?: zeroLifetime
+        zeroLifetime = named("zero_lifetime", ZeroLifetime.entries) ?: zeroLifetime
         routes = (members["routes"] as List<*>?).orEmpty().map { route ->
             val row = route.members()!!
-            RouteRecord(row.text("method")!!, row.text("path")!!, row.text("token")!!)
-        }
-        exposure = members.text("exposure") ?: exposure
+            TokenRoute(row.text("method")!!, row.text("path")!!, row.text("token") == "site")
+        }.ifEmpty { null }
+        exposure = named("exposure", Exposure.entries) ?: exposure
     }
 
-    private fun PolicyRecord.change(numbers: Members) {
+    private fun RefreshPolicy.change(numbers: Members) {
         fun number(name: String, now: ULong) = numbers.integer(name) ?: now
 
         fun small(name: String, now: UInt) = numbers.integer(name)?.toUInt() ?: now
@@ -239,7 +253,6 @@ private class Scenario(private val scenario: Members) {
         maxBackoffMs = number("max_backoff_ms", maxBackoffMs)
         maxLifetimeS = number("max_lifetime_s", maxLifetimeS)
         refreshAttempts = small("refresh_attempts", refreshAttempts)
-        sharedStorage = numbers["shared_storage"] as Boolean? ?: sharedStorage
     }
 
     private companion object {
@@ -250,6 +263,22 @@ private class Scenario(private val scenario: Members) {
         const val NEVER = ULong.MAX_VALUE
         const val DEFAULT_SLOT = 2048uL
         val CREDENTIALS = listOf("client_id", "client_secret", "username", "password", "bearer")
+
+        /** By name, then by environment or issuer. */
+        val PRESETS = mapOf(
+            "flip_utility" to
+                mapOf("sandbox" to TokenPreset.FLIP_UTILITY_SANDBOX, "production" to TokenPreset.FLIP_UTILITY_PRODUCTION),
+            "flip_utility_api_key" to mapOf(
+                "sandbox" to TokenPreset.FLIP_UTILITY_API_KEY_SANDBOX,
+                "production" to TokenPreset.FLIP_UTILITY_API_KEY_PRODUCTION,
+            ),
+            "flip_energy_client" to mapOf("" to TokenPreset.FLIP_ENERGY_CLIENT),
+            "flip_energy_site" to
+                mapOf("client_token" to TokenPreset.FLIP_ENERGY_SITE, "backend" to TokenPreset.FLIP_ENERGY_SITE_BY_BACKEND),
+            "flume" to mapOf("" to TokenPreset.FLUME),
+            "opower" to mapOf("" to TokenPreset.OPOWER),
+            "flute" to mapOf("sandbox" to TokenPreset.FLUTE_SANDBOX, "production" to TokenPreset.FLUTE_PRODUCTION),
+        )
     }
 }
 

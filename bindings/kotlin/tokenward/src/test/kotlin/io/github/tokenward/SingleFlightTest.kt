@@ -37,14 +37,14 @@ class SingleFlightTest {
     @Test
     fun `a thousand callers of an expired token cause one refresh and leave nothing behind`() = runBlocking(Dispatchers.Default) {
         val service = MemoryService()
-        val clock = object : Clock {
+        val clock = object : TokenClock {
             @Volatile var at = 0L
 
             override fun now() = at
 
             override fun wall() = VirtualClock.START + at / 1000
         }
-        TokenManager(ACME, Subject.Client, CREDENTIALS, service, options = TokenManagerOptions(clock = clock)).use { manager ->
+        TokenManager(ACME, TokenIdentity {}, CREDENTIALS, service, options = TokenManagerOptions(clock = clock)).use { manager ->
             manager.authorize("GET", API)
             List(100) { async(Dispatchers.IO) { manager.authorize("GET", API) } }.awaitAll()
             val threads = Thread.activeCount()
@@ -79,7 +79,7 @@ class SingleFlightTest {
             launch { manager.authorize("GET", API) }.also { runCurrent() }.cancelAndJoin()
             advanceTimeBy(1.seconds)
             runCurrent()
-            assertTrue(manager.status().usable)
+            assertTrue(manager.status().isUsable)
             assertEquals(1, service.requests.size)
         }
     }
@@ -117,8 +117,8 @@ class SingleFlightTest {
             val events = ArrayList<TokenEvent>()
             backgroundScope.launch(UnconfinedTestDispatcher(testScheduler)) { manager.events.toList(events) }
             val used = manager.authorize("GET", API)
-            assertEquals(RetryDecision.Surface("forbidden"), manager.rejected(used.generation, 403))
-            assertEquals(listOf(TokenEvent.Refreshed(1), TokenEvent.Rejected("forbidden")), events)
+            assertEquals(RetryDecision.Surface(TokenReason.FORBIDDEN), manager.rejected(used.generation, 403))
+            assertEquals(listOf(TokenEvent.Refreshed(1), TokenEvent.Rejected(TokenReason.FORBIDDEN)), events)
             assertEquals(1, service.requests.size)
         }
     }
@@ -192,9 +192,9 @@ class SingleFlightTest {
             assertEquals("signed_out", (error as TokenwardException.SignInRequired).code)
             storage.transact { current ->
                 assertEquals(null, current)
-                TokenStorage.Change.Keep
+                StorageChange.Keep
             }
-            assertTrue(!manager.status().usable)
+            assertTrue(!manager.status().isUsable)
         }
     }
 
@@ -211,7 +211,7 @@ class SingleFlightTest {
         runCurrent()
         storage.transact { current ->
             assertTrue(current != null, "the answer was lost")
-            TokenStorage.Change.Keep
+            StorageChange.Keep
         }
         assertIs<IllegalStateException>(waiting.await().exceptionOrNull())
     }

@@ -15,7 +15,17 @@ import kotlin.time.Duration.Companion.seconds
 
 @OptIn(ExperimentalCoroutinesApi::class)
 class SourcesTest {
-    private val site = Provider.flipEnergySite("https://api.acme.example", IssuedBy.BACKEND)
+    private val base = "https://api.acme.example"
+    private val site = TokenProvider(TokenPreset.FLIP_ENERGY_SITE_BY_BACKEND)
+    private val s1 = at("s1")
+
+    private fun client() = TokenProvider(TokenPreset.FLIP_ENERGY_CLIENT) { baseUrl = base }
+
+    private fun at(site: String) = TokenIdentity {
+        this.site = site
+        baseUrl = base
+    }
+
     private val siteUrl = "https://api.acme.example/v1/site/s1/devices"
 
     @Test
@@ -24,7 +34,7 @@ class SourcesTest {
         val source = TokenSource.backend {
             IssuedToken.json("""{"access_token":"site-${++asked}","expires_in":3600}""".encodeToByteArray())
         }
-        manager(null, source, site.copy(policy = RefreshPolicy(jitterPermille = 0)), Subject.Site("s1")).use { manager ->
+        manager(null, source, site.copy { policy = RefreshPolicy { jitterPermille = 0u } }, s1).use { manager ->
             assertEquals("Bearer site-1", manager.authorize("GET", siteUrl).header)
             advanceTimeBy(48.minutes)
             assertEquals("Bearer site-1", manager.authorize("GET", siteUrl).header)
@@ -39,7 +49,7 @@ class SourcesTest {
         var asked = 0
         var isDown = true
         val source = TokenSource.backend { if (isDown) error("${++asked}") else IssuedToken("site", 3600.seconds) }
-        manager(null, source, site, Subject.Site("s1")).use { manager ->
+        manager(null, source, site, s1).use { manager ->
             assertIs<IllegalStateException>(
                 assertFailsWith<TokenwardException.Transport> {
                     manager.authorize("GET", siteUrl)
@@ -61,7 +71,7 @@ class SourcesTest {
     fun `a backend is asked after a 401`() = runTest {
         var asked = 0
         val source = TokenSource.backend { IssuedToken("site-${++asked}", 3600.seconds) }
-        manager(null, source, site, Subject.Site("s1")).use { manager ->
+        manager(null, source, site, s1).use { manager ->
             val used = manager.authorize("GET", siteUrl)
             advanceTimeBy(1.minutes)
             assertEquals(RetryDecision.Retry, manager.rejected(used.generation, 401))
@@ -72,8 +82,8 @@ class SourcesTest {
     @Test
     fun `a static token is asked for once and a sign-in is needed when it is revoked`() = runTest {
         var asked = 0
-        val source = TokenSource.fixed { "fl_${++asked}" }
-        val provider = Provider.flipUtilityApiKey(Environment.SANDBOX)
+        val source = TokenSource.fixed { IssuedToken("fl_${++asked}") }
+        val provider = TokenProvider(TokenPreset.FLIP_UTILITY_API_KEY_SANDBOX)
         val url = "https://api-utility-sandbox.flip.energy/v1/programs"
         manager(null, source, provider, allowServerOnly = true).use { manager ->
             val events = ArrayList<TokenEvent>()
@@ -81,11 +91,15 @@ class SourcesTest {
             val used = manager.authorize("GET", url)
             assertEquals("Bearer fl_1", used.header)
             manager.authorize("GET", url)
-            assertEquals(RetryDecision.Surface("revoked"), manager.rejected(used.generation, 401))
+            assertEquals(RetryDecision.Surface(TokenReason.REVOKED), manager.rejected(used.generation, 401))
             val error = assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", url) }
             assertEquals("revoked", error.reason)
             assertEquals(
-                listOf(TokenEvent.Refreshed(1), TokenEvent.Rejected("revoked"), TokenEvent.NeedsSignIn("revoked")),
+                listOf(
+                    TokenEvent.Refreshed(1),
+                    TokenEvent.Rejected(TokenReason.REVOKED),
+                    TokenEvent.NeedsSignIn(TokenReason.REVOKED),
+                ),
                 events,
             )
             manager.install(IssuedToken("fl_new"))
@@ -97,19 +111,18 @@ class SourcesTest {
     @Test
     fun `a site token is opened by the parent's token and goes where the parent's may go`() = runTest {
         val service = MemoryService()
-        val base = "https://api.acme.example"
         var asked = 0
         val client =
-            manager(null, TokenSource.fixed { "client-${++asked}" }, Provider.flipEnergyClient(base), allowServerOnly = true)
-        val seen = ArrayList<HttpRequest>()
-        val transport = object : Transport {
-            override suspend fun send(request: HttpRequest): HttpResponse {
+            manager(null, TokenSource.fixed { IssuedToken("client-${++asked}") }, client(), allowServerOnly = true)
+        val seen = ArrayList<TransportRequest>()
+        val transport = object : TokenTransport {
+            override suspend fun send(request: TransportRequest): TransportResponse {
                 seen += request
-                return service.send(HttpRequest(request.method, request.url, request.headers, ByteArray(0)))
+                return service.send(TransportRequest(request.method, request.url, request.headers, ByteArray(0)))
             }
         }
-        val provider = Provider.flipEnergySite(base, IssuedBy.CLIENT_TOKEN)
-        manager(transport, TokenSource.parent(client), provider, Subject.Site("a b~ü"), allowServerOnly = true).use { sites ->
+        val provider = TokenProvider(TokenPreset.FLIP_ENERGY_SITE)
+        manager(transport, TokenSource.parent(client), provider, at("a b~ü"), allowServerOnly = true).use { sites ->
             assertEquals("Bearer access-1", sites.authorize("GET", "$base/v1/site/a%20b~%C3%BC").header)
             assertEquals("$base/v1/auth/site/a%20b~%C3%BC", seen.single().url)
             assertEquals("Bearer client-1", seen.single().headers.single { it.name == "Authorization" }.value)
@@ -121,14 +134,13 @@ class SourcesTest {
     fun `a 401 of the token endpoint is told to the parent`() = runTest {
         val service = MemoryService()
         service.answers += MemoryService.answer(401, """{"error":"invalid_token"}""")
-        val base = "https://api.acme.example"
-        val client = manager(null, TokenSource.fixed { "client" }, Provider.flipEnergyClient(base), allowServerOnly = true)
-        val transport = object : Transport {
-            override suspend fun send(request: HttpRequest) =
-                service.send(HttpRequest(request.method, request.url, request.headers, ByteArray(0)))
+        val client = manager(null, TokenSource.fixed { IssuedToken("client") }, client(), allowServerOnly = true)
+        val transport = object : TokenTransport {
+            override suspend fun send(request: TransportRequest) =
+                service.send(TransportRequest(request.method, request.url, request.headers, ByteArray(0)))
         }
-        val provider = Provider.flipEnergySite(base, IssuedBy.CLIENT_TOKEN)
-        manager(transport, TokenSource.parent(client), provider, Subject.Site("s1"), allowServerOnly = true).use { sites ->
+        val provider = TokenProvider(TokenPreset.FLIP_ENERGY_SITE)
+        manager(transport, TokenSource.parent(client), provider, s1, allowServerOnly = true).use { sites ->
             assertFailsWith<TokenwardException.TemporarilyUnavailable> { sites.authorize("GET", siteUrl) }
             val error = assertFailsWith<TokenwardException.SignInRequired> { sites.authorize("GET", siteUrl) }
             assertEquals("revoked", error.reason)
@@ -141,7 +153,7 @@ class SourcesTest {
         val service = MemoryService(lifetimeSeconds = 60)
         var asked = 0
         val source = TokenSource.credentials { Credentials("id", "secret-${++asked}") }
-        manager(service, source, ACME.copy(grants = listOf(Grant.CLIENT_CREDENTIALS))).use { manager ->
+        manager(service, source, ACME.copy { refreshGrant = false }).use { manager ->
             manager.authorize("GET", API)
             advanceTimeBy(60.seconds)
             manager.authorize("GET", API)
@@ -151,7 +163,7 @@ class SourcesTest {
 
     @Test
     fun `without a token and a way to one a sign-in is needed`() = runTest {
-        val provider = ACME.copy(grants = listOf(Grant.REFRESH_TOKEN))
+        val provider = ACME.copy { primaryGrant = null }
         val service = MemoryService()
         manager(service, provider = provider).use { manager ->
             assertEquals("no_token", assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }.reason)

@@ -35,7 +35,7 @@ class StorageTest {
         var item: ByteArray? = null
         storage.transact { current ->
             item = current
-            TokenStorage.Change.Keep
+            StorageChange.Keep
         }
         return item
     }
@@ -47,12 +47,12 @@ class StorageTest {
 
         override fun sealKey() = inner.sealKey()
 
-        override fun transact(body: (ByteArray?) -> TokenStorage.Change) {
+        override fun transact(body: (ByteArray?) -> StorageChange) {
             onOpen?.let { throw it }
             inner.transact { current ->
                 body(current).also {
                     if (it !=
-                        TokenStorage.Change.Keep
+                        StorageChange.Keep
                     ) {
                         onWrite?.let { fault -> throw fault }
                     }
@@ -83,9 +83,9 @@ class StorageTest {
         lateinit var manager: TokenManager
         val lentBefore = ArrayList<Boolean>()
         val storage = object : TokenStorage by file {
-            override fun transact(body: (ByteArray?) -> TokenStorage.Change) = file.transact { current ->
+            override fun transact(body: (ByteArray?) -> StorageChange) = file.transact { current ->
                 body(current).also {
-                    if (it is TokenStorage.Change.Replace) {
+                    if (it is StorageChange.Replace) {
                         val unconfined = UnconfinedTestDispatcher(testScheduler)
                         val early = backgroundScope.async(unconfined) { manager.authorize("GET", API) }
                         lentBefore += early.isCompleted
@@ -102,7 +102,7 @@ class StorageTest {
     fun `a renewal while a request is announced does not make its answer stale`() = runTest {
         lateinit var manager: TokenManager
         var armed = false
-        val clock = object : Clock by VirtualClock(this) {
+        val clock = object : TokenClock by VirtualClock(this) {
             // Asked for when the announcement is written.
             override fun wall(): Long {
                 if (armed) manager.renew()
@@ -150,7 +150,7 @@ class StorageTest {
 
     @Test
     fun `what is stored wins over nothing once the storage is unlocked`() = runTest {
-        val provider = ACME.copy(grants = listOf(Grant.REFRESH_TOKEN))
+        val provider = ACME.copy { primaryGrant = null }
         manager(MemoryService(), provider = provider, storage = FileTokenStorage(file, key)).use {
             it.install(IssuedToken("stored", 60.seconds, refreshToken = "r"))
         }
@@ -219,7 +219,7 @@ class StorageTest {
 
     @Test
     fun `who signs out of shared storage signs the others out`() = runTest {
-        val provider = ACME.copy(grants = listOf(Grant.REFRESH_TOKEN))
+        val provider = ACME.copy { primaryGrant = null }
         fun process() = manager(MemoryService(), provider = provider, storage = FileTokenStorage(file, key, isShared = true))
         val (one, other) = process() to process()
         one.install(IssuedToken("first", 60.seconds, refreshToken = "r"))
@@ -228,7 +228,7 @@ class StorageTest {
         one.signOut()
         advanceTimeBy(60.seconds)
         assertFailsWith<TokenwardException.SignInRequired> { other.authorize("GET", API) }
-        assertEquals(listOf(TokenEvent.SignedOut, TokenEvent.NeedsSignIn("no_token")), events)
+        assertEquals(listOf(TokenEvent.SignedOut, TokenEvent.NeedsSignIn(TokenReason.NO_TOKEN)), events)
         assertNull(stored(FileTokenStorage(file, key)))
         one.close()
         other.close()
@@ -236,7 +236,7 @@ class StorageTest {
 
     @Test
     fun `a sign-out that cannot delete is told and done at the next call`() = runTest {
-        val provider = ACME.copy(grants = listOf(Grant.REFRESH_TOKEN))
+        val provider = ACME.copy { primaryGrant = null }
         val storage = Failing(FileTokenStorage(file, key))
         manager(MemoryService(), provider = provider, storage = storage).use { manager ->
             manager.install(IssuedToken("first", 60.seconds))
@@ -253,7 +253,7 @@ class StorageTest {
     fun `another provider's state is left as it is`() = runTest {
         manager(MemoryService(), storage = FileTokenStorage(file, key)).use { it.authorize("GET", API) }
         val before = Files.readAllBytes(file)
-        manager(MemoryService(), provider = ACME.copy(name = "other"), storage = FileTokenStorage(file, key)).use { manager ->
+        manager(MemoryService(), provider = ACME.copy { name = "other" }, storage = FileTokenStorage(file, key)).use { manager ->
             val events = events(manager)
             assertEquals("Bearer access-1", manager.authorize("GET", API).header)
             assertTrue(TokenEvent.StorageFailed("foreign_snapshot") in events)
@@ -274,8 +274,8 @@ class StorageTest {
 
     @Test
     fun `a fixed token is never stored`() = runTest {
-        val provider = ACME.copy(grants = emptyList(), missingLifetime = MissingLifetime.Never)
-        manager(null, TokenSource.fixed { "fl_1" }, provider, storage = FileTokenStorage(file, key)).use { manager ->
+        val provider = ACME.copy(NO_GRANT).copy { missingLifetime = MissingLifetime.Never }
+        manager(null, TokenSource.fixed { IssuedToken("fl_1") }, provider, storage = FileTokenStorage(file, key)).use { manager ->
             assertEquals("Bearer fl_1", manager.authorize("GET", API).header)
         }
         assertTrue(Files.notExists(file))

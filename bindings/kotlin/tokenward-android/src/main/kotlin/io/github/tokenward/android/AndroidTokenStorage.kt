@@ -5,6 +5,7 @@ import android.os.UserManager
 import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyProperties
 import io.github.tokenward.FileTokenStorage
+import io.github.tokenward.StorageChange
 import io.github.tokenward.StorageLockedException
 import io.github.tokenward.TokenStorage
 import java.io.File
@@ -39,12 +40,12 @@ public class AndroidTokenStorage(context: Context, private val name: String, ove
         lateinit var sealKey: ByteArray
         key.transact { current ->
             sealKey = current ?: ByteArray(SEAL_KEY_BYTES).also(SecureRandom()::nextBytes)
-            if (current == null) TokenStorage.Change.Replace(sealKey) else TokenStorage.Change.Keep
+            if (current == null) StorageChange.Replace(sealKey) else StorageChange.Keep
         }
         return sealKey
     }
 
-    override fun transact(body: (current: ByteArray?) -> TokenStorage.Change): Unit = state.transact(body)
+    override fun transact(body: (current: ByteArray?) -> StorageChange): Unit = state.transact(body)
 
     private fun encrypted(file: String): EncryptedFile {
         // Neither the folder nor the key is there before the first unlock.
@@ -63,10 +64,10 @@ private class EncryptedFile(private val file: File, isShared: Boolean) {
     // AES-GCM is the seal of this file: nothing else is asked to be.
     private val plain = FileTokenStorage(file.toPath(), ByteArray(UNUSED_KEY_BYTES), isShared)
 
-    fun transact(body: (current: ByteArray?) -> TokenStorage.Change) = plain.transact { current ->
+    fun transact(body: (current: ByteArray?) -> StorageChange) = plain.transact { current ->
         val key = masterKey()
         when (val change = body(current?.let { decrypt(key, it) })) {
-            is TokenStorage.Change.Replace -> TokenStorage.Change.Replace(encrypt(key, change.item))
+            is StorageChange.Replace -> StorageChange.Replace(encrypt(key, change.item))
             else -> change
         }
     }

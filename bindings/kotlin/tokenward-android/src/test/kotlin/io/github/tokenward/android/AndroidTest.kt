@@ -2,13 +2,14 @@ package io.github.tokenward.android
 
 import android.app.Application
 import android.os.UserManager
-import io.github.tokenward.IssuedBy
 import io.github.tokenward.IssuedToken
-import io.github.tokenward.Provider
+import io.github.tokenward.StorageChange
 import io.github.tokenward.StorageLockedException
-import io.github.tokenward.Subject
+import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenManager
 import io.github.tokenward.TokenManagerOptions
+import io.github.tokenward.TokenPreset
+import io.github.tokenward.TokenProvider
 import io.github.tokenward.TokenSource
 import io.github.tokenward.TokenStorage
 import kotlinx.coroutines.runBlocking
@@ -46,12 +47,12 @@ class AndroidTest {
         var item: ByteArray? = null
         transact { current ->
             item = current
-            TokenStorage.Change.Keep
+            StorageChange.Keep
         }
         return item
     }
 
-    private fun TokenStorage.write(text: String) = transact { TokenStorage.Change.Replace(text.encodeToByteArray()) }
+    private fun TokenStorage.write(text: String) = transact { StorageChange.Replace(text.encodeToByteArray()) }
 
     @Test
     fun `what is stored comes back and is encrypted in a folder that is not backed up`() {
@@ -114,8 +115,8 @@ class AndroidTest {
     fun `a site token outlives the process and is asked for again by the clock that counts sleep`() = runBlocking {
         var asked = 0
         fun process() = TokenManager(
-            Provider.flipEnergySite("https://api.example", IssuedBy.BACKEND),
-            Subject.Site("s1"),
+            TokenProvider(TokenPreset.FLIP_ENERGY_SITE_BY_BACKEND) { baseUrl = "https://api.example" },
+            TokenIdentity { site = "s1" },
             TokenSource.backend { IssuedToken("site-${++asked}", 1.hours) },
             storage = AndroidTokenStorage(app, "s1"),
             options = TokenManagerOptions(clock = AndroidClock),

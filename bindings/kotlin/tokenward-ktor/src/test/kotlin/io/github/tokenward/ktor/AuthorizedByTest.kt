@@ -1,18 +1,17 @@
 package io.github.tokenward.ktor
 
-import io.github.tokenward.ApiOrigins
 import io.github.tokenward.Credentials
 import io.github.tokenward.Exposure
-import io.github.tokenward.Grant
-import io.github.tokenward.HttpHeader
-import io.github.tokenward.HttpRequest
-import io.github.tokenward.Provider
 import io.github.tokenward.RefreshPolicy
-import io.github.tokenward.Subject
+import io.github.tokenward.TokenGrant
+import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenManager
+import io.github.tokenward.TokenProvider
 import io.github.tokenward.TokenSource
+import io.github.tokenward.TokenTransport
 import io.github.tokenward.TokenwardException
-import io.github.tokenward.Transport
+import io.github.tokenward.TransportHeader
+import io.github.tokenward.TransportRequest
 import io.ktor.client.HttpClient
 import io.ktor.client.engine.mock.MockEngine
 import io.ktor.client.engine.mock.respond
@@ -25,23 +24,20 @@ import java.io.IOException
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
-import kotlin.time.Duration
 
 class AuthorizedByTest {
     private var tokens = 0
     private val tokenService = MockEngine { respond("""{"access_token":"t${++tokens}","expires_in":3600}""") }
 
     private fun manager() = TokenManager(
-        Provider(
-            name = "acme",
-            baseUrl = "https://login.example/token",
-            apiOrigins = ApiOrigins.Listed("https://api.example"),
-            grants = listOf(Grant.CLIENT_CREDENTIALS),
-            exposure = Exposure.APP_ALLOWED,
+        TokenProvider("acme", "https://login.example/token") {
+            apiOrigins = listOf("https://api.example")
+            primaryGrant = TokenGrant.CLIENT_CREDENTIALS
+            exposure = Exposure.APP_ALLOWED
             // Every 401 is believed.
-            policy = RefreshPolicy(minInterval = Duration.ZERO),
-        ),
-        Subject.Client,
+            policy = RefreshPolicy { minIntervalMs = 0u }
+        },
+        TokenIdentity {},
         TokenSource.credentials { Credentials("id", "secret") },
         KtorTransport(tokenService),
     )
@@ -100,7 +96,7 @@ class AuthorizedByTest {
 
     @Test
     fun `the transport sends what the core wrote follows no redirect and reads no endless body`() = runTest {
-        val bodies = ArrayDeque(listOf(0, Transport.MAX_BODY_BYTES, Transport.MAX_BODY_BYTES + 1))
+        val bodies = ArrayDeque(listOf(0, TokenTransport.MAX_BODY_BYTES, TokenTransport.MAX_BODY_BYTES + 1))
         val engine = MockEngine {
             val size = bodies.removeFirst()
             val location = headersOf(HttpHeaders.Location, "https://elsewhere.example/")
@@ -108,10 +104,13 @@ class AuthorizedByTest {
         }
         val transport = KtorTransport(engine)
         val headers =
-            listOf(HttpHeader("Content-Type", "application/x-www-form-urlencoded"), HttpHeader("Accept", "application/json"))
-        val request = HttpRequest("POST", "https://login.example/token", headers, "a=b".encodeToByteArray())
+            listOf(
+                TransportHeader("Content-Type", "application/x-www-form-urlencoded"),
+                TransportHeader("Accept", "application/json"),
+            )
+        val request = TransportRequest("POST", "https://login.example/token", headers, "a=b".encodeToByteArray())
         assertEquals(307, transport.send(request).status)
-        assertEquals(Transport.MAX_BODY_BYTES, transport.send(request).body.size)
+        assertEquals(TokenTransport.MAX_BODY_BYTES, transport.send(request).body.size)
         assertFailsWith<IOException> { transport.send(request) }
         val sent = engine.requestHistory.first()
         assertEquals("application/x-www-form-urlencoded", sent.body.contentType.toString())

@@ -1,9 +1,9 @@
 package io.github.tokenward.okhttp
 
-import io.github.tokenward.HttpHeader
-import io.github.tokenward.HttpRequest
-import io.github.tokenward.HttpResponse
-import io.github.tokenward.Transport
+import io.github.tokenward.TokenTransport
+import io.github.tokenward.TransportHeader
+import io.github.tokenward.TransportRequest
+import io.github.tokenward.TransportResponse
 import kotlinx.coroutines.suspendCancellableCoroutine
 import okhttp3.Authenticator
 import okhttp3.Call
@@ -24,7 +24,7 @@ import kotlin.coroutines.resumeWithException
  * neither threads nor connections with it: API calls that wait for a token must not hold up the token request
  * (github.com/square/okhttp/issues/6747).
  */
-public class OkHttpTransport(client: OkHttpClient = OkHttpClient()) : Transport {
+public class OkHttpTransport(client: OkHttpClient = OkHttpClient()) : TokenTransport {
     private val client = client.newBuilder()
         .dispatcher(Dispatcher())
         .connectionPool(ConnectionPool())
@@ -40,7 +40,7 @@ public class OkHttpTransport(client: OkHttpClient = OkHttpClient()) : Transport 
         }
         .build()
 
-    override suspend fun send(request: HttpRequest): HttpResponse = suspendCancellableCoroutine { waiting ->
+    override suspend fun send(request: TransportRequest): TransportResponse = suspendCancellableCoroutine { waiting ->
         val call = client.newCall(request.toOkHttp())
         waiting.invokeOnCancellation { call.cancel() }
         call.enqueue(
@@ -56,17 +56,17 @@ public class OkHttpTransport(client: OkHttpClient = OkHttpClient()) : Transport 
         )
     }
 
-    private fun HttpRequest.toOkHttp(): Request {
+    private fun TransportRequest.toOkHttp(): Request {
         val builder = Request.Builder().url(url).method(method, body?.toRequestBody() ?: emptyBody())
         headers.forEach { builder.header(it.name, it.value) }
         return builder.build()
     }
 
-    private fun HttpRequest.emptyBody() = if (method == "POST") ByteArray(0).toRequestBody() else null
+    private fun TransportRequest.emptyBody() = if (method == "POST") ByteArray(0).toRequestBody() else null
 
-    private fun Response.read(): HttpResponse {
+    private fun Response.read(): TransportResponse {
         val source = body.source()
-        if (source.request(Transport.MAX_BODY_BYTES + 1L)) throw IOException("the answer is too long")
-        return HttpResponse(code, headers.map { (name, value) -> HttpHeader(name, value) }, source.readByteArray())
+        if (source.request(TokenTransport.MAX_BODY_BYTES + 1L)) throw IOException("the answer is too long")
+        return TransportResponse(code, headers.map { (name, value) -> TransportHeader(name, value) }, source.readByteArray())
     }
 }

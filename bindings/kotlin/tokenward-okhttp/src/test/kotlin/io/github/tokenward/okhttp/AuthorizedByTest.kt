@@ -1,17 +1,16 @@
 package io.github.tokenward.okhttp
 
-import io.github.tokenward.ApiOrigins
 import io.github.tokenward.Credentials
 import io.github.tokenward.Exposure
-import io.github.tokenward.Grant
-import io.github.tokenward.HttpRequest
-import io.github.tokenward.Provider
 import io.github.tokenward.RefreshPolicy
-import io.github.tokenward.Subject
+import io.github.tokenward.TokenGrant
+import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenManager
+import io.github.tokenward.TokenProvider
 import io.github.tokenward.TokenSource
+import io.github.tokenward.TokenTransport
 import io.github.tokenward.TokenwardException
-import io.github.tokenward.Transport
+import io.github.tokenward.TransportRequest
 import kotlinx.coroutines.runBlocking
 import mockwebserver3.Dispatcher
 import mockwebserver3.MockResponse
@@ -34,7 +33,6 @@ import kotlin.test.assertFailsWith
 import kotlin.test.assertIs
 import kotlin.test.assertNull
 import kotlin.test.assertTrue
-import kotlin.time.Duration
 
 class AuthorizedByTest {
     private val server = MockWebServer()
@@ -63,18 +61,14 @@ class AuthorizedByTest {
     }
 
     private fun manager(client: OkHttpClient = OkHttpClient()) = TokenManager(
-        Provider(
-            name = "acme",
-            baseUrl = server.url("/").toString(),
-            tokenPath = "/token",
-            apiOrigins = ApiOrigins.BaseUrl,
-            allowLoopbackHttp = true,
-            grants = listOf(Grant.CLIENT_CREDENTIALS),
-            exposure = Exposure.APP_ALLOWED,
+        TokenProvider("acme", server.url("/").toString(), "/token") {
+            loopbackHttp = true
+            primaryGrant = TokenGrant.CLIENT_CREDENTIALS
+            exposure = Exposure.APP_ALLOWED
             // Every 401 is believed.
-            policy = RefreshPolicy(minInterval = Duration.ZERO),
-        ),
-        Subject.Client,
+            policy = RefreshPolicy { minIntervalMs = 0u }
+        },
+        TokenIdentity {},
         TokenSource.credentials { Credentials("id", "secret") },
         OkHttpTransport(client),
     )
@@ -166,12 +160,12 @@ class AuthorizedByTest {
     @Test
     fun `the transport follows no redirect keeps no cookie and reads no endless body`() = runBlocking {
         val transport = OkHttpTransport()
-        val request = HttpRequest("POST", other.url("/token").toString(), emptyList(), "a=b".encodeToByteArray())
+        val request = TransportRequest("POST", other.url("/token").toString(), emptyList(), "a=b".encodeToByteArray())
         other.enqueue(MockResponse.Builder().code(307).addHeader("Location", "/elsewhere").addHeader("Set-Cookie", "a=b").build())
         assertEquals(307, transport.send(request).status)
-        other.enqueue(MockResponse(body = "x".repeat(Transport.MAX_BODY_BYTES)))
-        assertEquals(Transport.MAX_BODY_BYTES, transport.send(request).body.size)
-        other.enqueue(MockResponse(body = "x".repeat(Transport.MAX_BODY_BYTES + 1)))
+        other.enqueue(MockResponse(body = "x".repeat(TokenTransport.MAX_BODY_BYTES)))
+        assertEquals(TokenTransport.MAX_BODY_BYTES, transport.send(request).body.size)
+        other.enqueue(MockResponse(body = "x".repeat(TokenTransport.MAX_BODY_BYTES + 1)))
         assertFailsWith<IOException> { transport.send(request) }
         assertEquals(3, other.requestCount)
         repeat(3) { assertNull(other.takeRequest().headers["Cookie"]) }

@@ -1,13 +1,13 @@
 package io.github.tokenward.okhttp
 
 import io.github.tokenward.FileTokenStorage
-import io.github.tokenward.IssuedBy
 import io.github.tokenward.IssuedToken
 import io.github.tokenward.MemoryTokenStorage
-import io.github.tokenward.Provider
-import io.github.tokenward.Subject
+import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenManager
 import io.github.tokenward.TokenManagerOptions
+import io.github.tokenward.TokenPreset
+import io.github.tokenward.TokenProvider
 import io.github.tokenward.TokenSource
 import io.github.tokenward.TokenwardException
 import okhttp3.OkHttpClient
@@ -20,7 +20,7 @@ import kotlin.test.assertFailsWith
 
 /** The examples of README.md, as they stand there. */
 class ReadmeTest {
-    private val baseUrl = "https://api.invalid"
+    private val flip = "https://api.invalid"
     private val storage = MemoryTokenStorage()
     private val path = Path.of("state")
     private val sealKey = ByteArray(32)
@@ -36,14 +36,17 @@ class ReadmeTest {
     private fun phone() {
         // phone
         val site = TokenManager(
-            provider = Provider.flipEnergySite(baseUrl, IssuedBy.BACKEND),
-            subject = Subject.Site("site-1"),
+            provider = TokenProvider(TokenPreset.FLIP_ENERGY_SITE_BY_BACKEND),
+            identity = TokenIdentity {
+                site = "site-1"
+                baseUrl = flip
+            },
             source = TokenSource.backend { IssuedToken.json(myBackend.siteToken("site-1")) },
             storage = storage, // AndroidTokenStorage(context, "site-1")
         )
         val api = OkHttpClient.Builder().authorizedBy(site).build()
 
-        val devices = Request.Builder().url("$baseUrl/v1/site/site-1/devices").build()
+        val devices = Request.Builder().url("$flip/v1/site/site-1/devices").build()
         api.newCall(devices).execute().use { println(it.code) }
         // end
     }
@@ -52,14 +55,17 @@ class ReadmeTest {
         // server
         val options = TokenManagerOptions(dangerouslyAllowServerOnlyCredentials = true)
         val client = TokenManager(
-            Provider.flipEnergyClient(baseUrl),
-            Subject.Client,
-            TokenSource.fixed { clientToken() },
+            TokenProvider(TokenPreset.FLIP_ENERGY_CLIENT),
+            TokenIdentity { baseUrl = flip },
+            TokenSource.fixed { IssuedToken(clientToken()) },
             options = options,
         )
         val site = TokenManager(
-            Provider.flipEnergySite(baseUrl, IssuedBy.CLIENT_TOKEN),
-            Subject.Site("site-1"),
+            TokenProvider(TokenPreset.FLIP_ENERGY_SITE),
+            TokenIdentity {
+                site = "site-1"
+                baseUrl = flip
+            },
             TokenSource.parent(client),
             OkHttpTransport(),
             FileTokenStorage(path, sealKey),

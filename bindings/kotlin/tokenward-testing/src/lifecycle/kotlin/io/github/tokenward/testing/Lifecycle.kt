@@ -1,25 +1,22 @@
 package io.github.tokenward.testing
 
-import io.github.tokenward.ApiOrigins
-import io.github.tokenward.ClientAuthentication
-import io.github.tokenward.Clock
 import io.github.tokenward.Credentials
-import io.github.tokenward.Environment
 import io.github.tokenward.FileTokenStorage
-import io.github.tokenward.Grant
-import io.github.tokenward.IssuedBy
 import io.github.tokenward.IssuedToken
+import io.github.tokenward.MemoryTokenStorage
 import io.github.tokenward.MissingLifetime
-import io.github.tokenward.Provider
 import io.github.tokenward.RefreshPolicy
-import io.github.tokenward.Subject
+import io.github.tokenward.TokenClock
+import io.github.tokenward.TokenGrant
+import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenManager
 import io.github.tokenward.TokenManagerOptions
+import io.github.tokenward.TokenPreset
+import io.github.tokenward.TokenProvider
 import io.github.tokenward.TokenSource
 import io.github.tokenward.TokenStorage
+import io.github.tokenward.TokenTransport
 import io.github.tokenward.TokenwardException
-import io.github.tokenward.MemoryTokenStorage
-import io.github.tokenward.Transport
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
@@ -33,7 +30,6 @@ import org.junit.jupiter.api.Timeout
 import org.junit.jupiter.api.io.TempDir
 import java.nio.file.Path
 import kotlin.time.Duration
-import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
@@ -46,7 +42,7 @@ interface Client : AutoCloseable {
 /** The whole life of a token over one HTTP client, against real services on loopback. */
 @Timeout(120)
 abstract class Lifecycle {
-    abstract fun transport(): Transport
+    abstract fun transport(): TokenTransport
 
     abstract fun client(manager: TokenManager): Client
 
@@ -54,12 +50,12 @@ abstract class Lifecycle {
     lateinit var folder: Path
 
     /** The real clocks, which can be moved. */
-    private class MovedClock : Clock {
+    private class MovedClock : TokenClock {
         @Volatile var moved = Duration.ZERO
 
-        override fun now() = Clock.system.now() + moved.inWholeMilliseconds
+        override fun now() = TokenClock.system.now() + moved.inWholeMilliseconds
 
-        override fun wall() = checkNotNull(Clock.system.wall()) + moved.inWholeSeconds
+        override fun wall() = checkNotNull(TokenClock.system.wall()) + moved.inWholeSeconds
     }
 
     private val clock = MovedClock()
@@ -70,21 +66,25 @@ abstract class Lifecycle {
         clock.moved += time
     }
 
-    private fun Provider.at(baseUrl: String, vararg origins: String) = copy(
-        baseUrl = baseUrl,
-        apiOrigins = if (apiOrigins == ApiOrigins.BaseUrl) apiOrigins else ApiOrigins.Listed(origins.toList()),
-        allowLoopbackHttp = true,
-        policy = policy.copy(jitterPermille = 0, firstBackoff = 200.milliseconds),
-    )
+    /** The preset, its hosts replaced. */
+    private fun TokenPreset.at(baseUrl: String) = TokenProvider(this) {
+        this.baseUrl = baseUrl
+        apiOrigins = null
+        loopbackHttp = true
+        policy = RefreshPolicy {
+            jitterPermille = 0u
+            firstBackoffMs = 200u
+        }
+    }
 
     private fun manager(
-        provider: Provider,
+        provider: TokenProvider,
         source: TokenSource,
-        subject: Subject = Subject.Client,
+        identity: TokenIdentity = TokenIdentity {},
         storage: TokenStorage = MemoryTokenStorage(),
     ) = TokenManager(
         provider,
-        subject,
+        identity,
         source,
         transport(),
         storage,
@@ -127,15 +127,14 @@ abstract class Lifecycle {
 
     @Test
     fun `flip utility`() = DemoService("flip_utility").use { service ->
-        val provider = Provider.flipUtility(Environment.SANDBOX)
-            .at(service.baseUrl, service.baseUrl)
+        val provider = TokenPreset.FLIP_UTILITY_SANDBOX.at(service.baseUrl)
         val manager = manager(provider, service.source())
         live(service, manager, "${service.baseUrl}/v1/programs", "client_credentials", "client_credentials")
     }
 
     @Test
     fun `opower`() = DemoService("opower").use { service ->
-        val manager = manager(Provider.opower(service.baseUrl).at(service.baseUrl), service.source())
+        val manager = manager(TokenPreset.OPOWER.at(service.baseUrl), service.source())
         val url = "${service.baseUrl}/apis/customer-data-v2/UTIL/customers/1/utility_accounts"
         live(service, manager, url, "client_credentials", "client_credentials")
     }
@@ -143,7 +142,7 @@ abstract class Lifecycle {
     @Test
     fun `flute with refresh tokens that rotate`() = DemoService("flute").use { service ->
         val api = service.environmentUrl("sandbox")
-        val provider = Provider.flute(Environment.SANDBOX).at(api, api)
+        val provider = TokenPreset.FLUTE_SANDBOX.at(api)
         val storage = FileTokenStorage(folder.resolve("flute"), ByteArray(32))
         val manager = manager(provider, service.source(), storage = storage)
         live(service, manager, "$api/v2/transactions", "client_credentials", "refresh_token")
@@ -151,7 +150,7 @@ abstract class Lifecycle {
 
     @Test
     fun `flume with a user's password and refresh tokens that rotate`() = DemoService("flume", lifetimeSeconds = 3600).use { service ->
-        val provider = Provider.flume(service.baseUrl).at(service.baseUrl)
+        val provider = TokenPreset.FLUME.at(service.baseUrl)
         live(service, manager(provider, service.source()), "${service.baseUrl}/me", "password", "refresh_token")
     }
 
@@ -159,11 +158,12 @@ abstract class Lifecycle {
     fun `flip energy on a server`() = DemoService("flip_energy").use { service ->
         runBlocking {
             val base = service.baseUrl
-            val clientToken = manager(Provider.flipEnergyClient(base).at(base), TokenSource.fixed { service.credential("bearer") })
+            val source = TokenSource.fixed { IssuedToken(service.credential("bearer")) }
+            val clientToken = manager(TokenPreset.FLIP_ENERGY_CLIENT.at(base), source)
             val site = manager(
-                Provider.flipEnergySite(base, IssuedBy.CLIENT_TOKEN).at(base),
+                TokenPreset.FLIP_ENERGY_SITE.at(base),
                 TokenSource.parent(clientToken),
-                Subject.Site("site-1"),
+                TokenIdentity { site = "site-1" },
             )
             val (sites, devices) = client(clientToken) to client(site)
             assertEquals(200, sites.get("$base/v1/sites").first)
@@ -194,8 +194,8 @@ abstract class Lifecycle {
                 asked++
                 IssuedToken.json(service.post("/v1/auth/site/site-1", service.credential("bearer")))
             }
-            val provider = Provider.flipEnergySite(base, IssuedBy.BACKEND).at(base)
-            val manager = TokenManager(provider, Subject.Site("site-1"), backend, options = TokenManagerOptions(clock = clock))
+            val provider = TokenPreset.FLIP_ENERGY_SITE_BY_BACKEND.at(base)
+            val manager = TokenManager(provider, TokenIdentity { site = "site-1" }, backend, options = TokenManagerOptions(clock = clock))
             val client = client(manager)
             suspend fun ok() = assertEquals(200, client.get("$base/v1/site/site-1/devices").first)
             ok()
@@ -218,7 +218,7 @@ abstract class Lifecycle {
     @Test
     fun `oidc-provider, client credentials`() = OidcProvider(lifetimeSeconds = 2).use { service ->
         runBlocking {
-            val provider = service.provider(Grant.CLIENT_CREDENTIALS)
+            val provider = service.provider(TokenGrant.CLIENT_CREDENTIALS)
             val manager = manager(provider, TokenSource.credentials { Credentials(service.clientId, service.clientSecret) })
             assertTrue(manager.authorize("GET", "${service.baseUrl}/me").header.startsWith("Bearer "))
             delay(2.seconds)
@@ -241,7 +241,7 @@ abstract class Lifecycle {
         runBlocking {
             val file = folder.resolve("oidc")
             val source = TokenSource.credentials { Credentials(service.clientId, service.clientSecret) }
-            fun process() = manager(service.provider(Grant.REFRESH_TOKEN), source, storage = FileTokenStorage(file, ByteArray(32)))
+            fun process() = manager(service.provider(null), source, storage = FileTokenStorage(file, ByteArray(32)))
             val manager = process()
             val client = client(manager)
             val me = "${service.baseUrl}/me"
@@ -273,24 +273,24 @@ abstract class Lifecycle {
         val first = DemoService("flip_utility")
         val port = first.baseUrl.substringAfterLast(':').toInt()
         val api = first.baseUrl
-        val manager = manager(Provider.flipUtility(Environment.SANDBOX).at(first.baseUrl, api), first.source())
+        val manager = manager(TokenPreset.FLIP_UTILITY_SANDBOX.at(api), first.source())
         first.close()
         assertThrows(TokenwardException.Transport::class.java) { runBlocking { manager.authorize("GET", "$api/v1/programs") } }
         DemoService("flip_utility", port = port).use { eventually { runCatching { manager.authorize("GET", "$api/v1/programs") }.isSuccess } }
         manager.close()
     }
 
-    private fun OidcProvider.provider(vararg grants: Grant) = Provider(
-        name = "oidc",
-        baseUrl = baseUrl,
-        tokenPath = "/token",
-        apiOrigins = ApiOrigins.BaseUrl,
-        allowLoopbackHttp = true,
-        grants = grants.toList(),
-        authentication = ClientAuthentication.BASIC,
-        missingLifetime = MissingLifetime.Refuse,
-        policy = RefreshPolicy(jitterPermille = 0, minInterval = 500.milliseconds, margin = 200.milliseconds),
-    )
+    private fun OidcProvider.provider(primary: TokenGrant?) = TokenProvider("oidc", baseUrl, "/token") {
+        loopbackHttp = true
+        primaryGrant = primary
+        refreshGrant = primary == null
+        missingLifetime = MissingLifetime.Refuse
+        policy = RefreshPolicy {
+            jitterPermille = 0u
+            minIntervalMs = 500u
+            marginMs = 200u
+        }
+    }
 
     private suspend fun eventually(condition: suspend () -> Boolean) {
         repeat(200) {

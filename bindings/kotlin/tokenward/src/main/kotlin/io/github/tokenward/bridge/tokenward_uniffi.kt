@@ -4,6 +4,21 @@
 @file:Suppress("NAME_SHADOWING")
 
 package io.github.tokenward.bridge
+import io.github.tokenward.BodyFormat
+import io.github.tokenward.ClientAuthentication
+import io.github.tokenward.Exposure
+import io.github.tokenward.MissingLifetime
+import io.github.tokenward.RefreshPolicy
+import io.github.tokenward.TokenAlphabet
+import io.github.tokenward.TokenErrorCode
+import io.github.tokenward.TokenGrant
+import io.github.tokenward.TokenIdentity
+import io.github.tokenward.TokenNext
+import io.github.tokenward.TokenPreset
+import io.github.tokenward.TokenProvider
+import io.github.tokenward.TokenReason
+import io.github.tokenward.TokenRoute
+import io.github.tokenward.ZeroLifetime
 
 // Common helper code.
 //
@@ -681,9 +696,15 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_func_snapshot_revision(
     ): Int
+    external fun uniffi_tokenward_uniffi_checksum_func_grant_name(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_func_reason_name(
+    ): Int
     external fun uniffi_tokenward_uniffi_checksum_func_custom_provider(
     ): Int
-    external fun uniffi_tokenward_uniffi_checksum_func_preset(
+    external fun uniffi_tokenward_uniffi_checksum_func_default_policy(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_func_preset_provider(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_answer(
     ): Int
@@ -718,6 +739,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_revision(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_token_url(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_unpersisted(
     ): Int
@@ -757,7 +780,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_free_coremanager(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_tokenward_uniffi_fn_constructor_coremanager_new(`now`: Long,`provider`: RustBuffer.ByValue,`site`: RustBuffer.ByValue,`accessCapacity`: Int,`refreshCapacity`: Int,`seed`: Long,`allowServerOnly`: Byte,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_constructor_coremanager_new(`now`: Long,`provider`: RustBuffer.ByValue,`identity`: RustBuffer.ByValue,`accessCapacity`: Int,`refreshCapacity`: Int,`seed`: Long,`sharedStorage`: Byte,`allowServerOnly`: Byte,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_answer(`ptr`: Long,`now`: Long,`requestId`: Long,`status`: Int,`headers`: RustBuffer.ByValue,`body`: RustBuffer.ByValue,`wall`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -793,6 +816,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`all`: Byte,`key`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_token_url(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_unpersisted(`ptr`: Long,`all`: Byte,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_clone_corerequest(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -815,9 +840,15 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_func_snapshot_revision(`key`: RustBuffer.ByValue,`snapshot`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_tokenward_uniffi_fn_func_custom_provider(uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_func_grant_name(`grant`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_func_preset(`name`: RustBuffer.ByValue,`environment`: RustBuffer.ByValue,`baseUrl`: RustBuffer.ByValue,`issuedBy`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_func_reason_name(`reason`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_func_custom_provider(`name`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_func_default_policy(uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_func_preset_provider(`preset`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun ffi_tokenward_uniffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -947,10 +978,19 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_func_snapshot_revision() and 0xFFFF) != 23548) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_custom_provider() and 0xFFFF) != 48218) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_func_grant_name() and 0xFFFF) != 16090) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_preset() and 0xFFFF) != 28781) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_func_reason_name() and 0xFFFF) != 10355) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_func_custom_provider() and 0xFFFF) != 50785) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_func_default_policy() and 0xFFFF) != 11388) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_func_preset_provider() and 0xFFFF) != 63947) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_answer() and 0xFFFF) != 29032) {
@@ -1004,6 +1044,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() and 0xFFFF) != 9106) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_token_url() and 0xFFFF) != 39733) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_unpersisted() and 0xFFFF) != 33109) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1022,7 +1065,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_url() and 0xFFFF) != 53091) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() and 0xFFFF) != 37691) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() and 0xFFFF) != 20039) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
 }
@@ -1397,7 +1440,7 @@ internal object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
 
 
 /**
- * One token of one provider, environment and subject, kept alive: [`TokenManager`] behind a lock.
+ * One token of one provider and identity, kept alive: [`TokenManager`] behind a lock.
  *
  * `now` is milliseconds of a clock that counts on while the device sleeps; `wall` is Unix seconds.
  * Every method may be called from any thread. [`CoreError::Internal`] means a bug: a panic was caught, and the
@@ -1559,6 +1602,15 @@ internal interface CoreManagerInterface {
     fun `snapshot`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `all`: kotlin.Boolean, `key`: kotlin.ByteArray): kotlin.ByteArray
 
     /**
+     * Where [`CoreManager::begin`] would send a request that obtains a token without a refresh token.
+     *
+     * # Errors
+     * - [`CoreError::State`], `not_due`: the provider has no such grant.
+     * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    fun `tokenUrl`(): kotlin.String
+
+    /**
      * The revision to persist, if that part has changed since: `all`, or the refresh token alone.
      *
      * # Errors
@@ -1570,7 +1622,7 @@ internal interface CoreManagerInterface {
 }
 
 /**
- * One token of one provider, environment and subject, kept alive: [`TokenManager`] behind a lock.
+ * One token of one provider and identity, kept alive: [`TokenManager`] behind a lock.
  *
  * `now` is milliseconds of a clock that counts on while the device sleeps; `wall` is Unix seconds.
  * Every method may be called from any thread. [`CoreError::Internal`] means a bug: a panic was caught, and the
@@ -1601,26 +1653,27 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
         this.cleanable = null
     }
     /**
-     * A manager without a token. `site` is the subject, or the client itself. `seed` differs from device to
-     * device; it needs no secrecy.
+     * A manager without a token. `seed` differs from device to device; it needs no secrecy.
      *
      * # Errors
-     * - [`CoreError::Input`]: `invalid_provider`; `invalid_argument` for a slot above 1 MiB.
+     * - [`CoreError::Input`]: `invalid_provider` with the name of the fact that cannot work; `invalid_argument` for a
+     * slot above 1 MiB.
      * - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
      * `allow_server_only` does not say that this is one.
      */
-    constructor(`now`: kotlin.ULong, `provider`: ProviderRecord, `site`: kotlin.String?, `accessCapacity`: kotlin.UInt, `refreshCapacity`: kotlin.UInt, `seed`: kotlin.ULong, `allowServerOnly`: kotlin.Boolean) :
+    constructor(`now`: kotlin.ULong, `provider`: TokenProvider, `identity`: TokenIdentity, `accessCapacity`: kotlin.UInt, `refreshCapacity`: kotlin.UInt, `seed`: kotlin.ULong, `sharedStorage`: kotlin.Boolean, `allowServerOnly`: kotlin.Boolean) :
         this(UniffiWithHandle,
     uniffiRustCallWithError(CoreException) { _status ->
     UniffiLib.uniffi_tokenward_uniffi_fn_constructor_coremanager_new(
 
 
         FfiConverterULong.lower(`now`),
-        FfiConverterTypeProviderRecord.lower(`provider`),
-        FfiConverterOptionalString.lower(`site`),
+        FfiConverterTypeTokenProvider.lower(`provider`),
+        FfiConverterTypeTokenIdentity.lower(`identity`),
         FfiConverterUInt.lower(`accessCapacity`),
         FfiConverterUInt.lower(`refreshCapacity`),
         FfiConverterULong.lower(`seed`),
+        FfiConverterBoolean.lower(`sharedStorage`),
         FfiConverterBoolean.lower(`allowServerOnly`),_status)
 }
     )
@@ -2094,6 +2147,27 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
 
     /**
+     * Where [`CoreManager::begin`] would send a request that obtains a token without a refresh token.
+     *
+     * # Errors
+     * - [`CoreError::State`], `not_due`: the provider has no such grant.
+     * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    @Throws(CoreException::class)override fun `tokenUrl`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_token_url(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * The revision to persist, if that part has changed since: `all`, or the refresh token alone.
      *
      * # Errors
@@ -2540,179 +2614,13 @@ internal object FfiConverterTypeCoreRequest: FfiConverter<CoreRequest, Long> {
 
 
 /**
- * An error code of a service and the standard one that it stands for.
- */
-internal data class ErrorCodeRecord (
-    /**
-     * The service's own.
-     */
-    var `service`: kotlin.String
-    ,
-    /**
-     * That of RFC 6749 section 5.2.
-     */
-    var `standard`: kotlin.String
-
-){
-
-
-
-
-
-    companion object
-}
-
-/**
- * @suppress
- */
-internal object FfiConverterTypeErrorCodeRecord: FfiConverterRustBuffer<ErrorCodeRecord> {
-    override fun read(buf: ByteBuffer): ErrorCodeRecord {
-        return ErrorCodeRecord(
-            FfiConverterString.read(buf),
-            FfiConverterString.read(buf),
-        )
-    }
-
-    override fun allocationSize(value: ErrorCodeRecord) = (
-            FfiConverterString.allocationSize(value.`service`) +
-            FfiConverterString.allocationSize(value.`standard`)
-    )
-
-    override fun write(value: ErrorCodeRecord, buf: ByteBuffer) {
-            FfiConverterString.write(value.`service`, buf)
-            FfiConverterString.write(value.`standard`, buf)
-    }
-}
-
-
-
-/**
- * [`RefreshPolicy`].
- */
-internal data class PolicyRecord (
-    /**
-     * [`RefreshPolicy::fraction_permille`].
-     */
-    var `fractionPermille`: kotlin.UInt
-    ,
-    /**
-     * [`RefreshPolicy::margin_ms`].
-     */
-    var `marginMs`: kotlin.ULong
-    ,
-    /**
-     * [`RefreshPolicy::min_interval_ms`].
-     */
-    var `minIntervalMs`: kotlin.ULong
-    ,
-    /**
-     * [`RefreshPolicy::jitter_permille`].
-     */
-    var `jitterPermille`: kotlin.UInt
-    ,
-    /**
-     * [`RefreshPolicy::startup_spread_ms`].
-     */
-    var `startupSpreadMs`: kotlin.ULong
-    ,
-    /**
-     * [`RefreshPolicy::response_timeout_ms`].
-     */
-    var `responseTimeoutMs`: kotlin.ULong
-    ,
-    /**
-     * [`RefreshPolicy::first_backoff_ms`].
-     */
-    var `firstBackoffMs`: kotlin.ULong
-    ,
-    /**
-     * [`RefreshPolicy::max_backoff_ms`].
-     */
-    var `maxBackoffMs`: kotlin.ULong
-    ,
-    /**
-     * [`RefreshPolicy::max_lifetime_s`].
-     */
-    var `maxLifetimeS`: kotlin.ULong
-    ,
-    /**
-     * [`RefreshPolicy::refresh_attempts`].
-     */
-    var `refreshAttempts`: kotlin.UInt
-    ,
-    /**
-     * [`RefreshPolicy::shared_storage`].
-     */
-    var `sharedStorage`: kotlin.Boolean
-
-){
-
-
-
-
-
-    companion object
-}
-
-/**
- * @suppress
- */
-internal object FfiConverterTypePolicyRecord: FfiConverterRustBuffer<PolicyRecord> {
-    override fun read(buf: ByteBuffer): PolicyRecord {
-        return PolicyRecord(
-            FfiConverterUInt.read(buf),
-            FfiConverterULong.read(buf),
-            FfiConverterULong.read(buf),
-            FfiConverterUInt.read(buf),
-            FfiConverterULong.read(buf),
-            FfiConverterULong.read(buf),
-            FfiConverterULong.read(buf),
-            FfiConverterULong.read(buf),
-            FfiConverterULong.read(buf),
-            FfiConverterUInt.read(buf),
-            FfiConverterBoolean.read(buf),
-        )
-    }
-
-    override fun allocationSize(value: PolicyRecord) = (
-            FfiConverterUInt.allocationSize(value.`fractionPermille`) +
-            FfiConverterULong.allocationSize(value.`marginMs`) +
-            FfiConverterULong.allocationSize(value.`minIntervalMs`) +
-            FfiConverterUInt.allocationSize(value.`jitterPermille`) +
-            FfiConverterULong.allocationSize(value.`startupSpreadMs`) +
-            FfiConverterULong.allocationSize(value.`responseTimeoutMs`) +
-            FfiConverterULong.allocationSize(value.`firstBackoffMs`) +
-            FfiConverterULong.allocationSize(value.`maxBackoffMs`) +
-            FfiConverterULong.allocationSize(value.`maxLifetimeS`) +
-            FfiConverterUInt.allocationSize(value.`refreshAttempts`) +
-            FfiConverterBoolean.allocationSize(value.`sharedStorage`)
-    )
-
-    override fun write(value: PolicyRecord, buf: ByteBuffer) {
-            FfiConverterUInt.write(value.`fractionPermille`, buf)
-            FfiConverterULong.write(value.`marginMs`, buf)
-            FfiConverterULong.write(value.`minIntervalMs`, buf)
-            FfiConverterUInt.write(value.`jitterPermille`, buf)
-            FfiConverterULong.write(value.`startupSpreadMs`, buf)
-            FfiConverterULong.write(value.`responseTimeoutMs`, buf)
-            FfiConverterULong.write(value.`firstBackoffMs`, buf)
-            FfiConverterULong.write(value.`maxBackoffMs`, buf)
-            FfiConverterULong.write(value.`maxLifetimeS`, buf)
-            FfiConverterUInt.write(value.`refreshAttempts`, buf)
-            FfiConverterBoolean.write(value.`sharedStorage`, buf)
-    }
-}
-
-
-
-/**
  * What to do next.
  */
 internal data class PollRecord (
     /**
      * What the caller is to do.
      */
-    var `next`: NextRecord
+    var `next`: TokenNext
     ,
     /**
      * Whether the token may be sent now.
@@ -2739,302 +2647,269 @@ internal data class PollRecord (
 internal object FfiConverterTypePollRecord: FfiConverterRustBuffer<PollRecord> {
     override fun read(buf: ByteBuffer): PollRecord {
         return PollRecord(
-            FfiConverterTypeNextRecord.read(buf),
+            FfiConverterTypeTokenNext.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterOptionalULong.read(buf),
         )
     }
 
     override fun allocationSize(value: PollRecord) = (
-            FfiConverterTypeNextRecord.allocationSize(value.`next`) +
+            FfiConverterTypeTokenNext.allocationSize(value.`next`) +
             FfiConverterBoolean.allocationSize(value.`usable`) +
             FfiConverterOptionalULong.allocationSize(value.`pollAt`)
     )
 
     override fun write(value: PollRecord, buf: ByteBuffer) {
-            FfiConverterTypeNextRecord.write(value.`next`, buf)
+            FfiConverterTypeTokenNext.write(value.`next`, buf)
             FfiConverterBoolean.write(value.`usable`, buf)
             FfiConverterOptionalULong.write(value.`pollAt`, buf)
     }
 }
 
-
-
-/**
- * A token service, without a secret: [`Provider`], its choices as words.
- */
-internal data class ProviderRecord (
-    /**
-     * Its name, a part of a token's identity.
-     */
-    var `name`: kotlin.String
-    ,
-    /**
-     * Its environment, a part of a token's identity.
-     */
-    var `environment`: kotlin.String
-    ,
-    /**
-     * Scheme and authority of the token endpoint; a path may follow.
-     */
-    var `baseUrl`: kotlin.String
-    ,
-    /**
-     * Follows `base_url`; `{site}` stands for the subject's site.
-     */
-    var `tokenPath`: kotlin.String
-    ,
-    /**
-     * Its tokens may be sent to every `https` origin.
-     */
-    var `anyHttps`: kotlin.Boolean
-    ,
-    /**
-     * Its tokens may be sent to the origin of `base_url`.
-     */
-    var `baseUrlOrigin`: kotlin.Boolean
-    ,
-    /**
-     * Its tokens may be sent to these origins. Of the three ways one alone is taken.
-     */
-    var `apiOrigins`: List<kotlin.String>
-    ,
-    /**
-     * Plain `http` to the loopback interface is allowed, for tests.
-     */
-    var `allowLoopbackHttp`: kotlin.Boolean
-    ,
-    /**
-     * `client_credentials`, `password`, `site_token`, `refresh_token`.
-     */
-    var `grants`: List<kotlin.String>
-    ,
-    /**
-     * `basic`, `basic_raw`, `post`, `bearer` or `none`.
-     */
-    var `authentication`: kotlin.String
-    ,
-    /**
-     * `form` or `json`.
-     */
-    var `body`: kotlin.String
-    ,
-    /**
-     * The scope to ask for; empty for none.
-     */
-    var `scope`: kotlin.String
-    ,
-    /**
-     * Where the token's members stand in an answer; empty for the top object.
-     */
-    var `memberPath`: kotlin.String
-    ,
-    /**
-     * Where an error code stands if there is no top-level `error`; empty for nowhere.
-     */
-    var `errorPath`: kotlin.String
-    ,
-    /**
-     * The service's own error codes.
-     */
-    var `errorCodes`: List<ErrorCodeRecord>
-    ,
-    /**
-     * An answer without `token_type` is refused.
-     */
-    var `tokenTypeRequired`: kotlin.Boolean
-    ,
-    /**
-     * Values of `token_type` that mean Bearer.
-     */
-    var `tokenTypeAliases`: List<kotlin.String>
-    ,
-    /**
-     * `b64token` or `visible`.
-     */
-    var `tokenAlphabet`: kotlin.String
-    ,
-    /**
-     * `jwt_expiry_else`, `assume`, `never` or `refuse`.
-     */
-    var `missingLifetime`: kotlin.String
-    ,
-    /**
-     * The seconds of `jwt_expiry_else` and `assume`; 0 for the others.
-     */
-    var `missingLifetimeSeconds`: kotlin.ULong
-    ,
-    /**
-     * `expired` or `never`.
-     */
-    var `zeroLifetime`: kotlin.String
-    ,
-    /**
-     * Which token opens which endpoint; empty: every path of the origins.
-     */
-    var `routes`: List<RouteRecord>
-    ,
-    /**
-     * `server_only` or `app_allowed`.
-     */
-    var `exposure`: kotlin.String
-    ,
-    /**
-     * When its tokens are refreshed.
-     */
-    var `policy`: PolicyRecord
-
-){
-
-
-
-
-
-    companion object
-}
-
 /**
  * @suppress
  */
-internal object FfiConverterTypeProviderRecord: FfiConverterRustBuffer<ProviderRecord> {
-    override fun read(buf: ByteBuffer): ProviderRecord {
-        return ProviderRecord(
-            FfiConverterString.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterBoolean.read(buf),
-            FfiConverterBoolean.read(buf),
-            FfiConverterSequenceString.read(buf),
-            FfiConverterBoolean.read(buf),
-            FfiConverterSequenceString.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterSequenceTypeErrorCodeRecord.read(buf),
-            FfiConverterBoolean.read(buf),
-            FfiConverterSequenceString.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterString.read(buf),
+internal object FfiConverterTypeRefreshPolicy: FfiConverterRustBuffer<RefreshPolicy> {
+    override fun read(buf: ByteBuffer): RefreshPolicy {
+        return RefreshPolicy(
+            FfiConverterUInt.read(buf),
             FfiConverterULong.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterSequenceTypeRouteRecord.read(buf),
-            FfiConverterString.read(buf),
-            FfiConverterTypePolicyRecord.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterUInt.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterUInt.read(buf),
         )
     }
 
-    override fun allocationSize(value: ProviderRecord) = (
-            FfiConverterString.allocationSize(value.`name`) +
-            FfiConverterString.allocationSize(value.`environment`) +
-            FfiConverterString.allocationSize(value.`baseUrl`) +
-            FfiConverterString.allocationSize(value.`tokenPath`) +
-            FfiConverterBoolean.allocationSize(value.`anyHttps`) +
-            FfiConverterBoolean.allocationSize(value.`baseUrlOrigin`) +
-            FfiConverterSequenceString.allocationSize(value.`apiOrigins`) +
-            FfiConverterBoolean.allocationSize(value.`allowLoopbackHttp`) +
-            FfiConverterSequenceString.allocationSize(value.`grants`) +
-            FfiConverterString.allocationSize(value.`authentication`) +
-            FfiConverterString.allocationSize(value.`body`) +
-            FfiConverterString.allocationSize(value.`scope`) +
-            FfiConverterString.allocationSize(value.`memberPath`) +
-            FfiConverterString.allocationSize(value.`errorPath`) +
-            FfiConverterSequenceTypeErrorCodeRecord.allocationSize(value.`errorCodes`) +
-            FfiConverterBoolean.allocationSize(value.`tokenTypeRequired`) +
-            FfiConverterSequenceString.allocationSize(value.`tokenTypeAliases`) +
-            FfiConverterString.allocationSize(value.`tokenAlphabet`) +
-            FfiConverterString.allocationSize(value.`missingLifetime`) +
-            FfiConverterULong.allocationSize(value.`missingLifetimeSeconds`) +
-            FfiConverterString.allocationSize(value.`zeroLifetime`) +
-            FfiConverterSequenceTypeRouteRecord.allocationSize(value.`routes`) +
-            FfiConverterString.allocationSize(value.`exposure`) +
-            FfiConverterTypePolicyRecord.allocationSize(value.`policy`)
+    override fun allocationSize(value: RefreshPolicy) = (
+            FfiConverterUInt.allocationSize(value.`fractionPermille`) +
+            FfiConverterULong.allocationSize(value.`marginMs`) +
+            FfiConverterULong.allocationSize(value.`minIntervalMs`) +
+            FfiConverterUInt.allocationSize(value.`jitterPermille`) +
+            FfiConverterULong.allocationSize(value.`startupSpreadMs`) +
+            FfiConverterULong.allocationSize(value.`responseTimeoutMs`) +
+            FfiConverterULong.allocationSize(value.`firstBackoffMs`) +
+            FfiConverterULong.allocationSize(value.`maxBackoffMs`) +
+            FfiConverterULong.allocationSize(value.`maxLifetimeS`) +
+            FfiConverterUInt.allocationSize(value.`refreshAttempts`)
     )
 
-    override fun write(value: ProviderRecord, buf: ByteBuffer) {
-            FfiConverterString.write(value.`name`, buf)
-            FfiConverterString.write(value.`environment`, buf)
-            FfiConverterString.write(value.`baseUrl`, buf)
-            FfiConverterString.write(value.`tokenPath`, buf)
-            FfiConverterBoolean.write(value.`anyHttps`, buf)
-            FfiConverterBoolean.write(value.`baseUrlOrigin`, buf)
-            FfiConverterSequenceString.write(value.`apiOrigins`, buf)
-            FfiConverterBoolean.write(value.`allowLoopbackHttp`, buf)
-            FfiConverterSequenceString.write(value.`grants`, buf)
-            FfiConverterString.write(value.`authentication`, buf)
-            FfiConverterString.write(value.`body`, buf)
-            FfiConverterString.write(value.`scope`, buf)
-            FfiConverterString.write(value.`memberPath`, buf)
-            FfiConverterString.write(value.`errorPath`, buf)
-            FfiConverterSequenceTypeErrorCodeRecord.write(value.`errorCodes`, buf)
-            FfiConverterBoolean.write(value.`tokenTypeRequired`, buf)
-            FfiConverterSequenceString.write(value.`tokenTypeAliases`, buf)
-            FfiConverterString.write(value.`tokenAlphabet`, buf)
-            FfiConverterString.write(value.`missingLifetime`, buf)
-            FfiConverterULong.write(value.`missingLifetimeSeconds`, buf)
-            FfiConverterString.write(value.`zeroLifetime`, buf)
-            FfiConverterSequenceTypeRouteRecord.write(value.`routes`, buf)
-            FfiConverterString.write(value.`exposure`, buf)
-            FfiConverterTypePolicyRecord.write(value.`policy`, buf)
+    override fun write(value: RefreshPolicy, buf: ByteBuffer) {
+            FfiConverterUInt.write(value.`fractionPermille`, buf)
+            FfiConverterULong.write(value.`marginMs`, buf)
+            FfiConverterULong.write(value.`minIntervalMs`, buf)
+            FfiConverterUInt.write(value.`jitterPermille`, buf)
+            FfiConverterULong.write(value.`startupSpreadMs`, buf)
+            FfiConverterULong.write(value.`responseTimeoutMs`, buf)
+            FfiConverterULong.write(value.`firstBackoffMs`, buf)
+            FfiConverterULong.write(value.`maxBackoffMs`, buf)
+            FfiConverterULong.write(value.`maxLifetimeS`, buf)
+            FfiConverterUInt.write(value.`refreshAttempts`, buf)
     }
-}
-
-
-
-/**
- * An endpoint and the kind of token that opens it.
- */
-internal data class RouteRecord (
-    /**
-     * The method, compared with case.
-     */
-    var `method`: kotlin.String
-    ,
-    /**
-     * The path: `{site}` is the subject's own site, any other `{name}` one segment.
-     */
-    var `path`: kotlin.String
-    ,
-    /**
-     * `client` or `site`.
-     */
-    var `token`: kotlin.String
-
-){
-
-
-
-
-
-    companion object
 }
 
 /**
  * @suppress
  */
-internal object FfiConverterTypeRouteRecord: FfiConverterRustBuffer<RouteRecord> {
-    override fun read(buf: ByteBuffer): RouteRecord {
-        return RouteRecord(
-            FfiConverterString.read(buf),
+internal object FfiConverterTypeTokenErrorCode: FfiConverterRustBuffer<TokenErrorCode> {
+    override fun read(buf: ByteBuffer): TokenErrorCode {
+        return TokenErrorCode(
             FfiConverterString.read(buf),
             FfiConverterString.read(buf),
         )
     }
 
-    override fun allocationSize(value: RouteRecord) = (
+    override fun allocationSize(value: TokenErrorCode) = (
+            FfiConverterString.allocationSize(value.`service`) +
+            FfiConverterString.allocationSize(value.`standard`)
+    )
+
+    override fun write(value: TokenErrorCode, buf: ByteBuffer) {
+            FfiConverterString.write(value.`service`, buf)
+            FfiConverterString.write(value.`standard`, buf)
+    }
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTokenIdentity: FfiConverterRustBuffer<TokenIdentity> {
+    override fun read(buf: ByteBuffer): TokenIdentity {
+        return TokenIdentity(
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TokenIdentity) = (
+            FfiConverterOptionalString.allocationSize(value.`site`) +
+            FfiConverterOptionalString.allocationSize(value.`baseUrl`) +
+            FfiConverterOptionalString.allocationSize(value.`environment`) +
+            FfiConverterOptionalString.allocationSize(value.`account`)
+    )
+
+    override fun write(value: TokenIdentity, buf: ByteBuffer) {
+            FfiConverterOptionalString.write(value.`site`, buf)
+            FfiConverterOptionalString.write(value.`baseUrl`, buf)
+            FfiConverterOptionalString.write(value.`environment`, buf)
+            FfiConverterOptionalString.write(value.`account`, buf)
+    }
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvider> {
+    override fun read(buf: ByteBuffer): TokenProvider {
+        return TokenProvider(
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalSequenceString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalSequenceTypeTokenRoute.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalTypeTokenGrant.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypeClientAuthentication.read(buf),
+            FfiConverterOptionalTypeBodyFormat.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalSequenceTypeTokenErrorCode.read(buf),
+            FfiConverterOptionalSequenceString.read(buf),
+            FfiConverterTypeTokenAlphabet.read(buf),
+            FfiConverterTypeMissingLifetime.read(buf),
+            FfiConverterTypeZeroLifetime.read(buf),
+            FfiConverterTypeExposure.read(buf),
+            FfiConverterOptionalTypeRefreshPolicy.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TokenProvider) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterOptionalString.allocationSize(value.`environment`) +
+            FfiConverterOptionalString.allocationSize(value.`baseUrl`) +
+            FfiConverterOptionalString.allocationSize(value.`tokenPath`) +
+            FfiConverterOptionalSequenceString.allocationSize(value.`apiOrigins`) +
+            FfiConverterBoolean.allocationSize(value.`anyHttpsOrigin`) +
+            FfiConverterOptionalSequenceTypeTokenRoute.allocationSize(value.`routes`) +
+            FfiConverterBoolean.allocationSize(value.`loopbackHttp`) +
+            FfiConverterOptionalTypeTokenGrant.allocationSize(value.`primaryGrant`) +
+            FfiConverterBoolean.allocationSize(value.`refreshGrant`) +
+            FfiConverterOptionalString.allocationSize(value.`scope`) +
+            FfiConverterOptionalTypeClientAuthentication.allocationSize(value.`authentication`) +
+            FfiConverterOptionalTypeBodyFormat.allocationSize(value.`body`) +
+            FfiConverterOptionalString.allocationSize(value.`memberPath`) +
+            FfiConverterOptionalString.allocationSize(value.`errorPath`) +
+            FfiConverterOptionalSequenceTypeTokenErrorCode.allocationSize(value.`errorCodes`) +
+            FfiConverterOptionalSequenceString.allocationSize(value.`tokenTypeAliases`) +
+            FfiConverterTypeTokenAlphabet.allocationSize(value.`tokenAlphabet`) +
+            FfiConverterTypeMissingLifetime.allocationSize(value.`missingLifetime`) +
+            FfiConverterTypeZeroLifetime.allocationSize(value.`zeroLifetime`) +
+            FfiConverterTypeExposure.allocationSize(value.`exposure`) +
+            FfiConverterOptionalTypeRefreshPolicy.allocationSize(value.`policy`)
+    )
+
+    override fun write(value: TokenProvider, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterOptionalString.write(value.`environment`, buf)
+            FfiConverterOptionalString.write(value.`baseUrl`, buf)
+            FfiConverterOptionalString.write(value.`tokenPath`, buf)
+            FfiConverterOptionalSequenceString.write(value.`apiOrigins`, buf)
+            FfiConverterBoolean.write(value.`anyHttpsOrigin`, buf)
+            FfiConverterOptionalSequenceTypeTokenRoute.write(value.`routes`, buf)
+            FfiConverterBoolean.write(value.`loopbackHttp`, buf)
+            FfiConverterOptionalTypeTokenGrant.write(value.`primaryGrant`, buf)
+            FfiConverterBoolean.write(value.`refreshGrant`, buf)
+            FfiConverterOptionalString.write(value.`scope`, buf)
+            FfiConverterOptionalTypeClientAuthentication.write(value.`authentication`, buf)
+            FfiConverterOptionalTypeBodyFormat.write(value.`body`, buf)
+            FfiConverterOptionalString.write(value.`memberPath`, buf)
+            FfiConverterOptionalString.write(value.`errorPath`, buf)
+            FfiConverterOptionalSequenceTypeTokenErrorCode.write(value.`errorCodes`, buf)
+            FfiConverterOptionalSequenceString.write(value.`tokenTypeAliases`, buf)
+            FfiConverterTypeTokenAlphabet.write(value.`tokenAlphabet`, buf)
+            FfiConverterTypeMissingLifetime.write(value.`missingLifetime`, buf)
+            FfiConverterTypeZeroLifetime.write(value.`zeroLifetime`, buf)
+            FfiConverterTypeExposure.write(value.`exposure`, buf)
+            FfiConverterOptionalTypeRefreshPolicy.write(value.`policy`, buf)
+    }
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTokenRoute: FfiConverterRustBuffer<TokenRoute> {
+    override fun read(buf: ByteBuffer): TokenRoute {
+        return TokenRoute(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TokenRoute) = (
             FfiConverterString.allocationSize(value.`method`) +
             FfiConverterString.allocationSize(value.`path`) +
-            FfiConverterString.allocationSize(value.`token`)
+            FfiConverterBoolean.allocationSize(value.`ofSite`)
     )
 
-    override fun write(value: RouteRecord, buf: ByteBuffer) {
+    override fun write(value: TokenRoute, buf: ByteBuffer) {
             FfiConverterString.write(value.`method`, buf)
             FfiConverterString.write(value.`path`, buf)
-            FfiConverterString.write(value.`token`, buf)
+            FfiConverterBoolean.write(value.`ofSite`, buf)
     }
 }
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeBodyFormat: FfiConverterRustBuffer<BodyFormat> {
+    override fun read(buf: ByteBuffer) = try {
+
+        BodyFormat.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: BodyFormat) = 4UL
+
+    override fun write(value: BodyFormat, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeClientAuthentication: FfiConverterRustBuffer<ClientAuthentication> {
+    override fun read(buf: ByteBuffer) = try {
+
+        ClientAuthentication.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: ClientAuthentication) = 4UL
+
+    override fun write(value: ClientAuthentication, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
 
 
 
@@ -3061,10 +2936,15 @@ internal sealed class CoreException: kotlin.Exception() {
         /**
          * Bytes that it would take, where that is the fault.
          */
-        val `needed`: kotlin.ULong?
+        val `needed`: kotlin.ULong?,
+
+        /**
+         * The fact of a provider that cannot work, where that is the fault.
+         */
+        val `fact`: kotlin.String?
         ) : CoreException() {
         override val message
-            get() = "code=${ `code` }, needed=${ `needed` }"
+            get() = "code=${ `code` }, needed=${ `needed` }, fact=${ `fact` }"
     }
 
     /**
@@ -3165,6 +3045,7 @@ internal object FfiConverterTypeCoreError : FfiConverterRustBuffer<CoreException
             1 -> CoreException.Input(
                 FfiConverterString.read(buf),
                 FfiConverterOptionalULong.read(buf),
+                FfiConverterOptionalString.read(buf),
                 )
             2 -> CoreException.Capacity(
                 FfiConverterString.read(buf),
@@ -3193,6 +3074,7 @@ internal object FfiConverterTypeCoreError : FfiConverterRustBuffer<CoreException
                 4UL
                 + FfiConverterString.allocationSize(value.`code`)
                 + FfiConverterOptionalULong.allocationSize(value.`needed`)
+                + FfiConverterOptionalString.allocationSize(value.`fact`)
             )
             is CoreException.Capacity -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
@@ -3227,6 +3109,7 @@ internal object FfiConverterTypeCoreError : FfiConverterRustBuffer<CoreException
                 buf.putInt(1)
                 FfiConverterString.write(value.`code`, buf)
                 FfiConverterOptionalULong.write(value.`needed`, buf)
+                FfiConverterOptionalString.write(value.`fact`, buf)
                 Unit
             }
             is CoreException.Capacity -> {
@@ -3260,176 +3143,90 @@ internal object FfiConverterTypeCoreError : FfiConverterRustBuffer<CoreException
 }
 
 
-
 /**
- * [`Next`].
+ * @suppress
  */
-internal sealed class NextRecord {
+internal object FfiConverterTypeExposure: FfiConverterRustBuffer<Exposure> {
+    override fun read(buf: ByteBuffer) = try {
 
-    /**
-     * The token is fresh.
-     */
-    object Nothing : NextRecord()
+        Exposure.entries[buf.getInt() - 1]
 
-
-    /**
-     * [`CoreManager::begin`] a request and send it.
-     */
-    data class Request(
-        /**
-         * The grant's name.
-         */
-        val `grant`: kotlin.String) : NextRecord()
-
-    {
-
-
-        companion object
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
     }
 
-    /**
-     * A request is out.
-     */
-    data class AwaitAnswer(
-        /**
-         * Its id.
-         */
-        val `requestId`: kotlin.ULong) : NextRecord()
+    override fun allocationSize(value: Exposure) = 4UL
 
-    {
-
-
-        companion object
+    override fun write(value: Exposure, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
     }
-
-    /**
-     * Backing off, spreading at the start, or another process is refreshing.
-     */
-    object Wait : NextRecord()
-
-
-    /**
-     * Read storage again before writing to it.
-     */
-    object Reload : NextRecord()
-
-
-    /**
-     * Install a token, sign in, or mend the configuration.
-     */
-    data class Supply(
-        /**
-         * Why, by name.
-         */
-        val `reason`: kotlin.String) : NextRecord()
-
-    {
-
-
-        companion object
-    }
-
-
-
-
-
-
-
-
-    companion object
 }
 
 /**
  * @suppress
  */
-internal object FfiConverterTypeNextRecord : FfiConverterRustBuffer<NextRecord>{
-    override fun read(buf: ByteBuffer): NextRecord {
+internal object FfiConverterTypeMissingLifetime : FfiConverterRustBuffer<MissingLifetime>{
+    override fun read(buf: ByteBuffer): MissingLifetime {
         return when(buf.getInt()) {
-            1 -> NextRecord.Nothing
-            2 -> NextRecord.Request(
-                FfiConverterString.read(buf),
-                )
-            3 -> NextRecord.AwaitAnswer(
+            1 -> MissingLifetime.JwtExpiry(
                 FfiConverterULong.read(buf),
                 )
-            4 -> NextRecord.Wait
-            5 -> NextRecord.Reload
-            6 -> NextRecord.Supply(
-                FfiConverterString.read(buf),
+            2 -> MissingLifetime.Assume(
+                FfiConverterULong.read(buf),
                 )
+            3 -> MissingLifetime.Never
+            4 -> MissingLifetime.Refuse
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
         }
     }
 
-    override fun allocationSize(value: NextRecord): ULong = when(value) {
-        is NextRecord.Nothing -> {
+    override fun allocationSize(value: MissingLifetime): ULong = when(value) {
+        is MissingLifetime.JwtExpiry -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterULong.allocationSize(value.`elseSeconds`)
+            )
+        }
+        is MissingLifetime.Assume -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterULong.allocationSize(value.`seconds`)
+            )
+        }
+        is MissingLifetime.Never -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
             )
         }
-        is NextRecord.Request -> {
+        is MissingLifetime.Refuse -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
-                + FfiConverterString.allocationSize(value.`grant`)
-            )
-        }
-        is NextRecord.AwaitAnswer -> {
-            // Add the size for the Int that specifies the variant plus the size needed for all fields
-            (
-                4UL
-                + FfiConverterULong.allocationSize(value.`requestId`)
-            )
-        }
-        is NextRecord.Wait -> {
-            // Add the size for the Int that specifies the variant plus the size needed for all fields
-            (
-                4UL
-            )
-        }
-        is NextRecord.Reload -> {
-            // Add the size for the Int that specifies the variant plus the size needed for all fields
-            (
-                4UL
-            )
-        }
-        is NextRecord.Supply -> {
-            // Add the size for the Int that specifies the variant plus the size needed for all fields
-            (
-                4UL
-                + FfiConverterString.allocationSize(value.`reason`)
             )
         }
     }
 
-    override fun write(value: NextRecord, buf: ByteBuffer) {
+    override fun write(value: MissingLifetime, buf: ByteBuffer) {
         when(value) {
-            is NextRecord.Nothing -> {
+            is MissingLifetime.JwtExpiry -> {
                 buf.putInt(1)
+                FfiConverterULong.write(value.`elseSeconds`, buf)
                 Unit
             }
-            is NextRecord.Request -> {
+            is MissingLifetime.Assume -> {
                 buf.putInt(2)
-                FfiConverterString.write(value.`grant`, buf)
+                FfiConverterULong.write(value.`seconds`, buf)
                 Unit
             }
-            is NextRecord.AwaitAnswer -> {
+            is MissingLifetime.Never -> {
                 buf.putInt(3)
-                FfiConverterULong.write(value.`requestId`, buf)
                 Unit
             }
-            is NextRecord.Wait -> {
+            is MissingLifetime.Refuse -> {
                 buf.putInt(4)
-                Unit
-            }
-            is NextRecord.Reload -> {
-                buf.putInt(5)
-                Unit
-            }
-            is NextRecord.Supply -> {
-                buf.putInt(6)
-                FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */
@@ -3576,9 +3373,9 @@ internal sealed class RetryRecord {
      */
     data class Surface(
         /**
-         * Why, by name.
+         * Why.
          */
-        val `reason`: kotlin.String) : RetryRecord()
+        val `reason`: io.github.tokenward.TokenReason) : RetryRecord()
 
     {
 
@@ -3605,7 +3402,7 @@ internal object FfiConverterTypeRetryRecord : FfiConverterRustBuffer<RetryRecord
             1 -> RetryRecord.Now
             2 -> RetryRecord.AfterRefresh
             3 -> RetryRecord.Surface(
-                FfiConverterString.read(buf),
+                FfiConverterTypeTokenReason.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
         }
@@ -3628,7 +3425,7 @@ internal object FfiConverterTypeRetryRecord : FfiConverterRustBuffer<RetryRecord
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
-                + FfiConverterString.allocationSize(value.`reason`)
+                + FfiConverterTypeTokenReason.allocationSize(value.`reason`)
             )
         }
     }
@@ -3645,11 +3442,209 @@ internal object FfiConverterTypeRetryRecord : FfiConverterRustBuffer<RetryRecord
             }
             is RetryRecord.Surface -> {
                 buf.putInt(3)
-                FfiConverterString.write(value.`reason`, buf)
+                FfiConverterTypeTokenReason.write(value.`reason`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */
 }
+    }
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTokenAlphabet: FfiConverterRustBuffer<TokenAlphabet> {
+    override fun read(buf: ByteBuffer) = try {
+
+        TokenAlphabet.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: TokenAlphabet) = 4UL
+
+    override fun write(value: TokenAlphabet, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTokenGrant: FfiConverterRustBuffer<TokenGrant> {
+    override fun read(buf: ByteBuffer) = try {
+
+        TokenGrant.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: TokenGrant) = 4UL
+
+    override fun write(value: TokenGrant, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTokenNext : FfiConverterRustBuffer<TokenNext>{
+    override fun read(buf: ByteBuffer): TokenNext {
+        return when(buf.getInt()) {
+            1 -> TokenNext.Nothing
+            2 -> TokenNext.Request(
+                FfiConverterTypeTokenGrant.read(buf),
+                )
+            3 -> TokenNext.AwaitAnswer(
+                FfiConverterULong.read(buf),
+                )
+            4 -> TokenNext.Wait
+            5 -> TokenNext.Reload
+            6 -> TokenNext.Supply(
+                FfiConverterTypeTokenReason.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: TokenNext): ULong = when(value) {
+        is TokenNext.Nothing -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is TokenNext.Request -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeTokenGrant.allocationSize(value.`grant`)
+            )
+        }
+        is TokenNext.AwaitAnswer -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterULong.allocationSize(value.`requestId`)
+            )
+        }
+        is TokenNext.Wait -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is TokenNext.Reload -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is TokenNext.Supply -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeTokenReason.allocationSize(value.`reason`)
+            )
+        }
+    }
+
+    override fun write(value: TokenNext, buf: ByteBuffer) {
+        when(value) {
+            is TokenNext.Nothing -> {
+                buf.putInt(1)
+                Unit
+            }
+            is TokenNext.Request -> {
+                buf.putInt(2)
+                FfiConverterTypeTokenGrant.write(value.`grant`, buf)
+                Unit
+            }
+            is TokenNext.AwaitAnswer -> {
+                buf.putInt(3)
+                FfiConverterULong.write(value.`requestId`, buf)
+                Unit
+            }
+            is TokenNext.Wait -> {
+                buf.putInt(4)
+                Unit
+            }
+            is TokenNext.Reload -> {
+                buf.putInt(5)
+                Unit
+            }
+            is TokenNext.Supply -> {
+                buf.putInt(6)
+                FfiConverterTypeTokenReason.write(value.`reason`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */
+}
+    }
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTokenPreset: FfiConverterRustBuffer<TokenPreset> {
+    override fun read(buf: ByteBuffer) = try {
+
+        TokenPreset.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: TokenPreset) = 4UL
+
+    override fun write(value: TokenPreset, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTokenReason: FfiConverterRustBuffer<TokenReason> {
+    override fun read(buf: ByteBuffer) = try {
+
+        TokenReason.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: TokenReason) = 4UL
+
+    override fun write(value: TokenReason, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeZeroLifetime: FfiConverterRustBuffer<ZeroLifetime> {
+    override fun read(buf: ByteBuffer) = try {
+
+        ZeroLifetime.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: ZeroLifetime) = 4UL
+
+    override fun write(value: ZeroLifetime, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
     }
 }
 
@@ -3757,6 +3752,230 @@ internal object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.Byt
 /**
  * @suppress
  */
+internal object FfiConverterOptionalTypeRefreshPolicy: FfiConverterRustBuffer<RefreshPolicy?> {
+    override fun read(buf: ByteBuffer): RefreshPolicy? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeRefreshPolicy.read(buf)
+    }
+
+    override fun allocationSize(value: RefreshPolicy?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeRefreshPolicy.allocationSize(value)
+        }
+    }
+
+    override fun write(value: RefreshPolicy?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeRefreshPolicy.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalTypeBodyFormat: FfiConverterRustBuffer<BodyFormat?> {
+    override fun read(buf: ByteBuffer): BodyFormat? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeBodyFormat.read(buf)
+    }
+
+    override fun allocationSize(value: BodyFormat?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeBodyFormat.allocationSize(value)
+        }
+    }
+
+    override fun write(value: BodyFormat?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeBodyFormat.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalTypeClientAuthentication: FfiConverterRustBuffer<ClientAuthentication?> {
+    override fun read(buf: ByteBuffer): ClientAuthentication? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeClientAuthentication.read(buf)
+    }
+
+    override fun allocationSize(value: ClientAuthentication?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeClientAuthentication.allocationSize(value)
+        }
+    }
+
+    override fun write(value: ClientAuthentication?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeClientAuthentication.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalTypeTokenGrant: FfiConverterRustBuffer<TokenGrant?> {
+    override fun read(buf: ByteBuffer): TokenGrant? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeTokenGrant.read(buf)
+    }
+
+    override fun allocationSize(value: TokenGrant?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeTokenGrant.allocationSize(value)
+        }
+    }
+
+    override fun write(value: TokenGrant?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeTokenGrant.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalSequenceString: FfiConverterRustBuffer<List<kotlin.String>?> {
+    override fun read(buf: ByteBuffer): List<kotlin.String>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceString.read(buf)
+    }
+
+    override fun allocationSize(value: List<kotlin.String>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceString.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<kotlin.String>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceString.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalSequenceTypeTokenErrorCode: FfiConverterRustBuffer<List<TokenErrorCode>?> {
+    override fun read(buf: ByteBuffer): List<TokenErrorCode>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeTokenErrorCode.read(buf)
+    }
+
+    override fun allocationSize(value: List<TokenErrorCode>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeTokenErrorCode.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<TokenErrorCode>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeTokenErrorCode.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalSequenceTypeTokenRoute: FfiConverterRustBuffer<List<TokenRoute>?> {
+    override fun read(buf: ByteBuffer): List<TokenRoute>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeTokenRoute.read(buf)
+    }
+
+    override fun allocationSize(value: List<TokenRoute>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeTokenRoute.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<TokenRoute>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeTokenRoute.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
@@ -3785,24 +4004,24 @@ internal object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.S
 /**
  * @suppress
  */
-internal object FfiConverterSequenceTypeErrorCodeRecord: FfiConverterRustBuffer<List<ErrorCodeRecord>> {
-    override fun read(buf: ByteBuffer): List<ErrorCodeRecord> {
+internal object FfiConverterSequenceTypeTokenErrorCode: FfiConverterRustBuffer<List<TokenErrorCode>> {
+    override fun read(buf: ByteBuffer): List<TokenErrorCode> {
         val len = buf.getInt()
-        return List<ErrorCodeRecord>(len) {
-            FfiConverterTypeErrorCodeRecord.read(buf)
+        return List<TokenErrorCode>(len) {
+            FfiConverterTypeTokenErrorCode.read(buf)
         }
     }
 
-    override fun allocationSize(value: List<ErrorCodeRecord>): ULong {
+    override fun allocationSize(value: List<TokenErrorCode>): ULong {
         val sizeForLength = 4UL
-        val sizeForItems = value.map { FfiConverterTypeErrorCodeRecord.allocationSize(it) }.sum()
+        val sizeForItems = value.map { FfiConverterTypeTokenErrorCode.allocationSize(it) }.sum()
         return sizeForLength + sizeForItems
     }
 
-    override fun write(value: List<ErrorCodeRecord>, buf: ByteBuffer) {
+    override fun write(value: List<TokenErrorCode>, buf: ByteBuffer) {
         buf.putInt(value.size)
         value.iterator().forEach {
-            FfiConverterTypeErrorCodeRecord.write(it, buf)
+            FfiConverterTypeTokenErrorCode.write(it, buf)
         }
     }
 }
@@ -3813,24 +4032,24 @@ internal object FfiConverterSequenceTypeErrorCodeRecord: FfiConverterRustBuffer<
 /**
  * @suppress
  */
-internal object FfiConverterSequenceTypeRouteRecord: FfiConverterRustBuffer<List<RouteRecord>> {
-    override fun read(buf: ByteBuffer): List<RouteRecord> {
+internal object FfiConverterSequenceTypeTokenRoute: FfiConverterRustBuffer<List<TokenRoute>> {
+    override fun read(buf: ByteBuffer): List<TokenRoute> {
         val len = buf.getInt()
-        return List<RouteRecord>(len) {
-            FfiConverterTypeRouteRecord.read(buf)
+        return List<TokenRoute>(len) {
+            FfiConverterTypeTokenRoute.read(buf)
         }
     }
 
-    override fun allocationSize(value: List<RouteRecord>): ULong {
+    override fun allocationSize(value: List<TokenRoute>): ULong {
         val sizeForLength = 4UL
-        val sizeForItems = value.map { FfiConverterTypeRouteRecord.allocationSize(it) }.sum()
+        val sizeForItems = value.map { FfiConverterTypeTokenRoute.allocationSize(it) }.sum()
         return sizeForLength + sizeForItems
     }
 
-    override fun write(value: List<RouteRecord>, buf: ByteBuffer) {
+    override fun write(value: List<TokenRoute>, buf: ByteBuffer) {
         buf.putInt(value.size)
         value.iterator().forEach {
-            FfiConverterTypeRouteRecord.write(it, buf)
+            FfiConverterTypeTokenRoute.write(it, buf)
         }
     }
 }
@@ -3886,15 +4105,58 @@ internal fun `version`(): kotlin.String {
 
 
         /**
-         * The defaults of a custom provider.
-         *
-         * # Errors
-         * [`CoreError::Internal`] alone.
+         * The snake_case name, the same in every language.
          */
-@Throws(CoreException::class) internal fun `customProvider`(): ProviderRecord {
-            return FfiConverterTypeProviderRecord.lift(
-    uniffiRustCallWithError(CoreException) { _status ->
+internal fun `grantName`(`grant`: TokenGrant): kotlin.String {
+            return FfiConverterString.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_func_grant_name(
+
+
+        FfiConverterTypeTokenGrant.lower(`grant`),_status)
+}
+    )
+    }
+
+
+        /**
+         * The snake_case name, the same in every language.
+         */
+internal fun `reasonName`(`reason`: TokenReason): kotlin.String {
+            return FfiConverterString.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_func_reason_name(
+
+
+        FfiConverterTypeTokenReason.lower(`reason`),_status)
+}
+    )
+    }
+
+
+        /**
+         * A service of the caller's own: RFC 6749 to the letter, tokens for the origin of the base URL alone, credentials for
+         * servers only.
+         */
+internal fun `customProvider`(`name`: kotlin.String): TokenProvider {
+            return FfiConverterTypeTokenProvider.lift(
+    uniffiRustCall() { _status ->
     UniffiLib.uniffi_tokenward_uniffi_fn_func_custom_provider(
+
+
+        FfiConverterString.lower(`name`),_status)
+}
+    )
+    }
+
+
+        /**
+         * The policy of a provider that names none.
+         */
+internal fun `defaultPolicy`(): RefreshPolicy {
+            return FfiConverterTypeRefreshPolicy.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_func_default_policy(
 
         _status)
 }
@@ -3903,23 +4165,15 @@ internal fun `version`(): kotlin.String {
 
 
         /**
-         * A provider of the core by its name: `flip_utility`, `flip_utility_api_key` and `flute` with an environment,
-         * `sandbox` or `production`; `flip_energy_client`, `flume` and `opower` with a base URL; `flip_energy_site`
-         * with a base URL and who issues the token, `client_token` or `backend`.
-         *
-         * # Errors
-         * [`CoreError::Input`], `invalid_provider`: an unknown name, an argument that is missing or one too many.
+         * A provider of the core.
          */
-@Throws(CoreException::class) internal fun `preset`(`name`: kotlin.String, `environment`: kotlin.String?, `baseUrl`: kotlin.String?, `issuedBy`: kotlin.String?): ProviderRecord {
-            return FfiConverterTypeProviderRecord.lift(
-    uniffiRustCallWithError(CoreException) { _status ->
-    UniffiLib.uniffi_tokenward_uniffi_fn_func_preset(
+internal fun `presetProvider`(`preset`: TokenPreset): TokenProvider {
+            return FfiConverterTypeTokenProvider.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_func_preset_provider(
 
 
-        FfiConverterString.lower(`name`),
-        FfiConverterOptionalString.lower(`environment`),
-        FfiConverterOptionalString.lower(`baseUrl`),
-        FfiConverterOptionalString.lower(`issuedBy`),_status)
+        FfiConverterTypeTokenPreset.lower(`preset`),_status)
 }
     )
     }

@@ -1,7 +1,7 @@
 package io.github.tokenward
 
 /** The two clocks of a [TokenManager]. */
-public interface Clock {
+public interface TokenClock {
     /** Milliseconds since any fixed point: never back, and on while the device sleeps. */
     public fun now(): Long
 
@@ -10,7 +10,7 @@ public interface Clock {
 
     public companion object {
         /** The clock of the JVM, which counts sleep too. On Android take `AndroidClock` of tokenward-android. */
-        public val system: Clock = JvmClock(System::nanoTime, System::currentTimeMillis)
+        public val system: TokenClock = JvmClock(System::nanoTime, System::currentTimeMillis)
     }
 }
 
@@ -18,7 +18,7 @@ public interface Clock {
  * `nanoTime` stops while Linux sleeps, and the wall clock can be set. So whenever the wall clock has gained a second on
  * `nanoTime` the device has slept, or was set ahead: that time counts. A wall clock that was set back changes nothing.
  */
-internal class JvmClock(private val nanoTime: () -> Long, private val wallMillis: () -> Long) : Clock {
+internal class JvmClock(private val nanoTime: () -> Long, private val wallMillis: () -> Long) : TokenClock {
     private val start = nanoTime()
     private var lead = wallMillis()
     private var slept = 0L

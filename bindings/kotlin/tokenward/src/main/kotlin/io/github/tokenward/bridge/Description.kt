@@ -1,0 +1,730 @@
+// Generated from `ffi/uniffi` by `cargo run -p tokenward-uniffi-bindgen`.
+
+package io.github.tokenward
+
+
+
+
+/**
+ * When tokens are refreshed and how failures are spaced. `Ms` are milliseconds, `S` seconds, `permille` thousandths of
+ * the lifetime.
+ */
+public class RefreshPolicy internal constructor(
+    /**
+     * A refresh is due after this part of the lifetime.
+     */
+    public var `fractionPermille`: kotlin.UInt
+    ,
+    /**
+     * A token is not sent in the last part of its life: this much, at most a tenth of the lifetime.
+     */
+    public var `marginMs`: kotlin.ULong
+    ,
+    /**
+     * No refresh sooner than this after a token was asked for; so long a 401 is not the token's fault.
+     */
+    public var `minIntervalMs`: kotlin.ULong
+    ,
+    /**
+     * A refresh comes up to this part of the lifetime earlier, by a draw; 0 turns every draw off.
+     */
+    public var `jitterPermille`: kotlin.UInt
+    ,
+    /**
+     * The first request waits up to this long after the manager was made, by a draw.
+     */
+    public var `startupSpreadMs`: kotlin.ULong
+    ,
+    /**
+     * A request without an answer has failed after this time.
+     */
+    public var `responseTimeoutMs`: kotlin.ULong
+    ,
+    /**
+     * The wait after the first failure without a usable token; it doubles with each further failure.
+     */
+    public var `firstBackoffMs`: kotlin.ULong
+    ,
+    /**
+     * The longest wait after a failure.
+     */
+    public var `maxBackoffMs`: kotlin.ULong
+    ,
+    /**
+     * A server's lifetime counts up to this.
+     */
+    public var `maxLifetimeS`: kotlin.ULong
+    ,
+    /**
+     * A refresh token is given up after this many refusals with codes that RFC 6749 does not define.
+     */
+    public var `refreshAttempts`: kotlin.UInt
+
+){
+
+
+
+
+
+    public companion object
+}
+
+
+
+/**
+ * An error code of a service and the standard one that it stands for.
+ */
+public data class TokenErrorCode (
+    /**
+     * The service's own.
+     */
+    public var `service`: kotlin.String
+    ,
+    /**
+     * The one of RFC 6749 section 5.2.
+     */
+    public var `standard`: kotlin.String
+
+){
+
+
+
+
+
+    public companion object
+}
+
+
+
+/**
+ * Whose token it is, as far as that is known only at run time. What is given here wins over the provider's.
+ */
+public class TokenIdentity internal constructor(
+    /**
+     * The site that the token stands for; none: the client itself.
+     */
+    public var `site`: kotlin.String? = null
+    ,
+    /**
+     * Scheme and authority of the token endpoint; a path may follow.
+     */
+    public var `baseUrl`: kotlin.String? = null
+    ,
+    /**
+     * The environment.
+     */
+    public var `environment`: kotlin.String? = null
+    ,
+    /**
+     * A name of the app's own, such as a user or a client id: two people at one service must not restore each other's
+     * state.
+     */
+    public var `account`: kotlin.String? = null
+
+){
+
+
+
+
+
+    public companion object
+}
+
+
+
+/**
+ * A token service: all that tells one from another, and no secret. What may be absent has the default that is named
+ * at the member.
+ */
+public class TokenProvider internal constructor(
+    /**
+     * Its name, a part of a token's identity.
+     */
+    public var `name`: kotlin.String
+    ,
+    /**
+     * Its environment (`sandbox`, `production`), a part of a token's identity. The one of `TokenIdentity` wins.
+     */
+    public var `environment`: kotlin.String?
+    ,
+    /**
+     * Scheme and authority of the token endpoint; a path may follow. Its origin is a part of a token's identity. The
+     * one of `TokenIdentity` wins.
+     */
+    public var `baseUrl`: kotlin.String?
+    ,
+    /**
+     * Follows the base URL; `{site}` stands for the site of `TokenIdentity`.
+     */
+    public var `tokenPath`: kotlin.String?
+    ,
+    /**
+     * Where its tokens may be sent; none: to the origin of the base URL. `https` only, but for loopback if that is
+     * allowed.
+     */
+    public var `apiOrigins`: List<kotlin.String>?
+    ,
+    /**
+     * Its tokens may be sent to **every** `https` origin: whoever can name a host gets the token.
+     */
+    public var `anyHttpsOrigin`: kotlin.Boolean
+    ,
+    /**
+     * Which token opens which endpoint; none: every path of the origins.
+     */
+    public var `routes`: List<TokenRoute>?
+    ,
+    /**
+     * Plain `http` to the loopback interface is allowed, for tests.
+     */
+    public var `loopbackHttp`: kotlin.Boolean
+    ,
+    /**
+     * The grant that obtains a token without a refresh token; none: the app installs tokens.
+     */
+    public var `primaryGrant`: TokenGrant?
+    ,
+    /**
+     * It has the refresh grant (RFC 6749 section 6). Without it no refresh token is read.
+     */
+    public var `refreshGrant`: kotlin.Boolean
+    ,
+    /**
+     * The scope to ask for.
+     */
+    public var `scope`: kotlin.String?
+    ,
+    /**
+     * How the client authenticates to the token endpoint. A service with a grant names it.
+     */
+    public var `authentication`: ClientAuthentication?
+    ,
+    /**
+     * How a request's parameters are written; none: as a form.
+     */
+    public var `body`: BodyFormat?
+    ,
+    /**
+     * Where the token's members stand in an answer, such as `data[0]`; none: in the top object.
+     */
+    public var `memberPath`: kotlin.String?
+    ,
+    /**
+     * Where an error code stands if there is no top-level `error`, such as `detailed[0]`.
+     */
+    public var `errorPath`: kotlin.String?
+    ,
+    /**
+     * The service's own error codes and the standard ones that they stand for.
+     */
+    public var `errorCodes`: List<TokenErrorCode>?
+    ,
+    /**
+     * Values of `token_type` that mean Bearer.
+     */
+    public var `tokenTypeAliases`: List<kotlin.String>?
+    ,
+    /**
+     * The bytes that an access token may have.
+     */
+    public var `tokenAlphabet`: TokenAlphabet
+    ,
+    /**
+     * What an answer without `expires_in` means.
+     */
+    public var `missingLifetime`: MissingLifetime
+    ,
+    /**
+     * What `expires_in` 0 means.
+     */
+    public var `zeroLifetime`: ZeroLifetime
+    ,
+    /**
+     * Who may hold its credentials.
+     */
+    public var `exposure`: Exposure
+    ,
+    /**
+     * When its tokens are refreshed; none: by the default policy.
+     */
+    public var `policy`: RefreshPolicy?
+
+){
+
+
+
+
+
+    public companion object
+}
+
+
+
+/**
+ * An endpoint and the token that opens it.
+ */
+public data class TokenRoute (
+    /**
+     * The method, compared with case.
+     */
+    public var `method`: kotlin.String
+    ,
+    /**
+     * The path: `{site}` is the identity's own site, any other `{name}` one segment.
+     */
+    public var `path`: kotlin.String
+    ,
+    /**
+     * A token of a site opens it; else one of the client itself.
+     */
+    public var `ofSite`: kotlin.Boolean = false
+
+){
+
+
+
+
+
+    public companion object
+}
+
+
+
+/**
+ * How a request's parameters are written.
+ */
+
+public enum class BodyFormat {
+
+    /**
+     * `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
+     */
+    FORM,
+    /**
+     * One JSON object of strings.
+     */
+    JSON;
+
+
+
+
+    public companion object
+}
+
+
+
+
+
+/**
+ * How the client authenticates to the token endpoint (RFC 6749 section 2.3).
+ */
+
+public enum class ClientAuthentication {
+
+    /**
+     * `client_secret_basic`: the `Authorization` field, id and secret form-encoded first (section 2.3.1).
+     */
+    BASIC,
+    /**
+     * The `Authorization` field with id and secret as they are, for the services that document it.
+     */
+    BASIC_RAW,
+    /**
+     * `client_secret_post`: id and secret in the body.
+     */
+    POST,
+    /**
+     * A token that another manager keeps, as Bearer.
+     */
+    BEARER,
+    /**
+     * `none`: a public client sends its id alone, in the body.
+     */
+    PUBLIC_CLIENT;
+
+
+
+
+    public companion object
+}
+
+
+
+/**
+ * Who may hold a provider's credentials.
+ */
+
+public enum class Exposure {
+
+    /**
+     * Servers and gateways with protected storage.
+     */
+    SERVER_ONLY,
+    /**
+     * Apps too.
+     */
+    APP_ALLOWED;
+
+
+
+
+    public companion object
+}
+
+
+
+
+
+/**
+ * What an answer without `expires_in` means. Nothing is for ever unless that is said.
+ */
+public sealed class MissingLifetime {
+
+    /**
+     * Until the `exp` of a JWT (RFC 7519 section 4.1.4); for another token so many seconds.
+     */
+    public data class JwtExpiry(
+        /**
+         * 0: an hour.
+         */
+        public val `elseSeconds`: kotlin.ULong) : MissingLifetime()
+
+    {
+
+
+        public companion object
+    }
+
+    /**
+     * So many seconds.
+     */
+    public data class Assume(
+        /**
+         * 0: an hour.
+         */
+        public val `seconds`: kotlin.ULong) : MissingLifetime()
+
+    {
+
+
+        public companion object
+    }
+
+    /**
+     * The token has no end.
+     */
+    public data object Never : MissingLifetime()
+
+
+    /**
+     * The answer is refused.
+     */
+    public data object Refuse : MissingLifetime()
+
+
+
+
+
+
+
+
+
+    public companion object
+}
+
+
+
+
+
+/**
+ * The bytes that an access token may have.
+ */
+
+public enum class TokenAlphabet {
+
+    /**
+     * `b64token` of RFC 6750 section 2.1.
+     */
+    B64_TOKEN,
+    /**
+     * 0x21–0x7E, for services whose tokens have more.
+     */
+    VISIBLE;
+
+
+
+
+    public companion object
+}
+
+
+
+
+
+/**
+ * How a token is obtained (RFC 6749 sections 4 and 6).
+ */
+
+public enum class TokenGrant {
+
+    /**
+     * RFC 6749 section 4.4.
+     */
+    CLIENT_CREDENTIALS,
+    /**
+     * RFC 6749 section 4.3. RFC 9700 section 2.4 forbids it: only for a service that has no other.
+     */
+    PASSWORD,
+    /**
+     * RFC 6749 section 6.
+     */
+    REFRESH_TOKEN,
+    /**
+     * A `POST` with a client token as Bearer that answers a token for one site.
+     */
+    SITE_TOKEN;
+
+
+
+
+    public companion object
+}
+
+
+
+
+
+/**
+ * What a manager is at.
+ */
+public sealed class TokenNext {
+
+    /**
+     * The token is fresh.
+     */
+    public data object Nothing : TokenNext()
+
+
+    /**
+     * A request is due.
+     */
+    public data class Request(
+        /**
+         * By which grant.
+         */
+        public val `grant`: io.github.tokenward.TokenGrant) : TokenNext()
+
+    {
+
+
+        public companion object
+    }
+
+    /**
+     * A request is out.
+     */
+    public data class AwaitAnswer(
+        /**
+         * Its id.
+         */
+        public val `requestId`: kotlin.ULong) : TokenNext()
+
+    {
+
+
+        public companion object
+    }
+
+    /**
+     * Backing off, spreading at the start, or another process is refreshing.
+     */
+    public data object Wait : TokenNext()
+
+
+    /**
+     * Storage is to be read again before it is written to.
+     */
+    public data object Reload : TokenNext()
+
+
+    /**
+     * A token must be installed, someone must sign in, or the configuration must be mended.
+     */
+    public data class Supply(
+        /**
+         * Why.
+         */
+        public val `reason`: io.github.tokenward.TokenReason) : TokenNext()
+
+    {
+
+
+        public companion object
+    }
+
+
+
+
+
+
+
+
+    public companion object
+}
+
+
+
+
+
+/**
+ * The providers that come with the library.
+ */
+
+public enum class TokenPreset {
+
+    /**
+     * Flip Utility with an OAuth client, for development and tests. Servers only.
+     */
+    FLIP_UTILITY_SANDBOX,
+    /**
+     * Flip Utility with an OAuth client, for real. Servers only.
+     */
+    FLIP_UTILITY_PRODUCTION,
+    /**
+     * Flip Utility with a static API key `fl_…`, for development and tests. Servers only.
+     */
+    FLIP_UTILITY_API_KEY_SANDBOX,
+    /**
+     * Flip Utility with a static API key `fl_…`, for real. Servers only.
+     */
+    FLIP_UTILITY_API_KEY_PRODUCTION,
+    /**
+     * Flip Energy with a client token that never expires and opens every site. Servers only. It needs a base URL.
+     */
+    FLIP_ENERGY_CLIENT,
+    /**
+     * Flip Energy with a token for one site, which lives an hour, on a server that has the client token too. It needs a
+     * base URL and a site.
+     */
+    FLIP_ENERGY_SITE,
+    /**
+     * Flip Energy with a token for one site, which lives an hour, in an app whose own backend hands it out. It needs a
+     * base URL and a site.
+     */
+    FLIP_ENERGY_SITE_BY_BACKEND,
+    /**
+     * Flume: the user's own client and password, then refresh tokens.
+     */
+    FLUME,
+    /**
+     * Oracle Utilities Opower. Servers only. It needs a base URL, the host of the tier.
+     */
+    OPOWER,
+    /**
+     * Flute's sandbox: client credentials, then refresh tokens. Servers only.
+     */
+    FLUTE_SANDBOX,
+    /**
+     * Flute, for real. Servers only.
+     */
+    FLUTE_PRODUCTION;
+
+
+
+
+    public companion object
+}
+
+
+
+
+
+/**
+ * Why someone must act, or why a resource server's refusal is the caller's to handle.
+ */
+
+public enum class TokenReason {
+
+    /**
+     * There is no token, and no grant that would obtain one.
+     */
+    NO_TOKEN,
+    /**
+     * The refresh token is refused, and there is no other grant.
+     */
+    REFRESH_TOKEN_REJECTED,
+    /**
+     * The primary grant is refused: a wrong or changed password.
+     */
+    GRANT_REJECTED,
+    /**
+     * A token without an end was refused by a resource server.
+     */
+    REVOKED,
+    /**
+     * The token endpoint answered `invalid_client`.
+     */
+    INVALID_CLIENT,
+    /**
+     * The token endpoint answered `unauthorized_client`.
+     */
+    UNAUTHORIZED_CLIENT,
+    /**
+     * The token endpoint answered `unsupported_grant_type`.
+     */
+    UNSUPPORTED_GRANT_TYPE,
+    /**
+     * The token endpoint answered `invalid_scope`.
+     */
+    INVALID_SCOPE,
+    /**
+     * The token endpoint answered `invalid_request`.
+     */
+    INVALID_REQUEST,
+    /**
+     * A resource server refused a token that it had just been given.
+     */
+    REJECTED,
+    /**
+     * A resource server answered 403.
+     */
+    FORBIDDEN,
+    /**
+     * A resource server wants a scope that the token has not.
+     */
+    INSUFFICIENT_SCOPE,
+    /**
+     * The status says nothing about the token.
+     */
+    NOT_AN_AUTHENTICATION_FAILURE;
+
+
+
+
+    public companion object
+}
+
+
+
+
+
+/**
+ * What `expires_in` 0 means.
+ */
+
+public enum class ZeroLifetime {
+
+    /**
+     * The token has expired: a failed refresh.
+     */
+    EXPIRED,
+    /**
+     * The token has no end.
+     */
+    NEVER;
+
+
+
+
+    public companion object
+}
