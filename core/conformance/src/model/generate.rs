@@ -288,7 +288,7 @@ impl Generator {
             p.insert("api_origins".into(), json!(origins));
         }
         if self.dice.percent(40) {
-            let scope = self.dice.pick(&["read", "read write", "a+b/\u{e9}"]);
+            let scope = self.dice.pick(&["read", "read write", "a+b/~!"]);
             p.insert("scope".into(), json!(scope));
         }
         if self.dice.percent(20) {
