@@ -272,7 +272,8 @@ PYTHON
   echo "esp-idf: its own parsers read Kconfig and manifest; a stand-in links it for three chips and refuses Xtensa"
 }
 
-# Every snippet of the guide is a file that its first line names: compiled for the host and a Cortex-M0, or run.
+# Every snippet of the guide, and of the repository's README, is a file that its first line names: compiled for the host
+# and a Cortex-M0, or run.
 guide() {
   need gcc arm-none-eabi-gcc valgrind
   unpacked
@@ -283,7 +284,7 @@ guide() {
   awk -v out="$OUT/guide" '
     /^```c$/ { getline; file = out "/" $2 }
     /^```$/ { file = "" }
-    file { print > file }' "$PACKAGE/README.md"
+    file { print > file }' "$PACKAGE/README.md" "$ROOT/README.md"
   local cflags="-std=c99 -D_POSIX_C_SOURCE=200809L $WARN -I$PACKAGE/include -I$HERE/tests/guide -I$OUT/guide"
   # shellcheck disable=SC2086
   for file in "$OUT"/guide/*.c; do
@@ -295,7 +296,11 @@ guide() {
   gcc $cflags -g -fsanitize=address,undefined -fno-sanitize-recover=all "$HERE/tests/guide/power_cuts.c" "$library" \
     -o "$OUT/guide/power_cuts"
   # shellcheck disable=SC2086
+  gcc $cflags -g -fsanitize=address,undefined -fno-sanitize-recover=all "$HERE/tests/guide/first_token.c" "$library" \
+    -o "$OUT/guide/first_token"
+  # shellcheck disable=SC2086
   gcc $cflags -g "$HERE/tests/guide/threads.c" "$library" -lpthread -o "$OUT/guide/threads"
+  "$OUT/guide/first_token"
   "$OUT/guide/power_cuts"
   must valgrind --tool=helgrind --error-exitcode=9 "$OUT/guide/threads"
   "$OUT/guide/threads"

@@ -210,7 +210,7 @@ docs() {
     --fallback-display-name Tokenward --fallback-bundle-identifier tokenward --output-path '$OUT/docc' \
     --warnings-as-errors" >"$OUT/docs.log" 2>&1 || { cat "$OUT/docs.log" >&2; fail "docc"; }
   python3 "$SWIFT/Tests/snippets.py" "$snippets" "$SWIFT"/Sources/Tokenward/Tokenward.docc/*.md \
-    "$SWIFT/README.md" "$SWIFT"/Sources/Tokenward/*.swift
+    "$SWIFT/README.md" "$ROOT/README.md" "$SWIFT"/Sources/Tokenward/*.swift
   in_swift "for file in '$snippets'/*.swift; do swiftc -typecheck -swift-version 6 -warnings-as-errors $modules \
     \"\$file\"; done" >"$OUT/docs.log" 2>&1 || { cat "$OUT/docs.log" >&2; fail "a snippet does not compile"; }
   echo "docs: $(find "$OUT/docc" -name '*.json' -path '*/documentation/*' | wc -l) pages without a warning," \

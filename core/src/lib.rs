@@ -32,6 +32,11 @@ mod table;
 mod time;
 mod wire;
 
+/// What the repository's README shows is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 pub use endpoint::authorization::{Bearer, Generation, basic, basic_raw};
 pub use endpoint::body_format::BodyFormat;
 pub use endpoint::client_authentication::ClientAuthentication;

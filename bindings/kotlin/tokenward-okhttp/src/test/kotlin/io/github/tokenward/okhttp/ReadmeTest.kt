@@ -18,7 +18,7 @@ import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 
-/** The examples of README.md, as they stand there. */
+/** The examples of this package's README.md and of the repository's, as they stand there. */
 class ReadmeTest {
     private val flip = "https://api.invalid"
     private val storage = MemoryTokenStorage()
@@ -32,6 +32,21 @@ class ReadmeTest {
     private val myBackend = Backend()
 
     private fun clientToken() = "client-token"
+
+    private fun first() {
+        // first
+        val site = TokenManager(
+            provider = TokenProvider(TokenPreset.FLIP_ENERGY_SITE_BY_BACKEND),
+            identity = TokenIdentity {
+                site = "site-1"
+                baseUrl = flip
+            },
+            source = TokenSource.backend { IssuedToken.json(myBackend.siteToken("site-1")) },
+        )
+        val api = OkHttpClient.Builder().authorizedBy(site).build()
+        api.newCall(Request.Builder().url("$flip/v1/site/site-1/devices").build()).execute().use { println(it.code) }
+        // end
+    }
 
     private fun phone() {
         // phone
@@ -77,24 +92,27 @@ class ReadmeTest {
     }
 
     @Test
-    fun `the phone's example runs up to a host that does not exist`() {
-        val failure = assertFailsWith<java.net.UnknownHostException> { phone() }
-        assertEquals(false, TokenwardException::class.isInstance(failure))
+    fun `the examples of a phone run up to a host that does not exist`() {
+        for (example in listOf(::first, ::phone)) {
+            val failure = assertFailsWith<java.net.UnknownHostException> { example() }
+            assertEquals(false, TokenwardException::class.isInstance(failure))
+        }
     }
 
     @Test
     fun `the server's example runs`() = server().close()
 
     @Test
-    fun `the examples of the README are those that are compiled here`() {
-        val readme = File("../README.md").readText()
+    fun `the examples that are shown are those that are compiled here`() {
         val source = File("src/test/kotlin/io/github/tokenward/okhttp/ReadmeTest.kt").readText()
-        val shown = Regex("```kotlin\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(readme).map {
-            it.groupValues[1].trim()
-        }.toList()
-        val compiled = listOf("phone", "server").map { name ->
-            source.substringAfter("        // $name\n").substringBefore("        // end").trimIndent().trim()
+        for ((readme, names) in listOf("../../../README.md" to listOf("first"), "../README.md" to listOf("phone", "server"))) {
+            val shown = Regex("```kotlin\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(File(readme).readText()).map {
+                it.groupValues[1].trim()
+            }.toList()
+            val compiled = names.map { name ->
+                source.substringAfter("        // $name\n").substringBefore("        // end").trimIndent().trim()
+            }
+            assertEquals(compiled, shown, readme)
         }
-        assertEquals(compiled, shown)
     }
 }
