@@ -29,12 +29,36 @@ copy() {
 # arrived FILE TEXT
 arrived() { grep -qF "$2" "$1" || fail "$1 has no $2"; }
 
-# The table, the place that returns it, a test.
+# What a row of CONTRIBUTING.md says of a core beside its surfaces: names, numbers and layouts are compared value by value.
+surfaces() {
+  cargo test --quiet --package tokenward-conformance --test description --package tokenward-c \
+    --package tokenward-c-header --package tokenward-uniffi --lib
+}
+
+# An error: the table, the place that returns it, a test.
 copy error.patch 3
 cargo run --quiet --package tokenward-c-header
 TOKENWARD_WRITE=1 cargo test --quiet --package tokenward --test empty_field --test tables
 arrived ffi/c/include/tokenward/tokenward.h '#define TOKENWARD_ERR_EMPTY_FIELD 126'
 arrived docs/ERRORS.md '| 126 | `empty_field` |'
-# Names and sentences of C and of the bridge are compared with the table, value by value.
-cargo test --quiet --package tokenward-c --package tokenward-c-header --package tokenward-uniffi --lib
+surfaces
+
+# A way to authenticate: its constant with its place in the list, a test, its object of C, its case of Swift and Kotlin, its
+# word in the documentation.
+copy authentication.patch 6
+cargo run --quiet --package tokenward-c-header
+cargo test --quiet --package tokenward --test empty_secret
+arrived ffi/c/include/tokenward/tokenward.h 'tokenward_authentication_part tokenward_authentication_empty_secret;'
+surfaces
+
+# A fact of a provider: the description, what obeys it, a test, its JSON, its member of C, its member of Swift and Kotlin,
+# its line in the documentation. The packages use the generated types as they are, so that these are enough to see it there.
+copy provider_field.patch 8
+cargo run --quiet --package tokenward-c-header
+cargo run --quiet --package tokenward-uniffi-bindgen
+cargo test --quiet --package tokenward --test scope_on_refresh
+arrived ffi/c/include/tokenward/tokenward.h 'bool scope_on_refresh;'
+arrived bindings/swift/Sources/Tokenward/Bridge/tokenward_uniffi.swift 'public var scopeOnRefresh: Bool'
+arrived bindings/kotlin/tokenward/src/main/kotlin/io/github/tokenward/bridge/Description.kt 'public var `scopeOnRefresh`: kotlin.Boolean'
+surfaces
 rm -rf "$OUT/copy"
