@@ -1,6 +1,6 @@
 //! Comparing and wiping bytes that must not leak.
 
-/// Whether `a` and `b` are the same bytes, in a time that depends on their lengths alone.
+/// Whether `a` and `b` are the same bytes, in a time that depends only on their lengths.
 ///
 /// ```
 /// assert!(tokenward::ct_eq(b"token", b"token"));
@@ -23,7 +23,7 @@ pub(crate) fn ct_eq_iter(a: impl Iterator<Item = u8>, b: &[u8]) -> bool {
     expected.next().is_none() && core::hint::black_box(different) == 0
 }
 
-/// Overwrites `bytes` with zeros, also where the compiler sees that nobody reads them again.
+/// Overwrites `bytes` with zeros, even if the compiler sees that nobody reads them again.
 ///
 /// For the caller's own buffers: those that a request, a header or a snapshot was written to.
 ///

@@ -51,7 +51,7 @@ macro_rules! table {
                 }
             }
 
-            /// One sentence for people: what is wrong and, where something can be done, what to do.
+            /// One sentence for people: what is wrong and, if something can be done, what to do.
             #[must_use]
             pub const fn sentence(self) -> &'static str {
                 match self {

@@ -34,7 +34,7 @@ impl Instant {
         Self(self.0.saturating_add(millis))
     }
 
-    /// Milliseconds from `earlier` to this instant; 0 where `earlier` is not earlier.
+    /// Milliseconds from `earlier` to this instant; 0 if `earlier` is not earlier.
     #[must_use]
     pub const fn saturating_millis_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
@@ -66,7 +66,7 @@ impl UnixTime {
         self.0
     }
 
-    /// Seconds from `earlier` to this time; 0 where `earlier` is not earlier.
+    /// Seconds from `earlier` to this time; 0 if `earlier` is not earlier.
     #[must_use]
     pub const fn saturating_secs_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)

@@ -61,7 +61,7 @@ impl ClientAuthentication {
         ..Self::named(4, "bearer")
     };
 
-    /// A public client: the id alone, in the body.
+    /// A public client: only the id, in the body.
     pub const NONE: &'static Self = &Self {
         accepts: |credentials| !credentials.client_id.is_empty(),
         id_in_body: true,

@@ -1,6 +1,6 @@
 //! What a request presents.
 
-/// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
+/// What a request presents. It is handed to each request and never kept; whatever a grant does not need is ignored.
 ///
 /// ```
 /// use tokenward::Credentials;
@@ -18,7 +18,7 @@ pub struct Credentials<'a> {
     pub username: &'a str,
     /// RFC 6749 section 4.3.2.
     pub password: &'a str,
-    /// The token that opens the token endpoint itself, where the provider authenticates so.
+    /// The token that opens the token endpoint itself, if the provider authenticates that way.
     pub bearer: &'a str,
 }
 

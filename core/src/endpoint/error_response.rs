@@ -41,7 +41,7 @@ impl<'a> ErrorResponse<'a> {
         self.error_uri
     }
 
-    /// The standard code that it means, by the provider's own table where that has it.
+    /// The standard code that it means, by the provider's own table if that has it.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         self.code
@@ -63,7 +63,7 @@ table! {
 }
 
 impl ErrorCode {
-    /// The standard code that a code means, by the provider's own table where that has it.
+    /// The standard code that a code means, by the provider's own table if that has it.
     pub(crate) fn meant(error: JsonStr<'_>, provider: &Provider<'_>) -> Self {
         let standard =
             provider.error_codes.unwrap_or_default().iter().find(|(own, _)| error.is(own.as_bytes()));

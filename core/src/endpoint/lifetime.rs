@@ -4,16 +4,16 @@ use crate::time::UnixTime;
 use crate::wire::json_str::JsonStr;
 use crate::wire::jwt;
 
-/// What an answer without `expires_in` means. Nothing is for ever unless that is said.
+/// What an answer without `expires_in` means. No token lives forever unless the provider says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, i32)]
 pub enum MissingLifetime<'a> {
     /// So many seconds; 0: an hour.
     Assume(u64),
-    /// Until the end that the token itself tells, if the answer comes with a wall clock; else so many seconds, 0: an
+    /// Until the end that the token itself states, if the answer comes with a wall clock; else this many seconds, 0: an
     /// hour.
     Told(u64, &'a TokenExpiry),
-    /// The token has no end.
+    /// The token never expires.
     Never,
     /// The answer is refused.
     Refuse,
@@ -27,7 +27,7 @@ impl MissingLifetime<'_> {
 }
 
 impl MissingLifetime<'static> {
-    /// Until the `exp` of a JWT (RFC 7519 section 4.1.4), if the answer comes with a wall clock; else so many seconds.
+    /// Until the `exp` of a JWT (RFC 7519 section 4.1.4), if the answer comes with a wall clock; else this many seconds.
     ///
     /// ```
     /// use tokenward::{MissingLifetime, Provider};

@@ -45,7 +45,7 @@ pub struct Provider<'a> {
     pub base_url: Option<&'a str>,
     /// Follows the base URL; `{site}` stands for the subject's site.
     pub token_path: Option<&'a str>,
-    /// Where its tokens may be sent; none: to the origin of the base URL. `https` only, but for loopback if that is
+    /// Where its tokens may be sent; none: to the origin of the base URL. Only `https`, except for loopback if that is
     /// allowed.
     pub api_origins: Option<&'a [&'a str]>,
     /// The scope to ask for.
@@ -85,7 +85,7 @@ pub struct Provider<'a> {
 }
 
 impl<'a> Provider<'a> {
-    /// The defaults of a custom provider: RFC 6749 to the letter, tokens for the origin of the base URL alone,
+    /// The defaults of a custom provider: RFC 6749 to the letter, tokens only for the origin of the base URL,
     /// credentials for servers only.
     #[must_use]
     pub const fn custom() -> Self {
@@ -140,7 +140,7 @@ pub enum Grant {
 }
 
 impl Grant {
-    /// Its name: the `grant_type` parameter, but for a site token, which has none.
+    /// Its name: the `grant_type` parameter, except for a site token, which has none.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -158,7 +158,7 @@ impl Grant {
 pub enum ZeroLifetime {
     /// The token has expired: a failed refresh.
     Expired = 0,
-    /// The token has no end.
+    /// The token never expires.
     Never = 1,
 }
 

@@ -25,7 +25,7 @@ impl<'a> Routes<'a> {
     /// A token opens every path of the origins.
     pub const NONE: Self = Self { table: None, rows: None };
 
-    /// A token opens what these rows say and nothing else.
+    /// A token opens only what these rows say.
     #[must_use]
     pub const fn table(rows: &'a [Route<'a>]) -> Self {
         Self { table: Some(RouteTable::ROWS), rows: Some(rows) }
@@ -105,7 +105,7 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// Compares a raw path with a pattern like `/v1/site/{site}/device/{deviceId}`: whether it is of the subject's own
-/// site; `None` where it is of another row.
+/// site; `None` if it is of another row.
 ///
 /// `{site}` is the percent-encoded `site`, any other `{name}` one segment that is not empty; every other
 /// segment stands for itself, byte for byte. Without `site` a row with `{site}` is of another site.

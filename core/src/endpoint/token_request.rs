@@ -78,7 +78,7 @@ impl<'a> TokenRequest<'a> {
     ///   own (RFC 6749 section 3.2).
     /// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
     /// - [`Error::BadUrl`], [`Error::OriginNotAllowed`]: the token endpoint is not an `https` URL (loopback
-    ///   `http` where the provider allows it), or its path would change its host.
+    ///   `http` if the provider allows it), or its path would change its host.
     ///
     /// # Security
     /// `out` holds secrets afterwards: [`crate::wipe`] it when the request is sent.
@@ -265,13 +265,13 @@ impl<'b> Request<'b> {
         text(self.url)
     }
 
-    /// The `Authorization` field, where the client authenticates by it.
+    /// The `Authorization` field, if the client authenticates by it.
     #[must_use]
     pub fn authorization(&self) -> Option<&'b str> {
         (!self.authorization.is_empty()).then(|| text(self.authorization))
     }
 
-    /// The `Content-Type` field, where there is a body.
+    /// The `Content-Type` field, if there is a body.
     #[must_use]
     pub fn content_type(&self) -> Option<&'static str> {
         (!self.content_type.is_empty()).then_some(self.content_type)
@@ -284,7 +284,7 @@ impl<'b> Request<'b> {
         authorization.into_iter().chain(content_type).chain([("Accept", "application/json")])
     }
 
-    /// URL, `Authorization` field and body as bytes; empty where there is none.
+    /// URL, `Authorization` field and body as bytes; empty if there is none.
     #[must_use]
     pub const fn parts(&self) -> [&'b [u8]; 3] {
         [self.url, self.authorization, self.body]

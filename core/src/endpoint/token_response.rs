@@ -142,7 +142,7 @@ impl<'a> TokenResponse<'a> {
     /// ```
     ///
     /// # Errors
-    /// Those of `serde-json-core` where the struct does not fit.
+    /// Those of `serde-json-core` if the struct does not fit.
     #[cfg(feature = "serde")]
     pub fn extra<T: serde::Deserialize<'a>>(&self) -> Result<T, serde_json_core::de::Error> {
         serde_json_core::from_slice(crate::wire::json::container(self.object)).map(|(extra, _)| extra)

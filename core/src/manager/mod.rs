@@ -79,7 +79,7 @@ impl core::fmt::Debug for ParsedAnswer<'_> {
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub enum Outcome<'a> {
-    /// The token is stored. Where [`TokenManager::unpersisted`] says so, persist before you use it.
+    /// The token is stored. If [`TokenManager::unpersisted`] says so, persist it before you use it.
     Token(Generation),
     /// The server said why not; [`TokenManager::poll`] says what to do.
     Error(ErrorResponse<'a>),
@@ -89,7 +89,7 @@ pub enum Outcome<'a> {
 /// token and lends it for the `Authorization` field. It does no I/O and reads no clock.
 ///
 /// `S` is the caller's memory: `[u8; N]`, `&mut [u8]` or a heapless vector of full length. Nothing points into the
-/// manager, so it may be moved and may live in a `static`; where it was moved from the old bytes stay.
+/// manager, so it may be moved and may live in a `static`; the old bytes stay where it was moved from.
 ///
 /// ```
 /// use tokenward::*;
@@ -170,7 +170,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// # Errors
     /// A refused call changes nothing but the clock.
     /// - [`Error::RequestInFlight`]: one is out and has not timed out.
-    /// - [`Error::NotDue`]: `poll` answers something else than `Request`.
+    /// - [`Error::NotDue`]: `poll` answers something other than `Request`.
     /// - [`Error::WrongCredentials`], [`Error::BufferTooSmall`], [`Error::BadUrl`],
     ///   [`Error::OriginNotAllowed`]: as [`TokenRequest::write`].
     ///
@@ -194,11 +194,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         Ok((id, request))
     }
 
-    /// Reads the answer to the request `id` and keeps its token. All is checked before anything is
-    /// replaced: the token that was good stays good. An id is spent by its answer, whatever that was.
+    /// Reads the answer to the request `id` and keeps its token. Everything is checked before anything is
+    /// replaced: a token that was good stays good. An id is spent by its answer, whatever that was.
     ///
     /// # Errors
-    /// Every refusal counts as a failed request, but for a stale one.
+    /// Every refusal except a stale one counts as a failed request.
     /// - [`Error::StaleRequest`]: `id` is not that of the request that is out.
     /// - those of [`crate::token_answer`].
     /// - [`Error::UnsupportedTokenType`], [`Error::MissingLifetime`], [`Error::TooLong`],
@@ -263,7 +263,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     ///
     /// # Errors
     /// The first fault wins.
-    /// - [`Error::BadUrl`]: not an absolute URL that means one thing only.
+    /// - [`Error::BadUrl`]: not an absolute URL with only one meaning.
     /// - [`Error::OriginNotAllowed`]: not an origin of the provider and environment, or not `https`.
     /// - [`Error::UnknownRoute`], [`Error::RouteNeedsOtherToken`], [`Error::OtherSite`]: by the provider's
     ///   route table.
@@ -369,7 +369,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.session.reloaded(self.provider);
     }
 
-    /// Lifts a permanent failure: the configuration was mended, or the user wants another try.
+    /// Lifts a permanent failure: the configuration has been fixed, or the user wants to try again.
     pub fn retry(&mut self) {
         self.session.retry();
     }
@@ -381,7 +381,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         }
     }
 
-    /// Signs out: wipes the tokens. What is in storage is the caller's to erase or overwrite.
+    /// Signs out: wipes the tokens. It is up to the caller to erase or overwrite what is in storage.
     pub fn clear(&mut self) {
         if !self.store.is_empty() {
             self.revisions.changed(true, true);
@@ -459,7 +459,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         Ok(self.session.stored(began_at, lifetime_ms, end, policy))
     }
 
-    /// Puts another refresh token, or none, in the place of the one that is held; false where it is that one.
+    /// Puts another refresh token, or none, in the place of the one that is held; false if it is that one.
     fn replace_refresh_token(&mut self, token: Option<&JsonStr<'_>>) -> bool {
         let differs = match token {
             Some(token) => !self.store.holds_refresh_token(token),
@@ -514,7 +514,7 @@ const fn is_trouble(status: u16) -> bool {
     status >= 500 || matches!(status, 408 | 425 | 429)
 }
 
-/// The lifetime by the answer and the provider's policies, capped; `None` where there is no end.
+/// The lifetime by the answer and the provider's policies, capped; `None` if there is no end.
 fn lifetime_ms(
     token: &TokenResponse<'_>,
     wall: Option<UnixTime>,

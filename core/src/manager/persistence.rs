@@ -155,7 +155,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         Ok(())
     }
 
-    /// True where the snapshot brings a refresh token that the server has refused.
+    /// Whether the snapshot brings a refresh token that the server has refused.
     fn restore_refresh_token(&mut self, token: &[u8]) -> bool {
         let token_text = JsonStr::literal(token);
         if !token.is_empty() && self.refused == Some(fingerprint(token)) {

@@ -3,7 +3,7 @@
 /// Which part of the state a snapshot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotScope {
-    /// The refresh token alone, for flash that wears: it is written only when that changes.
+    /// Only the refresh token, for flash that wears out: it is written only when that changes.
     RefreshToken,
     /// The access token too.
     All,

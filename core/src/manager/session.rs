@@ -19,7 +19,7 @@ pub struct Poll {
     pub next: Next,
     /// Whether the stored token may be sent now.
     pub usable: bool,
-    /// The earliest instant at which this answer changes by itself; `None` is never.
+    /// The earliest instant at which this answer changes by itself; `None`: never.
     pub poll_at: Option<Instant>,
 }
 
@@ -38,7 +38,7 @@ pub enum Next {
     /// `restore` what is newer than what this manager wrote last
     /// (`snapshot_revision` tells), else say [`crate::TokenManager::reloaded`].
     Reload,
-    /// Install a token, sign in, or mend the configuration. A usable token stays usable.
+    /// Install a token, sign in, or fix the configuration. A usable token stays usable.
     Supply(Reason),
 }
 
@@ -375,7 +375,7 @@ impl Session {
         self.slow_downs = self.slow_downs.saturating_add(1);
     }
 
-    /// A code that ends things until the caller acts; true where it ends the refresh token.
+    /// A code that ends things until the caller acts; true if it ends the refresh token.
     pub(crate) fn refused(&mut self, answered: Answered, code: ErrorCode) -> bool {
         let reason = match code {
             ErrorCode::InvalidClient => Reason::InvalidClient,
@@ -390,7 +390,7 @@ impl Session {
         false
     }
 
-    /// A code that no RFC lists; true where it was one too many for the refresh token.
+    /// A code that no RFC lists; true if it was one too many for the refresh token.
     pub(crate) fn unlisted(&mut self, answered: Answered, policy: &RefreshPolicy) -> bool {
         if answered.late || answered.grant != Grant::RefreshToken {
             return false;
@@ -399,7 +399,7 @@ impl Session {
         self.refusals >= policy.refresh_attempts
     }
 
-    /// The refresh token is over: read storage again, or go on with the primary grant, or give up.
+    /// The refresh token is dead: read storage again, or go on with the primary grant, or give up.
     pub(crate) fn end_refresh_token(&mut self, provider: &Provider<'_>, reload: bool) {
         self.hold_refresh_token(false);
         if reload {
@@ -419,7 +419,7 @@ impl Session {
         self.refresh_token
     }
 
-    /// Until when a token that was asked for at `began_at` could be sent; `None` is for ever.
+    /// Until when a token that was asked for at `began_at` could be sent; `None`: forever.
     pub(crate) fn usable_until(
         began_at: u64,
         lifetime_ms: Option<u64>,
@@ -525,7 +525,7 @@ impl Session {
         (retry, ended)
     }
 
-    /// A refresh is due now; true where it was not yet.
+    /// A refresh is due now; true if it was not yet.
     pub(crate) fn renew(&mut self) -> bool {
         let later = self.token == Token::Timed && self.refresh_at > self.clock;
         if later {

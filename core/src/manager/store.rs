@@ -75,12 +75,12 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Store<S> {
         self.block.as_mut().split_at_mut_checked(access).unwrap_or_default()
     }
 
-    /// The access token; empty where there is none.
+    /// The access token; empty if there is none.
     pub(crate) fn access_token(&self) -> &[u8] {
         self.split().0.get(..self.access_len).unwrap_or_default()
     }
 
-    /// The refresh token; empty where there is none.
+    /// The refresh token; empty if there is none.
     pub(crate) fn refresh_token(&self) -> &[u8] {
         self.split().1.get(..self.refresh_len).unwrap_or_default()
     }

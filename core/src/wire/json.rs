@@ -17,7 +17,7 @@ const MAX_DEPTH: u32 = u32::BITS;
 pub(crate) struct Item<S> {
     /// Open containers around the value; 0 for the top value.
     pub(crate) depth: u32,
-    /// The raw name, where the container is an object.
+    /// The raw name, if the container is an object.
     pub(crate) name: Option<S>,
     /// What the name holds.
     pub(crate) name_text: Text,
@@ -30,13 +30,13 @@ pub(crate) struct Item<S> {
 }
 
 impl<'a> Item<&'a [u8]> {
-    /// The name, where there is one.
+    /// The name, if there is one.
     #[inline(always)]
     pub(crate) fn name(&self) -> Option<JsonStr<'a>> {
         self.name.map(|name| JsonStr::read(name, self.name_text))
     }
 
-    /// The value, where it is a string of Unicode text.
+    /// The value, if it is a string of Unicode text.
     #[inline(always)]
     pub(crate) fn text(&self) -> Option<JsonStr<'a>> {
         let is_text = self.kind == b'"' && self.text != Text::LONE_SURROGATE;
@@ -140,7 +140,7 @@ fn closing(kinds: u32) -> u8 {
 }
 
 inlined_if_wide! {
-    /// Moves to the first byte behind white space: that byte, 0 where there is none.
+    /// Moves to the first byte behind white space: that byte, 0 if there is none.
     pub(crate) fn token<I: Input>(at: &mut I) -> u8 {
         loop {
             match at.peek() {
@@ -321,7 +321,7 @@ inlined_if_wide! {
 }
 
 inlined_if_wide! {
-    /// Moves over a byte from `low` to `high`; false where there is another.
+    /// Moves over a byte from `low` to `high`; false if there is another.
     fn take<I: Input>(at: &mut I, low: u8, high: u8) -> bool {
         let byte = at.peek();
         let is_there = low <= byte && byte <= high;

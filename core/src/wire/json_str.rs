@@ -95,7 +95,7 @@ impl Iterator for Unescape<'_> {
 #[derive(Clone, Copy)]
 pub struct JsonStr<'a> {
     raw: &'a [u8],
-    /// Bytes that it takes unescaped: fewer where something is escaped.
+    /// Bytes that it takes unescaped: fewer if something is escaped.
     len: usize,
 }
 

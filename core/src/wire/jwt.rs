@@ -9,7 +9,7 @@ use crate::wire::json::{Each, token, walk};
 use crate::wire::json_str::JsonStr;
 use crate::wire::seconds::whole_seconds;
 
-/// The registered claims of a JWT that say something about its life.
+/// The registered claims of a JWT that concern its lifetime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Claims<'a> {
     /// Expiration time (RFC 7519 section 4.1.4).
@@ -39,11 +39,11 @@ pub struct Claims<'a> {
 /// - [`Error::BufferTooSmall`]: `scratch` is too short for the payload.
 /// - [`Error::NotJson`], [`Error::Truncated`], [`Error::Malformed`], [`Error::TooDeep`]: the payload is no
 ///   JSON object; offsets count in the payload.
-/// - [`Error::DuplicateMember`]: a claim that is read stands twice (RFC 7519 section 4).
-/// - [`Error::InvalidClaim`]: a time that is no number, or negative; a subject that is no string.
+/// - [`Error::DuplicateMember`]: a claim that is read occurs twice (RFC 7519 section 4).
+/// - [`Error::InvalidClaim`]: a time that is negative or not a number; a subject that is not a string.
 ///
 /// # Security
-/// The claims are the token's own word: decide nothing by them.
+/// The claims are only what the token says of itself: base no decision on them.
 pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>, Error> {
     let payload = jwt_payload(token, scratch)?;
     let mut claims = Claims::default();
@@ -94,7 +94,7 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
 /// ```
 ///
 /// # Errors
-/// Those of [`jwt_claims`], and [`Error::InvalidClaim`] where the struct does not fit.
+/// Those of [`jwt_claims`], and [`Error::InvalidClaim`] if the struct does not fit.
 #[cfg(feature = "serde")]
 pub fn jwt_claims_into<'b, T: serde::Deserialize<'b>>(
     token: &[u8],

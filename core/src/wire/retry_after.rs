@@ -7,7 +7,7 @@ use crate::wire::http_date::{http_date, trim_ows};
 
 /// Seconds from now until a `Retry-After` field lets the request be sent again (RFC 9110 section 10.2.3).
 ///
-/// The value is a number of seconds, or an HTTP-date, which needs `now`; a date that is past is 0.
+/// The value is a number of seconds, or an HTTP-date, which needs `now`; a date in the past is 0.
 /// A number above `u64::MAX` saturates. White space around the value is ignored.
 ///
 /// # Errors

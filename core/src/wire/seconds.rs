@@ -3,7 +3,7 @@
 use crate::ascii::{decimal, with_digit};
 use crate::time::quotient;
 
-/// The number that these digits are, where they are few enough for 32 bits: what most numbers of seconds are.
+/// The number that these digits are, if they are few enough for 32 bits: what most numbers of seconds are.
 pub(crate) fn few_digits(digits: &[u8]) -> Option<u64> {
     let few = (1..=9).contains(&digits.len()).then_some(0_u32);
     let append =
@@ -11,7 +11,7 @@ pub(crate) fn few_digits(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(few?, append).map(u64::from)
 }
 
-/// A number of seconds, floored and saturating; `None` where it is negative (`-0` too).
+/// A number of seconds, floored and saturating; `None` if it is negative (`-0` too).
 pub(crate) fn whole_seconds(number: impl Iterator<Item = u8>) -> Option<u64> {
     let mut seconds = Seconds { digits: 0, full: false, scale: 0, exponent: 0, part: Part::Whole };
     for byte in number {

@@ -10,7 +10,7 @@ pub(crate) struct Url<'a> {
     scheme: &'a [u8],
     /// As spelled; an IPv6 address with its brackets.
     host: &'a [u8],
-    /// `None` where the URL names no port.
+    /// `None` if the URL names no port.
     port: Option<u16>,
     /// As spelled, without query and fragment; may be empty.
     path: &'a [u8],
@@ -44,7 +44,7 @@ impl<'a> Url<'a> {
         good.then_some(Self { origin, scheme, host, port, path })
     }
 
-    /// As spelled, without query and fragment; `/` where there is none.
+    /// As spelled, without query and fragment; `/` if there is none.
     pub(crate) const fn path(&self) -> &'a [u8] {
         if self.path.is_empty() { b"/" } else { self.path }
     }

@@ -28,7 +28,7 @@ use crate::error::Error;
 pub struct Challenges<'a>(Cursor<'a>);
 
 impl<'a> Challenges<'a> {
-    /// Checks a whole field. Several field lines are several calls, or one with the lines joined by commas.
+    /// Checks a whole field. For several field lines call it several times, or once with the lines joined by commas.
     ///
     /// A challenge may have 32 parameters: more than any scheme defines, and few enough to compare each
     /// name with each other.
@@ -88,7 +88,7 @@ impl<'a> Challenge<'a> {
         self.scheme
     }
 
-    /// The token68, where the challenge has one; it has no parameters then.
+    /// The token68, if the challenge has one; then it has no parameters.
     #[must_use]
     pub const fn token68(&self) -> Option<&'a [u8]> {
         self.token68
@@ -153,7 +153,7 @@ impl fmt::Debug for ParamValue<'_> {
     }
 }
 
-/// Whether a Bearer challenge says `error="insufficient_scope"` (RFC 6750 section 3.1). A field that is no
+/// Whether a Bearer challenge says `error="insufficient_scope"` (RFC 6750 section 3.1). A field that is not a
 /// list of challenges says nothing.
 pub(crate) fn is_insufficient_scope(field: &[u8]) -> bool {
     Challenges::parse(field).is_ok_and(|mut challenges| {
