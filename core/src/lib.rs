@@ -30,7 +30,7 @@ mod manager;
 mod secret;
 mod table;
 mod time;
-mod wire;
+pub mod wire;
 
 /// What the repository's README shows is compiled and run.
 #[cfg(doctest)]
@@ -38,18 +38,14 @@ mod wire;
 struct Readme;
 
 pub use endpoint::authorization::{Bearer, Generation, basic, basic_raw};
-pub use endpoint::body_format::BodyFormat;
-pub use endpoint::client_authentication::ClientAuthentication;
 pub use endpoint::credentials::Credentials;
 pub use endpoint::error_response::{ErrorCode, ErrorResponse};
-pub use endpoint::lifetime::{MissingLifetime, TokenExpiry};
-pub use endpoint::loopback::LoopbackHttp;
-pub use endpoint::nested::{Nested, NestedReader};
+pub use endpoint::lifetime::MissingLifetime;
+pub use endpoint::nested::Nested;
 pub use endpoint::provider::{Exposure, Grant, Identity, Provider, ZeroLifetime};
 pub use endpoint::providers;
 pub use endpoint::refresh_policy::RefreshPolicy;
-pub use endpoint::routes::{Route, RouteTable, Routes};
-pub use endpoint::site::SitePath;
+pub use endpoint::routes::{Route, Routes};
 pub use endpoint::token_alphabet::TokenAlphabet;
 #[cfg(feature = "heapless")]
 pub use endpoint::token_request::OwnedRequest;
@@ -64,11 +60,16 @@ pub use manager::store::Slots;
 pub use manager::{Answer, Outcome, ParsedAnswer, TokenManager};
 pub use secret::{ct_eq, wipe};
 pub use time::{Instant, TickWidener, UnixTime};
-pub use wire::http_date::http_date;
 pub use wire::json_str::JsonStr;
-#[cfg(feature = "serde")]
-pub use wire::jwt::jwt_claims_into;
-pub use wire::jwt::{Claims, jwt_claims};
-pub use wire::retry_after::retry_after;
-pub use wire::writer::form_encode;
-pub use wire::www_authenticate::{Challenge, Challenges, ParamValue};
+
+pub mod parts {
+    //! Values that bring their code: what a description may name, linked only if it does.
+
+    pub use crate::endpoint::body_format::BodyFormat;
+    pub use crate::endpoint::client_authentication::ClientAuthentication;
+    pub use crate::endpoint::lifetime::TokenExpiry;
+    pub use crate::endpoint::loopback::LoopbackHttp;
+    pub use crate::endpoint::nested::NestedReader;
+    pub use crate::endpoint::routes::RouteTable;
+    pub use crate::endpoint::site::SitePath;
+}

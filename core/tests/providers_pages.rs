@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokenward::wire::jwt_claims;
 use tokenward::{
     Answer, Credentials, Error, Exposure, Generation, Grant, Identity, Instant, Next, Outcome, Provider,
-    Reason, RefreshPolicy, Retry, Route, Slots, TokenManager, TokenResponse, UnixTime, jwt_claims, providers,
+    Reason, RefreshPolicy, Retry, Route, Slots, TokenManager, TokenResponse, UnixTime, providers,
 };
 
 type Manager<'p> = TokenManager<'p, [u8; 1024]>;

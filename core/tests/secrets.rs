@@ -1,7 +1,8 @@
 //! What must not leak: docs/BEHAVIOUR.md section 4.
 
+use tokenward::wire::Challenges;
 use tokenward::{
-    Answer, Bearer, Challenges, Credentials, Grant, Identity, Instant, Outcome, Provider, Slots, TokenAnswer,
+    Answer, Bearer, Credentials, Grant, Identity, Instant, Outcome, Provider, Slots, TokenAnswer,
     TokenManager, TokenRequest, TokenResponse, ct_eq, providers, token_answer, wipe,
 };
 

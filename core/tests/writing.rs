@@ -1,9 +1,10 @@
 //! Headers and requests: docs/BEHAVIOUR.md section 3, line by line.
 
+use tokenward::parts::{BodyFormat, ClientAuthentication, LoopbackHttp};
+use tokenward::wire::form_encode;
 use tokenward::{
-    Bearer, BodyFormat, ClientAuthentication, Credentials, Error, Grant, Identity, Instant, LoopbackHttp,
-    Provider, Route, Routes, Slots, TokenManager, TokenRequest, TokenResponse, basic, basic_raw, form_encode,
-    providers,
+    Bearer, Credentials, Error, Grant, Identity, Instant, Provider, Route, Routes, Slots, TokenManager,
+    TokenRequest, TokenResponse, basic, basic_raw, providers,
 };
 
 const START: Instant = Instant::from_millis(0);

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tokenward::{UnixTime, http_date, retry_after};
+use tokenward::UnixTime;
+use tokenward::wire::{http_date, retry_after};
 
 fuzz_target!(|input: (Option<u64>, &[u8])| {
     let (now, value) = input;

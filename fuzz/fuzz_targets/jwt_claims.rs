@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tokenward::jwt_claims;
+use tokenward::wire::jwt_claims;
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (length, token) = input;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tokenward::Challenges;
+use tokenward::wire::Challenges;
 
 fuzz_target!(|field: &[u8]| {
     let Ok(challenges) = Challenges::parse(field) else { return };

@@ -3,9 +3,10 @@
 
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
+use tokenward::parts::{BodyFormat, ClientAuthentication, LoopbackHttp, SitePath};
 use tokenward::{
-    BodyFormat, ClientAuthentication, Exposure, Grant, Identity, LoopbackHttp, MissingLifetime, Nested,
-    Provider, RefreshPolicy, Route, Routes, SitePath, TokenAlphabet, ZeroLifetime, providers,
+    Exposure, Grant, Identity, MissingLifetime, Nested, Provider, RefreshPolicy, Route, Routes,
+    TokenAlphabet, ZeroLifetime, providers,
 };
 
 use crate::members::{integer, list, optional, required, text};

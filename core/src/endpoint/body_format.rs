@@ -5,7 +5,7 @@ use crate::wire::writer::Writer;
 /// How a request's parameters are written: a value that brings its code.
 ///
 /// ```
-/// use tokenward::BodyFormat;
+/// use tokenward::parts::BodyFormat;
 ///
 /// assert_eq!(BodyFormat::JSON.content_type(), "application/json");
 /// ```

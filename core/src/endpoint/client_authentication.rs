@@ -8,7 +8,7 @@ use crate::wire::writer::Writer;
 /// How the client authenticates to the token endpoint (RFC 6749 section 2.3): a value that brings its code.
 ///
 /// ```
-/// use tokenward::ClientAuthentication;
+/// use tokenward::parts::ClientAuthentication;
 ///
 /// assert_eq!(ClientAuthentication::POST.name(), "post");
 /// ```

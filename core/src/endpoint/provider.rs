@@ -18,7 +18,8 @@ use crate::endpoint::token_alphabet::TokenAlphabet;
 /// [`MissingLifetime`], [`SitePath`], [`LoopbackHttp`]) is a value that brings it: a program links it if it names it.
 ///
 /// ```
-/// use tokenward::{ClientAuthentication, Grant, Provider};
+/// use tokenward::parts::ClientAuthentication;
+/// use tokenward::{Grant, Provider};
 ///
 /// const ACME: Provider<'static> = Provider {
 ///     name: "acme",
@@ -38,10 +39,10 @@ use crate::endpoint::token_alphabet::TokenAlphabet;
 pub struct Provider<'a> {
     /// Its name, a part of a token's identity.
     pub name: &'a str,
-    /// Its environment (`sandbox`, `production`), a part of a token's identity; [`Identity::environment`] wins.
+    /// Its environment (`sandbox`, `production`), a part of a token's identity; [`field@Identity::environment`] wins.
     pub environment: Option<&'a str>,
     /// Scheme and authority of the token endpoint; a path may follow. Its origin is a part of a token's identity.
-    /// [`Identity::base_url`] wins.
+    /// [`field@Identity::base_url`] wins.
     pub base_url: Option<&'a str>,
     /// Follows the base URL; `{site}` stands for the subject's site.
     pub token_path: Option<&'a str>,

@@ -292,7 +292,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.rejected_parsed(now, generation, status, insufficient_scope)
     }
 
-    /// The same for a caller that has read the challenge already ([`crate::Challenges`]): nothing that reads it is
+    /// The same for a caller that has read the challenge already ([`crate::wire::Challenges`]): nothing that reads it is
     /// linked. `insufficient_scope`: it is a Bearer challenge with that error (RFC 6750 section 3.1).
     pub fn rejected_parsed(
         &mut self,

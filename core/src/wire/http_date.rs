@@ -17,7 +17,8 @@ use crate::time::UnixTime;
 /// - [`Error::InvalidHttpDate`]: none of the three forms, or no date of the calendar.
 ///
 /// ```
-/// use tokenward::{UnixTime, http_date};
+/// use tokenward::wire::http_date;
+/// use tokenward::UnixTime;
 ///
 /// assert_eq!(http_date(b"Sun, 06 Nov 1994 08:49:37 GMT", None), Ok(UnixTime::from_secs(784_111_777)));
 /// ```

@@ -26,7 +26,8 @@ pub struct Claims<'a> {
 /// the token's length.
 ///
 /// ```
-/// use tokenward::{UnixTime, jwt_claims};
+/// use tokenward::wire::jwt_claims;
+/// use tokenward::UnixTime;
 ///
 /// let token = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjEzMDA4MTkzODAsInN1YiI6ImpvZSJ9.c2ln";
 /// let mut scratch = [0; 64];
@@ -89,7 +90,7 @@ pub fn jwt_claims<'b>(token: &[u8], scratch: &'b mut [u8]) -> Result<Claims<'b>,
 ///
 /// let token = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjo3LCJ0eXBlIjoiVVNFUiJ9.c2ln";
 /// let mut scratch = [0; 64];
-/// let claims: Flume = tokenward::jwt_claims_into(token.as_bytes(), &mut scratch).unwrap();
+/// let claims: Flume = tokenward::wire::jwt_claims_into(token.as_bytes(), &mut scratch).unwrap();
 /// assert_eq!((claims.user_id, claims.r#type), (7, "USER"));
 /// ```
 ///

@@ -11,3 +11,11 @@ pub(crate) mod seconds;
 pub(crate) mod url;
 pub(crate) mod writer;
 pub(crate) mod www_authenticate;
+
+pub use http_date::http_date;
+#[cfg(feature = "serde")]
+pub use jwt::jwt_claims_into;
+pub use jwt::{Claims, jwt_claims};
+pub use retry_after::retry_after;
+pub use writer::form_encode;
+pub use www_authenticate::{Challenge, Challenges, ParamValue};

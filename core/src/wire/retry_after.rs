@@ -15,7 +15,8 @@ use crate::wire::http_date::{http_date, trim_ows};
 /// - [`Error::InvalidRetryAfter`]: neither form, or a date without `now`.
 ///
 /// ```
-/// use tokenward::{UnixTime, retry_after};
+/// use tokenward::wire::retry_after;
+/// use tokenward::UnixTime;
 ///
 /// assert_eq!(retry_after(b"120", None), Ok(120));
 /// let now = UnixTime::from_secs(784_111_717);

@@ -11,7 +11,7 @@ use crate::wire::base64;
 ///
 /// ```
 /// let mut out = [0; 32];
-/// assert_eq!(tokenward::form_encode("s&cret 1", &mut out).unwrap(), b"s%26cret+1");
+/// assert_eq!(tokenward::wire::form_encode("s&cret 1", &mut out).unwrap(), b"s%26cret+1");
 /// ```
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use crate::error::Error;
 /// The whole field is checked first, so that iterating cannot fail. An empty field is an empty list.
 ///
 /// ```
-/// use tokenward::Challenges;
+/// use tokenward::wire::Challenges;
 ///
 /// let field = br#"Bearer realm="example", error="invalid_token", Basic realm="\"other\"""#;
 /// let mut challenges = Challenges::parse(field)?;
@@ -67,7 +67,7 @@ impl fmt::Debug for Challenges<'_> {
 /// One challenge: a scheme, and either a token68 or parameters (RFC 9110 section 11.3).
 ///
 /// ```
-/// use tokenward::Challenges;
+/// use tokenward::wire::Challenges;
 ///
 /// let mut challenges = Challenges::parse(b"Negotiate a87421000492aa874209af8bc028==")?;
 /// let token68 = challenges.next().and_then(|challenge| challenge.token68());
@@ -115,7 +115,7 @@ impl fmt::Debug for Challenge<'_> {
 /// The value of a parameter, a token or a quoted-string: the same value either way (RFC 9110 section 11.2).
 ///
 /// ```
-/// use tokenward::Challenges;
+/// use tokenward::wire::Challenges;
 ///
 /// let mut challenges = Challenges::parse(br#"Bearer realm="a \"b\"", scope=openid"#)?;
 /// let bearer = challenges.next();

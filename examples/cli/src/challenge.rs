@@ -4,7 +4,8 @@ use std::io::Write;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
-use tokenward::{Challenges, Error};
+use tokenward::Error;
+use tokenward::wire::Challenges;
 
 use crate::failure::{Failure, Status};
 use crate::lines::{self, BAD_INPUT, Object, Refusal};
@@ -86,7 +87,7 @@ fn read(field: &str) -> Result<Value, Error> {
     let lower = |name: &[u8]| text(name).to_ascii_lowercase();
     let challenges: Vec<_> = Challenges::parse(field.as_bytes())?
         .map(|challenge| {
-            let param = |(name, value): (&[u8], tokenward::ParamValue<'_>)| {
+            let param = |(name, value): (&[u8], tokenward::wire::ParamValue<'_>)| {
                 let value: Vec<u8> = value.bytes().collect();
                 (lower(name), json!(text(&value)))
             };

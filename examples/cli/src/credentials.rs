@@ -6,7 +6,8 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tokenward::{ClientAuthentication, Credentials, Grant, Provider};
+use tokenward::parts::ClientAuthentication;
+use tokenward::{Credentials, Grant, Provider};
 
 use crate::failure::Failure;
 

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use clap::Args;
 use serde_json::{Value, json};
-use tokenward::{Error, UnixTime, http_date, retry_after};
+use tokenward::wire::{http_date, retry_after};
+use tokenward::{Error, UnixTime};
 
 use crate::clock::{rfc3339, wall};
 use crate::failure::{Failure, Status};

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use bumpalo::Bump;
 use clap::Args;
 use serde_json::{Value, json};
-use tokenward::{Error, ErrorCode, JsonStr, Provider, TokenAnswer, TokenResponse, jwt_claims, token_answer};
+use tokenward::wire::jwt_claims;
+use tokenward::{Error, ErrorCode, JsonStr, Provider, TokenAnswer, TokenResponse, token_answer};
 use tokenward_conformance::description;
 
 use crate::clock::{rfc3339, wall};

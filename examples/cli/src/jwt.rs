@@ -4,7 +4,8 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use clap::Args;
 use serde_json::{Value, json};
-use tokenward::{Claims, Error, UnixTime, jwt_claims};
+use tokenward::wire::{Claims, jwt_claims};
+use tokenward::{Error, UnixTime};
 
 use crate::clock::{rfc3339, wall};
 use crate::failure::{Failure, Status};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use bumpalo::Bump;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use tokenward::{Grant, Identity, LoopbackHttp, Provider};
+use tokenward::parts::LoopbackHttp;
+use tokenward::{Grant, Identity, Provider};
 use tokenward_conformance::description::{self, Need, Preset};
 
 use crate::failure::Failure;

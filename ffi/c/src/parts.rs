@@ -1,6 +1,6 @@
 //! Values that bring their code: the objects that a description in C points to. An image links those that it names.
 
-use tokenward::{
+use tokenward::parts::{
     BodyFormat, ClientAuthentication, LoopbackHttp, NestedReader, RouteTable, SitePath, TokenExpiry,
 };
 

@@ -2,10 +2,8 @@
 
 use core::ffi::c_char;
 
-use tokenward::{
-    Challenge, Challenges, Error, JsonStr, Scope, TokenAnswer, UnixTime, http_date, jwt_claims, retry_after,
-    token_answer,
-};
+use tokenward::wire::{Challenge, Challenges, http_date, jwt_claims, retry_after};
+use tokenward::{Error, JsonStr, Scope, TokenAnswer, UnixTime, token_answer};
 
 use crate::edge::{at_the_edge, tokenward_span};
 use crate::manager::{

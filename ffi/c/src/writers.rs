@@ -2,7 +2,8 @@
 
 use core::ffi::{c_char, c_void};
 
-use tokenward::{Bearer, Error, Instant, TickWidener, TokenRequest, basic, basic_raw, form_encode};
+use tokenward::wire::form_encode;
+use tokenward::{Bearer, Error, Instant, TickWidener, TokenRequest, basic, basic_raw};
 
 use crate::config::{tokenward_config, whose};
 use crate::edge::{Edge, at_the_edge, terminated, tokenward_span};

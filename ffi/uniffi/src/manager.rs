@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use bumpalo::Bump;
 use self_cell::self_cell;
+use tokenward::wire::jwt_claims;
 use tokenward::{
     Answer, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr, MissingLifetime, Nested,
     Next, Outcome, Provider, Request, RequestId, Retry, Revision, Slots, SnapshotScope, TokenAnswer,
-    TokenManager, TokenRequest, TokenResponse, UnixTime, jwt_claims, token_answer,
+    TokenManager, TokenRequest, TokenResponse, UnixTime, token_answer,
 };
 
 use crate::error::caught;

@@ -3,10 +3,8 @@
 //! The records and enumerations here are the public types of both packages, and so is their documentation.
 
 use bumpalo::Bump;
-use tokenward::{
-    ClientAuthentication as Authentication, LoopbackHttp, Nested, Provider, Route, Routes, SitePath,
-    TokenExpiry, providers,
-};
+use tokenward::parts::{ClientAuthentication as Authentication, LoopbackHttp, SitePath, TokenExpiry};
+use tokenward::{Nested, Provider, Route, Routes, providers};
 
 /// A token service: all that tells one from another, and no secret. What may be absent has the default that is named
 /// at the member.
@@ -301,10 +299,10 @@ impl ClientAuthentication {
 impl BodyFormat {
     const ALL: [Self; 2] = [Self::Form, Self::Json];
 
-    const fn core(self) -> &'static tokenward::BodyFormat {
+    const fn core(self) -> &'static tokenward::parts::BodyFormat {
         match self {
-            Self::Form => tokenward::BodyFormat::FORM,
-            Self::Json => tokenward::BodyFormat::JSON,
+            Self::Form => tokenward::parts::BodyFormat::FORM,
+            Self::Json => tokenward::parts::BodyFormat::JSON,
         }
     }
 }
@@ -630,7 +628,7 @@ mod tests {
         for authentication in Authentication::ALL {
             survives(&Provider { authentication: Some(authentication), ..full });
         }
-        for body in tokenward::BodyFormat::ALL {
+        for body in tokenward::parts::BodyFormat::ALL {
             survives(&Provider { body: Some(body), ..full });
         }
         for grant in [Grant::ClientCredentials, Grant::Password, Grant::RefreshToken, Grant::SiteToken] {

@@ -6,12 +6,15 @@
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
+use tokenward::parts::{
+    BodyFormat, ClientAuthentication, LoopbackHttp, NestedReader, RouteTable, SitePath, TokenExpiry,
+};
+use tokenward::wire::{Challenges, http_date, jwt_claims, retry_after};
 use tokenward::{
-    Answer, Bearer, BodyFormat, Challenges, ClientAuthentication, Credentials, Error, ErrorResponse,
-    Generation, Grant, Identity, Instant, JsonStr, LoopbackHttp, NestedReader, Outcome, ParsedAnswer,
-    Provider, RequestId, Revision, RouteTable, SitePath, Slots, SnapshotScope, TickWidener, TokenAnswer,
-    TokenExpiry, TokenManager, TokenRequest, TokenResponse, UnixTime, basic, basic_raw, ct_eq, http_date,
-    jwt_claims, providers, retry_after, token_answer, wipe,
+    Answer, Bearer, Credentials, Error, ErrorResponse, Generation, Grant, Identity, Instant, JsonStr,
+    Outcome, ParsedAnswer, Provider, RequestId, Revision, Slots, SnapshotScope, TickWidener, TokenAnswer,
+    TokenManager, TokenRequest, TokenResponse, UnixTime, basic, basic_raw, ct_eq, providers, token_answer,
+    wipe,
 };
 
 unsafe extern "C" {

@@ -7,7 +7,7 @@ use crate::endpoint::routes::{Route, Routes};
 use crate::endpoint::site::SitePath;
 
 /// Flip Energy with a client token, which the caller installs: server to server only, without an end. The base URL is
-/// given when a manager is made ([`crate::Identity::base_url`]).
+/// given when a manager is made ([`field@crate::Identity::base_url`]).
 ///
 /// ```
 /// use tokenward::{Exposure, providers};

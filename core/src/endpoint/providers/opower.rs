@@ -5,7 +5,7 @@ use crate::endpoint::lifetime::MissingLifetime;
 use crate::endpoint::provider::{Grant, Provider};
 
 /// Oracle Utilities Opower: a token of about an hour by Basic authentication. The base URL, the host of the tier, is
-/// given when a manager is made ([`crate::Identity::base_url`]).
+/// given when a manager is made ([`field@crate::Identity::base_url`]).
 ///
 /// ```
 /// use tokenward::{MissingLifetime, providers};

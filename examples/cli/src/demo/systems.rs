@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tokenward::{Error, Identity, LoopbackHttp, Next, Provider, Reason, Revision, TokenResponse, providers};
+use tokenward::parts::LoopbackHttp;
+use tokenward::{Error, Identity, Next, Provider, Reason, Revision, TokenResponse, providers};
 use tokenward_demo_service::{Clock, Config, Environment as ServiceEnvironment, Kind, Service};
 
 use super::chapters::Scene;

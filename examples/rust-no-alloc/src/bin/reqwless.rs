@@ -12,9 +12,8 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_nal_async::{AddrType, Dns, TcpConnect};
 use reqwless::client::HttpClient;
 use reqwless::request::{Method, RequestBuilder as _};
-use tokenward::{
-    Answer, Credentials, Identity, Instant, LoopbackHttp, Outcome, Provider, RefreshPolicy, Retry, providers,
-};
+use tokenward::parts::LoopbackHttp;
+use tokenward::{Answer, Credentials, Identity, Instant, Outcome, Provider, RefreshPolicy, Retry, providers};
 use tokenward_demo_service::{Config, Fault, Kind, Service};
 use tokenward_no_alloc::{Manager, Step, manager, step};
 use tokio::net::TcpStream;
