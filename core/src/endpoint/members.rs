@@ -150,9 +150,14 @@ impl<'a> Members<'a> {
             if item.text().is_none() && value.is_some() {
                 self.wrong.put(member, true);
             }
-            if let Some(place) = self.values.get_mut(member.place()) {
-                *place = value;
-            }
+            self.set(member, value);
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&mut self, member: Member, value: Option<JsonStr<'a>>) {
+        if let Some(place) = self.values.get_mut(member.place()) {
+            *place = value;
         }
     }
 
@@ -186,8 +191,6 @@ impl<'a> Members<'a> {
     pub(crate) fn forget(&mut self, member: Member) {
         self.twice.put(member, false);
         self.wrong.put(member, false);
-        if let Some(value) = self.values.get_mut(member.place()) {
-            *value = None;
-        }
+        self.set(member, None);
     }
 }

@@ -100,9 +100,9 @@ impl<'a> TokenResponse<'a> {
         self.expires_in.map(|seconds| seconds.min(self.max_lifetime_s))
     }
 
-    /// Whether the server itself said 0, whatever the cap is.
-    pub(crate) fn expires_at_once(&self) -> bool {
-        self.expires_in == Some(0)
+    /// The same, but 0 only where the server itself said so, whatever the cap is.
+    pub(crate) fn says_expires_in(&self) -> Option<u64> {
+        self.expires_in.map(|seconds| seconds.min(self.max_lifetime_s.max(1)))
     }
 
     /// The refresh token, never empty.
@@ -146,18 +146,6 @@ impl<'a> TokenResponse<'a> {
     #[cfg(feature = "serde")]
     pub fn extra<T: serde::Deserialize<'a>>(&self) -> Result<T, serde_json_core::de::Error> {
         serde_json_core::from_slice(crate::wire::json::container(self.object)).map(|(extra, _)| extra)
-    }
-
-    /// Whether a `Bearer` field may carry it (RFC 6749 section 7.1).
-    pub(crate) fn is_bearer(&self, provider: &Provider<'_>) -> bool {
-        self.token_type().is_none_or(|given| {
-            given.is_in_any_case("bearer")
-                || provider
-                    .token_type_aliases
-                    .unwrap_or_default()
-                    .iter()
-                    .any(|alias| given.is_in_any_case(alias))
-        })
     }
 }
 
@@ -232,10 +220,38 @@ pub fn token_answer<'a>(
 ) -> Result<TokenAnswer<'a>, Error> {
     let mut members = Members::NONE;
     members.read(body, provider)?;
-    members.answer(status, provider)
+    Ok(match members.said(status, provider)? {
+        Said::Token(expires_in) => TokenAnswer::Token(members.token(expires_in, provider)?),
+        Said::Error(code) => TokenAnswer::Error(members.error(code, ErrorCode::meant(code, provider))),
+    })
+}
+
+/// What an answer says, before all of it is put together.
+pub(crate) enum Said<'a> {
+    /// A token that lives so many seconds.
+    Token(Option<u64>),
+    /// An error with this code.
+    Error(JsonStr<'a>),
 }
 
 impl<'a> Members<'a> {
+    /// Those of a token that did not come in an answer.
+    pub(crate) fn of(token: &TokenResponse<'a>) -> Self {
+        let mut members = Self::NONE;
+        members.set(Member::AccessToken, Some(token.access_token));
+        members.set(Member::TokenType, token.token_type);
+        members.set(Member::RefreshToken, token.refresh_token);
+        members
+    }
+
+    /// Whether a `Bearer` field may carry the token (RFC 6749 section 7.1).
+    pub(crate) fn is_bearer(&self, provider: &Provider<'_>) -> bool {
+        self.value(Member::TokenType).is_none_or(|given| {
+            let aliases = provider.token_type_aliases.unwrap_or_default();
+            given.is_in_any_case("bearer") || aliases.iter().any(|alias| given.is_in_any_case(alias))
+        })
+    }
+
     /// Reads the whole body in one pass.
     pub(crate) fn read(&mut self, body: &'a [u8], provider: &Provider<'_>) -> Result<(), Error> {
         let start = Slice::new(body);
@@ -274,7 +290,7 @@ impl<'a> Members<'a> {
     }
 
     /// What the members say: the first fault in the order of [`token_answer`]'s table, or where there is none an answer.
-    pub(crate) fn answer(&self, status: u16, provider: &Provider<'_>) -> Result<TokenAnswer<'a>, Error> {
+    pub(crate) fn said(&self, status: u16, provider: &Provider<'_>) -> Result<Said<'a>, Error> {
         let is_token = (200..300).contains(&status);
         let wrong = |member| self.wrong.has(member);
         if self.twice.meets(if is_token { MemberSet::OF_TOKEN } else { MemberSet::OF_ERROR }) {
@@ -296,57 +312,65 @@ impl<'a> Members<'a> {
             if wrong(Member::RefreshToken) {
                 return Err(Error::InvalidRefreshToken);
             }
-            let token_type = self.text(Member::TokenType);
             if wrong(Member::TokenType) {
                 return Err(Error::InvalidTokenType);
             }
-            let scope = self.scope()?;
+            if !self.has_scope() {
+                return Err(Error::InvalidScopeMember);
+            }
             if code_is_wrong {
                 return Err(Error::InvalidError);
             }
             let expires_in = self.seconds()?;
-            if let Some(access_token) = access_token {
-                if code.is_some() {
-                    return Err(Error::ErrorBesideToken);
-                }
-                return Ok(TokenAnswer::Token(TokenResponse {
-                    access_token,
-                    token_type,
-                    expires_in,
-                    refresh_token: self.refresh_token(),
-                    scope,
-                    id_token: self.text(Member::IdToken),
-                    max_lifetime_s: provider.policy().max_lifetime_s,
-                    #[cfg(feature = "serde")]
-                    object: self.object,
-                }));
+            if access_token.is_some() {
+                return if code.is_some() {
+                    Err(Error::ErrorBesideToken)
+                } else {
+                    Ok(Said::Token(expires_in))
+                };
             }
         } else if code_is_wrong || wrong(Member::ErrorDescription) || wrong(Member::ErrorUri) {
             return Err(Error::InvalidError);
         }
-        let code = code.ok_or(Error::NoErrorCode)?;
-        Ok(TokenAnswer::Error(ErrorResponse::new(
-            code,
-            self.text(Member::ErrorDescription),
-            self.text(Member::ErrorUri),
-            ErrorCode::meant(code, provider),
-        )))
+        code.map(Said::Error).ok_or(Error::NoErrorCode)
     }
 
-    /// `scope`: a string, or an array of them.
-    fn scope(&self) -> Result<Option<Scope<'a>>, Error> {
-        let Some(value) = self.value(Member::Scope) else { return Ok(None) };
+    /// The token of members that say one.
+    #[inline(always)]
+    fn token(&self, expires_in: Option<u64>, provider: &Provider<'_>) -> Result<TokenResponse<'a>, Error> {
+        Ok(TokenResponse {
+            access_token: self.value(Member::AccessToken).ok_or(Error::InvalidAccessToken)?,
+            token_type: self.value(Member::TokenType),
+            expires_in,
+            refresh_token: self.refresh_token(),
+            scope: self.value(Member::Scope).map(|value| {
+                Scope(match value.as_plain() {
+                    Some(array) if self.wrong.has(Member::Scope) => ScopeForm::Array(array),
+                    _ => ScopeForm::One(value),
+                })
+            }),
+            id_token: self.text(Member::IdToken),
+            max_lifetime_s: provider.policy().max_lifetime_s,
+            #[cfg(feature = "serde")]
+            object: self.object,
+        })
+    }
+
+    /// The error of members that say one, with its code and what that means.
+    pub(crate) fn error(&self, code: JsonStr<'a>, meant: ErrorCode) -> ErrorResponse<'a> {
+        ErrorResponse::new(code, self.text(Member::ErrorDescription), self.text(Member::ErrorUri), meant)
+    }
+
+    /// `scope`: a string, or an array of them, or none.
+    fn has_scope(&self) -> bool {
         if !self.wrong.has(Member::Scope) {
-            return Ok(Some(Scope(ScopeForm::One(value))));
+            return true;
         }
-        let array = value.as_plain().filter(|value| value.starts_with(b"["));
-        let array = array.ok_or(Error::InvalidScopeMember)?;
+        let array = self.value(Member::Scope).and_then(|value| value.as_plain());
+        let Some(array @ [b'[', ..]) = array else { return false };
         let mut strings = Strings::new(array);
         strings.by_ref().for_each(drop);
-        if !strings.is_at_end() {
-            return Err(Error::InvalidScopeMember);
-        }
-        Ok(Some(Scope(ScopeForm::Array(array))))
+        strings.is_at_end()
     }
 
     /// `expires_in`: a number, or a string of digits alone.

@@ -6,10 +6,10 @@ use crate::endpoint::credentials::Credentials;
 use crate::endpoint::destination;
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
 use crate::endpoint::lifetime::MissingLifetime;
-use crate::endpoint::members::Members;
+use crate::endpoint::members::{Member, Members};
 use crate::endpoint::provider::{Grant, Identity, Provider, ZeroLifetime};
 use crate::endpoint::token_request::{Request, TokenRequest};
-use crate::endpoint::token_response::{TokenAnswer, TokenResponse};
+use crate::endpoint::token_response::{Said, TokenResponse};
 use crate::error::Error;
 use crate::time::{Instant, UnixTime, product};
 use crate::wire::json_str::JsonStr;
@@ -227,14 +227,15 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.session.advance(now, provider.policy());
         let answered = self.session.answered(id)?;
         let mut members = Members::NONE;
-        let read = members.read(answer.body, provider).and_then(|()| members.answer(answer.status, provider));
+        let read = members.read(answer.body, provider).and_then(|()| members.said(answer.status, provider));
         let refused = match read {
-            Ok(TokenAnswer::Error(error)) => {
-                self.error(answered, answer, error.code());
-                return Ok(Outcome::Error(error));
+            Ok(Said::Error(code)) => {
+                let meant = ErrorCode::meant(code, provider);
+                self.error(answered, answer, meant);
+                return Ok(Outcome::Error(members.error(code, meant)));
             }
-            Ok(TokenAnswer::Token(token)) => {
-                match self.keep(answered.began_at, &token, answer.wall, Some(answered.grant)) {
+            Ok(Said::Token(expires_in)) => {
+                match self.keep(answered.began_at, &members, expires_in, answer.wall, Some(answered.grant)) {
                     Ok(generation) => return Ok(Outcome::Token(generation)),
                     Err(error) => error,
                 }
@@ -323,7 +324,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         if !self.provider.token_alphabet.has(token.access_token()) {
             return Err(Error::InvalidAccessToken);
         }
-        self.keep(self.session.clock(), token, None, None)
+        self.keep(self.session.clock(), &Members::of(token), token.says_expires_in(), None, None)
     }
 
     /// The generation of the newest token that was kept; 0 before the first.
@@ -431,31 +432,32 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     fn keep(
         &mut self,
         began_at: u64,
-        token: &TokenResponse<'_>,
+        members: &Members<'_>,
+        expires_in: Option<u64>,
         wall: Option<UnixTime>,
         grant: Option<Grant>,
     ) -> Result<Generation, Error> {
         let provider = self.provider;
-        if !token.is_bearer(provider) {
+        let policy = provider.policy();
+        let access_token = members.value(Member::AccessToken).ok_or(Error::InvalidAccessToken)?;
+        if !members.is_bearer(provider) {
             return Err(Error::UnsupportedTokenType);
         }
-        let lifetime_ms = lifetime_ms(token, wall, provider)?;
-        let access_token = token.access_token();
-        let refresh_token = token.refresh_token().filter(|_| provider.refresh_grant);
+        let lifetime_ms = lifetime_ms(access_token, expires_in, wall, provider)?;
+        let refresh_token = members.refresh_token().filter(|_| provider.refresh_grant);
         self.store.check_access_token(&access_token)?;
         if let Some(refresh_token) = &refresh_token {
             self.store.check_refresh_token(refresh_token)?;
         }
         let same = grant.is_some() && access_token.ct_eq(self.store.access_token());
-        let end = Session::usable_until(began_at, lifetime_ms, provider.policy());
-        self.session.check(end, same, provider.policy())?;
+        let end = Session::usable_until(began_at, lifetime_ms, policy);
+        self.session.check(end, same, policy)?;
 
         // Only a refresh keeps the refresh token that it was made with.
         let keeps = refresh_token.is_none() && grant == Some(Grant::RefreshToken);
         let rotated = !keeps && self.replace_refresh_token(refresh_token.as_ref());
         self.store.set_access_token(&access_token);
         self.revisions.changed(true, rotated);
-        let policy = self.provider.policy();
         Ok(self.session.stored(began_at, lifetime_ms, end, policy))
     }
 
@@ -516,22 +518,21 @@ const fn is_trouble(status: u16) -> bool {
 
 /// The lifetime by the answer and the provider's policies, capped; `None` if there is no end.
 fn lifetime_ms(
-    token: &TokenResponse<'_>,
+    access_token: JsonStr<'_>,
+    expires_in: Option<u64>,
     wall: Option<UnixTime>,
     provider: &Provider<'_>,
 ) -> Result<Option<u64>, Error> {
-    let seconds = match token.expires_in() {
-        Some(_) if token.expires_at_once() && provider.zero_lifetime == ZeroLifetime::Never => {
-            return Ok(None);
-        }
+    let seconds = match expires_in {
+        Some(0) if provider.zero_lifetime == ZeroLifetime::Never => return Ok(None),
         Some(seconds) => seconds,
         None => match provider.missing_lifetime {
             MissingLifetime::Never => return Ok(None),
             MissingLifetime::Refuse => return Err(Error::MissingLifetime),
             MissingLifetime::Assume(seconds) => MissingLifetime::assumed(seconds),
             MissingLifetime::Told(else_seconds, expiry) => {
-                let told = wall
-                    .and_then(|wall| Some((expiry.read)(token.access_token())?.saturating_secs_since(wall)));
+                let told =
+                    wall.and_then(|wall| Some((expiry.read)(access_token)?.saturating_secs_since(wall)));
                 told.unwrap_or(MissingLifetime::assumed(else_seconds))
             }
         },
