@@ -125,9 +125,8 @@ pub(crate) fn quotient(value: u64, divisor: u16) -> u64 {
     }
     // By hand, sixteen bits at a time: the rest stays below the divisor.
     let (mut quotient, mut rest) = (0_u64, 0_u32);
-    for shift in [48, 32, 16, 0] {
-        let [low, high, ..] = (value >> shift).to_le_bytes();
-        rest = (rest << 16) | u32::from(u16::from_le_bytes([low, high]));
+    for sixteen in value.to_be_bytes().as_chunks().0 {
+        rest = (rest << 16) | u32::from(u16::from_be_bytes(*sixteen));
         let digit = rest.checked_div(u32::from(divisor)).unwrap_or(0);
         rest = rest.wrapping_sub(digit.wrapping_mul(u32::from(divisor)));
         quotient = (quotient << 16) | u64::from(digit);

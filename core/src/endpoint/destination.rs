@@ -17,7 +17,8 @@ pub(crate) fn check<'a>(
     method: &str,
     url: &str,
 ) -> Result<(), Error> {
-    let Some(url) = Url::parse(url.as_bytes()) else { return Err(Error::BadUrl) };
+    let parsed = Url::parse(url.as_bytes());
+    let Some(url) = &parsed else { return Err(Error::BadUrl) };
     let routed = match provider.routes.table {
         Some(table) => {
             let rows = provider.routes.rows.unwrap_or_default();
@@ -35,7 +36,7 @@ pub(crate) fn check<'a>(
     };
     let is_listed =
         provider.any_https_origin || origins.iter().any(|origin| url.is_of_origin(origin.as_bytes()));
-    if !is_listed || !is_secure(provider, &url) {
+    if !is_listed || !is_secure(provider, url) {
         return Err(Error::OriginNotAllowed);
     }
     routed

@@ -70,7 +70,7 @@ impl<'a> Url<'a> {
         Url::parse(other).is_some_and(|other| {
             eq_ignore_case(self.scheme, other.scheme)
                 && eq_ignore_case(self.host, other.host)
-                && (self.port == other.port || self.effective_port() == other.effective_port())
+                && self.effective_port() == other.effective_port()
         })
     }
 
