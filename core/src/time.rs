@@ -1,5 +1,7 @@
 //! Instants, wall time and lifetimes. Nothing here reads a clock: `now` is always an argument.
 
+use crate::machine::inlined_if_wide;
+
 /// A point on the caller's clock, in milliseconds.
 ///
 /// The clock is monotonic **including sleep**, its epoch is arbitrary (boot, start of the process).
@@ -151,6 +153,20 @@ pub(crate) fn product(value: u64, factor: u32) -> u64 {
 /// `value · part / 2³²`, floored.
 pub(crate) fn scale(value: u64, part: u32) -> u64 {
     halves(value, part).0
+}
+
+inlined_if_wide! {
+    /// `a + b`, saturating.
+    pub(crate) fn sum(a: u64, b: u64) -> u64 {
+        a.saturating_add(b)
+    }
+}
+
+inlined_if_wide! {
+    /// `a - b`, saturating.
+    pub(crate) fn difference(a: u64, b: u64) -> u64 {
+        a.saturating_sub(b)
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Counts what a snapshot holds, and knows what of it storage has.
 
+use crate::time::sum;
+
 /// Which part of the state a snapshot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotScope {
@@ -30,8 +32,9 @@ pub(crate) struct Revisions {
 }
 
 impl Revisions {
+    #[inline(never)]
     pub(crate) fn changed(&mut self, access_token: bool, refresh_token: bool) {
-        self.current = self.current.saturating_add(1);
+        self.current = sum(self.current, 1);
         if access_token {
             self.access_token = self.current;
         }

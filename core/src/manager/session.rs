@@ -9,7 +9,7 @@ use crate::endpoint::provider::{Grant, Provider};
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::error::Error;
 use crate::table::table;
-use crate::time::{Instant, product, quotient, scale};
+use crate::time::{Instant, difference, product, quotient, scale, sum};
 
 /// What to do next, whether the token may be sent, and when to ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +198,7 @@ impl Session {
             request_id: 0,
             began_at: 0,
             wait_until: 0,
-            spread_until: clock.saturating_add(scale(policy.startup_spread_ms, u)),
+            spread_until: sum(clock, scale(policy.startup_spread_ms, u)),
             seed,
             failures: 0,
             slow_downs: 0,
@@ -215,7 +215,7 @@ impl Session {
     pub(crate) fn advance(&mut self, now: Instant, policy: &RefreshPolicy) {
         self.clock = self.clock.max(now.as_millis());
         if let Flight::Out(grant) = self.flight {
-            let timeout = self.began_at.saturating_add(policy.response_timeout_ms);
+            let timeout = sum(self.began_at, policy.response_timeout_ms);
             if timeout <= self.clock {
                 self.flight = Flight::Late(grant);
                 self.fail(timeout, policy, false);
@@ -269,7 +269,7 @@ impl Session {
     /// What to do, and when that changes; the end of the token aside.
     fn next(&self, provider: &Provider<'_>, policy: &RefreshPolicy) -> (Next, Option<u64>) {
         if matches!(self.flight, Flight::Out(_)) {
-            let timeout = self.began_at.saturating_add(policy.response_timeout_ms);
+            let timeout = sum(self.began_at, policy.response_timeout_ms);
             return (Next::Await(RequestId(self.request_id)), Some(timeout));
         }
         if let Some(reason) = self.failure {
@@ -308,7 +308,7 @@ impl Session {
 
     /// A request is out. Its lifetime counts from here.
     pub(crate) fn begin(&mut self, grant: Grant) -> RequestId {
-        self.request_id = self.request_id.saturating_add(1);
+        self.request_id = sum(self.request_id, 1);
         self.began_at = self.clock;
         self.flight = Flight::Out(grant);
         RequestId(self.request_id)
@@ -346,7 +346,7 @@ impl Session {
             }
         }
         if let Some(seconds) = retry_after {
-            self.wait_until = self.clock.saturating_add(product(seconds.clamp(1, 3600), 1000));
+            self.wait_until = sum(self.clock, product(seconds.clamp(1, 3600), 1000));
         }
     }
 
@@ -356,18 +356,18 @@ impl Session {
         let backoff = if too_long {
             policy.max_backoff_ms
         } else if self.usable_at(instant) {
-            let left = self.usable_until.saturating_sub(instant);
+            let left = difference(self.usable_until, instant);
             (left >> 1).max(policy.min_interval_ms).min(left).min(policy.max_backoff_ms)
         } else {
             let mut longest = policy.first_backoff_ms;
             for _ in 1..self.failures.min(64) {
-                longest = longest.saturating_add(longest);
+                longest = sum(longest, longest);
             }
             longest = longest.min(policy.max_backoff_ms);
-            longest.saturating_sub(scale(longest >> 1, draw(&mut self.seed, policy)))
+            difference(longest, scale(longest >> 1, draw(&mut self.seed, policy)))
         };
         let slow_down = u64::from(self.slow_downs).wrapping_mul(5_000);
-        self.wait_until = instant.saturating_add(backoff).saturating_add(slow_down);
+        self.wait_until = sum(sum(instant, backoff), slow_down);
     }
 
     /// The server asks for more time between requests (RFC 8628 section 3.5).
@@ -426,12 +426,12 @@ impl Session {
         policy: &RefreshPolicy,
     ) -> Option<u64> {
         let life = lifetime_ms?;
-        Some(began_at.saturating_add(life.saturating_sub(policy.margin_ms.min(quotient(life, 10)))))
+        Some(sum(began_at, difference(life, policy.margin_ms.min(quotient(life, 10)))))
     }
 
     /// Whether a token that is usable until `end` would be of use. `same`: it is the stored one again.
     pub(crate) fn check(&self, end: Option<u64>, same: bool, policy: &RefreshPolicy) -> Result<(), Error> {
-        let left = end.map(|end| end.saturating_sub(self.clock));
+        let left = end.map(|end| difference(end, self.clock));
         if left == Some(0) {
             return Err(Error::AlreadyExpired);
         }
@@ -453,16 +453,16 @@ impl Session {
         self.token = Token::Static;
         if let (Some(life), Some(usable_until)) = (lifetime_ms, end) {
             let draw = draw(&mut self.seed, policy);
-            let latest = usable_until.saturating_sub(began_at);
+            let latest = difference(usable_until, began_at);
             let early = quotient(scale(product(life, policy.jitter_permille), draw), 1000);
             let fraction = permille(life, policy.fraction_permille);
-            let refresh_in = policy.min_interval_ms.max(fraction).min(latest).saturating_sub(early);
+            let refresh_in = difference(policy.min_interval_ms.max(fraction).min(latest), early);
             self.token = Token::Timed;
-            self.refresh_at = began_at.saturating_add(refresh_in);
+            self.refresh_at = sum(began_at, refresh_in);
             self.usable_until = usable_until;
         }
-        self.trusted_until = self.clock.saturating_add(policy.min_interval_ms);
-        self.generation = self.generation.saturating_add(1);
+        self.trusted_until = sum(self.clock, policy.min_interval_ms);
+        self.generation = sum(self.generation, 1);
         self.failures = 0;
         self.refusals = 0;
         self.settle();
@@ -635,5 +635,5 @@ fn draw(seed: &mut u64, policy: &RefreshPolicy) -> u32 {
 fn permille(value: u64, thousandths: u32) -> u64 {
     let whole = quotient(value, 1000);
     let rest = value.wrapping_sub(product(whole, 1000));
-    product(whole, thousandths).saturating_add(quotient(product(rest, thousandths), 1000))
+    sum(product(whole, thousandths), quotient(product(rest, thousandths), 1000))
 }
