@@ -34,12 +34,13 @@ impl TokenAlphabet {
     fn has_escaped(self, token: JsonStr<'_>) -> bool {
         let (mut body, mut padding) = (false, false);
         for byte in token.bytes() {
-            let good = self.maps_byte(byte) && !padding;
-            padding = body && byte == b'=' && self == Self::B64Token;
-            if !good && !padding {
+            if body && byte == b'=' && self == Self::B64Token {
+                padding = true;
+            } else if padding || !self.maps_byte(byte) {
                 return false;
+            } else {
+                body = true;
             }
-            body |= good;
         }
         body
     }

@@ -178,20 +178,16 @@ impl<'a> JsonStr<'a> {
         pub(crate) fn is(&self, text: &[u8]) -> bool {
             match self.as_plain() {
                 Some(plain) => plain == text,
-                None => self.is_through_escapes(text),
+                None => self.ct_eq(text),
             }
         }
     }
 
-    #[inline(never)]
-    fn is_through_escapes(&self, text: &[u8]) -> bool {
-        self.unescape().eq(text.iter().copied())
-    }
-
     /// Whether it is `text`, whatever the case.
     pub(crate) fn is_in_any_case(&self, text: &str) -> bool {
-        let lower = |byte: u8| byte.to_ascii_lowercase();
-        self.unescape().map(lower).eq(text.bytes().map(lower))
+        let mut others = text.bytes();
+        let is_next = |byte: u8| others.next().is_some_and(|other| byte.eq_ignore_ascii_case(&other));
+        self.len == text.len() && self.unescape().all(is_next)
     }
 }
 

@@ -25,7 +25,7 @@ impl<'a> Url<'a> {
     #[inline(never)]
     pub(crate) fn parse(url: &'a [u8]) -> Option<Self> {
         let (scheme, rest) = split_class(url, Class::SCHEME);
-        let authority = rest.strip_prefix(b"://")?;
+        let [b':', b'/', b'/', authority @ ..] = rest else { return None };
         let (host, rest) = match authority {
             [b'[', ..] => split_ipv6(authority)?,
             _ => split_class(authority, Class::HOST),
@@ -122,10 +122,11 @@ fn is_dot_segment(path: &[u8]) -> bool {
 
 /// An IPv6 address in brackets, and what follows it.
 fn split_ipv6(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (address, _) = split_class(text.strip_prefix(b"[")?, Class::IPV6);
+    let [b'[', inner @ ..] = text else { return None };
+    let (address, _) = split_class(inner, Class::IPV6);
     address.iter().filter(|byte| **byte == b':').nth(1)?;
     let (host, rest) = text.split_at_checked(address.len().checked_add(2)?)?;
-    host.ends_with(b"]").then_some((host, rest))
+    matches!(host, [.., b']']).then_some((host, rest))
 }
 
 /// Digits, and what follows them; `None` where they are none up to 65535.
@@ -135,7 +136,8 @@ fn port_number(text: &[u8]) -> Option<(Option<u16>, &[u8])> {
     while let [first, behind @ ..] = rest
         && let Some(digit) = decimal(*first)
     {
-        port = Some(port.unwrap_or(0_u16).checked_mul(10)?.checked_add(u16::from(digit))?);
+        let number = u32::from(port.unwrap_or(0)).wrapping_mul(10).wrapping_add(u32::from(digit));
+        port = Some(u16::try_from(number).ok()?);
         rest = behind;
     }
     Some((port, rest))

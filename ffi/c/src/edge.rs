@@ -7,7 +7,6 @@
 
 use core::alloc::Layout;
 use core::marker::PhantomData;
-use core::ptr::NonNull;
 use core::slice;
 
 use tokenward::Error;
@@ -47,8 +46,6 @@ struct Region {
 }
 
 impl Region {
-    const NOWHERE: Self = Self { start: 0, end: 0 };
-
     /// `count` values of this layout at `start`, as objects may lie.
     fn new(start: usize, count: usize, layout: Layout) -> Result<Self, Fault> {
         const TOO_LONG: Fault = Fault(TOKENWARD_ERR_LENGTH);
@@ -86,7 +83,8 @@ impl<'c> Edge<'c> {
     /// pointer is memory of the size that goes with it, initialised where it is read, alive for `'c`, and
     /// written to by nobody else for as long.
     pub(crate) unsafe fn new() -> Self {
-        Self { written: [Region::NOWHERE; 3], fault: TOKENWARD_OK, lent: PhantomData }
+        let nowhere = Region { start: 0, end: 0 };
+        Self { written: [nowhere, nowhere, nowhere], fault: TOKENWARD_OK, lent: PhantomData }
     }
 
     /// The first fault. To be asked before anything is done with what was lent.
@@ -128,9 +126,12 @@ impl<'c> Edge<'c> {
     }
 
     /// A place for a result.
-    pub(crate) fn out<T>(&mut self, ptr: *mut T) -> Out<'c, T> {
-        let place = if self.may_write(ptr.addr(), 1, Layout::new::<T>()) { NonNull::new(ptr) } else { None };
-        Out { place, lent: PhantomData }
+    pub(crate) fn out<T>(&mut self, ptr: *mut T) -> Result<Out<'c, T>, Fault> {
+        if self.may_write(ptr.addr(), 1, Layout::new::<T>()) {
+            Ok(Out { place: ptr, lent: PhantomData })
+        } else {
+            Err(Fault(self.fault))
+        }
     }
 
     /// A buffer to write to. NULL with 0 is one without room.
@@ -209,18 +210,15 @@ fn is_utf8(bytes: &[u8]) -> bool {
 
 /// A checked place for a result.
 pub(crate) struct Out<'c, T> {
-    /// Where it was refused there is none.
-    place: Option<NonNull<T>>,
+    place: *mut T,
     lent: PhantomData<&'c mut T>,
 }
 
 impl<T> Out<'_, T> {
     pub(crate) fn write(self, value: T) {
-        if let Some(place) = self.place {
-            // SAFETY: not NULL, aligned, apart from all else in the call; the rest is the word of the caller
-            // of `Edge::new`, whose lifetime this has.
-            unsafe { place.write(value) }
-        }
+        // SAFETY: not NULL, aligned, apart from all else in the call; the rest is the word of the caller of
+        // `Edge::new`, whose lifetime this has.
+        unsafe { self.place.write(value) }
     }
 }
 

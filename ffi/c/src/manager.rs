@@ -198,7 +198,7 @@ pub unsafe extern "C" fn tokenward_poll(
     out: *mut tokenward_poll_result,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let poll = edge.manager(manager)?.manager.poll(Instant::from_millis(now_ms));
         let mut said = tokenward_poll_result {
             poll_at_ms: poll.poll_at.map_or(TOKENWARD_NEVER, Instant::as_millis),
@@ -262,7 +262,7 @@ pub unsafe extern "C" fn tokenward_begin(
     out: *mut tokenward_request,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let buf = edge.buffer(buf, cap);
         let block = edge.manager_mut(manager)?;
         let credentials = credentials_of(edge, credentials);
@@ -314,7 +314,7 @@ pub unsafe extern "C" fn tokenward_answer(
     out: *mut tokenward_outcome,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let block = edge.manager_mut(manager)?;
         let given = edge.value(answer)?;
         let retry_after = [("retry-after", edge.bytes(given.retry_after))];
@@ -349,7 +349,7 @@ pub unsafe extern "C" fn tokenward_answer_parsed(
     out: *mut tokenward_outcome,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let block = edge.manager_mut(manager)?;
         let given = edge.value(answer)?;
         let answer = ParsedAnswer {
@@ -442,7 +442,7 @@ pub unsafe extern "C" fn tokenward_authorize(
     out: *mut tokenward_header,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let buf = edge.buffer(buf.cast(), cap);
         let (method, url) = (edge.text(method), edge.text(url));
         let block = edge.manager(manager)?;
@@ -475,7 +475,7 @@ pub unsafe extern "C" fn tokenward_rejected(
     out: *mut tokenward_retry_result,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let block = edge.manager_mut(manager)?;
         let challenge = edge.bytes(challenge);
         edge.checked()?;
@@ -507,7 +507,7 @@ pub unsafe extern "C" fn tokenward_rejected_parsed(
     out: *mut tokenward_retry_result,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let block = edge.manager_mut(manager)?;
         let now = Instant::from_millis(now_ms);
         decided(block.manager.rejected_parsed(now, Generation(generation), status, insufficient_scope), out)
@@ -549,7 +549,7 @@ pub unsafe extern "C" fn tokenward_install(
     generation: *mut u64,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(generation);
+        let out = edge.out(generation)?;
         let block = edge.manager_mut(manager)?;
         let given = edge.value(token)?;
         let mut token = TokenResponse::new(edge.text(given.access_token))
@@ -575,7 +575,7 @@ pub unsafe extern "C" fn tokenward_install(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_generation(manager: *const tokenward_manager, out: *mut u64) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let Generation(generation) = edge.manager(manager)?.manager.generation();
         out.write(generation);
         Ok(())
@@ -597,7 +597,7 @@ pub unsafe extern "C" fn tokenward_unpersisted(
     out: *mut tokenward_unpersisted_result,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let manager = &edge.manager(manager)?.manager;
         let Revision(revision) = manager.revision();
         let due = manager.unpersisted(scope_of(scope)?).is_some();
@@ -731,6 +731,7 @@ pub(crate) fn scope_of(scope: tokenward_scope) -> Result<SnapshotScope, Fault> {
     }
 }
 
+#[inline(always)]
 pub(crate) fn wall(edge: &mut Edge<'_>, wall_s: *const u64) -> Option<UnixTime> {
     edge.optional(wall_s).map(|seconds| UnixTime::from_secs(*seconds))
 }

@@ -62,10 +62,9 @@ fn size_with(slots: usize) -> Option<usize> {
 
 impl<'c> Edge<'c> {
     /// A manager to change.
+    #[inline(always)]
     pub(crate) fn manager_mut(&mut self, ptr: *mut tokenward_manager) -> Result<&'c mut Block<[u8]>, Fault> {
-        let (slots, size) = locate(ptr)?;
-        self.may_write(ptr.addr(), size, Layout::new::<u8>());
-        self.checked()?;
+        let slots = self.slots(ptr, Self::may_write)?;
         let block = ptr::slice_from_raw_parts_mut(ptr.cast::<u8>(), slots) as *mut Block<[u8]>;
         // SAFETY: aligned, and `tokenward_init` has made a block with so many bytes of slots there, or it was
         // copied from one; apart from all else in the call; the rest is the word of the caller of `Edge::new`.
@@ -73,13 +72,25 @@ impl<'c> Edge<'c> {
     }
 
     /// A manager to ask.
+    #[inline(always)]
     pub(crate) fn manager(&mut self, ptr: *const tokenward_manager) -> Result<&'c Block<[u8]>, Fault> {
-        let (slots, size) = locate(ptr)?;
-        self.may_read(ptr.addr(), size, Layout::new::<u8>());
-        self.checked()?;
+        let slots = self.slots(ptr, Self::may_read)?;
         let block = ptr::slice_from_raw_parts(ptr.cast::<u8>(), slots) as *const Block<[u8]>;
         // SAFETY: as in `manager_mut`; nobody writes to it while `const` functions run.
         Ok(unsafe { &*block })
+    }
+
+    /// How many bytes of slots the manager has that lies at `ptr`, where it may.
+    #[inline(never)]
+    fn slots(
+        &mut self,
+        ptr: *const tokenward_manager,
+        may: fn(&mut Self, usize, usize, Layout) -> bool,
+    ) -> Result<usize, Fault> {
+        let (slots, size) = locate(ptr)?;
+        may(self, ptr.addr(), size, Layout::new::<u8>());
+        self.checked()?;
+        Ok(slots)
     }
 }
 
@@ -115,7 +126,7 @@ pub unsafe extern "C" fn tokenward_init_abi(
         if (abi_version, config_size) != (TOKENWARD_ABI_VERSION, size_of::<tokenward_config>()) {
             return Err(Fault(TOKENWARD_ERR_ABI));
         }
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let block = memory.cast::<Block<[u8; 0]>>();
         if block.is_null() {
             edge.fail(TOKENWARD_ERR_NULL);

@@ -274,7 +274,7 @@ pub unsafe extern "C" fn tokenward_describe_abi(
         if (abi_version, provider_size) != (TOKENWARD_ABI_VERSION, size_of::<tokenward_provider>()) {
             return Err(Fault(TOKENWARD_ERR_ABI));
         }
-        let out = edge.out(service);
+        let out = edge.out(service)?;
         edge.description(mine)?;
         out.write(mine.cast());
         Ok(())
@@ -298,7 +298,7 @@ pub unsafe extern "C" fn tokenward_provider_check(
     fact: *mut tokenward_span,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(fact);
+        let out = edge.out(fact)?;
         let fault = edge.service(service)?.fault();
         out.write(tokenward_span::or_none(fault.unwrap_or_default().as_bytes()));
         if fault.is_some() { Err(Fault::of(Error::InvalidProvider)) } else { Ok(()) }

@@ -106,7 +106,7 @@ pub unsafe extern "C" fn tokenward_token_answer(
     out: *mut tokenward_token_answer_result,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let mut room = Room::of(edge.buffer(buf, cap));
         let mut said = tokenward_token_answer_result::NONE;
         let body = edge.bytes(body);
@@ -222,7 +222,7 @@ pub struct tokenward_challenge {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_challenges(field: tokenward_span, count: *mut usize) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(count);
+        let out = edge.out(count)?;
         let field = edge.bytes(field);
         edge.checked()?;
         out.write(Challenges::parse(field)?.count());
@@ -247,7 +247,7 @@ pub unsafe extern "C" fn tokenward_challenge_at(
     out: *mut tokenward_challenge,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let field = edge.bytes(field);
         edge.checked()?;
         let challenge = challenge(field, index)?;
@@ -298,7 +298,7 @@ pub unsafe extern "C" fn tokenward_challenge_param_at(
     out: *mut tokenward_challenge_param,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let buf = edge.buffer(buf.cast(), cap);
         let (wanted, field) = (edge.bytes(name), edge.bytes(field));
         edge.checked()?;
@@ -347,7 +347,7 @@ pub unsafe extern "C" fn tokenward_retry_after(
     seconds: *mut u64,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(seconds);
+        let out = edge.out(seconds)?;
         let (value, wall) = (edge.bytes(value), wall(edge, wall_s));
         edge.checked()?;
         out.write(retry_after(value, wall)?);
@@ -372,7 +372,7 @@ pub unsafe extern "C" fn tokenward_http_date(
     unix_s: *mut u64,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(unix_s);
+        let out = edge.out(unix_s)?;
         let (value, wall) = (edge.bytes(value), wall(edge, wall_s));
         edge.checked()?;
         out.write(http_date(value, wall)?.as_secs());
@@ -430,7 +430,7 @@ pub unsafe extern "C" fn tokenward_jwt_claims(
     out: *mut tokenward_claims,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let buf = edge.buffer(buf, cap);
         let token = edge.bytes(token);
         edge.checked()?;

@@ -38,7 +38,7 @@ pub unsafe extern "C" fn tokenward_snapshot(
     len: *mut usize,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(len);
+        let out = edge.out(len)?;
         let buf = edge.buffer(buf, cap);
         let block = edge.manager(manager)?;
         let (wall, key, scope) = (wall(edge, wall_s), key_of(edge, key)?, scope_of(scope)?);
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn tokenward_snapshot_revision(
     revision: *mut u64,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(revision);
+        let out = edge.out(revision)?;
         let (key, snapshot) = (key_of(edge, key)?, edge.bytes(snapshot));
         edge.checked()?;
         let Revision(revision) = snapshot_revision(key, snapshot)?;

@@ -30,7 +30,7 @@ pub unsafe extern "C" fn tokenward_bearer(
     len: *mut usize,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(len);
+        let out = edge.out(len)?;
         let buf = edge.buffer(buf.cast(), cap);
         let token = edge.text(token);
         edge.checked()?;
@@ -97,7 +97,7 @@ fn basic_by(
     len: *mut usize,
     write: Basic,
 ) -> Result<(), Fault> {
-    let out = edge.out(len);
+    let out = edge.out(len)?;
     let buf = edge.buffer(buf.cast(), cap);
     let (id, secret) = (edge.text(id), edge.text(secret));
     edge.checked()?;
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn tokenward_form_encode(
     len: *mut usize,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(len);
+        let out = edge.out(len)?;
         let buf = edge.buffer(buf.cast(), cap);
         let value = edge.text(value);
         edge.checked()?;
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn tokenward_token_request(
     out: *mut tokenward_request,
 ) -> i32 {
     at_the_edge!(|edge| {
-        let out = edge.out(out);
+        let out = edge.out(out)?;
         let buf = edge.buffer(buf, cap);
         let config = edge.value(config)?;
         let (service, identity) = whose(edge, config)?;
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn tokenward_widen_ticks(clock_ms: *mut u64, ticks: u32) -
             0 => TickWidener::new(),
             last => TickWidener::resume(Instant::from_millis(last)),
         };
-        edge.out(clock_ms).write(widener.widen(ticks).as_millis());
+        edge.out(clock_ms)?.write(widener.widen(ticks).as_millis());
         Ok(())
     })
 }
