@@ -209,8 +209,11 @@ impl<'a> Identity<'a> {
         self.environment.or(provider.environment).unwrap_or_default()
     }
 
-    pub(crate) fn base_url(&self, provider: &Provider<'a>) -> &'a str {
-        self.base_url.or(provider.base_url).unwrap_or_default()
+    pub(crate) const fn base_url(&self, provider: &Provider<'a>) -> &'a str {
+        match (self.base_url, provider.base_url) {
+            (Some(url), _) | (None, Some(url)) => url,
+            (None, None) => "",
+        }
     }
 
     /// Whether a provider's token endpoint can be asked for it: there is a site if the path wants one, and it stays
@@ -218,7 +221,8 @@ impl<'a> Identity<'a> {
     pub(crate) fn fits(&self, provider: &Provider<'_>) -> bool {
         match self.site {
             None => provider.site.is_none(),
-            Some(site) => !matches!(site, "" | "." | ".."),
+            // Empty, `.` or `..`.
+            Some(site) => site.len() > 2 || site.bytes().any(|byte| byte != b'.'),
         }
     }
 }

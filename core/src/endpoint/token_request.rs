@@ -27,7 +27,8 @@ use crate::wire::writer::Writer;
 #[derive(Clone, Copy)]
 pub struct TokenRequest<'a> {
     provider: &'a Provider<'a>,
-    identity: Identity<'a>,
+    base_url: &'a str,
+    site: Option<&'a str>,
     grant: Grant,
     credentials: &'a Credentials<'a>,
     refresh_token: &'a [u8],
@@ -49,7 +50,8 @@ impl<'a> TokenRequest<'a> {
         grant: Grant,
         credentials: &'a Credentials<'a>,
     ) -> Self {
-        Self { provider, identity, grant, credentials, refresh_token: &[], extra: &[] }
+        let (base_url, site) = (identity.base_url(provider), identity.site);
+        Self { provider, base_url, site, grant, credentials, refresh_token: &[], extra: &[] }
     }
 
     /// The same with the refresh token to present: UTF-8, for [`Grant::RefreshToken`].
@@ -83,7 +85,7 @@ impl<'a> TokenRequest<'a> {
     /// # Security
     /// `out` holds secrets afterwards: [`crate::wipe`] it when the request is sent.
     pub fn write<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
-        if !self.identity.fits(self.provider) {
+        if !(Identity { site: self.site, ..Identity::CLIENT }).fits(self.provider) {
             return Err(Error::InvalidProvider);
         }
         self.check()?;
@@ -135,7 +137,7 @@ impl<'a> TokenRequest<'a> {
         let has_more = |byte| matches!(byte, b'?' | b'#');
         match provider.token_path.unwrap_or_default().as_bytes() {
             [] => {}
-            [b'/', ..] if !self.identity.base_url(provider).bytes().any(has_more) => {}
+            [b'/', ..] if !self.base_url.bytes().any(has_more) => {}
             _ => return Err(Error::BadUrl),
         }
         let has_grant = match self.grant {
@@ -170,7 +172,7 @@ impl<'a> TokenRequest<'a> {
 
     fn write_url(&self, out: &mut Writer<'_>) {
         let path = self.provider.token_path.unwrap_or_default().as_bytes();
-        let mut base_url = self.identity.base_url(self.provider).as_bytes();
+        let mut base_url = self.base_url.as_bytes();
         // A slash at its end counts for nothing in front of a path.
         while let [rest @ .., b'/'] = base_url
             && !path.is_empty()
@@ -179,7 +181,7 @@ impl<'a> TokenRequest<'a> {
         }
         out.bytes(base_url);
         match self.provider.site {
-            Some(site) => (site.write)(out, path, self.identity.site.unwrap_or_default().as_bytes()),
+            Some(site) => (site.write)(out, path, self.site.unwrap_or_default().as_bytes()),
             None => out.bytes(path),
         }
     }
@@ -228,7 +230,7 @@ impl Body<'_, '_, '_> {
         if value.is_empty() {
             return;
         }
-        let [first, between, equals, behind, _] = self.format.punctuation;
+        let [first, between, equals, behind, _] = &self.format.punctuation;
         self.out.bytes(if self.empty { first } else { between }.as_bytes());
         self.empty = false;
         (self.format.encode)(self.out, name.as_bytes());
@@ -238,7 +240,7 @@ impl Body<'_, '_, '_> {
     }
 
     fn end(self) {
-        let [.., last] = self.format.punctuation;
+        let [.., last] = &self.format.punctuation;
         self.out.bytes(last.as_bytes());
     }
 }

@@ -161,7 +161,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
 impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// What to do at `now`, whether the token may be sent, and when to ask again. Changes nothing.
     pub fn poll(&self, now: Instant) -> Poll {
-        self.session.at(now, self.provider.policy()).poll(self.provider)
+        self.session.at(now, self.provider).poll(self.provider)
     }
 
     /// Writes the request that [`TokenManager::poll`] asks for into `out`. The token's lifetime counts
@@ -182,7 +182,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         credentials: &Credentials<'_>,
         out: &'b mut [u8],
     ) -> Result<(RequestId, Request<'b>), Error> {
-        self.session.advance(now, self.provider.policy());
+        self.session.advance(now, self.provider);
         let grant = self.session.due(self.provider)?;
         let request = TokenRequest::new(self.provider, self.identity, grant, credentials)
             .with_refresh_token(self.store.refresh_token())
@@ -224,7 +224,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         answer: &ParsedAnswer<'a>,
     ) -> Result<Outcome<'a>, Error> {
         let provider = self.provider;
-        self.session.advance(now, provider.policy());
+        self.session.advance(now, provider);
         let answered = self.session.answered(id)?;
         let mut members = Members::NONE;
         let read = members.read(answer.body, provider).and_then(|()| members.said(answer.status, provider));
@@ -254,7 +254,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// - [`Error::StaleRequest`]: `id` is not that of the request that is out.
     pub fn failed(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
         let policy = self.provider.policy();
-        self.session.advance(now, policy);
+        self.session.advance(now, self.provider);
         let answered = self.session.answered(id)?;
         self.session.failed(answered, policy, false, None);
         Ok(())
@@ -302,7 +302,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         status: u16,
         insufficient_scope: bool,
     ) -> Retry {
-        self.session.advance(now, self.provider.policy());
+        self.session.advance(now, self.provider);
         let (retry, ended) = self.session.rejected(generation, status, insufficient_scope, self.provider);
         if ended {
             self.revisions.changed(true, false);
@@ -320,11 +320,15 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// - [`Error::UnsupportedTokenType`], [`Error::MissingLifetime`], [`Error::TooLong`],
     ///   [`Error::AlreadyExpired`]: a token that cannot be used.
     pub fn install(&mut self, now: Instant, token: &TokenResponse<'_>) -> Result<Generation, Error> {
-        self.session.advance(now, self.provider.policy());
+        self.session.advance(now, self.provider);
         if !self.provider.token_alphabet.has(token.access_token()) {
             return Err(Error::InvalidAccessToken);
         }
-        self.keep(self.session.clock(), &Members::of(token), token.says_expires_in(), None, None)
+        let mut members = Members::of(token);
+        if !self.provider.refresh_grant {
+            members.forget(Member::RefreshToken);
+        }
+        self.keep(self.session.clock(), &members, token.says_expires_in(), None, None)
     }
 
     /// The generation of the newest token that was kept; 0 before the first.
@@ -444,7 +448,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             return Err(Error::UnsupportedTokenType);
         }
         let lifetime_ms = lifetime_ms(access_token, expires_in, wall, provider)?;
-        let refresh_token = members.refresh_token().filter(|_| provider.refresh_grant);
+        let refresh_token = members.refresh_token();
         self.store.check_access_token(&access_token)?;
         if let Some(refresh_token) = &refresh_token {
             self.store.check_refresh_token(refresh_token)?;

@@ -51,7 +51,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         out: &'b mut [u8],
     ) -> Result<&'b [u8], Error> {
         let policy = self.provider.policy();
-        let session = self.session.at(now, policy);
+        let session = self.session.at(now, self.provider);
         let deadlines = session.deadlines().filter(|_| scope == SnapshotScope::All);
         // Whole seconds, floored: a deadline never moves out.
         let to_wall = |instant: u64| {
@@ -98,8 +98,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         key: &[u8; 32],
         bytes: &[u8],
     ) -> Result<(), Error> {
-        let policy = self.provider.policy();
-        self.session.advance(now, policy);
+        self.session.advance(now, self.provider);
         let snapshot = Contents::open(key, bytes)?;
         if snapshot.identity != identity(self.provider, &self.identity) {
             return Err(Error::ForeignSnapshot);

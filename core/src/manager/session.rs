@@ -212,7 +212,8 @@ impl Session {
     }
 
     /// Moves the clock to `now`, or leaves it where it is.
-    pub(crate) fn advance(&mut self, now: Instant, policy: &RefreshPolicy) {
+    pub(crate) fn advance(&mut self, now: Instant, provider: &Provider<'_>) {
+        let policy = provider.policy();
         self.clock = self.clock.max(now.as_millis());
         if let Flight::Out(grant) = self.flight {
             let timeout = sum(self.began_at, policy.response_timeout_ms);
@@ -227,8 +228,8 @@ impl Session {
     }
 
     /// The same session at `now`, for calls that change nothing.
-    pub(crate) fn at(mut self, now: Instant, policy: &RefreshPolicy) -> Self {
-        self.advance(now, policy);
+    pub(crate) fn at(mut self, now: Instant, provider: &Provider<'_>) -> Self {
+        self.advance(now, provider);
         self
     }
 
