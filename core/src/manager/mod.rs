@@ -242,7 +242,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             }
             Err(error) => error,
         };
-        self.keep_rotated(refused, members.refresh_token());
+        self.keep_rotated(refused, &members);
         self.fail(answered, answer, Some(refused));
         Err(refused)
     }
@@ -483,7 +483,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
 
     /// The server has rotated although its access token is of no use: without the new refresh token the
     /// grant would be lost.
-    fn keep_rotated(&mut self, refused: Error, rotated: Option<JsonStr<'_>>) {
+    fn keep_rotated(&mut self, refused: Error, members: &Members<'_>) {
         let rotates = matches!(
             refused,
             Error::InvalidAccessToken
@@ -496,10 +496,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
                 | Error::AlreadyExpired
                 | Error::SameToken
         );
-        if let Some(token) = rotated
-            && rotates
-            && self.store.check_refresh_token(&token).is_ok()
-            && self.replace_refresh_token(Some(&token))
+        if rotates
+            && let Some(token) = &members.refresh_token()
+            && self.store.check_refresh_token(token).is_ok()
+            && self.replace_refresh_token(Some(token))
         {
             self.revisions.changed(false, true);
         }
