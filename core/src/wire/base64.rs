@@ -33,15 +33,14 @@ pub(crate) fn encode_in_place(room: &mut [u8], len: usize) {
 
 #[inline(always)]
 fn encode<const BYTES: usize, const DIGITS: usize>(room: &mut [u8], from: usize, to: usize) -> Option<()> {
-    let bytes: &[u8; BYTES] = room.get(from..)?.first_chunk()?;
-    let mut digits = [0; DIGITS];
+    let bytes: [u8; BYTES] = *room.get(from..)?.first_chunk()?;
+    let digits: &mut [u8; DIGITS] = room.get_mut(to..)?.first_chunk_mut()?;
     for ([one, two, three], [a, b, c, d]) in bytes.as_chunks().0.iter().zip(digits.as_chunks_mut().0) {
         *a = digit(one >> 2);
         *b = digit(one << 4 | two >> 4);
         *c = digit(two << 2 | three >> 6);
         *d = digit(*three);
     }
-    *room.get_mut(to..)?.first_chunk_mut()? = digits;
     Some(())
 }
 
