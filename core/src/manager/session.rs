@@ -499,7 +499,8 @@ impl Session {
             return (Retry::Surface(reason), false);
         }
         let mut ended = false;
-        let given_out = (1..=self.generation).contains(&generation.0);
+        // Generation 0 is none.
+        let given_out = generation.0 != 0 && generation.0 <= self.generation;
         if given_out && self.token != Token::None {
             if generation.0 < self.generation && self.usable_at(self.clock) {
                 return (Retry::Now, false);

@@ -14,7 +14,7 @@ pub(crate) const fn encoded_len(len: usize) -> usize {
 /// before it is read.
 #[inline(never)]
 pub(crate) fn encode_in_place(room: &mut [u8], len: usize) {
-    let mut group = len.div_ceil(3);
+    let mut group = len.wrapping_add(2).wrapping_div(3);
     let padding = group.wrapping_mul(3).wrapping_sub(len);
     room.iter_mut().skip(len).take(padding).for_each(|byte| *byte = 0);
     while group != 0 {
