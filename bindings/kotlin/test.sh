@@ -81,7 +81,8 @@ test() {
   need java mvn
   native
   services
-  # All modules' tests run, whichever fail.
+  # All modules' tests run, whichever fail; no report of an earlier run counts.
+  rm -rf "$OUT"/*/surefire-reports
   maven -Dmaven.test.failure.ignore=true test
   cat "$OUT"/*/surefire-reports/TEST-*.xml | awk -F'"' '
     /<testsuite /{for(i=1;i<NF;i++){if($i~/ tests=$/)t+=$(i+1);if($i~/ (errors|failures|skipped)=$/)f+=$(i+1)}}

@@ -114,22 +114,24 @@ class AuthorizedByTest {
     }
 
     @Test
-    fun `an enqueued call is told of the typed error`() = manager().use { manager ->
-        val client = OkHttpClient.Builder().authorizedBy(manager).build()
-        val told = CountDownLatch(1)
-        var failure: IOException? = null
-        client.newCall(Request.Builder().url(other.url("/")).build()).enqueue(
-            object : Callback {
-                override fun onFailure(call: Call, e: IOException) {
-                    failure = e
-                    told.countDown()
-                }
+    fun `an enqueued call is told of the typed error`() {
+        manager().use { manager ->
+            val client = OkHttpClient.Builder().authorizedBy(manager).build()
+            val told = CountDownLatch(1)
+            var failure: IOException? = null
+            client.newCall(Request.Builder().url(other.url("/")).build()).enqueue(
+                object : Callback {
+                    override fun onFailure(call: Call, e: IOException) {
+                        failure = e
+                        told.countDown()
+                    }
 
-                override fun onResponse(call: Call, response: Response) = response.close()
-            },
-        )
-        assertTrue(told.await(10, TimeUnit.SECONDS))
-        assertIs<TokenwardException.NotAllowed>(failure)
+                    override fun onResponse(call: Call, response: Response) = response.close()
+                },
+            )
+            assertTrue(told.await(10, TimeUnit.SECONDS))
+            assertIs<TokenwardException.NotAllowed>(failure)
+        }
     }
 
     @Test
