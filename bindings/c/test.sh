@@ -273,7 +273,7 @@ PYTHON
 }
 
 # Every snippet of the guide, and of the repository's README, is a file that its first line names: compiled for the host
-# and a Cortex-M0, or run.
+# and a Cortex-M0, or run. The header has an example for each function, which calls it: all are functions of one file.
 guide() {
   need gcc arm-none-eabi-gcc valgrind
   unpacked
@@ -284,7 +284,22 @@ guide() {
   awk -v out="$OUT/guide" '
     /^```c$/ { getline; file = out "/" $2 }
     /^```$/ { file = "" }
-    file { print > file }' "$PACKAGE/README.md" "$ROOT/README.md"
+    file { print > file }
+    /^\/\*\*/ { example = "" }
+    / @endcode$/ { taken = 0 }
+    taken { example = example substr($0, 4) "\n" }
+    / @code$/ { taken = 1; line = FNR + 1 }
+    FILENAME ~ /\.h$/ && /^[a-z#][^(]*tokenward_[a-z0-9_]*\(/ {
+      name = $0
+      sub(/\(.*/, "", name)
+      sub(/.*[ *]/, "", name)
+      if (!index(example, name "(")) { print "test.sh: the header has no example of " name; missing = 1 }
+      if (!functions++) print "#include \"application.h\"" > (out "/header.c")
+      printf "int32_t example_%s(void) {\n#line %d \"tokenward.h\"\n%s", name, line, example > (out "/header.c")
+      print "  return TOKENWARD_OK;\n}" > (out "/header.c")
+    }
+    END { print "guide: " functions + 0 " functions of the header, each with an example"; exit missing || !functions }
+    ' "$PACKAGE/README.md" "$ROOT/README.md" "$PACKAGE/include/tokenward/tokenward.h" || fail "examples are missing"
   local cflags="-std=c99 -D_POSIX_C_SOURCE=200809L $WARN -I$PACKAGE/include -I$HERE/tests/guide -I$OUT/guide"
   # shellcheck disable=SC2086
   for file in "$OUT"/guide/*.c; do

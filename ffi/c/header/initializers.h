@@ -9,7 +9,16 @@
 /** Initializes a #tokenward_span with a string literal, also in a `static const`. */
 #define TOKENWARD_TEXT(literal) { TOKENWARD_BYTES(literal), sizeof(literal) - 1 }
 
-/** The span of a string that a NUL ends. NULL is empty. */
+/**
+ * The span of a string that a NUL ends. NULL is empty.
+ *
+ * @code
+ * const tokenward_credentials client = { .client_id = tokenward_text(id), .client_secret = tokenward_text(secret) };
+ * int32_t result = tokenward_begin(manager, now_ms, &client, buffer, sizeof buffer, &request);
+ * tokenward_wipe(secret, sizeof secret);
+ * return result;
+ * @endcode
+ */
 static inline tokenward_span tokenward_text(const char *string) {
   tokenward_span span = { TOKENWARD_BYTES(string), 0 };
   while (string && string[span.len] != '\0') {
@@ -24,15 +33,35 @@ static inline tokenward_span tokenward_text(const char *string) {
 /** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
 #define TOKENWARD_POLICY_DEFAULT { @POLICY@ }
 
-/** Checks a description and lends it as a service: tokenward_describe_abi() with what this header is.
+/**
+ * Checks a description and lends it as a service: tokenward_describe_abi() with what this header is.
+ *
+ * @code
+ * tokenward_config config = { .access_capacity = 2048, .now_ms = now_ms };
+ * int32_t result = tokenward_describe(&acme, &config.service);
+ * if (result != TOKENWARD_OK) return result;
+ * return tokenward_init(&manager, memory, sizeof memory, &config);
+ * @endcode
  *
  * @param[in] mine A `const tokenward_provider *`, which must live for as long as the service is used.
  * @param[out] service A `const tokenward_service *`: written on success.
- * @return What tokenward_describe_abi() returns. */
+ * @return What tokenward_describe_abi() returns.
+ */
 #define tokenward_describe(mine, service) \
   tokenward_describe_abi((mine), (service), TOKENWARD_ABI_VERSION, sizeof(tokenward_provider))
 
-/** The description of a service, to be changed and described anew: a preset with another policy. */
+/**
+ * The description of a service, to be changed and described anew: a preset with another policy.
+ *
+ * @code
+ * static tokenward_policy patient = TOKENWARD_POLICY_DEFAULT;
+ * static tokenward_provider mine; // both must live for as long as the service is used
+ * patient.max_backoff_ms = 3600000;
+ * mine = tokenward_provider_of(&tokenward_flute_production);
+ * mine.policy = &patient;
+ * return tokenward_describe(&mine, &config.service);
+ * @endcode
+ */
 static inline tokenward_provider tokenward_provider_of(const tokenward_service *service) {
   return *(const tokenward_provider *)(const void *)service;
 }
@@ -45,12 +74,23 @@ static inline tokenward_provider tokenward_provider_of(const tokenward_service *
 #define TOKENWARD_MANAGER_WORDS(access_capacity, refresh_capacity) \
   ((TOKENWARD_MANAGER_HEAD + (access_capacity) + (refresh_capacity) + 7) / 8)
 
-/** Makes a manager without a token in the caller's memory: tokenward_init_abi() with what this header is.
+/**
+ * Makes a manager without a token in the caller's memory: tokenward_init_abi() with what this header is.
+ *
+ * @code
+ * static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];
+ * tokenward_config config = { .service = &tokenward_flute_production, .now_ms = now_ms, .seed = serial_number };
+ * config.access_capacity = 2048;
+ * config.refresh_capacity = 512;
+ * int32_t result = tokenward_init(&manager, memory, sizeof memory, &config);
+ * if (result != TOKENWARD_OK) return result;
+ * @endcode
  *
  * @param[out] out The manager, a `tokenward_manager *`: written on success.
  * @param[in,out] memory Memory of #TOKENWARD_MANAGER_WORDS words: the manager's for as long as it is used.
  * @param[in] size Bytes of the memory: `sizeof memory`.
  * @param[in] config A `const tokenward_config *`.
- * @return What tokenward_init_abi() returns. */
+ * @return What tokenward_init_abi() returns.
+ */
 #define tokenward_init(out, memory, size, config) \
   tokenward_init_abi((out), (memory), (size), (config), TOKENWARD_ABI_VERSION, sizeof(tokenward_config))

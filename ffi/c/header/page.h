@@ -47,4 +47,10 @@
  * `now_ms` is the caller's clock in milliseconds: monotonic including sleep, from any epoch. A clock that steps
  * back never makes a token live longer. Wall time (`wall_s`, Unix seconds) is needed for snapshots, HTTP dates
  * and JWTs alone, and may be unknown.
+ *
+ * @section examples Examples
+ *
+ * Each function has one, from the middle of an application: `manager`, `now_ms`, `wall_s`, `buffer` and what else an
+ * example does not declare are the application's, and so are `http_post()`, `flash_write()`, `log_line()` and the
+ * like.
  */

@@ -187,6 +187,15 @@ unsafe impl Plain for tokenward_token {}
 /// May run together with other functions that take this manager `const`; not from an interrupt handler that
 /// can interrupt one that changes it.
 ///
+/// @code
+/// tokenward_poll_result next;
+/// int32_t result = tokenward_poll(manager, now_ms, &next);
+/// if (result != TOKENWARD_OK) return result;
+/// if (next.next == TOKENWARD_NEXT_REQUEST) return send_token_request();
+/// if (next.next == TOKENWARD_NEXT_SUPPLY) log_line(tokenward_reason_name(next.reason));
+/// sleep_until(next.poll_at_ms);
+/// @endcode
+///
 /// @param[in] manager Lent for the call.
 /// @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands.
 /// @param[out] out Written on success.
@@ -236,6 +245,15 @@ pub unsafe extern "C" fn tokenward_poll(
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
 ///
+/// @code
+/// tokenward_request request;
+/// int32_t result = tokenward_begin(manager, now_ms, &credentials, buffer, sizeof buffer, &request);
+/// if (result != TOKENWARD_OK) return result;
+/// if (!http_post(&request, &answer)) result = tokenward_failed(manager, now_ms, request.id);
+/// tokenward_wipe(buffer, sizeof buffer);
+/// return result;
+/// @endcode
+///
 /// @param[in,out] manager Lent for the call.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] credentials Lent for the call, with what it points to; nothing of it is kept.
@@ -279,6 +297,14 @@ pub unsafe extern "C" fn tokenward_begin(
 /// argument (1 to 99) leaves the request out: answer it again.
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @code
+/// tokenward_outcome outcome;
+/// int32_t result = tokenward_answer(manager, now_ms, request.id, &answer, &outcome);
+/// tokenward_wipe(body, sizeof body); // what `answer.body` points to held the tokens
+/// if (result != TOKENWARD_OK) return result; // tokenward_poll() says when to try again
+/// if (outcome.kind == TOKENWARD_ANSWER_ERROR) log_line(tokenward_error_code_name(outcome.code));
+/// @endcode
 ///
 /// @param[in,out] manager Lent for the call.
 /// @param[in] now_ms The caller's clock.
@@ -333,6 +359,15 @@ pub unsafe extern "C" fn tokenward_answer(
 /// reader of that field and of dates.
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @code
+/// const uint64_t wait_s = 120; // the HTTP client has read `Retry-After: 120`
+/// const tokenward_parsed_answer parsed = { .body = answer.body, .retry_after_s = &wait_s, .status = answer.status };
+/// tokenward_outcome outcome;
+/// int32_t result = tokenward_answer_parsed(manager, now_ms, request.id, &parsed, &outcome);
+/// tokenward_wipe(body, sizeof body);
+/// if (result != TOKENWARD_OK) return result; // tokenward_poll() says when to try again
+/// @endcode
 ///
 /// @param[in,out] manager Lent for the call.
 /// @param[in] now_ms The caller's clock.
@@ -392,6 +427,13 @@ fn said(answered: Result<Outcome<'_>, Error>, out: Out<'_, tokenward_outcome>) -
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
 ///
+/// @code
+/// if (!http_post(&request, &answer)) {
+///   int32_t result = tokenward_failed(manager, now_ms, request.id);
+///   if (result != TOKENWARD_OK) return result;
+/// }
+/// @endcode
+///
 /// @param[in,out] manager Lent for the call.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] request_id The `id` that tokenward_begin() gave.
@@ -414,6 +456,15 @@ pub unsafe extern "C" fn tokenward_failed(
 ///
 /// May run together with other functions that take this manager `const`; not from an interrupt handler that
 /// can interrupt one that changes it.
+///
+/// @code
+/// tokenward_header header;
+/// int32_t result = tokenward_authorize(manager, now_ms, tokenward_text("GET"), url, value, sizeof value, &header);
+/// if (result != TOKENWARD_OK) return result;
+/// uint16_t status = http_get(url, value);
+/// tokenward_wipe(value, sizeof value);
+/// if (status == 401 || status == 403) return refused(header.generation, status);
+/// @endcode
 ///
 /// @param[in] manager Lent for the call.
 /// @param[in] now_ms The caller's clock.
@@ -457,6 +508,14 @@ pub unsafe extern "C" fn tokenward_authorize(
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
 ///
+/// @code
+/// tokenward_retry_result retry;
+/// int32_t result = tokenward_rejected(manager, now_ms, header.generation, status, challenge, &retry);
+/// if (result != TOKENWARD_OK) return result;
+/// if (retry.kind == TOKENWARD_RETRY_NOW) return call_api();
+/// if (retry.kind == TOKENWARD_RETRY_SURFACE) log_line(tokenward_reason_name(retry.reason));
+/// @endcode
+///
 /// @param[in,out] manager Lent for the call.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] generation The `generation` that tokenward_authorize() gave with the header.
@@ -488,6 +547,14 @@ pub unsafe extern "C" fn tokenward_rejected(
 /// challenges.
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @code
+/// tokenward_retry_result retry;
+/// bool narrow = http_field_has("WWW-Authenticate", "insufficient_scope");
+/// int32_t result = tokenward_rejected_parsed(manager, now_ms, header.generation, status, narrow, &retry);
+/// if (result != TOKENWARD_OK) return result;
+/// if (retry.kind == TOKENWARD_RETRY_NOW) return call_api();
+/// @endcode
 ///
 /// @param[in,out] manager Lent for the call.
 /// @param[in] now_ms The caller's clock.
@@ -531,6 +598,15 @@ fn decided(retry: Retry, out: Out<'_, tokenward_retry_result>) -> Result<(), Fau
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
 ///
+/// @code
+/// const uint64_t lifetime_s = 3600;
+/// const tokenward_token token = { .access_token = tokenward_text(access_token), .expires_in_s = &lifetime_s };
+/// uint64_t generation;
+/// int32_t result = tokenward_install(manager, now_ms, &token, &generation);
+/// tokenward_wipe(access_token, sizeof access_token);
+/// if (result != TOKENWARD_OK) return result;
+/// @endcode
+///
 /// @param[in,out] manager Lent for the call.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] token Lent for the call, with what it points to: the tokens are copied into the manager.
@@ -569,6 +645,13 @@ pub unsafe extern "C" fn tokenward_install(
 ///
 /// May run together with other functions that take this manager `const`.
 ///
+/// @code
+/// uint64_t newest;
+/// int32_t result = tokenward_generation(manager, &newest);
+/// if (result != TOKENWARD_OK) return result;
+/// if (newest != header.generation) return call_api(); // the token has changed since that header was written
+/// @endcode
+///
 /// @param[in] manager Lent for the call.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
@@ -585,6 +668,13 @@ pub unsafe extern "C" fn tokenward_generation(manager: *const tokenward_manager,
 /// Says whether a part of the state has changed since it was last persisted. **Answer, persist, use.**
 ///
 /// May run together with other functions that take this manager `const`.
+///
+/// @code
+/// tokenward_unpersisted_result state;
+/// int32_t result = tokenward_unpersisted(manager, TOKENWARD_SCOPE_ALL, &state);
+/// if (result != TOKENWARD_OK) return result;
+/// if (state.due) return save_snapshot(state.revision);
+/// @endcode
 ///
 /// @param[in] manager Lent for the call.
 /// @param[in] scope `TOKENWARD_SCOPE_*`.
@@ -610,6 +700,12 @@ pub unsafe extern "C" fn tokenward_unpersisted(
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
 ///
+/// @code
+/// bool written = flash_write(snapshot.ptr, snapshot.len);
+/// tokenward_wipe(buffer, sizeof buffer); // the snapshot lies there
+/// if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
+/// @endcode
+///
 /// @param[in,out] manager Lent for the call.
 /// @param[in] scope `TOKENWARD_SCOPE_*`: that of the snapshot.
 /// @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
@@ -631,6 +727,13 @@ pub unsafe extern "C" fn tokenward_persisted(
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
 ///
+/// @code
+/// int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
+/// tokenward_wipe(buffer, sizeof buffer); // the snapshot was read into it
+/// if (result != TOKENWARD_OK) result = tokenward_reloaded(manager); // storage holds nothing newer
+/// return result;
+/// @endcode
+///
 /// @param[in,out] manager Lent for the call.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
@@ -645,6 +748,12 @@ pub unsafe extern "C" fn tokenward_reloaded(manager: *mut tokenward_manager) -> 
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
 ///
+/// @code
+/// int32_t result = tokenward_retry(manager); // the user has typed the password again
+/// if (result != TOKENWARD_OK) return result;
+/// wake_token_task();
+/// @endcode
+///
 /// @param[in,out] manager Lent for the call.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
@@ -658,6 +767,12 @@ pub unsafe extern "C" fn tokenward_retry(manager: *mut tokenward_manager) -> i32
 /// A refresh is due now; the token stays usable meanwhile.
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
+///
+/// @code
+/// int32_t result = tokenward_renew(manager); // the account was given more rights: a new token has them
+/// if (result != TOKENWARD_OK) return result;
+/// wake_token_task();
+/// @endcode
 ///
 /// @param[in,out] manager Lent for the call.
 /// @retval TOKENWARD_OK done
@@ -674,6 +789,12 @@ pub unsafe extern "C" fn tokenward_renew(manager: *mut tokenward_manager) -> i32
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
 ///
+/// @code
+/// int32_t result = tokenward_clear(manager);
+/// if (result != TOKENWARD_OK) return result;
+/// if (!flash_erase()) log_line("the snapshot is still in flash");
+/// @endcode
+///
 /// @param[in,out] manager Lent for the call.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
@@ -689,6 +810,12 @@ pub unsafe extern "C" fn tokenward_clear(manager: *mut tokenward_manager) -> i32
 ///
 /// May be called from any thread and from an interrupt handler.
 ///
+/// @code
+/// if (outcome.kind == TOKENWARD_ANSWER_ERROR) {
+///   log_line(tokenward_error_code_name(outcome.code)); // invalid_grant
+/// }
+/// @endcode
+///
 /// @param[in] code `TOKENWARD_CODE_*`.
 /// @return A string that lives as long as the program; `none` for #TOKENWARD_CODE_NONE, `other` for
 /// #TOKENWARD_CODE_OTHER, `unknown` for a number that is none.
@@ -703,6 +830,12 @@ pub extern "C" fn tokenward_error_code_name(code: tokenward_error_code) -> *cons
 /// The name of a reason in snake_case, the same in every language: `no_token`.
 ///
 /// May be called from any thread and from an interrupt handler.
+///
+/// @code
+/// if (next.next == TOKENWARD_NEXT_SUPPLY) {
+///   log_line(tokenward_reason_name(next.reason)); // refresh_token_rejected
+/// }
+/// @endcode
 ///
 /// @param[in] reason `TOKENWARD_REASON_*`.
 /// @return A string that lives as long as the program; `none` for #TOKENWARD_REASON_NONE, `unknown` for a

@@ -26,6 +26,12 @@ pub struct tokenward_manager {
 ///
 /// May be called from any thread and from an interrupt handler.
 ///
+/// @code
+/// if (strcmp(tokenward_version(), TOKENWARD_VERSION) != 0) {
+///   log_line("header and library are of different versions");
+/// }
+/// @endcode
+///
 /// @return A string that lives as long as the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_version() -> *const c_char {
@@ -100,6 +106,13 @@ impl<'c> Edge<'c> {
 /// to other memory of the same size and alignment, and goes on there.
 ///
 /// Not from an interrupt handler; nothing else may use the memory meanwhile.
+///
+/// @code
+/// tokenward_manager *manager;
+/// int32_t result = tokenward_init_abi(&manager, memory, sizeof memory, &config, TOKENWARD_ABI_VERSION, sizeof config);
+/// if (result == TOKENWARD_ERR_ABI) log_line("header and library are of different versions");
+/// return result;
+/// @endcode
 ///
 /// @param[out] out The manager: written on success.
 /// @param[in,out] memory Aligned as `uint64_t`, of #TOKENWARD_MANAGER_WORDS words: the manager's for as long

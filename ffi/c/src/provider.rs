@@ -258,6 +258,13 @@ unsafe impl Plain for tokenward_provider {}
 ///
 /// May be called from any thread.
 ///
+/// @code
+/// const tokenward_service *service;
+/// int32_t result = tokenward_describe_abi(&acme, &service, TOKENWARD_ABI_VERSION, sizeof acme);
+/// if (result != TOKENWARD_OK) return result;
+/// config.service = service;
+/// @endcode
+///
 /// @param[in] mine It must live, and stay as it is, with all that it points to, for as long as the service is used.
 /// @param[out] service Written on success: the same address.
 /// @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
@@ -286,6 +293,13 @@ pub unsafe extern "C" fn tokenward_describe_abi(
 /// start where descriptions are read from a file; an image need not carry it.
 ///
 /// May be called from any thread.
+///
+/// @code
+/// tokenward_span fact;
+/// int32_t result = tokenward_provider_check(service, &fact);
+/// if (result == TOKENWARD_ERR_INVALID_PROVIDER) log_bytes(fact.ptr, fact.len); // token_path
+/// return result;
+/// @endcode
 ///
 /// @param[in] service Lent for the call.
 /// @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty where it
@@ -551,6 +565,12 @@ pub(crate) const fn grant_number(grant: Grant) -> tokenward_grant {
 /// The name of a grant, which is its `grant_type` where it has one: `client_credentials`.
 ///
 /// May be called from any thread and from an interrupt handler.
+///
+/// @code
+/// if (next.next == TOKENWARD_NEXT_REQUEST) {
+///   log_line(tokenward_grant_name(next.grant)); // client_credentials
+/// }
+/// @endcode
 ///
 /// @param[in] grant `TOKENWARD_GRANT_*`.
 /// @return A string that lives as long as the program; `none` for #TOKENWARD_GRANT_NONE, `unknown` for a number

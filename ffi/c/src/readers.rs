@@ -73,6 +73,15 @@ impl tokenward_token_answer_result {
 ///
 /// May be called from any thread.
 ///
+/// @code
+/// tokenward_token_answer_result said;
+/// int32_t result = tokenward_token_answer(answer.status, answer.body, service, buffer, sizeof buffer, &said);
+/// if (result == TOKENWARD_OK && said.kind == TOKENWARD_ANSWER_ERROR) {
+///   log_bytes(said.error_description.ptr, said.error_description.len);
+/// }
+/// tokenward_wipe(buffer, sizeof buffer);
+/// @endcode
+///
 /// @param[in] status The status code.
 /// @param[in] body The whole body. `out` points into it: it must live as long as that is used.
 /// @param[in] service Lent for the call, with what it points to.
@@ -215,6 +224,13 @@ pub struct tokenward_challenge {
 ///
 /// May be called from any thread.
 ///
+/// @code
+/// size_t count;
+/// int32_t result = tokenward_challenges(challenge, &count);
+/// if (result != TOKENWARD_OK) return result;
+/// for (size_t i = 0; i < count; i++) log_challenge(challenge, i);
+/// @endcode
+///
 /// @param[in] field Lent for the call.
 /// @param[out] count Written on success.
 /// @retval TOKENWARD_OK done
@@ -233,6 +249,13 @@ pub unsafe extern "C" fn tokenward_challenges(field: tokenward_span, count: *mut
 /// Reads one challenge of a `WWW-Authenticate` field.
 ///
 /// May be called from any thread.
+///
+/// @code
+/// tokenward_challenge first;
+/// int32_t result = tokenward_challenge_at(challenge, 0, &first);
+/// if (result != TOKENWARD_OK) return result;
+/// log_bytes(first.scheme.ptr, first.scheme.len); // Bearer
+/// @endcode
 ///
 /// @param[in] field `out` points into it: it must live as long as that is used.
 /// @param[in] index The challenge's place, from 0.
@@ -275,6 +298,15 @@ pub struct tokenward_challenge_param {
 /// with each quoted-pair replaced (RFC 9110 section 5.6.4).
 ///
 /// May be called from any thread.
+///
+/// @code
+/// char scope[64];
+/// tokenward_challenge_param param;
+/// int32_t result =
+///   tokenward_challenge_param_at(challenge, 0, tokenward_text("scope"), 0, scope, sizeof scope, &param);
+/// if (result == TOKENWARD_OK) log_line(scope); // what the request needs
+/// return result;
+/// @endcode
 ///
 /// @param[in] field `out` points into it: it must live as long as that is used.
 /// @param[in] index The challenge's place, from 0.
@@ -334,6 +366,13 @@ fn challenge(field: &[u8], index: usize) -> Result<Challenge<'_>, Fault> {
 ///
 /// May be called from any thread.
 ///
+/// @code
+/// uint64_t wait_s;
+/// int32_t result = tokenward_retry_after(answer.retry_after, wall_s, &wait_s);
+/// if (result != TOKENWARD_OK) return result;
+/// sleep_until(now_ms + (wait_s < 3600 ? wait_s : 3600) * 1000);
+/// @endcode
+///
 /// @param[in] value The field's value: seconds or an HTTP-date. Lent for the call.
 /// @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL where the device does not know
 /// it. Lent for the call.
@@ -358,6 +397,13 @@ pub unsafe extern "C" fn tokenward_retry_after(
 /// Reads an HTTP-date in any of its three forms (RFC 9110 section 5.6.7).
 ///
 /// May be called from any thread.
+///
+/// @code
+/// uint64_t unix_s;
+/// int32_t result = tokenward_http_date(date, wall_s, &unix_s); // Sun, 06 Nov 1994 08:49:37 GMT
+/// if (result != TOKENWARD_OK) return result;
+/// set_clock(unix_s);
+/// @endcode
 ///
 /// @param[in] value The field's value. Lent for the call.
 /// @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL
@@ -406,6 +452,14 @@ pub struct tokenward_claims {
 /// by them (RFC 9068 section 6).
 ///
 /// May be called from any thread.
+///
+/// @code
+/// tokenward_claims claims;
+/// int32_t result = tokenward_jwt_claims(tokenward_text(access_token), buffer, sizeof buffer, &claims);
+/// if (result == TOKENWARD_OK && claims.has_exp && wall_s && claims.exp_s <= *wall_s) log_line("it has expired");
+/// tokenward_wipe(buffer, sizeof buffer);
+/// return result;
+/// @endcode
 ///
 /// @param[in] token Lent for the call.
 /// @param[out] buf Takes the decoded payload, at most three quarters of the token's length, and the subject

@@ -36,6 +36,13 @@ pub const TOKENWARD_ERR_NO_SUCH_ITEM: i32 = 9;
 ///
 /// May be called from any thread and from an interrupt handler.
 ///
+/// @code
+/// int32_t result = tokenward_failed(manager, now_ms, request.id);
+/// if (result != TOKENWARD_OK) {
+///   log_line(tokenward_result_name(result)); // stale_request
+/// }
+/// @endcode
+///
 /// @param[in] result What a function returned.
 /// @return A string that lives as long as the program; `unknown` for a number that is no result.
 #[unsafe(no_mangle)]
@@ -49,6 +56,13 @@ pub extern "C" fn tokenward_result_name(result: tokenward_result) -> *const c_ch
 /// What a result means, and what to do, in one English sentence.
 ///
 /// May be called from any thread and from an interrupt handler.
+///
+/// @code
+/// int32_t result = tokenward_failed(manager, now_ms, request.id);
+/// if (result != TOKENWARD_OK) {
+///   log_line(tokenward_result_text(result)); // The answer is to an earlier token request: ignore it.
+/// }
+/// @endcode
 ///
 /// @param[in] result What a function returned.
 /// @return A string that lives as long as the program; `unknown` for a number that is no result.

@@ -15,6 +15,15 @@ use crate::result::*;
 ///
 /// May run together with other functions that take this manager `const`.
 ///
+/// @code
+/// size_t len;
+/// int32_t result = tokenward_snapshot(manager, now_ms, wall_s, TOKENWARD_SCOPE_ALL, key, buffer, sizeof buffer, &len);
+/// if (result != TOKENWARD_OK) return result;
+/// bool written = flash_write(buffer, len);
+/// tokenward_wipe(buffer, sizeof buffer);
+/// if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
+/// @endcode
+///
 /// @param[in] manager Lent for the call.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a
@@ -61,6 +70,12 @@ pub unsafe extern "C" fn tokenward_snapshot(
 /// Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing
 /// else may use the manager meanwhile.
 ///
+/// @code
+/// int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
+/// tokenward_wipe(buffer, sizeof buffer); // the snapshot was read into it
+/// if (result != TOKENWARD_OK) log_line(tokenward_result_text(result)); // it goes on without a token
+/// @endcode
+///
 /// @param[in,out] manager Lent for the call.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access
@@ -96,6 +111,13 @@ pub unsafe extern "C" fn tokenward_restore(
 /// than the manager when #TOKENWARD_NEXT_RELOAD asks to read it again.
 ///
 /// Only in a library that was built with the feature `snapshot`. May be called from any thread.
+///
+/// @code
+/// uint64_t stored;
+/// int32_t result = tokenward_snapshot_revision(key, snapshot, &stored);
+/// if (result != TOKENWARD_OK || stored <= state.revision) return tokenward_reloaded(manager);
+/// return tokenward_restore(manager, now_ms, wall_s, stored, key, snapshot);
+/// @endcode
 ///
 /// @param[in] key 32 bytes, lent for the call.
 /// @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call.

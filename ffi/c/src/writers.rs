@@ -15,6 +15,15 @@ use crate::result::*;
 ///
 /// May be called from any thread.
 ///
+/// @code
+/// size_t len;
+/// int32_t result = tokenward_bearer(tokenward_text(access_token), value, sizeof value, &len);
+/// if (result != TOKENWARD_OK) return result;
+/// uint16_t status = http_get(url, value);
+/// tokenward_wipe(value, sizeof value);
+/// if (status != 200) log_line("refused");
+/// @endcode
+///
 /// @param[in] token Lent for the call.
 /// @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards.
 /// @param[in] cap Bytes of `buf`.
@@ -46,6 +55,15 @@ pub unsafe extern "C" fn tokenward_bearer(
 ///
 /// May be called from any thread.
 ///
+/// @code
+/// size_t len;
+/// int32_t result = tokenward_basic(credentials.client_id, credentials.client_secret, value, sizeof value, &len);
+/// if (result != TOKENWARD_OK) return result;
+/// uint16_t status = http_get(url, value);
+/// tokenward_wipe(value, sizeof value);
+/// if (status != 200) log_line("refused");
+/// @endcode
+///
 /// @param[in] id The client id. Lent for the call.
 /// @param[in] secret The client secret. Lent for the call.
 /// @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
@@ -68,6 +86,15 @@ pub unsafe extern "C" fn tokenward_basic(
 /// tokenward_basic() with id and secret as they are (RFC 7617): what `curl -u` sends.
 ///
 /// May be called from any thread.
+///
+/// @code
+/// size_t len;
+/// int32_t result = tokenward_basic_raw(credentials.username, credentials.password, value, sizeof value, &len);
+/// if (result != TOKENWARD_OK) return result;
+/// uint16_t status = http_get(url, value);
+/// tokenward_wipe(value, sizeof value);
+/// if (status != 200) log_line("refused");
+/// @endcode
 ///
 /// @param[in] id The user or client id. Lent for the call.
 /// @param[in] secret The password or client secret. Lent for the call.
@@ -110,6 +137,14 @@ fn basic_by(
 ///
 /// May be called from any thread.
 ///
+/// @code
+/// char encoded[32];
+/// size_t len;
+/// int32_t result = tokenward_form_encode(tokenward_text("read write"), encoded, sizeof encoded, &len);
+/// if (result != TOKENWARD_OK) return result;
+/// log_line(encoded); // read+write
+/// @endcode
+///
 /// @param[in] value Lent for the call.
 /// @param[out] buf Where it is written, and a NUL behind it.
 /// @param[in] cap Bytes of `buf`.
@@ -137,6 +172,15 @@ pub unsafe extern "C" fn tokenward_form_encode(
 /// Writes a request to a token endpoint that no manager sends.
 ///
 /// May be called from any thread.
+///
+/// @code
+/// const tokenward_pair extra[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("devices") } };
+/// tokenward_request request;
+/// int32_t result = tokenward_token_request(&config, TOKENWARD_GRANT_CLIENT_CREDENTIALS, &credentials,
+///                                          tokenward_text(NULL), extra, 1, buffer, sizeof buffer, &request);
+/// if (result == TOKENWARD_OK && !http_post(&request, &answer)) log_line("no answer");
+/// tokenward_wipe(buffer, sizeof buffer);
+/// @endcode
 ///
 /// @param[in] config The service and whose token it is; nothing else of it is read. Lent for the call, with what it
 /// points to.
@@ -192,6 +236,12 @@ pub unsafe extern "C" fn tokenward_token_request(
 ///
 /// May be called from any thread.
 ///
+/// @code
+/// int32_t result = tokenward_wipe(memory, sizeof memory); // the manager ends, and its tokens are gone
+/// if (result != TOKENWARD_OK) return result;
+/// manager = NULL;
+/// @endcode
+///
 /// @param[out] memory The memory. NULL with 0 is none.
 /// @param[in] size Bytes of it.
 /// @retval TOKENWARD_OK done
@@ -207,6 +257,13 @@ pub unsafe extern "C" fn tokenward_wipe(memory: *mut c_void, size: usize) -> i32
 /// wrap of the counter. Ticks that were read out of order are told from a wrap and give the last instant again.
 ///
 /// Nothing else may use `clock_ms` meanwhile.
+///
+/// @code
+/// static uint64_t clock_ms; // 0 before the first call
+/// int32_t result = tokenward_widen_ticks(&clock_ms, tick_count());
+/// if (result != TOKENWARD_OK) return result;
+/// now_ms = clock_ms;
+/// @endcode
 ///
 /// @param[in,out] clock_ms The instant of the last value, 0 before the first; then the instant of this one.
 /// @param[in] ticks The counter.

@@ -47,6 +47,12 @@
  * `now_ms` is the caller's clock in milliseconds: monotonic including sleep, from any epoch. A clock that steps
  * back never makes a token live longer. Wall time (`wall_s`, Unix seconds) is needed for snapshots, HTTP dates
  * and JWTs alone, and may be unknown.
+ *
+ * @section examples Examples
+ *
+ * Each function has one, from the middle of an application: `manager`, `now_ms`, `wall_s`, `buffer` and what else an
+ * example does not declare are the application's, and so are `http_post()`, `flash_write()`, `log_line()` and the
+ * like.
  */
 
 #ifndef TOKENWARD_H
@@ -790,7 +796,16 @@ typedef int32_t tokenward_result;
 /** Initializes a #tokenward_span with a string literal, also in a `static const`. */
 #define TOKENWARD_TEXT(literal) { TOKENWARD_BYTES(literal), sizeof(literal) - 1 }
 
-/** The span of a string that a NUL ends. NULL is empty. */
+/**
+ * The span of a string that a NUL ends. NULL is empty.
+ *
+ * @code
+ * const tokenward_credentials client = { .client_id = tokenward_text(id), .client_secret = tokenward_text(secret) };
+ * int32_t result = tokenward_begin(manager, now_ms, &client, buffer, sizeof buffer, &request);
+ * tokenward_wipe(secret, sizeof secret);
+ * return result;
+ * @endcode
+ */
 static inline tokenward_span tokenward_text(const char *string) {
   tokenward_span span = { TOKENWARD_BYTES(string), 0 };
   while (string && string[span.len] != '\0') {
@@ -805,15 +820,35 @@ static inline tokenward_span tokenward_text(const char *string) {
 /** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
 #define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, 0 }
 
-/** Checks a description and lends it as a service: tokenward_describe_abi() with what this header is.
+/**
+ * Checks a description and lends it as a service: tokenward_describe_abi() with what this header is.
+ *
+ * @code
+ * tokenward_config config = { .access_capacity = 2048, .now_ms = now_ms };
+ * int32_t result = tokenward_describe(&acme, &config.service);
+ * if (result != TOKENWARD_OK) return result;
+ * return tokenward_init(&manager, memory, sizeof memory, &config);
+ * @endcode
  *
  * @param[in] mine A `const tokenward_provider *`, which must live for as long as the service is used.
  * @param[out] service A `const tokenward_service *`: written on success.
- * @return What tokenward_describe_abi() returns. */
+ * @return What tokenward_describe_abi() returns.
+ */
 #define tokenward_describe(mine, service) \
   tokenward_describe_abi((mine), (service), TOKENWARD_ABI_VERSION, sizeof(tokenward_provider))
 
-/** The description of a service, to be changed and described anew: a preset with another policy. */
+/**
+ * The description of a service, to be changed and described anew: a preset with another policy.
+ *
+ * @code
+ * static tokenward_policy patient = TOKENWARD_POLICY_DEFAULT;
+ * static tokenward_provider mine; // both must live for as long as the service is used
+ * patient.max_backoff_ms = 3600000;
+ * mine = tokenward_provider_of(&tokenward_flute_production);
+ * mine.policy = &patient;
+ * return tokenward_describe(&mine, &config.service);
+ * @endcode
+ */
 static inline tokenward_provider tokenward_provider_of(const tokenward_service *service) {
   return *(const tokenward_provider *)(const void *)service;
 }
@@ -826,13 +861,24 @@ static inline tokenward_provider tokenward_provider_of(const tokenward_service *
 #define TOKENWARD_MANAGER_WORDS(access_capacity, refresh_capacity) \
   ((TOKENWARD_MANAGER_HEAD + (access_capacity) + (refresh_capacity) + 7) / 8)
 
-/** Makes a manager without a token in the caller's memory: tokenward_init_abi() with what this header is.
+/**
+ * Makes a manager without a token in the caller's memory: tokenward_init_abi() with what this header is.
+ *
+ * @code
+ * static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];
+ * tokenward_config config = { .service = &tokenward_flute_production, .now_ms = now_ms, .seed = serial_number };
+ * config.access_capacity = 2048;
+ * config.refresh_capacity = 512;
+ * int32_t result = tokenward_init(&manager, memory, sizeof memory, &config);
+ * if (result != TOKENWARD_OK) return result;
+ * @endcode
  *
  * @param[out] out The manager, a `tokenward_manager *`: written on success.
  * @param[in,out] memory Memory of #TOKENWARD_MANAGER_WORDS words: the manager's for as long as it is used.
  * @param[in] size Bytes of the memory: `sizeof memory`.
  * @param[in] config A `const tokenward_config *`.
- * @return What tokenward_init_abi() returns. */
+ * @return What tokenward_init_abi() returns.
+ */
 #define tokenward_init(out, memory, size, config) \
   tokenward_init_abi((out), (memory), (size), (config), TOKENWARD_ABI_VERSION, sizeof(tokenward_config))
 
@@ -939,6 +985,15 @@ extern const tokenward_service tokenward_flute_production;
  * May run together with other functions that take this manager `const`; not from an interrupt handler that
  * can interrupt one that changes it.
  *
+ * @code
+ * tokenward_poll_result next;
+ * int32_t result = tokenward_poll(manager, now_ms, &next);
+ * if (result != TOKENWARD_OK) return result;
+ * if (next.next == TOKENWARD_NEXT_REQUEST) return send_token_request();
+ * if (next.next == TOKENWARD_NEXT_SUPPLY) log_line(tokenward_reason_name(next.reason));
+ * sleep_until(next.poll_at_ms);
+ * @endcode
+ *
  * @param[in] manager Lent for the call.
  * @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands.
  * @param[out] out Written on success.
@@ -953,6 +1008,15 @@ int32_t tokenward_poll(const tokenward_manager *manager,
  * storage and a refresh grant: persist before you send. A refused call changes nothing but the clock.
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @code
+ * tokenward_request request;
+ * int32_t result = tokenward_begin(manager, now_ms, &credentials, buffer, sizeof buffer, &request);
+ * if (result != TOKENWARD_OK) return result;
+ * if (!http_post(&request, &answer)) result = tokenward_failed(manager, now_ms, request.id);
+ * tokenward_wipe(buffer, sizeof buffer);
+ * return result;
+ * @endcode
  *
  * @param[in,out] manager Lent for the call.
  * @param[in] now_ms The caller's clock.
@@ -986,6 +1050,14 @@ int32_t tokenward_begin(tokenward_manager *manager,
  * argument (1 to 99) leaves the request out: answer it again.
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @code
+ * tokenward_outcome outcome;
+ * int32_t result = tokenward_answer(manager, now_ms, request.id, &answer, &outcome);
+ * tokenward_wipe(body, sizeof body); // what `answer.body` points to held the tokens
+ * if (result != TOKENWARD_OK) return result; // tokenward_poll() says when to try again
+ * if (outcome.kind == TOKENWARD_ANSWER_ERROR) log_line(tokenward_error_code_name(outcome.code));
+ * @endcode
  *
  * @param[in,out] manager Lent for the call.
  * @param[in] now_ms The caller's clock.
@@ -1025,6 +1097,15 @@ int32_t tokenward_answer(tokenward_manager *manager,
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
  *
+ * @code
+ * const uint64_t wait_s = 120; // the HTTP client has read `Retry-After: 120`
+ * const tokenward_parsed_answer parsed = { .body = answer.body, .retry_after_s = &wait_s, .status = answer.status };
+ * tokenward_outcome outcome;
+ * int32_t result = tokenward_answer_parsed(manager, now_ms, request.id, &parsed, &outcome);
+ * tokenward_wipe(body, sizeof body);
+ * if (result != TOKENWARD_OK) return result; // tokenward_poll() says when to try again
+ * @endcode
+ *
  * @param[in,out] manager Lent for the call.
  * @param[in] now_ms The caller's clock.
  * @param[in] request_id The `id` that tokenward_begin() gave.
@@ -1043,6 +1124,13 @@ int32_t tokenward_answer_parsed(tokenward_manager *manager,
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
  *
+ * @code
+ * if (!http_post(&request, &answer)) {
+ *   int32_t result = tokenward_failed(manager, now_ms, request.id);
+ *   if (result != TOKENWARD_OK) return result;
+ * }
+ * @endcode
+ *
  * @param[in,out] manager Lent for the call.
  * @param[in] now_ms The caller's clock.
  * @param[in] request_id The `id` that tokenward_begin() gave.
@@ -1059,6 +1147,15 @@ int32_t tokenward_failed(tokenward_manager *manager,
  *
  * May run together with other functions that take this manager `const`; not from an interrupt handler that
  * can interrupt one that changes it.
+ *
+ * @code
+ * tokenward_header header;
+ * int32_t result = tokenward_authorize(manager, now_ms, tokenward_text("GET"), url, value, sizeof value, &header);
+ * if (result != TOKENWARD_OK) return result;
+ * uint16_t status = http_get(url, value);
+ * tokenward_wipe(value, sizeof value);
+ * if (status == 401 || status == 403) return refused(header.generation, status);
+ * @endcode
  *
  * @param[in] manager Lent for the call.
  * @param[in] now_ms The caller's clock.
@@ -1090,6 +1187,14 @@ int32_t tokenward_authorize(const tokenward_manager *manager,
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
  *
+ * @code
+ * tokenward_retry_result retry;
+ * int32_t result = tokenward_rejected(manager, now_ms, header.generation, status, challenge, &retry);
+ * if (result != TOKENWARD_OK) return result;
+ * if (retry.kind == TOKENWARD_RETRY_NOW) return call_api();
+ * if (retry.kind == TOKENWARD_RETRY_SURFACE) log_line(tokenward_reason_name(retry.reason));
+ * @endcode
+ *
  * @param[in,out] manager Lent for the call.
  * @param[in] now_ms The caller's clock.
  * @param[in] generation The `generation` that tokenward_authorize() gave with the header.
@@ -1111,6 +1216,14 @@ int32_t tokenward_rejected(tokenward_manager *manager,
  * challenges.
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @code
+ * tokenward_retry_result retry;
+ * bool narrow = http_field_has("WWW-Authenticate", "insufficient_scope");
+ * int32_t result = tokenward_rejected_parsed(manager, now_ms, header.generation, status, narrow, &retry);
+ * if (result != TOKENWARD_OK) return result;
+ * if (retry.kind == TOKENWARD_RETRY_NOW) return call_api();
+ * @endcode
  *
  * @param[in,out] manager Lent for the call.
  * @param[in] now_ms The caller's clock.
@@ -1135,6 +1248,15 @@ int32_t tokenward_rejected_parsed(tokenward_manager *manager,
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
  *
+ * @code
+ * const uint64_t lifetime_s = 3600;
+ * const tokenward_token token = { .access_token = tokenward_text(access_token), .expires_in_s = &lifetime_s };
+ * uint64_t generation;
+ * int32_t result = tokenward_install(manager, now_ms, &token, &generation);
+ * tokenward_wipe(access_token, sizeof access_token);
+ * if (result != TOKENWARD_OK) return result;
+ * @endcode
+ *
  * @param[in,out] manager Lent for the call.
  * @param[in] now_ms The caller's clock.
  * @param[in] token Lent for the call, with what it points to: the tokens are copied into the manager.
@@ -1156,6 +1278,13 @@ int32_t tokenward_install(tokenward_manager *manager,
  *
  * May run together with other functions that take this manager `const`.
  *
+ * @code
+ * uint64_t newest;
+ * int32_t result = tokenward_generation(manager, &newest);
+ * if (result != TOKENWARD_OK) return result;
+ * if (newest != header.generation) return call_api(); // the token has changed since that header was written
+ * @endcode
+ *
  * @param[in] manager Lent for the call.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
@@ -1167,6 +1296,13 @@ int32_t tokenward_generation(const tokenward_manager *manager,
  * Says whether a part of the state has changed since it was last persisted. **Answer, persist, use.**
  *
  * May run together with other functions that take this manager `const`.
+ *
+ * @code
+ * tokenward_unpersisted_result state;
+ * int32_t result = tokenward_unpersisted(manager, TOKENWARD_SCOPE_ALL, &state);
+ * if (result != TOKENWARD_OK) return result;
+ * if (state.due) return save_snapshot(state.revision);
+ * @endcode
  *
  * @param[in] manager Lent for the call.
  * @param[in] scope `TOKENWARD_SCOPE_*`.
@@ -1181,6 +1317,12 @@ int32_t tokenward_unpersisted(const tokenward_manager *manager,
  * A snapshot of `revision` is in storage. #TOKENWARD_SCOPE_ALL covers both scopes.
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @code
+ * bool written = flash_write(snapshot.ptr, snapshot.len);
+ * tokenward_wipe(buffer, sizeof buffer); // the snapshot lies there
+ * if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
+ * @endcode
  *
  * @param[in,out] manager Lent for the call.
  * @param[in] scope `TOKENWARD_SCOPE_*`: that of the snapshot.
@@ -1197,6 +1339,13 @@ int32_t tokenward_persisted(tokenward_manager *manager,
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
  *
+ * @code
+ * int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
+ * tokenward_wipe(buffer, sizeof buffer); // the snapshot was read into it
+ * if (result != TOKENWARD_OK) result = tokenward_reloaded(manager); // storage holds nothing newer
+ * return result;
+ * @endcode
+ *
  * @param[in,out] manager Lent for the call.
  * @retval TOKENWARD_OK done
  */
@@ -1207,6 +1356,12 @@ int32_t tokenward_reloaded(tokenward_manager *manager);
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
  *
+ * @code
+ * int32_t result = tokenward_retry(manager); // the user has typed the password again
+ * if (result != TOKENWARD_OK) return result;
+ * wake_token_task();
+ * @endcode
+ *
  * @param[in,out] manager Lent for the call.
  * @retval TOKENWARD_OK done
  */
@@ -1216,6 +1371,12 @@ int32_t tokenward_retry(tokenward_manager *manager);
  * A refresh is due now; the token stays usable meanwhile.
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ *
+ * @code
+ * int32_t result = tokenward_renew(manager); // the account was given more rights: a new token has them
+ * if (result != TOKENWARD_OK) return result;
+ * wake_token_task();
+ * @endcode
  *
  * @param[in,out] manager Lent for the call.
  * @retval TOKENWARD_OK done
@@ -1228,6 +1389,12 @@ int32_t tokenward_renew(tokenward_manager *manager);
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
  *
+ * @code
+ * int32_t result = tokenward_clear(manager);
+ * if (result != TOKENWARD_OK) return result;
+ * if (!flash_erase()) log_line("the snapshot is still in flash");
+ * @endcode
+ *
  * @param[in,out] manager Lent for the call.
  * @retval TOKENWARD_OK done
  */
@@ -1238,6 +1405,12 @@ int32_t tokenward_clear(tokenward_manager *manager);
  * `invalid_grant`.
  *
  * May be called from any thread and from an interrupt handler.
+ *
+ * @code
+ * if (outcome.kind == TOKENWARD_ANSWER_ERROR) {
+ *   log_line(tokenward_error_code_name(outcome.code)); // invalid_grant
+ * }
+ * @endcode
  *
  * @param[in] code `TOKENWARD_CODE_*`.
  * @return A string that lives as long as the program; `none` for #TOKENWARD_CODE_NONE, `other` for
@@ -1250,6 +1423,12 @@ const char *tokenward_error_code_name(tokenward_error_code code);
  *
  * May be called from any thread and from an interrupt handler.
  *
+ * @code
+ * if (next.next == TOKENWARD_NEXT_SUPPLY) {
+ *   log_line(tokenward_reason_name(next.reason)); // refresh_token_rejected
+ * }
+ * @endcode
+ *
  * @param[in] reason `TOKENWARD_REASON_*`.
  * @return A string that lives as long as the program; `none` for #TOKENWARD_REASON_NONE, `unknown` for a
  * number that is none.
@@ -1260,6 +1439,12 @@ const char *tokenward_reason_name(tokenward_reason reason);
  * The library's version: `0.1.0`. That of the header is #TOKENWARD_VERSION.
  *
  * May be called from any thread and from an interrupt handler.
+ *
+ * @code
+ * if (strcmp(tokenward_version(), TOKENWARD_VERSION) != 0) {
+ *   log_line("header and library are of different versions");
+ * }
+ * @endcode
  *
  * @return A string that lives as long as the program.
  */
@@ -1272,6 +1457,13 @@ const char *tokenward_version(void);
  * to other memory of the same size and alignment, and goes on there.
  *
  * Not from an interrupt handler; nothing else may use the memory meanwhile.
+ *
+ * @code
+ * tokenward_manager *manager;
+ * int32_t result = tokenward_init_abi(&manager, memory, sizeof memory, &config, TOKENWARD_ABI_VERSION, sizeof config);
+ * if (result == TOKENWARD_ERR_ABI) log_line("header and library are of different versions");
+ * return result;
+ * @endcode
  *
  * @param[out] out The manager: written on success.
  * @param[in,out] memory Aligned as `uint64_t`, of #TOKENWARD_MANAGER_WORDS words: the manager's for as long
@@ -1301,6 +1493,13 @@ int32_t tokenward_init_abi(tokenward_manager **out,
  *
  * May be called from any thread.
  *
+ * @code
+ * const tokenward_service *service;
+ * int32_t result = tokenward_describe_abi(&acme, &service, TOKENWARD_ABI_VERSION, sizeof acme);
+ * if (result != TOKENWARD_OK) return result;
+ * config.service = service;
+ * @endcode
+ *
  * @param[in] mine It must live, and stay as it is, with all that it points to, for as long as the service is used.
  * @param[out] service Written on success: the same address.
  * @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
@@ -1319,6 +1518,13 @@ int32_t tokenward_describe_abi(const tokenward_provider *mine,
  *
  * May be called from any thread.
  *
+ * @code
+ * tokenward_span fact;
+ * int32_t result = tokenward_provider_check(service, &fact);
+ * if (result == TOKENWARD_ERR_INVALID_PROVIDER) log_bytes(fact.ptr, fact.len); // token_path
+ * return result;
+ * @endcode
+ *
  * @param[in] service Lent for the call.
  * @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty where it
  * can work.
@@ -1333,6 +1539,12 @@ int32_t tokenward_provider_check(const tokenward_service *service,
  *
  * May be called from any thread and from an interrupt handler.
  *
+ * @code
+ * if (next.next == TOKENWARD_NEXT_REQUEST) {
+ *   log_line(tokenward_grant_name(next.grant)); // client_credentials
+ * }
+ * @endcode
+ *
  * @param[in] grant `TOKENWARD_GRANT_*`.
  * @return A string that lives as long as the program; `none` for #TOKENWARD_GRANT_NONE, `unknown` for a number
  * that is none.
@@ -1344,6 +1556,15 @@ const char *tokenward_grant_name(tokenward_grant grant);
  * other status is an error answer. Of two faults the body's own come first, then the order below.
  *
  * May be called from any thread.
+ *
+ * @code
+ * tokenward_token_answer_result said;
+ * int32_t result = tokenward_token_answer(answer.status, answer.body, service, buffer, sizeof buffer, &said);
+ * if (result == TOKENWARD_OK && said.kind == TOKENWARD_ANSWER_ERROR) {
+ *   log_bytes(said.error_description.ptr, said.error_description.len);
+ * }
+ * tokenward_wipe(buffer, sizeof buffer);
+ * @endcode
  *
  * @param[in] status The status code.
  * @param[in] body The whole body. `out` points into it: it must live as long as that is used.
@@ -1382,6 +1603,13 @@ int32_t tokenward_token_answer(uint16_t status,
  *
  * May be called from any thread.
  *
+ * @code
+ * size_t count;
+ * int32_t result = tokenward_challenges(challenge, &count);
+ * if (result != TOKENWARD_OK) return result;
+ * for (size_t i = 0; i < count; i++) log_challenge(challenge, i);
+ * @endcode
+ *
  * @param[in] field Lent for the call.
  * @param[out] count Written on success.
  * @retval TOKENWARD_OK done
@@ -1394,6 +1622,13 @@ int32_t tokenward_challenges(tokenward_span field,
  * Reads one challenge of a `WWW-Authenticate` field.
  *
  * May be called from any thread.
+ *
+ * @code
+ * tokenward_challenge first;
+ * int32_t result = tokenward_challenge_at(challenge, 0, &first);
+ * if (result != TOKENWARD_OK) return result;
+ * log_bytes(first.scheme.ptr, first.scheme.len); // Bearer
+ * @endcode
  *
  * @param[in] field `out` points into it: it must live as long as that is used.
  * @param[in] index The challenge's place, from 0.
@@ -1411,6 +1646,15 @@ int32_t tokenward_challenge_at(tokenward_span field,
  * with each quoted-pair replaced (RFC 9110 section 5.6.4).
  *
  * May be called from any thread.
+ *
+ * @code
+ * char scope[64];
+ * tokenward_challenge_param param;
+ * int32_t result =
+ *   tokenward_challenge_param_at(challenge, 0, tokenward_text("scope"), 0, scope, sizeof scope, &param);
+ * if (result == TOKENWARD_OK) log_line(scope); // what the request needs
+ * return result;
+ * @endcode
  *
  * @param[in] field `out` points into it: it must live as long as that is used.
  * @param[in] index The challenge's place, from 0.
@@ -1437,6 +1681,13 @@ int32_t tokenward_challenge_param_at(tokenward_span field,
  *
  * May be called from any thread.
  *
+ * @code
+ * uint64_t wait_s;
+ * int32_t result = tokenward_retry_after(answer.retry_after, wall_s, &wait_s);
+ * if (result != TOKENWARD_OK) return result;
+ * sleep_until(now_ms + (wait_s < 3600 ? wait_s : 3600) * 1000);
+ * @endcode
+ *
  * @param[in] value The field's value: seconds or an HTTP-date. Lent for the call.
  * @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL where the device does not know
  * it. Lent for the call.
@@ -1452,6 +1703,13 @@ int32_t tokenward_retry_after(tokenward_span value,
  * Reads an HTTP-date in any of its three forms (RFC 9110 section 5.6.7).
  *
  * May be called from any thread.
+ *
+ * @code
+ * uint64_t unix_s;
+ * int32_t result = tokenward_http_date(date, wall_s, &unix_s); // Sun, 06 Nov 1994 08:49:37 GMT
+ * if (result != TOKENWARD_OK) return result;
+ * set_clock(unix_s);
+ * @endcode
  *
  * @param[in] value The field's value. Lent for the call.
  * @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL
@@ -1469,6 +1727,14 @@ int32_t tokenward_http_date(tokenward_span value,
  * by them (RFC 9068 section 6).
  *
  * May be called from any thread.
+ *
+ * @code
+ * tokenward_claims claims;
+ * int32_t result = tokenward_jwt_claims(tokenward_text(access_token), buffer, sizeof buffer, &claims);
+ * if (result == TOKENWARD_OK && claims.has_exp && wall_s && claims.exp_s <= *wall_s) log_line("it has expired");
+ * tokenward_wipe(buffer, sizeof buffer);
+ * return result;
+ * @endcode
  *
  * @param[in] token Lent for the call.
  * @param[out] buf Takes the decoded payload, at most three quarters of the token's length, and the subject
@@ -1496,6 +1762,13 @@ int32_t tokenward_jwt_claims(tokenward_span token,
  *
  * May be called from any thread and from an interrupt handler.
  *
+ * @code
+ * int32_t result = tokenward_failed(manager, now_ms, request.id);
+ * if (result != TOKENWARD_OK) {
+ *   log_line(tokenward_result_name(result)); // stale_request
+ * }
+ * @endcode
+ *
  * @param[in] result What a function returned.
  * @return A string that lives as long as the program; `unknown` for a number that is no result.
  */
@@ -1505,6 +1778,13 @@ const char *tokenward_result_name(tokenward_result result);
  * What a result means, and what to do, in one English sentence.
  *
  * May be called from any thread and from an interrupt handler.
+ *
+ * @code
+ * int32_t result = tokenward_failed(manager, now_ms, request.id);
+ * if (result != TOKENWARD_OK) {
+ *   log_line(tokenward_result_text(result)); // The answer is to an earlier token request: ignore it.
+ * }
+ * @endcode
  *
  * @param[in] result What a function returned.
  * @return A string that lives as long as the program; `unknown` for a number that is no result.
@@ -1519,6 +1799,15 @@ const char *tokenward_result_text(tokenward_result result);
  * built with the feature `snapshot`.
  *
  * May run together with other functions that take this manager `const`.
+ *
+ * @code
+ * size_t len;
+ * int32_t result = tokenward_snapshot(manager, now_ms, wall_s, TOKENWARD_SCOPE_ALL, key, buffer, sizeof buffer, &len);
+ * if (result != TOKENWARD_OK) return result;
+ * bool written = flash_write(buffer, len);
+ * tokenward_wipe(buffer, sizeof buffer);
+ * if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
+ * @endcode
  *
  * @param[in] manager Lent for the call.
  * @param[in] now_ms The caller's clock.
@@ -1548,6 +1837,12 @@ int32_t tokenward_snapshot(const tokenward_manager *manager,
  * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing
  * else may use the manager meanwhile.
  *
+ * @code
+ * int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
+ * tokenward_wipe(buffer, sizeof buffer); // the snapshot was read into it
+ * if (result != TOKENWARD_OK) log_line(tokenward_result_text(result)); // it goes on without a token
+ * @endcode
+ *
  * @param[in,out] manager Lent for the call.
  * @param[in] now_ms The caller's clock.
  * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access
@@ -1575,6 +1870,13 @@ int32_t tokenward_restore(tokenward_manager *manager,
  *
  * Only in a library that was built with the feature `snapshot`. May be called from any thread.
  *
+ * @code
+ * uint64_t stored;
+ * int32_t result = tokenward_snapshot_revision(key, snapshot, &stored);
+ * if (result != TOKENWARD_OK || stored <= state.revision) return tokenward_reloaded(manager);
+ * return tokenward_restore(manager, now_ms, wall_s, stored, key, snapshot);
+ * @endcode
+ *
  * @param[in] key 32 bytes, lent for the call.
  * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call.
  * @param[out] revision Written on success.
@@ -1589,6 +1891,15 @@ int32_t tokenward_snapshot_revision(tokenward_span key,
  * Writes `Bearer ...`, the value of an `Authorization` field, with a token that no manager keeps.
  *
  * May be called from any thread.
+ *
+ * @code
+ * size_t len;
+ * int32_t result = tokenward_bearer(tokenward_text(access_token), value, sizeof value, &len);
+ * if (result != TOKENWARD_OK) return result;
+ * uint16_t status = http_get(url, value);
+ * tokenward_wipe(value, sizeof value);
+ * if (status != 200) log_line("refused");
+ * @endcode
  *
  * @param[in] token Lent for the call.
  * @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards.
@@ -1608,6 +1919,15 @@ int32_t tokenward_bearer(tokenward_span token,
  * 6749 section 2.3.1.
  *
  * May be called from any thread.
+ *
+ * @code
+ * size_t len;
+ * int32_t result = tokenward_basic(credentials.client_id, credentials.client_secret, value, sizeof value, &len);
+ * if (result != TOKENWARD_OK) return result;
+ * uint16_t status = http_get(url, value);
+ * tokenward_wipe(value, sizeof value);
+ * if (status != 200) log_line("refused");
+ * @endcode
  *
  * @param[in] id The client id. Lent for the call.
  * @param[in] secret The client secret. Lent for the call.
@@ -1629,6 +1949,15 @@ int32_t tokenward_basic(tokenward_span id,
  *
  * May be called from any thread.
  *
+ * @code
+ * size_t len;
+ * int32_t result = tokenward_basic_raw(credentials.username, credentials.password, value, sizeof value, &len);
+ * if (result != TOKENWARD_OK) return result;
+ * uint16_t status = http_get(url, value);
+ * tokenward_wipe(value, sizeof value);
+ * if (status != 200) log_line("refused");
+ * @endcode
+ *
  * @param[in] id The user or client id. Lent for the call.
  * @param[in] secret The password or client secret. Lent for the call.
  * @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
@@ -1647,6 +1976,14 @@ int32_t tokenward_basic_raw(tokenward_span id,
  *
  * May be called from any thread.
  *
+ * @code
+ * char encoded[32];
+ * size_t len;
+ * int32_t result = tokenward_form_encode(tokenward_text("read write"), encoded, sizeof encoded, &len);
+ * if (result != TOKENWARD_OK) return result;
+ * log_line(encoded); // read+write
+ * @endcode
+ *
  * @param[in] value Lent for the call.
  * @param[out] buf Where it is written, and a NUL behind it.
  * @param[in] cap Bytes of `buf`.
@@ -1663,6 +2000,15 @@ int32_t tokenward_form_encode(tokenward_span value,
  * Writes a request to a token endpoint that no manager sends.
  *
  * May be called from any thread.
+ *
+ * @code
+ * const tokenward_pair extra[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("devices") } };
+ * tokenward_request request;
+ * int32_t result = tokenward_token_request(&config, TOKENWARD_GRANT_CLIENT_CREDENTIALS, &credentials,
+ *                                          tokenward_text(NULL), extra, 1, buffer, sizeof buffer, &request);
+ * if (result == TOKENWARD_OK && !http_post(&request, &answer)) log_line("no answer");
+ * tokenward_wipe(buffer, sizeof buffer);
+ * @endcode
  *
  * @param[in] config The service and whose token it is; nothing else of it is read. Lent for the call, with what it
  * points to.
@@ -1702,6 +2048,12 @@ int32_t tokenward_token_request(const tokenward_config *config,
  *
  * May be called from any thread.
  *
+ * @code
+ * int32_t result = tokenward_wipe(memory, sizeof memory); // the manager ends, and its tokens are gone
+ * if (result != TOKENWARD_OK) return result;
+ * manager = NULL;
+ * @endcode
+ *
  * @param[out] memory The memory. NULL with 0 is none.
  * @param[in] size Bytes of it.
  * @retval TOKENWARD_OK done
@@ -1714,6 +2066,13 @@ int32_t tokenward_wipe(void *memory,
  * wrap of the counter. Ticks that were read out of order are told from a wrap and give the last instant again.
  *
  * Nothing else may use `clock_ms` meanwhile.
+ *
+ * @code
+ * static uint64_t clock_ms; // 0 before the first call
+ * int32_t result = tokenward_widen_ticks(&clock_ms, tick_count());
+ * if (result != TOKENWARD_OK) return result;
+ * now_ms = clock_ms;
+ * @endcode
  *
  * @param[in,out] clock_ms The instant of the last value, 0 before the first; then the instant of this one.
  * @param[in] ticks The counter.
