@@ -19,21 +19,28 @@
  * @section arguments Arguments
  *
  * - Text and bytes come as a #tokenward_span: an address and a length, without a NUL. NULL with 0 is empty.
- * - What a function borrows it borrows for the call, but where its description names a longer time.
+ * - Arguments, and what they point to, are lent for the call, unless a description names a longer time.
  * - Results are written through the last arguments, and on success alone; but where a buffer is too small the
  *   `len` of the result says what it takes, and some refusals have a `detail`. A result is never read.
  * - What is written through a `char *` ends with a NUL.
- * - Every function refuses wrong arguments, with a code from 1 to 99, before it changes anything; the
- *   descriptions do not repeat that. #TOKENWARD_ERR_NULL: a pointer is NULL that must not be, or that comes
- *   with a length. #TOKENWARD_ERR_MISALIGNED: a pointer is not aligned. #TOKENWARD_ERR_LENGTH: a length is
- *   longer than an object may be. #TOKENWARD_ERR_OVERLAP: what is written to overlaps another argument, the
- *   manager, or something that these point to. #TOKENWARD_ERR_NOT_UTF8: a text is not UTF-8.
- *   #TOKENWARD_ERR_OUT_OF_RANGE: a number is none of its enumeration, or a key does not have 32 bytes.
- *   #TOKENWARD_ERR_UNINITIALIZED: there is no manager at this address. #TOKENWARD_ERR_ABI, of
- *   tokenward_init_abi() only: header and library are of different versions.
- * - What no code can check is the caller's part: that the memory is there, lives as long as it must, and
- *   that no one else writes to it.
  * - Numbers of an enumeration are `int32_t`.
+ *
+ * @section faults Faults of arguments
+ *
+ * Every function that returns a result refuses wrong arguments, with a code from 1 to 99, before it changes anything.
+ * Its description names only the faults that are its own; these are common to all:
+ *
+ * - #TOKENWARD_ERR_NULL: a pointer is NULL that must not be, or that comes with a length.
+ * - #TOKENWARD_ERR_MISALIGNED: a pointer is not aligned as its type requires.
+ * - #TOKENWARD_ERR_LENGTH: a length is longer than an object may be.
+ * - #TOKENWARD_ERR_OVERLAP: what is written to overlaps another argument, the manager, or something that these
+ *   point to.
+ * - #TOKENWARD_ERR_NOT_UTF8: a text is not UTF-8.
+ * - #TOKENWARD_ERR_OUT_OF_RANGE: a number is not in its enumeration.
+ * - #TOKENWARD_ERR_UNINITIALIZED: there is no manager at this address.
+ *
+ * The caller answers for what no code can check: that the memory is there and lives as long as it must, and that
+ * nobody else writes to it meanwhile.
  *
  * @section threads Threads and interrupts
  *

@@ -196,7 +196,7 @@ unsafe impl Plain for tokenward_token {}
 /// sleep_until(next.poll_at_ms);
 /// @endcode
 ///
-/// @param[in] manager Lent for the call.
+/// @param[in] manager The manager.
 /// @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
@@ -254,9 +254,9 @@ pub unsafe extern "C" fn tokenward_poll(
 /// return result;
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @param[in] now_ms The caller's clock.
-/// @param[in] credentials Lent for the call, with what it points to; nothing of it is kept.
+/// @param[in] credentials What the request presents; nothing of it is kept.
 /// @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards: tokenward_wipe()
 /// it when the request is sent.
 /// @param[in] cap Bytes of `buf`.
@@ -306,10 +306,10 @@ pub unsafe extern "C" fn tokenward_begin(
 /// if (outcome.kind == TOKENWARD_ANSWER_ERROR) log_line(tokenward_error_code_name(outcome.code));
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] request_id The `id` that tokenward_begin() gave.
-/// @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
+/// @param[in] answer What the token endpoint answered. Tokens are copied into the manager.
 /// @param[out] out Written on success; its `detail` also where that explains a refusal.
 /// @retval TOKENWARD_OK it is a token, which is stored, or an error that the server gave
 /// @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out: nothing changes
@@ -369,10 +369,10 @@ pub unsafe extern "C" fn tokenward_answer(
 /// if (result != TOKENWARD_OK) return result; // tokenward_poll() says when to try again
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] request_id The `id` that tokenward_begin() gave.
-/// @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
+/// @param[in] answer What the token endpoint answered. Tokens are copied into the manager.
 /// @param[out] out Written on success; its `detail` also where that explains a refusal.
 /// @return What tokenward_answer() returns.
 #[unsafe(no_mangle)]
@@ -434,7 +434,7 @@ fn said(answered: Result<Outcome<'_>, Error>, out: Out<'_, tokenward_outcome>) -
 /// }
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] request_id The `id` that tokenward_begin() gave.
 /// @retval TOKENWARD_OK done
@@ -466,10 +466,10 @@ pub unsafe extern "C" fn tokenward_failed(
 /// if (status == 401 || status == 403) return refused(header.generation, status);
 /// @endcode
 ///
-/// @param[in] manager Lent for the call.
+/// @param[in] manager The manager.
 /// @param[in] now_ms The caller's clock.
-/// @param[in] method The request's method, with case. Lent for the call.
-/// @param[in] url The request's absolute URL. Lent for the call.
+/// @param[in] method The request's method, with case.
+/// @param[in] url The request's absolute URL.
 /// @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards:
 /// tokenward_wipe() it when the request is sent.
 /// @param[in] cap Bytes of `buf`.
@@ -516,12 +516,12 @@ pub unsafe extern "C" fn tokenward_authorize(
 /// if (retry.kind == TOKENWARD_RETRY_SURFACE) log_line(tokenward_reason_name(retry.reason));
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] generation The `generation` that tokenward_authorize() gave with the header.
 /// @param[in] status The status code.
 /// @param[in] challenge The value of the `WWW-Authenticate` field, several lines of it joined by `, `; empty
-/// where there is none. Lent for the call.
+/// where there is none.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
@@ -556,7 +556,7 @@ pub unsafe extern "C" fn tokenward_rejected(
 /// if (retry.kind == TOKENWARD_RETRY_NOW) return call_api();
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] generation The `generation` that tokenward_authorize() gave with the header.
 /// @param[in] status The status code.
@@ -607,9 +607,9 @@ fn decided(retry: Retry, out: Out<'_, tokenward_retry_result>) -> Result<(), Fau
 /// if (result != TOKENWARD_OK) return result;
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @param[in] now_ms The caller's clock.
-/// @param[in] token Lent for the call, with what it points to: the tokens are copied into the manager.
+/// @param[in] token The token. It is copied into the manager.
 /// @param[out] generation The token's generation: written on success.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside the provider's alphabet
@@ -652,7 +652,7 @@ pub unsafe extern "C" fn tokenward_install(
 /// if (newest != header.generation) return call_api(); // the token has changed since that header was written
 /// @endcode
 ///
-/// @param[in] manager Lent for the call.
+/// @param[in] manager The manager.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
@@ -676,7 +676,7 @@ pub unsafe extern "C" fn tokenward_generation(manager: *const tokenward_manager,
 /// if (state.due) return save_snapshot(state.revision);
 /// @endcode
 ///
-/// @param[in] manager Lent for the call.
+/// @param[in] manager The manager.
 /// @param[in] scope `TOKENWARD_SCOPE_*`.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
@@ -706,7 +706,7 @@ pub unsafe extern "C" fn tokenward_unpersisted(
 /// if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @param[in] scope `TOKENWARD_SCOPE_*`: that of the snapshot.
 /// @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
 /// @retval TOKENWARD_OK done
@@ -734,7 +734,7 @@ pub unsafe extern "C" fn tokenward_persisted(
 /// return result;
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_reloaded(manager: *mut tokenward_manager) -> i32 {
@@ -754,7 +754,7 @@ pub unsafe extern "C" fn tokenward_reloaded(manager: *mut tokenward_manager) -> 
 /// wake_token_task();
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_retry(manager: *mut tokenward_manager) -> i32 {
@@ -774,7 +774,7 @@ pub unsafe extern "C" fn tokenward_retry(manager: *mut tokenward_manager) -> i32
 /// wake_token_task();
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_renew(manager: *mut tokenward_manager) -> i32 {
@@ -795,7 +795,7 @@ pub unsafe extern "C" fn tokenward_renew(manager: *mut tokenward_manager) -> i32
 /// if (!flash_erase()) log_line("the snapshot is still in flash");
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_clear(manager: *mut tokenward_manager) -> i32 {

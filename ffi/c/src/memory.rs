@@ -118,11 +118,12 @@ impl<'c> Edge<'c> {
 /// @param[in,out] memory Aligned as `uint64_t`, of #TOKENWARD_MANAGER_WORDS words: the manager's for as long
 /// as it is used. It may be in a `static`, on a stack or on a heap.
 /// @param[in] size Bytes of the memory.
-/// @param[in] config Lent for the call; see its members for what must live on.
+/// @param[in] config See its members for what must live on.
 /// @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
 /// @param[in] config_size `sizeof(tokenward_config)` of the header.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_LENGTH a length, or the sum of the capacities, is none that an object has
+/// @retval TOKENWARD_ERR_ABI header and library are of different versions
+/// @retval TOKENWARD_ERR_LENGTH the sum of the capacities is longer than an object may be
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
 /// @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
 /// `.` or `..`

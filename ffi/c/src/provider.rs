@@ -253,8 +253,8 @@ unsafe impl Plain for tokenward_provider {}
 
 /// Checks a description and lends it as a service: what the macro tokenward_describe() calls. Nothing is copied.
 ///
-/// It checks what a program may not be handed at all: addresses, lengths, UTF-8, numbers. Whether the facts can work
-/// tokenward_provider_check() says. A part is one of the header's objects: that is the caller's to keep.
+/// The description, with all that it points to, is checked as arguments are; whether its facts can work is what
+/// tokenward_provider_check() says. No code can check that a part is one of the header's objects.
 ///
 /// May be called from any thread.
 ///
@@ -270,6 +270,7 @@ unsafe impl Plain for tokenward_provider {}
 /// @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
 /// @param[in] provider_size `sizeof(tokenward_provider)` of the header.
 /// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_ABI header and library are of different versions
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_describe_abi(
     mine: *const tokenward_provider,
@@ -301,7 +302,7 @@ pub unsafe extern "C" fn tokenward_describe_abi(
 /// return result;
 /// @endcode
 ///
-/// @param[in] service Lent for the call.
+/// @param[in] service The service.
 /// @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty where it
 /// can work.
 /// @retval TOKENWARD_OK it can work

@@ -84,7 +84,7 @@ impl tokenward_token_answer_result {
 ///
 /// @param[in] status The status code.
 /// @param[in] body The whole body. `out` points into it: it must live as long as that is used.
-/// @param[in] service Lent for the call, with what it points to.
+/// @param[in] service The service that answered.
 /// @param[out] buf Takes what is spelled with escapes; never more than the body's length. It may hold tokens
 /// afterwards. NULL with 0 will do for a body without escapes and without a list as its scope.
 /// @param[in] cap Bytes of `buf`.
@@ -231,7 +231,7 @@ pub struct tokenward_challenge {
 /// for (size_t i = 0; i < count; i++) log_challenge(challenge, i);
 /// @endcode
 ///
-/// @param[in] field Lent for the call.
+/// @param[in] field The value of the field.
 /// @param[out] count Written on success.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_CHALLENGE not the grammar of RFC 9110, or a parameter twice in one challenge
@@ -310,7 +310,7 @@ pub struct tokenward_challenge_param {
 ///
 /// @param[in] field `out` points into it: it must live as long as that is used.
 /// @param[in] index The challenge's place, from 0.
-/// @param[in] name The parameter's name, whose case does not matter; lent for the call. Empty: by its place.
+/// @param[in] name The parameter's name, whose case does not matter. Empty: by its place.
 /// @param[in] place The parameter's place, from 0; not read where there is a name.
 /// @param[out] buf Where the value is written, and a NUL behind it.
 /// @param[in] cap Bytes of `buf`.
@@ -373,9 +373,8 @@ fn challenge(field: &[u8], index: usize) -> Result<Challenge<'_>, Fault> {
 /// sleep_until(now_ms + (wait_s < 3600 ? wait_s : 3600) * 1000);
 /// @endcode
 ///
-/// @param[in] value The field's value: seconds or an HTTP-date. Lent for the call.
-/// @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL where the device does not know
-/// it. Lent for the call.
+/// @param[in] value The field's value: seconds or an HTTP-date.
+/// @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL where the device does not know it.
 /// @param[out] seconds Written on success.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_RETRY_AFTER neither form, or a date without the time of day
@@ -405,9 +404,9 @@ pub unsafe extern "C" fn tokenward_retry_after(
 /// set_clock(unix_s);
 /// @endcode
 ///
-/// @param[in] value The field's value. Lent for the call.
-/// @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL
-/// where the device does not know it. Lent for the call.
+/// @param[in] value The field's value.
+/// @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL where
+/// the device does not know it.
 /// @param[out] unix_s Written on success: Unix seconds; an earlier date is 0.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or no date of the calendar
@@ -461,7 +460,7 @@ pub struct tokenward_claims {
 /// return result;
 /// @endcode
 ///
-/// @param[in] token Lent for the call.
+/// @param[in] token The token.
 /// @param[out] buf Takes the decoded payload, at most three quarters of the token's length, and the subject
 /// once more where that is spelled with escapes.
 /// @param[in] cap Bytes of `buf`.

@@ -24,16 +24,17 @@ use crate::result::*;
 /// if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
 /// @endcode
 ///
-/// @param[in] manager Lent for the call.
+/// @param[in] manager The manager.
 /// @param[in] now_ms The caller's clock.
-/// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a
-/// restart keeps the refresh token alone. Lent for the call.
+/// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a restart
+/// keeps the refresh token alone.
 /// @param[in] scope `TOKENWARD_SCOPE_*`.
-/// @param[in] key 32 bytes, lent for the call.
+/// @param[in] key 32 bytes.
 /// @param[out] buf Where it is written. It holds the tokens afterwards.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Bytes that were written; where `buf` is too small, what it takes.
 /// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_snapshot(
@@ -76,15 +77,16 @@ pub unsafe extern "C" fn tokenward_snapshot(
 /// if (result != TOKENWARD_OK) log_line(tokenward_result_text(result)); // it goes on without a token
 /// @endcode
 ///
-/// @param[in,out] manager Lent for the call.
+/// @param[in,out] manager The manager.
 /// @param[in] now_ms The caller's clock.
-/// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access
-/// tokens with an end are not taken. Lent for the call.
+/// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access tokens
+/// with an end are not taken.
 /// @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
 /// or 0.
-/// @param[in] key 32 bytes, lent for the call.
-/// @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call: the tokens are copied.
+/// @param[in] key 32 bytes.
+/// @param[in] snapshot What tokenward_snapshot() wrote. The tokens are copied.
 /// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
 /// @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
 /// @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
 /// @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
@@ -119,10 +121,11 @@ pub unsafe extern "C" fn tokenward_restore(
 /// return tokenward_restore(manager, now_ms, wall_s, stored, key, snapshot);
 /// @endcode
 ///
-/// @param[in] key 32 bytes, lent for the call.
-/// @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call.
+/// @param[in] key 32 bytes.
+/// @param[in] snapshot What tokenward_snapshot() wrote.
 /// @param[out] revision Written on success.
 /// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
 /// @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_snapshot_revision(

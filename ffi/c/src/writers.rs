@@ -24,7 +24,7 @@ use crate::result::*;
 /// if (status != 200) log_line("refused");
 /// @endcode
 ///
-/// @param[in] token Lent for the call.
+/// @param[in] token The token.
 /// @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
@@ -64,8 +64,8 @@ pub unsafe extern "C" fn tokenward_bearer(
 /// if (status != 200) log_line("refused");
 /// @endcode
 ///
-/// @param[in] id The client id. Lent for the call.
-/// @param[in] secret The client secret. Lent for the call.
+/// @param[in] id The client id.
+/// @param[in] secret The client secret.
 /// @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
@@ -96,8 +96,8 @@ pub unsafe extern "C" fn tokenward_basic(
 /// if (status != 200) log_line("refused");
 /// @endcode
 ///
-/// @param[in] id The user or client id. Lent for the call.
-/// @param[in] secret The password or client secret. Lent for the call.
+/// @param[in] id The user or client id.
+/// @param[in] secret The password or client secret.
 /// @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
@@ -145,7 +145,7 @@ fn basic_by(
 /// log_line(encoded); // read+write
 /// @endcode
 ///
-/// @param[in] value Lent for the call.
+/// @param[in] value The name or the value.
 /// @param[out] buf Where it is written, and a NUL behind it.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
@@ -182,13 +182,11 @@ pub unsafe extern "C" fn tokenward_form_encode(
 /// tokenward_wipe(buffer, sizeof buffer);
 /// @endcode
 ///
-/// @param[in] config The service and whose token it is; nothing else of it is read. Lent for the call, with what it
-/// points to.
+/// @param[in] config The service and whose token it is; nothing else of it is read.
 /// @param[in] grant `TOKENWARD_GRANT_*`.
-/// @param[in] credentials Lent for the call, with what it points to.
-/// @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents. Lent for the call.
-/// @param[in] extra Parameters of the provider's own (`audience`, `resource`); empty ones are left out. Lent
-/// for the call.
+/// @param[in] credentials What the request presents.
+/// @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents.
+/// @param[in] extra Parameters of the provider's own (`audience`, `resource`); empty ones are left out.
 /// @param[in] extra_count How many there are.
 /// @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
 /// @param[in] cap Bytes of `buf`.

@@ -19,21 +19,28 @@
  * @section arguments Arguments
  *
  * - Text and bytes come as a #tokenward_span: an address and a length, without a NUL. NULL with 0 is empty.
- * - What a function borrows it borrows for the call, but where its description names a longer time.
+ * - Arguments, and what they point to, are lent for the call, unless a description names a longer time.
  * - Results are written through the last arguments, and on success alone; but where a buffer is too small the
  *   `len` of the result says what it takes, and some refusals have a `detail`. A result is never read.
  * - What is written through a `char *` ends with a NUL.
- * - Every function refuses wrong arguments, with a code from 1 to 99, before it changes anything; the
- *   descriptions do not repeat that. #TOKENWARD_ERR_NULL: a pointer is NULL that must not be, or that comes
- *   with a length. #TOKENWARD_ERR_MISALIGNED: a pointer is not aligned. #TOKENWARD_ERR_LENGTH: a length is
- *   longer than an object may be. #TOKENWARD_ERR_OVERLAP: what is written to overlaps another argument, the
- *   manager, or something that these point to. #TOKENWARD_ERR_NOT_UTF8: a text is not UTF-8.
- *   #TOKENWARD_ERR_OUT_OF_RANGE: a number is none of its enumeration, or a key does not have 32 bytes.
- *   #TOKENWARD_ERR_UNINITIALIZED: there is no manager at this address. #TOKENWARD_ERR_ABI, of
- *   tokenward_init_abi() only: header and library are of different versions.
- * - What no code can check is the caller's part: that the memory is there, lives as long as it must, and
- *   that no one else writes to it.
  * - Numbers of an enumeration are `int32_t`.
+ *
+ * @section faults Faults of arguments
+ *
+ * Every function that returns a result refuses wrong arguments, with a code from 1 to 99, before it changes anything.
+ * Its description names only the faults that are its own; these are common to all:
+ *
+ * - #TOKENWARD_ERR_NULL: a pointer is NULL that must not be, or that comes with a length.
+ * - #TOKENWARD_ERR_MISALIGNED: a pointer is not aligned as its type requires.
+ * - #TOKENWARD_ERR_LENGTH: a length is longer than an object may be.
+ * - #TOKENWARD_ERR_OVERLAP: what is written to overlaps another argument, the manager, or something that these
+ *   point to.
+ * - #TOKENWARD_ERR_NOT_UTF8: a text is not UTF-8.
+ * - #TOKENWARD_ERR_OUT_OF_RANGE: a number is not in its enumeration.
+ * - #TOKENWARD_ERR_UNINITIALIZED: there is no manager at this address.
+ *
+ * The caller answers for what no code can check: that the memory is there and lives as long as it must, and that
+ * nobody else writes to it meanwhile.
  *
  * @section threads Threads and interrupts
  *
@@ -994,7 +1001,7 @@ extern const tokenward_service tokenward_flute_production;
  * sleep_until(next.poll_at_ms);
  * @endcode
  *
- * @param[in] manager Lent for the call.
+ * @param[in] manager The manager.
  * @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
@@ -1018,9 +1025,9 @@ int32_t tokenward_poll(const tokenward_manager *manager,
  * return result;
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @param[in] now_ms The caller's clock.
- * @param[in] credentials Lent for the call, with what it points to; nothing of it is kept.
+ * @param[in] credentials What the request presents; nothing of it is kept.
  * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards: tokenward_wipe()
  * it when the request is sent.
  * @param[in] cap Bytes of `buf`.
@@ -1059,10 +1066,10 @@ int32_t tokenward_begin(tokenward_manager *manager,
  * if (outcome.kind == TOKENWARD_ANSWER_ERROR) log_line(tokenward_error_code_name(outcome.code));
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @param[in] now_ms The caller's clock.
  * @param[in] request_id The `id` that tokenward_begin() gave.
- * @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
+ * @param[in] answer What the token endpoint answered. Tokens are copied into the manager.
  * @param[out] out Written on success; its `detail` also where that explains a refusal.
  * @retval TOKENWARD_OK it is a token, which is stored, or an error that the server gave
  * @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out: nothing changes
@@ -1106,10 +1113,10 @@ int32_t tokenward_answer(tokenward_manager *manager,
  * if (result != TOKENWARD_OK) return result; // tokenward_poll() says when to try again
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @param[in] now_ms The caller's clock.
  * @param[in] request_id The `id` that tokenward_begin() gave.
- * @param[in] answer Lent for the call, with what it points to. Tokens are copied into the manager.
+ * @param[in] answer What the token endpoint answered. Tokens are copied into the manager.
  * @param[out] out Written on success; its `detail` also where that explains a refusal.
  * @return What tokenward_answer() returns.
  */
@@ -1131,7 +1138,7 @@ int32_t tokenward_answer_parsed(tokenward_manager *manager,
  * }
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @param[in] now_ms The caller's clock.
  * @param[in] request_id The `id` that tokenward_begin() gave.
  * @retval TOKENWARD_OK done
@@ -1157,10 +1164,10 @@ int32_t tokenward_failed(tokenward_manager *manager,
  * if (status == 401 || status == 403) return refused(header.generation, status);
  * @endcode
  *
- * @param[in] manager Lent for the call.
+ * @param[in] manager The manager.
  * @param[in] now_ms The caller's clock.
- * @param[in] method The request's method, with case. Lent for the call.
- * @param[in] url The request's absolute URL. Lent for the call.
+ * @param[in] method The request's method, with case.
+ * @param[in] url The request's absolute URL.
  * @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards:
  * tokenward_wipe() it when the request is sent.
  * @param[in] cap Bytes of `buf`.
@@ -1195,12 +1202,12 @@ int32_t tokenward_authorize(const tokenward_manager *manager,
  * if (retry.kind == TOKENWARD_RETRY_SURFACE) log_line(tokenward_reason_name(retry.reason));
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @param[in] now_ms The caller's clock.
  * @param[in] generation The `generation` that tokenward_authorize() gave with the header.
  * @param[in] status The status code.
  * @param[in] challenge The value of the `WWW-Authenticate` field, several lines of it joined by `, `; empty
- * where there is none. Lent for the call.
+ * where there is none.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
  */
@@ -1225,7 +1232,7 @@ int32_t tokenward_rejected(tokenward_manager *manager,
  * if (retry.kind == TOKENWARD_RETRY_NOW) return call_api();
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @param[in] now_ms The caller's clock.
  * @param[in] generation The `generation` that tokenward_authorize() gave with the header.
  * @param[in] status The status code.
@@ -1257,9 +1264,9 @@ int32_t tokenward_rejected_parsed(tokenward_manager *manager,
  * if (result != TOKENWARD_OK) return result;
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @param[in] now_ms The caller's clock.
- * @param[in] token Lent for the call, with what it points to: the tokens are copied into the manager.
+ * @param[in] token The token. It is copied into the manager.
  * @param[out] generation The token's generation: written on success.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside the provider's alphabet
@@ -1285,7 +1292,7 @@ int32_t tokenward_install(tokenward_manager *manager,
  * if (newest != header.generation) return call_api(); // the token has changed since that header was written
  * @endcode
  *
- * @param[in] manager Lent for the call.
+ * @param[in] manager The manager.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
  */
@@ -1304,7 +1311,7 @@ int32_t tokenward_generation(const tokenward_manager *manager,
  * if (state.due) return save_snapshot(state.revision);
  * @endcode
  *
- * @param[in] manager Lent for the call.
+ * @param[in] manager The manager.
  * @param[in] scope `TOKENWARD_SCOPE_*`.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
@@ -1324,7 +1331,7 @@ int32_t tokenward_unpersisted(const tokenward_manager *manager,
  * if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @param[in] scope `TOKENWARD_SCOPE_*`: that of the snapshot.
  * @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
  * @retval TOKENWARD_OK done
@@ -1346,7 +1353,7 @@ int32_t tokenward_persisted(tokenward_manager *manager,
  * return result;
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @retval TOKENWARD_OK done
  */
 int32_t tokenward_reloaded(tokenward_manager *manager);
@@ -1362,7 +1369,7 @@ int32_t tokenward_reloaded(tokenward_manager *manager);
  * wake_token_task();
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @retval TOKENWARD_OK done
  */
 int32_t tokenward_retry(tokenward_manager *manager);
@@ -1378,7 +1385,7 @@ int32_t tokenward_retry(tokenward_manager *manager);
  * wake_token_task();
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @retval TOKENWARD_OK done
  */
 int32_t tokenward_renew(tokenward_manager *manager);
@@ -1395,7 +1402,7 @@ int32_t tokenward_renew(tokenward_manager *manager);
  * if (!flash_erase()) log_line("the snapshot is still in flash");
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @retval TOKENWARD_OK done
  */
 int32_t tokenward_clear(tokenward_manager *manager);
@@ -1469,11 +1476,12 @@ const char *tokenward_version(void);
  * @param[in,out] memory Aligned as `uint64_t`, of #TOKENWARD_MANAGER_WORDS words: the manager's for as long
  * as it is used. It may be in a `static`, on a stack or on a heap.
  * @param[in] size Bytes of the memory.
- * @param[in] config Lent for the call; see its members for what must live on.
+ * @param[in] config See its members for what must live on.
  * @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
  * @param[in] config_size `sizeof(tokenward_config)` of the header.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_LENGTH a length, or the sum of the capacities, is none that an object has
+ * @retval TOKENWARD_ERR_ABI header and library are of different versions
+ * @retval TOKENWARD_ERR_LENGTH the sum of the capacities is longer than an object may be
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
  * @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
  * `.` or `..`
@@ -1488,8 +1496,8 @@ int32_t tokenward_init_abi(tokenward_manager **out,
 /**
  * Checks a description and lends it as a service: what the macro tokenward_describe() calls. Nothing is copied.
  *
- * It checks what a program may not be handed at all: addresses, lengths, UTF-8, numbers. Whether the facts can work
- * tokenward_provider_check() says. A part is one of the header's objects: that is the caller's to keep.
+ * The description, with all that it points to, is checked as arguments are; whether its facts can work is what
+ * tokenward_provider_check() says. No code can check that a part is one of the header's objects.
  *
  * May be called from any thread.
  *
@@ -1505,6 +1513,7 @@ int32_t tokenward_init_abi(tokenward_manager **out,
  * @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
  * @param[in] provider_size `sizeof(tokenward_provider)` of the header.
  * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_ABI header and library are of different versions
  */
 int32_t tokenward_describe_abi(const tokenward_provider *mine,
                                const tokenward_service **service,
@@ -1525,7 +1534,7 @@ int32_t tokenward_describe_abi(const tokenward_provider *mine,
  * return result;
  * @endcode
  *
- * @param[in] service Lent for the call.
+ * @param[in] service The service.
  * @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty where it
  * can work.
  * @retval TOKENWARD_OK it can work
@@ -1568,7 +1577,7 @@ const char *tokenward_grant_name(tokenward_grant grant);
  *
  * @param[in] status The status code.
  * @param[in] body The whole body. `out` points into it: it must live as long as that is used.
- * @param[in] service Lent for the call, with what it points to.
+ * @param[in] service The service that answered.
  * @param[out] buf Takes what is spelled with escapes; never more than the body's length. It may hold tokens
  * afterwards. NULL with 0 will do for a body without escapes and without a list as its scope.
  * @param[in] cap Bytes of `buf`.
@@ -1610,7 +1619,7 @@ int32_t tokenward_token_answer(uint16_t status,
  * for (size_t i = 0; i < count; i++) log_challenge(challenge, i);
  * @endcode
  *
- * @param[in] field Lent for the call.
+ * @param[in] field The value of the field.
  * @param[out] count Written on success.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_CHALLENGE not the grammar of RFC 9110, or a parameter twice in one challenge
@@ -1658,7 +1667,7 @@ int32_t tokenward_challenge_at(tokenward_span field,
  *
  * @param[in] field `out` points into it: it must live as long as that is used.
  * @param[in] index The challenge's place, from 0.
- * @param[in] name The parameter's name, whose case does not matter; lent for the call. Empty: by its place.
+ * @param[in] name The parameter's name, whose case does not matter. Empty: by its place.
  * @param[in] place The parameter's place, from 0; not read where there is a name.
  * @param[out] buf Where the value is written, and a NUL behind it.
  * @param[in] cap Bytes of `buf`.
@@ -1688,9 +1697,8 @@ int32_t tokenward_challenge_param_at(tokenward_span field,
  * sleep_until(now_ms + (wait_s < 3600 ? wait_s : 3600) * 1000);
  * @endcode
  *
- * @param[in] value The field's value: seconds or an HTTP-date. Lent for the call.
- * @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL where the device does not know
- * it. Lent for the call.
+ * @param[in] value The field's value: seconds or an HTTP-date.
+ * @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL where the device does not know it.
  * @param[out] seconds Written on success.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_RETRY_AFTER neither form, or a date without the time of day
@@ -1711,9 +1719,9 @@ int32_t tokenward_retry_after(tokenward_span value,
  * set_clock(unix_s);
  * @endcode
  *
- * @param[in] value The field's value. Lent for the call.
- * @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL
- * where the device does not know it. Lent for the call.
+ * @param[in] value The field's value.
+ * @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL where
+ * the device does not know it.
  * @param[out] unix_s Written on success: Unix seconds; an earlier date is 0.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or no date of the calendar
@@ -1736,7 +1744,7 @@ int32_t tokenward_http_date(tokenward_span value,
  * return result;
  * @endcode
  *
- * @param[in] token Lent for the call.
+ * @param[in] token The token.
  * @param[out] buf Takes the decoded payload, at most three quarters of the token's length, and the subject
  * once more where that is spelled with escapes.
  * @param[in] cap Bytes of `buf`.
@@ -1809,16 +1817,17 @@ const char *tokenward_result_text(tokenward_result result);
  * if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
  * @endcode
  *
- * @param[in] manager Lent for the call.
+ * @param[in] manager The manager.
  * @param[in] now_ms The caller's clock.
- * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a
- * restart keeps the refresh token alone. Lent for the call.
+ * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a restart
+ * keeps the refresh token alone.
  * @param[in] scope `TOKENWARD_SCOPE_*`.
- * @param[in] key 32 bytes, lent for the call.
+ * @param[in] key 32 bytes.
  * @param[out] buf Where it is written. It holds the tokens afterwards.
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Bytes that were written; where `buf` is too small, what it takes.
  * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  */
 int32_t tokenward_snapshot(const tokenward_manager *manager,
@@ -1843,15 +1852,16 @@ int32_t tokenward_snapshot(const tokenward_manager *manager,
  * if (result != TOKENWARD_OK) log_line(tokenward_result_text(result)); // it goes on without a token
  * @endcode
  *
- * @param[in,out] manager Lent for the call.
+ * @param[in,out] manager The manager.
  * @param[in] now_ms The caller's clock.
- * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access
- * tokens with an end are not taken. Lent for the call.
+ * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access tokens
+ * with an end are not taken.
  * @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
  * or 0.
- * @param[in] key 32 bytes, lent for the call.
- * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call: the tokens are copied.
+ * @param[in] key 32 bytes.
+ * @param[in] snapshot What tokenward_snapshot() wrote. The tokens are copied.
  * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
  * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
  * @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
  * @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
@@ -1877,10 +1887,11 @@ int32_t tokenward_restore(tokenward_manager *manager,
  * return tokenward_restore(manager, now_ms, wall_s, stored, key, snapshot);
  * @endcode
  *
- * @param[in] key 32 bytes, lent for the call.
- * @param[in] snapshot What tokenward_snapshot() wrote. Lent for the call.
+ * @param[in] key 32 bytes.
+ * @param[in] snapshot What tokenward_snapshot() wrote.
  * @param[out] revision Written on success.
  * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
  * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
  */
 int32_t tokenward_snapshot_revision(tokenward_span key,
@@ -1901,7 +1912,7 @@ int32_t tokenward_snapshot_revision(tokenward_span key,
  * if (status != 200) log_line("refused");
  * @endcode
  *
- * @param[in] token Lent for the call.
+ * @param[in] token The token.
  * @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards.
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
@@ -1929,8 +1940,8 @@ int32_t tokenward_bearer(tokenward_span token,
  * if (status != 200) log_line("refused");
  * @endcode
  *
- * @param[in] id The client id. Lent for the call.
- * @param[in] secret The client secret. Lent for the call.
+ * @param[in] id The client id.
+ * @param[in] secret The client secret.
  * @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
@@ -1958,8 +1969,8 @@ int32_t tokenward_basic(tokenward_span id,
  * if (status != 200) log_line("refused");
  * @endcode
  *
- * @param[in] id The user or client id. Lent for the call.
- * @param[in] secret The password or client secret. Lent for the call.
+ * @param[in] id The user or client id.
+ * @param[in] secret The password or client secret.
  * @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
@@ -1984,7 +1995,7 @@ int32_t tokenward_basic_raw(tokenward_span id,
  * log_line(encoded); // read+write
  * @endcode
  *
- * @param[in] value Lent for the call.
+ * @param[in] value The name or the value.
  * @param[out] buf Where it is written, and a NUL behind it.
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
@@ -2010,13 +2021,11 @@ int32_t tokenward_form_encode(tokenward_span value,
  * tokenward_wipe(buffer, sizeof buffer);
  * @endcode
  *
- * @param[in] config The service and whose token it is; nothing else of it is read. Lent for the call, with what it
- * points to.
+ * @param[in] config The service and whose token it is; nothing else of it is read.
  * @param[in] grant `TOKENWARD_GRANT_*`.
- * @param[in] credentials Lent for the call, with what it points to.
- * @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents. Lent for the call.
- * @param[in] extra Parameters of the provider's own (`audience`, `resource`); empty ones are left out. Lent
- * for the call.
+ * @param[in] credentials What the request presents.
+ * @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents.
+ * @param[in] extra Parameters of the provider's own (`audience`, `resource`); empty ones are left out.
  * @param[in] extra_count How many there are.
  * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
  * @param[in] cap Bytes of `buf`.
