@@ -94,13 +94,13 @@ static bool exchange(const tokenward_request *request, uint32_t timeout_ms, resp
 static void persist(void) {
   tokenward_unpersisted_result unpersisted;
   size_t len;
-  if (tokenward_unpersisted(manager, TOKENWARD_SCOPE_ALL, &unpersisted) != TOKENWARD_OK || !unpersisted.due) return;
-  const int32_t code = tokenward_snapshot(manager, clock_now(), clock_wall(), TOKENWARD_SCOPE_ALL, key, written,
+  if (tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &unpersisted) != TOKENWARD_OK || !unpersisted.due) return;
+  const int32_t code = tokenward_snapshot(manager, clock_now(), clock_wall(), TOKENWARD_SNAPSHOT_ALL, key, written,
                                           sizeof written, &len);
   saved = code == TOKENWARD_OK;
   if (saved) {
     storage_save(written, len);
-    tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, unpersisted.revision);
+    tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, unpersisted.revision);
   }
   tokenward_wipe(written, sizeof written);
   say("saved", tokenward_result_name(code), unpersisted.revision);

@@ -126,7 +126,7 @@ int main(void) {
   MEASURE("`authorize`, token of 64 bytes",
           tokenward_authorize(manager, 2000, get, url, (char *)written, sizeof written, &header));
   MEASURE("`snapshot`, all",
-          tokenward_snapshot(manager, 3000, &wall_s, TOKENWARD_SCOPE_ALL, key, written, sizeof written, &len));
+          tokenward_snapshot(manager, 3000, &wall_s, TOKENWARD_SNAPSHOT_ALL, key, written, sizeof written, &len));
   const tokenward_span snapshot = { written, len };
   MEASURE("`restore`, all", tokenward_restore(manager, 4000, &wall_s, 0, key, snapshot));
   MEASURE("`rejected_parsed`, 401",

@@ -140,7 +140,7 @@ load_result storage_load(storage *self, tokenward_manager *manager) {
       self->newest = slot;
       loaded = LOAD_DONE;
       /* From here on the other slot counts only if it is newer, in a reload too. */
-      if (tokenward_unpersisted(manager, TOKENWARD_SCOPE_ALL, &state) == TOKENWARD_OK) self->floor = state.revision;
+      if (tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &state) == TOKENWARD_OK) self->floor = state.revision;
     } else if (result != TOKENWARD_ERR_NO_SUCH_ITEM && result != TOKENWARD_ERR_STALE_SNAPSHOT) {
       log_line(LOG_WARN, "%s: %s", self->slot[slot], tokenward_result_name(result));
       broken++;
@@ -154,11 +154,11 @@ load_result storage_load(storage *self, tokenward_manager *manager) {
 
 bool storage_save(storage *self, tokenward_manager *manager) {
   tokenward_unpersisted_result state;
-  if (tokenward_unpersisted(manager, TOKENWARD_SCOPE_ALL, &state) != TOKENWARD_OK) return false;
+  if (tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &state) != TOKENWARD_OK) return false;
   if (!state.due) return true;
   size_t len = 0;
-  const int32_t result = tokenward_snapshot(manager, clock_now(), clock_wall(), TOKENWARD_SCOPE_ALL, key_of(self), buffer,
-                                            sizeof buffer, &len);
+  const int32_t result = tokenward_snapshot(manager, clock_now(), clock_wall(), TOKENWARD_SNAPSHOT_ALL, key_of(self),
+                                            buffer, sizeof buffer, &len);
   const int slot = 1 - self->newest;
   const bool good = result == TOKENWARD_OK && replace(self, self->slot[slot], buffer, len);
   const int fault = errno;
@@ -171,7 +171,7 @@ bool storage_save(storage *self, tokenward_manager *manager) {
   self->newest = slot;
   self->floor = state.revision;
   log_line(LOG_DEBUG, "saved revision %llu", (unsigned long long)state.revision);
-  return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision) == TOKENWARD_OK;
+  return tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, state.revision) == TOKENWARD_OK;
 }
 
 void storage_close(storage *self) {

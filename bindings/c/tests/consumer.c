@@ -66,9 +66,10 @@ int main(void) {
   CHECK(tokenward_answer(manager, 100, request.id, &answer, &outcome) == TOKENWARD_OK);
   CHECK(outcome.kind == TOKENWARD_ANSWER_TOKEN && outcome.generation == 1);
 
-  CHECK(tokenward_unpersisted(manager, TOKENWARD_SCOPE_ALL, &unpersisted) == TOKENWARD_OK && unpersisted.due);
-  CHECK(tokenward_snapshot(manager, 100, &wall, TOKENWARD_SCOPE_ALL, seal, buffer, sizeof buffer, &len) == TOKENWARD_OK);
-  CHECK(tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, unpersisted.revision) == TOKENWARD_OK);
+  CHECK(tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &unpersisted) == TOKENWARD_OK && unpersisted.due);
+  CHECK(tokenward_snapshot(manager, 100, &wall, TOKENWARD_SNAPSHOT_ALL, seal, buffer, sizeof buffer, &len) ==
+        TOKENWARD_OK);
+  CHECK(tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, unpersisted.revision) == TOKENWARD_OK);
 
   /* A restart. */
   const tokenward_span snapshot = { buffer, len };

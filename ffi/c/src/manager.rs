@@ -158,12 +158,12 @@ pub struct tokenward_token {
     pub expires_in_s: *const u64,
 }
 
-/// Which part of the state a snapshot holds: `TOKENWARD_SCOPE_*`.
-pub type tokenward_scope = i32;
+/// Which part of the state a snapshot holds: `TOKENWARD_SNAPSHOT_*`.
+pub type tokenward_snapshot_scope = i32;
 /// The refresh token alone, for flash that wears: it is written only when that changes.
-pub const TOKENWARD_SCOPE_REFRESH_TOKEN: i32 = 1;
+pub const TOKENWARD_SNAPSHOT_REFRESH_TOKEN: i32 = 1;
 /// The access token too.
-pub const TOKENWARD_SCOPE_ALL: i32 = 2;
+pub const TOKENWARD_SNAPSHOT_ALL: i32 = 2;
 
 /// What tokenward_unpersisted() says.
 #[derive(Clone, Copy)]
@@ -671,19 +671,19 @@ pub unsafe extern "C" fn tokenward_generation(manager: *const tokenward_manager,
 ///
 /// @code
 /// tokenward_unpersisted_result state;
-/// int32_t result = tokenward_unpersisted(manager, TOKENWARD_SCOPE_ALL, &state);
+/// int32_t result = tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &state);
 /// if (result != TOKENWARD_OK) return result;
 /// if (state.due) return save_snapshot(state.revision);
 /// @endcode
 ///
 /// @param[in] manager The manager.
-/// @param[in] scope `TOKENWARD_SCOPE_*`.
+/// @param[in] scope `TOKENWARD_SNAPSHOT_*`.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_unpersisted(
     manager: *const tokenward_manager,
-    scope: tokenward_scope,
+    scope: tokenward_snapshot_scope,
     out: *mut tokenward_unpersisted_result,
 ) -> i32 {
     at_the_edge!(|edge| {
@@ -696,24 +696,24 @@ pub unsafe extern "C" fn tokenward_unpersisted(
     })
 }
 
-/// A snapshot of `revision` is in storage. #TOKENWARD_SCOPE_ALL covers both scopes.
+/// A snapshot of `revision` is in storage. #TOKENWARD_SNAPSHOT_ALL covers both scopes.
 ///
 /// Not from an interrupt handler; nothing else may use the manager meanwhile.
 ///
 /// @code
 /// bool written = flash_write(snapshot.ptr, snapshot.len);
 /// tokenward_wipe(buffer, sizeof buffer); // the snapshot lies there
-/// if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
+/// if (written) return tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, state.revision);
 /// @endcode
 ///
 /// @param[in,out] manager The manager.
-/// @param[in] scope `TOKENWARD_SCOPE_*`: that of the snapshot.
+/// @param[in] scope `TOKENWARD_SNAPSHOT_*`: that of the snapshot.
 /// @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_persisted(
     manager: *mut tokenward_manager,
-    scope: tokenward_scope,
+    scope: tokenward_snapshot_scope,
     revision: u64,
 ) -> i32 {
     at_the_edge!(|edge| {
@@ -856,10 +856,10 @@ pub(crate) const fn code_number(code: ErrorCode) -> tokenward_error_code {
     code.code() as tokenward_error_code
 }
 
-pub(crate) fn scope_of(scope: tokenward_scope) -> Result<SnapshotScope, Fault> {
+pub(crate) fn scope_of(scope: tokenward_snapshot_scope) -> Result<SnapshotScope, Fault> {
     match scope {
-        TOKENWARD_SCOPE_REFRESH_TOKEN => Ok(SnapshotScope::RefreshToken),
-        TOKENWARD_SCOPE_ALL => Ok(SnapshotScope::All),
+        TOKENWARD_SNAPSHOT_REFRESH_TOKEN => Ok(SnapshotScope::RefreshToken),
+        TOKENWARD_SNAPSHOT_ALL => Ok(SnapshotScope::All),
         _ => Err(OUT_OF_RANGE),
     }
 }

@@ -3,7 +3,7 @@
 use tokenward::{Instant, Revision, snapshot_revision};
 
 use crate::edge::{Edge, OUT_OF_RANGE, at_the_edge, tokenward_span};
-use crate::manager::{scope_of, tokenward_scope, wall};
+use crate::manager::{scope_of, tokenward_snapshot_scope, wall};
 use crate::memory::tokenward_manager;
 use crate::result::*;
 
@@ -17,18 +17,18 @@ use crate::result::*;
 ///
 /// @code
 /// size_t len;
-/// int32_t result = tokenward_snapshot(manager, now_ms, wall_s, TOKENWARD_SCOPE_ALL, key, buffer, sizeof buffer, &len);
-/// if (result != TOKENWARD_OK) return result;
-/// bool written = flash_write(buffer, len);
+/// int32_t result =
+///   tokenward_snapshot(manager, now_ms, wall_s, TOKENWARD_SNAPSHOT_ALL, key, buffer, sizeof buffer, &len);
+/// bool written = result == TOKENWARD_OK && flash_write(buffer, len);
 /// tokenward_wipe(buffer, sizeof buffer);
-/// if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
+/// return written ? tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, state.revision) : result;
 /// @endcode
 ///
 /// @param[in] manager The manager.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a restart
 /// keeps the refresh token alone.
-/// @param[in] scope `TOKENWARD_SCOPE_*`.
+/// @param[in] scope `TOKENWARD_SNAPSHOT_*`.
 /// @param[in] key 32 bytes.
 /// @param[out] buf Where it is written. It holds the tokens afterwards.
 /// @param[in] cap Bytes of `buf`.
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn tokenward_snapshot(
     manager: *const tokenward_manager,
     now_ms: u64,
     wall_s: *const u64,
-    scope: tokenward_scope,
+    scope: tokenward_snapshot_scope,
     key: tokenward_span,
     buf: *mut u8,
     cap: usize,

@@ -166,7 +166,7 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
 
     let mut len = 0;
     let taken = unsafe {
-        let (scope, key) = (TOKENWARD_SCOPE_ALL, span(&key));
+        let (scope, key) = (TOKENWARD_SNAPSHOT_ALL, span(&key));
         tokenward_snapshot(block.manager(), 3, &wall, scope, key, buf.as_mut_ptr(), buf.len(), &mut len)
     };
     assert_eq!(taken, TOKENWARD_OK);

@@ -590,7 +590,7 @@ static int32_t do_snapshot(driver *d, const json_t *step, uint64_t at) {
   uint64_t wall;
   size_t len;
   tokenward_unpersisted_result unpersisted;
-  int32_t scope = is(text(step, "scope"), "refresh_token") ? TOKENWARD_SCOPE_REFRESH_TOKEN : TOKENWARD_SCOPE_ALL;
+  int32_t scope = is(text(step, "scope"), "refresh_token") ? TOKENWARD_SNAPSHOT_REFRESH_TOKEN : TOKENWARD_SNAPSHOT_ALL;
   int32_t result = tokenward_snapshot(d->manager, at, wall_at(d, at, &wall), scope, bytes_of(KEY, sizeof KEY),
                                       d->buffer, BUFFER, &len);
   if (result == TOKENWARD_OK) {
@@ -653,8 +653,8 @@ static json_t *run_step(driver *d, const json_t *step) {
   static const struct {
     int32_t scope;
     const char *name;
-  } SCOPES[] = { { TOKENWARD_SCOPE_ALL, "unpersisted" },
-                 { TOKENWARD_SCOPE_REFRESH_TOKEN, "unpersisted_refresh_token" } };
+  } SCOPES[] = { { TOKENWARD_SNAPSHOT_ALL, "unpersisted" },
+                 { TOKENWARD_SNAPSHOT_REFRESH_TOKEN, "unpersisted_refresh_token" } };
   json_t *actual = json_object();
   move_manager(d);
   int32_t result = do_step(d, step, integer(step, "at", 0), actual);

@@ -863,7 +863,7 @@ static void what_a_configuration_says_wins_over_the_service(void **state) {
   assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
   assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
   assert_span(request.url, "https://login.example/oauth2/token");
-  assert_int_equal(tokenward_snapshot(f->manager, 0, NULL, TOKENWARD_SCOPE_ALL, key, f->buf, sizeof f->buf, &len),
+  assert_int_equal(tokenward_snapshot(f->manager, 0, NULL, TOKENWARD_SNAPSHOT_ALL, key, f->buf, sizeof f->buf, &len),
                    TOKENWARD_OK);
   assert_int_equal(tokenward_restore(f->manager, 0, NULL, 0, key, span(f->buf, len)), TOKENWARD_OK);
   for (size_t i = 0; i < COUNT(texts); i++) {
@@ -936,9 +936,9 @@ static void all_answer(tokenward_manager *m, fixture *f, int32_t expected) {
   assert_int_equal(tokenward_rejected_parsed(m, 0, 1, 401, false, &retry), expected);
   assert_int_equal(tokenward_install(m, 0, &token, &generation), expected);
   assert_int_equal(tokenward_generation(m, &generation), expected);
-  assert_int_equal(tokenward_unpersisted(m, TOKENWARD_SCOPE_ALL, &unpersisted), expected);
-  assert_int_equal(tokenward_snapshot(m, 0, NULL, TOKENWARD_SCOPE_ALL, key, f->buf, sizeof f->buf, &len), expected);
-  assert_int_equal(tokenward_persisted(m, TOKENWARD_SCOPE_ALL, 0), expected);
+  assert_int_equal(tokenward_unpersisted(m, TOKENWARD_SNAPSHOT_ALL, &unpersisted), expected);
+  assert_int_equal(tokenward_snapshot(m, 0, NULL, TOKENWARD_SNAPSHOT_ALL, key, f->buf, sizeof f->buf, &len), expected);
+  assert_int_equal(tokenward_persisted(m, TOKENWARD_SNAPSHOT_ALL, 0), expected);
   assert_int_equal(tokenward_restore(m, 0, NULL, 0, key, span(NULL, 0)), expected);
   assert_int_equal(tokenward_reloaded(m), expected);
   assert_int_equal(tokenward_retry(m), expected);
@@ -988,7 +988,7 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   answer.body = span(NULL, 1);
   token.access_token = span(NOT_UTF8, sizeof NOT_UTF8);
   assert_int_equal(
-    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, key, before, sizeof before, &len), TOKENWARD_OK);
+    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, before, sizeof before, &len), TOKENWARD_OK);
   memset(out, 0xA5, sizeof out);
   memset(untouched, 0xA5, sizeof untouched);
   /* Results that lie in the manager. */
@@ -1003,12 +1003,13 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   assert_int_equal(tokenward_rejected_parsed(f->manager, 9, 1, 401, false, (void *)&words[1]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_install(f->manager, 9, &token, &words[5]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_generation(f->manager, &words[5]), TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SCOPE_ALL, (void *)&words[5]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SNAPSHOT_ALL, (void *)&words[5]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(
     tokenward_authorize(f->manager, 9, TEXT("GET"), TEXT(URL), (char *)&words[40], 16, (void *)out),
     TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, key, (uint8_t *)words, 8, (void *)out),
-                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(
+    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, (uint8_t *)words, 8, (void *)out),
+    TOKENWARD_ERR_OVERLAP);
   /* What is read lies in the manager that is changed. */
   assert_int_equal(tokenward_begin(f->manager, 9, (void *)&words[8], f->buf, 512, (void *)out), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_answer(f->manager, 9, 1, (void *)&words[8], (void *)out), TOKENWARD_ERR_OVERLAP);
@@ -1062,16 +1063,19 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
     assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, scope, key, f->buf, 512, (void *)out),
                      TOKENWARD_ERR_OUT_OF_RANGE);
   }
-  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, span(KEY, 31), f->buf, 512, (void *)out),
-                   TOKENWARD_ERR_OUT_OF_RANGE);
-  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, span(NULL, 32), f->buf, 512, (void *)out),
-                   TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, key, f->buf, 512, NULL),
+  assert_int_equal(
+    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, span(KEY, 31), f->buf, 512, (void *)out),
+    TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(
+    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, span(NULL, 32), f->buf, 512, (void *)out),
+    TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, f->buf, 512, NULL),
                    TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, span(KEY, 0), span(NULL, 0)), TOKENWARD_ERR_OUT_OF_RANGE);
   assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, key, span(NULL, 7)), TOKENWARD_ERR_NULL);
   assert_int_equal(
-    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SCOPE_ALL, key, after, sizeof after, &len_after), TOKENWARD_OK);
+    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, after, sizeof after, &len_after),
+    TOKENWARD_OK);
   assert_int_equal(len, len_after);
   assert_memory_equal(before, after, len);
   assert_memory_equal(out, untouched, sizeof out);
@@ -1160,8 +1164,8 @@ static int32_t authorizes(sized *s, size_t cap) {
 }
 
 static int32_t takes_snapshot(sized *s, size_t cap) {
-  return tokenward_snapshot(s->f->manager, 0, NULL, TOKENWARD_SCOPE_ALL, span(KEY, sizeof KEY), (uint8_t *)s->out, cap,
-                            &s->len);
+  return tokenward_snapshot(s->f->manager, 0, NULL, TOKENWARD_SNAPSHOT_ALL, span(KEY, sizeof KEY),
+                            (uint8_t *)s->out, cap, &s->len);
 }
 
 static int32_t writes_bearer(sized *s, size_t cap) {
@@ -1251,12 +1255,13 @@ static void a_snapshot_brings_the_token_back(void **state) {
   const uint64_t later = wall + 60;
   size_t len;
   hold_token(f);
-  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SCOPE_REFRESH_TOKEN, &unpersisted), TOKENWARD_OK);
+  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SNAPSHOT_REFRESH_TOKEN, &unpersisted), TOKENWARD_OK);
   assert_true(unpersisted.due);
   assert_int_equal(
-    tokenward_snapshot(f->manager, 1000, &wall, TOKENWARD_SCOPE_ALL, key, f->buf, sizeof f->buf, &len), TOKENWARD_OK);
-  assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SCOPE_ALL, unpersisted.revision), TOKENWARD_OK);
-  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SCOPE_ALL, &unpersisted), TOKENWARD_OK);
+    tokenward_snapshot(f->manager, 1000, &wall, TOKENWARD_SNAPSHOT_ALL, key, f->buf, sizeof f->buf, &len),
+    TOKENWARD_OK);
+  assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SNAPSHOT_ALL, unpersisted.revision), TOKENWARD_OK);
+  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SNAPSHOT_ALL, &unpersisted), TOKENWARD_OK);
   assert_false(unpersisted.due);
 
   uint64_t revision = 0;
@@ -1296,7 +1301,7 @@ static void a_reload_ends(void **state) {
   tokenward_poll_result poll;
   tokenward_outcome outcome;
   hold_token(f);
-  assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SCOPE_ALL, 0), TOKENWARD_OK);
+  assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SNAPSHOT_ALL, 0), TOKENWARD_OK);
   assert_int_equal(answer_with(f, 3000000, 400, TEXT("{\"error\":\"invalid_grant\"}"), &outcome), TOKENWARD_OK);
   assert_int_equal(tokenward_poll(f->manager, 3000000, &poll), TOKENWARD_OK);
   assert_int_equal(poll.next, TOKENWARD_NEXT_RELOAD);

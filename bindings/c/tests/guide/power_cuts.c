@@ -90,7 +90,7 @@ static int stored(void) {
   size_t len;
   tokenward_manager *manager = boot();
   if (!restore_token(manager, NULL)) return 0;
-  CHECK(tokenward_snapshot(manager, clock_ms(), NULL, TOKENWARD_SCOPE_REFRESH_TOKEN, snapshot_key(), sealed_state,
+  CHECK(tokenward_snapshot(manager, clock_ms(), NULL, TOKENWARD_SNAPSHOT_REFRESH_TOKEN, snapshot_key(), sealed_state,
                            sizeof sealed_state, &len) == TOKENWARD_OK);
   for (size_t i = 0; i + 4 < len; i++) {
     char digits[4] = { (char)sealed_state[i + 1], (char)sealed_state[i + 2], (char)sealed_state[i + 3], 0 };

@@ -23,8 +23,8 @@ static int serial;
 
 bool persist(tokenward_manager *changed) {
   tokenward_unpersisted_result state;
-  return tokenward_unpersisted(changed, TOKENWARD_SCOPE_ALL, &state) == TOKENWARD_OK &&
-         tokenward_persisted(changed, TOKENWARD_SCOPE_ALL, state.revision) == TOKENWARD_OK;
+  return tokenward_unpersisted(changed, TOKENWARD_SNAPSHOT_ALL, &state) == TOKENWARD_OK &&
+         tokenward_persisted(changed, TOKENWARD_SNAPSHOT_ALL, state.revision) == TOKENWARD_OK;
 }
 
 bool http_post(const tokenward_request *request, uint8_t *buf, size_t cap, tokenward_http_answer *answer) {

@@ -354,12 +354,12 @@ typedef struct tokenward_token {
   const uint64_t *expires_in_s;
 } tokenward_token;
 
-/** Which part of the state a snapshot holds: `TOKENWARD_SCOPE_*`. */
-typedef int32_t tokenward_scope;
+/** Which part of the state a snapshot holds: `TOKENWARD_SNAPSHOT_*`. */
+typedef int32_t tokenward_snapshot_scope;
 /** The refresh token alone, for flash that wears: it is written only when that changes. */
-#define TOKENWARD_SCOPE_REFRESH_TOKEN 1
+#define TOKENWARD_SNAPSHOT_REFRESH_TOKEN 1
 /** The access token too. */
-#define TOKENWARD_SCOPE_ALL 2
+#define TOKENWARD_SNAPSHOT_ALL 2
 
 /** What tokenward_unpersisted() says. */
 typedef struct tokenward_unpersisted_result {
@@ -1306,38 +1306,38 @@ int32_t tokenward_generation(const tokenward_manager *manager,
  *
  * @code
  * tokenward_unpersisted_result state;
- * int32_t result = tokenward_unpersisted(manager, TOKENWARD_SCOPE_ALL, &state);
+ * int32_t result = tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &state);
  * if (result != TOKENWARD_OK) return result;
  * if (state.due) return save_snapshot(state.revision);
  * @endcode
  *
  * @param[in] manager The manager.
- * @param[in] scope `TOKENWARD_SCOPE_*`.
+ * @param[in] scope `TOKENWARD_SNAPSHOT_*`.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
  */
 int32_t tokenward_unpersisted(const tokenward_manager *manager,
-                              tokenward_scope scope,
+                              tokenward_snapshot_scope scope,
                               tokenward_unpersisted_result *out);
 
 /**
- * A snapshot of `revision` is in storage. #TOKENWARD_SCOPE_ALL covers both scopes.
+ * A snapshot of `revision` is in storage. #TOKENWARD_SNAPSHOT_ALL covers both scopes.
  *
  * Not from an interrupt handler; nothing else may use the manager meanwhile.
  *
  * @code
  * bool written = flash_write(snapshot.ptr, snapshot.len);
  * tokenward_wipe(buffer, sizeof buffer); // the snapshot lies there
- * if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
+ * if (written) return tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, state.revision);
  * @endcode
  *
  * @param[in,out] manager The manager.
- * @param[in] scope `TOKENWARD_SCOPE_*`: that of the snapshot.
+ * @param[in] scope `TOKENWARD_SNAPSHOT_*`: that of the snapshot.
  * @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
  * @retval TOKENWARD_OK done
  */
 int32_t tokenward_persisted(tokenward_manager *manager,
-                            tokenward_scope scope,
+                            tokenward_snapshot_scope scope,
                             uint64_t revision);
 
 /**
@@ -1810,18 +1810,18 @@ const char *tokenward_result_text(tokenward_result result);
  *
  * @code
  * size_t len;
- * int32_t result = tokenward_snapshot(manager, now_ms, wall_s, TOKENWARD_SCOPE_ALL, key, buffer, sizeof buffer, &len);
- * if (result != TOKENWARD_OK) return result;
- * bool written = flash_write(buffer, len);
+ * int32_t result =
+ *   tokenward_snapshot(manager, now_ms, wall_s, TOKENWARD_SNAPSHOT_ALL, key, buffer, sizeof buffer, &len);
+ * bool written = result == TOKENWARD_OK && flash_write(buffer, len);
  * tokenward_wipe(buffer, sizeof buffer);
- * if (written) return tokenward_persisted(manager, TOKENWARD_SCOPE_ALL, state.revision);
+ * return written ? tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, state.revision) : result;
  * @endcode
  *
  * @param[in] manager The manager.
  * @param[in] now_ms The caller's clock.
  * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a restart
  * keeps the refresh token alone.
- * @param[in] scope `TOKENWARD_SCOPE_*`.
+ * @param[in] scope `TOKENWARD_SNAPSHOT_*`.
  * @param[in] key 32 bytes.
  * @param[out] buf Where it is written. It holds the tokens afterwards.
  * @param[in] cap Bytes of `buf`.
@@ -1833,7 +1833,7 @@ const char *tokenward_result_text(tokenward_result result);
 int32_t tokenward_snapshot(const tokenward_manager *manager,
                            uint64_t now_ms,
                            const uint64_t *wall_s,
-                           tokenward_scope scope,
+                           tokenward_snapshot_scope scope,
                            tokenward_span key,
                            uint8_t *buf,
                            size_t cap,
