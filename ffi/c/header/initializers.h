@@ -6,11 +6,11 @@
 #define TOKENWARD_BYTES(string) ((const uint8_t *)(string))
 #endif
 
-/** Initializes a #tokenward_span with a string literal, also in a `static const`. */
+/** Initializes a #tokenward_span from a string literal, also in a `static const`. */
 #define TOKENWARD_TEXT(literal) { TOKENWARD_BYTES(literal), sizeof(literal) - 1 }
 
 /**
- * The span of a string that a NUL ends. NULL is empty.
+ * The span of a NUL-terminated string. NULL is empty.
  *
  * @code
  * const tokenward_credentials client = { .client_id = tokenward_text(id), .client_secret = tokenward_text(secret) };
@@ -27,14 +27,14 @@ static inline tokenward_span tokenward_text(const char *string) {
   return span;
 }
 
-/** Initializes a list of a #tokenward_provider with an array, also in a `static const`. */
+/** Initializes a list of a #tokenward_provider from an array, also in a `static const`. */
 #define TOKENWARD_LIST(array) { (array), sizeof(array) / sizeof *(array) }
 
 /** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
 #define TOKENWARD_POLICY_DEFAULT { @POLICY@ }
 
 /**
- * Checks a description and lends it as a service: tokenward_describe_abi() with what this header is.
+ * Checks a description and makes it available as a service: tokenward_describe_abi() with this header's version.
  *
  * @code
  * tokenward_config config = { .access_capacity = 2048, .now_ms = now_ms };
@@ -51,7 +51,7 @@ static inline tokenward_span tokenward_text(const char *string) {
   tokenward_describe_abi((mine), (service), TOKENWARD_ABI_VERSION, sizeof(tokenward_provider))
 
 /**
- * The description of a service, to be changed and described anew: a preset with another policy.
+ * Copies the description of a service, to be changed and described again: a preset with another policy.
  *
  * @code
  * static tokenward_policy patient = TOKENWARD_POLICY_DEFAULT;
@@ -66,16 +66,16 @@ static inline tokenward_provider tokenward_provider_of(const tokenward_service *
   return *(const tokenward_provider *)(const void *)service;
 }
 
-/** Bytes that a manager takes beside its slots. */
+/** Bytes that a manager takes in addition to its slots. */
 #define TOKENWARD_MANAGER_HEAD (192 + 16 * sizeof(void *))
 
-/** Words of memory for a manager with slots of so many bytes:
+/** Words of memory for a manager with slots of these sizes in bytes:
  * `static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];` */
 #define TOKENWARD_MANAGER_WORDS(access_capacity, refresh_capacity) \
   ((TOKENWARD_MANAGER_HEAD + (access_capacity) + (refresh_capacity) + 7) / 8)
 
 /**
- * Makes a manager without a token in the caller's memory: tokenward_init_abi() with what this header is.
+ * Makes a manager without a token in the caller's memory: tokenward_init_abi() with this header's version.
  *
  * @code
  * static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];

@@ -12,18 +12,19 @@
  *
  * -# tokenward_poll() says what to do: usually nothing, sometimes to send a request.
  * -# tokenward_begin() writes that request into a buffer. Send it over your own HTTP.
- * -# tokenward_answer() reads what came back and keeps the token; tokenward_failed() says that nothing came.
+ * -# tokenward_answer() reads what came back and keeps the token; tokenward_failed() reports that nothing came.
  * -# tokenward_authorize() writes the header for each call of the API.
- * -# tokenward_rejected() says what to do where the API refused a token.
+ * -# tokenward_rejected() says what to do when the API refuses a token.
  *
  * @section arguments Arguments
  *
  * - Text and bytes come as a #tokenward_span: an address and a length, without a NUL. NULL with 0 is empty.
- * - Arguments, and what they point to, are lent for the call, unless a description names a longer time.
- * - Results are written through the last arguments, and on success alone; but where a buffer is too small the
- *   `len` of the result says what it takes, and some refusals have a `detail`. A result is never read.
+ * - Arguments, and what they point to, are borrowed for the call, unless a description names a longer time.
+ * - Results are written through the last arguments, and only on success, with two exceptions: if a buffer is too
+ *   small, the `len` of the result says how many bytes are needed, and some refusals have a `detail` or an `offset`.
+ *   A result need not be initialized.
  * - What is written through a `char *` ends with a NUL.
- * - Numbers of an enumeration are `int32_t`.
+ * - Enumerations are `int32_t`.
  *
  * @section faults Faults of arguments
  *
@@ -39,25 +40,26 @@
  * - #TOKENWARD_ERR_OUT_OF_RANGE: a number is not in its enumeration.
  * - #TOKENWARD_ERR_UNINITIALIZED: there is no manager at this address.
  *
- * The caller answers for what no code can check: that the memory is there and lives as long as it must, and that
- * nobody else writes to it meanwhile.
+ * The caller is responsible for what no code can check: that the memory is there and lives as long as it must, and
+ * that nobody else writes to it during the call.
  *
  * @section threads Threads and interrupts
  *
- * There is no global state: calls with different managers may run together. Of one manager, calls that take it
- * `const` may run together; a call that takes it otherwise runs alone, so one task owns a manager or a lock
- * guards it. Calls are not for interrupt handlers: they take as long as the bytes they read and write are many.
- * Functions without a manager may be called from anywhere, at any time.
+ * There is no global state: calls with different managers may run concurrently, and so may calls that take the same
+ * manager as `const`. Any other call needs its manager to itself, so one task owns a manager or a lock guards it.
+ * Do not call from interrupt handlers, unless a function says that you may: the time that a call takes grows with the
+ * bytes that it reads and writes.
+ * Functions without a manager may be called from any thread, at any time.
  *
  * @section time Time
  *
- * `now_ms` is the caller's clock in milliseconds: monotonic including sleep, from any epoch. A clock that steps
- * back never makes a token live longer. Wall time (`wall_s`, Unix seconds) is needed for snapshots, HTTP dates
- * and JWTs alone, and may be unknown.
+ * `now_ms` is the caller's clock in milliseconds: monotonic, counting on through sleep, from any epoch. A clock that
+ * steps back never makes a token live longer. The time of day (`wall_s`, Unix seconds) is needed only for snapshots,
+ * HTTP dates and JWTs, and may be unknown.
  *
  * @section examples Examples
  *
- * Each function has one, from the middle of an application: `manager`, `now_ms`, `wall_s`, `buffer` and what else an
- * example does not declare are the application's, and so are `http_post()`, `flash_write()`, `log_line()` and the
- * like.
+ * Each function has an example, taken from the middle of an application: whatever the example does not declare belongs
+ * to the application, such as `manager`, `now_ms`, `wall_s` and `buffer`, or `http_post()`, `flash_write()` and
+ * `log_line()`.
  */

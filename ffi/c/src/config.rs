@@ -6,14 +6,14 @@ use crate::edge::{Edge, Plain, tokenward_span};
 use crate::provider::tokenward_service;
 use crate::result::*;
 
-/// What a manager is made from. It is read once; the service, and what the spans point to, must live, and stay as it
-/// is, for as long as the manager.
+/// What a manager is made from. The struct itself is read once; the service, and what the spans point to, must
+/// live and stay unchanged for as long as the manager.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_config {
-    /// The token service: one of the header's, or what tokenward_describe() lends.
+    /// The token service: one of the header's, or the result of tokenward_describe().
     pub service: *const tokenward_service,
-    /// Empty: the token stands for the client itself. Else the site that it stands for.
+    /// The site that the token stands for; empty: the client itself.
     pub site: tokenward_span,
     /// The environment, a part of a token's identity; empty: the service's own.
     pub environment: tokenward_span,
@@ -24,9 +24,9 @@ pub struct tokenward_config {
     pub account: tokenward_span,
     /// Bytes of the slot for the access token.
     pub access_capacity: usize,
-    /// Bytes of the slot for the refresh token; 0 where the service has none.
+    /// Bytes of the slot for the refresh token; 0 if the service has none.
     pub refresh_capacity: usize,
-    /// The caller's clock: milliseconds, monotonic including sleep, from any epoch.
+    /// The caller's clock: milliseconds, monotonic, counting on through sleep, from any epoch.
     pub now_ms: u64,
     /// Differs from device to device, so that a fleet does not ask for tokens in step; needs no secrecy.
     pub seed: u64,

@@ -13,9 +13,9 @@ use tokenward::Error;
 
 use crate::result::*;
 
-/// Bytes that are lent: `len` of them at `ptr`. NULL with 0 is empty.
+/// Borrowed bytes: `len` of them at `ptr`. NULL with 0 is empty.
 ///
-/// There is no NUL behind them. #TOKENWARD_TEXT makes one of a literal, tokenward_text() of a string.
+/// No NUL follows them. #TOKENWARD_TEXT makes a span from a literal, tokenward_text() from a string.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_span {

@@ -19,24 +19,24 @@ use crate::result::*;
 pub struct tokenward_http_answer {
     /// The whole body.
     pub body: tokenward_span,
-    /// The value of the first `Retry-After` field; empty where there is none.
+    /// The value of the first `Retry-After` field; empty if there is none.
     pub retry_after: tokenward_span,
-    /// The time of day in Unix seconds, for HTTP dates and for JWTs without `expires_in`; NULL where the
-    /// device does not know it.
+    /// The time of day in Unix seconds, for HTTP dates and for JWTs without `expires_in`; NULL if the device does
+    /// not know it.
     pub wall_s: *const u64,
     /// The status code.
     pub status: u16,
 }
 
-/// What the token endpoint answered, by an HTTP client that has read the header fields itself.
+/// What the token endpoint answered, from an HTTP client that has parsed the header fields itself.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_parsed_answer {
     /// The whole body.
     pub body: tokenward_span,
-    /// Seconds that `Retry-After` asks to wait; NULL where there is no such field, or it is not understood.
+    /// Seconds that `Retry-After` asks to wait; NULL if there is no such field, or it is not understood.
     pub retry_after_s: *const u64,
-    /// The time of day in Unix seconds, for JWTs without `expires_in`; NULL where the device does not know it.
+    /// The time of day in Unix seconds, for JWTs without `expires_in`; NULL if the device does not know it.
     pub wall_s: *const u64,
     /// The status code.
     pub status: u16,
@@ -46,23 +46,23 @@ pub struct tokenward_parsed_answer {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_poll_result {
-    /// The earliest instant at which this answer changes by itself; #TOKENWARD_NEVER is never.
+    /// The earliest instant at which this answer changes by itself; #TOKENWARD_NEVER if it does not.
     pub poll_at_ms: u64,
-    /// The request that is out, where `next` is #TOKENWARD_NEXT_AWAIT.
+    /// The request in flight, if `next` is #TOKENWARD_NEXT_AWAIT.
     pub request_id: u64,
     /// `TOKENWARD_NEXT_*`: what the caller is to do.
     pub next: tokenward_next,
-    /// `TOKENWARD_GRANT_*`, where `next` is #TOKENWARD_NEXT_REQUEST.
+    /// `TOKENWARD_GRANT_*`, if `next` is #TOKENWARD_NEXT_REQUEST.
     pub grant: tokenward_grant,
-    /// `TOKENWARD_REASON_*`, where `next` is #TOKENWARD_NEXT_SUPPLY.
+    /// `TOKENWARD_REASON_*`, if `next` is #TOKENWARD_NEXT_SUPPLY.
     pub reason: tokenward_reason,
     /// Whether the stored token may be sent now.
     pub usable: bool,
-    /// Whether `poll_at_ms` is an instant: false where it is never.
+    /// Whether `poll_at_ms` is an instant: false if it is #TOKENWARD_NEVER.
     pub changes: bool,
 }
 
-/// The instant that does not come.
+/// The instant that never comes.
 pub const TOKENWARD_NEVER: u64 = u64::MAX;
 
 /// What the caller is to do: `TOKENWARD_NEXT_*`.
@@ -71,13 +71,13 @@ pub type tokenward_next = i32;
 pub const TOKENWARD_NEXT_NOTHING: i32 = 0;
 /// Call tokenward_begin() and send what it writes.
 pub const TOKENWARD_NEXT_REQUEST: i32 = 1;
-/// A request is out: answer it with tokenward_answer() or tokenward_failed().
+/// A request is in flight: call tokenward_answer() or tokenward_failed().
 pub const TOKENWARD_NEXT_AWAIT: i32 = 2;
-/// Backing off after a failure, spreading at the start, or another process is refreshing.
+/// Wait: backing off after a failure, spreading requests at startup, or another process is refreshing.
 pub const TOKENWARD_NEXT_WAIT: i32 = 3;
-/// Read storage again: tokenward_restore(), or tokenward_reloaded() where it holds nothing newer.
+/// Read storage again: tokenward_restore(), or tokenward_reloaded() if it holds nothing newer.
 pub const TOKENWARD_NEXT_RELOAD: i32 = 4;
-/// Install a token, sign in, or mend the configuration. A usable token stays usable.
+/// Install a token, sign in, or correct the configuration. A usable token stays usable.
 pub const TOKENWARD_NEXT_SUPPLY: i32 = 5;
 
 /// Why the caller must act, or why a resource server's refusal is the caller's to handle:
@@ -102,26 +102,25 @@ pub const TOKENWARD_CODE_NONE: i32 = 0;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_outcome {
-    /// The token's generation, where it is one.
+    /// The token's generation, if it is a token.
     pub generation: u64,
-    /// Of a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG), or the offset in the body
+    /// For a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG), or the offset in the body
     /// (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED, #TOKENWARD_ERR_TOO_DEEP).
     pub detail: usize,
-    /// `TOKENWARD_ANSWER_*`. Where it is an error tokenward_poll() says what to do.
+    /// `TOKENWARD_ANSWER_*`. If it is an error, tokenward_poll() says what to do.
     pub kind: tokenward_answer_kind,
-    /// `TOKENWARD_CODE_*`, where it is an error; tokenward_error_code_name() names it. The server's own text:
-    /// tokenward_token_answer() of the same body.
+    /// `TOKENWARD_CODE_*`, if it is an error; tokenward_error_code_name() names it. For the server's own text
+    /// pass the same body to tokenward_token_answer().
     pub code: tokenward_error_code,
 }
 
-/// A header that was written.
+/// A header value that was written.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_header {
     /// Which of the manager's tokens it carries: for tokenward_rejected().
     pub generation: u64,
-    /// Characters of the value, without the NUL behind them; where the buffer is too small, the room that
-    /// they take with it.
+    /// Characters of the value, without the NUL; if the buffer is too small, the bytes needed, with the NUL.
     pub len: usize,
 }
 
@@ -140,11 +139,11 @@ pub const TOKENWARD_RETRY_SURFACE: i32 = 3;
 pub struct tokenward_retry_result {
     /// `TOKENWARD_RETRY_*`.
     pub kind: tokenward_retry_kind,
-    /// `TOKENWARD_REASON_*`, where it is to surface.
+    /// `TOKENWARD_REASON_*`, if `kind` is #TOKENWARD_RETRY_SURFACE.
     pub reason: tokenward_reason,
 }
 
-/// A token that came another way than by a request: from an app's own backend, or a portal.
+/// A token that came in another way than by a request: from an app's own backend, or a portal.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_token {
@@ -154,13 +153,13 @@ pub struct tokenward_token {
     pub token_type: tokenward_span,
     /// Empty: none.
     pub refresh_token: tokenward_span,
-    /// The lifetime in seconds; NULL where it is not known, and the provider says what that means.
+    /// The lifetime in seconds; NULL if it is not known: the provider says what that means.
     pub expires_in_s: *const u64,
 }
 
 /// Which part of the state a snapshot holds: `TOKENWARD_SNAPSHOT_*`.
 pub type tokenward_snapshot_scope = i32;
-/// The refresh token alone, for flash that wears: it is written only when that changes.
+/// Only the refresh token, for flash that wears: a snapshot is due only when that changes.
 pub const TOKENWARD_SNAPSHOT_REFRESH_TOKEN: i32 = 1;
 /// The access token too.
 pub const TOKENWARD_SNAPSHOT_ALL: i32 = 2;
@@ -171,7 +170,7 @@ pub const TOKENWARD_SNAPSHOT_ALL: i32 = 2;
 pub struct tokenward_unpersisted_result {
     /// The revision of a snapshot taken now: for tokenward_persisted().
     pub revision: u64,
-    /// Whether one is to be written.
+    /// Whether a snapshot is to be written.
     pub due: bool,
 }
 
@@ -184,8 +183,8 @@ unsafe impl Plain for tokenward_token {}
 
 /// Says what to do at `now_ms`, whether the token may be sent, and when to ask again. Changes nothing.
 ///
-/// May run together with other functions that take this manager `const`; not from an interrupt handler that
-/// can interrupt one that changes it.
+/// May run concurrently with other functions that take this manager as `const`; not from an interrupt handler
+/// that can interrupt a call that changes it.
 ///
 /// @code
 /// tokenward_poll_result next;
@@ -197,7 +196,7 @@ unsafe impl Plain for tokenward_token {}
 /// @endcode
 ///
 /// @param[in] manager The manager.
-/// @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands.
+/// @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands still.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
@@ -243,7 +242,7 @@ pub unsafe extern "C" fn tokenward_poll(
 /// Writes the request that tokenward_poll() asks for. The token's lifetime counts from here. With shared
 /// storage and a refresh grant: persist before you send. A refused call changes nothing but the clock.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// tokenward_request request;
@@ -258,18 +257,18 @@ pub unsafe extern "C" fn tokenward_poll(
 /// @param[in] now_ms The caller's clock.
 /// @param[in] credentials What the request presents; nothing of it is kept.
 /// @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards: tokenward_wipe()
-/// it when the request is sent.
+/// it once the request is sent.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
-/// what it takes.
+/// @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many
+/// bytes are needed.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
-/// @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is out and has not timed out
-/// @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() says something else than #TOKENWARD_NEXT_REQUEST
-/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:` or a control
-/// character, or the bearer cannot stand in a header
-/// @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is no URL that means one thing only
-/// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
+/// @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is in flight and has not timed out
+/// @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() does not say #TOKENWARD_NEXT_REQUEST
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id contains `:` or a
+/// control character, or the bearer cannot be sent in a header
+/// @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is not a URL, or is ambiguous
+/// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the token endpoint is not `https`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_begin(
     manager: *mut tokenward_manager,
@@ -290,13 +289,13 @@ pub unsafe extern "C" fn tokenward_begin(
     })
 }
 
-/// Reads the answer to a request and keeps its token. All is checked before anything is replaced: the token
-/// that was good stays good. An id is spent by its answer, whatever that was.
+/// Reads the answer to a request and keeps its token. Everything is checked before anything is replaced, so a
+/// good token stays good. The id is used up by the answer, whatever that was.
 ///
-/// Every refusal of the input counts as a failed request, but for #TOKENWARD_ERR_STALE_REQUEST. A refused
-/// argument (1 to 99) leaves the request out: answer it again.
+/// Every refusal of the input counts as a failed request, except #TOKENWARD_ERR_STALE_REQUEST. After a refused
+/// argument (1 to 99) the request is still in flight: answer it again.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// tokenward_outcome outcome;
@@ -310,14 +309,14 @@ pub unsafe extern "C" fn tokenward_begin(
 /// @param[in] now_ms The caller's clock.
 /// @param[in] request_id The `id` that tokenward_begin() gave.
 /// @param[in] answer What the token endpoint answered. Tokens are copied into the manager.
-/// @param[out] out Written on success; its `detail` also where that explains a refusal.
+/// @param[out] out Written on success; its `detail` also if that explains a refusal.
 /// @retval TOKENWARD_OK it is a token, which is stored, or an error that the server gave
-/// @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out: nothing changes
-/// @retval TOKENWARD_ERR_NOT_JSON no JSON object
+/// @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request in flight: nothing changes
+/// @retval TOKENWARD_ERR_NOT_JSON not a JSON object
 /// @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
 /// @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
 /// @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
-/// @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read stands twice
+/// @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read appears twice
 /// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN the member is not what it must be
 /// @retval TOKENWARD_ERR_INVALID_REFRESH_TOKEN the member is not what it must be
 /// @retval TOKENWARD_ERR_INVALID_TOKEN_TYPE the member is not what it must be
@@ -326,9 +325,9 @@ pub unsafe extern "C" fn tokenward_begin(
 /// @retval TOKENWARD_ERR_INVALID_EXPIRES_IN the member is not what it must be
 /// @retval TOKENWARD_ERR_ERROR_BESIDE_TOKEN a non-empty `error` next to a token
 /// @retval TOKENWARD_ERR_NO_ERROR_CODE no error code under a status other than 2xx
-/// @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE the token is not for Bearer
-/// @retval TOKENWARD_ERR_MISSING_LIFETIME the provider wants one
-/// @retval TOKENWARD_ERR_ALREADY_EXPIRED the token is over
+/// @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE it is not a Bearer token
+/// @retval TOKENWARD_ERR_MISSING_LIFETIME the provider requires one
+/// @retval TOKENWARD_ERR_ALREADY_EXPIRED the token has expired
 /// @retval TOKENWARD_ERR_SAME_TOKEN the stored token again, although it is used up
 /// @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
 #[unsafe(no_mangle)]
@@ -355,10 +354,10 @@ pub unsafe extern "C" fn tokenward_answer(
     })
 }
 
-/// tokenward_answer() for a caller whose HTTP client has read `Retry-After`: an image that calls only this one has no
-/// reader of that field and of dates.
+/// tokenward_answer() for a caller whose HTTP client has parsed `Retry-After`: an image that calls only this one
+/// contains no parser of that field and of dates.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// const uint64_t wait_s = 120; // the HTTP client has read `Retry-After: 120`
@@ -373,7 +372,7 @@ pub unsafe extern "C" fn tokenward_answer(
 /// @param[in] now_ms The caller's clock.
 /// @param[in] request_id The `id` that tokenward_begin() gave.
 /// @param[in] answer What the token endpoint answered. Tokens are copied into the manager.
-/// @param[out] out Written on success; its `detail` also where that explains a refusal.
+/// @param[out] out Written on success; its `detail` also if that explains a refusal.
 /// @return What tokenward_answer() returns.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_answer_parsed(
@@ -423,9 +422,10 @@ fn said(answered: Result<Outcome<'_>, Error>, out: Out<'_, tokenward_outcome>) -
     refused.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// A request came to nothing: no connection, a time-out of the caller's own, an answer that was cut off.
+/// Reports that a request got no answer: no connection, a time-out of the caller's own, an answer that was cut
+/// off.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// if (!http_post(&request, &answer)) {
@@ -438,7 +438,7 @@ fn said(answered: Result<Outcome<'_>, Error>, out: Out<'_, tokenward_outcome>) -
 /// @param[in] now_ms The caller's clock.
 /// @param[in] request_id The `id` that tokenward_begin() gave.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out
+/// @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request in flight
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_failed(
     manager: *mut tokenward_manager,
@@ -451,11 +451,11 @@ pub unsafe extern "C" fn tokenward_failed(
     })
 }
 
-/// Writes `Bearer ...`, the value of the `Authorization` field of a request, after checking that the token may
-/// be sent there. The first fault wins.
+/// Writes `Bearer ...`, the value of the `Authorization` field of a request, after checking that the token may be
+/// sent there. Of several faults the first one listed below is returned.
 ///
-/// May run together with other functions that take this manager `const`; not from an interrupt handler that
-/// can interrupt one that changes it.
+/// May run concurrently with other functions that take this manager as `const`; not from an interrupt handler
+/// that can interrupt a call that changes it.
 ///
 /// @code
 /// tokenward_header header;
@@ -468,14 +468,14 @@ pub unsafe extern "C" fn tokenward_failed(
 ///
 /// @param[in] manager The manager.
 /// @param[in] now_ms The caller's clock.
-/// @param[in] method The request's method, with case.
+/// @param[in] method The request's method; case matters.
 /// @param[in] url The request's absolute URL.
-/// @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards:
-/// tokenward_wipe() it when the request is sent.
+/// @param[out] buf Where the value is written, followed by a NUL. It holds the token afterwards: tokenward_wipe()
+/// it once the request is sent.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
+/// @param[out] out Written on success. If `buf` is too small, its `len` says how many bytes are needed.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_BAD_URL not an absolute URL that means one thing only
+/// @retval TOKENWARD_ERR_BAD_URL not an absolute URL, or ambiguous
 /// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED not an origin of the provider and environment, or not `https`
 /// @retval TOKENWARD_ERR_UNKNOWN_ROUTE no row of the provider's route table
 /// @retval TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN a route of the other kind of token
@@ -504,9 +504,9 @@ pub unsafe extern "C" fn tokenward_authorize(
     })
 }
 
-/// A resource server refused a request that carried a token: says what to do with it.
+/// Says what to do with a request that carried a token and was refused by a resource server.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// tokenward_retry_result retry;
@@ -520,8 +520,8 @@ pub unsafe extern "C" fn tokenward_authorize(
 /// @param[in] now_ms The caller's clock.
 /// @param[in] generation The `generation` that tokenward_authorize() gave with the header.
 /// @param[in] status The status code.
-/// @param[in] challenge The value of the `WWW-Authenticate` field, several lines of it joined by `, `; empty
-/// where there is none.
+/// @param[in] challenge The value of the `WWW-Authenticate` field, with several lines joined by `, `; empty if
+/// there is none.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
@@ -543,10 +543,10 @@ pub unsafe extern "C" fn tokenward_rejected(
     })
 }
 
-/// tokenward_rejected() for a caller that has read the challenge: an image that calls only this one has no reader of
-/// challenges.
+/// tokenward_rejected() for a caller that has parsed the challenge: an image that calls only this one contains no
+/// parser of challenges.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// tokenward_retry_result retry;
@@ -593,10 +593,10 @@ fn decided(retry: Retry, out: Out<'_, tokenward_retry_result>) -> Result<(), Fau
 }
 
 /// Keeps a token that someone else obtained. It replaces access and refresh token, ends reload, backoff and
-/// failure, and makes a request that is out stale. Its lifetime counts from `now_ms`. A refused token changes
+/// failure, and makes a request in flight stale. Its lifetime counts from `now_ms`. A refused token changes
 /// nothing but the clock.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// const uint64_t lifetime_s = 3600;
@@ -613,9 +613,9 @@ fn decided(retry: Retry, out: Out<'_, tokenward_retry_result>) -> Result<(), Fau
 /// @param[out] generation The token's generation: written on success.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside the provider's alphabet
-/// @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE the token is not for Bearer
-/// @retval TOKENWARD_ERR_MISSING_LIFETIME the provider wants one
-/// @retval TOKENWARD_ERR_ALREADY_EXPIRED the token is over
+/// @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE it is not a Bearer token
+/// @retval TOKENWARD_ERR_MISSING_LIFETIME the provider requires one
+/// @retval TOKENWARD_ERR_ALREADY_EXPIRED the token has expired
 /// @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_install(
@@ -641,9 +641,9 @@ pub unsafe extern "C" fn tokenward_install(
     })
 }
 
-/// The generation of the newest token that was kept; 0 before the first.
+/// Gets the generation of the newest token that was kept; 0 before the first.
 ///
-/// May run together with other functions that take this manager `const`.
+/// May run concurrently with other functions that take this manager as `const`.
 ///
 /// @code
 /// uint64_t newest;
@@ -667,7 +667,7 @@ pub unsafe extern "C" fn tokenward_generation(manager: *const tokenward_manager,
 
 /// Says whether a part of the state has changed since it was last persisted. **Answer, persist, use.**
 ///
-/// May run together with other functions that take this manager `const`.
+/// May run concurrently with other functions that take this manager as `const`.
 ///
 /// @code
 /// tokenward_unpersisted_result state;
@@ -696,9 +696,9 @@ pub unsafe extern "C" fn tokenward_unpersisted(
     })
 }
 
-/// A snapshot of `revision` is in storage. #TOKENWARD_SNAPSHOT_ALL covers both scopes.
+/// Reports that a snapshot of `revision` is in storage. #TOKENWARD_SNAPSHOT_ALL covers both scopes.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// bool written = flash_write(snapshot.ptr, snapshot.len);
@@ -722,10 +722,10 @@ pub unsafe extern "C" fn tokenward_persisted(
     })
 }
 
-/// Storage was read again and holds nothing newer. Ends #TOKENWARD_NEXT_RELOAD, and the wait for another
-/// process.
+/// Reports that storage was read again and holds nothing newer. Ends #TOKENWARD_NEXT_RELOAD, and the wait for
+/// another process.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
@@ -744,9 +744,9 @@ pub unsafe extern "C" fn tokenward_reloaded(manager: *mut tokenward_manager) -> 
     })
 }
 
-/// Lifts a permanent failure: the configuration was mended, or the user wants another try.
+/// Lifts a permanent failure: the configuration was corrected, or the user wants to try again.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// int32_t result = tokenward_retry(manager); // the user has typed the password again
@@ -764,9 +764,9 @@ pub unsafe extern "C" fn tokenward_retry(manager: *mut tokenward_manager) -> i32
     })
 }
 
-/// A refresh is due now; the token stays usable meanwhile.
+/// Makes a refresh due now; in the meantime the token stays usable.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// int32_t result = tokenward_renew(manager); // the account was given more rights: a new token has them
@@ -784,10 +784,10 @@ pub unsafe extern "C" fn tokenward_renew(manager: *mut tokenward_manager) -> i32
     })
 }
 
-/// Signs out: wipes the tokens; the manager goes on without one. What is in storage is the caller's to erase
-/// or overwrite. To end a manager, tokenward_wipe() its memory.
+/// Signs out: wipes the tokens; the manager goes on without one. Erasing or overwriting what is in storage is up
+/// to the caller. To end a manager, tokenward_wipe() its memory.
 ///
-/// Not from an interrupt handler; nothing else may use the manager meanwhile.
+/// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// int32_t result = tokenward_clear(manager);
@@ -818,7 +818,7 @@ pub unsafe extern "C" fn tokenward_clear(manager: *mut tokenward_manager) -> i32
 ///
 /// @param[in] code `TOKENWARD_CODE_*`.
 /// @return A string that lives as long as the program; `none` for #TOKENWARD_CODE_NONE, `other` for
-/// #TOKENWARD_CODE_OTHER, `unknown` for a number that is none.
+/// #TOKENWARD_CODE_OTHER, `unknown` for any other number.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_error_code_name(code: tokenward_error_code) -> *const c_char {
     if code == TOKENWARD_CODE_NONE {
@@ -838,8 +838,8 @@ pub extern "C" fn tokenward_error_code_name(code: tokenward_error_code) -> *cons
 /// @endcode
 ///
 /// @param[in] reason `TOKENWARD_REASON_*`.
-/// @return A string that lives as long as the program; `none` for #TOKENWARD_REASON_NONE, `unknown` for a
-/// number that is none.
+/// @return A string that lives as long as the program; `none` for #TOKENWARD_REASON_NONE, `unknown` for any other
+/// number.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_reason_name(reason: tokenward_reason) -> *const c_char {
     if reason == TOKENWARD_REASON_NONE {

@@ -17,12 +17,12 @@ use crate::result::*;
 
 /// A manager: one token of one provider, environment and subject, kept alive in the caller's memory.
 ///
-/// One task at a time may call it, but for functions that take it `const`: those may run together.
+/// One task at a time may use it, but functions that take it as `const` may run concurrently.
 pub struct tokenward_manager {
     _opaque: [u8; 0],
 }
 
-/// The library's version: `0.1.0`. That of the header is #TOKENWARD_VERSION.
+/// The library's version: `0.1.0`. The header's is #TOKENWARD_VERSION.
 ///
 /// May be called from any thread and from an interrupt handler.
 ///
@@ -102,10 +102,10 @@ impl<'c> Edge<'c> {
 
 /// Makes a manager without a token in the caller's memory: what the macro tokenward_init() calls.
 ///
-/// Whatever was in the memory is gone, a manager too. The manager is where the memory is; it may be copied
-/// to other memory of the same size and alignment, and goes on there.
+/// Whatever was in the memory is overwritten, even a manager. The manager lives in that memory; it may be copied
+/// to other memory of the same size and alignment, and works there.
 ///
-/// Not from an interrupt handler; nothing else may use the memory meanwhile.
+/// Not from an interrupt handler; nothing else may use the memory during the call.
 ///
 /// @code
 /// tokenward_manager *manager;
@@ -125,8 +125,8 @@ impl<'c> Edge<'c> {
 /// @retval TOKENWARD_ERR_ABI header and library are of different versions
 /// @retval TOKENWARD_ERR_LENGTH the sum of the capacities is longer than an object may be
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
-/// @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
-/// `.` or `..`
+/// @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint needs a site and there is none, or the site is `.`
+/// or `..`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_init_abi(
     out: *mut *mut tokenward_manager,

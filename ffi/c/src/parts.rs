@@ -10,7 +10,7 @@ pub struct tokenward_authentication_part(ClientAuthentication);
 #[unsafe(no_mangle)]
 pub static tokenward_authentication_basic: tokenward_authentication_part =
     tokenward_authentication_part(*ClientAuthentication::BASIC);
-/// The `Authorization` field, id and secret as they are: what `curl -u` sends. The id has no `:`.
+/// The `Authorization` field, id and secret as they are: what `curl -u` sends. The id must not contain `:`.
 #[unsafe(no_mangle)]
 pub static tokenward_authentication_basic_raw: tokenward_authentication_part =
     tokenward_authentication_part(*ClientAuthentication::BASIC_RAW);
@@ -38,7 +38,7 @@ pub static tokenward_body_json: tokenward_body_part = tokenward_body_part(*BodyF
 
 /// Follows paths through an answer.
 pub struct tokenward_nested_part(NestedReader);
-/// Names separated by `.`, places of arrays in brackets.
+/// Names separated by `.`, array indices in brackets.
 #[unsafe(no_mangle)]
 pub static tokenward_nested_paths: tokenward_nested_part = tokenward_nested_part(*NestedReader::PATHS);
 
@@ -60,7 +60,7 @@ pub struct tokenward_loopback_part(LoopbackHttp);
 #[unsafe(no_mangle)]
 pub static tokenward_loopback_http: tokenward_loopback_part = tokenward_loopback_part(*LoopbackHttp::ALLOWED);
 
-/// Reads the end of a token from the token itself.
+/// Reads from the token itself when it expires.
 pub struct tokenward_expiry_part(TokenExpiry);
 /// The claim `exp` of a JWT (RFC 7519 section 4.1.4).
 #[unsafe(no_mangle)]

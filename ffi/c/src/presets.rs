@@ -9,7 +9,7 @@ use crate::provider::tokenward_service;
 #[unsafe(no_mangle)]
 pub static tokenward_flip_utility_sandbox: tokenward_service = tokenward_service(FLIP_UTILITY_SANDBOX);
 
-/// Flip Utility with an OAuth client, for real.
+/// Flip Utility with an OAuth client, in production.
 #[unsafe(no_mangle)]
 pub static tokenward_flip_utility_production: tokenward_service = tokenward_service(FLIP_UTILITY_PRODUCTION);
 
@@ -19,23 +19,23 @@ pub static tokenward_flip_utility_production: tokenward_service = tokenward_serv
 pub static tokenward_flip_utility_api_key_sandbox: tokenward_service =
     tokenward_service(FLIP_UTILITY_API_KEY_SANDBOX);
 
-/// Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install(); for real.
+/// Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install(); in production.
 #[unsafe(no_mangle)]
 pub static tokenward_flip_utility_api_key_production: tokenward_service =
     tokenward_service(FLIP_UTILITY_API_KEY_PRODUCTION);
 
-/// Flip Energy with a client token, which the caller installs with tokenward_install(): server to server only,
-/// without an end. The configuration has its base URL.
+/// Flip Energy with a client token, which the caller installs with tokenward_install(): server to server only; it
+/// does not expire. Its base URL is in the configuration.
 #[unsafe(no_mangle)]
 pub static tokenward_flip_energy_client: tokenward_service = tokenward_service(FLIP_ENERGY_CLIENT);
 
-/// Flip Energy with a token for one site, which lives an hour, for a gateway or server that keeps the client token
-/// too. The configuration has its base URL and the site.
+/// Flip Energy with a token for one site, which lives an hour, for a gateway or server that keeps the client
+/// token too. Its base URL and the site are in the configuration.
 #[unsafe(no_mangle)]
 pub static tokenward_flip_energy_site: tokenward_service = tokenward_service(FLIP_ENERGY_SITE);
 
 /// Flip Energy with a token for one site, which lives an hour, for an app: it installs what its own backend hands
-/// out, and is told when the next is due. The configuration has its base URL and the site.
+/// out, and is told when the next is due. Its base URL and the site are in the configuration.
 #[unsafe(no_mangle)]
 pub static tokenward_flip_energy_site_by_backend: tokenward_service =
     tokenward_service(FLIP_ENERGY_SITE_BY_BACKEND);
@@ -45,8 +45,8 @@ pub static tokenward_flip_energy_site_by_backend: tokenward_service =
 #[unsafe(no_mangle)]
 pub static tokenward_flume: tokenward_service = tokenward_service(FLUME);
 
-/// Oracle Utilities Opower: a token of about an hour by Basic authentication. The configuration has its base URL,
-/// the host of the tier.
+/// Oracle Utilities Opower: a token of about an hour by Basic authentication. Its base URL, the host of the tier,
+/// is in the configuration.
 #[unsafe(no_mangle)]
 pub static tokenward_opower: tokenward_service = tokenward_service(OPOWER);
 
@@ -55,7 +55,7 @@ pub static tokenward_opower: tokenward_service = tokenward_service(OPOWER);
 #[unsafe(no_mangle)]
 pub static tokenward_flute_sandbox: tokenward_service = tokenward_service(FLUTE_SANDBOX);
 
-/// Flute, for real.
+/// Flute, in production.
 #[unsafe(no_mangle)]
 pub static tokenward_flute_production: tokenward_service = tokenward_service(FLUTE_PRODUCTION);
 

@@ -16,7 +16,8 @@ use crate::edge::{Edge, OUT_OF_RANGE, Plain, at_the_edge, tokenward_span};
 use crate::parts::*;
 use crate::result::*;
 
-/// The version of structs and functions. A library answers #TOKENWARD_ERR_ABI to a header of another one.
+/// The version of structs and functions. The library returns #TOKENWARD_ERR_ABI to callers compiled with another
+/// one.
 pub const TOKENWARD_ABI_VERSION: u32 = 1;
 
 /// How a token is obtained: `TOKENWARD_GRANT_*`.
@@ -29,7 +30,7 @@ pub const TOKENWARD_GRANT_CLIENT_CREDENTIALS: i32 = 1;
 pub const TOKENWARD_GRANT_PASSWORD: i32 = 2;
 /// RFC 6749 section 6.
 pub const TOKENWARD_GRANT_REFRESH_TOKEN: i32 = 3;
-/// A `POST` with a client token as Bearer that answers a token for one site.
+/// A `POST` with a client token as Bearer, answered with a token for one site.
 pub const TOKENWARD_GRANT_SITE_TOKEN: i32 = 4;
 
 /// The bytes that an access token may have: `TOKENWARD_ALPHABET_*`.
@@ -41,11 +42,12 @@ pub const TOKENWARD_ALPHABET_VISIBLE: i32 = 1;
 
 /// What an answer without `expires_in` means, as a kind: `TOKENWARD_LIFETIME_*`.
 pub type tokenward_lifetime_kind = i32;
-/// So many seconds.
+/// A number of seconds.
 pub const TOKENWARD_LIFETIME_ASSUME: i32 = 0;
-/// Until the end that the token itself tells, if the answer comes with a wall clock; else so many seconds.
+/// Until the token itself says that it expires, if the answer comes with the time of day; else a number of
+/// seconds.
 pub const TOKENWARD_LIFETIME_TOLD: i32 = 1;
-/// The token has no end.
+/// The token does not expire.
 pub const TOKENWARD_LIFETIME_NEVER: i32 = 2;
 /// The answer is refused.
 pub const TOKENWARD_LIFETIME_REFUSE: i32 = 3;
@@ -54,7 +56,7 @@ pub const TOKENWARD_LIFETIME_REFUSE: i32 = 3;
 pub type tokenward_zero_lifetime = i32;
 /// The token has expired: a failed refresh.
 pub const TOKENWARD_ZERO_EXPIRED: i32 = 0;
-/// The token has no end.
+/// The token does not expire.
 pub const TOKENWARD_ZERO_NEVER: i32 = 1;
 
 /// Who may hold a provider's credentials: `TOKENWARD_EXPOSURE_*`. For the caller to read; nothing here
@@ -117,7 +119,7 @@ pub struct tokenward_route {
     pub of_site: MaybeUninit<bool>,
 }
 
-/// A list of texts. Each has an address.
+/// A list of texts. None has a NULL address.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_text_list {
@@ -127,7 +129,7 @@ pub struct tokenward_text_list {
     pub len: usize,
 }
 
-/// A list of pairs. Each of their texts has an address.
+/// A list of pairs. None of their texts has a NULL address.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_pair_list {
@@ -137,7 +139,7 @@ pub struct tokenward_pair_list {
     pub len: usize,
 }
 
-/// A list of endpoints. Each of their texts has an address.
+/// A list of endpoints. None of their texts has a NULL address.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_route_list {
@@ -147,15 +149,15 @@ pub struct tokenward_route_list {
     pub len: usize,
 }
 
-/// Where the members of an answer stand, if they do not stand in the top object.
+/// Where the members of an answer are, if they are not in the top object.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_nested {
     /// What follows the paths: #tokenward_nested_paths.
     pub reader: *const tokenward_nested_part,
-    /// Where the token's members stand, such as `data[0]`; empty for the top object.
+    /// Where the token's members are, such as `data[0]`; empty for the top object.
     pub member_path: tokenward_span,
-    /// Where an error code stands if there is no top-level `error`, such as `detailed[0]`; empty for nowhere.
+    /// Where an error code is if there is no top-level `error`, such as `detailed[0]`; empty for nowhere.
     pub error_path: tokenward_span,
 }
 
@@ -169,7 +171,7 @@ pub struct tokenward_routes {
     pub rows: tokenward_route_list,
 }
 
-/// What an answer without `expires_in` means. Nothing is for ever unless that is said.
+/// What an answer without `expires_in` means. No token lives for ever unless this says so.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_missing_lifetime {
@@ -177,30 +179,30 @@ pub struct tokenward_missing_lifetime {
     pub kind: tokenward_lifetime_kind,
     /// The seconds of #TOKENWARD_LIFETIME_ASSUME and #TOKENWARD_LIFETIME_TOLD; 0: an hour.
     pub seconds: u64,
-    /// What tells, for #TOKENWARD_LIFETIME_TOLD: #tokenward_expiry_jwt.
+    /// What reads the expiry, for #TOKENWARD_LIFETIME_TOLD: #tokenward_expiry_jwt.
     pub expiry: *const tokenward_expiry_part,
 }
 
-/// A token service: all that tells one from another. Zeros are the defaults that are named at the members; only the
-/// name must be there. What takes code is a pointer to a part, one of the header's objects: an image links the parts
-/// that it names.
+/// A token service: everything that distinguishes one from another. Zeros are the defaults, which each member
+/// names; only the name is required. What needs code is a pointer to a part, one of the header's objects: an
+/// image links only the parts that it names.
 ///
-/// tokenward_describe() checks it and lends it as a service. It must live, and stay as it is, for as long as that is
-/// used, with all that it points to: a `static const` in flash as a rule.
+/// tokenward_describe() checks it and makes it available as a service. It must live and stay unchanged, with
+/// everything that it points to, for as long as the service is used: usually it is a `static const` in flash.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_provider {
     /// Its name, a part of a token's identity.
     pub name: tokenward_span,
-    /// Its environment (`sandbox`, `production`), a part of a token's identity; that of the configuration wins.
+    /// Its environment (`sandbox`, `production`), a part of a token's identity; the configuration's wins.
     pub environment: tokenward_span,
-    /// Scheme and authority of the token endpoint; a path may follow. Its origin is a part of a token's identity. That
-    /// of the configuration wins.
+    /// Scheme and authority of the token endpoint; a path may follow. Its origin is a part of a token's identity.
+    /// The configuration's wins.
     pub base_url: tokenward_span,
     /// Follows the base URL; `{site}` stands for the subject's site.
     pub token_path: tokenward_span,
-    /// Where its tokens may be sent; none: to the origin of the base URL. `https` only, but for loopback if that is
-    /// allowed.
+    /// Where its tokens may be sent; none: to the origin of the base URL. `https` only, except to loopback if
+    /// that is allowed.
     pub api_origins: tokenward_text_list,
     /// The scope to ask for.
     pub scope: tokenward_span,
@@ -210,8 +212,8 @@ pub struct tokenward_provider {
     pub token_type_aliases: tokenward_text_list,
     /// When its tokens are refreshed; NULL: #TOKENWARD_POLICY_DEFAULT.
     pub policy: *const tokenward_policy,
-    /// How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`. A
-    /// service with a grant names it.
+    /// How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`.
+    /// Required if the service has a grant.
     pub authentication: *const tokenward_authentication_part,
     /// How a request's parameters are written; NULL: #tokenward_body_form.
     pub body: *const tokenward_body_part,
@@ -219,7 +221,7 @@ pub struct tokenward_provider {
     pub site: *const tokenward_site_part,
     /// #tokenward_loopback_http allows plain `http` to the loopback interface, for tests.
     pub loopback_http: *const tokenward_loopback_part,
-    /// Where the members of an answer stand, if they do not stand in the top object.
+    /// Where the members of an answer are, if they are not in the top object.
     pub nested: tokenward_nested,
     /// Which token opens which endpoint; none: every path of the origins.
     pub routes: tokenward_routes,
@@ -239,7 +241,7 @@ pub struct tokenward_provider {
     pub any_https_origin: MaybeUninit<bool>,
 }
 
-/// A token service as a manager reads it: one of the header's objects, or what tokenward_describe() lends.
+/// A token service as a manager reads it: one of the header's objects, or the result of tokenward_describe().
 pub struct tokenward_service(pub(crate) Provider<'static>);
 
 // SAFETY: raw pointers, integers, and bytes that any bits make.
@@ -251,10 +253,11 @@ unsafe impl Plain for tokenward_route {}
 // SAFETY: raw pointers, integers, and bytes that any bits make.
 unsafe impl Plain for tokenward_provider {}
 
-/// Checks a description and lends it as a service: what the macro tokenward_describe() calls. Nothing is copied.
+/// Checks a description and makes it available as a service: what the macro tokenward_describe() calls. Nothing
+/// is copied.
 ///
-/// The description, with all that it points to, is checked as arguments are; whether its facts can work is what
-/// tokenward_provider_check() says. No code can check that a part is one of the header's objects.
+/// The description, with everything that it points to, is checked as arguments are; tokenward_provider_check()
+/// says whether its facts can work. No code can check that a part is one of the header's objects.
 ///
 /// May be called from any thread.
 ///
@@ -265,7 +268,8 @@ unsafe impl Plain for tokenward_provider {}
 /// config.service = service;
 /// @endcode
 ///
-/// @param[in] mine It must live, and stay as it is, with all that it points to, for as long as the service is used.
+/// @param[in] mine It must live and stay unchanged, with everything that it points to, for as long as the service
+/// is used.
 /// @param[out] service Written on success: the same address.
 /// @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
 /// @param[in] provider_size `sizeof(tokenward_provider)` of the header.
@@ -289,9 +293,9 @@ pub unsafe extern "C" fn tokenward_describe_abi(
     })
 }
 
-/// Says which fact of a service cannot work: a path that is no path, a reserved name, a grant without its
-/// authentication. A manager does not ask: it refuses what it meets, when it meets it. Call it in a test, or at the
-/// start where descriptions are read from a file; an image need not carry it.
+/// Says which fact of a service cannot work: a malformed path, a reserved name, a grant without its
+/// authentication. A manager does not call it: it refuses a fault when it meets one. Call it in a test, or at
+/// startup if descriptions are read from a file; an image need not contain it.
 ///
 /// May be called from any thread.
 ///
@@ -303,7 +307,7 @@ pub unsafe extern "C" fn tokenward_describe_abi(
 /// @endcode
 ///
 /// @param[in] service The service.
-/// @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty where it
+/// @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty if it
 /// can work.
 /// @retval TOKENWARD_OK it can work
 /// @retval TOKENWARD_ERR_INVALID_PROVIDER it cannot; `fact` says why
@@ -563,7 +567,7 @@ pub(crate) const fn grant_number(grant: Grant) -> tokenward_grant {
     }
 }
 
-/// The name of a grant, which is its `grant_type` where it has one: `client_credentials`.
+/// The name of a grant, which is its `grant_type` if it has one: `client_credentials`.
 ///
 /// May be called from any thread and from an interrupt handler.
 ///
@@ -574,8 +578,8 @@ pub(crate) const fn grant_number(grant: Grant) -> tokenward_grant {
 /// @endcode
 ///
 /// @param[in] grant `TOKENWARD_GRANT_*`.
-/// @return A string that lives as long as the program; `none` for #TOKENWARD_GRANT_NONE, `unknown` for a number
-/// that is none.
+/// @return A string that lives as long as the program; `none` for #TOKENWARD_GRANT_NONE, `unknown` for any other
+/// number.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_grant_name(grant: tokenward_grant) -> *const c_char {
     let name = match grant {

@@ -13,8 +13,8 @@ use crate::manager::{
 use crate::provider::tokenward_service;
 use crate::result::*;
 
-/// What an answer of a token endpoint says. The `ptr` of a member that is absent is NULL; the others point
-/// into the body, or into the buffer where they are spelled with escapes.
+/// What an answer of a token endpoint says. The `ptr` of a member that is absent is NULL; the others point into
+/// the body, or into the buffer if they are written with escapes.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_token_answer_result {
@@ -22,7 +22,7 @@ pub struct tokenward_token_answer_result {
     pub access_token: tokenward_span,
     /// The token type as the server spelled it.
     pub token_type: tokenward_span,
-    /// The refresh token; never empty. Read only where the service has the refresh grant.
+    /// The refresh token; never empty. Read only if the service has the refresh grant.
     pub refresh_token: tokenward_span,
     /// The granted scope; elements of an array are joined by single spaces.
     pub scope: tokenward_span,
@@ -36,14 +36,14 @@ pub struct tokenward_token_answer_result {
     pub error_uri: tokenward_span,
     /// The lifetime in seconds, floored and saturating, not capped.
     pub expires_in_s: u64,
-    /// Bytes of the buffer in use; also what it would take where it is too small.
+    /// Bytes of the buffer in use; if it is too small, the bytes needed.
     pub len: usize,
     /// Where in the body it was refused (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED,
     /// #TOKENWARD_ERR_TOO_DEEP).
     pub offset: usize,
     /// `TOKENWARD_ANSWER_*`.
     pub kind: tokenward_answer_kind,
-    /// `TOKENWARD_CODE_*`, where it is an error.
+    /// `TOKENWARD_CODE_*`, if it is an error.
     pub code: tokenward_error_code,
     /// Whether there is a lifetime.
     pub has_expires_in: bool,
@@ -68,8 +68,8 @@ impl tokenward_token_answer_result {
     };
 }
 
-/// Reads what a token endpoint answered. A 2xx status is a token, or a non-empty `error` without one; every
-/// other status is an error answer. Of two faults the body's own come first, then the order below.
+/// Reads what a token endpoint answered. A 2xx status is a token, or a non-empty `error` without one; every other
+/// status is an error answer. Of several faults those of the body itself come first, then the order below.
 ///
 /// May be called from any thread.
 ///
@@ -83,19 +83,19 @@ impl tokenward_token_answer_result {
 /// @endcode
 ///
 /// @param[in] status The status code.
-/// @param[in] body The whole body. `out` points into it: it must live as long as that is used.
+/// @param[in] body The whole body. `out` points into it: it must live as long as `out` is used.
 /// @param[in] service The service that answered.
-/// @param[out] buf Takes what is spelled with escapes; never more than the body's length. It may hold tokens
-/// afterwards. NULL with 0 will do for a body without escapes and without a list as its scope.
+/// @param[out] buf Takes strings that are written with escapes; never more than the body's length. It may hold
+/// tokens afterwards. NULL with 0 is enough for a body without escapes whose scope is not an array.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] out Written on success. Where `buf` is too small its `len` says what it takes, and where the
-/// body is refused its `offset` where.
+/// @param[out] out Written on success. If `buf` is too small, its `len` says how many bytes are needed; if the
+/// body is refused, its `offset` says where.
 /// @retval TOKENWARD_OK it is a token, or an error that the server gave
-/// @retval TOKENWARD_ERR_NOT_JSON no JSON object
+/// @retval TOKENWARD_ERR_NOT_JSON not a JSON object
 /// @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
 /// @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
 /// @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
-/// @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read stands twice
+/// @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read appears twice
 /// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN the member is not what it must be
 /// @retval TOKENWARD_ERR_INVALID_REFRESH_TOKEN the member is not what it must be
 /// @retval TOKENWARD_ERR_INVALID_TOKEN_TYPE the member is not what it must be
@@ -213,14 +213,14 @@ impl<'b> Room<'b> {
 pub struct tokenward_challenge {
     /// The scheme as spelled; schemes compare without case.
     pub scheme: tokenward_span,
-    /// The token68; its `ptr` is NULL where the challenge has none.
+    /// The token68; its `ptr` is NULL if the challenge has none.
     pub token68: tokenward_span,
-    /// How many parameters it has; none beside a token68.
+    /// How many parameters it has; none if it has a token68.
     pub param_count: usize,
 }
 
-/// Checks a whole `WWW-Authenticate` field and counts its challenges. Several field lines are several calls,
-/// or one with the lines joined by commas. The time grows with the square of the parameters of one challenge.
+/// Checks a whole `WWW-Authenticate` field and counts its challenges. Check several field lines one by one, or
+/// joined by commas. The time grows with the square of the parameters of one challenge.
 ///
 /// May be called from any thread.
 ///
@@ -257,12 +257,12 @@ pub unsafe extern "C" fn tokenward_challenges(field: tokenward_span, count: *mut
 /// log_bytes(first.scheme.ptr, first.scheme.len); // Bearer
 /// @endcode
 ///
-/// @param[in] field `out` points into it: it must live as long as that is used.
-/// @param[in] index The challenge's place, from 0.
+/// @param[in] field `out` points into it: it must live as long as `out` is used.
+/// @param[in] index The challenge's position, from 0.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
-/// @retval TOKENWARD_ERR_NO_SUCH_ITEM there are not so many challenges
+/// @retval TOKENWARD_ERR_NO_SUCH_ITEM there are fewer challenges
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_challenge_at(
     field: tokenward_span,
@@ -289,13 +289,12 @@ pub unsafe extern "C" fn tokenward_challenge_at(
 pub struct tokenward_challenge_param {
     /// The name as spelled; it points into the field. Names compare without case.
     pub name: tokenward_span,
-    /// Bytes of the value, without the NUL behind them; where the buffer is too small, the room that they
-    /// take with it.
+    /// Bytes of the value, without the NUL; if the buffer is too small, the bytes needed, with the NUL.
     pub len: usize,
 }
 
-/// Reads one parameter of a challenge, by its place or by its name: the value is copied without quotes and
-/// with each quoted-pair replaced (RFC 9110 section 5.6.4).
+/// Reads one parameter of a challenge, by position or by name: the value is copied without quotes and with each
+/// quoted-pair replaced (RFC 9110 section 5.6.4).
 ///
 /// May be called from any thread.
 ///
@@ -308,13 +307,13 @@ pub struct tokenward_challenge_param {
 /// return result;
 /// @endcode
 ///
-/// @param[in] field `out` points into it: it must live as long as that is used.
-/// @param[in] index The challenge's place, from 0.
-/// @param[in] name The parameter's name, whose case does not matter. Empty: by its place.
-/// @param[in] place The parameter's place, from 0; not read where there is a name.
-/// @param[out] buf Where the value is written, and a NUL behind it.
+/// @param[in] field `out` points into it: it must live as long as `out` is used.
+/// @param[in] index The challenge's position, from 0.
+/// @param[in] name The parameter's name, whose case does not matter. Empty: by `place`.
+/// @param[in] place The parameter's position, from 0; ignored if there is a name.
+/// @param[out] buf Where the value is written, followed by a NUL.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
+/// @param[out] out Written on success. If `buf` is too small, its `len` says how many bytes are needed.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
 /// @retval TOKENWARD_ERR_NO_SUCH_ITEM there is no such challenge or parameter
@@ -362,7 +361,8 @@ fn challenge(field: &[u8], index: usize) -> Result<Challenge<'_>, Fault> {
     Challenges::parse(field)?.nth(index).ok_or(NO_SUCH_ITEM)
 }
 
-/// Seconds from now until a `Retry-After` field lets the request be sent again (RFC 9110 section 10.2.3).
+/// Gets the seconds from now until a `Retry-After` field lets the request be sent again (RFC 9110 section
+/// 10.2.3).
 ///
 /// May be called from any thread.
 ///
@@ -374,7 +374,7 @@ fn challenge(field: &[u8], index: usize) -> Result<Challenge<'_>, Fault> {
 /// @endcode
 ///
 /// @param[in] value The field's value: seconds or an HTTP-date.
-/// @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL where the device does not know it.
+/// @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL if the device does not know it.
 /// @param[out] seconds Written on success.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_RETRY_AFTER neither form, or a date without the time of day
@@ -405,11 +405,11 @@ pub unsafe extern "C" fn tokenward_retry_after(
 /// @endcode
 ///
 /// @param[in] value The field's value.
-/// @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL where
-/// the device does not know it.
+/// @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL if the
+/// device does not know it.
 /// @param[out] unix_s Written on success: Unix seconds; an earlier date is 0.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or no date of the calendar
+/// @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or not a date of the calendar
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_http_date(
     value: tokenward_span,
@@ -435,9 +435,9 @@ pub struct tokenward_claims {
     pub iat_s: u64,
     /// Not before (RFC 7519 section 4.1.5).
     pub nbf_s: u64,
-    /// Subject (RFC 7519 section 4.1.2); its `ptr` is NULL where there is none. It points into the buffer.
+    /// Subject (RFC 7519 section 4.1.2); its `ptr` is NULL if there is none. It points into the buffer.
     pub sub: tokenward_span,
-    /// Bytes of the buffer in use; also what it would take where it is too small.
+    /// Bytes of the buffer in use; if it is too small, the bytes needed.
     pub len: usize,
     /// Whether there is an `exp_s`.
     pub has_exp: bool,
@@ -447,8 +447,8 @@ pub struct tokenward_claims {
     pub has_nbf: bool,
 }
 
-/// Reads the registered claims of a JWT. They are the token's own word, no signature is checked: decide nothing
-/// by them (RFC 9068 section 6).
+/// Reads the registered claims of a JWT. They are what the token says of itself, no signature is checked: base no
+/// decision on them (RFC 9068 section 6).
 ///
 /// May be called from any thread.
 ///
@@ -461,20 +461,20 @@ pub struct tokenward_claims {
 /// @endcode
 ///
 /// @param[in] token The token.
-/// @param[out] buf Takes the decoded payload, at most three quarters of the token's length, and the subject
-/// once more where that is spelled with escapes.
+/// @param[out] buf Takes the decoded payload, at most three quarters of the token's length, and the subject once
+/// more if that is written with escapes.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] out Written on success: its `sub` points into `buf`. Where `buf` is too small its `len` says
-/// what it takes.
+/// @param[out] out Written on success: its `sub` points into `buf`. If `buf` is too small, its `len` says how
+/// many bytes are needed.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_JWT not three base64url parts
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
-/// @retval TOKENWARD_ERR_NOT_JSON the payload is no JSON object
+/// @retval TOKENWARD_ERR_NOT_JSON the payload is not a JSON object
 /// @retval TOKENWARD_ERR_TRUNCATED the payload stops before its end
 /// @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the payload
 /// @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
-/// @retval TOKENWARD_ERR_DUPLICATE_MEMBER a claim that is read stands twice
-/// @retval TOKENWARD_ERR_INVALID_CLAIM a time that is no number, or negative; a subject that is no string
+/// @retval TOKENWARD_ERR_DUPLICATE_MEMBER a claim that is read appears twice
+/// @retval TOKENWARD_ERR_INVALID_CLAIM a time that is not a number, or negative; a subject that is not a string
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_jwt_claims(
     token: tokenward_span,

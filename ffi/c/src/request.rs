@@ -5,7 +5,8 @@ use tokenward::{Credentials, Error, Request};
 use crate::edge::{Edge, Out, Plain, tokenward_span};
 use crate::result::*;
 
-/// What a request presents. Handed to each request and never kept; what a grant does not need is ignored.
+/// What a request presents. It is passed in for each request and never kept; what a grant does not need is
+/// ignored.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_credentials {
@@ -17,7 +18,7 @@ pub struct tokenward_credentials {
     pub username: tokenward_span,
     /// RFC 6749 section 4.3.2.
     pub password: tokenward_span,
-    /// The token that opens the token endpoint itself, where the provider authenticates so.
+    /// The token that opens the token endpoint itself, if the provider authenticates that way.
     pub bearer: tokenward_span,
 }
 
@@ -25,13 +26,13 @@ pub struct tokenward_credentials {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_request {
-    /// Names the request for tokenward_answer() and tokenward_failed(); 0 where no manager sends it.
+    /// Identifies the request to tokenward_answer() and tokenward_failed(); 0 if no manager sends it.
     pub id: u64,
-    /// Bytes of the buffer that it takes: also where the buffer is too small for it.
+    /// Bytes of the buffer that it takes, also if the buffer is too small for it.
     pub len: usize,
     /// `POST`.
     pub method: tokenward_span,
-    /// The URL of the token endpoint; never a secret in it.
+    /// The URL of the token endpoint; it never contains a secret.
     pub url: tokenward_span,
     /// The value of the `Authorization` field; empty: send none.
     pub authorization: tokenward_span,

@@ -13,17 +13,17 @@ pub type tokenward_result = i32;
 /// Done.
 pub const TOKENWARD_OK: i32 = 0;
 
-/// A pointer is NULL where something must be.
+/// A pointer is NULL that must not be.
 pub const TOKENWARD_ERR_NULL: i32 = 1;
-/// A pointer is not aligned as its type asks.
+/// A pointer is not aligned as its type requires.
 pub const TOKENWARD_ERR_MISALIGNED: i32 = 2;
-/// A length that no object has, or that runs over the end of the address space.
+/// A length that is longer than an object may be, or that runs past the end of the address space.
 pub const TOKENWARD_ERR_LENGTH: i32 = 3;
 /// What is written to overlaps another argument, or the manager.
 pub const TOKENWARD_ERR_OVERLAP: i32 = 4;
 /// Text that is not UTF-8.
 pub const TOKENWARD_ERR_NOT_UTF8: i32 = 5;
-/// A number that is none of its enumeration, or a key that has not 32 bytes.
+/// A number that is not in its enumeration, or a key that does not have 32 bytes.
 pub const TOKENWARD_ERR_OUT_OF_RANGE: i32 = 6;
 /// Header and library are of different versions.
 pub const TOKENWARD_ERR_ABI: i32 = 7;
@@ -44,7 +44,7 @@ pub const TOKENWARD_ERR_NO_SUCH_ITEM: i32 = 9;
 /// @endcode
 ///
 /// @param[in] result What a function returned.
-/// @return A string that lives as long as the program; `unknown` for a number that is no result.
+/// @return A string that lives as long as the program; `unknown` for any other number.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_result_name(result: tokenward_result) -> *const c_char {
     match usize::try_from(result) {
@@ -65,7 +65,7 @@ pub extern "C" fn tokenward_result_name(result: tokenward_result) -> *const c_ch
 /// @endcode
 ///
 /// @param[in] result What a function returned.
-/// @return A string that lives as long as the program; `unknown` for a number that is no result.
+/// @return A string that lives as long as the program; `unknown` for any other number.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_result_text(result: tokenward_result) -> *const c_char {
     match usize::try_from(result) {

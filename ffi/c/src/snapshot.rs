@@ -9,11 +9,11 @@ use crate::result::*;
 
 /// Writes the state into `buf`, sealed under `key` (HMAC-SHA-256). Changes nothing.
 ///
-/// The seal proves that nobody without the key has changed it. It is no secrecy: the tokens stand in it.
-/// It is no freshness either: that needs the floor of tokenward_restore(). Only in a library that was
-/// built with the feature `snapshot`.
+/// The seal proves that nobody without the key has changed it. It does not encrypt the tokens, nor does it prove
+/// that the snapshot is the newest: that takes the floor of tokenward_restore(). Only in a library that was built
+/// with the feature `snapshot`.
 ///
-/// May run together with other functions that take this manager `const`.
+/// May run concurrently with other functions that take this manager as `const`.
 ///
 /// @code
 /// size_t len;
@@ -26,13 +26,13 @@ use crate::result::*;
 ///
 /// @param[in] manager The manager.
 /// @param[in] now_ms The caller's clock.
-/// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a restart
-/// keeps the refresh token alone.
+/// @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then a restart keeps
+/// only the refresh token.
 /// @param[in] scope `TOKENWARD_SNAPSHOT_*`.
 /// @param[in] key 32 bytes.
 /// @param[out] buf Where it is written. It holds the tokens afterwards.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] len Bytes that were written; where `buf` is too small, what it takes.
+/// @param[out] len Bytes that were written; if `buf` is too small, the bytes needed.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
@@ -65,11 +65,12 @@ pub unsafe extern "C" fn tokenward_snapshot(
     })
 }
 
-/// Takes the state of a snapshot: its pair replaces the manager's, reload, backoff and failure end, a
-/// request that is out is stale. Refused whole: the manager stays as it was, but for its clock.
+/// Takes the state of a snapshot: its tokens replace the manager's, reload, backoff and failure end, and a
+/// request in flight becomes stale. If the snapshot is refused, the manager stays as it was, except for its
+/// clock.
 ///
-/// Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing
-/// else may use the manager meanwhile.
+/// Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may
+/// use the manager during the call.
 ///
 /// @code
 /// int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
@@ -79,8 +80,8 @@ pub unsafe extern "C" fn tokenward_snapshot(
 ///
 /// @param[in,out] manager The manager.
 /// @param[in] now_ms The caller's clock.
-/// @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access tokens
-/// with an end are not taken.
+/// @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then access tokens
+/// that expire are not taken.
 /// @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
 /// or 0.
 /// @param[in] key 32 bytes.
@@ -109,8 +110,8 @@ pub unsafe extern "C" fn tokenward_restore(
     })
 }
 
-/// The revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
-/// than the manager when #TOKENWARD_NEXT_RELOAD asks to read it again.
+/// Gets the revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
+/// than the manager, when #TOKENWARD_NEXT_RELOAD asks for it to be read again.
 ///
 /// Only in a library that was built with the feature `snapshot`. May be called from any thread.
 ///

@@ -11,7 +11,7 @@ use crate::provider::{grant, tokenward_grant, tokenward_pair};
 use crate::request::{credentials_of, lent, tokenward_credentials, tokenward_request};
 use crate::result::*;
 
-/// Writes `Bearer ...`, the value of an `Authorization` field, with a token that no manager keeps.
+/// Writes `Bearer ...`, the value of an `Authorization` field, for a token that no manager keeps.
 ///
 /// May be called from any thread.
 ///
@@ -25,9 +25,9 @@ use crate::result::*;
 /// @endcode
 ///
 /// @param[in] token The token.
-/// @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards.
+/// @param[out] buf Where the value is written, followed by a NUL. It holds the token afterwards.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+/// @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside 0x21 to 0x7E, which could end the field
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
@@ -50,8 +50,8 @@ pub unsafe extern "C" fn tokenward_bearer(
     })
 }
 
-/// Writes `Basic ...`, the value of an `Authorization` field, with id and secret form-encoded first, the rule of RFC
-/// 6749 section 2.3.1.
+/// Writes `Basic ...`, the value of an `Authorization` field, with id and secret form-encoded first, as RFC 6749
+/// section 2.3.1 says.
 ///
 /// May be called from any thread.
 ///
@@ -66,9 +66,9 @@ pub unsafe extern "C" fn tokenward_bearer(
 ///
 /// @param[in] id The client id.
 /// @param[in] secret The client secret.
-/// @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
+/// @param[out] buf Where the value is written, followed by a NUL. It holds the secret afterwards.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+/// @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
@@ -98,10 +98,10 @@ pub unsafe extern "C" fn tokenward_basic(
 ///
 /// @param[in] id The user or client id.
 /// @param[in] secret The password or client secret.
-/// @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
+/// @param[out] buf Where the value is written, followed by a NUL. It holds the secret afterwards.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
-/// @return What tokenward_basic() returns; #TOKENWARD_ERR_WRONG_CREDENTIALS also for an id that holds `:`.
+/// @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
+/// @return What tokenward_basic() returns; #TOKENWARD_ERR_WRONG_CREDENTIALS also for an id that contains `:`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_basic_raw(
     id: tokenward_span,
@@ -133,7 +133,7 @@ fn basic_by(
     result
 }
 
-/// Writes a name or a value as `application/x-www-form-urlencoded` has it (RFC 6749 Appendix B).
+/// Encodes a name or a value as `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
 ///
 /// May be called from any thread.
 ///
@@ -146,9 +146,9 @@ fn basic_by(
 /// @endcode
 ///
 /// @param[in] value The name or the value.
-/// @param[out] buf Where it is written, and a NUL behind it.
+/// @param[out] buf Where it is written, followed by a NUL.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+/// @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 #[unsafe(no_mangle)]
@@ -186,21 +186,21 @@ pub unsafe extern "C" fn tokenward_form_encode(
 /// @param[in] grant `TOKENWARD_GRANT_*`.
 /// @param[in] credentials What the request presents.
 /// @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents.
-/// @param[in] extra Parameters of the provider's own (`audience`, `resource`); empty ones are left out.
+/// @param[in] extra Additional parameters (`audience`, `resource`); empty ones are left out.
 /// @param[in] extra_count How many there are.
 /// @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
 /// @param[in] cap Bytes of `buf`.
-/// @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
-/// what it takes.
+/// @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many
+/// bytes are needed.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
-/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:` or a control
-/// character, or the bearer cannot stand in a header
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id contains `:` or a
+/// control character, or the bearer cannot be sent in a header
 /// @retval TOKENWARD_ERR_DUPLICATE_PARAMETER an extra parameter is sent already
-/// @retval TOKENWARD_ERR_INVALID_PROVIDER it says not how the client authenticates, or its token endpoint wants a site
-/// and there is none
-/// @retval TOKENWARD_ERR_BAD_URL the token endpoint is no URL that means one thing only
-/// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
+/// @retval TOKENWARD_ERR_INVALID_PROVIDER it does not say how the client authenticates, or its token endpoint
+/// needs a site and there is none
+/// @retval TOKENWARD_ERR_BAD_URL the token endpoint is not a URL, or is ambiguous
+/// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the token endpoint is not `https`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_token_request(
     config: *const tokenward_config,
@@ -229,8 +229,8 @@ pub unsafe extern "C" fn tokenward_token_request(
     })
 }
 
-/// Overwrites memory with zeros, also where the compiler sees that nobody reads it again: a buffer that a
-/// request, a header or a snapshot was written to, or the memory of a manager, which ends there.
+/// Overwrites memory with zeros, even if the compiler sees that nobody reads it again: a buffer that a request, a
+/// header or a snapshot was written to, or the memory of a manager, which ends there.
 ///
 /// May be called from any thread.
 ///
@@ -252,9 +252,10 @@ pub unsafe extern "C" fn tokenward_wipe(memory: *mut c_void, size: usize) -> i32
 }
 
 /// Widens a 32-bit tick counter that wraps (milliseconds: every 49.7 days). Feed it at least once for each half
-/// wrap of the counter. Ticks that were read out of order are told from a wrap and give the last instant again.
+/// wrap of the counter. Ticks that were read out of order are not taken for a wrap: they give the last instant
+/// again.
 ///
-/// Nothing else may use `clock_ms` meanwhile.
+/// Nothing else may use `clock_ms` during the call.
 ///
 /// @code
 /// static uint64_t clock_ms; // 0 before the first call

@@ -12,18 +12,19 @@
  *
  * -# tokenward_poll() says what to do: usually nothing, sometimes to send a request.
  * -# tokenward_begin() writes that request into a buffer. Send it over your own HTTP.
- * -# tokenward_answer() reads what came back and keeps the token; tokenward_failed() says that nothing came.
+ * -# tokenward_answer() reads what came back and keeps the token; tokenward_failed() reports that nothing came.
  * -# tokenward_authorize() writes the header for each call of the API.
- * -# tokenward_rejected() says what to do where the API refused a token.
+ * -# tokenward_rejected() says what to do when the API refuses a token.
  *
  * @section arguments Arguments
  *
  * - Text and bytes come as a #tokenward_span: an address and a length, without a NUL. NULL with 0 is empty.
- * - Arguments, and what they point to, are lent for the call, unless a description names a longer time.
- * - Results are written through the last arguments, and on success alone; but where a buffer is too small the
- *   `len` of the result says what it takes, and some refusals have a `detail`. A result is never read.
+ * - Arguments, and what they point to, are borrowed for the call, unless a description names a longer time.
+ * - Results are written through the last arguments, and only on success, with two exceptions: if a buffer is too
+ *   small, the `len` of the result says how many bytes are needed, and some refusals have a `detail` or an `offset`.
+ *   A result need not be initialized.
  * - What is written through a `char *` ends with a NUL.
- * - Numbers of an enumeration are `int32_t`.
+ * - Enumerations are `int32_t`.
  *
  * @section faults Faults of arguments
  *
@@ -39,27 +40,28 @@
  * - #TOKENWARD_ERR_OUT_OF_RANGE: a number is not in its enumeration.
  * - #TOKENWARD_ERR_UNINITIALIZED: there is no manager at this address.
  *
- * The caller answers for what no code can check: that the memory is there and lives as long as it must, and that
- * nobody else writes to it meanwhile.
+ * The caller is responsible for what no code can check: that the memory is there and lives as long as it must, and
+ * that nobody else writes to it during the call.
  *
  * @section threads Threads and interrupts
  *
- * There is no global state: calls with different managers may run together. Of one manager, calls that take it
- * `const` may run together; a call that takes it otherwise runs alone, so one task owns a manager or a lock
- * guards it. Calls are not for interrupt handlers: they take as long as the bytes they read and write are many.
- * Functions without a manager may be called from anywhere, at any time.
+ * There is no global state: calls with different managers may run concurrently, and so may calls that take the same
+ * manager as `const`. Any other call needs its manager to itself, so one task owns a manager or a lock guards it.
+ * Do not call from interrupt handlers, unless a function says that you may: the time that a call takes grows with the
+ * bytes that it reads and writes.
+ * Functions without a manager may be called from any thread, at any time.
  *
  * @section time Time
  *
- * `now_ms` is the caller's clock in milliseconds: monotonic including sleep, from any epoch. A clock that steps
- * back never makes a token live longer. Wall time (`wall_s`, Unix seconds) is needed for snapshots, HTTP dates
- * and JWTs alone, and may be unknown.
+ * `now_ms` is the caller's clock in milliseconds: monotonic, counting on through sleep, from any epoch. A clock that
+ * steps back never makes a token live longer. The time of day (`wall_s`, Unix seconds) is needed only for snapshots,
+ * HTTP dates and JWTs, and may be unknown.
  *
  * @section examples Examples
  *
- * Each function has one, from the middle of an application: `manager`, `now_ms`, `wall_s`, `buffer` and what else an
- * example does not declare are the application's, and so are `http_post()`, `flash_write()`, `log_line()` and the
- * like.
+ * Each function has an example, taken from the middle of an application: whatever the example does not declare belongs
+ * to the application, such as `manager`, `now_ms`, `wall_s` and `buffer`, or `http_post()`, `flash_write()` and
+ * `log_line()`.
  */
 
 #ifndef TOKENWARD_H
@@ -78,10 +80,13 @@
 /** The third number of the version. */
 #define TOKENWARD_VERSION_PATCH 0
 
-/** The instant that does not come. */
+/** The instant that never comes. */
 #define TOKENWARD_NEVER UINT64_MAX
 
-/** The version of structs and functions. A library answers #TOKENWARD_ERR_ABI to a header of another one. */
+/**
+ * The version of structs and functions. The library returns #TOKENWARD_ERR_ABI to callers compiled with another
+ * one.
+ */
 #define TOKENWARD_ABI_VERSION 1
 
 /** How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`. */
@@ -90,7 +95,7 @@ typedef struct tokenward_authentication_part tokenward_authentication_part;
 /** How a request's parameters are written: `tokenward_body_*`. */
 typedef struct tokenward_body_part tokenward_body_part;
 
-/** Reads the end of a token from the token itself. */
+/** Reads from the token itself when it expires. */
 typedef struct tokenward_expiry_part tokenward_expiry_part;
 
 /** Allows plain `http` to the loopback interface, for tests. */
@@ -99,7 +104,7 @@ typedef struct tokenward_loopback_part tokenward_loopback_part;
 /**
  * A manager: one token of one provider, environment and subject, kept alive in the caller's memory.
  *
- * One task at a time may call it, but for functions that take it `const`: those may run together.
+ * One task at a time may use it, but functions that take it as `const` may run concurrently.
  */
 typedef struct tokenward_manager tokenward_manager;
 
@@ -109,7 +114,7 @@ typedef struct tokenward_nested_part tokenward_nested_part;
 /** Looks a request up in a route table. */
 typedef struct tokenward_route_part tokenward_route_part;
 
-/** A token service as a manager reads it: one of the header's objects, or what tokenward_describe() lends. */
+/** A token service as a manager reads it: one of the header's objects, or the result of tokenward_describe(). */
 typedef struct tokenward_service tokenward_service;
 
 /** Makes `{site}` in a token path stand for the subject's site. */
@@ -121,13 +126,13 @@ typedef int32_t tokenward_next;
 #define TOKENWARD_NEXT_NOTHING 0
 /** Call tokenward_begin() and send what it writes. */
 #define TOKENWARD_NEXT_REQUEST 1
-/** A request is out: answer it with tokenward_answer() or tokenward_failed(). */
+/** A request is in flight: call tokenward_answer() or tokenward_failed(). */
 #define TOKENWARD_NEXT_AWAIT 2
-/** Backing off after a failure, spreading at the start, or another process is refreshing. */
+/** Wait: backing off after a failure, spreading requests at startup, or another process is refreshing. */
 #define TOKENWARD_NEXT_WAIT 3
-/** Read storage again: tokenward_restore(), or tokenward_reloaded() where it holds nothing newer. */
+/** Read storage again: tokenward_restore(), or tokenward_reloaded() if it holds nothing newer. */
 #define TOKENWARD_NEXT_RELOAD 4
-/** Install a token, sign in, or mend the configuration. A usable token stays usable. */
+/** Install a token, sign in, or correct the configuration. A usable token stays usable. */
 #define TOKENWARD_NEXT_SUPPLY 5
 
 /** How a token is obtained: `TOKENWARD_GRANT_*`. */
@@ -140,7 +145,7 @@ typedef int32_t tokenward_grant;
 #define TOKENWARD_GRANT_PASSWORD 2
 /** RFC 6749 section 6. */
 #define TOKENWARD_GRANT_REFRESH_TOKEN 3
-/** A `POST` with a client token as Bearer that answers a token for one site. */
+/** A `POST` with a client token as Bearer, answered with a token for one site. */
 #define TOKENWARD_GRANT_SITE_TOKEN 4
 
 /**
@@ -179,26 +184,26 @@ typedef int32_t tokenward_reason;
 
 /** What tokenward_poll() says. */
 typedef struct tokenward_poll_result {
-  /** The earliest instant at which this answer changes by itself; #TOKENWARD_NEVER is never. */
+  /** The earliest instant at which this answer changes by itself; #TOKENWARD_NEVER if it does not. */
   uint64_t poll_at_ms;
-  /** The request that is out, where `next` is #TOKENWARD_NEXT_AWAIT. */
+  /** The request in flight, if `next` is #TOKENWARD_NEXT_AWAIT. */
   uint64_t request_id;
   /** `TOKENWARD_NEXT_*`: what the caller is to do. */
   tokenward_next next;
-  /** `TOKENWARD_GRANT_*`, where `next` is #TOKENWARD_NEXT_REQUEST. */
+  /** `TOKENWARD_GRANT_*`, if `next` is #TOKENWARD_NEXT_REQUEST. */
   tokenward_grant grant;
-  /** `TOKENWARD_REASON_*`, where `next` is #TOKENWARD_NEXT_SUPPLY. */
+  /** `TOKENWARD_REASON_*`, if `next` is #TOKENWARD_NEXT_SUPPLY. */
   tokenward_reason reason;
   /** Whether the stored token may be sent now. */
   bool usable;
-  /** Whether `poll_at_ms` is an instant: false where it is never. */
+  /** Whether `poll_at_ms` is an instant: false if it is #TOKENWARD_NEVER. */
   bool changes;
 } tokenward_poll_result;
 
 /**
- * Bytes that are lent: `len` of them at `ptr`. NULL with 0 is empty.
+ * Borrowed bytes: `len` of them at `ptr`. NULL with 0 is empty.
  *
- * There is no NUL behind them. #TOKENWARD_TEXT makes one of a literal, tokenward_text() of a string.
+ * No NUL follows them. #TOKENWARD_TEXT makes a span from a literal, tokenward_text() from a string.
  */
 typedef struct tokenward_span {
   /** The first byte. */
@@ -207,7 +212,10 @@ typedef struct tokenward_span {
   size_t len;
 } tokenward_span;
 
-/** What a request presents. Handed to each request and never kept; what a grant does not need is ignored. */
+/**
+ * What a request presents. It is passed in for each request and never kept; what a grant does not need is
+ * ignored.
+ */
 typedef struct tokenward_credentials {
   /** RFC 6749 section 2.2. */
   tokenward_span client_id;
@@ -217,19 +225,19 @@ typedef struct tokenward_credentials {
   tokenward_span username;
   /** RFC 6749 section 4.3.2. */
   tokenward_span password;
-  /** The token that opens the token endpoint itself, where the provider authenticates so. */
+  /** The token that opens the token endpoint itself, if the provider authenticates that way. */
   tokenward_span bearer;
 } tokenward_credentials;
 
 /** A request to send. Its spans point into the buffer that it was written to, or to constants. */
 typedef struct tokenward_request {
-  /** Names the request for tokenward_answer() and tokenward_failed(); 0 where no manager sends it. */
+  /** Identifies the request to tokenward_answer() and tokenward_failed(); 0 if no manager sends it. */
   uint64_t id;
-  /** Bytes of the buffer that it takes: also where the buffer is too small for it. */
+  /** Bytes of the buffer that it takes, also if the buffer is too small for it. */
   size_t len;
   /** `POST`. */
   tokenward_span method;
-  /** The URL of the token endpoint; never a secret in it. */
+  /** The URL of the token endpoint; it never contains a secret. */
   tokenward_span url;
   /** The value of the `Authorization` field; empty: send none. */
   tokenward_span authorization;
@@ -245,11 +253,11 @@ typedef struct tokenward_request {
 typedef struct tokenward_http_answer {
   /** The whole body. */
   tokenward_span body;
-  /** The value of the first `Retry-After` field; empty where there is none. */
+  /** The value of the first `Retry-After` field; empty if there is none. */
   tokenward_span retry_after;
   /**
-   * The time of day in Unix seconds, for HTTP dates and for JWTs without `expires_in`; NULL where the
-   * device does not know it.
+   * The time of day in Unix seconds, for HTTP dates and for JWTs without `expires_in`; NULL if the device does
+   * not know it.
    */
   const uint64_t *wall_s;
   /** The status code. */
@@ -286,42 +294,39 @@ typedef int32_t tokenward_error_code;
 
 /** What an answer was. */
 typedef struct tokenward_outcome {
-  /** The token's generation, where it is one. */
+  /** The token's generation, if it is a token. */
   uint64_t generation;
   /**
-   * Of a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG), or the offset in the body
+   * For a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG), or the offset in the body
    * (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED, #TOKENWARD_ERR_TOO_DEEP).
    */
   size_t detail;
-  /** `TOKENWARD_ANSWER_*`. Where it is an error tokenward_poll() says what to do. */
+  /** `TOKENWARD_ANSWER_*`. If it is an error, tokenward_poll() says what to do. */
   tokenward_answer_kind kind;
   /**
-   * `TOKENWARD_CODE_*`, where it is an error; tokenward_error_code_name() names it. The server's own text:
-   * tokenward_token_answer() of the same body.
+   * `TOKENWARD_CODE_*`, if it is an error; tokenward_error_code_name() names it. For the server's own text
+   * pass the same body to tokenward_token_answer().
    */
   tokenward_error_code code;
 } tokenward_outcome;
 
-/** What the token endpoint answered, by an HTTP client that has read the header fields itself. */
+/** What the token endpoint answered, from an HTTP client that has parsed the header fields itself. */
 typedef struct tokenward_parsed_answer {
   /** The whole body. */
   tokenward_span body;
-  /** Seconds that `Retry-After` asks to wait; NULL where there is no such field, or it is not understood. */
+  /** Seconds that `Retry-After` asks to wait; NULL if there is no such field, or it is not understood. */
   const uint64_t *retry_after_s;
-  /** The time of day in Unix seconds, for JWTs without `expires_in`; NULL where the device does not know it. */
+  /** The time of day in Unix seconds, for JWTs without `expires_in`; NULL if the device does not know it. */
   const uint64_t *wall_s;
   /** The status code. */
   uint16_t status;
 } tokenward_parsed_answer;
 
-/** A header that was written. */
+/** A header value that was written. */
 typedef struct tokenward_header {
   /** Which of the manager's tokens it carries: for tokenward_rejected(). */
   uint64_t generation;
-  /**
-   * Characters of the value, without the NUL behind them; where the buffer is too small, the room that
-   * they take with it.
-   */
+  /** Characters of the value, without the NUL; if the buffer is too small, the bytes needed, with the NUL. */
   size_t len;
 } tokenward_header;
 
@@ -338,11 +343,11 @@ typedef int32_t tokenward_retry_kind;
 typedef struct tokenward_retry_result {
   /** `TOKENWARD_RETRY_*`. */
   tokenward_retry_kind kind;
-  /** `TOKENWARD_REASON_*`, where it is to surface. */
+  /** `TOKENWARD_REASON_*`, if `kind` is #TOKENWARD_RETRY_SURFACE. */
   tokenward_reason reason;
 } tokenward_retry_result;
 
-/** A token that came another way than by a request: from an app's own backend, or a portal. */
+/** A token that came in another way than by a request: from an app's own backend, or a portal. */
 typedef struct tokenward_token {
   /** The access token. */
   tokenward_span access_token;
@@ -350,13 +355,13 @@ typedef struct tokenward_token {
   tokenward_span token_type;
   /** Empty: none. */
   tokenward_span refresh_token;
-  /** The lifetime in seconds; NULL where it is not known, and the provider says what that means. */
+  /** The lifetime in seconds; NULL if it is not known: the provider says what that means. */
   const uint64_t *expires_in_s;
 } tokenward_token;
 
 /** Which part of the state a snapshot holds: `TOKENWARD_SNAPSHOT_*`. */
 typedef int32_t tokenward_snapshot_scope;
-/** The refresh token alone, for flash that wears: it is written only when that changes. */
+/** Only the refresh token, for flash that wears: a snapshot is due only when that changes. */
 #define TOKENWARD_SNAPSHOT_REFRESH_TOKEN 1
 /** The access token too. */
 #define TOKENWARD_SNAPSHOT_ALL 2
@@ -365,18 +370,18 @@ typedef int32_t tokenward_snapshot_scope;
 typedef struct tokenward_unpersisted_result {
   /** The revision of a snapshot taken now: for tokenward_persisted(). */
   uint64_t revision;
-  /** Whether one is to be written. */
+  /** Whether a snapshot is to be written. */
   bool due;
 } tokenward_unpersisted_result;
 
 /**
- * What a manager is made from. It is read once; the service, and what the spans point to, must live, and stay as it
- * is, for as long as the manager.
+ * What a manager is made from. The struct itself is read once; the service, and what the spans point to, must
+ * live and stay unchanged for as long as the manager.
  */
 typedef struct tokenward_config {
-  /** The token service: one of the header's, or what tokenward_describe() lends. */
+  /** The token service: one of the header's, or the result of tokenward_describe(). */
   const tokenward_service *service;
-  /** Empty: the token stands for the client itself. Else the site that it stands for. */
+  /** The site that the token stands for; empty: the client itself. */
   tokenward_span site;
   /** The environment, a part of a token's identity; empty: the service's own. */
   tokenward_span environment;
@@ -389,15 +394,15 @@ typedef struct tokenward_config {
   tokenward_span account;
   /** Bytes of the slot for the access token. */
   size_t access_capacity;
-  /** Bytes of the slot for the refresh token; 0 where the service has none. */
+  /** Bytes of the slot for the refresh token; 0 if the service has none. */
   size_t refresh_capacity;
-  /** The caller's clock: milliseconds, monotonic including sleep, from any epoch. */
+  /** The caller's clock: milliseconds, monotonic, counting on through sleep, from any epoch. */
   uint64_t now_ms;
   /** Differs from device to device, so that a fleet does not ask for tokens in step; needs no secrecy. */
   uint64_t seed;
 } tokenward_config;
 
-/** A list of texts. Each has an address. */
+/** A list of texts. None has a NULL address. */
 typedef struct tokenward_text_list {
   /** The first; NULL with 0 for none. */
   const tokenward_span *ptr;
@@ -416,7 +421,7 @@ typedef struct tokenward_pair {
   tokenward_span value;
 } tokenward_pair;
 
-/** A list of pairs. Each of their texts has an address. */
+/** A list of pairs. None of their texts has a NULL address. */
 typedef struct tokenward_pair_list {
   /** The first; NULL with 0 for none. */
   const tokenward_pair *ptr;
@@ -462,13 +467,13 @@ typedef struct tokenward_policy {
   bool shared_storage;
 } tokenward_policy;
 
-/** Where the members of an answer stand, if they do not stand in the top object. */
+/** Where the members of an answer are, if they are not in the top object. */
 typedef struct tokenward_nested {
   /** What follows the paths: #tokenward_nested_paths. */
   const tokenward_nested_part *reader;
-  /** Where the token's members stand, such as `data[0]`; empty for the top object. */
+  /** Where the token's members are, such as `data[0]`; empty for the top object. */
   tokenward_span member_path;
-  /** Where an error code stands if there is no top-level `error`, such as `detailed[0]`; empty for nowhere. */
+  /** Where an error code is if there is no top-level `error`, such as `detailed[0]`; empty for nowhere. */
   tokenward_span error_path;
 } tokenward_nested;
 
@@ -482,7 +487,7 @@ typedef struct tokenward_route {
   bool of_site;
 } tokenward_route;
 
-/** A list of endpoints. Each of their texts has an address. */
+/** A list of endpoints. None of their texts has a NULL address. */
 typedef struct tokenward_route_list {
   /** The first; NULL with 0 for none. */
   const tokenward_route *ptr;
@@ -500,22 +505,25 @@ typedef struct tokenward_routes {
 
 /** What an answer without `expires_in` means, as a kind: `TOKENWARD_LIFETIME_*`. */
 typedef int32_t tokenward_lifetime_kind;
-/** So many seconds. */
+/** A number of seconds. */
 #define TOKENWARD_LIFETIME_ASSUME 0
-/** Until the end that the token itself tells, if the answer comes with a wall clock; else so many seconds. */
+/**
+ * Until the token itself says that it expires, if the answer comes with the time of day; else a number of
+ * seconds.
+ */
 #define TOKENWARD_LIFETIME_TOLD 1
-/** The token has no end. */
+/** The token does not expire. */
 #define TOKENWARD_LIFETIME_NEVER 2
 /** The answer is refused. */
 #define TOKENWARD_LIFETIME_REFUSE 3
 
-/** What an answer without `expires_in` means. Nothing is for ever unless that is said. */
+/** What an answer without `expires_in` means. No token lives for ever unless this says so. */
 typedef struct tokenward_missing_lifetime {
   /** `TOKENWARD_LIFETIME_*`. */
   tokenward_lifetime_kind kind;
   /** The seconds of #TOKENWARD_LIFETIME_ASSUME and #TOKENWARD_LIFETIME_TOLD; 0: an hour. */
   uint64_t seconds;
-  /** What tells, for #TOKENWARD_LIFETIME_TOLD: #tokenward_expiry_jwt. */
+  /** What reads the expiry, for #TOKENWARD_LIFETIME_TOLD: #tokenward_expiry_jwt. */
   const tokenward_expiry_part *expiry;
 } tokenward_missing_lifetime;
 
@@ -523,7 +531,7 @@ typedef struct tokenward_missing_lifetime {
 typedef int32_t tokenward_zero_lifetime;
 /** The token has expired: a failed refresh. */
 #define TOKENWARD_ZERO_EXPIRED 0
-/** The token has no end. */
+/** The token does not expire. */
 #define TOKENWARD_ZERO_NEVER 1
 
 /** The bytes that an access token may have: `TOKENWARD_ALPHABET_*`. */
@@ -544,28 +552,28 @@ typedef int32_t tokenward_exposure;
 #define TOKENWARD_EXPOSURE_APP_ALLOWED 1
 
 /**
- * A token service: all that tells one from another. Zeros are the defaults that are named at the members; only the
- * name must be there. What takes code is a pointer to a part, one of the header's objects: an image links the parts
- * that it names.
+ * A token service: everything that distinguishes one from another. Zeros are the defaults, which each member
+ * names; only the name is required. What needs code is a pointer to a part, one of the header's objects: an
+ * image links only the parts that it names.
  *
- * tokenward_describe() checks it and lends it as a service. It must live, and stay as it is, for as long as that is
- * used, with all that it points to: a `static const` in flash as a rule.
+ * tokenward_describe() checks it and makes it available as a service. It must live and stay unchanged, with
+ * everything that it points to, for as long as the service is used: usually it is a `static const` in flash.
  */
 typedef struct tokenward_provider {
   /** Its name, a part of a token's identity. */
   tokenward_span name;
-  /** Its environment (`sandbox`, `production`), a part of a token's identity; that of the configuration wins. */
+  /** Its environment (`sandbox`, `production`), a part of a token's identity; the configuration's wins. */
   tokenward_span environment;
   /**
-   * Scheme and authority of the token endpoint; a path may follow. Its origin is a part of a token's identity. That
-   * of the configuration wins.
+   * Scheme and authority of the token endpoint; a path may follow. Its origin is a part of a token's identity.
+   * The configuration's wins.
    */
   tokenward_span base_url;
   /** Follows the base URL; `{site}` stands for the subject's site. */
   tokenward_span token_path;
   /**
-   * Where its tokens may be sent; none: to the origin of the base URL. `https` only, but for loopback if that is
-   * allowed.
+   * Where its tokens may be sent; none: to the origin of the base URL. `https` only, except to loopback if
+   * that is allowed.
    */
   tokenward_text_list api_origins;
   /** The scope to ask for. */
@@ -577,8 +585,8 @@ typedef struct tokenward_provider {
   /** When its tokens are refreshed; NULL: #TOKENWARD_POLICY_DEFAULT. */
   const tokenward_policy *policy;
   /**
-   * How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`. A
-   * service with a grant names it.
+   * How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`.
+   * Required if the service has a grant.
    */
   const tokenward_authentication_part *authentication;
   /** How a request's parameters are written; NULL: #tokenward_body_form. */
@@ -587,7 +595,7 @@ typedef struct tokenward_provider {
   const tokenward_site_part *site;
   /** #tokenward_loopback_http allows plain `http` to the loopback interface, for tests. */
   const tokenward_loopback_part *loopback_http;
-  /** Where the members of an answer stand, if they do not stand in the top object. */
+  /** Where the members of an answer are, if they are not in the top object. */
   tokenward_nested nested;
   /** Which token opens which endpoint; none: every path of the origins. */
   tokenward_routes routes;
@@ -608,15 +616,15 @@ typedef struct tokenward_provider {
 } tokenward_provider;
 
 /**
- * What an answer of a token endpoint says. The `ptr` of a member that is absent is NULL; the others point
- * into the body, or into the buffer where they are spelled with escapes.
+ * What an answer of a token endpoint says. The `ptr` of a member that is absent is NULL; the others point into
+ * the body, or into the buffer if they are written with escapes.
  */
 typedef struct tokenward_token_answer_result {
   /** The access token. */
   tokenward_span access_token;
   /** The token type as the server spelled it. */
   tokenward_span token_type;
-  /** The refresh token; never empty. Read only where the service has the refresh grant. */
+  /** The refresh token; never empty. Read only if the service has the refresh grant. */
   tokenward_span refresh_token;
   /** The granted scope; elements of an array are joined by single spaces. */
   tokenward_span scope;
@@ -630,7 +638,7 @@ typedef struct tokenward_token_answer_result {
   tokenward_span error_uri;
   /** The lifetime in seconds, floored and saturating, not capped. */
   uint64_t expires_in_s;
-  /** Bytes of the buffer in use; also what it would take where it is too small. */
+  /** Bytes of the buffer in use; if it is too small, the bytes needed. */
   size_t len;
   /**
    * Where in the body it was refused (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED,
@@ -639,7 +647,7 @@ typedef struct tokenward_token_answer_result {
   size_t offset;
   /** `TOKENWARD_ANSWER_*`. */
   tokenward_answer_kind kind;
-  /** `TOKENWARD_CODE_*`, where it is an error. */
+  /** `TOKENWARD_CODE_*`, if it is an error. */
   tokenward_error_code code;
   /** Whether there is a lifetime. */
   bool has_expires_in;
@@ -649,9 +657,9 @@ typedef struct tokenward_token_answer_result {
 typedef struct tokenward_challenge {
   /** The scheme as spelled; schemes compare without case. */
   tokenward_span scheme;
-  /** The token68; its `ptr` is NULL where the challenge has none. */
+  /** The token68; its `ptr` is NULL if the challenge has none. */
   tokenward_span token68;
-  /** How many parameters it has; none beside a token68. */
+  /** How many parameters it has; none if it has a token68. */
   size_t param_count;
 } tokenward_challenge;
 
@@ -659,10 +667,7 @@ typedef struct tokenward_challenge {
 typedef struct tokenward_challenge_param {
   /** The name as spelled; it points into the field. Names compare without case. */
   tokenward_span name;
-  /**
-   * Bytes of the value, without the NUL behind them; where the buffer is too small, the room that they
-   * take with it.
-   */
+  /** Bytes of the value, without the NUL; if the buffer is too small, the bytes needed, with the NUL. */
   size_t len;
 } tokenward_challenge_param;
 
@@ -674,9 +679,9 @@ typedef struct tokenward_claims {
   uint64_t iat_s;
   /** Not before (RFC 7519 section 4.1.5). */
   uint64_t nbf_s;
-  /** Subject (RFC 7519 section 4.1.2); its `ptr` is NULL where there is none. It points into the buffer. */
+  /** Subject (RFC 7519 section 4.1.2); its `ptr` is NULL if there is none. It points into the buffer. */
   tokenward_span sub;
-  /** Bytes of the buffer in use; also what it would take where it is too small. */
+  /** Bytes of the buffer in use; if it is too small, the bytes needed. */
   size_t len;
   /** Whether there is an `exp_s`. */
   bool has_exp;
@@ -695,17 +700,17 @@ typedef struct tokenward_claims {
 typedef int32_t tokenward_result;
 /** Done. */
 #define TOKENWARD_OK 0
-/** A pointer is NULL where something must be. */
+/** A pointer is NULL that must not be. */
 #define TOKENWARD_ERR_NULL 1
-/** A pointer is not aligned as its type asks. */
+/** A pointer is not aligned as its type requires. */
 #define TOKENWARD_ERR_MISALIGNED 2
-/** A length that no object has, or that runs over the end of the address space. */
+/** A length that is longer than an object may be, or that runs past the end of the address space. */
 #define TOKENWARD_ERR_LENGTH 3
 /** What is written to overlaps another argument, or the manager. */
 #define TOKENWARD_ERR_OVERLAP 4
 /** Text that is not UTF-8. */
 #define TOKENWARD_ERR_NOT_UTF8 5
-/** A number that is none of its enumeration, or a key that has not 32 bytes. */
+/** A number that is not in its enumeration, or a key that does not have 32 bytes. */
 #define TOKENWARD_ERR_OUT_OF_RANGE 6
 /** Header and library are of different versions. */
 #define TOKENWARD_ERR_ABI 7
@@ -800,11 +805,11 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_BYTES(string) ((const uint8_t *)(string))
 #endif
 
-/** Initializes a #tokenward_span with a string literal, also in a `static const`. */
+/** Initializes a #tokenward_span from a string literal, also in a `static const`. */
 #define TOKENWARD_TEXT(literal) { TOKENWARD_BYTES(literal), sizeof(literal) - 1 }
 
 /**
- * The span of a string that a NUL ends. NULL is empty.
+ * The span of a NUL-terminated string. NULL is empty.
  *
  * @code
  * const tokenward_credentials client = { .client_id = tokenward_text(id), .client_secret = tokenward_text(secret) };
@@ -821,14 +826,14 @@ static inline tokenward_span tokenward_text(const char *string) {
   return span;
 }
 
-/** Initializes a list of a #tokenward_provider with an array, also in a `static const`. */
+/** Initializes a list of a #tokenward_provider from an array, also in a `static const`. */
 #define TOKENWARD_LIST(array) { (array), sizeof(array) / sizeof *(array) }
 
 /** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
 #define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, 0 }
 
 /**
- * Checks a description and lends it as a service: tokenward_describe_abi() with what this header is.
+ * Checks a description and makes it available as a service: tokenward_describe_abi() with this header's version.
  *
  * @code
  * tokenward_config config = { .access_capacity = 2048, .now_ms = now_ms };
@@ -845,7 +850,7 @@ static inline tokenward_span tokenward_text(const char *string) {
   tokenward_describe_abi((mine), (service), TOKENWARD_ABI_VERSION, sizeof(tokenward_provider))
 
 /**
- * The description of a service, to be changed and described anew: a preset with another policy.
+ * Copies the description of a service, to be changed and described again: a preset with another policy.
  *
  * @code
  * static tokenward_policy patient = TOKENWARD_POLICY_DEFAULT;
@@ -860,16 +865,16 @@ static inline tokenward_provider tokenward_provider_of(const tokenward_service *
   return *(const tokenward_provider *)(const void *)service;
 }
 
-/** Bytes that a manager takes beside its slots. */
+/** Bytes that a manager takes in addition to its slots. */
 #define TOKENWARD_MANAGER_HEAD (192 + 16 * sizeof(void *))
 
-/** Words of memory for a manager with slots of so many bytes:
+/** Words of memory for a manager with slots of these sizes in bytes:
  * `static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];` */
 #define TOKENWARD_MANAGER_WORDS(access_capacity, refresh_capacity) \
   ((TOKENWARD_MANAGER_HEAD + (access_capacity) + (refresh_capacity) + 7) / 8)
 
 /**
- * Makes a manager without a token in the caller's memory: tokenward_init_abi() with what this header is.
+ * Makes a manager without a token in the caller's memory: tokenward_init_abi() with this header's version.
  *
  * @code
  * static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];
@@ -896,7 +901,7 @@ extern "C" {
 /** The `Authorization` field, id and secret form-encoded first (RFC 6749 section 2.3.1). */
 extern const tokenward_authentication_part tokenward_authentication_basic;
 
-/** The `Authorization` field, id and secret as they are: what `curl -u` sends. The id has no `:`. */
+/** The `Authorization` field, id and secret as they are: what `curl -u` sends. The id must not contain `:`. */
 extern const tokenward_authentication_part tokenward_authentication_basic_raw;
 
 /** Id and secret in the body. */
@@ -914,7 +919,7 @@ extern const tokenward_body_part tokenward_body_form;
 /** One JSON object of strings. */
 extern const tokenward_body_part tokenward_body_json;
 
-/** Names separated by `.`, places of arrays in brackets. */
+/** Names separated by `.`, array indices in brackets. */
 extern const tokenward_nested_part tokenward_nested_paths;
 
 /** Row by row. */
@@ -935,7 +940,7 @@ extern const tokenward_expiry_part tokenward_expiry_jwt;
  */
 extern const tokenward_service tokenward_flip_utility_sandbox;
 
-/** Flip Utility with an OAuth client, for real. */
+/** Flip Utility with an OAuth client, in production. */
 extern const tokenward_service tokenward_flip_utility_production;
 
 /**
@@ -944,24 +949,24 @@ extern const tokenward_service tokenward_flip_utility_production;
  */
 extern const tokenward_service tokenward_flip_utility_api_key_sandbox;
 
-/** Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install(); for real. */
+/** Flip Utility with a static API key `fl_*`, which the caller installs with tokenward_install(); in production. */
 extern const tokenward_service tokenward_flip_utility_api_key_production;
 
 /**
- * Flip Energy with a client token, which the caller installs with tokenward_install(): server to server only,
- * without an end. The configuration has its base URL.
+ * Flip Energy with a client token, which the caller installs with tokenward_install(): server to server only; it
+ * does not expire. Its base URL is in the configuration.
  */
 extern const tokenward_service tokenward_flip_energy_client;
 
 /**
- * Flip Energy with a token for one site, which lives an hour, for a gateway or server that keeps the client token
- * too. The configuration has its base URL and the site.
+ * Flip Energy with a token for one site, which lives an hour, for a gateway or server that keeps the client
+ * token too. Its base URL and the site are in the configuration.
  */
 extern const tokenward_service tokenward_flip_energy_site;
 
 /**
  * Flip Energy with a token for one site, which lives an hour, for an app: it installs what its own backend hands
- * out, and is told when the next is due. The configuration has its base URL and the site.
+ * out, and is told when the next is due. Its base URL and the site are in the configuration.
  */
 extern const tokenward_service tokenward_flip_energy_site_by_backend;
 
@@ -972,8 +977,8 @@ extern const tokenward_service tokenward_flip_energy_site_by_backend;
 extern const tokenward_service tokenward_flume;
 
 /**
- * Oracle Utilities Opower: a token of about an hour by Basic authentication. The configuration has its base URL,
- * the host of the tier.
+ * Oracle Utilities Opower: a token of about an hour by Basic authentication. Its base URL, the host of the tier,
+ * is in the configuration.
  */
 extern const tokenward_service tokenward_opower;
 
@@ -983,14 +988,14 @@ extern const tokenward_service tokenward_opower;
  */
 extern const tokenward_service tokenward_flute_sandbox;
 
-/** Flute, for real. */
+/** Flute, in production. */
 extern const tokenward_service tokenward_flute_production;
 
 /**
  * Says what to do at `now_ms`, whether the token may be sent, and when to ask again. Changes nothing.
  *
- * May run together with other functions that take this manager `const`; not from an interrupt handler that
- * can interrupt one that changes it.
+ * May run concurrently with other functions that take this manager as `const`; not from an interrupt handler
+ * that can interrupt a call that changes it.
  *
  * @code
  * tokenward_poll_result next;
@@ -1002,7 +1007,7 @@ extern const tokenward_service tokenward_flute_production;
  * @endcode
  *
  * @param[in] manager The manager.
- * @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands.
+ * @param[in] now_ms The caller's clock. A clock that steps back counts as one that stands still.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
  */
@@ -1014,7 +1019,7 @@ int32_t tokenward_poll(const tokenward_manager *manager,
  * Writes the request that tokenward_poll() asks for. The token's lifetime counts from here. With shared
  * storage and a refresh grant: persist before you send. A refused call changes nothing but the clock.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * tokenward_request request;
@@ -1029,18 +1034,18 @@ int32_t tokenward_poll(const tokenward_manager *manager,
  * @param[in] now_ms The caller's clock.
  * @param[in] credentials What the request presents; nothing of it is kept.
  * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards: tokenward_wipe()
- * it when the request is sent.
+ * it once the request is sent.
  * @param[in] cap Bytes of `buf`.
- * @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
- * what it takes.
+ * @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many
+ * bytes are needed.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
- * @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is out and has not timed out
- * @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() says something else than #TOKENWARD_NEXT_REQUEST
- * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:` or a control
- * character, or the bearer cannot stand in a header
- * @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is no URL that means one thing only
- * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
+ * @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is in flight and has not timed out
+ * @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() does not say #TOKENWARD_NEXT_REQUEST
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id contains `:` or a
+ * control character, or the bearer cannot be sent in a header
+ * @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is not a URL, or is ambiguous
+ * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the token endpoint is not `https`
  */
 int32_t tokenward_begin(tokenward_manager *manager,
                         uint64_t now_ms,
@@ -1050,13 +1055,13 @@ int32_t tokenward_begin(tokenward_manager *manager,
                         tokenward_request *out);
 
 /**
- * Reads the answer to a request and keeps its token. All is checked before anything is replaced: the token
- * that was good stays good. An id is spent by its answer, whatever that was.
+ * Reads the answer to a request and keeps its token. Everything is checked before anything is replaced, so a
+ * good token stays good. The id is used up by the answer, whatever that was.
  *
- * Every refusal of the input counts as a failed request, but for #TOKENWARD_ERR_STALE_REQUEST. A refused
- * argument (1 to 99) leaves the request out: answer it again.
+ * Every refusal of the input counts as a failed request, except #TOKENWARD_ERR_STALE_REQUEST. After a refused
+ * argument (1 to 99) the request is still in flight: answer it again.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * tokenward_outcome outcome;
@@ -1070,14 +1075,14 @@ int32_t tokenward_begin(tokenward_manager *manager,
  * @param[in] now_ms The caller's clock.
  * @param[in] request_id The `id` that tokenward_begin() gave.
  * @param[in] answer What the token endpoint answered. Tokens are copied into the manager.
- * @param[out] out Written on success; its `detail` also where that explains a refusal.
+ * @param[out] out Written on success; its `detail` also if that explains a refusal.
  * @retval TOKENWARD_OK it is a token, which is stored, or an error that the server gave
- * @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out: nothing changes
- * @retval TOKENWARD_ERR_NOT_JSON no JSON object
+ * @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request in flight: nothing changes
+ * @retval TOKENWARD_ERR_NOT_JSON not a JSON object
  * @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
  * @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
  * @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
- * @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read stands twice
+ * @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read appears twice
  * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN the member is not what it must be
  * @retval TOKENWARD_ERR_INVALID_REFRESH_TOKEN the member is not what it must be
  * @retval TOKENWARD_ERR_INVALID_TOKEN_TYPE the member is not what it must be
@@ -1086,9 +1091,9 @@ int32_t tokenward_begin(tokenward_manager *manager,
  * @retval TOKENWARD_ERR_INVALID_EXPIRES_IN the member is not what it must be
  * @retval TOKENWARD_ERR_ERROR_BESIDE_TOKEN a non-empty `error` next to a token
  * @retval TOKENWARD_ERR_NO_ERROR_CODE no error code under a status other than 2xx
- * @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE the token is not for Bearer
- * @retval TOKENWARD_ERR_MISSING_LIFETIME the provider wants one
- * @retval TOKENWARD_ERR_ALREADY_EXPIRED the token is over
+ * @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE it is not a Bearer token
+ * @retval TOKENWARD_ERR_MISSING_LIFETIME the provider requires one
+ * @retval TOKENWARD_ERR_ALREADY_EXPIRED the token has expired
  * @retval TOKENWARD_ERR_SAME_TOKEN the stored token again, although it is used up
  * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
  */
@@ -1099,10 +1104,10 @@ int32_t tokenward_answer(tokenward_manager *manager,
                          tokenward_outcome *out);
 
 /**
- * tokenward_answer() for a caller whose HTTP client has read `Retry-After`: an image that calls only this one has no
- * reader of that field and of dates.
+ * tokenward_answer() for a caller whose HTTP client has parsed `Retry-After`: an image that calls only this one
+ * contains no parser of that field and of dates.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * const uint64_t wait_s = 120; // the HTTP client has read `Retry-After: 120`
@@ -1117,7 +1122,7 @@ int32_t tokenward_answer(tokenward_manager *manager,
  * @param[in] now_ms The caller's clock.
  * @param[in] request_id The `id` that tokenward_begin() gave.
  * @param[in] answer What the token endpoint answered. Tokens are copied into the manager.
- * @param[out] out Written on success; its `detail` also where that explains a refusal.
+ * @param[out] out Written on success; its `detail` also if that explains a refusal.
  * @return What tokenward_answer() returns.
  */
 int32_t tokenward_answer_parsed(tokenward_manager *manager,
@@ -1127,9 +1132,10 @@ int32_t tokenward_answer_parsed(tokenward_manager *manager,
                                 tokenward_outcome *out);
 
 /**
- * A request came to nothing: no connection, a time-out of the caller's own, an answer that was cut off.
+ * Reports that a request got no answer: no connection, a time-out of the caller's own, an answer that was cut
+ * off.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * if (!http_post(&request, &answer)) {
@@ -1142,18 +1148,18 @@ int32_t tokenward_answer_parsed(tokenward_manager *manager,
  * @param[in] now_ms The caller's clock.
  * @param[in] request_id The `id` that tokenward_begin() gave.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request that is out
+ * @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request in flight
  */
 int32_t tokenward_failed(tokenward_manager *manager,
                          uint64_t now_ms,
                          uint64_t request_id);
 
 /**
- * Writes `Bearer ...`, the value of the `Authorization` field of a request, after checking that the token may
- * be sent there. The first fault wins.
+ * Writes `Bearer ...`, the value of the `Authorization` field of a request, after checking that the token may be
+ * sent there. Of several faults the first one listed below is returned.
  *
- * May run together with other functions that take this manager `const`; not from an interrupt handler that
- * can interrupt one that changes it.
+ * May run concurrently with other functions that take this manager as `const`; not from an interrupt handler
+ * that can interrupt a call that changes it.
  *
  * @code
  * tokenward_header header;
@@ -1166,14 +1172,14 @@ int32_t tokenward_failed(tokenward_manager *manager,
  *
  * @param[in] manager The manager.
  * @param[in] now_ms The caller's clock.
- * @param[in] method The request's method, with case.
+ * @param[in] method The request's method; case matters.
  * @param[in] url The request's absolute URL.
- * @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards:
- * tokenward_wipe() it when the request is sent.
+ * @param[out] buf Where the value is written, followed by a NUL. It holds the token afterwards: tokenward_wipe()
+ * it once the request is sent.
  * @param[in] cap Bytes of `buf`.
- * @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
+ * @param[out] out Written on success. If `buf` is too small, its `len` says how many bytes are needed.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_BAD_URL not an absolute URL that means one thing only
+ * @retval TOKENWARD_ERR_BAD_URL not an absolute URL, or ambiguous
  * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED not an origin of the provider and environment, or not `https`
  * @retval TOKENWARD_ERR_UNKNOWN_ROUTE no row of the provider's route table
  * @retval TOKENWARD_ERR_ROUTE_NEEDS_OTHER_TOKEN a route of the other kind of token
@@ -1190,9 +1196,9 @@ int32_t tokenward_authorize(const tokenward_manager *manager,
                             tokenward_header *out);
 
 /**
- * A resource server refused a request that carried a token: says what to do with it.
+ * Says what to do with a request that carried a token and was refused by a resource server.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * tokenward_retry_result retry;
@@ -1206,8 +1212,8 @@ int32_t tokenward_authorize(const tokenward_manager *manager,
  * @param[in] now_ms The caller's clock.
  * @param[in] generation The `generation` that tokenward_authorize() gave with the header.
  * @param[in] status The status code.
- * @param[in] challenge The value of the `WWW-Authenticate` field, several lines of it joined by `, `; empty
- * where there is none.
+ * @param[in] challenge The value of the `WWW-Authenticate` field, with several lines joined by `, `; empty if
+ * there is none.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
  */
@@ -1219,10 +1225,10 @@ int32_t tokenward_rejected(tokenward_manager *manager,
                            tokenward_retry_result *out);
 
 /**
- * tokenward_rejected() for a caller that has read the challenge: an image that calls only this one has no reader of
- * challenges.
+ * tokenward_rejected() for a caller that has parsed the challenge: an image that calls only this one contains no
+ * parser of challenges.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * tokenward_retry_result retry;
@@ -1250,10 +1256,10 @@ int32_t tokenward_rejected_parsed(tokenward_manager *manager,
 
 /**
  * Keeps a token that someone else obtained. It replaces access and refresh token, ends reload, backoff and
- * failure, and makes a request that is out stale. Its lifetime counts from `now_ms`. A refused token changes
+ * failure, and makes a request in flight stale. Its lifetime counts from `now_ms`. A refused token changes
  * nothing but the clock.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * const uint64_t lifetime_s = 3600;
@@ -1270,9 +1276,9 @@ int32_t tokenward_rejected_parsed(tokenward_manager *manager,
  * @param[out] generation The token's generation: written on success.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside the provider's alphabet
- * @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE the token is not for Bearer
- * @retval TOKENWARD_ERR_MISSING_LIFETIME the provider wants one
- * @retval TOKENWARD_ERR_ALREADY_EXPIRED the token is over
+ * @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE it is not a Bearer token
+ * @retval TOKENWARD_ERR_MISSING_LIFETIME the provider requires one
+ * @retval TOKENWARD_ERR_ALREADY_EXPIRED the token has expired
  * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
  */
 int32_t tokenward_install(tokenward_manager *manager,
@@ -1281,9 +1287,9 @@ int32_t tokenward_install(tokenward_manager *manager,
                           uint64_t *generation);
 
 /**
- * The generation of the newest token that was kept; 0 before the first.
+ * Gets the generation of the newest token that was kept; 0 before the first.
  *
- * May run together with other functions that take this manager `const`.
+ * May run concurrently with other functions that take this manager as `const`.
  *
  * @code
  * uint64_t newest;
@@ -1302,7 +1308,7 @@ int32_t tokenward_generation(const tokenward_manager *manager,
 /**
  * Says whether a part of the state has changed since it was last persisted. **Answer, persist, use.**
  *
- * May run together with other functions that take this manager `const`.
+ * May run concurrently with other functions that take this manager as `const`.
  *
  * @code
  * tokenward_unpersisted_result state;
@@ -1321,9 +1327,9 @@ int32_t tokenward_unpersisted(const tokenward_manager *manager,
                               tokenward_unpersisted_result *out);
 
 /**
- * A snapshot of `revision` is in storage. #TOKENWARD_SNAPSHOT_ALL covers both scopes.
+ * Reports that a snapshot of `revision` is in storage. #TOKENWARD_SNAPSHOT_ALL covers both scopes.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * bool written = flash_write(snapshot.ptr, snapshot.len);
@@ -1341,10 +1347,10 @@ int32_t tokenward_persisted(tokenward_manager *manager,
                             uint64_t revision);
 
 /**
- * Storage was read again and holds nothing newer. Ends #TOKENWARD_NEXT_RELOAD, and the wait for another
- * process.
+ * Reports that storage was read again and holds nothing newer. Ends #TOKENWARD_NEXT_RELOAD, and the wait for
+ * another process.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
@@ -1359,9 +1365,9 @@ int32_t tokenward_persisted(tokenward_manager *manager,
 int32_t tokenward_reloaded(tokenward_manager *manager);
 
 /**
- * Lifts a permanent failure: the configuration was mended, or the user wants another try.
+ * Lifts a permanent failure: the configuration was corrected, or the user wants to try again.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * int32_t result = tokenward_retry(manager); // the user has typed the password again
@@ -1375,9 +1381,9 @@ int32_t tokenward_reloaded(tokenward_manager *manager);
 int32_t tokenward_retry(tokenward_manager *manager);
 
 /**
- * A refresh is due now; the token stays usable meanwhile.
+ * Makes a refresh due now; in the meantime the token stays usable.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * int32_t result = tokenward_renew(manager); // the account was given more rights: a new token has them
@@ -1391,10 +1397,10 @@ int32_t tokenward_retry(tokenward_manager *manager);
 int32_t tokenward_renew(tokenward_manager *manager);
 
 /**
- * Signs out: wipes the tokens; the manager goes on without one. What is in storage is the caller's to erase
- * or overwrite. To end a manager, tokenward_wipe() its memory.
+ * Signs out: wipes the tokens; the manager goes on without one. Erasing or overwriting what is in storage is up
+ * to the caller. To end a manager, tokenward_wipe() its memory.
  *
- * Not from an interrupt handler; nothing else may use the manager meanwhile.
+ * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * int32_t result = tokenward_clear(manager);
@@ -1421,7 +1427,7 @@ int32_t tokenward_clear(tokenward_manager *manager);
  *
  * @param[in] code `TOKENWARD_CODE_*`.
  * @return A string that lives as long as the program; `none` for #TOKENWARD_CODE_NONE, `other` for
- * #TOKENWARD_CODE_OTHER, `unknown` for a number that is none.
+ * #TOKENWARD_CODE_OTHER, `unknown` for any other number.
  */
 const char *tokenward_error_code_name(tokenward_error_code code);
 
@@ -1437,13 +1443,13 @@ const char *tokenward_error_code_name(tokenward_error_code code);
  * @endcode
  *
  * @param[in] reason `TOKENWARD_REASON_*`.
- * @return A string that lives as long as the program; `none` for #TOKENWARD_REASON_NONE, `unknown` for a
- * number that is none.
+ * @return A string that lives as long as the program; `none` for #TOKENWARD_REASON_NONE, `unknown` for any other
+ * number.
  */
 const char *tokenward_reason_name(tokenward_reason reason);
 
 /**
- * The library's version: `0.1.0`. That of the header is #TOKENWARD_VERSION.
+ * The library's version: `0.1.0`. The header's is #TOKENWARD_VERSION.
  *
  * May be called from any thread and from an interrupt handler.
  *
@@ -1460,10 +1466,10 @@ const char *tokenward_version(void);
 /**
  * Makes a manager without a token in the caller's memory: what the macro tokenward_init() calls.
  *
- * Whatever was in the memory is gone, a manager too. The manager is where the memory is; it may be copied
- * to other memory of the same size and alignment, and goes on there.
+ * Whatever was in the memory is overwritten, even a manager. The manager lives in that memory; it may be copied
+ * to other memory of the same size and alignment, and works there.
  *
- * Not from an interrupt handler; nothing else may use the memory meanwhile.
+ * Not from an interrupt handler; nothing else may use the memory during the call.
  *
  * @code
  * tokenward_manager *manager;
@@ -1483,8 +1489,8 @@ const char *tokenward_version(void);
  * @retval TOKENWARD_ERR_ABI header and library are of different versions
  * @retval TOKENWARD_ERR_LENGTH the sum of the capacities is longer than an object may be
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
- * @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint wants a site and there is none, or the site is
- * `.` or `..`
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint needs a site and there is none, or the site is `.`
+ * or `..`
  */
 int32_t tokenward_init_abi(tokenward_manager **out,
                            void *memory,
@@ -1494,10 +1500,11 @@ int32_t tokenward_init_abi(tokenward_manager **out,
                            size_t config_size);
 
 /**
- * Checks a description and lends it as a service: what the macro tokenward_describe() calls. Nothing is copied.
+ * Checks a description and makes it available as a service: what the macro tokenward_describe() calls. Nothing
+ * is copied.
  *
- * The description, with all that it points to, is checked as arguments are; whether its facts can work is what
- * tokenward_provider_check() says. No code can check that a part is one of the header's objects.
+ * The description, with everything that it points to, is checked as arguments are; tokenward_provider_check()
+ * says whether its facts can work. No code can check that a part is one of the header's objects.
  *
  * May be called from any thread.
  *
@@ -1508,7 +1515,8 @@ int32_t tokenward_init_abi(tokenward_manager **out,
  * config.service = service;
  * @endcode
  *
- * @param[in] mine It must live, and stay as it is, with all that it points to, for as long as the service is used.
+ * @param[in] mine It must live and stay unchanged, with everything that it points to, for as long as the service
+ * is used.
  * @param[out] service Written on success: the same address.
  * @param[in] abi_version #TOKENWARD_ABI_VERSION of the header.
  * @param[in] provider_size `sizeof(tokenward_provider)` of the header.
@@ -1521,9 +1529,9 @@ int32_t tokenward_describe_abi(const tokenward_provider *mine,
                                size_t provider_size);
 
 /**
- * Says which fact of a service cannot work: a path that is no path, a reserved name, a grant without its
- * authentication. A manager does not ask: it refuses what it meets, when it meets it. Call it in a test, or at the
- * start where descriptions are read from a file; an image need not carry it.
+ * Says which fact of a service cannot work: a malformed path, a reserved name, a grant without its
+ * authentication. A manager does not call it: it refuses a fault when it meets one. Call it in a test, or at
+ * startup if descriptions are read from a file; an image need not contain it.
  *
  * May be called from any thread.
  *
@@ -1535,7 +1543,7 @@ int32_t tokenward_describe_abi(const tokenward_provider *mine,
  * @endcode
  *
  * @param[in] service The service.
- * @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty where it
+ * @param[out] fact The name of the first such fact, which lives as long as the program: `base_url`; empty if it
  * can work.
  * @retval TOKENWARD_OK it can work
  * @retval TOKENWARD_ERR_INVALID_PROVIDER it cannot; `fact` says why
@@ -1544,7 +1552,7 @@ int32_t tokenward_provider_check(const tokenward_service *service,
                                  tokenward_span *fact);
 
 /**
- * The name of a grant, which is its `grant_type` where it has one: `client_credentials`.
+ * The name of a grant, which is its `grant_type` if it has one: `client_credentials`.
  *
  * May be called from any thread and from an interrupt handler.
  *
@@ -1555,14 +1563,14 @@ int32_t tokenward_provider_check(const tokenward_service *service,
  * @endcode
  *
  * @param[in] grant `TOKENWARD_GRANT_*`.
- * @return A string that lives as long as the program; `none` for #TOKENWARD_GRANT_NONE, `unknown` for a number
- * that is none.
+ * @return A string that lives as long as the program; `none` for #TOKENWARD_GRANT_NONE, `unknown` for any other
+ * number.
  */
 const char *tokenward_grant_name(tokenward_grant grant);
 
 /**
- * Reads what a token endpoint answered. A 2xx status is a token, or a non-empty `error` without one; every
- * other status is an error answer. Of two faults the body's own come first, then the order below.
+ * Reads what a token endpoint answered. A 2xx status is a token, or a non-empty `error` without one; every other
+ * status is an error answer. Of several faults those of the body itself come first, then the order below.
  *
  * May be called from any thread.
  *
@@ -1576,19 +1584,19 @@ const char *tokenward_grant_name(tokenward_grant grant);
  * @endcode
  *
  * @param[in] status The status code.
- * @param[in] body The whole body. `out` points into it: it must live as long as that is used.
+ * @param[in] body The whole body. `out` points into it: it must live as long as `out` is used.
  * @param[in] service The service that answered.
- * @param[out] buf Takes what is spelled with escapes; never more than the body's length. It may hold tokens
- * afterwards. NULL with 0 will do for a body without escapes and without a list as its scope.
+ * @param[out] buf Takes strings that are written with escapes; never more than the body's length. It may hold
+ * tokens afterwards. NULL with 0 is enough for a body without escapes whose scope is not an array.
  * @param[in] cap Bytes of `buf`.
- * @param[out] out Written on success. Where `buf` is too small its `len` says what it takes, and where the
- * body is refused its `offset` where.
+ * @param[out] out Written on success. If `buf` is too small, its `len` says how many bytes are needed; if the
+ * body is refused, its `offset` says where.
  * @retval TOKENWARD_OK it is a token, or an error that the server gave
- * @retval TOKENWARD_ERR_NOT_JSON no JSON object
+ * @retval TOKENWARD_ERR_NOT_JSON not a JSON object
  * @retval TOKENWARD_ERR_TRUNCATED the body stops before its end
  * @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the body
  * @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
- * @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read stands twice
+ * @retval TOKENWARD_ERR_DUPLICATE_MEMBER a member that is read appears twice
  * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN the member is not what it must be
  * @retval TOKENWARD_ERR_INVALID_REFRESH_TOKEN the member is not what it must be
  * @retval TOKENWARD_ERR_INVALID_TOKEN_TYPE the member is not what it must be
@@ -1607,8 +1615,8 @@ int32_t tokenward_token_answer(uint16_t status,
                                tokenward_token_answer_result *out);
 
 /**
- * Checks a whole `WWW-Authenticate` field and counts its challenges. Several field lines are several calls,
- * or one with the lines joined by commas. The time grows with the square of the parameters of one challenge.
+ * Checks a whole `WWW-Authenticate` field and counts its challenges. Check several field lines one by one, or
+ * joined by commas. The time grows with the square of the parameters of one challenge.
  *
  * May be called from any thread.
  *
@@ -1639,20 +1647,20 @@ int32_t tokenward_challenges(tokenward_span field,
  * log_bytes(first.scheme.ptr, first.scheme.len); // Bearer
  * @endcode
  *
- * @param[in] field `out` points into it: it must live as long as that is used.
- * @param[in] index The challenge's place, from 0.
+ * @param[in] field `out` points into it: it must live as long as `out` is used.
+ * @param[in] index The challenge's position, from 0.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
- * @retval TOKENWARD_ERR_NO_SUCH_ITEM there are not so many challenges
+ * @retval TOKENWARD_ERR_NO_SUCH_ITEM there are fewer challenges
  */
 int32_t tokenward_challenge_at(tokenward_span field,
                                size_t index,
                                tokenward_challenge *out);
 
 /**
- * Reads one parameter of a challenge, by its place or by its name: the value is copied without quotes and
- * with each quoted-pair replaced (RFC 9110 section 5.6.4).
+ * Reads one parameter of a challenge, by position or by name: the value is copied without quotes and with each
+ * quoted-pair replaced (RFC 9110 section 5.6.4).
  *
  * May be called from any thread.
  *
@@ -1665,13 +1673,13 @@ int32_t tokenward_challenge_at(tokenward_span field,
  * return result;
  * @endcode
  *
- * @param[in] field `out` points into it: it must live as long as that is used.
- * @param[in] index The challenge's place, from 0.
- * @param[in] name The parameter's name, whose case does not matter. Empty: by its place.
- * @param[in] place The parameter's place, from 0; not read where there is a name.
- * @param[out] buf Where the value is written, and a NUL behind it.
+ * @param[in] field `out` points into it: it must live as long as `out` is used.
+ * @param[in] index The challenge's position, from 0.
+ * @param[in] name The parameter's name, whose case does not matter. Empty: by `place`.
+ * @param[in] place The parameter's position, from 0; ignored if there is a name.
+ * @param[out] buf Where the value is written, followed by a NUL.
  * @param[in] cap Bytes of `buf`.
- * @param[out] out Written on success. Where `buf` is too small its `len` says what it takes.
+ * @param[out] out Written on success. If `buf` is too small, its `len` says how many bytes are needed.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
  * @retval TOKENWARD_ERR_NO_SUCH_ITEM there is no such challenge or parameter
@@ -1686,7 +1694,8 @@ int32_t tokenward_challenge_param_at(tokenward_span field,
                                      tokenward_challenge_param *out);
 
 /**
- * Seconds from now until a `Retry-After` field lets the request be sent again (RFC 9110 section 10.2.3).
+ * Gets the seconds from now until a `Retry-After` field lets the request be sent again (RFC 9110 section
+ * 10.2.3).
  *
  * May be called from any thread.
  *
@@ -1698,7 +1707,7 @@ int32_t tokenward_challenge_param_at(tokenward_span field,
  * @endcode
  *
  * @param[in] value The field's value: seconds or an HTTP-date.
- * @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL where the device does not know it.
+ * @param[in] wall_s The time of day in Unix seconds, which a date needs; NULL if the device does not know it.
  * @param[out] seconds Written on success.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_RETRY_AFTER neither form, or a date without the time of day
@@ -1720,19 +1729,19 @@ int32_t tokenward_retry_after(tokenward_span value,
  * @endcode
  *
  * @param[in] value The field's value.
- * @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL where
- * the device does not know it.
+ * @param[in] wall_s The time of day in Unix seconds, which the form with a year of two digits needs; NULL if the
+ * device does not know it.
  * @param[out] unix_s Written on success: Unix seconds; an earlier date is 0.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or no date of the calendar
+ * @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or not a date of the calendar
  */
 int32_t tokenward_http_date(tokenward_span value,
                             const uint64_t *wall_s,
                             uint64_t *unix_s);
 
 /**
- * Reads the registered claims of a JWT. They are the token's own word, no signature is checked: decide nothing
- * by them (RFC 9068 section 6).
+ * Reads the registered claims of a JWT. They are what the token says of itself, no signature is checked: base no
+ * decision on them (RFC 9068 section 6).
  *
  * May be called from any thread.
  *
@@ -1745,20 +1754,20 @@ int32_t tokenward_http_date(tokenward_span value,
  * @endcode
  *
  * @param[in] token The token.
- * @param[out] buf Takes the decoded payload, at most three quarters of the token's length, and the subject
- * once more where that is spelled with escapes.
+ * @param[out] buf Takes the decoded payload, at most three quarters of the token's length, and the subject once
+ * more if that is written with escapes.
  * @param[in] cap Bytes of `buf`.
- * @param[out] out Written on success: its `sub` points into `buf`. Where `buf` is too small its `len` says
- * what it takes.
+ * @param[out] out Written on success: its `sub` points into `buf`. If `buf` is too small, its `len` says how
+ * many bytes are needed.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_JWT not three base64url parts
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
- * @retval TOKENWARD_ERR_NOT_JSON the payload is no JSON object
+ * @retval TOKENWARD_ERR_NOT_JSON the payload is not a JSON object
  * @retval TOKENWARD_ERR_TRUNCATED the payload stops before its end
  * @retval TOKENWARD_ERR_MALFORMED RFC 8259 refuses the payload
  * @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
- * @retval TOKENWARD_ERR_DUPLICATE_MEMBER a claim that is read stands twice
- * @retval TOKENWARD_ERR_INVALID_CLAIM a time that is no number, or negative; a subject that is no string
+ * @retval TOKENWARD_ERR_DUPLICATE_MEMBER a claim that is read appears twice
+ * @retval TOKENWARD_ERR_INVALID_CLAIM a time that is not a number, or negative; a subject that is not a string
  */
 int32_t tokenward_jwt_claims(tokenward_span token,
                              uint8_t *buf,
@@ -1778,7 +1787,7 @@ int32_t tokenward_jwt_claims(tokenward_span token,
  * @endcode
  *
  * @param[in] result What a function returned.
- * @return A string that lives as long as the program; `unknown` for a number that is no result.
+ * @return A string that lives as long as the program; `unknown` for any other number.
  */
 const char *tokenward_result_name(tokenward_result result);
 
@@ -1795,18 +1804,18 @@ const char *tokenward_result_name(tokenward_result result);
  * @endcode
  *
  * @param[in] result What a function returned.
- * @return A string that lives as long as the program; `unknown` for a number that is no result.
+ * @return A string that lives as long as the program; `unknown` for any other number.
  */
 const char *tokenward_result_text(tokenward_result result);
 
 /**
  * Writes the state into `buf`, sealed under `key` (HMAC-SHA-256). Changes nothing.
  *
- * The seal proves that nobody without the key has changed it. It is no secrecy: the tokens stand in it.
- * It is no freshness either: that needs the floor of tokenward_restore(). Only in a library that was
- * built with the feature `snapshot`.
+ * The seal proves that nobody without the key has changed it. It does not encrypt the tokens, nor does it prove
+ * that the snapshot is the newest: that takes the floor of tokenward_restore(). Only in a library that was built
+ * with the feature `snapshot`.
  *
- * May run together with other functions that take this manager `const`.
+ * May run concurrently with other functions that take this manager as `const`.
  *
  * @code
  * size_t len;
@@ -1819,13 +1828,13 @@ const char *tokenward_result_text(tokenward_result result);
  *
  * @param[in] manager The manager.
  * @param[in] now_ms The caller's clock.
- * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then a restart
- * keeps the refresh token alone.
+ * @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then a restart keeps
+ * only the refresh token.
  * @param[in] scope `TOKENWARD_SNAPSHOT_*`.
  * @param[in] key 32 bytes.
  * @param[out] buf Where it is written. It holds the tokens afterwards.
  * @param[in] cap Bytes of `buf`.
- * @param[out] len Bytes that were written; where `buf` is too small, what it takes.
+ * @param[out] len Bytes that were written; if `buf` is too small, the bytes needed.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
@@ -1840,11 +1849,12 @@ int32_t tokenward_snapshot(const tokenward_manager *manager,
                            size_t *len);
 
 /**
- * Takes the state of a snapshot: its pair replaces the manager's, reload, backoff and failure end, a
- * request that is out is stale. Refused whole: the manager stays as it was, but for its clock.
+ * Takes the state of a snapshot: its tokens replace the manager's, reload, backoff and failure end, and a
+ * request in flight becomes stale. If the snapshot is refused, the manager stays as it was, except for its
+ * clock.
  *
- * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing
- * else may use the manager meanwhile.
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may
+ * use the manager during the call.
  *
  * @code
  * int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
@@ -1854,8 +1864,8 @@ int32_t tokenward_snapshot(const tokenward_manager *manager,
  *
  * @param[in,out] manager The manager.
  * @param[in] now_ms The caller's clock.
- * @param[in] wall_s The time of day in Unix seconds; NULL where the device does not know it: then access tokens
- * with an end are not taken.
+ * @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then access tokens
+ * that expire are not taken.
  * @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
  * or 0.
  * @param[in] key 32 bytes.
@@ -1875,8 +1885,8 @@ int32_t tokenward_restore(tokenward_manager *manager,
                           tokenward_span snapshot);
 
 /**
- * The revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
- * than the manager when #TOKENWARD_NEXT_RELOAD asks to read it again.
+ * Gets the revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
+ * than the manager, when #TOKENWARD_NEXT_RELOAD asks for it to be read again.
  *
  * Only in a library that was built with the feature `snapshot`. May be called from any thread.
  *
@@ -1899,7 +1909,7 @@ int32_t tokenward_snapshot_revision(tokenward_span key,
                                     uint64_t *revision);
 
 /**
- * Writes `Bearer ...`, the value of an `Authorization` field, with a token that no manager keeps.
+ * Writes `Bearer ...`, the value of an `Authorization` field, for a token that no manager keeps.
  *
  * May be called from any thread.
  *
@@ -1913,9 +1923,9 @@ int32_t tokenward_snapshot_revision(tokenward_span key,
  * @endcode
  *
  * @param[in] token The token.
- * @param[out] buf Where the value is written, and a NUL behind it. It holds the token afterwards.
+ * @param[out] buf Where the value is written, followed by a NUL. It holds the token afterwards.
  * @param[in] cap Bytes of `buf`.
- * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+ * @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside 0x21 to 0x7E, which could end the field
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
@@ -1926,8 +1936,8 @@ int32_t tokenward_bearer(tokenward_span token,
                          size_t *len);
 
 /**
- * Writes `Basic ...`, the value of an `Authorization` field, with id and secret form-encoded first, the rule of RFC
- * 6749 section 2.3.1.
+ * Writes `Basic ...`, the value of an `Authorization` field, with id and secret form-encoded first, as RFC 6749
+ * section 2.3.1 says.
  *
  * May be called from any thread.
  *
@@ -1942,9 +1952,9 @@ int32_t tokenward_bearer(tokenward_span token,
  *
  * @param[in] id The client id.
  * @param[in] secret The client secret.
- * @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
+ * @param[out] buf Where the value is written, followed by a NUL. It holds the secret afterwards.
  * @param[in] cap Bytes of `buf`.
- * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+ * @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
@@ -1971,10 +1981,10 @@ int32_t tokenward_basic(tokenward_span id,
  *
  * @param[in] id The user or client id.
  * @param[in] secret The password or client secret.
- * @param[out] buf Where the value is written, and a NUL behind it. It holds the secret afterwards.
+ * @param[out] buf Where the value is written, followed by a NUL. It holds the secret afterwards.
  * @param[in] cap Bytes of `buf`.
- * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
- * @return What tokenward_basic() returns; #TOKENWARD_ERR_WRONG_CREDENTIALS also for an id that holds `:`.
+ * @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
+ * @return What tokenward_basic() returns; #TOKENWARD_ERR_WRONG_CREDENTIALS also for an id that contains `:`.
  */
 int32_t tokenward_basic_raw(tokenward_span id,
                             tokenward_span secret,
@@ -1983,7 +1993,7 @@ int32_t tokenward_basic_raw(tokenward_span id,
                             size_t *len);
 
 /**
- * Writes a name or a value as `application/x-www-form-urlencoded` has it (RFC 6749 Appendix B).
+ * Encodes a name or a value as `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
  *
  * May be called from any thread.
  *
@@ -1996,9 +2006,9 @@ int32_t tokenward_basic_raw(tokenward_span id,
  * @endcode
  *
  * @param[in] value The name or the value.
- * @param[out] buf Where it is written, and a NUL behind it.
+ * @param[out] buf Where it is written, followed by a NUL.
  * @param[in] cap Bytes of `buf`.
- * @param[out] len Characters without the NUL; where `buf` is too small, the room that they take with it.
+ * @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  */
@@ -2025,21 +2035,21 @@ int32_t tokenward_form_encode(tokenward_span value,
  * @param[in] grant `TOKENWARD_GRANT_*`.
  * @param[in] credentials What the request presents.
  * @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents.
- * @param[in] extra Parameters of the provider's own (`audience`, `resource`); empty ones are left out.
+ * @param[in] extra Additional parameters (`audience`, `resource`); empty ones are left out.
  * @param[in] extra_count How many there are.
  * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
  * @param[in] cap Bytes of `buf`.
- * @param[out] out Written on success: its spans point into `buf`. Where `buf` is too small its `len` says
- * what it takes.
+ * @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many
+ * bytes are needed.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
- * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id holds `:` or a control
- * character, or the bearer cannot stand in a header
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id contains `:` or a
+ * control character, or the bearer cannot be sent in a header
  * @retval TOKENWARD_ERR_DUPLICATE_PARAMETER an extra parameter is sent already
- * @retval TOKENWARD_ERR_INVALID_PROVIDER it says not how the client authenticates, or its token endpoint wants a site
- * and there is none
- * @retval TOKENWARD_ERR_BAD_URL the token endpoint is no URL that means one thing only
- * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is not `https`
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER it does not say how the client authenticates, or its token endpoint
+ * needs a site and there is none
+ * @retval TOKENWARD_ERR_BAD_URL the token endpoint is not a URL, or is ambiguous
+ * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the token endpoint is not `https`
  */
 int32_t tokenward_token_request(const tokenward_config *config,
                                 tokenward_grant grant,
@@ -2052,8 +2062,8 @@ int32_t tokenward_token_request(const tokenward_config *config,
                                 tokenward_request *out);
 
 /**
- * Overwrites memory with zeros, also where the compiler sees that nobody reads it again: a buffer that a
- * request, a header or a snapshot was written to, or the memory of a manager, which ends there.
+ * Overwrites memory with zeros, even if the compiler sees that nobody reads it again: a buffer that a request, a
+ * header or a snapshot was written to, or the memory of a manager, which ends there.
  *
  * May be called from any thread.
  *
@@ -2072,9 +2082,10 @@ int32_t tokenward_wipe(void *memory,
 
 /**
  * Widens a 32-bit tick counter that wraps (milliseconds: every 49.7 days). Feed it at least once for each half
- * wrap of the counter. Ticks that were read out of order are told from a wrap and give the last instant again.
+ * wrap of the counter. Ticks that were read out of order are not taken for a wrap: they give the last instant
+ * again.
  *
- * Nothing else may use `clock_ms` meanwhile.
+ * Nothing else may use `clock_ms` during the call.
  *
  * @code
  * static uint64_t clock_ms; // 0 before the first call
