@@ -388,7 +388,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
 
     /// Signs out: wipes the tokens. It is up to the caller to erase or overwrite what is in storage.
     pub fn clear(&mut self) {
-        if !self.store.is_empty() {
+        if !self.store.is_empty() || self.session.holds_lease() {
             self.revisions.changed(true, true);
         }
         self.store.wipe();

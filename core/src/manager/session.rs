@@ -546,7 +546,7 @@ impl Session {
         if self.hold == Hold::ReloadRefused && !self.refresh_token && provider.primary_grant.is_none() {
             self.failure = Some(Reason::RefreshTokenRejected);
         }
-        if matches!(self.hold, Hold::Lease | Hold::ReloadLease) {
+        if self.holds_lease() {
             self.wait_until = 0;
         }
         self.hold = Hold::None;
@@ -611,6 +611,11 @@ impl Session {
 
     pub(crate) const fn in_reload(&self) -> bool {
         matches!(self.hold, Hold::ReloadRefused | Hold::ReloadLease)
+    }
+
+    /// Whether a refresh that was in flight elsewhere is, or was, waited for.
+    pub(crate) const fn holds_lease(&self) -> bool {
+        matches!(self.hold, Hold::Lease | Hold::ReloadLease)
     }
 
     /// Another process is refreshing for so many milliseconds more.

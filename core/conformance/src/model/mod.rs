@@ -771,7 +771,7 @@ impl Manager {
     fn snapshot(&self, now: u64, wall: Option<u64>, scope: Scope) -> Snapshot {
         let then = self.at(now);
         let now = i128::from(then.clock);
-        let as_wall = |instant: i128| wall.map(|w| i128::from(w) + (instant - now).div_euclid(1000));
+        let as_wall = |instant: i128| wall.map(|w| (i128::from(w) + (instant - now).div_euclid(1000)).max(0));
         let access = match (scope, &then.token) {
             (Scope::All, Some(token)) if !token.ended => Some(SavedToken {
                 bytes: token.bytes.clone(),
