@@ -541,6 +541,11 @@ impl Session {
         self.failure = None;
     }
 
+    /// Whether a refresh that was in flight elsewhere is, or was, waited for.
+    pub(crate) const fn holds_lease(&self) -> bool {
+        matches!(self.hold, Hold::Lease | Hold::ReloadLease)
+    }
+
     /// Storage holds nothing newer.
     pub(crate) fn reloaded(&mut self, provider: &Provider<'_>) {
         if self.hold == Hold::ReloadRefused && !self.refresh_token && provider.primary_grant.is_none() {
@@ -611,11 +616,6 @@ impl Session {
 
     pub(crate) const fn in_reload(&self) -> bool {
         matches!(self.hold, Hold::ReloadRefused | Hold::ReloadLease)
-    }
-
-    /// Whether a refresh that was in flight elsewhere is, or was, waited for.
-    pub(crate) const fn holds_lease(&self) -> bool {
-        matches!(self.hold, Hold::Lease | Hold::ReloadLease)
     }
 
     /// Another process is refreshing for so many milliseconds more.
