@@ -52,6 +52,11 @@ impl Class {
         if held { self.0 } else { 0 }
     }
 
+    /// Whether it has `byte`, asked where a constant is computed.
+    pub(crate) const fn contains(self, byte: u8) -> bool {
+        Self::of(byte) & self.0 != 0
+    }
+
     #[inline(always)]
     fn has(self, byte: u8) -> bool {
         Self::TABLE.get(usize::from(byte)).is_some_and(|classes| classes & self.0 != 0)

@@ -1,6 +1,6 @@
 //! What of a description cannot work. Constants are checked when they are compiled, so all of this is `const`.
 
-use crate::ascii::is_token_byte;
+use crate::ascii::{Class, is_token_byte};
 use crate::endpoint::error_response::ErrorCode;
 use crate::endpoint::provider::{Grant, Provider};
 use crate::endpoint::routes::Route;
@@ -56,15 +56,23 @@ const fn text(text: Option<&str>) -> &[u8] {
     }
 }
 
-/// Whether there are visible ASCII characters alone.
-const fn is_visible(mut text: &[u8]) -> bool {
-    while let [first, rest @ ..] = text {
-        if !first.is_ascii_graphic() {
-            return false;
+/// Whether a test holds for each element of a list or byte of a text.
+macro_rules! all {
+    ($list:expr, $element:pat => $holds:expr) => {{
+        let mut rest = $list;
+        loop {
+            match rest {
+                [] => break true,
+                [$element, behind @ ..] if $holds => rest = behind,
+                _ => break false,
+            }
         }
-        text = rest;
-    }
-    true
+    }};
+}
+
+/// Whether there are visible ASCII characters alone.
+const fn is_visible(text: &[u8]) -> bool {
+    all!(text, byte => byte.is_ascii_graphic())
 }
 
 /// What stands behind `https://` or `http://`, whatever the case.
@@ -100,16 +108,8 @@ const fn behind_authority(url: &[u8]) -> Option<&[u8]> {
 
 /// Whether a URL has a host and plain characters behind it; where a path follows, none of its own query.
 const fn is_base_url(url: &[u8], path_follows: bool) -> bool {
-    let Some(mut rest) = behind_authority(url) else { return false };
-    while let [first, behind @ ..] = rest {
-        match first {
-            b'?' if path_follows => return false,
-            b'#' | b'\\' | b'{' | b'}' | b'"' | b'<' | b'>' | b'^' | b'`' | b'|' => return false,
-            _ if !first.is_ascii_graphic() => return false,
-            _ => rest = behind,
-        }
-    }
-    true
+    let Some(rest) = behind_authority(url) else { return false };
+    all!(rest, byte => is_of_path_or_query(*byte) && !(path_follows && *byte == b'?'))
 }
 
 /// A path that begins at the root, with or without a query.
@@ -117,17 +117,17 @@ const fn is_token_path(path: &[u8]) -> bool {
     let [b'/', rest @ ..] = path else { return false };
     let mut rest = rest;
     while let [first, behind @ ..] = rest {
-        match first {
-            b'{' => match rest {
-                [b'{', b's', b'i', b't', b'e', b'}', behind @ ..] => rest = behind,
-                _ => return false,
-            },
-            b'#' | b'\\' | b'}' | b'"' | b'<' | b'>' | b'^' | b'`' | b'|' => return false,
-            _ if !first.is_ascii_graphic() => return false,
-            _ => rest = behind,
-        }
+        rest = match rest {
+            [b'{', b's', b'i', b't', b'e', b'}', behind @ ..] => behind,
+            _ if is_of_path_or_query(*first) => behind,
+            _ => return false,
+        };
     }
     true
+}
+
+const fn is_of_path_or_query(byte: u8) -> bool {
+    Class::PATH.contains(byte) || byte == b'?'
 }
 
 const fn has_site(mut path: &[u8]) -> bool {
@@ -141,73 +141,34 @@ const fn has_site(mut path: &[u8]) -> bool {
 }
 
 const fn are_origins(origins: Option<&[&str]>) -> bool {
-    let Some(mut origins) = origins else { return true };
-    while let [first, rest @ ..] = origins {
-        if !matches!(behind_authority(first.as_bytes()), Some([] | [b'/'])) {
-            return false;
-        }
-        origins = rest;
-    }
-    true
+    let Some(origins) = origins else { return true };
+    all!(origins, origin => matches!(behind_authority(origin.as_bytes()), Some([] | [b'/'])))
 }
 
 /// `scope-token *( SP scope-token )` (RFC 6749 section 3.3), or nothing.
-const fn is_scope(mut scope: &[u8]) -> bool {
-    while let [first, rest @ ..] = scope {
-        if !matches!(first, b' ' | 0x21 | 0x23..=0x5B | 0x5D..=0x7E) {
-            return false;
-        }
-        scope = rest;
-    }
-    true
+const fn is_scope(scope: &[u8]) -> bool {
+    all!(scope, byte => matches!(byte, b' ' | 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
 }
 
 /// Whether each code of the service's own stands for a code that is listed.
 const fn are_error_codes(codes: Option<&[(&str, &str)]>) -> bool {
-    let Some(mut codes) = codes else { return true };
-    while let [(own, standard), rest @ ..] = codes {
-        if own.is_empty() || !ErrorCode::is_listed(standard.as_bytes()) {
-            return false;
-        }
-        codes = rest;
-    }
-    true
+    let Some(codes) = codes else { return true };
+    all!(codes, (own, standard) => !own.is_empty() && ErrorCode::is_listed(standard.as_bytes()))
 }
 
 /// Whether each is there and printable: `User Access Token` is one.
 const fn are_aliases(aliases: Option<&[&str]>) -> bool {
-    let Some(mut aliases) = aliases else { return true };
-    while let [first, rest @ ..] = aliases {
-        if first.is_empty() || !is_printable(first.as_bytes()) {
-            return false;
-        }
-        aliases = rest;
-    }
-    true
+    let Some(aliases) = aliases else { return true };
+    all!(aliases, alias => !alias.is_empty() && is_printable(alias.as_bytes()))
 }
 
-const fn is_printable(mut text: &[u8]) -> bool {
-    while let [first, rest @ ..] = text {
-        if !matches!(first, b' '..=b'~') {
-            return false;
-        }
-        text = rest;
-    }
-    true
+const fn is_printable(text: &[u8]) -> bool {
+    all!(text, byte => matches!(byte, b' '..=b'~'))
 }
 
 /// `1*tchar` (RFC 9110 section 5.6.2)
-const fn is_token(mut text: &[u8]) -> bool {
-    if text.is_empty() {
-        return false;
-    }
-    while let [first, rest @ ..] = text {
-        if !is_token_byte(*first) {
-            return false;
-        }
-        text = rest;
-    }
-    true
+const fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && all!(text, byte => is_token_byte(*byte))
 }
 
 /// Names separated by `.`, places of arrays in brackets. Nothing follows a path without the part that does.
@@ -243,28 +204,17 @@ const fn is_member_path(path: Option<&str>, has_reader: bool) -> bool {
 
 /// Rows without the part that reads them would open everything.
 const fn are_routes(rows: Option<&[Route<'_>]>, has_table: bool) -> bool {
-    let mut rows = match rows {
+    let rows = match rows {
         Some(rows) => rows,
         None => &[],
     };
-    if rows.is_empty() == has_table {
-        return false;
-    }
-    while let [first, rest @ ..] = rows {
-        if !is_token(first.method.as_bytes()) || !matches!(first.path.as_bytes(), [b'/', ..]) {
-            return false;
-        }
-        rows = rest;
-    }
-    true
+    rows.is_empty() != has_table
+        && all!(rows, row => is_token(row.method.as_bytes()) && matches!(row.path.as_bytes(), [b'/', ..]))
 }
 
 const _: () = {
-    let mut presets = crate::endpoint::providers::ALL;
-    while let [first, rest @ ..] = presets {
-        assert!(first.fault().is_none(), "a preset cannot work");
-        presets = rest;
-    }
+    let presets = crate::endpoint::providers::ALL;
+    assert!(all!(presets, preset => preset.fault().is_none()), "a preset cannot work");
 };
 
 #[cfg(test)]
