@@ -236,12 +236,20 @@ pub(crate) enum Said<'a> {
 
 impl<'a> Members<'a> {
     /// Those of a token that did not come in an answer.
-    pub(crate) fn of(token: &TokenResponse<'a>) -> Self {
+    pub(crate) fn of(token: &TokenResponse<'a>, provider: &Provider<'_>) -> Self {
         let mut members = Self::NONE;
         members.set(Member::AccessToken, Some(token.access_token));
         members.set(Member::TokenType, token.token_type);
         members.set(Member::RefreshToken, token.refresh_token);
+        members.forget_ungranted(provider);
         members
+    }
+
+    /// The refresh token is read only where the provider has its grant.
+    fn forget_ungranted(&mut self, provider: &Provider<'_>) {
+        if !provider.refresh_grant {
+            self.forget(Member::RefreshToken);
+        }
     }
 
     /// Whether a `Bearer` field may carry the token (RFC 6749 section 7.1).
@@ -267,10 +275,7 @@ impl<'a> Members<'a> {
                 (reader.read)(self, &start, at, path(nested.member_path), path(nested.error_path))?;
             }
         }
-        // The refresh token is read only where the provider has its grant.
-        if !provider.refresh_grant {
-            self.forget(Member::RefreshToken);
-        }
+        self.forget_ungranted(provider);
         Ok(())
     }
 

@@ -324,10 +324,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         if !self.provider.token_alphabet.has(token.access_token()) {
             return Err(Error::InvalidAccessToken);
         }
-        let mut members = Members::of(token);
-        if !self.provider.refresh_grant {
-            members.forget(Member::RefreshToken);
-        }
+        let members = Members::of(token, self.provider);
         self.keep(self.session.clock(), &members, token.says_expires_in(), None, None)
     }
 
