@@ -1,6 +1,6 @@
 //! Instants, wall time and lifetimes. Nothing here reads a clock: `now` is always an argument.
 
-use crate::machine::inlined_if_wide;
+use crate::machine::{WIDE, inlined_if_wide};
 
 /// A point on the caller's clock, in milliseconds.
 ///
@@ -122,7 +122,7 @@ impl TickWidener {
 /// `value / divisor`, floored. Machines of 32 bits have no instruction for it, and the general routine is long.
 #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 pub(crate) fn quotient(value: u64, divisor: u16) -> u64 {
-    if cfg!(target_pointer_width = "64") {
+    if WIDE {
         return value.checked_div(u64::from(divisor)).unwrap_or(0);
     }
     // By hand, sixteen bits at a time: the rest stays below the divisor.
