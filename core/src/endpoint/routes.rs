@@ -155,20 +155,11 @@ mod tests {
     extern crate std;
 
     use std::format;
-    use std::string::String;
 
-    use crate::wire::writer::Writer;
+    use crate::wire::writer::tests::encoded;
 
     fn match_path(pattern: &str, path: &str, site: Option<&str>) -> Option<bool> {
         super::match_path(pattern, path.as_bytes(), site)
-    }
-
-    fn encoded(site: &str) -> String {
-        let mut out = [0; 64];
-        let mut writer = Writer::new(&mut out);
-        writer.segment(site.as_bytes());
-        let written = writer.written();
-        out[..written].iter().copied().map(char::from).collect()
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn hexadecimal(byte: u8) -> [u8; 2] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     extern crate std;
 
     use std::format;
@@ -123,7 +123,7 @@ mod tests {
 
     use super::Writer;
 
-    fn encoded(site: &str) -> String {
+    pub(crate) fn encoded(site: &str) -> String {
         let mut out = [0; 64];
         let mut writer = Writer::new(&mut out);
         writer.segment(site.as_bytes());
