@@ -329,64 +329,36 @@ impl MissingLifetime {
     }
 }
 
-impl RefreshPolicy {
-    fn of(policy: &tokenward::RefreshPolicy) -> Self {
-        let tokenward::RefreshPolicy {
-            fraction_permille,
-            margin_ms,
-            min_interval_ms,
-            jitter_permille,
-            startup_spread_ms,
-            response_timeout_ms,
-            first_backoff_ms,
-            max_backoff_ms,
-            max_lifetime_s,
-            refresh_attempts,
-            // The storage says it, when a manager is made.
-            shared_storage: _,
-        } = *policy;
-        Self {
-            fraction_permille,
-            margin_ms,
-            min_interval_ms,
-            jitter_permille,
-            startup_spread_ms,
-            response_timeout_ms,
-            first_backoff_ms,
-            max_backoff_ms,
-            max_lifetime_s,
-            refresh_attempts,
-        }
-    }
+/// Gives our policy for the core's and the reverse: a number that either has alone does not compile. Whether storage is
+/// shared is said by the storage, when a manager is made.
+macro_rules! same_policy {
+    ($($number:ident),+) => {
+        impl RefreshPolicy {
+            fn of(policy: &tokenward::RefreshPolicy) -> Self {
+                let tokenward::RefreshPolicy { $($number,)+ shared_storage: _ } = *policy;
+                Self { $($number),+ }
+            }
 
-    fn core(&self, shared_storage: bool) -> tokenward::RefreshPolicy {
-        let Self {
-            fraction_permille,
-            margin_ms,
-            min_interval_ms,
-            jitter_permille,
-            startup_spread_ms,
-            response_timeout_ms,
-            first_backoff_ms,
-            max_backoff_ms,
-            max_lifetime_s,
-            refresh_attempts,
-        } = *self;
-        tokenward::RefreshPolicy {
-            fraction_permille,
-            margin_ms,
-            min_interval_ms,
-            jitter_permille,
-            startup_spread_ms,
-            response_timeout_ms,
-            first_backoff_ms,
-            max_backoff_ms,
-            max_lifetime_s,
-            refresh_attempts,
-            shared_storage,
+            fn core(&self, shared_storage: bool) -> tokenward::RefreshPolicy {
+                let Self { $($number),+ } = *self;
+                tokenward::RefreshPolicy { $($number,)+ shared_storage }
+            }
         }
-    }
+    };
 }
+
+same_policy!(
+    fraction_permille,
+    margin_ms,
+    min_interval_ms,
+    jitter_permille,
+    startup_spread_ms,
+    response_timeout_ms,
+    first_backoff_ms,
+    max_backoff_ms,
+    max_lifetime_s,
+    refresh_attempts
+);
 
 impl TokenProvider {
     fn of(provider: &Provider<'_>) -> Self {
