@@ -18,6 +18,10 @@ import threading
 import time
 import urllib.parse
 
+sys.dont_write_bytecode = True
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "demo-service"))
+from held_ports import held_ports
+
 BOARDS = {
     # The command, and the words of a snapshot that are written before its power is cut.
     "microbit": (["qemu-system-arm", "-M", "microbit"], 0),
@@ -51,20 +55,6 @@ def frame(kind, sequence, fields):
     payload = b"".join(len(field).to_bytes(2, "big") + field for field in fields)
     checked = kind + bytes([sequence]) + len(payload).to_bytes(2, "big") + payload
     return b"\xA5" + checked + crc16(checked).to_bytes(2, "big")
-
-
-def held_ports():
-    """Two ports in a row that nobody else is given: bound here, while a service listens on them, ends and comes back."""
-    while True:
-        held = socket.socket(), socket.socket()
-        try:
-            held[0].bind(("127.0.0.1", 0))
-            held[1].bind(("127.0.0.1", held[0].getsockname()[1] + 1))
-        except (OSError, OverflowError):
-            continue
-        for end in held:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return held
 
 
 class Demo:

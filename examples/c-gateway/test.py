@@ -25,6 +25,10 @@ import urllib.parse
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.append(str(HERE.parent / "demo-service"))
+from held_ports import held_ports
+
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="gateway-"))
 BINARY = WORK / "build" / "tokenward-gateway"
 KILLS = int(os.environ.get("KILLS", "100"))
@@ -45,20 +49,6 @@ def until(condition, seconds=10):
             return True
         time.sleep(0.02)
     return False
-
-
-def held_ports():
-    """Two ports in a row that nobody else is given: bound here, while a service listens on them, ends and comes back."""
-    while True:
-        held = socket.socket(), socket.socket()
-        try:
-            held[0].bind(("127.0.0.1", 0))
-            held[1].bind(("127.0.0.1", held[0].getsockname()[1] + 1))
-        except (OSError, OverflowError):
-            continue
-        for end in held:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return held
 
 
 class Gateway:
