@@ -87,6 +87,10 @@ library() {
   need cargo "rustup, or cargo"
   (cd "$ROOT" && CARGO_TARGET_DIR=$TARGET cargo rustc --quiet --package tokenward-uniffi --lib --crate-type staticlib \
     --profile mobile)
+  # To SwiftPM the archive is no input: what links an older one goes, so that it is linked anew.
+  mkdir -p "$OUT/build" "$OUT/tsan"
+  find "$OUT/build" "$OUT/tsan" -mindepth 3 -maxdepth 3 -type f -perm -u+x \
+    ! -newer "$TOKENWARD_LIB_DIR/libtokenward_uniffi.a" -delete
 }
 demo_service() {
   (cd "$ROOT" && CARGO_TARGET_DIR=$TARGET cargo build --quiet --release --package tokenward-demo-service)
