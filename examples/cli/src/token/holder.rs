@@ -228,7 +228,9 @@ impl<'p> Holder<'p> {
         tokenward::wipe(&mut out);
         written.map_err(|error| {
             let shown = storage.path().display();
-            Failure::unavailable(format!("cannot save {shown}: {error}; make room; the token was not used"))
+            Failure::unavailable(format!(
+                "cannot save {shown}: {error}; make room there; the token was not used"
+            ))
         })?;
         self.manager.persisted(SnapshotScope::All, revision);
         Ok(())

@@ -30,33 +30,39 @@ pub(crate) fn run(holder: &mut Holder<'_>, json: bool) -> Result<Status, Failure
     let name = format!("{} {}", holder.provider.name, holder.provider.environment.unwrap_or_default())
         .trim_end()
         .to_owned();
-    let mut teller = Teller { name, terminal, json, supplied: None, unsaved: None };
+    let mut teller = Teller { name, terminal, json, supplied: None, unsaved: None, unheard: None };
     if holder.asks() {
         // A prompt now, not in an hour.
         holder.ask()?;
     }
     loop {
-        // A full disk passes: the state is kept until it is saved.
+        // A full disk passes: the state is kept until it is saved. Nobody hears of it before that.
         let unsaved = holder.persist().err();
-        teller.unsaved(unsaved)?;
+        let is_saved = unsaved.is_none();
+        teller.unsaved(unsaved);
+        if is_saved && let Some(why) = teller.unheard.take() {
+            return Err(why);
+        }
         let poll = holder.manager.poll(clock::now());
         let mut pause = teller.pause(poll, clock::now());
         match poll.next {
             Next::Request(grant) => {
-                teller.event("request", json!({ "grant": grant.name() }), grant.name())?;
+                teller.event("request", json!({ "grant": grant.name() }), grant.name());
                 match holder.send() {
                     Ok(sent) => {
+                        let unsaved = holder.persist().err();
                         let (event, shown) = match sent.status() {
                             Status::Ok => ("token", stored(holder)),
                             _ => ("failed", sent.said()),
                         };
                         let generation = holder.manager.generation().0;
-                        teller.event(event, json!({ "generation": generation, "detail": shown }), &shown)?;
+                        teller.event(event, json!({ "generation": generation, "detail": shown }), &shown);
+                        teller.unsaved(unsaved);
                         continue;
                     }
                     // Nothing was sent: the credentials are to be mended.
                     Err(failure) => {
-                        teller.event("failed", json!({ "detail": failure.message }), &failure.message)?;
+                        teller.event("failed", json!({ "detail": failure.message }), &failure.message);
                         pause = LONGEST_SLEEP;
                     }
                 }
@@ -70,23 +76,23 @@ pub(crate) fn run(holder: &mut Holder<'_>, json: bool) -> Result<Status, Failure
                 holder.install()?;
                 let shown = stored(holder);
                 let generation = holder.manager.generation().0;
-                teller.event("token", json!({ "generation": generation, "detail": shown }), &shown)?;
+                teller.event("token", json!({ "generation": generation, "detail": shown }), &shown);
                 continue;
             }
-            Next::Supply(reason) => teller.supply(reason)?,
+            Next::Supply(reason) => teller.supply(reason),
             Next::Nothing | Next::Wait | Next::Await(_) => teller.supplied = None,
         }
-        teller.status_line(holder, poll)?;
+        teller.status_line(holder, poll);
         match orders.recv_timeout(pause) {
             Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => {
                 holder.persist()?;
-                teller.event("end", json!({}), "told to end")?;
-                return Ok(Status::Ok);
+                teller.event("end", json!({}), "told to end");
+                return teller.unheard.map_or(Ok(Status::Ok), Err);
             }
             Ok(Order::Reread) => {
                 holder.reread();
                 teller.supplied = None;
-                teller.event("reread", json!({}), "credentials read again")?;
+                teller.event("reread", json!({}), "credentials read again");
                 if !holder.asks() {
                     holder.install()?;
                 } else {
@@ -148,66 +154,65 @@ struct Teller {
     supplied: Option<Reason>,
     /// Why the state is not saved, so that it is said once.
     unsaved: Option<String>,
+    /// Why nothing can be said any more. It ends the command, but not before the state is saved.
+    unheard: Option<Failure>,
 }
 
 impl Teller {
-    fn event(&mut self, event: &str, mut members: Value, shown: &str) -> Result<(), Failure> {
+    fn event(&mut self, event: &str, members: Value, shown: &str) {
         let wall = clock::wall();
-        if self.json {
-            let mut out = anstream::stdout().lock();
-            let at = json!({ "event": event, "at": wall.map(|wall| wall.as_secs()) });
-            if let (Value::Object(all), Value::Object(own)) = (at, &mut members) {
-                let all: serde_json::Map<_, _> = all.into_iter().chain(std::mem::take(own)).collect();
-                writeln!(out, "{}", Value::Object(all))?;
+        let line = if self.json {
+            let mut all = json!({ "event": event, "at": wall.map(|wall| wall.as_secs()) });
+            if let (Value::Object(all), Value::Object(own)) = (&mut all, members) {
+                all.extend(own);
             }
+            format!("{all}\n")
         } else {
             let style = match event {
                 "token" => GOOD,
                 "failed" | "supply" | "unsaved" => BAD,
                 _ => DIM,
             };
-            let time = wall.map_or(String::new(), clock::rfc3339);
-            self.clear_line()?;
-            let Self { name, .. } = self;
+            let time = Painted(DIM, wall.map_or(String::new(), clock::rfc3339));
+            format!("{time}  {}  {}  {shown}\n", self.name, Painted(style, format!("{event:8}")))
+        };
+        self.say(&line);
+    }
+
+    /// Writes over the status line where there is one.
+    fn say(&mut self, text: &str) {
+        let write = || {
+            if self.terminal {
+                // Cursor control is no colour: it is written whatever NO_COLOR says.
+                std::io::stdout().write_all(b"\r\x1b[2K")?;
+            }
             let mut out = anstream::stdout().lock();
-            writeln!(
-                out,
-                "{}  {name}  {}  {shown}",
-                Painted(DIM, time),
-                Painted(style, format!("{event:8}"))
-            )?;
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        };
+        if let Err(error) = write() {
+            self.unheard = Some(error.into());
         }
-        std::io::stdout().flush()?;
-        Ok(())
     }
 
-    /// Cursor control is no colour: it is written whatever NO_COLOR says.
-    fn clear_line(&self) -> Result<(), Failure> {
-        if self.terminal {
-            std::io::stdout().write_all(b"\r\x1b[2K")?;
-        }
-        Ok(())
-    }
-
-    fn supply(&mut self, reason: Reason) -> Result<(), Failure> {
+    fn supply(&mut self, reason: Reason) {
         if self.supplied == Some(reason) {
-            return Ok(());
+            return;
         }
         self.supplied = Some(reason);
         let shown = format!("{}: {}, then send SIGHUP", reason.name(), mend(reason));
-        self.event("supply", json!({ "reason": reason.name(), "detail": shown }), &shown)
+        self.event("supply", json!({ "reason": reason.name(), "detail": shown }), &shown);
     }
 
-    fn unsaved(&mut self, failure: Option<Failure>) -> Result<(), Failure> {
+    fn unsaved(&mut self, failure: Option<Failure>) {
         let said = failure.map(|failure| failure.message);
         if said != self.unsaved {
             match &said {
-                Some(message) => self.event("unsaved", json!({ "detail": message }), message)?,
-                None => self.event("saved", json!({}), "the state is saved again")?,
+                Some(message) => self.event("unsaved", json!({ "detail": message }), message),
+                None => self.event("saved", json!({}), "the state is saved again"),
             }
             self.unsaved = said;
         }
-        Ok(())
     }
 
     fn pause(&self, poll: Poll, now: Instant) -> Duration {
@@ -218,9 +223,9 @@ impl Teller {
         until.clamp(Duration::from_millis(1), longest)
     }
 
-    fn status_line(&self, holder: &Holder<'_>, poll: Poll) -> Result<(), Failure> {
+    fn status_line(&mut self, holder: &Holder<'_>, poll: Poll) {
         if !self.terminal {
-            return Ok(());
+            return;
         }
         let now = clock::now();
         let ahead = |at: Option<Instant>| at.map(|at| span(at.saturating_millis_since(now).div_ceil(1000)));
@@ -236,10 +241,6 @@ impl Teller {
             (false, _) => Painted(NOTE, "no usable token".to_owned()),
         };
         let generation = holder.manager.generation().0;
-        self.clear_line()?;
-        let mut out = anstream::stdout().lock();
-        write!(out, "{}  token {generation}  {state}  {}", self.name, Painted(DIM, next))?;
-        out.flush()?;
-        Ok(())
+        self.say(&format!("{}  token {generation}  {state}  {}", self.name, Painted(DIM, next)));
     }
 }

@@ -26,7 +26,9 @@ impl Storage {
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let lock = locked(&beside(path, ".lock")).map_err(|error| {
-            Failure::unavailable(format!("cannot lock {shown}: {error}; give --save a writable place"))
+            Failure::unavailable(format!(
+                "cannot lock {shown}: {error}; give --save a file in a folder that exists and is yours"
+            ))
         })?;
         let key = key(path, lock.is_some())?;
         Ok(Self { path: path.to_owned(), key, lock })
@@ -68,12 +70,13 @@ impl Drop for Storage {
 
 /// Writes beside the file, flushes, renames, flushes the directory.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = beside(path, ".new");
-    let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&new, path)?;
+    let (new, mut file) = fresh(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        // Half a token is of no use, and on a full disk in the way.
+        drop(fs::remove_file(&new));
+    }
+    written?;
     #[cfg(unix)]
     {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -82,10 +85,27 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Readable by its owner alone.
+/// A file beside `path` that this call has made: never one that lies there, nor what a link there points to.
+fn fresh(path: &Path) -> io::Result<(PathBuf, File)> {
+    let usual = beside(path, ".new");
+    // A process that was killed left it. What cannot be removed is somebody else's, and left alone.
+    drop(fs::remove_file(&usual));
+    let number = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+    let unusual = beside(path, &format!(".new-{number:016x}"));
+    let made = |path: PathBuf| {
+        private(OpenOptions::new().write(true).create_new(true)).open(&path).map(|file| (path, file))
+    };
+    made(usual).or_else(|_| made(unusual))
+}
+
+/// Readable by its owner alone, and no link to elsewhere.
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
+        options.mode(0o600).custom_flags(no_follow);
+    }
     options
 }
 

@@ -105,3 +105,60 @@ fn a_file_that_another_process_keeps_is_read_and_left_alone() {
     assert_eq!(keeper.end(), 0);
     assert_eq!(grants(&service).len(), 1);
 }
+
+#[test]
+fn a_reader_that_leaves_ends_it_after_the_answer_is_stored() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let service = Service::start(Kind::Flute, Config::default()).expect("a service");
+    let save = folder.path().join("kept");
+    for (round, grant) in ["client_credentials", "refresh_token", "refresh_token"].into_iter().enumerate() {
+        service.fault(Fault::Slow { milliseconds: 300 });
+        let mut running = Running::start(flute(&service, Some(&save)).args(["--renew", "--keep", "--json"]));
+        assert_eq!(running.line().expect("a line")["event"], "request");
+        running.leave();
+        assert_eq!(running.end(), 0);
+        // The service rotates: what it gave was stored, or its next presentation would be the second one.
+        assert_eq!(grants(&service)[round..], [(grant.to_owned(), "token".to_owned())]);
+    }
+}
+
+#[test]
+fn a_reader_that_left_is_outlived_until_there_is_room() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let service = Service::start(Kind::Flute, Config::default()).expect("a service");
+    let (place, away) = (folder.path().join("state"), folder.path().join("away"));
+    fs::create_dir(&place).expect("a directory");
+    let save = place.join("kept");
+    service.fault(Fault::Slow { milliseconds: 300 });
+    let mut running = Running::start(flute(&service, Some(&save)).args(["--keep", "--json"]));
+    assert_eq!(running.event("request")["event"], "request");
+    fs::rename(&place, &away).expect("a directory");
+    running.leave();
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+    assert!(running.child.try_wait().expect("a child").is_none(), "it ended with a token that is not stored");
+    fs::rename(&away, &place).expect("a directory");
+    assert_eq!(running.end(), 0);
+    assert_eq!(finished(flute(&service, Some(&save)).arg("--renew"), b"").status, 0);
+    assert_eq!(grants(&service)[1], ("refresh_token".to_owned(), "token".to_owned()));
+}
+
+#[test]
+fn a_folder_that_is_missing_is_said_and_written_to_when_it_is_back() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (service, provider) = hurried(folder.path(), 2);
+    let (place, away) = (folder.path().join("state"), folder.path().join("away"));
+    let save = place.join("kept");
+    let missing = finished(keeping(&service, &provider).arg("--save").arg(&save), b"");
+    missing.complains(69, "No such file or directory");
+    assert!(service.log().is_empty(), "a token was asked for that cannot be kept");
+    fs::create_dir(&place).expect("a directory");
+    let mut running = Running::start(keeping(&service, &provider).arg("--save").arg(&save));
+    running.event("token");
+    fs::rename(&place, &away).expect("a directory");
+    let unsaved = running.event("unsaved");
+    assert!(unsaved["detail"].as_str().is_some_and(|detail| detail.contains("No such file")), "{unsaved}");
+    fs::rename(&away, &place).expect("a directory");
+    running.event("saved");
+    running.signal("-TERM");
+    assert_eq!(running.end(), 0);
+}

@@ -109,7 +109,8 @@ pub(crate) fn lines(command: &str, input: &[Value]) -> Vec<Value> {
 /// A command that stays, line by line.
 pub(crate) struct Running {
     pub(crate) child: Child,
-    out: BufReader<ChildStdout>,
+    /// None once nobody reads any more.
+    out: Option<BufReader<ChildStdout>>,
 }
 
 impl Running {
@@ -121,13 +122,18 @@ impl Running {
             .spawn()
             .expect("the command starts");
         let out = BufReader::new(child.stdout.take().expect("standard output"));
-        Self { child, out }
+        Self { child, out: Some(out) }
+    }
+
+    /// Closes the pipe that it writes to.
+    pub(crate) fn leave(&mut self) {
+        self.out = None;
     }
 
     /// The next line; none at the end.
     pub(crate) fn line(&mut self) -> Option<Value> {
         let mut line = String::new();
-        self.out.read_line(&mut line).expect("a line");
+        self.out.as_mut()?.read_line(&mut line).expect("a line");
         (!line.is_empty()).then(|| serde_json::from_str(&line).expect("JSON"))
     }
 

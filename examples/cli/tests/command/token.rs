@@ -60,6 +60,68 @@ fn what_is_saved_is_the_owner_s_alone() {
 }
 
 #[test]
+fn what_lies_where_it_writes_is_neither_followed_nor_taken_over() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (service, folder) = (service(Kind::Flute), tempfile::tempdir().expect("a directory"));
+    let (file, victim) = (folder.path().join("flute"), folder.path().join("victim"));
+    let beside = |name: &str| folder.path().join(format!("flute{name}"));
+    let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    fs::write(&victim, "precious").expect("a file");
+
+    // A link, where the key and the snapshot are written and where the lock is held.
+    for name in [".new", ".key.new"] {
+        symlink(&victim, beside(name)).expect("a link");
+    }
+    symlink(folder.path().join("nowhere"), beside(".lock")).expect("a link");
+    got(&service, Some(&file), &[]).complains(69, "cannot lock");
+    assert!(!folder.path().join("nowhere").exists());
+    fs::remove_file(beside(".lock")).expect("a link");
+    assert_eq!(got(&service, Some(&file), &[]).status, 0);
+    assert_eq!(fs::read(&victim).expect("a file"), b"precious");
+
+    // A file that others may read, which a reader may hold open.
+    fs::write(beside(".new"), "").expect("a file");
+    fs::set_permissions(beside(".new"), fs::Permissions::from_mode(0o666)).expect("permissions");
+    let mut held = fs::File::open(beside(".new")).expect("a file");
+    assert_eq!(got(&service, Some(&file), &["--renew"]).status, 0);
+    assert_eq!((mode(&file), mode(&beside(".key"))), (0o600, 0o600));
+    let mut seen = Vec::new();
+    held.read_to_end(&mut seen).expect("a file");
+    assert!(seen.is_empty(), "the snapshot was written into a file that others hold");
+
+    // What cannot be removed.
+    fs::create_dir(beside(".new")).expect("a directory");
+    assert_eq!(got(&service, Some(&file), &["--renew"]).status, 0);
+    let mut names: Vec<_> = fs::read_dir(folder.path())
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .collect();
+    names.sort();
+    assert_eq!(names, ["flute", "flute.key", "flute.lock", "flute.new", "victim"]);
+}
+
+#[test]
+fn plain_http_to_this_machine_goes_through_no_proxy_however_it_is_spelled() {
+    let (service, proxy) = (service(Kind::Flute), RefusingPort::new());
+    for scheme in ["http", "HTTP", "hTTp"] {
+        let url = service.base_url().replacen("http", scheme, 1);
+        let mut command = tokenward();
+        command.args(["token", "flute", "--environment", "sandbox", "--allow-loopback-http"]);
+        command.args(["--base-url", &url]);
+        for variable in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+            command.env(variable, proxy.url("http"));
+        }
+        for variable in ["no_proxy", "NO_PROXY"] {
+            command.env_remove(variable);
+        }
+        presenting(&mut command, &service.credentials());
+        let output = finished(&mut command, b"");
+        assert_eq!((output.status, output.err.as_str()), (0, ""), "{scheme}");
+    }
+    assert_eq!(grants(&service).len(), 3);
+}
+
+#[test]
 fn a_snapshot_that_is_tampered_with_or_foreign_is_refused() {
     let (service, folder) = (service(Kind::Flute), tempfile::tempdir().expect("a directory"));
     let file = folder.path().join("flute");
