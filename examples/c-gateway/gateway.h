@@ -87,7 +87,7 @@ ssize_t config_private(const char *file, char *out, size_t capacity, uint64_t *a
 /* ---- storage.c: sealed snapshots in two slots. ---- */
 
 typedef struct {
-  char slot[2][512], fresh[512], lock[512], directory[512];
+  char slot[2][512], fresh[512], directory[512];
   uint8_t key[32];
   int lock_fd;
   /* The slot that holds the newest snapshot. */
@@ -96,7 +96,10 @@ typedef struct {
   uint64_t floor;
 } storage;
 
-/* Takes the lock, which ends with the process, and finds or makes the key. False: logged. */
+/* Makes the file and takes the lock on it, which ends with the process. Returns its descriptor, or -1: logged. */
+int lock_file(const char *path);
+
+/* Takes the lock and finds or makes the key. False: logged. */
 bool storage_open(storage *self, const settings *from);
 
 typedef enum { LOAD_NONE, LOAD_DONE, LOAD_FAILED } load_result;
@@ -146,13 +149,16 @@ void http_close(void);
 /* Answers one line: writes the reply with its newline into `reply` and returns its length. */
 typedef size_t server_handler(char *line, char *reply, size_t capacity);
 
-/* Listens. False: logged. */
+/* Listens, unless another process serves there. False: logged. */
 bool server_open(const char *path, server_handler *handler);
 
 /* Appends what is to be waited for to `fds`; returns how many: at most CLIENTS_MAX + 1. */
 size_t server_fds(struct pollfd *fds);
 
-/* Accepts, reads and answers after poll(2): `fds` as server_fds() filled them. */
+/* The instant at which a connection has been idle for too long, or TOKENWARD_NEVER. */
+uint64_t server_deadline(void);
+
+/* Reads, answers, ends what is idle and accepts after poll(2): `fds` as server_fds() filled them. */
 void server_work(const struct pollfd *fds, size_t count);
 
 /* Ends every connection and removes the socket. */

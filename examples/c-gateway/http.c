@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -58,6 +59,8 @@ bool http_open(const settings *from) {
   loopback_http = from->provider.loopback_http != NULL;
   ca_file = from->ca_file;
   timeout = timeout_ms < 600000 ? (long)timeout_ms : 600000;
+  /* Whoever reads that file reads what TLS has carried. */
+  unsetenv("SSLKEYLOGFILE");
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || (multi = curl_multi_init()) == NULL) {
     return log_line(LOG_ERROR, "libcurl does not start"), false;
   }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -284,7 +285,9 @@ static void run(const sigset_t *unblocked) {
     }
     if (ending && http_result(&answer) == HTTP_IDLE) return;
     const uint64_t now = clock_now(), http = http_deadline();
+    const uint64_t idle = server_deadline();
     if (http < until) until = http;
+    if (idle < until) until = idle;
     uint64_t pause = until > now ? until - now : 0;
     if (pause > LONGEST_SLEEP_MS) pause = LONGEST_SLEEP_MS;
     const struct timespec timeout = { (time_t)(pause / 1000), (long)(pause % 1000) * 1000000 };
@@ -325,10 +328,11 @@ int main(int count, char **words) {
     fprintf(stderr, "usage: tokenward-gateway SETTINGS\n");
     return EXIT_USAGE_;
   }
+  /* No core file, and no other process of this user, may hold the tokens. */
+  prctl(PR_SET_DUMPABLE, 0);
+  setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
   if (!config_read(words[1], &given)) return EXIT_CONFIG_;
   log_set_level((log_level)given.log_level);
-  /* A core file would hold the tokens. */
-  setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
   sigset_t blocked, unblocked;
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGTERM);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,25 +9,46 @@
 
 #include "gateway.h"
 
+/* A connection that asks nothing for this long is ended. */
+enum { IDLE_MS = 10000 };
+
+/* A place for a connection. */
 typedef struct {
   int fd;
+  /* The instant of its last answer, or of its beginning, and how many there had been by then; 0 in a free place. */
+  uint64_t since, turn;
   size_t len;
   char line[LINE_CAPACITY];
 } client;
 
 static client clients[CLIENTS_MAX];
+static uint64_t turns;
 static int listener = -1;
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
 static server_handler *answer;
 
+/* Whether somebody listens at the address: what a killed process left refuses. */
+static bool is_served(void) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const bool refused = connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 && errno == ECONNREFUSED;
+  close(fd);
+  return !refused;
+}
+
 bool server_open(const char *path, server_handler *handler) {
+  char lock[sizeof address.sun_path + 8];
   answer = handler;
   for (size_t i = 0; i < CLIENTS_MAX; i++) clients[i].fd = -1;
   if (strlen(path) >= sizeof address.sun_path) return log_line(LOG_ERROR, "settings: socket is too long"), false;
   strcpy(address.sun_path, path);
-  /* What a killed process left; the lock of the state says that nobody serves there. */
+  snprintf(lock, sizeof lock, "%s.lock", path);
+  /* Of two that start together only one may look at what a killed process left. */
+  if (lock_file(lock) < 0) return false;
   struct stat about;
-  if (lstat(path, &about) == 0 && S_ISSOCK(about.st_mode)) unlink(path);
+  if (lstat(path, &about) == 0 && S_ISSOCK(about.st_mode)) {
+    if (is_served()) return log_line(LOG_ERROR, "cannot listen on %s: another process serves there", path), false;
+    unlink(path);
+  }
   listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const mode_t before = umask(0117);
   const bool good = listener >= 0 && bind(listener, (const struct sockaddr *)&address, sizeof address) == 0 &&
@@ -38,6 +59,12 @@ bool server_open(const char *path, server_handler *handler) {
   return good;
 }
 
+/* Lets a connection be the one that is idle for the shortest time. */
+static void is_busy(client *one) {
+  one->since = clock_now();
+  one->turn = ++turns;
+}
+
 /* Ends a connection and wipes what it said. */
 static void leave(client *one) {
   close(one->fd);
@@ -45,14 +72,22 @@ static void leave(client *one) {
   one->fd = -1;
 }
 
-/* The listener stands first and is left out while all places are taken. */
+/* The listener stands first. */
 size_t server_fds(struct pollfd *fds) {
-  size_t count = 1;
+  size_t count = 0;
+  fds[count++] = (struct pollfd){ .fd = listener, .events = POLLIN };
   for (size_t i = 0; i < CLIENTS_MAX; i++) {
     if (clients[i].fd >= 0) fds[count++] = (struct pollfd){ .fd = clients[i].fd, .events = POLLIN };
   }
-  fds[0] = (struct pollfd){ .fd = count <= CLIENTS_MAX ? listener : -1, .events = POLLIN };
   return count;
+}
+
+uint64_t server_deadline(void) {
+  uint64_t first = TOKENWARD_NEVER;
+  for (size_t i = 0; i < CLIENTS_MAX; i++) {
+    if (clients[i].fd >= 0 && clients[i].since + IDLE_MS < first) first = clients[i].since + IDLE_MS;
+  }
+  return first;
 }
 
 /* Answers every whole line. False: the client does not read its replies, or its line is too long. */
@@ -64,6 +99,7 @@ static bool serve(client *one) {
     const ssize_t sent = send(one->fd, reply, len, MSG_NOSIGNAL | MSG_DONTWAIT);
     tokenward_wipe(reply, sizeof reply);
     if (sent != (ssize_t)len) return false;
+    is_busy(one);
     memmove(one->line, one->line + taken, one->len -= taken);
   }
   return one->len < sizeof one->line;
@@ -86,17 +122,18 @@ void server_work(const struct pollfd *fds, size_t count) {
       }
     }
   }
-  if (fds[0].fd < 0 || fds[0].revents == 0) return;
-  const int fd = accept(listener, NULL, NULL);
-  if (fd < 0) return;
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  const uint64_t now = clock_now();
+  /* A free place, or that of the connection that has been idle for the longest time. */
+  client *place = clients;
   for (size_t k = 0; k < CLIENTS_MAX; k++) {
-    if (clients[k].fd < 0) {
-      clients[k].fd = fd;
-      return;
-    }
+    if (clients[k].fd >= 0 && now - clients[k].since >= IDLE_MS) leave(&clients[k]);
+    if (clients[k].turn < place->turn) place = &clients[k];
   }
-  close(fd);
+  const int fd = fds[0].revents == 0 ? -1 : accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  if (fd < 0) return;
+  if (place->fd >= 0) leave(place);
+  place->fd = fd;
+  is_busy(place);
 }
 
 void server_close(void) {

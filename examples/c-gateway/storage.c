@@ -20,9 +20,13 @@ static uint8_t buffer[SNAPSHOT_CAPACITY];
 
 static tokenward_span key_of(const storage *self) { return (tokenward_span){ self->key, sizeof self->key }; }
 
-/* Writes all of it to `fresh`, flushes, renames to `path`, flushes the directory. False with errno. */
+/*
+ * Writes all of it to `fresh`, flushes, renames to `path`, flushes the directory. False with errno. What lies at `fresh`
+ * may be a link, or open to others: it is never written to.
+ */
 static bool replace(const storage *self, const char *path, const uint8_t *bytes, size_t len) {
-  int fd = open(self->fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  unlink(self->fresh);
+  int fd = open(self->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return false;
   bool good = true;
   for (size_t done = 0; good && done < len;) {
@@ -83,24 +87,29 @@ static bool find_key(storage *self, const settings *from) {
   return good;
 }
 
+int lock_file(const char *path) {
+  const int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  log_line(LOG_ERROR, "cannot lock %s: %s", path, errno == EWOULDBLOCK ? "another process has it" : strerror(errno));
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
 bool storage_open(storage *self, const settings *from) {
   const char *state = from->state_path;
+  char lock[512];
   memset(self, 0, sizeof *self);
   self->lock_fd = -1;
   if (strlen(state) > 480) return log_line(LOG_ERROR, "settings: state is too long"), false;
   snprintf(self->slot[0], sizeof self->slot[0], "%s.a", state);
   snprintf(self->slot[1], sizeof self->slot[1], "%s.b", state);
   snprintf(self->fresh, sizeof self->fresh, "%s.new", state);
-  snprintf(self->lock, sizeof self->lock, "%s.lock", state);
+  snprintf(lock, sizeof lock, "%s.lock", state);
   const char *slash = strrchr(state, '/');
   snprintf(self->directory, sizeof self->directory, "%.*s", slash == NULL ? 1 : (int)(slash - state) + 1,
            slash == NULL ? "." : state);
-  self->lock_fd = open(self->lock, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (self->lock_fd < 0 || flock(self->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-    log_line(LOG_ERROR, "cannot lock %s: %s", self->lock, errno == EWOULDBLOCK ? "another process has it" : strerror(errno));
-    return false;
-  }
-  return find_key(self, from);
+  self->lock_fd = lock_file(lock);
+  return self->lock_fd >= 0 && find_key(self, from);
 }
 
 /* Restores one slot; TOKENWARD_ERR_NO_SUCH_ITEM where there is no file. */
