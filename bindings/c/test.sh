@@ -307,16 +307,25 @@ guide() {
     grep -q '<pthread.h>' "$file" || arm-none-eabi-gcc -mthumb -mcpu=cortex-m0 $cflags -c "$file" -o "$OUT/guide/a.o" ||
       fail "the guide's $(basename "$file"), on a Cortex-M0"
   done
+  local program
+  for program in first_token power_cuts moved; do
+    # shellcheck disable=SC2086
+    gcc $cflags -g -fsanitize=address,undefined -fno-sanitize-recover=all "$HERE/tests/guide/$program.c" "$library" \
+      -o "$OUT/guide/$program"
+    "$OUT/guide/$program"
+  done
+  local rate
+  for rate in 100 300 1000 1024 32768; do
+    # shellcheck disable=SC2086
+    gcc $cflags -DconfigTICK_RATE_HZ=$rate -ffunction-sections -Wl,--gc-sections "$HERE/tests/guide/ticks.c" "$library" \
+      -o "$OUT/guide/ticks"
+    "$OUT/guide/ticks"
+  done
   # shellcheck disable=SC2086
-  gcc $cflags -g -fsanitize=address,undefined -fno-sanitize-recover=all "$HERE/tests/guide/power_cuts.c" "$library" \
-    -o "$OUT/guide/power_cuts"
-  # shellcheck disable=SC2086
-  gcc $cflags -g -fsanitize=address,undefined -fno-sanitize-recover=all "$HERE/tests/guide/first_token.c" "$library" \
-    -o "$OUT/guide/first_token"
+  refused gcc $cflags -DTICKS_OF_16_BITS -c "$OUT/guide/freertos.c" -o "$OUT/guide/a.o"
+  says "ticks_have_32_bits"
   # shellcheck disable=SC2086
   gcc $cflags -g "$HERE/tests/guide/threads.c" "$library" -lpthread -o "$OUT/guide/threads"
-  "$OUT/guide/first_token"
-  "$OUT/guide/power_cuts"
   must valgrind --tool=helgrind --error-exitcode=9 "$OUT/guide/threads"
   "$OUT/guide/threads"
   echo "guide: $(find "$OUT/guide" -name '*.c' | wc -l) snippets compile"

@@ -1,2 +1,2 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-uint32_t xTaskGetTickCount(void);
+TickType_t xTaskGetTickCount(void);
