@@ -134,12 +134,12 @@ int main(void) {
   MEASURE("`begin`, refresh_token",
           tokenward_begin(manager, 61000, &credentials, written, sizeof written, &request));
   MEASURE("`failed`", tokenward_failed(manager, 62000, request.id));
-  tokenward_begin(manager, 200000, &credentials, written, sizeof written, &request);
+  result = tokenward_begin(manager, 200000, &credentials, written, sizeof written, &request);
   const tokenward_span small = { w1, (size_t)(w1_end - w1) }, large = { w5, (size_t)(w5_end - w5) };
   answer.body = small;
   MEASURE("`answer_parsed`, 99 bytes", tokenward_answer_parsed(manager, 201000, request.id, &answer, &outcome));
   tokenward_renew(manager);
-  tokenward_begin(manager, 300000, &credentials, written, sizeof written, &request);
+  result = tokenward_begin(manager, 300000, &credentials, written, sizeof written, &request);
   answer.body = large;
   MEASURE("`answer_parsed`, 5960 bytes", tokenward_answer_parsed(manager, 301000, request.id, &answer, &outcome));
   MEASURE("`token_answer`, 99 bytes",

@@ -11,10 +11,10 @@
 
 #include "gateway.h"
 
-enum { FILE_CAPACITY = 16 << 10, LIST_MAX = 8 };
+enum { LIST_MAX = 8 };
 
 /* The settings' text: spans point into it. */
-static char text[FILE_CAPACITY];
+static char text[SETTINGS_CAPACITY];
 static tokenward_span origins[LIST_MAX];
 
 typedef struct {

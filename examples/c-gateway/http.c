@@ -81,7 +81,7 @@ static bool field(const char *name, tokenward_span value) {
 }
 
 bool http_start(const tokenward_request *request) {
-  char url[2048];
+  char url[URL_CAPACITY];
   if (request->url.len >= sizeof url) return log_line(LOG_ERROR, "the token endpoint's URL is too long"), false;
   memcpy(url, request->url.ptr, request->url.len);
   url[request->url.len] = '\0';

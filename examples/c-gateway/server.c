@@ -92,7 +92,7 @@ uint64_t server_deadline(void) {
 
 /* Answers every whole line. False: the client does not read its replies, or its line is too long. */
 static bool serve(client *one) {
-  static char reply[ACCESS_CAPACITY + 256];
+  static char reply[TOKENWARD_HEADER_BYTES(ACCESS_CAPACITY) + 256];
   for (char *end; (end = memchr(one->line, '\n', one->len)) != NULL;) {
     *end = '\0';
     const size_t taken = (size_t)(end - one->line) + 1, len = answer(one->line, reply, sizeof reply);

@@ -48,9 +48,9 @@ static bool replace(const storage *self, const char *path, const uint8_t *bytes,
   return good;
 }
 
-/* Reads 64 hexadecimal digits. */
+/* Reads 64 hexadecimal digits that are not all zeros. */
 static bool key_from(const secret *given, uint8_t key[32]) {
-  if (given->len != 64) return false;
+  if (given->len != 64 || strspn(given->text, "0") == 64) return false;
   for (size_t i = 0; i < 64; i++) {
     const char digit = given->text[i];
     if (!isxdigit((unsigned char)digit)) return false;
@@ -83,7 +83,7 @@ static bool find_key(storage *self, const settings *from) {
   }
   const bool good = key_from(&given, self->key);
   tokenward_wipe(&given, sizeof given);
-  if (!good) log_line(LOG_ERROR, "the snapshot key is not 64 hexadecimal digits");
+  if (!good) log_line(LOG_ERROR, "the snapshot key is not 64 hexadecimal digits, or all of them are zeros");
   return good;
 }
 

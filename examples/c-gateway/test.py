@@ -338,6 +338,9 @@ def against_rotated_secrets():
     (WORK / "key").write_text("cd" * 32)
     gateway.start(wait=False)
     check("another snapshot key is refused", gateway.process.wait(10) == 78 and "invalid_snapshot" in gateway.said())
+    (WORK / "key").write_text("0" * 64)
+    gateway.start(wait=False)
+    check("a snapshot key of zeros is refused", gateway.process.wait(10) == 78 and "are zeros" in gateway.said())
     demo.end()
 
 

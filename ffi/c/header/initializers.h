@@ -74,6 +74,19 @@ static inline tokenward_provider tokenward_provider_of(const tokenward_service *
 #define TOKENWARD_MANAGER_WORDS(access_capacity, refresh_capacity) \
   ((TOKENWARD_MANAGER_HEAD + (access_capacity) + (refresh_capacity) + 7) / 8)
 
+/** Bytes that hold any snapshot of a manager with slots of these sizes. */
+#define TOKENWARD_SNAPSHOT_BYTES(access_capacity, refresh_capacity) ((access_capacity) + (refresh_capacity) + 192)
+
+/** Bytes that hold the `Authorization` value with any token of a slot of this size, and the NUL behind it. */
+#define TOKENWARD_HEADER_BYTES(access_capacity) ((access_capacity) + sizeof "Bearer ")
+
+/**
+ * Bytes that hold any token request: of the token endpoint's URL, of all credentials together, of the scope, and of the
+ * slot for the refresh token. All may be escaped; only control characters in a JSON body take more.
+ */
+#define TOKENWARD_REQUEST_BYTES(url, credentials, scope, refresh_capacity) \
+  ((url) + 4 * (credentials) + 3 * ((scope) > (refresh_capacity) ? (scope) : (refresh_capacity)) + 128)
+
 /**
  * Makes a manager without a token in the caller's memory: tokenward_init_abi() with this header's version.
  *

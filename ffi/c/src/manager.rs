@@ -269,6 +269,7 @@ pub unsafe extern "C" fn tokenward_poll(
 /// control character, or the bearer cannot be sent in a header
 /// @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is not a URL, or is ambiguous
 /// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the token endpoint is not `https`
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_begin(
     manager: *mut tokenward_manager,
@@ -482,6 +483,7 @@ pub unsafe extern "C" fn tokenward_failed(
 /// @retval TOKENWARD_ERR_OTHER_SITE a route of another site
 /// @retval TOKENWARD_ERR_NOT_USABLE there is no token that may be sent now
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_authorize(
     manager: *const tokenward_manager,
@@ -617,6 +619,7 @@ fn decided(retry: Retry, out: Out<'_, tokenward_retry_result>) -> Result<(), Fau
 /// @retval TOKENWARD_ERR_MISSING_LIFETIME the provider requires one
 /// @retval TOKENWARD_ERR_ALREADY_EXPIRED the token has expired
 /// @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_install(
     manager: *mut tokenward_manager,
@@ -710,6 +713,7 @@ pub unsafe extern "C" fn tokenward_unpersisted(
 /// @param[in] scope `TOKENWARD_SNAPSHOT_*`: that of the snapshot.
 /// @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
 /// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_OUT_OF_RANGE the manager has not reached this revision
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_persisted(
     manager: *mut tokenward_manager,
@@ -717,7 +721,12 @@ pub unsafe extern "C" fn tokenward_persisted(
     revision: u64,
 ) -> i32 {
     at_the_edge!(|edge| {
-        edge.manager_mut(manager)?.manager.persisted(scope_of(scope)?, Revision(revision));
+        let manager = &mut edge.manager_mut(manager)?.manager;
+        let (scope, revision) = (scope_of(scope)?, Revision(revision));
+        if revision > manager.revision() {
+            return Err(OUT_OF_RANGE);
+        }
+        manager.persisted(scope, revision);
         Ok(())
     })
 }

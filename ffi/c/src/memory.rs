@@ -127,6 +127,7 @@ impl<'c> Edge<'c> {
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small for the capacities
 /// @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint needs a site and there is none, or the site is `.`
 /// or `..`
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_init_abi(
     out: *mut *mut tokenward_manager,

@@ -275,6 +275,7 @@ unsafe impl Plain for tokenward_provider {}
 /// @param[in] provider_size `sizeof(tokenward_provider)` of the header.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_ABI header and library are of different versions
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_describe_abi(
     mine: *const tokenward_provider,
@@ -311,6 +312,7 @@ pub unsafe extern "C" fn tokenward_describe_abi(
 /// can work.
 /// @retval TOKENWARD_OK it can work
 /// @retval TOKENWARD_ERR_INVALID_PROVIDER it cannot; `fact` says why
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_provider_check(
     service: *const tokenward_service,

@@ -105,6 +105,7 @@ impl tokenward_token_answer_result {
 /// @retval TOKENWARD_ERR_ERROR_BESIDE_TOKEN a non-empty `error` next to a token
 /// @retval TOKENWARD_ERR_NO_ERROR_CODE no error code under a status other than 2xx
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_token_answer(
     status: u16,
@@ -235,6 +236,7 @@ pub struct tokenward_challenge {
 /// @param[out] count Written on success.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_CHALLENGE not the grammar of RFC 9110, or a parameter twice in one challenge
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_challenges(field: tokenward_span, count: *mut usize) -> i32 {
     at_the_edge!(|edge| {
@@ -263,6 +265,7 @@ pub unsafe extern "C" fn tokenward_challenges(field: tokenward_span, count: *mut
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
 /// @retval TOKENWARD_ERR_NO_SUCH_ITEM there are fewer challenges
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_challenge_at(
     field: tokenward_span,
@@ -318,6 +321,7 @@ pub struct tokenward_challenge_param {
 /// @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
 /// @retval TOKENWARD_ERR_NO_SUCH_ITEM there is no such challenge or parameter
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_challenge_param_at(
     field: tokenward_span,
@@ -378,6 +382,7 @@ fn challenge(field: &[u8], index: usize) -> Result<Challenge<'_>, Fault> {
 /// @param[out] seconds Written on success.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_RETRY_AFTER neither form, or a date without the time of day
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_retry_after(
     value: tokenward_span,
@@ -410,6 +415,7 @@ pub unsafe extern "C" fn tokenward_retry_after(
 /// @param[out] unix_s Written on success: Unix seconds; an earlier date is 0.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or not a date of the calendar
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_http_date(
     value: tokenward_span,
@@ -475,6 +481,7 @@ pub struct tokenward_claims {
 /// @retval TOKENWARD_ERR_TOO_DEEP more than 32 containers are open at once
 /// @retval TOKENWARD_ERR_DUPLICATE_MEMBER a claim that is read appears twice
 /// @retval TOKENWARD_ERR_INVALID_CLAIM a time that is not a number, or negative; a subject that is not a string
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_jwt_claims(
     token: tokenward_span,

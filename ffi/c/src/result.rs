@@ -23,7 +23,7 @@ pub const TOKENWARD_ERR_LENGTH: i32 = 3;
 pub const TOKENWARD_ERR_OVERLAP: i32 = 4;
 /// Text that is not UTF-8.
 pub const TOKENWARD_ERR_NOT_UTF8: i32 = 5;
-/// A number that is not in its enumeration, or a key that does not have 32 bytes.
+/// A number that is not in its enumeration, or a revision that the manager has not reached.
 pub const TOKENWARD_ERR_OUT_OF_RANGE: i32 = 6;
 /// Header and library are of different versions.
 pub const TOKENWARD_ERR_ABI: i32 = 7;
@@ -31,6 +31,8 @@ pub const TOKENWARD_ERR_ABI: i32 = 7;
 pub const TOKENWARD_ERR_UNINITIALIZED: i32 = 8;
 /// There is no challenge or parameter of this number or name.
 pub const TOKENWARD_ERR_NO_SUCH_ITEM: i32 = 9;
+/// A key that does not have 32 bytes, or that nobody has filled in: all of them are zeros.
+pub const TOKENWARD_ERR_KEY: i32 = 10;
 
 /// The name of a result in snake_case, the same in every language: `not_json`.
 ///
@@ -75,10 +77,10 @@ pub extern "C" fn tokenward_result_text(result: tokenward_result) -> *const c_ch
 }
 
 /// How many results are not the core's.
-const OWN: usize = 10;
+const OWN: usize = 11;
 /// Their names, in the order of the numbers, a NUL behind each.
 const OWN_NAMES: &str =
-    "ok\0null\0misaligned\0length\0overlap\0not_utf8\0out_of_range\0abi\0uninitialized\0no_such_item\0";
+    "ok\0null\0misaligned\0length\0overlap\0not_utf8\0out_of_range\0abi\0uninitialized\0no_such_item\0key\0";
 /// What they mean, likewise.
 const OWN_TEXTS: &str = "Done.\0\
     A pointer is NULL where something must be: pass an address.\0\
@@ -86,10 +88,11 @@ const OWN_TEXTS: &str = "Done.\0\
     A length is longer than an object may be: pass the length of what the pointer points to.\0\
     What is written to overlaps another argument or the manager: use other memory.\0\
     A text is not UTF-8: pass it as UTF-8.\0\
-    A number is none of its enumeration, or a key does not have 32 bytes: pass one that is documented.\0\
+    A number is none of its enumeration, or a revision is not reached yet: pass one that is documented.\0\
     Header and library are of different versions: use those of one version.\0\
     There is no manager at this address: call tokenward_init first.\0\
-    There is no challenge or parameter of this number or name: stop here.\0";
+    There is no challenge or parameter of this number or name: stop here.\0\
+    The key does not have 32 bytes, or is all zeros: make one of random bytes, another for each device.\0";
 
 /// Where a refusal of the core stands in its table.
 fn place(result: tokenward_result) -> Option<usize> {
@@ -176,6 +179,7 @@ mod tests {
             (TOKENWARD_ERR_ABI, "abi", "Header and library"),
             (TOKENWARD_ERR_UNINITIALIZED, "uninitialized", "There is no manager"),
             (TOKENWARD_ERR_NO_SUCH_ITEM, "no_such_item", "There is no challenge"),
+            (TOKENWARD_ERR_KEY, "key", "The key"),
         ] {
             assert_eq!(text(tokenward_result_name(result)), name);
             assert!(text(tokenward_result_text(result)).starts_with(first), "{name}");
@@ -184,7 +188,7 @@ mod tests {
 
     #[test]
     fn every_other_number_is_unknown() {
-        let known = |result| result < 10 || Error::ALL.iter().any(|error| i32::from(error.code()) == result);
+        let known = |result| result < 11 || Error::ALL.iter().any(|error| i32::from(error.code()) == result);
         for result in (0..1000).filter(|result| !known(*result)).chain([-1, i32::MIN, i32::MAX]) {
             assert_eq!(text(tokenward_result_name(result)), "unknown");
             assert_eq!(text(tokenward_result_text(result)), "unknown");

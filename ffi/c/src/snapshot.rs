@@ -2,7 +2,7 @@
 
 use tokenward::{Instant, Revision, snapshot_revision};
 
-use crate::edge::{Edge, OUT_OF_RANGE, at_the_edge, tokenward_span};
+use crate::edge::{Edge, at_the_edge, tokenward_span};
 use crate::manager::{scope_of, tokenward_snapshot_scope, wall};
 use crate::memory::tokenward_manager;
 use crate::result::*;
@@ -29,13 +29,14 @@ use crate::result::*;
 /// @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then a restart keeps
 /// only the refresh token.
 /// @param[in] scope `TOKENWARD_SNAPSHOT_*`.
-/// @param[in] key 32 bytes.
+/// @param[in] key 32 random bytes.
 /// @param[out] buf Where it is written. It holds the tokens afterwards.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Bytes that were written; if `buf` is too small, the bytes needed.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
+/// @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_snapshot(
     manager: *const tokenward_manager,
@@ -84,14 +85,15 @@ pub unsafe extern "C" fn tokenward_snapshot(
 /// that expire are not taken.
 /// @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
 /// or 0.
-/// @param[in] key 32 bytes.
+/// @param[in] key 32 random bytes.
 /// @param[in] snapshot What tokenward_snapshot() wrote. The tokens are copied.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
+/// @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
 /// @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
 /// @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
 /// @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
 /// @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_restore(
     manager: *mut tokenward_manager,
@@ -122,12 +124,13 @@ pub unsafe extern "C" fn tokenward_restore(
 /// return tokenward_restore(manager, now_ms, wall_s, stored, key, snapshot);
 /// @endcode
 ///
-/// @param[in] key 32 bytes.
+/// @param[in] key 32 random bytes.
 /// @param[in] snapshot What tokenward_snapshot() wrote.
 /// @param[out] revision Written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
+/// @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
 /// @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_snapshot_revision(
     key: tokenward_span,
@@ -147,5 +150,7 @@ pub unsafe extern "C" fn tokenward_snapshot_revision(
 fn key_of<'c>(edge: &mut Edge<'c>, key: tokenward_span) -> Result<&'c [u8; 32], Fault> {
     let bytes = edge.bytes(key);
     edge.checked()?;
-    bytes.try_into().map_err(|_| OUT_OF_RANGE)
+    let key = <&[u8; 32]>::try_from(bytes).map_err(|_| Fault(TOKENWARD_ERR_KEY))?;
+    // Memory that nobody has filled in would seal with a key that everybody knows.
+    if key.iter().fold(0, |seen, byte| seen | byte) == 0 { Err(Fault(TOKENWARD_ERR_KEY)) } else { Ok(key) }
 }

@@ -31,6 +31,7 @@ use crate::result::*;
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside 0x21 to 0x7E, which could end the field
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_bearer(
     token: tokenward_span,
@@ -72,6 +73,7 @@ pub unsafe extern "C" fn tokenward_bearer(
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_basic(
     id: tokenward_span,
@@ -102,6 +104,7 @@ pub unsafe extern "C" fn tokenward_basic(
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
 /// @return What tokenward_basic() returns; #TOKENWARD_ERR_WRONG_CREDENTIALS also for an id that contains `:`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_basic_raw(
     id: tokenward_span,
@@ -151,6 +154,7 @@ fn basic_by(
 /// @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_form_encode(
     value: tokenward_span,
@@ -201,6 +205,7 @@ pub unsafe extern "C" fn tokenward_form_encode(
 /// needs a site and there is none
 /// @retval TOKENWARD_ERR_BAD_URL the token endpoint is not a URL, or is ambiguous
 /// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the token endpoint is not `https`
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_token_request(
     config: *const tokenward_config,

@@ -1065,13 +1065,13 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   }
   assert_int_equal(
     tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, span(KEY, 31), f->buf, 512, (void *)out),
-    TOKENWARD_ERR_OUT_OF_RANGE);
+    TOKENWARD_ERR_KEY);
   assert_int_equal(
     tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, span(NULL, 32), f->buf, 512, (void *)out),
     TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, f->buf, 512, NULL),
                    TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, span(KEY, 0), span(NULL, 0)), TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, span(KEY, 0), span(NULL, 0)), TOKENWARD_ERR_KEY);
   assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, key, span(NULL, 7)), TOKENWARD_ERR_NULL);
   assert_int_equal(
     tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, after, sizeof after, &len_after),
@@ -1246,6 +1246,84 @@ static void a_small_buffer_is_refused_with_what_it_takes(void **state) {
 
 /* ---- snapshots */
 
+static void a_key_that_nobody_has_filled_in_seals_and_opens_nothing(void **state) {
+  fixture *f = *state;
+  static const uint8_t zeros[32];
+  const tokenward_span key = span(zeros, sizeof zeros);
+  uint64_t revision = 0;
+  size_t len = 7;
+  hold_token(f);
+  assert_int_equal(
+    tokenward_snapshot(f->manager, 1000, NULL, TOKENWARD_SNAPSHOT_ALL, key, f->buf, sizeof f->buf, &len),
+    TOKENWARD_ERR_KEY);
+  assert_int_equal(len, 7);
+  assert_int_equal(
+    tokenward_snapshot(f->manager, 1000, NULL, TOKENWARD_SNAPSHOT_ALL, span(KEY, 32), f->buf, sizeof f->buf, &len),
+    TOKENWARD_OK);
+  assert_int_equal(tokenward_restore(f->manager, 1000, NULL, 0, key, span(f->buf, len)), TOKENWARD_ERR_KEY);
+  assert_int_equal(tokenward_snapshot_revision(key, span(f->buf, len), &revision), TOKENWARD_ERR_KEY);
+  assert_string_equal(tokenward_result_name(TOKENWARD_ERR_KEY), "key");
+}
+
+/* Full slots, and in them and in the credentials what takes the most room. */
+static void what_the_macros_of_sizes_say_holds_everything(void **state) {
+  enum { ACCESS = 300, REFRESH = 400, ID = 300, SECRET = 500, SCOPE = 800 };
+#define SIZES_URL "https://oauth.example/token"
+  static const void *const authentications[] = { &tokenward_authentication_basic, &tokenward_authentication_basic_raw,
+                                                 &tokenward_authentication_post, &tokenward_authentication_bearer,
+                                                 &tokenward_authentication_none };
+  static uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS, REFRESH)];
+  static uint8_t snapshot[TOKENWARD_SNAPSHOT_BYTES(ACCESS, REFRESH)], buffer[16384];
+  static char header[TOKENWARD_HEADER_BYTES(ACCESS)];
+  const uint64_t lifetime = 3600, wall = 1700000000;
+  uint8_t plain[ID + SECRET], escaped[SCOPE];
+  tokenward_manager *manager;
+  tokenward_request request;
+  tokenward_header written;
+  uint64_t generation;
+  size_t len;
+  (void)state;
+  memset(plain, 'a', sizeof plain);
+  memset(escaped, '&', sizeof escaped);
+  for (size_t i = 0; i < 8 * sizeof authentications / sizeof *authentications; i++) {
+    const bool password = i % 4 < 2;
+    const size_t scope = i % 8 < 4 ? 1 : SCOPE;
+    const tokenward_provider provider = {
+      .name = TOKENWARD_TEXT("sizes"),
+      .base_url = TOKENWARD_TEXT(SIZES_URL),
+      .scope = span(escaped, scope),
+      .authentication = authentications[i / 8],
+      .body = i % 2 ? &tokenward_body_json : &tokenward_body_form,
+      .primary_grant = password ? TOKENWARD_GRANT_PASSWORD : TOKENWARD_GRANT_CLIENT_CREDENTIALS,
+      .refresh_grant = true,
+    };
+    tokenward_config config = { .access_capacity = ACCESS, .refresh_capacity = REFRESH };
+    const tokenward_credentials credentials = { .client_id = span(escaped, ID),
+                                                .client_secret = span(escaped, SECRET),
+                                                .username = span(escaped, ID),
+                                                .password = span(escaped, SECRET),
+                                                .bearer = span(plain, ID + SECRET) };
+    const tokenward_token token = { .access_token = span(plain, ACCESS),
+                                    .refresh_token = span(escaped, REFRESH),
+                                    .expires_in_s = &lifetime };
+    const size_t cap =
+      TOKENWARD_REQUEST_BYTES(sizeof SIZES_URL - 1, (password ? 2 : 1) * (ID + SECRET), scope, REFRESH);
+    assert_true(cap < sizeof buffer);
+    assert_int_equal(tokenward_describe(&provider, &config.service), TOKENWARD_OK);
+    assert_int_equal(tokenward_init(&manager, memory, sizeof memory, &config), TOKENWARD_OK);
+    assert_int_equal(tokenward_begin(manager, 0, &credentials, buffer, cap, &request), TOKENWARD_OK);
+    assert_int_equal(tokenward_install(manager, 1, &token, &generation), TOKENWARD_OK);
+    assert_int_equal(tokenward_renew(manager), TOKENWARD_OK);
+    assert_int_equal(tokenward_begin(manager, 60000, &credentials, buffer, cap, &request), TOKENWARD_OK);
+    assert_int_equal(
+      tokenward_authorize(manager, 60000, TEXT("GET"), TEXT(SIZES_URL), header, sizeof header, &written), TOKENWARD_OK);
+    assert_int_equal(written.len + 1, sizeof header);
+    assert_int_equal(tokenward_snapshot(manager, 60000, &wall, TOKENWARD_SNAPSHOT_ALL, span(KEY, sizeof KEY), snapshot,
+                                        sizeof snapshot, &len),
+                     TOKENWARD_OK);
+  }
+}
+
 static void a_snapshot_brings_the_token_back(void **state) {
   fixture *f = *state;
   tokenward_unpersisted_result unpersisted;
@@ -1260,6 +1338,10 @@ static void a_snapshot_brings_the_token_back(void **state) {
   assert_int_equal(
     tokenward_snapshot(f->manager, 1000, &wall, TOKENWARD_SNAPSHOT_ALL, key, f->buf, sizeof f->buf, &len),
     TOKENWARD_OK);
+  assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SNAPSHOT_ALL, unpersisted.revision + 1),
+                   TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SNAPSHOT_ALL, &unpersisted), TOKENWARD_OK);
+  assert_true(unpersisted.due);
   assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SNAPSHOT_ALL, unpersisted.revision), TOKENWARD_OK);
   assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SNAPSHOT_ALL, &unpersisted), TOKENWARD_OK);
   assert_false(unpersisted.due);
@@ -1270,7 +1352,7 @@ static void a_snapshot_brings_the_token_back(void **state) {
   assert_int_equal(tokenward_snapshot_revision(key, snapshot, &revision), TOKENWARD_OK);
   assert_int_equal(revision, unpersisted.revision);
   assert_int_equal(tokenward_snapshot_revision(key, span(f->buf, len - 1), &word), TOKENWARD_ERR_INVALID_SNAPSHOT);
-  assert_int_equal(tokenward_snapshot_revision(span(KEY, 31), snapshot, &word), TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(tokenward_snapshot_revision(span(KEY, 31), snapshot, &word), TOKENWARD_ERR_KEY);
   assert_int_equal(tokenward_snapshot_revision(key, snapshot, NULL), TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_snapshot_revision(key, span(NULL, 1), &word), TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_snapshot_revision(key, span(&word, 8), &word), TOKENWARD_ERR_OVERLAP);
@@ -1641,6 +1723,8 @@ int main(void) {
     TEST(a_refused_call_leaves_manager_and_results_alone),
     TEST(every_credential_is_checked),
     TEST(a_small_buffer_is_refused_with_what_it_takes),
+    TEST(a_key_that_nobody_has_filled_in_seals_and_opens_nothing),
+    TEST(what_the_macros_of_sizes_say_holds_everything),
     TEST(a_snapshot_brings_the_token_back),
     TEST(a_reload_ends),
     TEST(an_answer_is_read_where_it_stands),

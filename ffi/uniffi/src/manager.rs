@@ -375,7 +375,7 @@ impl CoreManager {
     /// The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
     ///
     /// # Errors
-    /// [`CoreError::Input`], `invalid_argument`: another length of the key.
+    /// [`CoreError::Input`], `invalid_argument`: a key of another length, or of zeros.
     pub fn snapshot(
         &self,
         now: u64,
@@ -401,7 +401,7 @@ impl CoreManager {
     /// # Errors
     /// Refused whole: the manager stays as it was.
     /// - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
-    ///   a key that has not 32 bytes.
+    ///   a key that has not 32 bytes, or only zeros.
     /// - [`CoreError::Capacity`], `too_long`.
     pub fn restore(
         &self,
@@ -588,7 +588,7 @@ impl CoreRequest {
 /// The revision of a snapshot whose seal is right, without taking it.
 ///
 /// # Errors
-/// [`CoreError::Input`]: `invalid_snapshot`; `invalid_argument` for a key that has not 32 bytes.
+/// [`CoreError::Input`]: `invalid_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
 #[uniffi::export]
 pub fn snapshot_revision(key: Vec<u8>, snapshot: Vec<u8>) -> Result<u64, CoreError> {
     caught(|| Ok(tokenward::snapshot_revision(key_of(&key)?, &snapshot)?.0))
@@ -607,7 +607,8 @@ fn status_of(status: u32) -> Result<u16, CoreError> {
 }
 
 fn key_of(key: &[u8]) -> Result<&[u8; 32], CoreError> {
-    key.try_into().map_err(|_| CoreError::invalid_argument())
+    let is_filled = |key: &&[u8; 32]| key.iter().fold(0, |seen, byte| seen | byte) != 0;
+    key.try_into().ok().filter(is_filled).ok_or_else(CoreError::invalid_argument)
 }
 
 fn text(text: JsonStr<'_>) -> String {

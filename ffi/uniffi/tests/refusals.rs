@@ -138,12 +138,12 @@ fn an_argument_out_of_range_changes_nothing() {
     assert!(refused(manager.answer(0, id, 200, odd, body(), None)));
     assert!(manager.answer(0, id, 200, Vec::new(), body(), None).is_ok());
     assert_eq!(manager.rejected(0, 1, 65_536, None), Err(input("invalid_argument")));
-    for key in [Vec::new(), vec![0; 31], vec![0; 33]] {
+    for key in [Vec::new(), vec![7; 31], vec![7; 33], vec![0; 32]] {
         assert_eq!(manager.snapshot(0, None, true, key.clone()), Err(input("invalid_argument")));
         assert_eq!(manager.restore(0, None, 0, key.clone(), Vec::new()), Err(input("invalid_argument")));
         assert_eq!(snapshot_revision(key, Vec::new()), Err(input("invalid_argument")));
     }
-    assert_eq!(manager.restore(0, None, 0, vec![0; 32], vec![0; 200]), Err(input("invalid_snapshot")));
+    assert_eq!(manager.restore(0, None, 0, vec![7; 32], vec![0; 200]), Err(input("invalid_snapshot")));
     assert!(manager.authorize(0, "GET".to_owned(), API.to_owned()).is_ok());
 }
 
@@ -212,7 +212,7 @@ fn nothing_that_can_be_printed_shows_a_token() {
         manager.begin(0, Some(canary()), Some(canary()), None, None, Some(canary())).map(drop).err(),
         manager.answer(0, 1, 200, vec![canary(), canary()], canary().into(), None).err(),
         manager.restore(0, None, 0, canary().into(), canary().into()).err(),
-        manager.restore(0, None, 0, vec![0; 32], canary().into()).err(),
+        manager.restore(0, None, 0, vec![7; 32], canary().into()).err(),
         made(custom_provider(canary() + " "), 64, 64).map(drop).err(),
         tokenward_uniffi::error_sentence(canary()).err(),
     ];

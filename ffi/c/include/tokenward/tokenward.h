@@ -80,6 +80,20 @@
 /** The third number of the version. */
 #define TOKENWARD_VERSION_PATCH 0
 
+/** Stands before a function whose result must be looked at: a compiler that can warns where it is not. */
+#ifndef TOKENWARD_MUST_CHECK
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define TOKENWARD_MUST_CHECK [[nodiscard]]
+#elif defined(__GNUC__)
+#define TOKENWARD_MUST_CHECK __attribute__((warn_unused_result))
+#elif defined(_MSC_VER)
+#include <sal.h>
+#define TOKENWARD_MUST_CHECK _Check_return_
+#else
+#define TOKENWARD_MUST_CHECK
+#endif
+#endif
+
 /** The instant that never comes. */
 #define TOKENWARD_NEVER UINT64_MAX
 
@@ -710,7 +724,7 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_OVERLAP 4
 /** Text that is not UTF-8. */
 #define TOKENWARD_ERR_NOT_UTF8 5
-/** A number that is not in its enumeration, or a key that does not have 32 bytes. */
+/** A number that is not in its enumeration, or a revision that the manager has not reached. */
 #define TOKENWARD_ERR_OUT_OF_RANGE 6
 /** Header and library are of different versions. */
 #define TOKENWARD_ERR_ABI 7
@@ -718,6 +732,8 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_UNINITIALIZED 8
 /** There is no challenge or parameter of this number or name. */
 #define TOKENWARD_ERR_NO_SUCH_ITEM 9
+/** A key that does not have 32 bytes, or that nobody has filled in: all of them are zeros. */
+#define TOKENWARD_ERR_KEY 10
 /** The body is not a JSON object: check the token URL. */
 #define TOKENWARD_ERR_NOT_JSON 100
 /** The body stops before its end: enlarge the receive buffer, or try again. */
@@ -872,6 +888,19 @@ static inline tokenward_provider tokenward_provider_of(const tokenward_service *
  * `static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];` */
 #define TOKENWARD_MANAGER_WORDS(access_capacity, refresh_capacity) \
   ((TOKENWARD_MANAGER_HEAD + (access_capacity) + (refresh_capacity) + 7) / 8)
+
+/** Bytes that hold any snapshot of a manager with slots of these sizes. */
+#define TOKENWARD_SNAPSHOT_BYTES(access_capacity, refresh_capacity) ((access_capacity) + (refresh_capacity) + 192)
+
+/** Bytes that hold the `Authorization` value with any token of a slot of this size, and the NUL behind it. */
+#define TOKENWARD_HEADER_BYTES(access_capacity) ((access_capacity) + sizeof "Bearer ")
+
+/**
+ * Bytes that hold any token request: of the token endpoint's URL, of all credentials together, of the scope, and of the
+ * slot for the refresh token. All may be escaped; only control characters in a JSON body take more.
+ */
+#define TOKENWARD_REQUEST_BYTES(url, credentials, scope, refresh_capacity) \
+  ((url) + 4 * (credentials) + 3 * ((scope) > (refresh_capacity) ? (scope) : (refresh_capacity)) + 128)
 
 /**
  * Makes a manager without a token in the caller's memory: tokenward_init_abi() with this header's version.
@@ -1047,6 +1076,7 @@ int32_t tokenward_poll(const tokenward_manager *manager,
  * @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is not a URL, or is ambiguous
  * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the token endpoint is not `https`
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_begin(tokenward_manager *manager,
                         uint64_t now_ms,
                         const tokenward_credentials *credentials,
@@ -1187,6 +1217,7 @@ int32_t tokenward_failed(tokenward_manager *manager,
  * @retval TOKENWARD_ERR_NOT_USABLE there is no token that may be sent now
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_authorize(const tokenward_manager *manager,
                             uint64_t now_ms,
                             tokenward_span method,
@@ -1281,6 +1312,7 @@ int32_t tokenward_rejected_parsed(tokenward_manager *manager,
  * @retval TOKENWARD_ERR_ALREADY_EXPIRED the token has expired
  * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_install(tokenward_manager *manager,
                           uint64_t now_ms,
                           const tokenward_token *token,
@@ -1341,6 +1373,7 @@ int32_t tokenward_unpersisted(const tokenward_manager *manager,
  * @param[in] scope `TOKENWARD_SNAPSHOT_*`: that of the snapshot.
  * @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
  * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE the manager has not reached this revision
  */
 int32_t tokenward_persisted(tokenward_manager *manager,
                             tokenward_snapshot_scope scope,
@@ -1492,6 +1525,7 @@ const char *tokenward_version(void);
  * @retval TOKENWARD_ERR_INVALID_PROVIDER the token endpoint needs a site and there is none, or the site is `.`
  * or `..`
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_init_abi(tokenward_manager **out,
                            void *memory,
                            size_t size,
@@ -1523,6 +1557,7 @@ int32_t tokenward_init_abi(tokenward_manager **out,
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_ABI header and library are of different versions
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_describe_abi(const tokenward_provider *mine,
                                const tokenward_service **service,
                                uint32_t abi_version,
@@ -1548,6 +1583,7 @@ int32_t tokenward_describe_abi(const tokenward_provider *mine,
  * @retval TOKENWARD_OK it can work
  * @retval TOKENWARD_ERR_INVALID_PROVIDER it cannot; `fact` says why
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_provider_check(const tokenward_service *service,
                                  tokenward_span *fact);
 
@@ -1607,6 +1643,7 @@ const char *tokenward_grant_name(tokenward_grant grant);
  * @retval TOKENWARD_ERR_NO_ERROR_CODE no error code under a status other than 2xx
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_token_answer(uint16_t status,
                                tokenward_span body,
                                const tokenward_service *service,
@@ -1632,6 +1669,7 @@ int32_t tokenward_token_answer(uint16_t status,
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_CHALLENGE not the grammar of RFC 9110, or a parameter twice in one challenge
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_challenges(tokenward_span field,
                              size_t *count);
 
@@ -1654,6 +1692,7 @@ int32_t tokenward_challenges(tokenward_span field,
  * @retval TOKENWARD_ERR_INVALID_CHALLENGE the field is not what tokenward_challenges() takes
  * @retval TOKENWARD_ERR_NO_SUCH_ITEM there are fewer challenges
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_challenge_at(tokenward_span field,
                                size_t index,
                                tokenward_challenge *out);
@@ -1685,6 +1724,7 @@ int32_t tokenward_challenge_at(tokenward_span field,
  * @retval TOKENWARD_ERR_NO_SUCH_ITEM there is no such challenge or parameter
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_challenge_param_at(tokenward_span field,
                                      size_t index,
                                      tokenward_span name,
@@ -1712,6 +1752,7 @@ int32_t tokenward_challenge_param_at(tokenward_span field,
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_RETRY_AFTER neither form, or a date without the time of day
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_retry_after(tokenward_span value,
                               const uint64_t *wall_s,
                               uint64_t *seconds);
@@ -1735,6 +1776,7 @@ int32_t tokenward_retry_after(tokenward_span value,
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_INVALID_HTTP_DATE none of the forms, or not a date of the calendar
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_http_date(tokenward_span value,
                             const uint64_t *wall_s,
                             uint64_t *unix_s);
@@ -1769,6 +1811,7 @@ int32_t tokenward_http_date(tokenward_span value,
  * @retval TOKENWARD_ERR_DUPLICATE_MEMBER a claim that is read appears twice
  * @retval TOKENWARD_ERR_INVALID_CLAIM a time that is not a number, or negative; a subject that is not a string
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_jwt_claims(tokenward_span token,
                              uint8_t *buf,
                              size_t cap,
@@ -1831,14 +1874,15 @@ const char *tokenward_result_text(tokenward_result result);
  * @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then a restart keeps
  * only the refresh token.
  * @param[in] scope `TOKENWARD_SNAPSHOT_*`.
- * @param[in] key 32 bytes.
+ * @param[in] key 32 random bytes.
  * @param[out] buf Where it is written. It holds the tokens afterwards.
  * @param[in] cap Bytes of `buf`.
  * @param[out] len Bytes that were written; if `buf` is too small, the bytes needed.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
+ * @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_snapshot(const tokenward_manager *manager,
                            uint64_t now_ms,
                            const uint64_t *wall_s,
@@ -1868,15 +1912,16 @@ int32_t tokenward_snapshot(const tokenward_manager *manager,
  * that expire are not taken.
  * @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
  * or 0.
- * @param[in] key 32 bytes.
+ * @param[in] key 32 random bytes.
  * @param[in] snapshot What tokenward_snapshot() wrote. The tokens are copied.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
+ * @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
  * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
  * @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
  * @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
  * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_restore(tokenward_manager *manager,
                           uint64_t now_ms,
                           const uint64_t *wall_s,
@@ -1897,13 +1942,14 @@ int32_t tokenward_restore(tokenward_manager *manager,
  * return tokenward_restore(manager, now_ms, wall_s, stored, key, snapshot);
  * @endcode
  *
- * @param[in] key 32 bytes.
+ * @param[in] key 32 random bytes.
  * @param[in] snapshot What tokenward_snapshot() wrote.
  * @param[out] revision Written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_OUT_OF_RANGE the key does not have 32 bytes
+ * @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
  * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_snapshot_revision(tokenward_span key,
                                     tokenward_span snapshot,
                                     uint64_t *revision);
@@ -1930,6 +1976,7 @@ int32_t tokenward_snapshot_revision(tokenward_span key,
  * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside 0x21 to 0x7E, which could end the field
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_bearer(tokenward_span token,
                          char *buf,
                          size_t cap,
@@ -1959,6 +2006,7 @@ int32_t tokenward_bearer(tokenward_span token,
  * @retval TOKENWARD_ERR_WRONG_CREDENTIALS the id is empty
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_basic(tokenward_span id,
                         tokenward_span secret,
                         char *buf,
@@ -1986,6 +2034,7 @@ int32_t tokenward_basic(tokenward_span id,
  * @param[out] len Characters without the NUL; if `buf` is too small, the bytes needed, with the NUL.
  * @return What tokenward_basic() returns; #TOKENWARD_ERR_WRONG_CREDENTIALS also for an id that contains `:`.
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_basic_raw(tokenward_span id,
                             tokenward_span secret,
                             char *buf,
@@ -2012,6 +2061,7 @@ int32_t tokenward_basic_raw(tokenward_span id,
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_form_encode(tokenward_span value,
                               char *buf,
                               size_t cap,
@@ -2051,6 +2101,7 @@ int32_t tokenward_form_encode(tokenward_span value,
  * @retval TOKENWARD_ERR_BAD_URL the token endpoint is not a URL, or is ambiguous
  * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the token endpoint is not `https`
  */
+TOKENWARD_MUST_CHECK
 int32_t tokenward_token_request(const tokenward_config *config,
                                 tokenward_grant grant,
                                 const tokenward_credentials *credentials,

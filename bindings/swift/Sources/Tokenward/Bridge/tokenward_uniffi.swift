@@ -718,7 +718,7 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * # Errors
      * Refused whole: the manager stays as it was.
      * - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
-     * a key that has not 32 bytes.
+     * a key that has not 32 bytes, or only zeros.
      * - [`CoreError::Capacity`], `too_long`.
      */
     func restore(now: UInt64, wall: UInt64?, floor: UInt64, key: Data, snapshot: Data) throws
@@ -743,7 +743,7 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
      *
      * # Errors
-     * [`CoreError::Input`], `invalid_argument`: another length of the key.
+     * [`CoreError::Input`], `invalid_argument`: a key of another length, or of zeros.
      */
     func snapshot(now: UInt64, wall: UInt64?, all: Bool, key: Data) throws  -> Data
 
@@ -1092,7 +1092,7 @@ package func renew()throws   {try rustCallWithError(FfiConverterTypeCoreError_li
      * # Errors
      * Refused whole: the manager stays as it was.
      * - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
-     * a key that has not 32 bytes.
+     * a key that has not 32 bytes, or only zeros.
      * - [`CoreError::Capacity`], `too_long`.
      */
 package func restore(now: UInt64, wall: UInt64?, floor: UInt64, key: Data, snapshot: Data)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
@@ -1141,7 +1141,7 @@ package func revision()throws  -> UInt64  {
      * The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
      *
      * # Errors
-     * [`CoreError::Input`], `invalid_argument`: another length of the key.
+     * [`CoreError::Input`], `invalid_argument`: a key of another length, or of zeros.
      */
 package func snapshot(now: UInt64, wall: UInt64?, all: Bool, key: Data)throws  -> Data  {
     return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
@@ -4005,7 +4005,7 @@ package func errorSentence(code: String)throws  -> String  {
  * The revision of a snapshot whose seal is right, without taking it.
  *
  * # Errors
- * [`CoreError::Input`]: `invalid_snapshot`; `invalid_argument` for a key that has not 32 bytes.
+ * [`CoreError::Input`]: `invalid_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
  */
 package func snapshotRevision(key: Data, snapshot: Data)throws  -> UInt64  {
     return try  FfiConverterUInt64.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
@@ -4093,7 +4093,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_func_error_sentence() != 48005) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_func_snapshot_revision() != 23548) {
+    if (uniffi_tokenward_uniffi_checksum_func_snapshot_revision() != 38789) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_func_grant_name() != 16090) {
@@ -4150,7 +4150,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_renew() != 18219) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_restore() != 19159) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_restore() != 38929) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_retry() != 40329) {
@@ -4159,7 +4159,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_revision() != 27682) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() != 9106) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() != 806) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_token_url() != 39733) {

@@ -975,7 +975,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_func_error_sentence() and 0xFFFF) != 48005) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_snapshot_revision() and 0xFFFF) != 23548) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_func_snapshot_revision() and 0xFFFF) != 38789) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_func_grant_name() and 0xFFFF) != 16090) {
@@ -1032,7 +1032,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_renew() and 0xFFFF) != 18219) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_restore() and 0xFFFF) != 19159) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_restore() and 0xFFFF) != 38929) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_retry() and 0xFFFF) != 40329) {
@@ -1041,7 +1041,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revision() and 0xFFFF) != 27682) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() and 0xFFFF) != 9106) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() and 0xFFFF) != 806) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_token_url() and 0xFFFF) != 39733) {
@@ -1572,7 +1572,7 @@ internal interface CoreManagerInterface {
      * # Errors
      * Refused whole: the manager stays as it was.
      * - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
-     * a key that has not 32 bytes.
+     * a key that has not 32 bytes, or only zeros.
      * - [`CoreError::Capacity`], `too_long`.
      */
     fun `restore`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `floor`: kotlin.ULong, `key`: kotlin.ByteArray, `snapshot`: kotlin.ByteArray)
@@ -1597,7 +1597,7 @@ internal interface CoreManagerInterface {
      * The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
      *
      * # Errors
-     * [`CoreError::Input`], `invalid_argument`: another length of the key.
+     * [`CoreError::Input`], `invalid_argument`: a key of another length, or of zeros.
      */
     fun `snapshot`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `all`: kotlin.Boolean, `key`: kotlin.ByteArray): kotlin.ByteArray
 
@@ -2062,7 +2062,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      * # Errors
      * Refused whole: the manager stays as it was.
      * - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
-     * a key that has not 32 bytes.
+     * a key that has not 32 bytes, or only zeros.
      * - [`CoreError::Capacity`], `too_long`.
      */
     @Throws(CoreException::class)override fun `restore`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `floor`: kotlin.ULong, `key`: kotlin.ByteArray, `snapshot`: kotlin.ByteArray)
@@ -2126,7 +2126,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      * The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
      *
      * # Errors
-     * [`CoreError::Input`], `invalid_argument`: another length of the key.
+     * [`CoreError::Input`], `invalid_argument`: a key of another length, or of zeros.
      */
     @Throws(CoreException::class)override fun `snapshot`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `all`: kotlin.Boolean, `key`: kotlin.ByteArray): kotlin.ByteArray {
             return FfiConverterByteArray.lift(
@@ -4089,7 +4089,7 @@ internal fun `version`(): kotlin.String {
          * The revision of a snapshot whose seal is right, without taking it.
          *
          * # Errors
-         * [`CoreError::Input`]: `invalid_snapshot`; `invalid_argument` for a key that has not 32 bytes.
+         * [`CoreError::Input`]: `invalid_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
          */
 @Throws(CoreException::class) internal fun `snapshotRevision`(`key`: kotlin.ByteArray, `snapshot`: kotlin.ByteArray): kotlin.ULong {
             return FfiConverterULong.lift(
