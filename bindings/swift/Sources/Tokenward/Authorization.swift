@@ -43,8 +43,9 @@ extension AuthorizedRequest: CustomStringConvertible, CustomDebugStringConvertib
 extension URLSession {
     /// Sends a request with a token; where the server refuses that, once more with the next one.
     ///
-    /// A redirect is followed only where the manager lets its token go there, too; otherwise it is the answer. A
-    /// request with a body stream is not sent twice. On Linux the session's configuration is used, not its delegate.
+    /// A redirect is followed only where the manager lets its token go there, too, by its origins and its routes;
+    /// otherwise it is the answer. A body stream is sent once: not again after a refusal, nor to where a
+    /// redirect leads. On Linux the session's configuration is used, not its delegate.
     ///
     /// - Throws: ``TokenwardError``, why there is no token; or what the session throws.
     public func data(
@@ -67,7 +68,17 @@ extension URLSession {
     private func data(
         for request: URLRequest, redirectedBy manager: TokenManager
     ) async throws -> (Data, URLResponse) {
-        let exchanges = Exchanges { try? await manager.authorize($0).request }
+        #if canImport(FoundationNetworking)
+            // Foundation on Linux loses any body on its way to where a redirect leads.
+            let isReadOnce = request.httpBody != nil || request.httpBodyStream != nil
+        #else
+            let isReadOnce = request.httpBodyStream != nil
+        #endif
+        let exchanges = Exchanges { [method = request.httpMethod] next in
+            // The same method takes the same body.
+            if isReadOnce && next.httpMethod == method { return nil }
+            return try? await manager.authorize(next).request
+        }
         #if canImport(FoundationNetworking)
             let session = URLSession(configuration: configuration, delegate: exchanges, delegateQueue: nil)
             defer { session.finishTasksAndInvalidate() }

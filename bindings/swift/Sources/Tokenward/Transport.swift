@@ -53,38 +53,64 @@ public final class URLSessionTransport: TokenTransport {
     /// No token answer is longer; what is counts as broken.
     static let maximumBody = 256 * 1024
 
-    private let session: URLSession
-    private let exchanges = Exchanges(maximumBody: maximumBody) { _ in nil }
+    private let configuration: URLSessionConfiguration
 
     /// - Parameter configuration: Copied. Cookies, caches and stored credentials are turned off in any case.
     public init(configuration: URLSessionConfiguration = .ephemeral) {
-        let configuration = configuration.copy() as? URLSessionConfiguration ?? .ephemeral
-        configuration.urlCache = nil
-        configuration.requestCachePolicy = .reloadIgnoringLocalCacheData
-        configuration.httpCookieStorage = nil
-        configuration.httpShouldSetCookies = false
-        configuration.urlCredentialStorage = nil
-        session = URLSession(configuration: configuration, delegate: exchanges, delegateQueue: nil)
-    }
-
-    deinit {
-        session.finishTasksAndInvalidate()
+        self.configuration = configuration.copy() as? URLSessionConfiguration ?? .ephemeral
+        self.configuration.urlCache = nil
+        self.configuration.requestCachePolicy = .reloadIgnoringLocalCacheData
+        self.configuration.httpCookieStorage = nil
+        self.configuration.httpShouldSetCookies = false
+        self.configuration.urlCredentialStorage = nil
     }
 
     public func send(_ request: TransportRequest) async throws -> TransportResponse {
-        var sent = URLRequest(url: request.url, timeoutInterval: request.timeout)
+        var sent = URLRequest(url: request.url.withLowercasedScheme, timeoutInterval: request.timeout)
         sent.httpMethod = request.method
         sent.httpBody = request.body
         for (name, value) in request.headers { sent.setValue(value, forHTTPHeaderField: name) }
+        // On a connection of its own: where one that was used before turns out to be closed, HTTP clients may send a
+        // request again, and the service may have taken it already.
+        let exchanges = Exchanges(maximumBody: Self.maximumBody) { _ in nil }
+        let configuration = configuration.copy() as? URLSessionConfiguration ?? configuration
+        if sent.url?.scheme == "http" { configuration.connectionProxyDictionary = [:] }
+        let session = URLSession(configuration: configuration, delegate: exchanges, delegateQueue: nil)
+        defer { session.finishTasksAndInvalidate() }
         let task = session.dataTask(with: sent)
         // The session's own timeout starts anew with each byte.
-        let limit = DispatchWorkItem { [exchanges] in exchanges.fail(task, URLError(.timedOut)) }
+        let limit = DispatchWorkItem { exchanges.fail(task, URLError(.timedOut)) }
         DispatchQueue.global().asyncAfter(deadline: .now() + request.timeout, execute: limit)
         defer { limit.cancel() }
         let (body, response) = try await exchanges.run(task)
         return TransportResponse(
             status: response.statusCode, headers: response.allHeaderFields.map { ("\($0.key)", "\($0.value)") },
             body: body)
+    }
+}
+
+#if canImport(FoundationNetworking)
+    /// Foundation on Linux leaves proxies to libcurl, which takes them from the environment: also for plain `http`, which
+    /// is for this machine alone.
+    private func isProxied(_ url: URL?) -> Bool {
+        let environment = ProcessInfo.processInfo.environment
+        func isSet(_ name: String) -> Bool { environment[name].map { !$0.isEmpty } ?? false }
+        guard let url, url.scheme == "http", ["http_proxy", "all_proxy", "ALL_PROXY"].contains(where: isSet) else {
+            return false
+        }
+        let direct = (environment["no_proxy"] ?? environment["NO_PROXY"] ?? "").split { ", ".contains($0) }
+        return !direct.contains { $0 == "*" || $0 == url.host ?? "" }
+    }
+#else
+    private func isProxied(_ url: URL?) -> Bool { false }
+#endif
+
+extension URL {
+    /// Foundation on Linux knows `http`, but not `HTTP`.
+    fileprivate var withLowercasedScheme: URL {
+        var components = URLComponents(url: self, resolvingAgainstBaseURL: false)
+        components?.scheme = scheme?.lowercased()
+        return components?.url ?? self
     }
 }
 
@@ -109,7 +135,12 @@ final class Exchanges: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     }
 
     func run(_ task: URLSessionTask) async throws -> Answer {
-        try await withTaskCancellationHandler {
+        if isProxied(task.originalRequest?.url) {
+            task.cancel()
+            let advice = "plain http to this machine would go through a proxy: name the host in no_proxy"
+            throw URLError(.cannotConnectToHost, userInfo: [NSLocalizedDescriptionKey: advice])
+        }
+        return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 running.with { $0[task.taskIdentifier] = Exchange(continuation: continuation) }
                 task.resume()
@@ -132,7 +163,7 @@ final class Exchanges: NSObject, URLSessionDataDelegate, @unchecked Sendable {
         _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
         newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
     ) {
-        Task { [redirected] in completionHandler(await redirected(request)) }
+        Task { [redirected] in completionHandler(isProxied(request.url) ? nil : await redirected(request)) }
     }
 
     /// A refusal of our own credentials is an answer: nobody is asked for others.

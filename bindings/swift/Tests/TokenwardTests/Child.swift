@@ -10,7 +10,7 @@ final class Child: Sendable {
     private let output: Int32
     private let status = Locked<Int32?>(nil)
 
-    init(_ program: String, _ arguments: [String]) throws {
+    init(_ program: String, _ arguments: [String], environment more: [String: String] = [:]) throws {
         var (stdin, stdout): ([Int32], [Int32]) = ([0, 0], [0, 0])
         try #require(pipe(&stdin) == 0 && pipe(&stdout) == 0)
         // What stays here is not for children that start later.
@@ -18,11 +18,9 @@ final class Child: Sendable {
         #if canImport(Darwin)
             var actions: posix_spawn_file_actions_t?
             var attributes: posix_spawnattr_t?
-            let environment = _NSGetEnviron().pointee
         #else
             var actions = posix_spawn_file_actions_t()
             var attributes = posix_spawnattr_t()
-            let environment = environ
         #endif
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, stdin[0], 0)
@@ -33,9 +31,11 @@ final class Child: Sendable {
         posix_spawnattr_setsigmask(&attributes, &nothing)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+        let environment = ProcessInfo.processInfo.environment.merging(more) { $1 }
+        var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0)=\($1)") } + [nil]
         var id: pid_t = 0
-        let result = posix_spawn(&id, program, &actions, &attributes, &words, environment)
-        for word in words { free(word) }
+        let result = posix_spawn(&id, program, &actions, &attributes, &words, &variables)
+        for word in words + variables { free(word) }
         posix_spawn_file_actions_destroy(&actions)
         posix_spawnattr_destroy(&attributes)
         close(stdin[0])

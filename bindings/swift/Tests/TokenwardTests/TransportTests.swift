@@ -90,4 +90,147 @@ import Testing
         #expect(try await send("\(demo.base)/v2/transactions") == 405)
         #expect(try await demo.log().last?.path == "/v2/transactions")
     }
+
+    // MARK: - Every hop, every body, every request once
+
+    private func status(_ path: String, _ server: Server, _ manager: TokenManager) async throws -> Int? {
+        let request = URLRequest(url: server.url(path))
+        return (try await URLSession.shared.data(for: request, authorizedBy: manager).1 as? HTTPURLResponse)?.statusCode
+    }
+
+    @Test func an_api_redirect_takes_no_token_past_the_route_table() async throws {
+        let server = try Server { request, count in
+            switch request.path {
+            case "/token": .token(count)
+            case "/v1/open": .redirect(302, "/v1/next")
+            case "/v1/next": .redirect(307, "/v1/last")
+            case "/v1/last": Server.Answer()
+            case "/v1/astray": .redirect(302, "/v1/inside")
+            case "/v1/inside": .redirect(307, "/v1/not/in/the/table")
+            default: Server.Answer(status: 418)
+            }
+        }
+        let paths = ["/v1/open", "/v1/next", "/v1/last", "/v1/astray", "/v1/inside"]
+        let manager = try server.manager(paths.map { TokenRoute(method: "GET", path: $0) })
+        #expect(try await status("/v1/open", server, manager) == 200)
+        // The hop that leaves the table is the answer.
+        #expect(try await status("/v1/astray", server, manager) == 307)
+        #expect(await code { try await status("/v1/not/in/the/table", server, manager) } == "unknown_route")
+        #expect(server.requests.map(\.path) == ["/token"] + paths)
+        #expect(server.requests.dropFirst().allSatisfy { $0.authorization == "Bearer t1" })
+    }
+
+    @Test func a_streamed_body_is_sent_once() async throws {
+        let server = try Server { request, count in
+            switch request.path {
+            case "/token": .token(count)
+            case "/v1/refuse": Server.Answer(status: 401)
+            case "/v1/same": .redirect(307, "/v1/other")
+            case "/v1/see": .redirect(303, "/v1/other")
+            default: Server.Answer()
+            }
+        }
+        let manager = try server.manager()
+        func post(_ path: String, _ body: (inout URLRequest) -> Void) async throws -> Int? {
+            var request = URLRequest(url: server.url(path))
+            request.httpMethod = "POST"
+            body(&request)
+            return (try await URLSession.shared.data(for: request, authorizedBy: manager).1 as? HTTPURLResponse)?
+                .statusCode
+        }
+        func stream(_ request: inout URLRequest) {
+            request.httpBodyStream = InputStream(data: Data("payload".utf8))
+        }
+        #expect(try await post("/v1/refuse", stream) == 401)
+        #expect(try await post("/v1/same", stream) == 307)
+        #expect(try await post("/v1/see", stream) == 200)
+        // What can be read twice is, but not by Foundation on Linux.
+        let isLinux = Server.isLinux
+        #expect(try await post("/v1/same") { $0.httpBody = Data("payload".utf8) } == (isLinux ? 307 : 200))
+        let seen = server.requests.filter { $0.path != "/token" }.map { "\($0.method) \($0.path) \($0.body)" }
+        #expect(
+            seen == [
+                "POST /v1/refuse payload", "POST /v1/same payload", "POST /v1/see payload", "GET /v1/other ",
+                "POST /v1/same payload",
+            ] + (isLinux ? [] : ["POST /v1/other payload"]))
+    }
+
+    @Test func a_token_request_is_never_sent_twice() async throws {
+        // It reads every second request whole, as a service that has rotated, and closes without an answer.
+        let server = try Server { _, count in count.isMultiple(of: 2) ? nil : .token(count) }
+        let transport = URLSessionTransport()
+        func send(_ body: String) async throws -> Int {
+            try await transport.send(
+                TransportRequest(
+                    method: "POST", url: server.url("/token"), headers: [], body: Data(body.utf8), timeout: 5)
+            ).status
+        }
+        #expect(try await send("one") == 200)
+        await #expect(throws: URLError.self) { try await send("two") }
+        #expect(try await send("three") == 200)
+        #expect(server.requests.map(\.body) == ["one", "two", "three"])
+    }
+
+    @Test func a_refresh_that_fails_is_thrown_and_no_bare_401() async throws {
+        let server = try Server { request, count in
+            switch (request.path, count) {
+            case ("/token", 1): .token(1)
+            case ("/token", _): Server.Answer(status: 503, body: "down")
+            default: Server.Answer(status: 401)
+            }
+        }
+        let manager = try server.manager()
+        #expect(await code { try await status("/v1", server, manager) } == "temporarily_unavailable")
+        #expect(server.requests.map(\.path).prefix(3) == ["/token", "/v1", "/token"])
+    }
+
+    @Test func a_thousand_calls_with_an_expired_token_are_all_done_after_one_refresh() async throws {
+        let demo = try Demo("flute")
+        let clock = HandClock()
+        let manager = try fluteManager(demo, clock: clock)
+        let url = demo.url("/v2/transactions")
+        _ = try await manager.authorize(method: "GET", url: url)
+        clock.advance(seconds: 3600)
+        try await withThrowingTaskGroup(of: Int?.self) { group in
+            for _ in 0..<1000 {
+                group.addTask {
+                    let answer = try await URLSession.shared.data(for: URLRequest(url: url), authorizedBy: manager)
+                    return (answer.1 as? HTTPURLResponse)?.statusCode
+                }
+            }
+            for try await status in group { #expect(status == 200) }
+        }
+        #expect(try await demo.tokenRequests().map(\.grant_type) == ["client_credentials", "refresh_token"])
+    }
+
+    @Test func plain_http_to_this_machine_however_it_is_spelled() async throws {
+        let server = try Server { _, count in .token(count) }
+        for scheme in ["http", "HTTP", "hTTp"] {
+            let base = server.base.replacingOccurrences(of: "http", with: scheme)
+            let manager = try TokenManager(
+                provider: server.provider { $0.baseUrl = base },
+                source: .credentials { Credentials(clientId: "id", clientSecret: "secret") })
+            #expect(try await status("/v1", server, manager) == 200, "\(scheme)")
+        }
+    }
+
+    #if os(Linux)
+        @Test func plain_http_to_this_machine_goes_through_no_proxy() async throws {
+            let (demo, proxy, folder) = (try Demo("flute"), try Server { _, _ in Server.Answer() }, try Folder())
+            let program = try #require(
+                ProcessInfo.processInfo.environment["TOKENWARD_PROBE"], "started by bindings/swift/test.sh")
+            func lines(_ name: String, _ environment: [String: String]) throws -> [String] {
+                let quiet = environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+                let child = try Child(program, [demo.base, folder.file(name).path, "alone", "1"], environment: quiet)
+                var lines: [String] = []
+                while let line = child.line() { lines.append(line) }
+                return lines
+            }
+            for variable in ["http_proxy", "all_proxy", "ALL_PROXY"] {
+                #expect(try lines(variable, [variable: proxy.base]) == [], "\(variable)")
+                #expect(try lines(variable, [variable: proxy.base, "no_proxy": "a.example,127.0.0.1"]).last == "done")
+            }
+            #expect(proxy.requests.isEmpty)
+        }
+    #endif
 }
