@@ -2,8 +2,8 @@ public import Foundation
 
 /// Keeps the state in a file that only its owner reads (0600).
 ///
-/// A change is written beside it, flushed, and renamed over it; a lock file beside it (`flock`) keeps other
-/// processes out meanwhile. Both names are `path` with an ending: leave them alone.
+/// A change is written to a new file beside it, flushed, and renamed over it; a lock file beside it (`flock`) keeps
+/// other processes out meanwhile. Both names are `path` with an ending: leave them alone. Links are not followed.
 public final class FileTokenStorage: TokenStorage {
     public let isShared: Bool
     private let path: String
@@ -11,12 +11,14 @@ public final class FileTokenStorage: TokenStorage {
     private let queue = DispatchQueue(label: "tokenward.file-storage")
 
     /// - Parameters:
-    ///   - path: The file; its folder exists.
+    ///   - path: The file, in a folder that exists.
     ///   - sealKey: 32 random bytes, kept apart from the file.
     ///   - shared: Another process uses the same file.
     /// - Throws: ``TokenwardError/configuration(code:fact:)``, `invalid_argument`: the key has not 32 bytes.
+    ///   ``TokenwardError/storage(code:underlying:)``, `storage_failed`: there is no such folder.
     public init(path: URL, sealKey: Data, shared: Bool = false) throws(TokenwardError) {
         guard sealKey.count == 32 else { throw .configuration(code: "invalid_argument", fact: nil) }
+        guard access(folder(of: path.path), F_OK) == 0 else { throw failure() }
         self.path = path.path
         key = sealKey
         isShared = shared
@@ -90,9 +92,7 @@ private func read(_ path: String) throws -> Data? {
 }
 
 private func replace(_ path: String, with bytes: Data) throws {
-    let new = path + ".new"
-    let file = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard file >= 0 else { throw failure() }
+    let (new, file) = try fresh(path)
     do {
         defer { close(file) }
         var rest = bytes[...]
@@ -101,25 +101,41 @@ private func replace(_ path: String, with bytes: Data) throws {
             guard count > 0 else { throw failure() }
             rest = rest.dropFirst(count)
         }
-        guard flush(file) else { throw failure() }
+        guard flush(file), rename(new, path) == 0 else { throw failure() }
+    } catch {
+        // Half a token is of no use, and on a full disk in the way.
+        unlink(new)
+        throw error
     }
-    guard rename(new, path) == 0 else { throw failure() }
     try flushFolder(of: path)
 }
 
-private func delete(_ path: String) throws {
-    for file in [path + ".new", path] {
-        guard unlink(file) == 0 || errno == ENOENT else { throw failure() }
+/// A file beside `path` that this call has made: never one that lies there, nor what a link there points to.
+private func fresh(_ path: String) throws -> (name: String, file: Int32) {
+    let usual = path + ".new"
+    // A process that was killed left it. What cannot be removed is somebody else's, and left alone.
+    unlink(usual)
+    for name in [usual, usual + "-" + UUID().uuidString] {
+        let file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        if file >= 0 { return (name, file) }
     }
+    throw failure()
+}
+
+private func delete(_ path: String) throws {
+    unlink(path + ".new")
+    guard unlink(path) == 0 || errno == ENOENT else { throw failure() }
     try flushFolder(of: path)
 }
 
 private func flushFolder(of path: String) throws {
-    let folder = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
+    let folder = open(folder(of: path), O_RDONLY | O_CLOEXEC)
     guard folder >= 0 else { throw failure() }
     defer { close(folder) }
     guard flush(folder) else { throw failure() }
 }
+
+private func folder(of path: String) -> String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
 
 private func flush(_ file: Int32) -> Bool {
     #if canImport(Darwin)

@@ -192,6 +192,69 @@ import Testing
         #expect(await code { try FileTokenStorage(path: path, sealKey: Data([1])) } == "invalid_argument")
     }
 
+    @Test func what_lies_where_it_writes_is_neither_followed_nor_taken_over() async throws {
+        let folder = try Folder()
+        let (file, new, victim) = (folder.file("token"), folder.file("token.new"), folder.file("victim"))
+        let storage = try FileTokenStorage(path: file, sealKey: testKey)
+        func write(_ text: String) async throws { try await storage.transact { _ in .replace(Data(text.utf8)) } }
+        try Data("precious".utf8).write(to: victim)
+
+        try FileManager.default.createSymbolicLink(at: new, withDestinationURL: victim)
+        try await write("one")
+        #expect(try String(contentsOf: victim, encoding: .utf8) == "precious")
+        #expect(try String(contentsOf: file, encoding: .utf8) == "one")
+
+        // A file that others may read, which a reader may hold open.
+        try Data().write(to: new)
+        try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: new.path)
+        let held = try FileHandle(forReadingFrom: new)
+        try await write("two")
+        #expect(try held.readToEnd() ?? Data() == Data())
+        #expect(try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int == 0o600)
+
+        // What cannot be removed.
+        try FileManager.default.createDirectory(at: new, withIntermediateDirectories: false)
+        try await write("three")
+        #expect(try String(contentsOf: file, encoding: .utf8) == "three")
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder.url.path).sorted()
+                == ["token", "token.lock", "token.new", "victim"])
+
+        // The lock and the state are no links either.
+        for name in ["token", "token.lock"] {
+            try FileManager.default.removeItem(at: folder.file(name))
+            try FileManager.default.createSymbolicLink(at: folder.file(name), withDestinationURL: victim)
+            #expect(await code { try await storage.transact { _ in .keep } } == "storage_failed", "\(name)")
+            try FileManager.default.removeItem(at: folder.file(name))
+        }
+        #expect(try String(contentsOf: victim, encoding: .utf8) == "precious")
+    }
+
+    @Test func what_a_killed_process_left_goes_with_the_sign_out() async throws {
+        let folder = try Folder()
+        let storage = try FileTokenStorage(path: folder.file("token"), sealKey: testKey)
+        try await storage.transact { _ in .replace(Data("state".utf8)) }
+        try Data("half a state".utf8).write(to: folder.file("token.new"))
+        try await storage.transact { _ in .delete }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["token.lock"])
+    }
+
+    @Test func a_folder_that_is_missing_is_said_before_anything_is_sent() async throws {
+        let folder = try Folder()
+        let file = folder.file("missing").appendingPathComponent("token")
+        let made = Result { () throws -> FileTokenStorage in try FileTokenStorage(path: file, sealKey: testKey) }
+        guard case .failure(let refused) = made, case .storage("storage_failed", let cause)? = refused as? TokenwardError
+        else {
+            Issue.record("\(made)")
+            return
+        }
+        #expect((cause as? POSIXError)?.code == .ENOENT)
+        try FileManager.default.createDirectory(at: folder.file("missing"), withIntermediateDirectories: false)
+        let storage = try FileTokenStorage(path: file, sealKey: testKey)
+        try FileManager.default.removeItem(at: folder.file("missing"))
+        #expect(await code { try await storage.transact { _ in .keep } } == "storage_failed")
+    }
+
     @Test func a_lock_that_another_holds_ends_in_storage_locked() async throws {
         let folder = try Folder()
         let file = open(folder.file("token.lock").path, O_RDWR | O_CREAT, 0o600)
