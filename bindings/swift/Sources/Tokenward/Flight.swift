@@ -2,15 +2,16 @@ internal import Foundation
 
 // What happens between "there is no token" and "there is one". One flight is under way at a time.
 extension TokenManager {
-    /// Ends when the token is fresh, or when a usable one has to wait for its refresh.
-    func fly() async throws {
-        let start = (epoch: epoch, deadline: clock.now() + UInt64(timeout * 1000))
+    /// Ends when the token is fresh, or when a usable one has to wait for its refresh; without a trace when someone has
+    /// signed out since the session began.
+    func fly(in session: Int) async throws {
+        let deadline = clock.now() + UInt64(timeout * 1000)
         var asked = false
         while true {
-            let report = await vault.sync()
+            let report = await vault.sync(in: session)
             note(report)
-            // A sign-out, here or in another process, is not followed by a sign-in that nobody asked for.
-            guard epoch == start.epoch else { throw TokenwardError.signInRequired(reason: "no_token") }
+            try bridgedNow { _ in try report.result.get() }
+            try proceed(in: session)
             let poll = try bridgedNow { try core.poll(now: $0) }
             // Locked is not empty: a token may be there.
             if !poll.usable, !vault.wasRead, let failure = report.failure, failure.code == "storage_locked" {
@@ -20,15 +21,20 @@ extension TokenManager {
             case .nothing: return
             case .wait, .awaitAnswer:
                 if poll.usable { return }
-                try await pause(until: poll.pollAt, deadline: start.deadline)
+                try await pause(until: poll.pollAt, deadline: deadline)
             case .reload: throw report.failure ?? .internal
-            case .supply(let reason): return try await supply(reason, deadline: start.deadline)
+            case .supply(let reason): return try await supply(reason, in: session, deadline: deadline)
             case .request:
                 // A site token whose bearer was refused is asked for again with the parent's next one, once.
-                if try await request(again: !asked) { return }
+                if try await request(in: session, again: !asked) { return }
                 asked = true
             }
         }
+    }
+
+    /// A sign-out, here or in another process, is not followed by a sign-in that nobody asked for.
+    private func proceed(in session: Int) throws(TokenwardError) {
+        guard vault.session == session, !vault.isSignedOut else { throw .signedOut }
     }
 
     /// Sleeps until `poll` may answer otherwise. Another process that refreshes is done long before.
@@ -44,10 +50,10 @@ extension TokenManager {
     // MARK: - A token request
 
     /// Begin, persist, send; answer, persist, use. True where a token came, false where `poll` has to be asked again.
-    private func request(again: Bool) async throws -> Bool {
+    private func request(in session: Int, again: Bool) async throws -> Bool {
         let bearer = try await bearer()
         let credentials = try await credentials()
-        let report = await vault.transact { [core, clock, vault] in
+        let report = await vault.transact(in: session) { [core, clock, vault] in
             // Another process may have been faster.
             guard case .request(let grant) = try core.poll(now: clock.now()).next else { return nil as Begun? }
             let request = try core.begin(
@@ -59,6 +65,7 @@ extension TokenManager {
         note(report)
         guard let begun = try bridgedNow({ _ in try report.result.get() }) else { return false }
         do {
+            try proceed(in: session)
             // A refresh that storage does not announce could be another process's as well.
             if vault.storage.isShared, begun.grant == .refreshToken,
                 try core.unpersisted(all: true) != nil
@@ -66,7 +73,7 @@ extension TokenManager {
                 throw report.failure ?? TokenwardError.storage(code: "storage_failed", underlying: nil)
             }
             let response = try await send(begun.request, bearer)
-            return try await take(response, begun, bearer, again: again)
+            return try await take(response, begun, bearer, in: session, again: again)
         } catch let failure as NoAnswer {
             try? core.failed(now: clock.now(), requestId: begun.id)
             throw TokenwardError.transport(underlying: failure.underlying)
@@ -101,7 +108,9 @@ extension TokenManager {
         }
     }
 
-    private func take(_ response: TransportResponse, _ begun: Begun, _ bearer: Bearer?, again: Bool) async throws -> Bool {
+    private func take(
+        _ response: TransportResponse, _ begun: Begun, _ bearer: Bearer?, in session: Int, again: Bool
+    ) async throws -> Bool {
         let refusal: TokenwardError
         do {
             let outcome = try core.answer(
@@ -110,18 +119,19 @@ extension TokenManager {
             if case .token(let generation) = outcome {
                 persisting += 1
                 defer { wasPersisted() }
-                note(await vault.sync(owing: true))
+                note(await vault.sync(in: session, owing: true))
+                try proceed(in: session)
                 stored(generation)
                 return true
             }
-            note(await vault.sync(owing: true))
+            note(await vault.sync(in: session, owing: true))
             refusal = .temporarilyUnavailable(retryAfter: nil)
         } catch CoreError.State("stale_request", _) {
             // Signed out or installed meanwhile.
             return false
         } catch CoreError.Input(let code, _, _), CoreError.Capacity(let code, _) {
             // It may have brought a new refresh token all the same.
-            note(await vault.sync(owing: true))
+            note(await vault.sync(in: session, owing: true))
             let inTrouble = response.status >= 500 || [408, 425, 429].contains(response.status)
             refusal = inTrouble ? .temporarilyUnavailable(retryAfter: nil) : .badAnswer(code: code)
         } catch {
@@ -176,7 +186,7 @@ extension TokenManager {
 
     // MARK: - A token from elsewhere
 
-    private func supply(_ reason: TokenReason, deadline: UInt64) async throws {
+    private func supply(_ reason: TokenReason, in session: Int, deadline: UInt64) async throws {
         switch (source, reason) {
         case (.fixed(let ask), .noToken), (.backend(let ask), .noToken), (.backend(let ask), .revoked),
             (.backend(let ask), .refreshTokenRejected), (.backend(let ask), .grantRejected):
@@ -185,12 +195,10 @@ extension TokenManager {
                 if usable { return }
                 try await pause(until: supplyAt, deadline: deadline)
             }
-            let epoch = epoch
             do {
-                let token = try await asking(ask)
-                guard epoch == self.epoch else { throw TokenwardError.signInRequired(reason: "no_token") }
-                try await install(token)
+                try await keep(try await asking(ask), in: session)
             } catch {
+                try proceed(in: session)
                 supplyFailures += 1
                 let doubled = policy.firstBackoffMs << min(supplyFailures - 1, 20)
                 supplyAt = clock.now() + min(doubled, policy.maxBackoffMs)

@@ -49,16 +49,14 @@ public actor TokenManager {
     let policy: RefreshPolicy
     let announcements = Announcements()
 
-    /// The token request or supply that is under way.
-    private var flight: Task<Void, Never>?
+    /// The session whose token request or supply is under way.
+    private var flight: Int?
     private var waiting: [UInt64: CheckedContinuation<Void, any Error>] = [:]
     private var lastWaiter: UInt64 = 0
     /// Tokens that the core has and storage has not yet: nobody gets them before. Persist, then use.
     var persisting = 0
     /// Until then no refresh is due: `authorize` need not ask.
     private var quietUntil: UInt64 = 0
-    /// Grows with each sign-out: a flight of an earlier epoch leaves nothing behind.
-    var epoch = 0
     /// When a source that failed may be asked again, and how often it has failed.
     var supplyAt: UInt64 = 0
     var supplyFailures: UInt64 = 0
@@ -161,7 +159,7 @@ public actor TokenManager {
                 return .retry
             }
             // A token that has ended must not come back with the next start.
-            if try bridgedNow({ _ in try vault.owes }) { note(await vault.sync()) }
+            if try bridgedNow({ _ in try vault.owes }) { note(await vault.sync(in: vault.session)) }
             announcements.send(.rejected(reason: reason))
             return .surface(reason: reason)
         }
@@ -169,13 +167,17 @@ public actor TokenManager {
 
     // MARK: - Changing it
 
-    /// Keeps a token that someone else obtained, in place of what is kept.
+    /// Keeps a token that someone else obtained, in place of what is kept: a sign-in.
     ///
     /// - Throws: ``TokenwardError/badAnswer(code:)``: it is refused, and the token that was good stays good.
     public func install(_ token: IssuedToken) async throws {
+        try await keep(token, in: vault.session, isSignIn: true)
+    }
+
+    func keep(_ token: IssuedToken, in session: Int, isSignIn: Bool = false) async throws {
         persisting += 1
         defer { wasPersisted() }
-        let report = await vault.transact { [core, clock, vault] in
+        let report = await vault.transact(in: session, isSignIn: isSignIn) { [core, clock, vault] in
             defer { vault.owe() }
             return switch token.content {
             case .members(let access, let type, let seconds, let refresh):
@@ -188,7 +190,7 @@ public actor TokenManager {
         quietUntil = 0
         note(report)
         do {
-            try stored(report.result.get())
+            stored(try report.result.get())
         } catch CoreError.Input(let code, _, _), CoreError.Capacity(let code, _) {
             throw TokenwardError.badAnswer(code: code)
         } catch {
@@ -196,18 +198,29 @@ public actor TokenManager {
         }
     }
 
-    /// Wipes the token from memory and storage. A token request that is out comes to nothing.
+    /// Ends the signed-out state and obtains a token, as the source has it: after ``signOut()`` only this and
+    /// ``install(_:)`` do.
     ///
-    /// - Throws: ``TokenwardError/storage(code:underlying:)``: it is gone from memory, but not from storage.
-    public func signOut() async throws {
-        epoch += 1
+    /// - Throws: Why there is no token.
+    public func signIn() async throws {
+        vault.signIn()
         (quietUntil, supplyAt, supplyFailures) = (0, 0, 0)
-        do {
-            try await vault.clear()
-        } catch {
-            throw error as? TokenwardError ?? .storage(code: "storage_failed", underlying: error)
-        }
+        repeat { try await obtain() } while persisting > 0
+    }
+
+    /// Wipes the token from memory and storage. A token request that is out comes to nothing, and no other is sent
+    /// until ``signIn()`` or ``install(_:)``; whoever waits for a token is told `signed_out`.
+    ///
+    /// - Throws: ``TokenwardError/storage(code:underlying:)``: it is gone from memory, but not from storage; the next
+    ///   call tries again.
+    public func signOut() async throws {
+        try bridgedNow { _ in try vault.signOut() }
+        (quietUntil, supplyAt, supplyFailures, flight) = (0, 0, 0, nil)
+        wake(.failure(TokenwardError.signedOut))
         announcements.send(.signedOut)
+        let report = await vault.sync(in: vault.session)
+        _ = try bridgedNow { _ in try report.result.get() }
+        if let failure = report.failure { throw failure }
     }
 
     /// A refresh is due now; the token stays usable meanwhile. Starts it.
@@ -225,9 +238,13 @@ public actor TokenManager {
 
     // MARK: - Watching it
 
-    /// What the manager is at. Before the first use storage has not been read.
-    public func status() throws -> TokenStatus {
-        try bridgedNow { now in
+    /// What the manager is at. Asks storage, never the token service.
+    public func status() async throws -> TokenStatus {
+        let report = !vault.wasRead || vault.storage.isShared ? await vault.sync(in: vault.session) : nil
+        if let report { note(report) }
+        if vault.isSignedOut { return TokenStatus(isUsable: false, next: .supply(reason: .noToken), changesIn: nil) }
+        try bridgedNow { _ in try report?.result.get() }
+        return try bridgedNow { now in
             let poll = try core.poll(now: now)
             return TokenStatus(
                 isUsable: poll.usable, next: poll.next,
@@ -245,7 +262,7 @@ public actor TokenManager {
         do {
             let line = try core.authorize(now: clock.now(), method: method, url: url)
             guard let authorization = Authorization(line: line) else { throw TokenwardError.internal }
-            return authorization
+            return vault.isSignedOut ? nil : authorization
         } catch CoreError.State("not_usable", _) {
             return nil
         } catch CoreError.NotAllowed(let code, _), CoreError.Input(let code, _, _) {
@@ -256,14 +273,14 @@ public actor TokenManager {
     }
 
     private func refreshAhead() {
-        if flight == nil && clock.now() >= quietUntil { takeOff() }
+        if flight != vault.session && clock.now() >= quietUntil { takeOff() }
     }
 
     /// Waits for the flight that is under way, or for a new one. Who is cancelled stops waiting; the flight goes on,
     /// for the server may have rotated the refresh token already.
     private func obtain() async throws {
         try Task.checkCancellation()
-        if flight == nil && persisting == 0 { takeOff() }
+        if flight != vault.session && persisting == 0 { takeOff() }
         lastWaiter += 1
         let waiter = lastWaiter
         try await withTaskCancellationHandler {
@@ -278,19 +295,23 @@ public actor TokenManager {
     }
 
     private func takeOff() {
-        flight = Task { [self] in
+        let session = vault.session
+        flight = session
+        Task { [self] in
             let result: Result<Void, any Error>
             do {
-                try await fly()
+                try await fly(in: session)
                 result = .success(())
             } catch {
                 result = .failure(error)
             }
-            land(result)
+            land(result, in: session)
         }
     }
 
-    private func land(_ result: Result<Void, any Error>) {
+    private func land(_ result: Result<Void, any Error>, in session: Int) {
+        // Of an earlier session: whoever waits waits for the next one.
+        guard flight == session else { return }
         flight = nil
         quietUntil = nextLook(after: result)
         wake(result)
@@ -337,10 +358,7 @@ public actor TokenManager {
 
     func note<T>(_ report: Vault.Report<T>) {
         if let failure = report.failure { announcements.send(.storageFailed(code: failure.code)) }
-        if report.signedOutElsewhere {
-            epoch += 1
-            announcements.send(.signedOut)
-        }
+        if report.signedOutElsewhere { announcements.send(.signedOut) }
     }
 
     func stored(_ generation: UInt64) {

@@ -5,7 +5,7 @@ public import Foundation
 /// A cancelled caller gets Swift's own `CancellationError`.
 public enum TokenwardError: Error, Sendable {
     /// The user, or whoever supplies tokens, has to act: `no_token`, `refresh_token_rejected`, `grant_rejected`,
-    /// `revoked`.
+    /// `revoked`, `signed_out`.
     case signInRequired(reason: String)
     /// Provider, credentials or their registration are wrong: `server_only`, `invalid_provider` with the fact that
     /// cannot work, `wrong_credentials`, `invalid_client` …
@@ -53,6 +53,7 @@ extension TokenwardError: LocalizedError {
     /// One sentence that says what to do.
     public var errorDescription: String? {
         switch self {
+        case .signInRequired("signed_out"): "Sign in: you signed out."
         case .temporarilyUnavailable: "Try again later: the token service is in trouble."
         case .transport: "Check the network and try again: the token service gave no answer."
         case .storage("storage_locked", _): "Try again when the device is unlocked or the other process is done."
@@ -95,6 +96,8 @@ extension TokenwardError {
             default: .internal
             }
     }
+
+    static let signedOut = Self.signInRequired(reason: "signed_out")
 
     /// Why `poll` wants something supplied.
     init(supply reason: TokenReason) {

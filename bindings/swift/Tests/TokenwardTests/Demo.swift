@@ -248,6 +248,19 @@ final class FailingStorage: TokenStorage {
     }
 }
 
+/// A storage as another process has it: nothing shows that a manager of this one keeps it too.
+struct Elsewhere: TokenStorage {
+    private let storage: any TokenStorage
+
+    init(_ storage: any TokenStorage) { self.storage = storage }
+
+    var isShared: Bool { storage.isShared }
+    func sealKey() async throws -> Data { try await storage.sealKey() }
+    func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws {
+        try await storage.transact(body)
+    }
+}
+
 /// A folder that goes with the value.
 final class Folder: Sendable {
     let url = FileManager.default.temporaryDirectory.appendingPathComponent("tokenward-\(UUID().uuidString)")

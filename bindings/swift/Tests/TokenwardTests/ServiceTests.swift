@@ -46,7 +46,10 @@ import Testing
         // Another site is not even asked for.
         #expect(await code { try await status(demo.url("/v1/site/site-2/devices"), manager) } == "other_site")
         try await manager.signOut()
+        #expect(await code { try await status(devices, manager) } == "signed_out")
+        try await manager.signIn()
         #expect(try await status(devices, manager) == 200)
+        #expect(asked.current == 4)
     }
 
     @Test func a_backend_that_is_down_is_asked_seldom_and_never_ends_a_good_token() async throws {
