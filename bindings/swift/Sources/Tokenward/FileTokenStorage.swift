@@ -4,8 +4,9 @@ public import Foundation
 ///
 /// A change is written to a new file beside it, flushed, and renamed over it; a lock file beside it (`flock`) keeps
 /// other processes out meanwhile. Both names are `path` with an ending: leave them alone. Links are not followed.
-public final class FileTokenStorage: TokenStorage {
+public final class FileTokenStorage: TokenStorage, PlacedStorage {
     public let isShared: Bool
+    let place: String
     private let path: String
     private let key: Data
     private let queue = DispatchQueue(label: "tokenward.file-storage")
@@ -18,7 +19,9 @@ public final class FileTokenStorage: TokenStorage {
     ///   ``TokenwardError/storage(code:underlying:)``, `storage_failed`: there is no such folder.
     public init(path: URL, sealKey: Data, shared: Bool = false) throws(TokenwardError) {
         guard sealKey.count == 32 else { throw .configuration(code: "invalid_argument", fact: nil) }
-        guard access(folder(of: path.path), F_OK) == 0 else { throw failure() }
+        guard let folder = realpath(folder(of: path.path), nil) else { throw failure() }
+        defer { free(folder) }
+        place = String(cString: folder) + "/" + path.lastPathComponent
         self.path = path.path
         key = sealKey
         isShared = shared

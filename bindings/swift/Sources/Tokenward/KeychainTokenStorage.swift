@@ -6,7 +6,7 @@
     ///
     /// The Keychain survives the deletion of the app: call ``TokenManager/signOut()`` at the first start if an old
     /// session must not come back.
-    public final class KeychainTokenStorage: TokenStorage {
+    public final class KeychainTokenStorage: TokenStorage, PlacedStorage {
         /// What an app and its extensions have in common.
         public struct Sharing: Sendable {
             /// The Keychain access group.
@@ -36,6 +36,8 @@
         }
 
         public var isShared: Bool { sharing != nil }
+
+        var place: String { "keychain \([sharing?.accessGroup ?? "", service, account])" }
 
         public func sealKey() async throws -> Data {
             try await locked { [self] in

@@ -1,6 +1,8 @@
 public import Foundation
 
-/// Where a manager's sealed state outlives the process. One storage, one manager.
+/// Where a manager's sealed state outlives the process. One storage, one manager: two live ones of one process would
+/// undo each other's changes, and the second one gets nothing but `storage_in_use` where the storage is an object of its
+/// own, a file or an item of the Keychain.
 ///
 /// The bytes hold the tokens: sealed against change, not encrypted. Keep them where nobody else reads.
 public protocol TokenStorage: Sendable {
@@ -63,6 +65,50 @@ public final class MemoryTokenStorage: TokenStorage {
 
 extension MemoryTokenStorage: CustomReflectable {
     public var customMirror: Mirror { Mirror(self, showing: [:]) }
+}
+
+/// A storage that may have several objects in one process.
+protocol PlacedStorage {
+    /// The same for all that keep the same bytes.
+    var place: String { get }
+}
+
+/// The right of one manager to its storage, from its first use for as long as it lives.
+final class StorageClaim: Sendable {
+    private static let places = Locked<Set<String>>([])
+    /// `nil`: the storage is a value, and who else keeps its bytes is not to be seen.
+    private let place: String?
+    private let isOurs = Locked(false)
+
+    init(_ storage: any TokenStorage) {
+        place =
+            if let storage = storage as? any PlacedStorage {
+                storage.place
+            } else if type(of: storage) is AnyObject.Type {
+                "\(ObjectIdentifier(storage as AnyObject))"
+            } else {
+                nil
+            }
+    }
+
+    /// Whether it is ours, now or in a moment: an actor that was let go of lives until the thread of its last call has
+    /// something else to do.
+    func isTaken() async -> Bool {
+        guard let place else { return true }
+        for _ in 0..<50 {
+            let isOurs = isOurs.with { isOurs in
+                if !isOurs { isOurs = Self.places.with { $0.insert(place).inserted } }
+                return isOurs
+            }
+            if isOurs { return true }
+            try? await Task.sleep(nanoseconds: 2_000_000)
+        }
+        return false
+    }
+
+    deinit {
+        if let place, isOurs.current { Self.places.with { _ = $0.remove(place) } }
+    }
 }
 
 /// 32 bytes of the system's random generator.

@@ -8,7 +8,7 @@ public enum TokenwardError: Error, Sendable {
     /// `revoked`, `signed_out`.
     case signInRequired(reason: String)
     /// Provider, credentials or their registration are wrong: `server_only`, `invalid_provider` with the fact that
-    /// cannot work, `wrong_credentials`, `invalid_client` …
+    /// cannot work, `wrong_credentials`, `invalid_client`, `storage_in_use` …
     case configuration(code: String, fact: String?)
     /// The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`,
     /// `other_site`, `bad_url`.
@@ -54,6 +54,8 @@ extension TokenwardError: LocalizedError {
     public var errorDescription: String? {
         switch self {
         case .signInRequired("signed_out"): "Sign in: you signed out."
+        case .configuration("storage_in_use", _):
+            "Use the manager that keeps this storage, or let go of it first: one storage serves one manager."
         case .temporarilyUnavailable: "Try again later: the token service is in trouble."
         case .transport: "Check the network and try again: the token service gave no answer."
         case .storage("storage_locked", _): "Try again when the device is unlocked or the other process is done."

@@ -6,6 +6,7 @@ struct Vault: Sendable {
     let core: CoreManager
     let storage: any TokenStorage
     let clock: any TokenClock
+    private let claim: StorageClaim
     private let state = Locked(State())
     private let signing = Locked(Signing())
 
@@ -49,6 +50,7 @@ struct Vault: Sendable {
         self.core = core
         self.storage = storage
         self.clock = clock
+        claim = StorageClaim(storage)
     }
 
     /// Storage was read at least once: what the manager knows is all there is.
@@ -96,6 +98,9 @@ struct Vault: Sendable {
             return Report(result: result, failure: reading.fault, signedOutElsewhere: reading.signedOutElsewhere)
         }
 
+        guard await claim.isTaken() else {
+            return Report(result: .failure(TokenwardError.configuration(code: "storage_in_use", fact: nil)))
+        }
         do {
             let key = try await sealKey()
             try await storage.transact { current in

@@ -256,6 +256,41 @@ import Testing
         #expect(await code { try await storage.transact { _ in .keep } } == "storage_failed")
     }
 
+    @Test func one_storage_serves_one_live_manager() async throws {
+        let (demo, folder) = (try Demo("flute"), try Folder())
+        func kept(_ path: String, shared: Bool = false) throws -> TokenManager {
+            try fluteManager(
+                demo, storage: FileTokenStorage(path: folder.file(path), sealKey: testKey, shared: shared))
+        }
+        try FileManager.default.createSymbolicLink(at: folder.file("same"), withDestinationURL: folder.url)
+        func refused(_ manager: TokenManager) async -> Set<String?> {
+            [
+                await code { try await generation(manager, demo) },
+                await code { try await manager.install(IssuedToken(accessToken: "another", expiresIn: 3600)) },
+                await code { try await manager.status() },
+                await code { try await manager.signOut() },
+            ]
+        }
+        var first: TokenManager? = try kept("token")
+        #expect(try await generation(try #require(first), demo) == 1)
+        for path in ["token", "./token", "same/token"] {
+            #expect(await refused(try kept(path)) == ["storage_in_use"], "\(path)")
+            #expect(await refused(try kept(path, shared: true)) == ["storage_in_use"], "\(path)")
+        }
+        let memory = MemoryTokenStorage()
+        let second = try fluteManager(demo, storage: memory)
+        #expect(try await generation(second, demo) == 1)
+        #expect(await refused(try fluteManager(demo, storage: memory)) == ["storage_in_use"])
+        #expect(try await generation(second, demo) == 1)
+        // Once it is gone the next one goes on with the token, as after a restart.
+        for _ in 0..<50 {
+            #expect(try await generation(try #require(first), demo) == 1)
+            first = nil
+            first = try kept("token")
+        }
+        #expect(try await demo.tokenRequests().count == 2)
+    }
+
     @Test func a_lock_that_another_holds_ends_in_storage_locked() async throws {
         let folder = try Folder()
         let file = open(folder.file("token.lock").path, O_RDWR | O_CREAT, 0o600)

@@ -48,6 +48,11 @@ struct Phone {
     let file: URL
 
     func live() async throws {
+        try await firstRun()
+        try await secondRun()
+    }
+
+    private func firstRun() async throws {
         let manager = try manager()
         print("first use: \(try await get("/v1/site/site-1/devices", manager)), ", terminator: "")
         print("the backend was asked \(await backend.asked) time")
@@ -70,8 +75,11 @@ struct Phone {
         } catch {
             print("the client token on a phone: \(error.code). \(error.localizedDescription)")
         }
+    }
 
-        print("restarted: \(try await get("/v1/site/site-1/devices", self.manager())), ", terminator: "")
+    private func secondRun() async throws {
+        let manager = try manager()
+        print("restarted: \(try await get("/v1/site/site-1/devices", manager)), ", terminator: "")
         print("the backend was asked \(await backend.asked) time")
 
         try await manager.renew()
