@@ -70,6 +70,31 @@ fn a_kept_token_outlives_an_outage() {
 }
 
 #[test]
+fn a_request_whose_answer_is_lost_is_sent_again_by_nobody_but_the_core() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (service, provider) = hurried(folder.path(), 2);
+    let mut running = Running::start(&mut keeping(&service, &provider));
+    running.event("token");
+    // The connection that the first request came through dies behind the second one.
+    service.fault(Fault::DropAnswer);
+    let mut requests = 1;
+    let mut until = |running: &mut Running, name: Option<&str>| {
+        while let Some(event) = running.line() {
+            requests += usize::from(event["event"] == "request");
+            if name.is_some_and(|name| event["event"] == name) {
+                break;
+            }
+        }
+    };
+    until(&mut running, Some("failed"));
+    until(&mut running, Some("token"));
+    running.signal("-TERM");
+    until(&mut running, None);
+    assert_eq!(running.end(), 0);
+    assert_eq!(requests, grants(&service).len());
+}
+
+#[test]
 fn a_wrong_secret_is_asked_for_once_and_read_again_at_sighup() {
     let folder = tempfile::tempdir().expect("a directory");
     let (service, provider) = hurried(folder.path(), 60);
