@@ -1,6 +1,6 @@
 //! The one error type, its stable numbers, names and sentences.
 
-use crate::table::table;
+use crate::table::{named, table};
 
 table! {
     /// Why something was refused. Carries no byte of a body and no secret.

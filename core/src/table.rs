@@ -4,13 +4,14 @@
 ///
 /// A row's sentence documents the value; what documentation stands above the row is added to it. C takes numbers,
 /// names and sentences from here when it is compiled, `tokenward.h` and `docs/ERRORS.md` when they are written.
-macro_rules! table {
+macro_rules! named {
     (
         $(#[$about:meta])*
         pub enum $Enumeration:ident: $Number:ty {
             $(
                 $(#[$more:meta])*
-                $Value:ident $({ $(#[$detail:meta])* $field:ident })? = $number:literal, $name:literal, $sentence:literal;
+                $Value:ident $(($($carried:tt)+))? $({$($detail:tt)+})?
+                    = $number:literal, $name:literal, $sentence:literal;
             )+
         }
     ) => {
@@ -21,17 +22,18 @@ macro_rules! table {
                 #[doc = $sentence]
                 ///
                 $(#[$more])*
-                $Value $({ $(#[$detail])* $field: usize })?,
+                $Value $(($($carried)+))? $({$($detail)+})?,
             )+
         }
 
         impl $Enumeration {
-            /// Every value, in the order of the numbers; what a value says beside its name is 0 here.
-            pub const ALL: &'static [Self] = &[$(Self::$Value $({ $field: 0 })?),+];
-            /// The names in the order of [`Self::ALL`], a NUL behind each: as C reads them.
+            /// The numbers, ascending.
+            #[doc(hidden)]
+            pub const NUMBERS: &'static [$Number] = &[$($number),+];
+            /// The names in the order of the numbers, a NUL behind each: as C reads them.
             #[doc(hidden)]
             pub const NAMES: &'static str = concat!($($name, "\0"),+);
-            /// The sentences in the order of [`Self::ALL`], a NUL behind each: as C reads them.
+            /// The sentences in the order of the numbers, a NUL behind each: as C reads them.
             #[doc(hidden)]
             pub const SENTENCES: &'static str = concat!($($sentence, "\0"),+);
 
@@ -39,7 +41,7 @@ macro_rules! table {
             #[must_use]
             pub const fn code(self) -> $Number {
                 match self {
-                    $(Self::$Value $({ $field: _ })? => $number,)+
+                    $(Self::$Value { .. } => $number,)+
                 }
             }
 
@@ -47,7 +49,7 @@ macro_rules! table {
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
-                    $(Self::$Value $({ $field: _ })? => $name,)+
+                    $(Self::$Value { .. } => $name,)+
                 }
             }
 
@@ -55,9 +57,38 @@ macro_rules! table {
             #[must_use]
             pub const fn sentence(self) -> &'static str {
                 match self {
-                    $(Self::$Value $({ $field: _ })? => $sentence,)+
+                    $(Self::$Value { .. } => $sentence,)+
                 }
             }
+        }
+    };
+}
+pub(crate) use named;
+
+/// The same where a value says at most a number beside its name: then there is a list of the values too.
+macro_rules! table {
+    (
+        $(#[$about:meta])*
+        pub enum $Enumeration:ident: $Number:ty {
+            $(
+                $(#[$more:meta])*
+                $Value:ident $({ $(#[$detail:meta])* $field:ident })? = $number:literal, $name:literal, $sentence:literal;
+            )+
+        }
+    ) => {
+        named! {
+            $(#[$about])*
+            pub enum $Enumeration: $Number {
+                $(
+                    $(#[$more])*
+                    $Value $({ $(#[$detail])* $field: usize })? = $number, $name, $sentence;
+                )+
+            }
+        }
+
+        impl $Enumeration {
+            /// Every value, in the order of the numbers; what a value says beside its name is 0 here.
+            pub const ALL: &'static [Self] = &[$(Self::$Value $({ $field: 0 })?),+];
         }
     };
 }

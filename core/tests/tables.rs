@@ -5,22 +5,24 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tokenward::{Error, ErrorCode, Reason, RefreshPolicy};
+use tokenward::{Error, ErrorCode, Grant, Next, Reason, RefreshPolicy, RequestId, Retry};
 
 /// Number, name and sentence of each value.
 type Rows = Vec<(u16, &'static str, &'static str)>;
 
 macro_rules! rows {
-    ($Enumeration:ty) => {
-        <$Enumeration>::ALL
+    ($Enumeration:ty) => {{
+        let words = <$Enumeration>::NAMES.split('\0').zip(<$Enumeration>::SENTENCES.split('\0'));
+        <$Enumeration>::NUMBERS
             .iter()
-            .map(|value| (u16::from(value.code()), value.name(), value.sentence()))
+            .zip(words)
+            .map(|(number, (name, sentence))| (u16::from(*number), name, sentence))
             .collect::<Rows>()
-    };
+    }};
 }
 
-fn tables() -> [Rows; 3] {
-    [rows!(Error), rows!(Reason), rows!(ErrorCode)]
+fn tables() -> [Rows; 5] {
+    [rows!(Error), rows!(Reason), rows!(ErrorCode), rows!(Next), rows!(Retry)]
 }
 
 #[test]
@@ -35,7 +37,7 @@ fn numbers_grow_along_a_table_and_no_name_or_sentence_stands_twice_in_it() {
 
 #[test]
 fn an_error_and_a_reason_never_share_a_name() {
-    let [errors, reasons, _] = tables();
+    let [errors, reasons, ..] = tables();
     let names = |rows: Rows| rows.into_iter().map(|(_, name, _)| name).collect::<BTreeSet<_>>();
     assert!(names(errors).is_disjoint(&names(reasons)));
 }
@@ -57,19 +59,30 @@ fn a_sentence_is_one_short_sentence_of_ascii() {
 }
 
 #[test]
-fn the_words_for_c_are_the_names_and_sentences() {
-    fn words(joined: &str) -> Vec<&str> {
-        joined.split_terminator('\0').collect()
+fn a_value_has_the_number_name_and_sentence_of_its_row() {
+    macro_rules! said {
+        ($values:expr) => {
+            $values
+                .iter()
+                .map(|value| (u16::from(value.code()), value.name(), value.sentence()))
+                .collect::<Rows>()
+        };
     }
-    let [errors, reasons, codes] = tables();
-    for (table, names, sentences) in [
-        (errors, Error::NAMES, Error::SENTENCES),
-        (reasons, Reason::NAMES, Reason::SENTENCES),
-        (codes, ErrorCode::NAMES, ErrorCode::SENTENCES),
-    ] {
-        assert_eq!(words(names), table.iter().map(|(_, name, _)| *name).collect::<Vec<_>>());
-        assert_eq!(words(sentences), table.iter().map(|(.., sentence)| *sentence).collect::<Vec<_>>());
-    }
+    let grant = Grant::RefreshToken;
+    let reason = Reason::Revoked;
+    let next = [
+        Next::Nothing,
+        Next::Request(grant),
+        Next::Await(RequestId(7)),
+        Next::Wait,
+        Next::Reload,
+        Next::Supply(reason),
+    ];
+    let retry = [Retry::Now, Retry::AfterRefresh, Retry::Surface(reason)];
+    assert_eq!(
+        tables(),
+        [said!(Error::ALL), said!(Reason::ALL), said!(ErrorCode::ALL), said!(next), said!(retry)]
+    );
 }
 
 fn doc(name: &str) -> PathBuf {
@@ -91,9 +104,14 @@ fn the_document_of_errors_is_written_from_the_tables() {
         `TOKENWARD_CODE_INVALID_GRANT`. A number is never given to another\nerror. When each error is returned: \
         [BEHAVIOUR.md](BEHAVIOUR.md).\n",
     );
-    for (title, table) in
-        ["Errors", "Reasons to act", "Error codes of the token endpoint"].iter().zip(tables())
-    {
+    let titles = [
+        "Errors",
+        "Reasons to act",
+        "Error codes of the token endpoint",
+        "What to do next",
+        "What to do with a refused request",
+    ];
+    for (title, table) in titles.iter().zip(tables()) {
         let _ = writeln!(page, "\n## {title}\n\n| number | name | sentence |\n|---:|---|---|");
         for (number, name, sentence) in table {
             let _ = writeln!(page, "| {number} | `{name}` | {sentence} |");

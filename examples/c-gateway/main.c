@@ -84,11 +84,9 @@ static size_t rejected(char *line, char *reply, size_t capacity) {
   if (code != TOKENWARD_OK) return (size_t)snprintf(reply, capacity, "ERR %s\n", tokenward_result_name(code));
   log_line(LOG_INFO, "the API answered %lu to token %" PRIu64, status, generation);
   saved = storage_save(&store, manager);
-  switch (result.kind) {
-    case TOKENWARD_RETRY_NOW: return (size_t)snprintf(reply, capacity, "RETRY now\n");
-    case TOKENWARD_RETRY_AFTER_REFRESH: return (size_t)snprintf(reply, capacity, "RETRY after_refresh\n");
-    default: return (size_t)snprintf(reply, capacity, "SURFACE %s\n", tokenward_reason_name(result.reason));
-  }
+  const bool surfaced = result.kind == TOKENWARD_RETRY_SURFACE;
+  return (size_t)snprintf(reply, capacity, surfaced ? "SURFACE %s\n" : "RETRY %s\n",
+                          surfaced ? tokenward_reason_name(result.reason) : tokenward_retry_name(result.kind));
 }
 
 /* Answers a client's line: see README.md. */

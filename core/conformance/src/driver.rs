@@ -124,7 +124,7 @@ impl<'a> Driver<'a> {
         let mut from = at;
         for _ in 0..CHANGES {
             let poll = self.manager.poll(Instant::from_millis(from));
-            states.push(State { from, usable: poll.usable, next: next_name(poll.next) });
+            states.push(State { from, usable: poll.usable, next: poll.next.name() });
             match poll.poll_at.map(Instant::as_millis) {
                 Some(later) if from < later && later < until => from = later,
                 _ => break,
@@ -226,7 +226,7 @@ impl<'a> Driver<'a> {
             }
             _ => {}
         }
-        actual.insert("next".to_owned(), json!(next_name(poll.next)));
+        actual.insert("next".to_owned(), json!(poll.next.name()));
         actual
     }
 
@@ -308,13 +308,12 @@ impl<'a> Driver<'a> {
             .collect();
         let challenge = challenges.join(", ");
         let challenge = (!challenges.is_empty()).then_some(challenge.as_bytes());
-        Ok(Ok(match self.manager.rejected(now, generation, status, challenge) {
-            Retry::Now => members([("retry", json!("now"))]),
-            Retry::AfterRefresh => members([("retry", json!("after_refresh"))]),
-            Retry::Surface(reason) => {
-                members([("retry", json!("surface")), ("reason", json!(reason.name()))])
-            }
-        }))
+        let retry = self.manager.rejected(now, generation, status, challenge);
+        let mut actual = members([("retry", json!(retry.name()))]);
+        if let Retry::Surface(reason) = retry {
+            actual.insert("reason".to_owned(), json!(reason.name()));
+        }
+        Ok(Ok(actual))
     }
 
     fn authorize(
@@ -376,17 +375,6 @@ impl<'a> Driver<'a> {
         }
         let floor = Revision(optional(step, "floor", integer)?.unwrap_or(0));
         Ok(self.manager.restore(now, wall, floor, &KEY, &bytes).map(|()| Map::new()))
-    }
-}
-
-fn next_name(next: Next) -> &'static str {
-    match next {
-        Next::Nothing => "nothing",
-        Next::Request(_) => "request",
-        Next::Await(_) => "await",
-        Next::Wait => "wait",
-        Next::Reload => "reload",
-        Next::Supply(_) => "supply",
     }
 }
 

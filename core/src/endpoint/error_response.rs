@@ -1,7 +1,7 @@
 //! The server's own reason why there is no token (RFC 6749 section 5.2): data, not an [`crate::Error`].
 
 use crate::endpoint::provider::Provider;
-use crate::table::table;
+use crate::table::{named, table};
 use crate::wire::json_str::JsonStr;
 
 /// An error response (RFC 6749 section 5.2). It borrows the body.

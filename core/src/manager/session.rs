@@ -8,7 +8,7 @@ use crate::endpoint::error_response::ErrorCode;
 use crate::endpoint::provider::{Grant, Provider};
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::error::Error;
-use crate::table::table;
+use crate::table::{named, table};
 use crate::time::{Instant, difference, product, quotient, scale, sum};
 
 /// What to do next, whether the token may be sent, and when to ask again.
@@ -23,23 +23,26 @@ pub struct Poll {
     pub poll_at: Option<Instant>,
 }
 
-/// What the caller is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Nothing: the token is fresh.
-    Nothing,
-    /// Call [`crate::TokenManager::begin`] and send what it writes.
-    Request(Grant),
-    /// A request is out: answer it with [`crate::TokenManager::answer`] or [`crate::TokenManager::failed`].
-    Await(RequestId),
-    /// Backing off after a failure, spreading at the start, or another process is refreshing.
-    Wait,
-    /// Read storage again **before you write to it**, as it may hold the pair of another process:
-    /// `restore` what is newer than what this manager wrote last
-    /// (`snapshot_revision` tells), else say [`crate::TokenManager::reloaded`].
-    Reload,
-    /// Install a token, sign in, or fix the configuration. A usable token stays usable.
-    Supply(Reason),
+named! {
+    /// What the caller is to do.
+    pub enum Next: u8 {
+        Nothing = 0, "nothing",
+            "There is nothing to do: the token is fresh.";
+        /// Call [`crate::TokenManager::begin`] and send what it writes.
+        Request(Grant) = 1, "request",
+            "A token request is due: begin it, and send what that writes.";
+        /// Answer it with [`crate::TokenManager::answer`] or [`crate::TokenManager::failed`].
+        Await(RequestId) = 2, "await",
+            "A token request is out: hand in its answer, or say that there is none.";
+        Wait = 3, "wait",
+            "Wait: backing off after a failure, spreading at the start, or another process is refreshing.";
+        /// `restore` what is newer than what this manager wrote last (`snapshot_revision` tells), else say
+        /// [`crate::TokenManager::reloaded`].
+        Reload = 4, "reload",
+            "Read storage again before you write to it: it may hold the pair of another process.";
+        Supply(Reason) = 5, "supply",
+            "Install a token, sign in, or fix the configuration: a usable token stays usable.";
+    }
 }
 
 /// Names one request, so that a late answer to an older one changes nothing.
@@ -90,16 +93,17 @@ table! {
     }
 }
 
-/// What to do with a request that a resource server refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Retry {
-    /// Send it again at once with the current token: it is newer than the refused one.
-    Now,
-    /// Send it again when there is a new token.
-    AfterRefresh,
-    /// Hand the refusal to the user or the log.
-    Surface(Reason),
+named! {
+    /// What to do with a request that a resource server refused.
+    #[must_use]
+    pub enum Retry: u8 {
+        Now = 1, "now",
+            "Send it again at once with the current token: it is newer than the refused one.";
+        AfterRefresh = 2, "after_refresh",
+            "Send it again when there is a new token.";
+        Surface(Reason) = 3, "surface",
+            "Hand the refusal to the user or the log.";
+    }
 }
 
 /// The access token, as far as the decision needs it.

@@ -67,19 +67,6 @@ pub const TOKENWARD_NEVER: u64 = u64::MAX;
 
 /// What the caller is to do: `TOKENWARD_NEXT_*`.
 pub type tokenward_next = i32;
-/// Nothing: the token is fresh.
-pub const TOKENWARD_NEXT_NOTHING: i32 = 0;
-/// Call tokenward_begin() and send what it writes.
-pub const TOKENWARD_NEXT_REQUEST: i32 = 1;
-/// A request is in flight: call tokenward_answer() or tokenward_failed().
-pub const TOKENWARD_NEXT_AWAIT: i32 = 2;
-/// Wait: backing off after a failure, spreading requests at startup, or another process is refreshing.
-pub const TOKENWARD_NEXT_WAIT: i32 = 3;
-/// Read storage again: tokenward_restore(), or tokenward_reloaded() if it holds nothing newer.
-pub const TOKENWARD_NEXT_RELOAD: i32 = 4;
-/// Install a token, sign in, or correct the configuration. A usable token stays usable.
-pub const TOKENWARD_NEXT_SUPPLY: i32 = 5;
-
 /// Why the caller must act, or why a resource server's refusal is the caller's to handle:
 /// `TOKENWARD_REASON_*`.
 pub type tokenward_reason = i32;
@@ -126,13 +113,6 @@ pub struct tokenward_header {
 
 /// What to do with a request that a resource server refused: `TOKENWARD_RETRY_*`.
 pub type tokenward_retry_kind = i32;
-/// Send it again at once with the current token: it is newer than the refused one.
-pub const TOKENWARD_RETRY_NOW: i32 = 1;
-/// Send it again when there is a new token.
-pub const TOKENWARD_RETRY_AFTER_REFRESH: i32 = 2;
-/// Hand the refusal to the user or the log.
-pub const TOKENWARD_RETRY_SURFACE: i32 = 3;
-
 /// What tokenward_rejected() says.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -211,29 +191,18 @@ pub unsafe extern "C" fn tokenward_poll(
         let mut said = tokenward_poll_result {
             poll_at_ms: poll.poll_at.map_or(TOKENWARD_NEVER, Instant::as_millis),
             request_id: 0,
-            next: TOKENWARD_NEXT_NOTHING,
+            next: poll.next.code().into(),
             grant: TOKENWARD_GRANT_NONE,
             reason: TOKENWARD_REASON_NONE,
             usable: poll.usable,
             changes: poll.poll_at.is_some(),
         };
-        said.next = match poll.next {
-            Next::Nothing => TOKENWARD_NEXT_NOTHING,
-            Next::Request(grant) => {
-                said.grant = grant_number(grant);
-                TOKENWARD_NEXT_REQUEST
-            }
-            Next::Await(RequestId(id)) => {
-                said.request_id = id;
-                TOKENWARD_NEXT_AWAIT
-            }
-            Next::Wait => TOKENWARD_NEXT_WAIT,
-            Next::Reload => TOKENWARD_NEXT_RELOAD,
-            Next::Supply(reason) => {
-                said.reason = reason_number(reason);
-                TOKENWARD_NEXT_SUPPLY
-            }
-        };
+        match poll.next {
+            Next::Request(grant) => said.grant = grant_number(grant),
+            Next::Await(RequestId(id)) => said.request_id = id,
+            Next::Supply(reason) => said.reason = reason_number(reason),
+            Next::Nothing | Next::Wait | Next::Reload => {}
+        }
         out.write(said);
         Ok(())
     })
@@ -585,12 +554,11 @@ pub unsafe extern "C" fn tokenward_rejected_parsed(
 
 /// Says what to do with a refused request.
 fn decided(retry: Retry, out: Out<'_, tokenward_retry_result>) -> Result<(), Fault> {
-    let (kind, reason) = match retry {
-        Retry::Now => (TOKENWARD_RETRY_NOW, TOKENWARD_REASON_NONE),
-        Retry::AfterRefresh => (TOKENWARD_RETRY_AFTER_REFRESH, TOKENWARD_REASON_NONE),
-        Retry::Surface(reason) => (TOKENWARD_RETRY_SURFACE, reason_number(reason)),
+    let reason = match retry {
+        Retry::Surface(reason) => reason_number(reason),
+        Retry::Now | Retry::AfterRefresh => TOKENWARD_REASON_NONE,
     };
-    out.write(tokenward_retry_result { kind, reason });
+    out.write(tokenward_retry_result { kind: retry.code().into(), reason });
     Ok(())
 }
 
@@ -833,7 +801,7 @@ pub extern "C" fn tokenward_error_code_name(code: tokenward_error_code) -> *cons
     if code == TOKENWARD_CODE_NONE {
         return c"none".as_ptr();
     }
-    word(ErrorCode::NAMES, ErrorCode::ALL.iter().position(|value| code_number(*value) == code))
+    word(ErrorCode::NAMES, ErrorCode::NUMBERS, code)
 }
 
 /// The name of a reason in snake_case, the same in every language: `no_token`.
@@ -854,7 +822,43 @@ pub extern "C" fn tokenward_reason_name(reason: tokenward_reason) -> *const c_ch
     if reason == TOKENWARD_REASON_NONE {
         return c"none".as_ptr();
     }
-    word(Reason::NAMES, Reason::ALL.iter().position(|value| reason_number(*value) == reason))
+    word(Reason::NAMES, Reason::NUMBERS, reason)
+}
+
+/// The name of what the caller is to do in snake_case, the same in every language: `request`.
+///
+/// May be called from any thread and from an interrupt handler.
+///
+/// @code
+/// tokenward_poll_result said;
+/// int32_t result = tokenward_poll(manager, now_ms, &said);
+/// if (result != TOKENWARD_OK) return result;
+/// log_line(tokenward_next_name(said.next)); // request
+/// @endcode
+///
+/// @param[in] next `TOKENWARD_NEXT_*`.
+/// @return A string that lives as long as the program; `unknown` for any other number.
+#[unsafe(no_mangle)]
+pub extern "C" fn tokenward_next_name(next: tokenward_next) -> *const c_char {
+    word(Next::NAMES, Next::NUMBERS, next)
+}
+
+/// The name of what to do with a refused request in snake_case, the same in every language: `after_refresh`.
+///
+/// May be called from any thread and from an interrupt handler.
+///
+/// @code
+/// tokenward_retry_result retry;
+/// int32_t result = tokenward_rejected(manager, now_ms, header.generation, status, challenge, &retry);
+/// if (result != TOKENWARD_OK) return result;
+/// log_line(tokenward_retry_name(retry.kind)); // after_refresh
+/// @endcode
+///
+/// @param[in] kind `TOKENWARD_RETRY_*`.
+/// @return A string that lives as long as the program; `unknown` for any other number.
+#[unsafe(no_mangle)]
+pub extern "C" fn tokenward_retry_name(kind: tokenward_retry_kind) -> *const c_char {
+    word(Retry::NAMES, Retry::NUMBERS, kind)
 }
 
 const fn reason_number(reason: Reason) -> tokenward_reason {

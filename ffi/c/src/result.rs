@@ -49,10 +49,7 @@ pub const TOKENWARD_ERR_KEY: i32 = 10;
 /// @return A string that lives as long as the program; `unknown` for any other number.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_result_name(result: tokenward_result) -> *const c_char {
-    match usize::try_from(result) {
-        Ok(place @ ..OWN) => word(OWN_NAMES, Some(place)),
-        _ => word(Error::NAMES, place(result)),
-    }
+    own_or_core(result, OWN_NAMES, Error::NAMES)
 }
 
 /// What a result means, and what to do, in one English sentence.
@@ -70,14 +67,11 @@ pub extern "C" fn tokenward_result_name(result: tokenward_result) -> *const c_ch
 /// @return A string that lives as long as the program; `unknown` for any other number.
 #[unsafe(no_mangle)]
 pub extern "C" fn tokenward_result_text(result: tokenward_result) -> *const c_char {
-    match usize::try_from(result) {
-        Ok(place @ ..OWN) => word(OWN_TEXTS, Some(place)),
-        _ => word(Error::SENTENCES, place(result)),
-    }
+    own_or_core(result, OWN_TEXTS, Error::SENTENCES)
 }
 
-/// How many results are not the core's.
-const OWN: usize = 11;
+/// The results that are not the core's.
+const OWN: &[u16] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 /// Their names, in the order of the numbers, a NUL behind each.
 const OWN_NAMES: &str =
     "ok\0null\0misaligned\0length\0overlap\0not_utf8\0out_of_range\0abi\0uninitialized\0no_such_item\0key\0";
@@ -94,15 +88,16 @@ const OWN_TEXTS: &str = "Done.\0\
     There is no challenge or parameter of this number or name: stop here.\0\
     The key does not have 32 bytes, or is all zeros: make one of random bytes, another for each device.\0";
 
-/// Where a refusal of the core stands in its table.
-fn place(result: tokenward_result) -> Option<usize> {
-    Error::ALL.iter().position(|error| Fault::of(*error) == Fault(result))
+/// What `own` or the table of the core has for a result.
+fn own_or_core(result: tokenward_result, own: &'static str, core: &'static str) -> *const c_char {
+    if result <= TOKENWARD_ERR_KEY { word(own, OWN, result) } else { word(core, Error::NUMBERS, result) }
 }
 
-/// The C string at a place of `words`, each of which has a NUL behind it.
-pub(crate) fn word(words: &'static str, place: Option<usize>) -> *const c_char {
+/// The C string among `words`, each of which has a NUL behind it, that stands where `number` does among `numbers`.
+pub(crate) fn word<N: Copy + Into<i32>>(words: &'static str, numbers: &[N], number: i32) -> *const c_char {
     let behind =
         |words: &'static [u8]| words.get(words.iter().position(|byte| *byte == 0)?.checked_add(1)?..);
+    let place = numbers.iter().position(|other| (*other).into() == number);
     let word = place.and_then(|place| (0..place).try_fold(words.as_bytes(), |words, _| behind(words)));
     word.map_or(c"unknown".as_ptr(), |word| word.as_ptr().cast())
 }
@@ -144,7 +139,7 @@ mod tests {
     use super::*;
     use crate::manager::*;
     use core::ffi::CStr;
-    use tokenward::{ErrorCode, Reason};
+    use tokenward::{ErrorCode, Grant, Next, Reason, RequestId, Retry};
 
     fn text(word: *const c_char) -> &'static str {
         // SAFETY: the functions that are tested answer strings that live as long as the program.
@@ -163,6 +158,19 @@ mod tests {
         }
         for code in ErrorCode::ALL {
             assert_eq!(text(tokenward_error_code_name(code.code().into())), code.name());
+        }
+        for next in [
+            Next::Nothing,
+            Next::Request(Grant::RefreshToken),
+            Next::Await(RequestId(1)),
+            Next::Wait,
+            Next::Reload,
+            Next::Supply(Reason::NoToken),
+        ] {
+            assert_eq!(text(tokenward_next_name(next.code().into())), next.name());
+        }
+        for retry in [Retry::Now, Retry::AfterRefresh, Retry::Surface(Reason::Revoked)] {
+            assert_eq!(text(tokenward_retry_name(retry.code().into())), retry.name());
         }
     }
 
@@ -196,7 +204,10 @@ mod tests {
         for number in [-1, 99, 256, i32::MIN, i32::MAX] {
             assert_eq!(text(tokenward_reason_name(number)), "unknown");
             assert_eq!(text(tokenward_error_code_name(number)), "unknown");
+            assert_eq!(text(tokenward_next_name(number)), "unknown");
+            assert_eq!(text(tokenward_retry_name(number)), "unknown");
         }
+        assert_eq!(text(tokenward_retry_name(0)), "unknown");
         assert_eq!(text(tokenward_reason_name(TOKENWARD_REASON_NONE)), "none");
         assert_eq!(text(tokenward_error_code_name(TOKENWARD_CODE_NONE)), "none");
     }

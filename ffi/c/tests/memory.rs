@@ -184,7 +184,7 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
     let mut retry: tokenward_retry_result = zeroed();
     let challenge = span(b"Bearer error=\"invalid_token\"");
     let rejected = unsafe { tokenward_rejected(block.manager(), 7, 2, 401, challenge, &mut retry) };
-    assert_eq!((rejected, retry.kind), (TOKENWARD_OK, TOKENWARD_RETRY_AFTER_REFRESH));
+    assert_eq!((rejected, retry.kind), (TOKENWARD_OK, tokenward::Retry::AfterRefresh.code().into()));
 }
 
 #[test]

@@ -399,11 +399,10 @@ static const uint64_t *wall_at(const driver *d, uint64_t at, uint64_t *wall) {
 }
 
 static int32_t do_poll(driver *d, uint64_t at, json_t *actual) {
-  static const char *const NEXT[] = { "nothing", "request", "await", "wait", "reload", "supply" };
   tokenward_poll_result poll;
   int32_t result = tokenward_poll(d->manager, at, &poll);
   if (result == TOKENWARD_OK) {
-    json_object_set_new(actual, "next", json_string(NEXT[poll.next]));
+    json_object_set_new(actual, "next", json_string(tokenward_next_name(poll.next)));
     json_object_set_new(actual, "usable", json_boolean(poll.usable));
     json_object_set_new(actual, "poll_at", poll.changes ? number(poll.poll_at_ms) : json_null());
     if (poll.next == TOKENWARD_NEXT_REQUEST) {
@@ -513,7 +512,6 @@ static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *act
 }
 
 static int32_t do_rejected(driver *d, const json_t *step, uint64_t at, json_t *actual) {
-  static const char *const RETRY[] = { "?", "now", "after_refresh", "surface" };
   uint64_t generation;
   tokenward_span value;
   tokenward_retry_result retry;
@@ -532,7 +530,7 @@ static int32_t do_rejected(driver *d, const json_t *step, uint64_t at, json_t *a
   int32_t result = tokenward_rejected(d->manager, at, integer(step, "generation", generation),
                                       (uint16_t)integer(step, "status", 0), bytes_of(d->buffer, len), &retry);
   if (result == TOKENWARD_OK) {
-    json_object_set_new(actual, "retry", json_string(RETRY[retry.kind]));
+    json_object_set_new(actual, "retry", json_string(tokenward_retry_name(retry.kind)));
     if (retry.kind == TOKENWARD_RETRY_SURFACE) {
       json_object_set_new(actual, "reason", json_string(tokenward_reason_name(retry.reason)));
     }

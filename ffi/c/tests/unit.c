@@ -1679,6 +1679,11 @@ static void numbers_have_names(void **state) {
   assert_string_equal(tokenward_reason_name(TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE),
                       "not_an_authentication_failure");
   assert_string_equal(tokenward_reason_name(14), "unknown");
+  assert_string_equal(tokenward_next_name(TOKENWARD_NEXT_NOTHING), "nothing");
+  assert_string_equal(tokenward_next_name(TOKENWARD_NEXT_SUPPLY), "supply");
+  assert_string_equal(tokenward_next_name(-1), "unknown");
+  assert_string_equal(tokenward_retry_name(TOKENWARD_RETRY_AFTER_REFRESH), "after_refresh");
+  assert_string_equal(tokenward_retry_name(0), "unknown");
   assert_string_equal(tokenward_grant_name(TOKENWARD_GRANT_SITE_TOKEN), "site_token");
   assert_string_equal(tokenward_grant_name(TOKENWARD_GRANT_NONE), "none");
   assert_string_equal(tokenward_grant_name(-1), "unknown");

@@ -1,12 +1,12 @@
-//! Renders `tokenward.h`: cbindgen writes the declarations, the core's tables say the numbers of errors, reasons and error
-//! codes, and what those of a policy mean; this puts the page in front, sets each number under the type whose numbers it
-//! is one of, and short comments on one line.
+//! Renders `tokenward.h`: cbindgen writes the declarations; the core's tables say the numbers of errors, reasons, error codes,
+//! and of what poll and rejected answer, and what those of a policy mean. This puts the page in front, sets each number
+//! under the type whose numbers it is one of, and short comments on one line.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use cbindgen::{Builder, Config};
-use tokenward::{Error, ErrorCode, Reason, RefreshPolicy};
+use tokenward::{Error, ErrorCode, Next, Reason, RefreshPolicy, Retry};
 
 /// Where the header is committed.
 #[must_use]
@@ -32,21 +32,31 @@ pub fn render() -> Result<String, String> {
         .map_err(|error| error.to_string())?
         .write(&mut written);
     let mut declared = String::from_utf8(written).map_err(|error| error.to_string())?;
-    let mut put = |family, number, name: &str, sentence| {
-        let name = name.to_uppercase();
-        let _ = write!(declared, "\n/**\n * {sentence}\n */\n#define TOKENWARD_{family}_{name} {number}\n");
-    };
-    Error::ALL.iter().for_each(|error| put("ERR", error.code(), error.name(), error.sentence()));
-    Reason::ALL
-        .iter()
-        .for_each(|reason| put("REASON", reason.code().into(), reason.name(), reason.sentence()));
-    ErrorCode::ALL.iter().for_each(|code| put("CODE", code.code().into(), code.name(), code.sentence()));
+    define(&mut declared, "ERR", Error::NUMBERS, Error::NAMES, Error::SENTENCES);
+    define(&mut declared, "REASON", Reason::NUMBERS, Reason::NAMES, Reason::SENTENCES);
+    define(&mut declared, "CODE", ErrorCode::NUMBERS, ErrorCode::NAMES, ErrorCode::SENTENCES);
+    define(&mut declared, "NEXT", Next::NUMBERS, Next::NAMES, Next::SENTENCES);
+    define(&mut declared, "RETRY", Retry::NUMBERS, Retry::NAMES, Retry::SENTENCES);
     for (name, default, meaning) in RefreshPolicy::NUMBERS {
         let apart = if meaning.len() > 85 { "\n   *" } else { "" };
         let said = format!("{meaning}{apart} Default: {}.", in_c(default));
         declared = declared.replace(&format!("[`RefreshPolicy::{name}`]."), &said);
     }
     Ok(arrange(&declared))
+}
+
+/// Adds the numbers of a table of the core.
+fn define<N: std::fmt::Display>(
+    declared: &mut String,
+    family: &str,
+    numbers: &[N],
+    names: &str,
+    sentences: &str,
+) {
+    for ((number, name), sentence) in numbers.iter().zip(names.split('\0')).zip(sentences.split('\0')) {
+        let name = name.to_uppercase();
+        let _ = write!(declared, "\n/**\n * {sentence}\n */\n#define TOKENWARD_{family}_{name} {number}\n");
+    }
 }
 
 /// A default as C writes it.

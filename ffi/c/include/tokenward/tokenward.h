@@ -136,17 +136,17 @@ typedef struct tokenward_site_part tokenward_site_part;
 
 /** What the caller is to do: `TOKENWARD_NEXT_*`. */
 typedef int32_t tokenward_next;
-/** Nothing: the token is fresh. */
+/** There is nothing to do: the token is fresh. */
 #define TOKENWARD_NEXT_NOTHING 0
-/** Call tokenward_begin() and send what it writes. */
+/** A token request is due: begin it, and send what that writes. */
 #define TOKENWARD_NEXT_REQUEST 1
-/** A request is in flight: call tokenward_answer() or tokenward_failed(). */
+/** A token request is out: hand in its answer, or say that there is none. */
 #define TOKENWARD_NEXT_AWAIT 2
-/** Wait: backing off after a failure, spreading requests at startup, or another process is refreshing. */
+/** Wait: backing off after a failure, spreading at the start, or another process is refreshing. */
 #define TOKENWARD_NEXT_WAIT 3
-/** Read storage again: tokenward_restore(), or tokenward_reloaded() if it holds nothing newer. */
+/** Read storage again before you write to it: it may hold the pair of another process. */
 #define TOKENWARD_NEXT_RELOAD 4
-/** Install a token, sign in, or correct the configuration. A usable token stays usable. */
+/** Install a token, sign in, or fix the configuration: a usable token stays usable. */
 #define TOKENWARD_NEXT_SUPPLY 5
 
 /** How a token is obtained: `TOKENWARD_GRANT_*`. */
@@ -1480,6 +1480,40 @@ const char *tokenward_error_code_name(tokenward_error_code code);
  * number.
  */
 const char *tokenward_reason_name(tokenward_reason reason);
+
+/**
+ * The name of what the caller is to do in snake_case, the same in every language: `request`.
+ *
+ * May be called from any thread and from an interrupt handler.
+ *
+ * @code
+ * tokenward_poll_result said;
+ * int32_t result = tokenward_poll(manager, now_ms, &said);
+ * if (result != TOKENWARD_OK) return result;
+ * log_line(tokenward_next_name(said.next)); // request
+ * @endcode
+ *
+ * @param[in] next `TOKENWARD_NEXT_*`.
+ * @return A string that lives as long as the program; `unknown` for any other number.
+ */
+const char *tokenward_next_name(tokenward_next next);
+
+/**
+ * The name of what to do with a refused request in snake_case, the same in every language: `after_refresh`.
+ *
+ * May be called from any thread and from an interrupt handler.
+ *
+ * @code
+ * tokenward_retry_result retry;
+ * int32_t result = tokenward_rejected(manager, now_ms, header.generation, status, challenge, &retry);
+ * if (result != TOKENWARD_OK) return result;
+ * log_line(tokenward_retry_name(retry.kind)); // after_refresh
+ * @endcode
+ *
+ * @param[in] kind `TOKENWARD_RETRY_*`.
+ * @return A string that lives as long as the program; `unknown` for any other number.
+ */
+const char *tokenward_retry_name(tokenward_retry_kind kind);
 
 /**
  * The library's version: `0.1.0`. The header's is #TOKENWARD_VERSION.
