@@ -175,3 +175,30 @@ fn comparison_and_wiping_do_what_they_say() {
     wipe(&mut buffer);
     assert_eq!(buffer, [0; 6]);
 }
+
+#[test]
+fn the_line_for_a_log_has_no_secret_and_is_one_line_that_256_bytes_hold() {
+    for preset in providers::ALL {
+        let identity = Identity {
+            site: Some(CANARY),
+            account: Some(CANARY),
+            base_url: Some("https://canary-7f3a9c.example"),
+            environment: Some("of my own\nnext=request"),
+        };
+        let mut slots = [0; 256];
+        let mut manager =
+            TokenManager::new(START, preset, identity, Slots::new(&mut slots[..], 128), 1).expect("it fits");
+        let token = TokenResponse::new(CANARY).with_refresh_token(CANARY).with_expires_in(u64::MAX);
+        manager.install(START, &token).expect("a token");
+        for now in [START, Instant::from_millis(u64::MAX)] {
+            let mut out = [0; 256];
+            let line = manager.state_line(now, &mut out).expect("it fits");
+            let line = str::from_utf8(line).expect("text");
+            assert!(
+                !line.contains("canary") && line.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+                "{line}"
+            );
+            assert!(line.contains("environment=of%20my%20own%0Anext%3Drequest usable="), "{line}");
+        }
+    }
+}

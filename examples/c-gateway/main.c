@@ -164,9 +164,12 @@ static bool supply(void) {
   return no_grant() && install_bearer();
 }
 
-/* SIGHUP: a static token is read anew; else what has failed for good is tried again. */
+/* SIGHUP: says how things stand; a static token is read anew; else what has failed for good is tried again. */
 static void reread(void) {
   tokenward_poll_result next = { 0 };
+  char line[512];
+  size_t len;
+  if (tokenward_state_line(manager, clock_now(), line, sizeof line, &len) == TOKENWARD_OK) log_line(LOG_INFO, "%s", line);
   said = TOKENWARD_REASON_NONE;
   held_until = 0;
   log_line(LOG_INFO, "tries again");

@@ -325,6 +325,7 @@ def against_rotated_secrets():
     secret.chmod(0o640)
     gateway.hang_up()
     generation, header = gateway.token(demo.api)
+    check("SIGHUP says how things stand", gateway.told("service=flute environment=sandbox usable=no next=request"))
     check("SIGHUP tries again: secrets come from files", fetch(demo.api, authorization=header)[0] == 200)
     demo.revoke("all")
     demo.rotate(client_secret="canary-new-secret")

@@ -23,6 +23,7 @@ mod seal;
 pub(crate) mod session;
 #[cfg(feature = "snapshot")]
 pub(crate) mod snapshot;
+mod state_line;
 pub(crate) mod store;
 
 use revision::{Revision, Revisions, SnapshotScope};

@@ -4,6 +4,7 @@ use crate::ascii::{Class, split_class};
 use crate::error::Error;
 use crate::machine::inlined_if_wide;
 use crate::secret::wipe;
+use crate::time::quotient;
 use crate::wire::base64;
 
 /// Writes `value` as `application/x-www-form-urlencoded` has names and values (RFC 6749 Appendix B); gives
@@ -81,6 +82,22 @@ impl<'b> Writer<'b> {
         });
     }
 
+    /// In decimal digits.
+    pub(crate) fn decimal(&mut self, number: u64) {
+        let (mut digits, mut rest, mut unused) = ([0; 20], number, 20_usize);
+        for digit in digits.iter_mut().rev() {
+            let tens = quotient(rest, 10);
+            let [last, ..] = rest.wrapping_sub(tens.wrapping_mul(10)).to_le_bytes();
+            *digit = b'0'.wrapping_add(last);
+            unused = unused.saturating_sub(1);
+            rest = tens;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.bytes(digits.get(unused..).unwrap_or_default());
+    }
+
     /// What was written since `start` becomes base64.
     pub(crate) fn base64(&mut self, start: usize) {
         let len = self.written.saturating_sub(start);
@@ -129,6 +146,16 @@ pub(crate) mod tests {
         writer.segment(site.as_bytes());
         let written = writer.written();
         out[..written].iter().copied().map(char::from).collect()
+    }
+
+    #[test]
+    fn a_number_is_written_in_its_digits() {
+        for number in [0, 1, 9, 10, 99, 100, 12_345_678_901, u64::MAX - 1, u64::MAX] {
+            let mut out = [0; 32];
+            let mut writer = Writer::new(&mut out);
+            writer.decimal(number);
+            assert_eq!(writer.finish().expect("room"), format!("{number}").as_bytes());
+        }
     }
 
     #[test]

@@ -636,6 +636,47 @@ pub unsafe extern "C" fn tokenward_generation(manager: *const tokenward_manager,
     })
 }
 
+/// Writes the state as one line of ASCII for a log: no token, no credential, no site and no account is in it.
+/// Members that say nothing are left out.
+///
+/// May run concurrently with other functions that take this manager as `const`.
+///
+/// @code
+/// char line[256];
+/// size_t len;
+/// int32_t result = tokenward_state_line(manager, now_ms, line, sizeof line, &len);
+/// if (result != TOKENWARD_OK) return result;
+/// log_line(line); // service=flute usable=yes next=nothing poll_in_ms=2880000 generation=1 revision=1
+/// @endcode
+///
+/// @param[in] manager The manager.
+/// @param[in] now_ms The caller's clock.
+/// @param[out] buf Where the line is written, followed by a NUL: 256 bytes hold any of a preset.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] len Characters of the line, without the NUL; if `buf` is too small, the bytes needed, with the NUL.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_state_line(
+    manager: *const tokenward_manager,
+    now_ms: u64,
+    buf: *mut c_char,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(len)?;
+        let buf = edge.buffer(buf.cast(), cap);
+        let block = edge.manager(manager)?;
+        edge.checked()?;
+        let now = Instant::from_millis(now_ms);
+        let (len, result) = terminated(buf, |buf| block.manager.state_line(now, buf))?;
+        out.write(len);
+        result
+    })
+}
+
 /// Says whether a part of the state has changed since it was last persisted. **Answer, persist, use.**
 ///
 /// May run concurrently with other functions that take this manager as `const`.

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 /* cmocka wants the four before it. */
 #include <cmocka.h>
@@ -1057,6 +1058,9 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   assert_int_equal(tokenward_install(f->manager, 9, &token, NULL), TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_install(f->manager, 9, &token, (void *)out), TOKENWARD_ERR_NOT_UTF8);
   assert_int_equal(tokenward_generation(f->manager, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_state_line(f->manager, 9, (char *)f->buf, 512, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_state_line(NULL, 9, (char *)f->buf, 512, (void *)out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_state_line(f->manager, 9, (char *)f->manager, 9, (void *)out), TOKENWARD_ERR_OVERLAP);
   for (int32_t scope = -1; scope <= 3; scope += scope == 0 ? 3 : 1) {
     assert_int_equal(tokenward_unpersisted(f->manager, scope, (void *)out), TOKENWARD_ERR_OUT_OF_RANGE);
     assert_int_equal(tokenward_persisted(f->manager, scope, 0), TOKENWARD_ERR_OUT_OF_RANGE);
@@ -1168,6 +1172,10 @@ static int32_t takes_snapshot(sized *s, size_t cap) {
                             (uint8_t *)s->out, cap, &s->len);
 }
 
+static int32_t writes_state_line(sized *s, size_t cap) {
+  return tokenward_state_line(s->f->manager, 0, s->out, cap, &s->len);
+}
+
 static int32_t writes_bearer(sized *s, size_t cap) {
   return tokenward_bearer(TEXT("fl_key"), s->out, cap, &s->len);
 }
@@ -1229,6 +1237,8 @@ static void a_small_buffer_is_refused_with_what_it_takes(void **state) {
   assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
   hold_token(f);
   fits_exactly(f, authorizes, true);
+  wipes(f, writes_state_line);
+  fits_exactly(f, writes_state_line, true);
   wipes(f, takes_snapshot);
   fits_exactly(f, takes_snapshot, false);
   fits_exactly(f, writes_bearer, true);
@@ -1664,6 +1674,21 @@ static void ticks_are_widened(void **state) {
   assert_int_equal(tokenward_widen_ticks((uint64_t *)((char *)&clock + 1), 4), TOKENWARD_ERR_MISALIGNED);
 }
 
+static void the_line_for_a_log_says_what_poll_says(void **state) {
+  fixture *f = *state;
+  char line[256];
+  char expected[256];
+  tokenward_poll_result poll;
+  size_t len;
+  hold_token(f);
+  assert_int_equal(tokenward_poll(f->manager, 1000, &poll), TOKENWARD_OK);
+  assert_int_equal(tokenward_state_line(f->manager, 1000, line, sizeof line, &len), TOKENWARD_OK);
+  assert_int_equal(len, strlen(line));
+  snprintf(expected, sizeof expected, " usable=yes next=%s poll_in_ms=%d generation=1 revision=1",
+           tokenward_next_name(poll.next), (int)(poll.poll_at_ms - 1000));
+  assert_string_equal(strstr(line, " usable"), expected);
+}
+
 static void numbers_have_names(void **state) {
   (void)state;
   assert_string_equal(tokenward_result_name(TOKENWARD_OK), "ok");
@@ -1740,6 +1765,7 @@ int main(void) {
     TEST(a_request_is_written_without_a_manager),
     TEST(memory_is_wiped),
     TEST(ticks_are_widened),
+    TEST(the_line_for_a_log_says_what_poll_says),
     TEST(numbers_have_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

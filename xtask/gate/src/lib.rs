@@ -227,6 +227,7 @@ entry!(tokenward_gate_manager, {
     black_box(manager.install(now(), &token)).ok();
     let scope = black_box(SnapshotScope::All);
     black_box((manager.unpersisted(scope), manager.generation(), manager.revision()));
+    black_box(manager.state_line(now(), buffer())).ok();
     manager.persisted(scope, Revision(black_box(0)));
     manager.reloaded();
     manager.retry();

@@ -1338,6 +1338,35 @@ int32_t tokenward_generation(const tokenward_manager *manager,
                              uint64_t *out);
 
 /**
+ * Writes the state as one line of ASCII for a log: no token, no credential, no site and no account is in it.
+ * Members that say nothing are left out.
+ *
+ * May run concurrently with other functions that take this manager as `const`.
+ *
+ * @code
+ * char line[256];
+ * size_t len;
+ * int32_t result = tokenward_state_line(manager, now_ms, line, sizeof line, &len);
+ * if (result != TOKENWARD_OK) return result;
+ * log_line(line); // service=flute usable=yes next=nothing poll_in_ms=2880000 generation=1 revision=1
+ * @endcode
+ *
+ * @param[in] manager The manager.
+ * @param[in] now_ms The caller's clock.
+ * @param[out] buf Where the line is written, followed by a NUL: 256 bytes hold any of a preset.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Characters of the line, without the NUL; if `buf` is too small, the bytes needed, with the NUL.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_state_line(const tokenward_manager *manager,
+                             uint64_t now_ms,
+                             char *buf,
+                             size_t cap,
+                             size_t *len);
+
+/**
  * Says whether a part of the state has changed since it was last persisted. **Answer, persist, use.**
  *
  * May run concurrently with other functions that take this manager as `const`.
