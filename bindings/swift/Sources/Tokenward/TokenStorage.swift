@@ -101,7 +101,7 @@ final class StorageClaim: Sendable {
                 return isOurs
             }
             if isOurs { return true }
-            try? await Task.sleep(nanoseconds: 2_000_000)
+            try? await Task.sleep(nanoseconds: 5_000_000)
         }
         return false
     }

@@ -274,7 +274,7 @@ final class Folder: Sendable {
 let testKey = Data(repeating: 7, count: 32)
 
 /// Waits for what comes soon.
-func eventually(_ seconds: Double = 10, _ condition: () async throws -> Bool) async throws {
+func eventually(_ seconds: Double = 60, _ condition: () async throws -> Bool) async throws {
     let deadline = Date().addingTimeInterval(seconds)
     while try await !condition() {
         try #require(Date() < deadline, "did not come")

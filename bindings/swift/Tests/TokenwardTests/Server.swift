@@ -44,6 +44,8 @@ final class Server: Sendable {
         #else
             let stream = Int32(SOCK_STREAM.rawValue)
         #endif
+        // Who asked may have left when the answer is written.
+        signal(SIGPIPE, SIG_IGN)
         let listener = socket(AF_INET, stream, 0)
         // No child may keep it open.
         _ = fcntl(listener, F_SETFD, FD_CLOEXEC)

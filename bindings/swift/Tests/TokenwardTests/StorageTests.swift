@@ -273,9 +273,8 @@ import Testing
         }
         var first: TokenManager? = try kept("token")
         #expect(try await generation(try #require(first), demo) == 1)
-        for path in ["token", "./token", "same/token"] {
-            #expect(await refused(try kept(path)) == ["storage_in_use"], "\(path)")
-            #expect(await refused(try kept(path, shared: true)) == ["storage_in_use"], "\(path)")
+        for (path, isShared) in [("token", false), ("./token", true), ("same/token", false)] {
+            #expect(await refused(try kept(path, shared: isShared)) == ["storage_in_use"], "\(path)")
         }
         let memory = MemoryTokenStorage()
         let second = try fluteManager(demo, storage: memory)
