@@ -62,7 +62,10 @@ public class TokenSource private constructor(internal val kind: Kind) {
     override fun toString(): String = "TokenSource.${kind.javaClass.simpleName}"
 
     public companion object {
-        /** A static token, such as an API key. It is asked for at first use in each process and never stored. */
+        /**
+         * A static token, such as an API key. It is asked for at first use in each process, and again when a server has
+         * refused it, at most once a backoff: it may have been replaced. It is never stored.
+         */
         public fun fixed(token: suspend () -> IssuedToken): TokenSource = TokenSource(Kind.Fixed(token))
 
         /** A client's credentials, and a user's: asked for at each token request, never kept. They may change at any time. */

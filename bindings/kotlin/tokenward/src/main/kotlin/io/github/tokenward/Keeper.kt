@@ -24,8 +24,11 @@ internal class Keeper(
     /** Guards what follows together with the calls of the core that depend on it. Never held while storage is waited for. */
     private val lock = Any()
 
-    /** Grows with each sign-out: what began before it must not end after it. */
+    /** Grows with each sign-out and the sign-in after it: what began before must not end after. */
     private var session = 0
+
+    /** Signed out, here or by another process, and nobody has signed in since. */
+    private var signedOut = false
 
     /** Signed out at this revision, but storage still has the old state. */
     private var emptied: ULong? = null
@@ -49,8 +52,16 @@ internal class Keeper(
 
     fun session(): Int = synchronized(lock) { session }
 
-    /** What to do after storage has been read; never [TokenNext.Reload]. */
-    fun poll(session: Int): PollRecord = transact(session, { it.next != TokenNext.Wait && failure != null }) { core.poll(now()) }
+    val isSignedOut: Boolean get() = synchronized(lock) { signedOut }
+
+    /** What to do after storage has been read; never [TokenNext.Reload]. Signed out, whatever the core could do: a sign-in. */
+    fun poll(session: Int): PollRecord = transact(session, { it.next != TokenNext.Wait && failure != null }) {
+        val poll = core.poll(now())
+        if (signedOut) poll.copy(next = TokenNext.Supply(TokenReason.NO_TOKEN), pollAt = null) else poll
+    }
+
+    /** What was refused for good may be asked again. */
+    fun retry() = bridged { core.retry() }
 
     /** Where a token is asked for without a refresh token. */
     fun tokenUrl(): String = bridged { core.tokenUrl() }
@@ -102,14 +113,23 @@ internal class Keeper(
             } else {
                 core.install(now(), accessToken, tokenType, expiresIn?.wholeSeconds(), refreshToken)
             }
-        }
+        }.also { signedOut = false }
     }
 
     /** Forgets the token at once; [empty] is still to be called. */
     fun forget() = synchronized(lock) {
         session++
+        signedOut = true
         core.clear()
         emptied = core.revision()
+    }
+
+    /** Ends the signed-out state; whether there was one. */
+    fun admit(): Boolean = synchronized(lock) {
+        signedOut.also {
+            if (it) session++
+            signedOut = false
+        }
     }
 
     /** Deletes what is stored, if that is still to be done. */
@@ -185,12 +205,14 @@ internal class Keeper(
             current != null && stored != null && if (known != null) stored > known else core.unpersisted(true) == null -> {
                 core.restore(now(), wall(), 0uL, key, current)
                 this.known = stored
+                signedOut = false
             }
             // Another process has signed out.
             current == null && known != null && storage.isShared && emptied == null -> {
                 core.clear()
                 core.persisted(true, core.revision())
                 this.known = null
+                signedOut = true
                 report(TokenEvent.SignedOut)
             }
             core.poll(now()).next == TokenNext.Reload -> core.reloaded()

@@ -32,19 +32,23 @@ internal class Obtaining(
     /** The reason that was reported last, so that it is reported once. */
     @Volatile private var reported: TokenReason? = null
 
-    /** How often the app's backend failed in a row, and until when it is left alone while the token is usable. */
-    private var backendFailures = 0
-    private var backendRestUntil = 0L
+    /** How often in a row the app had no token that could be used, and until when it is not asked again. */
+    @Volatile private var supplyFailures = 0
+
+    @Volatile private var supplyRestUntil = 0L
 
     @Volatile private var stopped = false
 
-    /** A token that is gone for [reason] is asked of the app's backend, not of the token service. */
-    fun asksBackend(reason: TokenReason): Boolean = source is TokenSource.Kind.Backend && reason in SUPPLIED
+    /** A token that is gone for [reason] is asked of the app. While a static one that was refused is left alone, it is not. */
+    fun asksApp(reason: TokenReason): Boolean = suppliers(reason) != null &&
+        !(source is TokenSource.Kind.Fixed && reason == TokenReason.REVOKED && clock.now() < supplyRestUntil)
 
     /** Something changed from outside. */
     fun wake() {
         restUntil = 0
         reported = null
+        supplyFailures = 0
+        supplyRestUntil = 0
     }
 
     /** No pause is waited for any more. */
@@ -67,6 +71,7 @@ internal class Obtaining(
         var parentRenewed = false
         while (true) {
             val poll = withContext(io) { keeper.poll(session) }
+            if (keeper.isSignedOut) throw TokenwardException.SignInRequired(SIGNED_OUT)
             val pauseUntil = when (val next = poll.next) {
                 TokenNext.Nothing -> return
                 is TokenNext.Request -> {
@@ -74,15 +79,20 @@ internal class Obtaining(
                         Asked.TOKEN -> return
                         Asked.REFUSED -> refused = true
                         // With another token of the parent the same request may do.
-                        Asked.PARENT_RENEWED -> refused = parentRenewed.also { parentRenewed = true }
+                        Asked.PARENT_RENEWED -> {
+                            refused = parentRenewed
+                            if (!parentRenewed) keeper.retry()
+                            parentRenewed = true
+                        }
                         Asked.NOT_DUE -> {}
                     }
                     continue
                 }
                 is TokenNext.Supply -> {
-                    val token = suppliers(next.reason) ?: return needsSignIn(next.reason, poll.usable)
-                    if (clock.now() >= backendRestUntil) return supply(session, token)
-                    backendRestUntil
+                    val token = suppliers(next.reason)
+                    if (token == null || !asksApp(next.reason)) return needsSignIn(next.reason, poll.usable)
+                    if (clock.now() >= supplyRestUntil) return supply(session, token, next.reason)
+                    supplyRestUntil
                 }
                 // Of a flight that broke off.
                 is TokenNext.AwaitAnswer -> {
@@ -152,22 +162,27 @@ internal class Obtaining(
 
     /** Who gives a token where the core has no way to one. */
     private fun suppliers(reason: TokenReason): (suspend () -> IssuedToken)? = when (source) {
-        is TokenSource.Kind.Fixed -> source.token.takeIf { reason == TokenReason.NO_TOKEN }
-        is TokenSource.Kind.Backend -> source.token.takeIf { reason in SUPPLIED }
+        is TokenSource.Kind.Fixed -> source.token
+        is TokenSource.Kind.Backend -> source.token
         else -> null
-    }
+    }.takeIf { reason in SUPPLIED }
 
-    private suspend fun supply(session: Int, token: suspend () -> IssuedToken) {
+    private suspend fun supply(session: Int, token: suspend () -> IssuedToken, reason: TokenReason) {
         try {
             val issued = asked(token)
             arrived(withContext(io) { keeper.install(session, issued) })
-            backendFailures = 0
         } catch (failed: TokenwardException) {
-            val doublings = backendFailures++.coerceAtMost(MAX_DOUBLINGS)
-            val (first, max) = listOf(policy.firstBackoffMs, policy.maxBackoffMs).map { it.coerceAtMost(MAX_BACKOFF_MS).toLong() }
-            backendRestUntil = clock.now() + minOf(first shl doublings, max)
+            restSupply()
             throw failed
         }
+        // In place of a refused token it may have given the same once more.
+        if (reason == TokenReason.REVOKED) restSupply() else supplyFailures = 0
+    }
+
+    private fun restSupply() {
+        val doublings = supplyFailures++.coerceAtMost(MAX_DOUBLINGS)
+        val (first, max) = listOf(policy.firstBackoffMs, policy.maxBackoffMs).map { it.coerceAtMost(MAX_BACKOFF_MS).toLong() }
+        supplyRestUntil = clock.now() + minOf(first shl doublings, max)
     }
 
     private fun needsSignIn(reason: TokenReason, usable: Boolean) {
@@ -201,7 +216,7 @@ internal class Obtaining(
         return when {
             next is TokenNext.Request || next == TokenNext.Reload -> 0
             next == TokenNext.Wait && keeper.isShared -> minOf(poll.until(), clock.now() + LOOK_AGAIN.inWholeMilliseconds)
-            next is TokenNext.Supply && suppliers(next.reason) != null -> backendRestUntil
+            next is TokenNext.Supply && suppliers(next.reason) != null -> supplyRestUntil
             else -> poll.until()
         }
     }

@@ -106,7 +106,7 @@ public class TokenManager internal constructor(
         transport: TokenTransport? = null,
         storage: TokenStorage = MemoryTokenStorage(),
         options: TokenManagerOptions = TokenManagerOptions(),
-    ) : this(provider, identity, source, transport, storage, options, Dispatchers.Default, Dispatchers.IO, Random.nextLong())
+    ) : this(provider, identity, source, transport, storage, options, ownThreads(), ownThreads(), Random.nextLong())
 
     private val clock = options.clock
     private val name = listOfNotNull(provider.name, identity.site).joinToString()
@@ -181,7 +181,7 @@ public class TokenManager internal constructor(
     public suspend fun rejected(generation: Long, status: Int, challenge: String? = null): RetryDecision {
         open()
         val retry = bridged { core.rejected(clock.now().toULong(), generation.toULong(), status.toUInt(), challenge) }
-        if (retry is RetryRecord.Surface && !obtaining.asksBackend(retry.reason)) {
+        if (retry is RetryRecord.Surface && !obtaining.asksApp(retry.reason)) {
             happened.tryEmit(TokenEvent.Rejected(retry.reason))
             return RetryDecision.Surface(retry.reason)
         }
@@ -202,7 +202,22 @@ public class TokenManager internal constructor(
     }
 
     /**
-     * Wipes the token in memory and storage. A token request that is out changes nothing any more.
+     * Ends the signed-out state and obtains a token, as the source has it: after [signOut] only this and [install] do.
+     *
+     * @throws TokenwardException why there is no token.
+     */
+    public suspend fun signIn() {
+        open()
+        synchronized(lock) {
+            if (keeper.admit()) flight = null
+            obtaining.wake()
+        }
+        fly().await()
+    }
+
+    /**
+     * Wipes the token in memory and storage. A token request that is out changes nothing any more, and no other is sent
+     * until [install] or [signIn].
      *
      * @throws TokenwardException.Storage what is stored cannot be deleted now; the token in memory is gone all the same,
      *   and the next call tries again.
@@ -228,7 +243,7 @@ public class TokenManager internal constructor(
     /** Configuration or credentials were mended: what the token service refused for good may be asked again. */
     public fun retry() {
         open()
-        bridged { core.retry() }
+        keeper.retry()
         obtaining.wake()
     }
 
@@ -286,5 +301,14 @@ public class TokenManager internal constructor(
     private companion object {
         /** A token may end, or be rejected, between the flight that brought it and its use. */
         const val ATTEMPTS = 3
+
+        /** Flights of earlier sessions may still be waiting for the app when the next one begins. */
+        const val THREADS = 8
+
+        /**
+         * Callers may block whole pools while they wait for a token, as OkHttp's do: what brings the token never waits for
+         * a thread of `Dispatchers.Default` or of the 64 of `Dispatchers.IO`. Such a view has threads beside theirs.
+         */
+        fun ownThreads() = Dispatchers.IO.limitedParallelism(THREADS)
     }
 }

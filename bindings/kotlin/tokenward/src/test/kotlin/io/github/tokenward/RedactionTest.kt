@@ -102,7 +102,7 @@ class RedactionTest {
     private class Failure(private val fail: () -> Unit) : TokenStorage {
         override val isShared = false
 
-        override fun sealKey() = ByteArray(32)
+        override fun sealKey() = ByteArray(32) { 7 }
 
         override fun transact(body: (ByteArray?) -> StorageChange) = fail()
     }

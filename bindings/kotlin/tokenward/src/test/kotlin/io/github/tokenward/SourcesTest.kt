@@ -1,15 +1,20 @@
 package io.github.tokenward
 
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.UnconfinedTestDispatcher
 import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertIs
+import kotlin.test.assertTrue
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
@@ -80,31 +85,109 @@ class SourcesTest {
     }
 
     @Test
-    fun `a static token is asked for once and a sign-in is needed when it is revoked`() = runTest {
+    fun `a static token that is refused is asked for again and at most once a backoff`() = runTest {
         var asked = 0
-        val source = TokenSource.fixed { IssuedToken("fl_${++asked}") }
+        var key = "fl_old"
+        val source = TokenSource.fixed {
+            asked++
+            IssuedToken(key)
+        }
         val provider = TokenProvider(TokenPreset.FLIP_UTILITY_API_KEY_SANDBOX)
         val url = "https://api-utility-sandbox.flip.energy/v1/programs"
         manager(null, source, provider, allowServerOnly = true).use { manager ->
             val events = ArrayList<TokenEvent>()
             backgroundScope.launch(UnconfinedTestDispatcher(testScheduler)) { manager.events.toList(events) }
-            val used = manager.authorize("GET", url)
-            assertEquals("Bearer fl_1", used.header)
-            manager.authorize("GET", url)
-            assertEquals(RetryDecision.Surface(TokenReason.REVOKED), manager.rejected(used.generation, 401))
-            val error = assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", url) }
-            assertEquals("revoked", error.reason)
-            assertEquals(
-                listOf(
-                    TokenEvent.Refreshed(1),
-                    TokenEvent.Rejected(TokenReason.REVOKED),
-                    TokenEvent.NeedsSignIn(TokenReason.REVOKED),
-                ),
-                events,
-            )
-            manager.install(IssuedToken("fl_new"))
+            suspend fun refused() = manager.rejected(manager.authorize("GET", url).generation, 401)
+            assertEquals(RetryDecision.Retry, refused())
+            assertEquals(2, asked)
+            // The same key once more.
+            assertEquals(RetryDecision.Surface(TokenReason.REVOKED), refused())
+            repeat(5) {
+                val error = assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", url) }
+                assertEquals("revoked", error.reason)
+            }
+            assertEquals(2, asked)
+            val told = listOf(TokenEvent.Rejected(TokenReason.REVOKED), TokenEvent.NeedsSignIn(TokenReason.REVOKED))
+            assertEquals(told, events.takeLast(2))
+            advanceTimeBy(1.minutes)
+            key = "fl_new"
             assertEquals("Bearer fl_new", manager.authorize("GET", url).header)
-            assertEquals(1, asked)
+            assertEquals(3, asked)
+            // retry() lifts the pause, and install() needs no source.
+            assertEquals(RetryDecision.Surface(TokenReason.REVOKED), refused())
+            manager.retry()
+            assertEquals("Bearer fl_new", manager.authorize("GET", url).header)
+            manager.install(IssuedToken("fl_installed"))
+            assertEquals("Bearer fl_installed", manager.authorize("GET", url).header)
+        }
+    }
+
+    @Test
+    fun `a backend whose tokens are all refused is asked at most once a backoff`() = runTest {
+        var asked = 0
+        val source = TokenSource.backend { IssuedToken("site-${++asked}") }
+        manager(null, source, site.copy { missingLifetime = MissingLifetime.Never }, s1).use { manager ->
+            val start = testScheduler.currentTime
+            repeat(4) { manager.rejected(manager.authorize("GET", siteUrl).generation, 401) }
+            assertEquals(5, asked)
+            assertTrue(testScheduler.currentTime - start > 3000, "asked five times in ${testScheduler.currentTime - start} ms")
+        }
+    }
+
+    @Test
+    fun `after a sign-out no source is asked before somebody signs in`() = runTest {
+        val backend = ACME.copy(NO_GRANT)
+        val sources = listOf(
+            ACME to CREDENTIALS,
+            backend to TokenSource.backend { IssuedToken("access-1", 60.seconds) },
+            backend to TokenSource.fixed { IssuedToken("access-1") },
+        )
+        for ((provider, source) in sources) {
+            val service = MemoryService()
+            manager(service, source, provider).use { manager ->
+                val used = manager.authorize("GET", API)
+                manager.signOut()
+                repeat(2) {
+                    val refused = assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }
+                    assertEquals("signed_out", refused.code)
+                }
+                assertFailsWith<TokenwardException.SignInRequired> { manager.rejected(used.generation, 401) }
+                manager.renew()
+                manager.retry()
+                advanceTimeBy(1.minutes)
+                assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }
+                assertEquals(TokenStatus(false, TokenNext.Supply(TokenReason.NO_TOKEN), null), manager.status())
+                val sent = service.requests.size
+                manager.install(IssuedToken("installed", 60.seconds))
+                assertEquals("Bearer installed", manager.authorize("GET", API).header)
+                manager.signOut()
+                assertEquals(sent, service.requests.size)
+                manager.signIn()
+                assertTrue(manager.status().isUsable)
+                assertTrue("access-" in manager.authorize("GET", API).header)
+            }
+        }
+    }
+
+    @Test
+    fun `who signs in while a source is still being asked for the former user gets the next answer`() = runTest {
+        val gates = List(2) { CompletableDeferred<Unit>() }
+        var asked = 0
+        val source = TokenSource.backend {
+            val serial = asked++
+            gates[serial].await()
+            IssuedToken("user-$serial", 60.seconds)
+        }
+        manager(null, source, ACME.copy(NO_GRANT)).use { manager ->
+            val former = async { runCatching { manager.authorize("GET", API) } }
+            runCurrent()
+            manager.signOut()
+            val next = async { manager.signIn() }
+            runCurrent()
+            gates.forEach { it.complete(Unit) }
+            next.await()
+            assertEquals("Bearer user-1", manager.authorize("GET", API).header)
+            assertIs<TokenwardException.SignInRequired>(former.await().exceptionOrNull())
         }
     }
 
@@ -131,19 +214,38 @@ class SourcesTest {
     }
 
     @Test
-    fun `a 401 of the token endpoint is told to the parent`() = runTest {
+    fun `a 401 of the token endpoint is told to the parent and the same request is sent with its next token`() = runTest {
+        for (error in listOf("invalid_token", "invalid_client")) parentRefused(error)
+    }
+
+    private suspend fun TestScope.parentRefused(error: String) {
         val service = MemoryService()
-        service.answers += MemoryService.answer(401, """{"error":"invalid_token"}""")
-        val client = manager(null, TokenSource.fixed { IssuedToken("client") }, client(), allowServerOnly = true)
+        service.answers += MemoryService.answer(401, """{"error":"$error"}""")
+        var asked = 0
+        val client = manager(null, TokenSource.fixed { IssuedToken("client-${++asked}") }, client(), allowServerOnly = true)
+        val bearers = ArrayList<String>()
         val transport = object : TokenTransport {
-            override suspend fun send(request: TransportRequest) =
-                service.send(TransportRequest(request.method, request.url, request.headers, ByteArray(0)))
+            override suspend fun send(request: TransportRequest): TransportResponse {
+                bearers += request.headers.single { it.name == "Authorization" }.value
+                return service.send(TransportRequest(request.method, request.url, request.headers, ByteArray(0)))
+            }
         }
         val provider = TokenProvider(TokenPreset.FLIP_ENERGY_SITE)
         manager(transport, TokenSource.parent(client), provider, s1, allowServerOnly = true).use { sites ->
-            assertFailsWith<TokenwardException.TemporarilyUnavailable> { sites.authorize("GET", siteUrl) }
+            assertEquals("Bearer access-2", sites.authorize("GET", siteUrl).header)
+            assertEquals(listOf("Bearer client-1", "Bearer client-2"), bearers)
+        }
+        client.close()
+    }
+
+    @Test
+    fun `a parent without a token is told`() = runTest {
+        val client = manager(null, TokenSource.fixed { IssuedToken("client") }, client(), allowServerOnly = true)
+        client.signOut()
+        val provider = TokenProvider(TokenPreset.FLIP_ENERGY_SITE)
+        manager(MemoryService(), TokenSource.parent(client), provider, s1, allowServerOnly = true).use { sites ->
             val error = assertFailsWith<TokenwardException.SignInRequired> { sites.authorize("GET", siteUrl) }
-            assertEquals("revoked", error.reason)
+            assertEquals("signed_out", error.reason)
         }
         client.close()
     }

@@ -120,6 +120,8 @@ abstract class Lifecycle {
         ok()
         assertEquals(listOf("$first token") + List(3) { "$later token" } + "$later not_processed" + "$later token", service.grants())
         manager.signOut()
+        assertThrows(TokenwardException.SignInRequired::class.java) { runBlocking { client.get(url) } }
+        manager.signIn()
         ok()
         client.close()
         manager.close()
@@ -143,7 +145,7 @@ abstract class Lifecycle {
     fun `flute with refresh tokens that rotate`() = DemoService("flute").use { service ->
         val api = service.environmentUrl("sandbox")
         val provider = TokenPreset.FLUTE_SANDBOX.at(api)
-        val storage = FileTokenStorage(folder.resolve("flute"), ByteArray(32))
+        val storage = FileTokenStorage(folder.resolve("flute"), ByteArray(32) { 7 })
         val manager = manager(provider, service.source(), storage = storage)
         live(service, manager, "$api/v2/transactions", "client_credentials", "refresh_token")
     }
@@ -158,7 +160,8 @@ abstract class Lifecycle {
     fun `flip energy on a server`() = DemoService("flip_energy").use { service ->
         runBlocking {
             val base = service.baseUrl
-            val source = TokenSource.fixed { IssuedToken(service.credential("bearer")) }
+            var key = service.credential("bearer")
+            val source = TokenSource.fixed { IssuedToken(key) }
             val clientToken = manager(TokenPreset.FLIP_ENERGY_CLIENT.at(base), source)
             val site = manager(
                 TokenPreset.FLIP_ENERGY_SITE.at(base),
@@ -176,11 +179,10 @@ abstract class Lifecycle {
             service.rotate("bearer", "fct_rotated")
             service.pass(61.minutes)
             assertTrue(runCatching { devices.get("$base/v1/site/site-1/devices") }.isFailure)
-            val revoked = runCatching { sites.get("$base/v1/sites") }.exceptionOrNull()
-            assertEquals("revoked", (revoked as TokenwardException.SignInRequired).reason)
-            clientToken.install(IssuedToken("fct_rotated"))
-            site.retry()
+            key = "fct_rotated"
+            listOf(clientToken, site).forEach { it.retry() }
             assertEquals(200, devices.get("$base/v1/site/site-1/devices").first)
+            assertEquals(200, sites.get("$base/v1/sites").first)
             listOf(sites, devices, site, clientToken).forEach { it.close() }
         }
     }
@@ -241,7 +243,7 @@ abstract class Lifecycle {
         runBlocking {
             val file = folder.resolve("oidc")
             val source = TokenSource.credentials { Credentials(service.clientId, service.clientSecret) }
-            fun process() = manager(service.provider(null), source, storage = FileTokenStorage(file, ByteArray(32)))
+            fun process() = manager(service.provider(null), source, storage = FileTokenStorage(file, ByteArray(32) { 7 }))
             val manager = process()
             val client = client(manager)
             val me = "${service.baseUrl}/me"
