@@ -8,7 +8,7 @@ import kotlin.concurrent.withLock
  * Where a manager keeps its sealed state over restarts: one item for one provider and identity.
  *
  * Both functions block; a manager calls them on a thread for I/O. They throw [StorageLockedException] where the device
- * must be unlocked first, and any other exception where they cannot do their work.
+ * must be unlocked or another process be done first, and any other exception where they cannot do their work.
  */
 public interface TokenStorage {
     /** Other processes use the same item. Then a refresh is announced in it before it is sent. */

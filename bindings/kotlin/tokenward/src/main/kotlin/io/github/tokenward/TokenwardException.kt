@@ -48,15 +48,15 @@ public sealed class TokenwardException(
         TokenwardException("transport", true, "Try again when the token service can be reached.", cause)
 
     /**
-     * What is stored cannot be read, written or used: `storage_failed`, `storage_locked` until the device is unlocked,
-     * `foreign_snapshot`. See the cause.
+     * What is stored cannot be read, written or used: `storage_failed`, `storage_locked` until the device is unlocked or
+     * another process is done, `foreign_snapshot`. See the cause.
      */
     public class Storage internal constructor(code: String, cause: Throwable?) :
         TokenwardException(
             code,
             true,
             when (code) {
-                STORAGE_LOCKED -> "Unlock the device and try again."
+                STORAGE_LOCKED -> "Try again when the device is unlocked or the other process is done."
                 STORAGE_FAILED -> "Make the token storage readable and writable."
                 else -> sentence(code)
             },
@@ -82,7 +82,7 @@ public sealed class TokenwardException(
     public class Internal internal constructor(code: String) : TokenwardException(code, false, sentence("internal"))
 }
 
-/** Thrown by a [TokenStorage] that cannot be opened yet, such as a keystore before the first unlock. */
+/** Thrown by a [TokenStorage] that cannot be opened yet: a keystore before the first unlock, a file that another process holds. */
 public class StorageLockedException(message: String, cause: Throwable? = null) : IOException(message, cause)
 
 internal const val SIGNED_OUT = "signed_out"

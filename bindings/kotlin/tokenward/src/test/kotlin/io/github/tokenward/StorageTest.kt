@@ -13,10 +13,14 @@ import java.io.IOException
 import java.nio.file.Files
 import java.nio.file.Path
 import java.nio.file.attribute.PosixFilePermissions
+import java.util.UUID
+import java.util.concurrent.atomic.AtomicInteger
+import kotlin.concurrent.thread
 import kotlin.test.Test
 import kotlin.test.assertContentEquals
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
+import kotlin.test.assertIs
 import kotlin.test.assertNotNull
 import kotlin.test.assertNull
 import kotlin.test.assertTrue
@@ -129,7 +133,95 @@ class StorageTest {
         for (name in listOf("token", "token.lock")) {
             assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve(name))))
         }
-        assertTrue(Files.notExists(folder.resolve("token.new")))
+        assertEquals(setOf("token", "token.lock"), names())
+    }
+
+    private fun names() = Files.list(folder).use { files -> files.map { "${it.fileName}" }.toList().toSet() }
+
+    @Test
+    fun `neither a link nor a file that lies there is written to`() {
+        val elsewhere = Files.createDirectory(folder.resolve("elsewhere")).resolve("precious").also { Files.writeString(it, "1") }
+        Files.writeString(folder.resolve("token.new"), "2")
+        Files.createSymbolicLink(file, elsewhere)
+        val storage = FileTokenStorage(file, key)
+        assertFailsWith<IOException> { stored(storage) }
+        Files.delete(file)
+        storage.transact { StorageChange.Replace(byteArrayOf(3)) }
+        assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+        assertContentEquals(byteArrayOf(3), Files.readAllBytes(file))
+        Files.delete(folder.resolve("token.lock"))
+        Files.createSymbolicLink(folder.resolve("token.lock"), elsewhere.resolveSibling("lock"))
+        assertFailsWith<IOException> { storage.transact { StorageChange.Replace(byteArrayOf(4)) } }
+        assertEquals(listOf("1", "2"), listOf(elsewhere, folder.resolve("token.new")).map { Files.readString(it) })
+        assertTrue(Files.notExists(elsewhere.resolveSibling("lock")))
+    }
+
+    @Test
+    fun `what a killed process left half written is deleted by the next write and by a sign-out`() {
+        val storage = FileTokenStorage(file, key)
+        for (change in listOf(StorageChange.Replace(byteArrayOf(1)), StorageChange.Delete)) {
+            val left = folder.resolve("token.${UUID.randomUUID()}.new")
+            val others = listOf("token.other.${UUID.randomUUID()}.new", "token.new").map(folder::resolve)
+            (others + listOf(left)).forEach { Files.writeString(it, "half") }
+            storage.transact { change }
+            assertTrue(Files.notExists(left))
+            others.forEach(Files::delete)
+        }
+        assertEquals(setOf("token.lock"), names())
+    }
+
+    @Test
+    fun `a lock that another process never gives back is told and waited for no longer than seconds`() = runTest {
+        val provider = ACME.copy(NO_GRANT)
+        val storage = FileTokenStorage(file, key, isShared = true)
+        val source = TokenSource.backend { IssuedToken("from-backend", 60.seconds) }
+        val java = "${Path.of(System.getProperty("java.home"), "bin", "java")}"
+        val holder = folder.resolve("Holder.java").also { Files.writeString(it, HOLDER) }
+        val process = ProcessBuilder(java, "$holder", "$file.lock").redirectError(ProcessBuilder.Redirect.INHERIT).start()
+        assertEquals("held", process.inputStream.bufferedReader().readLine())
+        manager(null, source, provider, storage = storage).use { manager ->
+            val events = events(manager)
+            val held = assertFailsWith<TokenwardException.Storage> { manager.signOut() }
+            assertEquals("storage_locked", held.code)
+            assertIs<StorageLockedException>(held.cause)
+            process.destroyForcibly().waitFor()
+            manager.signIn()
+            assertEquals("Bearer from-backend", manager.authorize("GET", API).header)
+            assertTrue(TokenEvent.StorageFailed("storage_locked") in events)
+        }
+    }
+
+    @Test
+    fun `the lock of one file under two names is one lock`() {
+        val alias = folder.resolve("alias").also { Files.createSymbolicLink(it, folder) }
+        val both = listOf(file, alias.resolve("token")).map { FileTokenStorage(it, key) }
+        val inside = AtomicInteger()
+        val threads = both.flatMap { storage ->
+            List(2) {
+                thread {
+                    repeat(20) {
+                        storage.transact {
+                            if (inside.incrementAndGet() > 1) inside.addAndGet(1000)
+                            Thread.sleep(1)
+                            inside.decrementAndGet()
+                            StorageChange.Keep
+                        }
+                    }
+                }
+            }
+        }
+        threads.forEach { it.join() }
+        assertEquals(0, inside.get())
+    }
+
+    @Test
+    fun `the status after a restart is that of what is stored`() = runTest {
+        manager(MemoryService(), storage = FileTokenStorage(file, key)).use { it.authorize("GET", API) }
+        manager(MemoryService(), storage = FileTokenStorage(file, key)).use { manager ->
+            val status = manager.status()
+            assertTrue(status.isUsable)
+            assertEquals(TokenNext.Nothing, status.next)
+        }
     }
 
     @Test
@@ -279,5 +371,18 @@ class StorageTest {
             assertEquals("Bearer fl_1", manager.authorize("GET", API).header)
         }
         assertTrue(Files.notExists(file))
+    }
+
+    private companion object {
+        /** A process of its own: a JVM's locks do not exclude its own. */
+        const val HOLDER = """
+            class Holder {
+                public static void main(String[] path) throws Exception {
+                    new java.io.RandomAccessFile(path[0], "rw").getChannel().lock();
+                    System.out.println("held");
+                    Thread.sleep(600_000);
+                }
+            }
+        """
     }
 }
