@@ -3,15 +3,16 @@ package io.github.tokenward.android
 import android.content.Context
 import android.os.UserManager
 import android.security.keystore.KeyGenParameterSpec
+import android.security.keystore.KeyPermanentlyInvalidatedException
 import android.security.keystore.KeyProperties
 import io.github.tokenward.FileTokenStorage
 import io.github.tokenward.StorageChange
 import io.github.tokenward.StorageLockedException
 import io.github.tokenward.TokenStorage
 import java.io.File
-import java.security.GeneralSecurityException
+import java.io.IOException
 import java.security.KeyStore
-import java.security.SecureRandom
+import javax.crypto.AEADBadTagException
 import javax.crypto.Cipher
 import javax.crypto.KeyGenerator
 import javax.crypto.SecretKey
@@ -19,7 +20,9 @@ import javax.crypto.spec.GCMParameterSpec
 
 /**
  * A file in `noBackupFilesDir`, which no backup carries to another device, encrypted by AES-GCM under a key that never
- * leaves the Android Keystore. What cannot be decrypted is as good as nothing: the user is signed out.
+ * leaves the Android Keystore. What is damaged, or was encrypted under a key that is gone for good, is as good as nothing:
+ * the user is signed out. Gone for good is a key that Android has invalidated, or has not found for a day. Whatever else the
+ * Keystore fails at passes: what is stored stays as it is, and the manager tries again.
  *
  * @param name tells several managers of one app apart: one name for one provider, environment and subject.
  * @param isShared other processes of the app use it too.
@@ -27,45 +30,38 @@ import javax.crypto.spec.GCMParameterSpec
 public class AndroidTokenStorage(context: Context, private val name: String, override val isShared: Boolean = false) :
     TokenStorage {
     private val users = checkNotNull(context.getSystemService(UserManager::class.java))
-    private val folder by lazy { File(context.noBackupFilesDir, "tokenward").apply { mkdirs() } }
-    private val state by lazy { encrypted("$name.state") }
-    private val key by lazy { encrypted("$name.key") }
+    private val state by lazy { EncryptedFile(File(folder(context), "$name.state"), isShared) }
 
     init {
         require(NAME.matches(name)) { "a name has letters, digits, hyphens and underscores" }
     }
 
-    /** The key of the seal, made at first use and kept beside the state, encrypted like it. */
-    override fun sealKey(): ByteArray {
-        lateinit var sealKey: ByteArray
-        key.transact { current ->
-            sealKey = current ?: ByteArray(SEAL_KEY_BYTES).also(SecureRandom()::nextBytes)
-            if (current == null) StorageChange.Replace(sealKey) else StorageChange.Keep
-        }
-        return sealKey
-    }
+    /** No secret: AES-GCM under the key of the Keystore is the seal. */
+    override fun sealKey(): ByteArray = ALIAS.encodeToByteArray().copyOf(SEAL_KEY_BYTES)
 
     override fun transact(body: (current: ByteArray?) -> StorageChange): Unit = state.transact(body)
 
-    private fun encrypted(file: String): EncryptedFile {
-        // Neither the folder nor the key is there before the first unlock.
+    /** Neither the folder nor the key is there before the first unlock. */
+    private fun folder(context: Context): File {
         if (!users.isUserUnlocked) throw StorageLockedException("the device has not been unlocked since it started")
-        return EncryptedFile(File(folder, file), isShared)
+        return File(context.noBackupFilesDir, "tokenward").apply { mkdirs() }
     }
 
     private companion object {
         val NAME = Regex("[A-Za-z0-9_-]+")
-        const val SEAL_KEY_BYTES = 32
     }
 }
+
+private const val SEAL_KEY_BYTES = 32
 
 /** One file under the key of the Keystore. */
 private class EncryptedFile(private val file: File, isShared: Boolean) {
     // AES-GCM is the seal of this file: nothing else is asked to be.
-    private val plain = FileTokenStorage(file.toPath(), ByteArray(UNUSED_KEY_BYTES), isShared)
+    private val plain = FileTokenStorage(file.toPath(), ByteArray(SEAL_KEY_BYTES), isShared)
+    private val masterKey = MasterKey(file.parentFile)
 
     fun transact(body: (current: ByteArray?) -> StorageChange) = plain.transact { current ->
-        val key = masterKey()
+        val key = masterKey.get()
         when (val change = body(current?.let { decrypt(key, it) })) {
             is StorageChange.Replace -> StorageChange.Replace(encrypt(key, change.item))
             else -> change
@@ -73,27 +69,83 @@ private class EncryptedFile(private val file: File, isShared: Boolean) {
     }
 
     private fun encrypt(key: SecretKey, item: ByteArray): ByteArray {
-        // The Keystore draws the initialisation vector.
-        val cipher = Cipher.getInstance(TRANSFORMATION).apply { init(Cipher.ENCRYPT_MODE, key) }
+        val cipher = try {
+            encrypting(key)
+        } catch (_: KeyPermanentlyInvalidatedException) {
+            encrypting(masterKey.inPlaceOfInvalidated())
+        }
         cipher.updateAAD(file.name.encodeToByteArray())
         return cipher.iv + cipher.doFinal(item)
     }
 
+    /** Null for what nobody can decrypt any more. Any other failure may be the Keystore's, and pass. */
     private fun decrypt(key: SecretKey, item: ByteArray): ByteArray? = try {
+        if (item.size < IV_BYTES + TAG_BITS / Byte.SIZE_BITS) throw AEADBadTagException("too short for a vector and a tag")
         val cipher = Cipher.getInstance(TRANSFORMATION)
         cipher.init(Cipher.DECRYPT_MODE, key, GCMParameterSpec(TAG_BITS, item, 0, IV_BYTES))
         cipher.updateAAD(file.name.encodeToByteArray())
         cipher.doFinal(item, IV_BYTES, item.size - IV_BYTES)
-    } catch (_: GeneralSecurityException) {
+    } catch (_: AEADBadTagException) {
         null
-    } catch (_: IllegalArgumentException) {
-        // Shorter than a vector.
+    } catch (_: KeyPermanentlyInvalidatedException) {
         null
     }
 
-    private fun masterKey(): SecretKey {
-        val store = KeyStore.getInstance(KEYSTORE).apply { load(null) }
-        (store.getKey(ALIAS, null) as? SecretKey)?.let { return it }
+    private companion object {
+        const val IV_BYTES = 12
+        const val TAG_BITS = 128
+    }
+}
+
+/** The Keystore draws the initialisation vector. */
+private fun encrypting(key: SecretKey) = Cipher.getInstance(TRANSFORMATION).apply { init(Cipher.ENCRYPT_MODE, key) }
+
+private const val TRANSFORMATION = "AES/GCM/NoPadding"
+private const val ALIAS = "io.github.tokenward"
+
+/** The key of all files in [folder]: one lock over threads and processes is held while it is looked for and made. */
+private class MasterKey(private val folder: File) {
+    /** Since when the Keystore has not found the key, if so. */
+    private val missed = FileTokenStorage(File(folder, ALIAS).toPath(), ByteArray(SEAL_KEY_BYTES))
+
+    /** A key that is not found may be back in a moment: while there are files, no other takes its place before a day is over. */
+    fun get(): SecretKey {
+        var key: SecretKey? = null
+        missed.transact { current ->
+            val now = System.currentTimeMillis()
+            val since = current?.decodeToString()?.toLongOrNull()?.takeIf { it <= now }
+            val isGone = since != null && now - since >= GONE_AFTER_MS
+            key = found() ?: if (isUnused() || isGone) made() else null
+            when {
+                key != null -> if (current == null) StorageChange.Keep else StorageChange.Delete
+                since != null -> StorageChange.Keep
+                else -> StorageChange.Replace("$now".encodeToByteArray())
+            }
+        }
+        return key ?: throw IOException("the Keystore does not find the key of what is stored")
+    }
+
+    fun inPlaceOfInvalidated(): SecretKey {
+        lateinit var key: SecretKey
+        missed.transact {
+            key = found()?.takeUnless(::isInvalidated) ?: made()
+            StorageChange.Keep
+        }
+        return key
+    }
+
+    private fun isInvalidated(key: SecretKey) = try {
+        encrypting(key)
+        false
+    } catch (_: KeyPermanentlyInvalidatedException) {
+        true
+    }
+
+    private fun isUnused() = checkNotNull(folder.list()) { "the folder cannot be read" }.none { it.endsWith(".state") }
+
+    private fun found() = KeyStore.getInstance(KEYSTORE).apply { load(null) }.getKey(ALIAS, null) as SecretKey?
+
+    private fun made(): SecretKey {
         val purposes = KeyProperties.PURPOSE_ENCRYPT or KeyProperties.PURPOSE_DECRYPT
         val spec = KeyGenParameterSpec.Builder(ALIAS, purposes)
             .setBlockModes(KeyProperties.BLOCK_MODE_GCM)
@@ -105,11 +157,7 @@ private class EncryptedFile(private val file: File, isShared: Boolean) {
 
     private companion object {
         const val KEYSTORE = "AndroidKeyStore"
-        const val ALIAS = "io.github.tokenward"
-        const val TRANSFORMATION = "AES/GCM/NoPadding"
         const val KEY_BITS = 256
-        const val IV_BYTES = 12
-        const val TAG_BITS = 128
-        const val UNUSED_KEY_BYTES = 32
+        const val GONE_AFTER_MS = 24 * 3600 * 1000L
     }
 }

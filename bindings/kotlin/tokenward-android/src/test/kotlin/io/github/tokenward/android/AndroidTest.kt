@@ -2,6 +2,11 @@ package io.github.tokenward.android
 
 import android.app.Application
 import android.os.UserManager
+import android.security.keystore.KeyPermanentlyInvalidatedException
+import io.github.tokenward.ClientAuthentication
+import io.github.tokenward.Credentials
+import io.github.tokenward.Exposure
+import io.github.tokenward.FileTokenStorage
 import io.github.tokenward.IssuedToken
 import io.github.tokenward.StorageChange
 import io.github.tokenward.StorageLockedException
@@ -12,6 +17,9 @@ import io.github.tokenward.TokenPreset
 import io.github.tokenward.TokenProvider
 import io.github.tokenward.TokenSource
 import io.github.tokenward.TokenStorage
+import io.github.tokenward.TokenTransport
+import io.github.tokenward.TokenwardException
+import io.github.tokenward.TransportRequest
 import kotlinx.coroutines.runBlocking
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
@@ -28,7 +36,13 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowSystemClock
 import java.io.File
+import java.io.IOException
+import java.security.UnrecoverableKeyException
 import java.time.Duration
+import java.util.concurrent.CyclicBarrier
+import javax.crypto.SecretKey
+import javax.crypto.spec.SecretKeySpec
+import kotlin.concurrent.thread
 import kotlin.time.Duration.Companion.hours
 
 @RunWith(RobolectricTestRunner::class)
@@ -41,6 +55,8 @@ class AndroidTest {
     fun keystore() {
         SoftwareKeystore.install()
         SoftwareKeystore.keys.clear()
+        SoftwareKeystore.fault = null
+        folder.deleteRecursively()
     }
 
     private fun TokenStorage.read(): ByteArray? {
@@ -63,21 +79,12 @@ class AndroidTest {
     }
 
     @Test
-    fun `the key of the seal is made once and is encrypted too`() {
-        val key = AndroidTokenStorage(app, "site").sealKey()
-        assertEquals(32, key.size)
-        assertArrayEquals(key, AndroidTokenStorage(app, "site").sealKey())
-        assertFalse(key.contentEquals(AndroidTokenStorage(app, "other").sealKey()))
-        assertEquals(12 + 32 + 16, File(folder, "site.key").length().toInt())
-    }
-
-    @Test
-    fun `what cannot be decrypted is as good as nothing`() {
+    fun `what is damaged is as good as nothing`() {
         val damages = listOf<(File) -> Unit>(
             { it.writeBytes(ByteArray(0)) },
+            { it.writeBytes(it.readBytes().take(20).toByteArray()) },
             { it.writeBytes(it.readBytes().dropLast(1).toByteArray()) },
             { file -> file.writeBytes(file.readBytes().also { it[20] = (it[20] + 1).toByte() }) },
-            { SoftwareKeystore.keys.clear() },
         )
         for (damage in damages) {
             val storage = AndroidTokenStorage(app, "site").apply { write("canary") }
@@ -86,6 +93,109 @@ class AndroidTest {
             storage.write("again")
             assertEquals("again", storage.read()?.decodeToString())
         }
+    }
+
+    @Test
+    fun `managers that all start for the first time at once use one key`() {
+        repeat(50) { run ->
+            SoftwareKeystore.keys.clear()
+            folder.deleteRecursively()
+            val storages = List(4) { AndroidTokenStorage(app, "m$run-$it") }
+            val start = CyclicBarrier(storages.size)
+            storages.map { storage ->
+                thread {
+                    start.await()
+                    storage.write("canary")
+                }
+            }.forEach { it.join() }
+            assertEquals(List(4) { "canary" }, storages.map { it.read()?.decodeToString() })
+        }
+    }
+
+    /** While the Keystore fails like this, storage fails, and nothing of it is left when the Keystore is well again. */
+    private fun passes(fail: () -> Unit) {
+        AndroidTokenStorage(app, "site").write("canary")
+        val key = SoftwareKeystore.keys.getValue(ALIAS)
+        val files = listOf("site.state").associateWith { File(folder, it).readBytes() }
+        fail()
+        for (name in listOf("site", "other")) {
+            assertThrows(Exception::class.java) { AndroidTokenStorage(app, name).write("overwritten") }
+        }
+        assertThrows(Exception::class.java) { AndroidTokenStorage(app, "site").read() }
+        SoftwareKeystore.fault = null
+        SoftwareKeystore.keys[ALIAS] = key
+        files.forEach { (name, bytes) -> assertArrayEquals(bytes, File(folder, name).readBytes()) }
+        assertEquals("canary", AndroidTokenStorage(app, "site").read()?.decodeToString())
+    }
+
+    @Test
+    fun `a key that the Keystore does not find passes`() = passes { SoftwareKeystore.keys.clear() }
+
+    @Test
+    fun `a Keystore that gives no key passes`() = passes { SoftwareKeystore.fault = UnrecoverableKeyException("busy") }
+
+    @Test
+    fun `a key that cannot be used passes`() = passes { SoftwareKeystore.keys[ALIAS] = SecretKeySpec(ByteArray(5), "AES") }
+
+    @Test
+    fun `a session outlives a start at which the Keystore fails`() = runBlocking {
+        val acme = TokenProvider("acme", "https://login.example", "/token") {
+            apiOrigins = listOf("https://api.example")
+            primaryGrant = null
+            refreshGrant = true
+            authentication = ClientAuthentication.PUBLIC_CLIENT
+            exposure = Exposure.APP_ALLOWED
+        }
+        val offline = object : TokenTransport {
+            override suspend fun send(request: TransportRequest) = throw IOException("offline")
+        }
+        val source = TokenSource.credentials { Credentials("app") }
+        fun process() = TokenManager(acme, source = source, transport = offline, storage = AndroidTokenStorage(app, "user"))
+        val url = "https://api.example/"
+        process().use { it.install(IssuedToken("access", 1.hours, "refresh")) }
+        val key = checkNotNull(SoftwareKeystore.keys.remove(ALIAS))
+        process().use { manager ->
+            assertThrows(TokenwardException.Storage::class.java) { runBlocking { manager.authorize("GET", url) } }
+        }
+        SoftwareKeystore.keys[ALIAS] = key
+        process().use { assertEquals("Bearer access", it.authorize("GET", url).header) }
+    }
+
+    @Test
+    fun `a key that is not found for a day is gone and what it encrypted is lost`() {
+        AndroidTokenStorage(app, "site").write("canary")
+        SoftwareKeystore.keys.clear()
+        assertThrows(IOException::class.java) { AndroidTokenStorage(app, "site").read() }
+        val day = Duration.ofDays(1).toMillis()
+        val since = FileTokenStorage(File(folder, ALIAS).toPath(), ByteArray(32))
+        since.transact { current ->
+            val noted = checkNotNull(current).decodeToString().toLong()
+            StorageChange.Replace("${noted - day}".encodeToByteArray())
+        }
+        assertNull(AndroidTokenStorage(app, "site").read())
+        AndroidTokenStorage(app, "site").write("again")
+        assertEquals("again", AndroidTokenStorage(app, "site").read()?.decodeToString())
+        assertFalse(File(folder, ALIAS).exists())
+    }
+
+    @Test
+    fun `what was encrypted under a key that Android has invalidated is lost`() {
+        AndroidTokenStorage(app, "site").write("canary")
+        AndroidTokenStorage(app, "other").write("canary")
+        SoftwareKeystore.keys[ALIAS] = object : SecretKey {
+            override fun getAlgorithm() = "AES"
+
+            override fun getFormat() = "RAW"
+
+            override fun getEncoded() = throw KeyPermanentlyInvalidatedException()
+        }
+        assertNull(AndroidTokenStorage(app, "site").read())
+        val storages = listOf("site", "other").map { AndroidTokenStorage(app, it) }
+        for (storage in storages) {
+            assertNull(storage.read())
+            storage.write("again")
+        }
+        assertEquals(listOf("again", "again"), storages.map { it.read()?.decodeToString() })
     }
 
     @Test
@@ -101,7 +211,6 @@ class AndroidTest {
         val users = shadowOf(app.getSystemService(UserManager::class.java))
         users.setUserUnlocked(false)
         assertThrows(StorageLockedException::class.java) { AndroidTokenStorage(app, "site").read() }
-        assertThrows(StorageLockedException::class.java) { AndroidTokenStorage(app, "site").sealKey() }
         users.setUserUnlocked(true)
         assertEquals("canary", storage.read()?.decodeToString())
     }
@@ -130,5 +239,9 @@ class AndroidTest {
             manager.signOut()
         }
         assertTrue(File(folder, "s1.state").exists().not())
+    }
+
+    private companion object {
+        const val ALIAS = "io.github.tokenward"
     }
 }

@@ -10,15 +10,18 @@ import java.security.SecureRandom
 import java.security.Security
 import java.security.cert.Certificate
 import java.security.spec.AlgorithmParameterSpec
-import java.util.Collections
 import java.util.Date
+import java.util.concurrent.ConcurrentHashMap
 import javax.crypto.KeyGenerator
 import javax.crypto.KeyGeneratorSpi
 import javax.crypto.SecretKey
 
 /** `AndroidKeyStore` in software: Robolectric has none. What a real one adds, keys out of reach, is not tested. */
 object SoftwareKeystore {
-    val keys = HashMap<String, SecretKey>()
+    val keys = ConcurrentHashMap<String, SecretKey>()
+
+    /** Thrown in place of each key. */
+    @Volatile var fault: Exception? = null
 
     fun install() {
         if (Security.getProvider(NAME) == null) Security.addProvider(Software())
@@ -52,13 +55,13 @@ object SoftwareKeystore {
     }
 
     class Store : KeyStoreSpi() {
-        override fun engineGetKey(alias: String, password: CharArray?): Key? = keys[alias]
+        override fun engineGetKey(alias: String, password: CharArray?): Key? = fault?.let { throw it } ?: keys[alias]
 
-        override fun engineContainsAlias(alias: String) = alias in keys
+        override fun engineContainsAlias(alias: String) = keys.containsKey(alias)
 
-        override fun engineIsKeyEntry(alias: String) = alias in keys
+        override fun engineIsKeyEntry(alias: String) = keys.containsKey(alias)
 
-        override fun engineAliases() = Collections.enumeration(keys.keys)
+        override fun engineAliases() = keys.keys()
 
         override fun engineSize() = keys.size
 
