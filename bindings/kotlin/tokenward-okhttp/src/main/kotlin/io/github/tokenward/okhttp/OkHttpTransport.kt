@@ -13,8 +13,9 @@ import okhttp3.CookieJar
 import okhttp3.Dispatcher
 import okhttp3.OkHttpClient
 import okhttp3.Request
-import okhttp3.RequestBody.Companion.toRequestBody
+import okhttp3.RequestBody
 import okhttp3.Response
+import okio.BufferedSink
 import java.io.IOException
 import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
@@ -57,12 +58,26 @@ public class OkHttpTransport(client: OkHttpClient = OkHttpClient()) : TokenTrans
     }
 
     private fun TransportRequest.toOkHttp(): Request {
-        val builder = Request.Builder().url(url).method(method, body?.toRequestBody() ?: emptyBody())
+        val builder = Request.Builder().url(url).method(method, sentOnce())
         headers.forEach { builder.header(it.name, it.value) }
         return builder.build()
     }
 
-    private fun TransportRequest.emptyBody() = if (method == "POST") ByteArray(0).toRequestBody() else null
+    /** OkHttp sends a body anew after a 408, a 421 or a `Retry-After: 0`, unless it can be read once only. */
+    private fun TransportRequest.sentOnce(): RequestBody? {
+        val bytes = body ?: if (method == "POST") ByteArray(0) else return null
+        return object : RequestBody() {
+            override fun contentType() = null
+
+            override fun contentLength() = bytes.size.toLong()
+
+            override fun isOneShot() = true
+
+            override fun writeTo(sink: BufferedSink) {
+                sink.write(bytes)
+            }
+        }
+    }
 
     private fun Response.read(): TransportResponse {
         val source = body.source()

@@ -3,26 +3,38 @@ package io.github.tokenward.okhttp
 import io.github.tokenward.Credentials
 import io.github.tokenward.Exposure
 import io.github.tokenward.RefreshPolicy
+import io.github.tokenward.TokenClock
 import io.github.tokenward.TokenGrant
 import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenManager
+import io.github.tokenward.TokenManagerOptions
 import io.github.tokenward.TokenProvider
+import io.github.tokenward.TokenRoute
 import io.github.tokenward.TokenSource
 import io.github.tokenward.TokenTransport
 import io.github.tokenward.TokenwardException
 import io.github.tokenward.TransportRequest
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import mockwebserver3.Dispatcher
 import mockwebserver3.MockResponse
 import mockwebserver3.MockWebServer
 import mockwebserver3.RecordedRequest
+import mockwebserver3.SocketEffect
 import okhttp3.Call
 import okhttp3.Callback
 import okhttp3.ConnectionPool
 import okhttp3.OkHttpClient
 import okhttp3.Request
+import okhttp3.RequestBody
+import okhttp3.RequestBody.Companion.toRequestBody
 import okhttp3.Response
+import okio.BufferedSink
 import java.io.IOException
+import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
 import kotlin.test.AfterTest
@@ -41,12 +53,13 @@ class AuthorizedByTest {
     /** Answers of the API, by path. */
     private var api: (RecordedRequest) -> MockResponse = { MockResponse(body = "ok") }
     private var tokens = 0
+    private var token: () -> MockResponse = { MockResponse(body = """{"access_token":"t${++tokens}","expires_in":3600}""") }
 
     @BeforeTest
     fun start() {
         server.dispatcher = object : Dispatcher() {
             override fun dispatch(request: RecordedRequest): MockResponse = when (request.url.encodedPath) {
-                "/token" -> MockResponse(body = """{"access_token":"t${++tokens}","expires_in":3600}""")
+                "/token" -> token()
                 else -> api(request)
             }
         }
@@ -60,18 +73,29 @@ class AuthorizedByTest {
         other.close()
     }
 
-    private fun manager(client: OkHttpClient = OkHttpClient()) = TokenManager(
+    private fun manager(
+        client: OkHttpClient = OkHttpClient(),
+        clock: TokenClock = TokenClock.system,
+        change: TokenProvider.() -> Unit = {},
+    ) = TokenManager(
         TokenProvider("acme", server.url("/").toString(), "/token") {
             loopbackHttp = true
             primaryGrant = TokenGrant.CLIENT_CREDENTIALS
             exposure = Exposure.APP_ALLOWED
             // Every 401 is believed.
             policy = RefreshPolicy { minIntervalMs = 0u }
+            change()
         },
         TokenIdentity {},
         TokenSource.credentials { Credentials("id", "secret") },
         OkHttpTransport(client),
+        options = TokenManagerOptions(clock = clock),
     )
+
+    private fun OkHttpClient.get(path: String): Int {
+        val request = Request.Builder().url(server.url(path)).build()
+        return newCall(request).execute().use { it.code }
+    }
 
     private fun fields() = generateSequence { server.takeRequest(0, TimeUnit.SECONDS) }
         .filter { it.url.encodedPath != "/token" }.map { it.headers["Authorization"] }.toList()
@@ -102,6 +126,115 @@ class AuthorizedByTest {
         assertNull(other.takeRequest().headers["Authorization"])
         assertEquals(1, other.requestCount)
     }
+
+    @Test
+    fun `a redirect to another allowed origin carries the token and its 401 is sent once more`() {
+        val origins = listOf(server, other).map { "http://${it.hostName}:${it.port}" }
+        manager { apiOrigins = origins }.use { manager ->
+            other.enqueue(MockResponse(code = 401))
+            other.enqueue(MockResponse())
+            api = { MockResponse.Builder().code(307).addHeader("Location", "${origins[1]}/v2").build() }
+            assertEquals(200, OkHttpClient.Builder().authorizedBy(manager).build().get("/v1"))
+            assertEquals(listOf("Bearer t1", "Bearer t2"), List(2) { other.takeRequest().headers["Authorization"] })
+        }
+    }
+
+    @Test
+    fun `a redirect on the same origin carries the token only where a route lets it`() {
+        manager { routes = listOf(TokenRoute("GET", "/v1/open"), TokenRoute("GET", "/v1/listed")) }.use { manager ->
+            val seen = CopyOnWriteArrayList<Pair<String, String?>>()
+            api = { request ->
+                val path = request.url.encodedPath
+                seen += path to request.headers["Authorization"]
+                val next = mapOf("/v1/open" to "/v1/listed", "/v1/listed" to "/v1/other")[path]
+                if (next == null) MockResponse() else MockResponse.Builder().code(302).addHeader("Location", next).build()
+            }
+            assertEquals(200, OkHttpClient.Builder().authorizedBy(manager).build().get("/v1/open"))
+            assertEquals(listOf("/v1/open" to "Bearer t1", "/v1/listed" to "Bearer t1", "/v1/other" to null), seen)
+        }
+    }
+
+    @Test
+    fun `a body that can be read once is sent once`() = manager().use { manager ->
+        val bodies = CopyOnWriteArrayList<String>()
+        api = { request ->
+            bodies += request.body?.utf8().orEmpty()
+            MockResponse(code = if (bodies.size == 1) 401 else 200)
+        }
+        val body = object : RequestBody() {
+            override fun contentType() = null
+
+            override fun isOneShot() = true
+
+            override fun writeTo(sink: BufferedSink) {
+                sink.writeUtf8("twelve litres")
+            }
+        }
+        val client = OkHttpClient.Builder().authorizedBy(manager).build()
+        val request = Request.Builder().url(server.url("/v1"))
+        client.newCall(request.post(body).build()).execute().use { assertEquals(401, it.code) }
+        client.newCall(request.post("twelve litres".toRequestBody()).build()).execute().use { assertEquals(200, it.code) }
+        assertEquals(listOf("twelve litres", "twelve litres"), bodies)
+        assertEquals(2, tokens)
+    }
+
+    @Test
+    fun `a refresh that fails after a 401 throws what failed`() {
+        val cases = mapOf(
+            MockResponse(code = 503) to TokenwardException.TemporarilyUnavailable::class,
+            MockResponse(code = 200, body = "<html>") to TokenwardException.BadAnswer::class,
+            MockResponse(code = 401, body = """{"error":"invalid_client"}""") to TokenwardException.Configuration::class,
+            MockResponse.Builder().onResponseStart(SocketEffect.CloseSocket()).build() to TokenwardException.Transport::class,
+        )
+        for ((answer, failure) in cases) {
+            manager().use { manager ->
+                val good = token
+                api = { MockResponse(code = 200) }
+                val client = OkHttpClient.Builder().authorizedBy(manager).build()
+                assertEquals(200, client.get("/v1"))
+                api = { MockResponse(code = 401) }
+                token = { answer }
+                assertEquals(failure, assertFailsWith<TokenwardException> { client.get("/v1") }::class)
+                token = good
+            }
+        }
+    }
+
+    /** An expired token, and more blocking callers than [dispatcher] has threads. */
+    private fun blocked(dispatcher: CoroutineDispatcher) {
+        val clock = object : TokenClock by TokenClock.system {
+            @Volatile var ahead = 0L
+
+            override fun now() = TokenClock.system.now() + ahead
+        }
+        manager(clock = clock).use { manager ->
+            val client = OkHttpClient.Builder().authorizedBy(manager).build()
+            api = { MockResponse() }
+            assertEquals(200, client.get("/v1"))
+            clock.ahead = 2 * 3600 * 1000L
+            val good = token
+            token = {
+                Thread.sleep(500)
+                good()
+            }
+            val done = CountDownLatch(BLOCKED_CALLS)
+            val scope = CoroutineScope(dispatcher)
+            repeat(BLOCKED_CALLS) {
+                scope.launch {
+                    assertEquals(200, client.get("/v1"))
+                    done.countDown()
+                }
+            }
+            assertTrue(done.await(60, TimeUnit.SECONDS), "${done.count} calls wait for ever")
+            assertEquals(2, tokens)
+        }
+    }
+
+    @Test
+    fun `blocking calls on all threads of Dispatchers IO cause one token request`() = blocked(Dispatchers.IO)
+
+    @Test
+    fun `blocking calls on all threads of Dispatchers Default cause one token request`() = blocked(Dispatchers.Default)
 
     @Test
     fun `a request that the token does not belong to fails before it is sent`() = manager().use { manager ->
@@ -173,7 +306,27 @@ class AuthorizedByTest {
         repeat(3) { assertNull(other.takeRequest().headers["Cookie"]) }
     }
 
+    @Test
+    fun `the transport sends a token request once whatever is answered`() = runBlocking {
+        val transport = OkHttpTransport()
+        for (body in listOf("a=b".encodeToByteArray(), null)) {
+            val request = TransportRequest("POST", other.url("/token").toString(), emptyList(), body)
+            val before = other.requestCount
+            for (answer in listOf(
+                MockResponse(code = 408),
+                MockResponse.Builder().code(503).addHeader("Retry-After", "0").build(),
+            )) {
+                other.enqueue(answer)
+                other.enqueue(MockResponse(code = 200))
+                assertEquals(answer.code, transport.send(request).status)
+                assertEquals(200, transport.send(request).status)
+            }
+            assertEquals(before + 4, other.requestCount)
+        }
+    }
+
     private companion object {
         const val CALLS = 5
+        const val BLOCKED_CALLS = 2000
     }
 }
