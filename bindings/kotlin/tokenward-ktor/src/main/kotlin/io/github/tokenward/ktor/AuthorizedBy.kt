@@ -8,6 +8,7 @@ import io.ktor.client.plugins.api.Send
 import io.ktor.client.plugins.api.createClientPlugin
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
+import io.ktor.http.content.OutgoingContent
 import io.ktor.util.AttributeKey
 
 /** Configuration of [AuthorizedBy]. */
@@ -17,7 +18,8 @@ public class AuthorizedByConfig {
 }
 
 /**
- * Every request carries the token of the manager; one that is answered 401 is sent once more where a new token may help.
+ * Every request carries the token of the manager; one that is answered 401 is sent once more where a new token may help
+ * and its body can be read twice: bytes and text can, a stream or a form with files cannot.
  * A request that the token does not belong to, or for which there is none, fails with [TokenwardException]; a redirect to
  * where the token does not belong is followed without it.
  *
@@ -44,10 +46,18 @@ public val AuthorizedBy: ClientPlugin<AuthorizedByConfig> = createClientPlugin("
         val status = call.response.status
         if (status != HttpStatusCode.Unauthorized && status != HttpStatusCode.Forbidden) return@on call
         val challenge = call.response.headers.getAll(HttpHeaders.WWWAuthenticate)?.joinToString()
-        if (manager.rejected(first.generation, status.value, challenge) != RetryDecision.Retry) return@on call
+        val decision = manager.rejected(first.generation, status.value, challenge)
+        if (decision != RetryDecision.Retry || !isReadTwice(request.body)) return@on call
         request.headers[HttpHeaders.Authorization] = manager.authorize(method, url).header
         proceed(request)
     }
+}
+
+/** A body that was written by a stream or a function may be empty the next time. */
+private tailrec fun isReadTwice(body: Any): Boolean = when (body) {
+    is OutgoingContent.ByteArrayContent, is OutgoingContent.NoContent -> true
+    is OutgoingContent.ContentWrapper -> isReadTwice(body.delegate())
+    else -> false
 }
 
 /** On a request that a redirect made from one that was authorized. */

@@ -12,12 +12,18 @@ import io.ktor.client.statement.bodyAsChannel
 import io.ktor.http.ContentType
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpMethod
-import io.ktor.http.content.ByteArrayContent
+import io.ktor.http.content.OutgoingContent
+import io.ktor.utils.io.ByteReadChannel
 import io.ktor.utils.io.readBuffer
 import kotlinx.io.readByteArray
 import java.io.IOException
 
-/** Sends token requests over [engine], by a client of its own: none of the plugins of yours take part. */
+/**
+ * Sends token requests over [engine], by a client of its own: none of the plugins of yours take part.
+ *
+ * Ktor's engines use the threads of `Dispatchers.IO`. Where callers may block all of them while they wait for a token, by
+ * `runBlocking` or through OkHttp, take `OkHttpTransport`.
+ */
 public class KtorTransport(engine: HttpClientEngine) : TokenTransport {
     private val client = HttpClient(engine) {
         followRedirects = false
@@ -29,8 +35,8 @@ public class KtorTransport(engine: HttpClientEngine) : TokenTransport {
         val (contentType, others) = request.headers.partition { it.name.equals(HttpHeaders.ContentType, ignoreCase = true) }
         others.forEach { headers.append(it.name, it.value) }
         // Ktor takes the type from the body alone.
-        request.body?.let {
-            setBody(ByteArrayContent(it, contentType.firstOrNull()?.let { type -> ContentType.parse(type.value) }))
+        if (request.body != null || method == HttpMethod.Post) {
+            setBody(SentOnce(request.body ?: ByteArray(0), contentType.firstOrNull()?.let { ContentType.parse(it.value) }))
         }
     }.execute { response ->
         val body = response.bodyAsChannel().readBuffer(TokenTransport.MAX_BODY_BYTES + 1L).readByteArray()
@@ -38,4 +44,12 @@ public class KtorTransport(engine: HttpClientEngine) : TokenTransport {
         val headers = response.headers.entries().flatMap { (name, values) -> values.map { TransportHeader(name, it) } }
         TransportResponse(response.status.value, headers, body)
     }
+}
+
+/** Bytes that an engine takes for a stream: some send what they can read again once more when a connection breaks. */
+private class SentOnce(private val bytes: ByteArray, override val contentType: ContentType?) :
+    OutgoingContent.ReadChannelContent() {
+    override val contentLength: Long get() = bytes.size.toLong()
+
+    override fun readFrom(): ByteReadChannel = ByteReadChannel(bytes)
 }
