@@ -34,7 +34,7 @@ type Sent = (String, Vec<(String, String)>, String);
 fn request(provider: &Provider<'_>, grant: Grant, credentials: &Credentials<'_>) -> Result<Sent, Error> {
     let mut out = [0; 1024];
     let written = TokenRequest::new(provider, Identity::site("a b/\u{e9}"), grant, credentials)
-        .with_refresh_token("r\u{fc}+".as_bytes())
+        .with_refresh_token("r\u{fc}+")
         .write(&mut out)?;
     assert_eq!(written.method(), "POST");
     let fields = written.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -459,6 +459,19 @@ fn json_bodies_are_one_object_of_strings() {
             "client_id": "id", "client_secret": "s&cret"})
     );
     assert!(fields.contains(&("Content-Type".to_owned(), "application/json".to_owned())));
+}
+
+#[test]
+fn a_refresh_token_beyond_ascii_stays_text_in_each_body() {
+    let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
+    let sent = |body| {
+        request(&Provider { body: Some(body), ..BASE }, Grant::RefreshToken, &credentials)
+            .expect("a request")
+            .2
+    };
+    let parsed: serde_json::Value = serde_json::from_str(&sent(BodyFormat::JSON)).expect("JSON");
+    assert_eq!(parsed["refresh_token"], "r\u{fc}+");
+    assert!(sent(BodyFormat::FORM).contains("&refresh_token=r%C3%BC%2B&"));
 }
 
 #[test]

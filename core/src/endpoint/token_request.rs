@@ -54,9 +54,14 @@ impl<'a> TokenRequest<'a> {
         Self { provider, base_url, site, grant, credentials, refresh_token: &[], extra: &[] }
     }
 
-    /// The same with the refresh token to present: UTF-8, for [`Grant::RefreshToken`].
+    /// The same with the refresh token to present, for [`Grant::RefreshToken`].
     #[must_use]
-    pub const fn with_refresh_token(mut self, refresh_token: &'a [u8]) -> Self {
+    pub const fn with_refresh_token(self, refresh_token: &'a str) -> Self {
+        self.with_stored_refresh_token(refresh_token.as_bytes())
+    }
+
+    /// The same with the UTF-8 that a manager holds.
+    pub(crate) const fn with_stored_refresh_token(mut self, refresh_token: &'a [u8]) -> Self {
         self.refresh_token = refresh_token;
         self
     }

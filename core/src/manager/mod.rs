@@ -186,7 +186,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.session.advance(now, self.provider);
         let grant = self.session.due(self.provider)?;
         let request = TokenRequest::new(self.provider, self.identity, grant, credentials)
-            .with_refresh_token(self.store.refresh_token())
+            .with_stored_refresh_token(self.store.refresh_token())
             .write_own(out)?;
         let id = self.session.begin(grant);
         if grant == Grant::RefreshToken && self.provider.policy().shared_storage {

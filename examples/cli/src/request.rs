@@ -92,7 +92,7 @@ impl Request {
         let extra: Vec<_> = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut out = vec![0; 1 << 16];
         let written = TokenRequest::new(&provider, identity, grant, &credentials)
-            .with_refresh_token(refresh_token.as_bytes())
+            .with_refresh_token(refresh_token)
             .with_extra(&extra)
             .write(&mut out);
         let request = written.map_err(|error| refused(error, &provider))?;
@@ -218,7 +218,7 @@ fn answer(input: &Object) -> Result<Value, Refusal> {
     let (arena, object) = (Bump::new(), described.as_object().ok_or(BAD_INPUT)?);
     let provider = description::unchecked(object, &arena).map_err(|_| BAD_INPUT)?;
     let request = TokenRequest::new(&provider, Identity::CLIENT, grant, &credentials)
-        .with_refresh_token(refresh_token.as_bytes())
+        .with_refresh_token(refresh_token)
         .with_extra(&extra);
     let mut out = vec![0; 1 << 12];
     let written = match request.write(&mut out) {

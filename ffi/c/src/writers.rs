@@ -223,7 +223,7 @@ pub unsafe extern "C" fn tokenward_token_request(
         let buf = edge.buffer(buf, cap);
         let config = edge.value(config)?;
         let (service, identity) = whose(edge, config)?;
-        let refresh_token = edge.text(refresh_token).as_bytes();
+        let refresh_token = edge.text(refresh_token);
         let extra = edge.pairs(extra, extra_count);
         let credentials = credentials_of(edge, credentials);
         edge.checked()?;

@@ -138,7 +138,7 @@ entry!(tokenward_gate_token_request, {
     let extra = black_box(&[("", ""); 2][..]);
     let credentials = credentials();
     let request = TokenRequest::new(provider(), identity(), black_box(Grant::Password), &credentials)
-        .with_refresh_token(bytes())
+        .with_refresh_token(text())
         .with_extra(extra)
         .write(buffer());
     if let Ok(request) = request {
