@@ -37,7 +37,7 @@ fn steady<'p>(mut provider: Provider<'p>) -> Provider<'p> {
     provider
 }
 
-fn ok(body: &str) -> Answer<'_> {
+fn ok(body: &str) -> Answer<'_, 'static> {
     Answer { status: 200, headers: &[], body: body.as_bytes(), wall: None }
 }
 

@@ -1,9 +1,12 @@
 //! Reading a token endpoint's answer: docs/BEHAVIOUR.md section 1, line by line.
 
 use tokenward::{
-    Error, ErrorCode, ErrorResponse, Grant, Nested, Provider, TokenAlphabet, TokenAnswer, TokenResponse,
-    providers, token_answer,
+    Answer, Credentials, Error, ErrorCode, ErrorResponse, Grant, Identity, Instant, Nested, Outcome,
+    Provider, RequestId, Slots, TokenAlphabet, TokenAnswer, TokenManager, TokenResponse, providers,
+    token_answer,
 };
+
+const START: Instant = Instant::from_millis(0);
 
 const CUSTOM: Provider<'static> =
     Provider { primary_grant: Some(Grant::ClientCredentials), refresh_grant: true, ..Provider::custom() };
@@ -565,4 +568,29 @@ fn no_body_of_a_few_thousand_mutations_panics_or_reads_differently_from_a_second
             String::from_utf8_lossy(&body)
         );
     }
+}
+
+#[test]
+fn what_an_answer_was_outlives_the_header_fields_that_were_put_together_for_it() {
+    fn hand_in<'b>(
+        manager: &mut TokenManager<'_, [u8; 64]>,
+        id: RequestId,
+        fields: &[(String, Vec<u8>)],
+        body: &'b [u8],
+    ) -> Outcome<'b> {
+        let headers: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        let answer = Answer { status: 503, headers: &headers, body, wall: None };
+        manager.answer(START, id, &answer).expect("an error response")
+    }
+    let slots = Slots::new([0; 64], 64);
+    let mut manager = TokenManager::new(START, &providers::FLIP_UTILITY_SANDBOX, Identity::CLIENT, slots, 0)
+        .expect("it fits");
+    let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
+    let mut out = [0; 512];
+    let (id, _) = manager.begin(START, &credentials, &mut out).expect("a request");
+    let body = br#"{"error":"temporarily_unavailable"}"#;
+    let outcome = hand_in(&mut manager, id, &[("Retry-After".to_owned(), b"120".to_vec())], body);
+    let Outcome::Error(error) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(text(error.error()), "temporarily_unavailable");
+    assert_eq!(manager.poll(START).poll_at.map(Instant::as_millis), Some(120_000));
 }

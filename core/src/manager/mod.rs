@@ -30,26 +30,27 @@ use revision::{Revision, Revisions, SnapshotScope};
 use session::{Answered, Poll, RequestId, Retry, Session};
 use store::{Slots, Store};
 
-/// What the token endpoint answered, as the caller's HTTP client has it.
+/// What the token endpoint answered, as the caller's HTTP client has it. An [`Outcome`] borrows the body and not the
+/// fields, which a caller may put together only for the call.
 #[derive(Clone, Copy)]
-pub struct Answer<'a> {
+pub struct Answer<'b, 'h> {
     /// The status code.
     pub status: u16,
     /// The header fields; only `Retry-After` is read.
-    pub headers: &'a [(&'a str, &'a [u8])],
+    pub headers: &'h [(&'h str, &'h [u8])],
     /// The whole body.
-    pub body: &'a [u8],
+    pub body: &'b [u8],
     /// The time of day, for HTTP dates and for JWTs without `expires_in`.
     pub wall: Option<UnixTime>,
 }
 
-impl core::fmt::Debug for Answer<'_> {
+impl core::fmt::Debug for Answer<'_, '_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
-impl Answer<'_> {
+impl Answer<'_, '_> {
     /// Seconds that the first `Retry-After` field asks to wait (RFC 9110 section 10.2.3); a date needs the wall clock.
     fn retry_after(&self) -> Option<u64> {
         let field = self.headers.iter().find(|(name, _)| eq_ignore_case(name.as_bytes(), b"retry-after"))?;
@@ -204,12 +205,12 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// - those of [`crate::token_answer`].
     /// - [`Error::UnsupportedTokenType`], [`Error::MissingLifetime`], [`Error::TooLong`],
     ///   [`Error::AlreadyExpired`], [`Error::SameToken`]: a token that cannot be used.
-    pub fn answer<'a>(
+    pub fn answer<'b>(
         &mut self,
         now: Instant,
         id: RequestId,
-        answer: &Answer<'a>,
-    ) -> Result<Outcome<'a>, Error> {
+        answer: &Answer<'b, '_>,
+    ) -> Result<Outcome<'b>, Error> {
         let Answer { status, body, wall, .. } = *answer;
         self.answer_parsed(now, id, &ParsedAnswer { status, retry_after: answer.retry_after(), body, wall })
     }
