@@ -52,7 +52,7 @@ bool server_open(const char *path, server_handler *handler) {
   listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const mode_t before = umask(0117);
   const bool good = listener >= 0 && bind(listener, (const struct sockaddr *)&address, sizeof address) == 0 &&
-                    listen(listener, CLIENTS_MAX) == 0;
+                    listen(listener, SOMAXCONN) == 0;
   const int fault = errno;
   umask(before);
   if (!good) log_line(LOG_ERROR, "cannot listen on %s: %s", path, strerror(fault));

@@ -20,13 +20,27 @@ static uint8_t buffer[SNAPSHOT_CAPACITY];
 
 static tokenward_span key_of(const storage *self) { return (tokenward_span){ self->key, sizeof self->key }; }
 
+enum { FRESH_CAPACITY = 512 + 32 };
+
 /*
- * Writes all of it to `fresh`, flushes, renames to `path`, flushes the directory. False with errno. What lies at `fresh`
- * may be a link, or open to others: it is never written to.
+ * A file beside the state that this call has made; its name goes to `name`. What lies at STATE.new may be a link, or open to
+ * others, or not ours to remove: it is never written to. Returns the descriptor, or -1 with errno.
  */
+static int fresh(const storage *self, char name[FRESH_CAPACITY]) {
+  enum { MADE_BY_US = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC };
+  uint64_t number = 0;
+  snprintf(name, FRESH_CAPACITY, "%s", self->fresh);
+  unlink(name);
+  const int fd = open(name, MADE_BY_US, 0600);
+  if (fd >= 0 || getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) return fd;
+  snprintf(name, FRESH_CAPACITY, "%s-%016llx", self->fresh, (unsigned long long)number);
+  return open(name, MADE_BY_US, 0600);
+}
+
+/* Writes all of it to a fresh file, flushes, renames to `path`, flushes the directory. False with errno. */
 static bool replace(const storage *self, const char *path, const uint8_t *bytes, size_t len) {
-  unlink(self->fresh);
-  int fd = open(self->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  char name[FRESH_CAPACITY];
+  int fd = fresh(self, name);
   if (fd < 0) return false;
   bool good = true;
   for (size_t done = 0; good && done < len;) {
@@ -37,8 +51,13 @@ static bool replace(const storage *self, const char *path, const uint8_t *bytes,
   good = good && fsync(fd) == 0;
   int fault = errno;
   if (close(fd) != 0 && good) good = false, fault = errno;
-  errno = fault;
-  if (!good || rename(self->fresh, path) != 0) return false;
+  if (good && rename(name, path) != 0) good = false, fault = errno;
+  if (!good) {
+    /* Half a token is of no use, and on a full disk in the way. */
+    unlink(name);
+    errno = fault;
+    return false;
+  }
   int directory = open(self->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0) return false;
   good = fsync(directory) == 0;

@@ -407,6 +407,14 @@ def against_neighbours():
     private(fresh, "left open to all", 0o666)
     gateway.start()
     check("a key is not written into a file that was open to others", key.stat().st_mode & 0o777 == 0o600)
+    gateway.kill()
+    for slot in gateway.folder.glob("token.[ab]"):
+        slot.unlink()
+    fresh.mkdir()
+    check("what cannot be removed is not in the way",
+          gateway.start() and gateway.ask(line).startswith("OK 1 ") and fresh.is_dir() and
+          not list(gateway.folder.glob("token.new-*")), gateway.said())
+    fresh.rmdir()
     fresh.symlink_to(victim)
     generation = int(gateway.ask(line).split(" ")[1])
     gateway.ask(f"REJECTED {generation} 401")
