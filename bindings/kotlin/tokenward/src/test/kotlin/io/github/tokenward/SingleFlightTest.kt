@@ -111,6 +111,21 @@ class SingleFlightTest {
     }
 
     @Test
+    fun `a refresh that fails after a 401 throws what failed`() = runTest {
+        val service = MemoryService()
+        manager(service).use { manager ->
+            val used = manager.authorize("GET", API)
+            advanceTimeBy(1.minutes)
+            service.isDown = true
+            assertFailsWith<TokenwardException.Transport> { manager.rejected(used.generation, 401) }
+            service.isDown = false
+            service.answers += MemoryService.answer(503, "busy", "Retry-After" to "120")
+            advanceTimeBy(1.minutes)
+            assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.rejected(used.generation, 401) }
+        }
+    }
+
+    @Test
     fun `a 403 is the caller's and causes no request`() = runTest {
         val service = MemoryService()
         manager(service).use { manager ->

@@ -9,6 +9,7 @@ import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenManager
 import io.github.tokenward.TokenManagerOptions
 import io.github.tokenward.TokenProvider
+import io.github.tokenward.TokenRoute
 import io.github.tokenward.TokenSource
 import io.github.tokenward.TokenTransport
 import io.github.tokenward.TokenwardException
@@ -56,13 +57,14 @@ class AuthorizedByTest {
         }
     }
 
-    private fun manager(clock: TokenClock = TokenClock.system) = TokenManager(
+    private fun manager(clock: TokenClock = TokenClock.system, change: TokenProvider.() -> Unit = {}) = TokenManager(
         TokenProvider("acme", "https://login.example/token") {
             apiOrigins = listOf("https://api.example")
             primaryGrant = TokenGrant.CLIENT_CREDENTIALS
             exposure = Exposure.APP_ALLOWED
             // Every 401 is believed.
             policy = RefreshPolicy { minIntervalMs = 0u }
+            change()
         },
         TokenIdentity {},
         TokenSource.credentials { Credentials("id", "secret") },
@@ -184,6 +186,18 @@ class AuthorizedByTest {
             }
             assertEquals(HttpStatusCode.Unauthorized, client(api, manager).get("https://api.example/v1").status)
             assertEquals(listOf("Bearer t1", null), api.fields())
+        }
+    }
+
+    @Test
+    fun `a redirect on the same origin carries the token only where a route lets it`() = runTest {
+        manager { routes = listOf(TokenRoute("GET", "/v1/open"), TokenRoute("GET", "/v1/listed")) }.use { manager ->
+            val api = MockEngine { request ->
+                val next = mapOf("/v1/open" to "/v1/listed", "/v1/listed" to "/v1/other")[request.url.encodedPath]
+                if (next == null) respond("") else respond("", HttpStatusCode.Found, headersOf(HttpHeaders.Location, next))
+            }
+            assertEquals(HttpStatusCode.OK, client(api, manager).get("https://api.example/v1/open").status)
+            assertEquals(listOf("Bearer t1", "Bearer t1", null), api.fields())
         }
     }
 
