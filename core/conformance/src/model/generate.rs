@@ -73,6 +73,8 @@ struct Generator {
     last: String,
     /// The scope that this scenario keeps to.
     main_scope: &'static str,
+    /// What the service of this scenario tends to do.
+    mood: &'static str,
     seen_tokens: Vec<String>,
     seen_refresh: Vec<String>,
     /// The largest `at` so far and the last restart's.
@@ -105,6 +107,7 @@ impl Generator {
             snapshot: None,
             last: String::new(),
             main_scope: "all",
+            mood: "mixed",
             seen_tokens: Vec::new(),
             seen_refresh: Vec::new(),
             at: 0,
@@ -139,12 +142,14 @@ impl Generator {
     fn setting(&mut self) -> Value {
         let mut scenario = Map::new();
         scenario.insert("name".into(), json!("a random scenario"));
+        self.mood = self.dice.weighted(&[("mixed", 48), ("refusing", 24), ("slow", 12), ("steady", 16)]);
+        let flume = if self.mood == "refusing" { 50 } else { 14 };
         let provider = self.dice.weighted(&[
             ("flip_utility", 8),
             ("flip_utility_api_key", 4),
             ("flip_energy_client", 4),
             ("flip_energy_site", 8),
-            ("flume", 14),
+            ("flume", flume),
             ("opower", 8),
             ("flute", 14),
             ("custom", 40),
@@ -228,16 +233,21 @@ impl Generator {
         };
         set(&mut self.dice, "fraction_permille", 30, &[0, 1, 500, 800, 999, 1000]);
         set(&mut self.dice, "margin_ms", 30, &[0, 1, 999, 1000, 3000, 60_000]);
-        set(&mut self.dice, "min_interval_ms", 40, &[0, 1, 1000, 5000, 29_000, 31_000]);
-        set(&mut self.dice, "jitter_permille", 50, &[0, 1, 50, 50, 500, 1000]);
+        let slow = self.mood == "slow";
+        let intervals: &[u64] = if slow { &[0, 1, 1000, 5000] } else { &[0, 1, 1000, 5000, 29_000, 31_000] };
+        set(&mut self.dice, "min_interval_ms", if slow { 80 } else { 40 }, intervals);
+        set(&mut self.dice, "jitter_permille", 70, &[0, 1, 50, 200, 200, 500, 800, 1000]);
         set(&mut self.dice, "startup_spread_ms", 20, &[1, 1000, 60_000]);
         set(&mut self.dice, "response_timeout_ms", 40, &[1000, 2500, 5000, 29_999, 60_000]);
-        set(&mut self.dice, "first_backoff_ms", 30, &[0, 1, 3, 1000, 5001]);
-        set(&mut self.dice, "max_backoff_ms", 30, &[0, 1, 1000, 4000, 9999]);
+        set(&mut self.dice, "first_backoff_ms", 30, &[1, 3, 1000, 5001]);
+        set(&mut self.dice, "max_backoff_ms", 30, &[1, 1000, 4000, 9999, 7_200_000]);
         set(&mut self.dice, "max_lifetime_s", 15, &[1, 30, 31, 100, 3599]);
-        set(&mut self.dice, "refresh_attempts", 40, &[1, 2, 3]);
+        set(&mut self.dice, "refresh_attempts", 70, &[1, 1, 2, 3]);
         if self.dice.percent(30) {
             policy.insert("shared_storage".into(), json!(true));
+        }
+        if self.dice.percent(20) {
+            policy.insert("recheck".into(), json!(false));
         }
         Value::Object(policy)
     }
@@ -248,13 +258,13 @@ impl Generator {
         if self.dice.percent(50) {
             p.insert("environment".into(), json!("test"));
         }
-        let grants: &[&str] = match self.dice.below(13) {
+        let grants: &[&str] = match self.dice.below(15) {
             0 | 1 => &["client_credentials"],
             2..=5 => &["client_credentials", "refresh_token"],
             6 => &["password"],
             7 | 8 => &["password", "refresh_token"],
             9 => &["refresh_token", "client_credentials"],
-            10 | 11 => &["refresh_token"],
+            10..=13 => &["refresh_token"],
             _ => {
                 if self.dice.percent(50) {
                     &["site_token"]
@@ -319,6 +329,8 @@ impl Generator {
                 json!({"jwt_expiry_else": 60}),
                 json!({"assume": 100}),
                 json!({"assume": 1}),
+                json!({"assume": 0}),
+                json!({"jwt_expiry_else": 0}),
                 json!("never"),
                 json!("refuse"),
             ]);
@@ -362,6 +374,9 @@ impl Generator {
             Next::Reload | Next::Supply(_) => 30,
             _ => 0,
         };
+        if self.mood != "mixed" && next == Next::Wait && self.dice.percent(60) {
+            return replay.manager.poll_at(now).unwrap_or(now);
+        }
         if self.dice.percent(soon) {
             return now + if self.dice.percent(50) { 0 } else { self.dice.below(900) };
         }
@@ -410,6 +425,9 @@ impl Generator {
                 ("poll", 8),
                 ("any", 12),
             ],
+            Next::Wait if self.mood != "mixed" => {
+                &[("poll", 76), ("any", 7), ("storage", 7), ("rejected", 6), ("authorize", 4)]
+            }
             Next::Wait => &[("poll", 40), ("any", 20), ("storage", 20), ("rejected", 12), ("authorize", 8)],
             Next::Reload => &[("reloaded", 30), ("restore", 30), ("storage", 12), ("any", 16), ("poll", 12)],
             Next::Supply(ref reason) if reason == "no_token" => {
@@ -464,7 +482,7 @@ impl Generator {
             "failed" => self.name_request(&mut step),
             "rejected" => self.rejected(&mut step, replay),
             "authorize" => self.authorize(&mut step, replay),
-            "install" => self.install(&mut step, replay, usable),
+            "install" => self.install(&mut step, replay, at, usable),
             "snapshot" => {
                 let scope = if self.dice.percent(if self.wide { 60 } else { 90 }) {
                     self.main_scope
@@ -736,10 +754,13 @@ impl Generator {
     fn error_body(&mut self, replay: &Replay<'_>) -> String {
         let provider = &replay.manager.provider;
         let refreshing = replay.manager.out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
-        let mut code = if self.dice.percent(if refreshing { 50 } else { 25 }) {
-            "invalid_grant"
-        } else {
-            self.dice.pick(&CODES)
+        let mut code = match (self.mood, self.dice.below(100)) {
+            ("refusing", 0..=74) => {
+                self.dice.pick(&["weird", "access_denied", "expired_token", "server_error"])
+            }
+            ("slow", 0..=69) => "slow_down",
+            (_, n) if n < if refreshing { 40 } else { 20 } => "invalid_grant",
+            _ => self.dice.pick(&CODES),
         };
         if !provider.error_codes.is_empty() && self.dice.percent(40) {
             code = self.dice.pick(&["E17", "E18", "E19", "weird code"]);
@@ -780,7 +801,7 @@ impl Generator {
             ("not_json", 8),
             ("truncated", 8),
             ("malformed", 8),
-            ("too_deep", 4),
+            ("too_deep", 6),
             ("duplicate_member", 6),
             ("invalid_access_token", 10),
             ("invalid_refresh_token", 5),
@@ -790,8 +811,9 @@ impl Generator {
             ("invalid_expires_in", 10),
             ("error_beside_token", 6),
             ("unsupported_token_type", 8),
-            ("missing_lifetime", 6),
+            ("missing_lifetime", 9),
             ("too_long", 10),
+            ("refresh_token_too_long", 6),
             ("already_expired", 8),
             ("two", 6),
         ]);
@@ -919,6 +941,10 @@ impl Generator {
                     Self::set(&mut members, "refresh_token", &json!(long).to_string());
                 }
             }
+            "refresh_token_too_long" => {
+                let long = "z".repeat((replay.manager.capacity.1 + self.dice.below(3)) as usize);
+                Self::set(&mut members, "refresh_token", &json!(long).to_string());
+            }
             "already_expired" => {
                 let value = self.dice.pick(&["0", "\"0\"", "0.9", "1"]);
                 Self::set(&mut members, "expires_in", value);
@@ -939,9 +965,28 @@ impl Generator {
         if step["do"] != "answer" {
             return;
         }
-        let kind = self.dice.weighted(&[("token", 56), ("error", 24), ("refused", 18), ("mixed", 2)]);
+        let refreshing = replay.manager.out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
+        let kind = match self.mood {
+            "steady" => self.dice.weighted(&[("token", 90), ("error", 5), ("refused", 3), ("text", 2)]),
+            "slow" => self.dice.weighted(&[("token", 40), ("error", 48), ("refused", 8), ("text", 4)]),
+            // Once there is a refresh token to refuse.
+            "refusing" if refreshing => {
+                self.dice.weighted(&[("token", 3), ("error", 70), ("refused", 3), ("text", 24)])
+            }
+            "refusing" if replay.manager.refresh.is_some() || self.dice.percent(40) => {
+                self.dice.weighted(&[("token", 10), ("error", 60), ("refused", 4), ("text", 26)])
+            }
+            _ => self.dice.weighted(&[
+                ("token", 54),
+                ("error", 24),
+                ("refused", 16),
+                ("mixed", 2),
+                ("text", 4),
+            ]),
+        };
         let mut status = match kind {
             "token" => self.dice.pick(&[200, 200, 200, 200, 201, 204]),
+            "text" => self.dice.pick(&[400, 400, 400, 404, 403, 401, 429, 503, 302, 408]),
             "error" => {
                 self.dice.pick(&[400, 400, 400, 400, 401, 401, 403, 200, 201, 302, 408, 425, 429, 500, 503])
             }
@@ -953,6 +998,20 @@ impl Generator {
                 self.wrapped(replay, &members).into_bytes()
             }
             "error" => self.error_body(replay).into_bytes(),
+            "text" => self
+                .dice
+                .pick(&[
+                    "<html>no</html>",
+                    "",
+                    "{}",
+                    "{\"error\":",
+                    "no",
+                    "{\"error\":7}",
+                    "[]",
+                    "{\"e\":tru}",
+                ])
+                .as_bytes()
+                .to_vec(),
             "mixed" => {
                 status = self.dice.pick(&[400, 500, 302, 400]);
                 match self.dice.below(5) {
@@ -980,22 +1039,32 @@ impl Generator {
         let often = if status == 429 || status >= 500 { 50 } else { 8 };
         let mut headers = vec![json!(["Content-Type", self.dice.pick(&["application/json", "text/html"])])];
         if self.dice.percent(often) {
-            let value = match self.dice.below(8) {
-                0 => "0".to_owned(),
-                1 => "99999".to_owned(),
-                2 => "99999999999999999999999999".to_owned(),
-                3 => self.dice.pick(&["soon", "-1", "1.5", ""]).to_owned(),
-                4 | 5 => {
-                    let wall = replay.wall(at).unwrap_or(1_700_000_000);
-                    let when = (wall + self.dice.below(130)).saturating_sub(10);
-                    write_http_date(when, self.dice.percent(30))
-                }
-                _ => self.dice.between(1, 120).to_string(),
-            };
-            headers.push(json!([self.dice.pick(&["Retry-After", "retry-after"]), value]));
+            for _ in 0..self.dice.pick(&[1, 1, 1, 2, 3]) {
+                let values: Vec<String> =
+                    (0..self.dice.pick(&[1, 1, 1, 2, 3])).map(|_| self.retry_after(replay, at)).collect();
+                let line = values.join(self.dice.pick(&[",", ", ", " ,\t"]));
+                headers.push(json!([self.dice.pick(&["Retry-After", "retry-after"]), line]));
+            }
         }
         if self.dice.percent(70) || headers.len() > 1 {
             step.insert("headers".into(), json!(headers));
+        }
+    }
+
+    /// One value of a `Retry-After` line.
+    fn retry_after(&mut self, replay: &Replay<'_>, at: u64) -> String {
+        match self.dice.below(16) {
+            0 => "0".to_owned(),
+            1 => "99999".to_owned(),
+            2 => "99999999999999999999999999".to_owned(),
+            3 => self.dice.pick(&["soon", "-1", "1.", ".5", "1.5s", "", "1 2", "+1", "1,,2"]).to_owned(),
+            4 | 5 => self.dice.pick(&["1.5", "7.000", "59.001", "0.0", "0.1", "1.0"]).to_owned(),
+            6..=8 => {
+                let wall = replay.wall(at).unwrap_or(1_700_000_000);
+                let when = (wall + self.dice.below(130)).saturating_sub(10);
+                write_http_date(when, self.dice.percent(30))
+            }
+            _ => self.dice.between(1, 120).to_string(),
         }
     }
 
@@ -1017,7 +1086,7 @@ impl Generator {
             step.insert("generation".into(), json!(generation));
         }
         if self.dice.percent(35) {
-            let challenge = self.dice.pick(&[
+            let challenges = [
                 "Bearer",
                 "Bearer realm=\"api\"",
                 "Bearer error=\"invalid_token\", error_description=\"insufficient_scope\"",
@@ -1025,8 +1094,21 @@ impl Generator {
                 "Bearer realm=\"a, b\", error=\"insufficient_scope\"",
                 "bearer ERROR=insufficient_scope",
                 "Basic realm=\"x\", Bearer error=\"insufficient_scope\", scope=\"a b\"",
-            ]);
-            step.insert("headers".into(), json!([["WWW-Authenticate", challenge]]));
+                // No lists of challenges.
+                "Bearer error=\"insufficient_scope",
+                "Bearer error=\"insufficient_scope\", =",
+                "Bearer error=",
+                "error=\"insufficient_scope\"",
+            ];
+            let lines: Vec<Value> = (0..self.dice.pick(&[1, 1, 1, 2, 3]))
+                .map(|_| {
+                    json!([
+                        self.dice.pick(&["WWW-Authenticate", "www-authenticate"]),
+                        self.dice.pick(&challenges)
+                    ])
+                })
+                .collect();
+            step.insert("headers".into(), json!(lines));
         }
     }
 
@@ -1085,16 +1167,15 @@ impl Generator {
         step.insert("url".into(), json!(format!("{origin}{path}")));
     }
 
-    fn install(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>, usable: bool) {
+    fn install(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>, at: u64, usable: bool) {
         let mut token = Map::new();
-        let access = self.access(replay);
+        let wall = replay.wall(at);
+        let access = if self.dice.percent(12) { self.jwt(wall.unwrap_or(1000)) } else { self.access(replay) };
         token.insert("access_token".into(), json!(access));
         if self.dice.percent(85) {
             token.insert("token_type".into(), json!("Bearer"));
         }
-        // What a JWT says of itself at an installation is left open.
-        let jwt = access.matches('.').count() == 2 && !self.wide;
-        if jwt || self.dice.percent(70) {
+        if self.dice.percent(70) {
             let seconds = self.dice.pick(&[0, 1, 29, 30, 31, 100, 3600, 3600, 3600, 86_400]);
             token.insert("expires_in".into(), json!(seconds));
         }
@@ -1116,17 +1197,29 @@ impl Generator {
             5 => _ = token.insert("expires_in".into(), json!(0)),
             _ => {}
         }
+        if self.dice.percent(if replay.manager.provider.refreshes() { 16 } else { 4 }) {
+            token.insert("token_type".into(), json!("Bearer"));
+            token.remove("access_token");
+            if self.dice.percent(20) {
+                token.insert("access_token".into(), Value::Null);
+            }
+            let refresh = self.refresh(replay);
+            token.insert("refresh_token".into(), refresh);
+        }
         step.insert("token".into(), Value::Object(token));
     }
 
     fn damage(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>) {
         match self.dice.below(20) {
             0 | 1 => {
-                let bit = self.dice.below(400);
+                let bit = if self.dice.percent(50) { self.dice.below(66) } else { self.dice.below(400) };
                 step.insert("flip".into(), json!(bit));
+                if self.dice.percent(20) {
+                    step.insert("cut".into(), json!(self.dice.below(20)));
+                }
             }
             2 => {
-                let kept = self.dice.below(60);
+                let kept = if self.dice.percent(50) { self.dice.below(10) } else { self.dice.below(60) };
                 step.insert("cut".into(), json!(kept));
             }
             3 | 4 => {

@@ -11,12 +11,20 @@ pub(crate) mod wire;
 
 use presets::{Grant, MissingLifetime, Policy, Provider};
 use serde_json::{Map, Value, json};
-use wire::{Answer, TokenResponse};
+use wire::{Answer, Installed, Refusal, TokenResponse};
 
 /// Replays a scenario: one object for each step.
 pub(crate) fn run(scenario: &Value) -> Vec<Value> {
     let mut replay = Replay::new(scenario);
     scenario["steps"].as_array().into_iter().flatten().map(|step| replay.step(step)).collect()
+}
+
+/// Notes that a scenario has come to a rule, for the test that asks how often the random ones do.
+fn reached(rule: &'static str) {
+    #[cfg(test)]
+    examples::REACHED.with_borrow_mut(|rules| rules.insert(rule));
+    #[cfg(not(test))]
+    let _ = rule;
 }
 
 /// An integer, written as a number or, beyond 2^53, as a string.
@@ -26,6 +34,24 @@ pub(crate) fn number(value: &Value) -> Option<u64> {
 
 fn written(value: u64) -> Value {
     if value > 1 << 53 { json!(value.to_string()) } else { json!(value) }
+}
+
+/// `x · u`, floored.
+fn times(x: i128, u: i128) -> i128 {
+    (x * u) >> 32
+}
+
+fn or_an_hour(seconds: u64) -> u64 {
+    if seconds == 0 {
+        reached("1.30 zero");
+        return 3600;
+    }
+    seconds
+}
+
+/// Statuses under which an answer is no word of the service, whatever it says.
+fn in_trouble(status: u64) -> bool {
+    status >= 500 || [408, 425, 429].contains(&status)
 }
 
 /// Back into the range of an instant.
@@ -120,6 +146,24 @@ enum Wait {
     Longest,
 }
 
+/// A permanent failure.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) reason: &'static str,
+    /// When it lifts itself, if it does.
+    pub(crate) lifts_at: Option<u64>,
+}
+
+/// A configuration that was refused is asked again after this.
+const RECHECK_MS: u64 = 3_600_000;
+/// From a `begin` on no other such request is due for this long.
+const SECOND_MS: u64 = 1000;
+/// The codes that say that the configuration is at fault.
+const CONFIGURATION: [&str; 5] =
+    ["invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_request"];
+const SLOW_DOWN_MS: u64 = 5000;
+const SLOWEST_MS: u64 = 3_600_000;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Manager {
     pub(crate) provider: Provider,
@@ -139,12 +183,22 @@ pub(crate) struct Manager {
 
     pub(crate) out: Option<Out>,
     last_id: u64,
+    /// The last request: when, and with which grant.
+    last_begin: Option<(u64, Grant)>,
     failures: u64,
     pub(crate) backoff_until: Option<u64>,
     slow_down_ms: u64,
-    /// Unlisted codes for the refresh token held.
-    refusals: u64,
-    pub(crate) failure: Option<String>,
+    /// ε times 2^32.
+    pub(crate) epsilon: Option<i128>,
+    /// Refusals of the refresh grant, or of the password while no refresh token is held.
+    pub(crate) refusals: u64,
+    /// It is the primary grant's turn, although a refresh token is held.
+    pub(crate) primary_turn: bool,
+    /// The password has had its turn for the refresh token held.
+    pub(crate) turn_used: bool,
+    pub(crate) failure: Option<Failure>,
+    /// The 401s of a token that never expires, since it was stored or restored.
+    revocations: u64,
     /// In `Reload` because of `invalid_grant`.
     reload: bool,
     /// The refresh token that `invalid_grant` ended.
@@ -190,11 +244,16 @@ impl Manager {
             generation: 0,
             out: None,
             last_id: 0,
+            last_begin: None,
             failures: 0,
             backoff_until: None,
             slow_down_ms: 0,
+            epsilon: None,
             refusals: 0,
+            primary_turn: false,
+            turn_used: false,
             failure: None,
+            revocations: 0,
             reload: false,
             refused: None,
             lease: None,
@@ -207,7 +266,7 @@ impl Manager {
             last_revision: 0,
         };
         let u = manager.draw();
-        let spread = i128::from(manager.policy.startup_spread_ms) * u / (1 << 32);
+        let spread = (i128::from(manager.policy.startup_spread_ms) * u) >> 32;
         manager.spread_until = instant(i128::from(now) + spread);
         manager
     }
@@ -237,14 +296,18 @@ impl Manager {
 
     // ---- time
 
-    /// Moves the clock, never back, and lets a request that is out run into its timeout.
+    /// Moves the clock, never back, and lets what ends by itself end.
     fn advance(&mut self, now: u64) {
         self.clock = self.clock.max(now);
-        if let Some(out) = &mut self.out {
+        if self.failure.as_ref().is_some_and(|f| f.lifts_at.is_some_and(|at| at <= self.clock)) {
+            self.failure = None;
+        }
+        if let Some(out) = self.out.clone() {
             let timeout = out.begun.saturating_add(self.policy.response_timeout_ms);
             if !out.late && self.clock >= timeout {
-                out.late = true;
+                self.out = Some(Out { late: true, ..out.clone() });
                 self.fail(timeout, Wait::Computed, None);
+                self.give_the_turn_back(&out, false);
             }
         }
     }
@@ -258,8 +321,14 @@ impl Manager {
     fn usable_at(&self, now: u64) -> bool {
         match &self.token {
             None => false,
-            Some(token) => !token.ended && token.windows.is_none_or(|w| now < w.usable_until),
+            Some(token) => {
+                !token.ended && !self.revoked() && token.windows.is_none_or(|w| now < w.usable_until)
+            }
         }
+    }
+
+    fn revoked(&self) -> bool {
+        self.failure.as_ref().is_some_and(|f| f.reason == "revoked")
     }
 
     fn refresh_is_due(&self, now: u64) -> bool {
@@ -272,8 +341,8 @@ impl Manager {
     /// What to do next, once the clock has been moved.
     fn next(&self) -> Next {
         let now = self.clock;
-        if let Some(reason) = &self.failure {
-            return Next::Supply(reason.clone());
+        if let Some(failure) = &self.failure {
+            return Next::Supply(failure.reason.to_owned());
         }
         if self.reload {
             return Next::Reload;
@@ -287,12 +356,24 @@ impl Manager {
         if !self.refresh_is_due(now) {
             return Next::Nothing;
         }
-        let grant = if self.refresh.is_some() { Some(Grant::RefreshToken) } else { self.provider.primary() };
+        let refreshes = self.refresh.is_some() && !self.primary_turn;
+        let grant = if refreshes { Some(Grant::RefreshToken) } else { self.provider.primary() };
         let Some(grant) = grant else { return Next::Supply("no_token".to_owned()) };
-        if now < self.spread_until || self.backoff_until.is_some_and(|until| now < until) {
+        let backing_off = self.backoff_until.is_some_and(|until| now < until);
+        if now < self.spread_until || backing_off || self.within_a_second(now, grant) {
             return Next::Wait;
         }
         Next::Request(grant)
+    }
+
+    /// A request was begun less than a second ago after which none with this grant is due.
+    fn within_a_second(&self, now: u64, grant: Grant) -> bool {
+        if self.policy.fraction_permille == 0 && self.policy.min_interval_ms == 0 {
+            return false;
+        }
+        self.last_begin.is_some_and(|(at, begun)| {
+            now < at.saturating_add(SECOND_MS) && (grant == Grant::RefreshToken || grant == begun)
+        })
     }
 
     /// All instants at which something may change by itself.
@@ -306,6 +387,8 @@ impl Manager {
             all.push(out.begun.saturating_add(self.policy.response_timeout_ms));
         }
         all.extend(self.backoff_until);
+        all.extend(self.last_begin.map(|(at, _)| at.saturating_add(SECOND_MS)));
+        all.extend(self.failure.as_ref().and_then(|f| f.lifts_at));
         all.extend(self.lease.as_ref().map(|l| l.until));
         all.sort_unstable();
         all
@@ -324,6 +407,9 @@ impl Manager {
 
     fn poll(&self, now: u64) -> Value {
         let (next, usable) = self.next_at(now);
+        if next == Next::Wait && self.at(now).within_a_second(self.clock.max(now), Grant::RefreshToken) {
+            reached("2.97 poll");
+        }
         let mut answer = Map::new();
         let name = match &next {
             Next::Nothing => "nothing",
@@ -356,7 +442,11 @@ impl Manager {
         let request =
             wire::write_request(&self.provider, &self.site, grant, credentials, self.refresh.as_deref())
                 .ok_or("wrong_credentials")?;
+        if !self.usable_at(self.clock) {
+            self.epsilon = None;
+        }
         self.last_id += 1;
+        self.last_begin = Some((self.clock, grant));
         self.out = Some(Out { id: self.last_id, grant, begun: self.clock, late: false });
         if grant == Grant::RefreshToken && self.policy.shared_storage {
             self.changed(true, true);
@@ -365,31 +455,148 @@ impl Manager {
     }
 
     /// A request has failed: wait before the next one.
-    fn fail(&mut self, when: u64, wait: Wait, retry_after: Option<u64>) {
+    fn fail(&mut self, when: u64, wait: Wait, retry_after_s: Option<u64>) {
         self.failures = self.failures.saturating_add(1);
-        let wait = match retry_after {
-            Some(ms) => i128::from(ms),
-            None => self.computed_backoff(when, wait) + i128::from(self.slow_down_ms),
+        self.epsilon = None;
+        let wait = match retry_after_s {
+            Some(seconds) => self.told_wait(seconds),
+            None => self.computed_wait(when, wait),
         };
         self.backoff_until = Some(instant(i128::from(when) + wait));
     }
 
-    fn computed_backoff(&mut self, when: u64, wait: Wait) -> i128 {
+    /// The wait that a `Retry-After` asks for.
+    fn told_wait(&mut self, seconds: u64) -> i128 {
+        reached("2.54");
+        let w = i128::from(seconds.clamp(1, 3600)) * 1000;
+        let x = (w / 10).clamp(1000, 300_000);
+        w + times(x, self.draw())
+    }
+
+    fn computed_wait(&mut self, when: u64, wait: Wait) -> i128 {
+        let u = self.draw();
+        let slow_down = i128::from(self.slow_down_ms);
         let longest = i128::from(self.policy.max_backoff_ms);
+        let min_interval = i128::from(self.policy.min_interval_ms);
+        let drawn = |d: i128| d - times(d / 2, u);
         if matches!(wait, Wait::Longest) {
-            return longest;
+            reached("2.52");
+            return drawn(longest) + slow_down;
         }
         if self.usable_at(when) {
             // A token without an end is never renewed, so a usable one has windows.
             let until = self.token.as_ref().and_then(|t| t.windows).map_or(u64::MAX, |w| w.usable_until);
             let rem = i128::from(until) - i128::from(when);
-            return (rem / 2).max(i128::from(self.policy.min_interval_ms)).min(rem).min(longest);
+            let d = (rem / 2).max(min_interval).min(longest);
+            let b = rem + times(min_interval.min(30_000), u);
+            reached(match d <= rem {
+                true if drawn(d) + slow_down > b => "2.50 at most b",
+                true if slow_down > 0 => "2.50 with slow_down",
+                true => "2.50 d",
+                false => "2.50 b",
+            });
+            return if d <= rem { (drawn(d) + slow_down).min(b) } else { b };
         }
         let doublings = (self.failures - 1).min(60);
         let d = (i128::from(self.policy.first_backoff_ms) << doublings).min(longest);
-        let u = self.draw();
-        // d - d/2 * u, each operation floored.
-        d - (((d / 2) * u) >> 32)
+        drawn(d) + slow_down
+    }
+
+    /// A permanent failure begins that lifts itself: `d` less up to its half, from now.
+    fn fail_until(&mut self, reason: &'static str, d: u64) {
+        let d = i128::from(d);
+        let wait = d - times(d / 2, self.draw());
+        self.failure = Some(Failure { reason, lifts_at: Some(instant(i128::from(self.clock) + wait)) });
+    }
+
+    fn fail_for_good(&mut self, reason: &'static str) {
+        self.failure = Some(Failure { reason, lifts_at: None });
+    }
+
+    /// A request with the primary grant has brought no token. `answered`: by an answer that is the service's own word.
+    fn give_the_turn_back(&mut self, out: &Out, answered: bool) {
+        match out.grant {
+            Grant::RefreshToken => {}
+            Grant::Password if answered => {
+                if self.primary_turn {
+                    reached(if out.late { "2.102 password used late" } else { "2.102 password used" });
+                }
+                self.primary_turn = false;
+                self.turn_used = true;
+            }
+            Grant::Password => {
+                if self.primary_turn {
+                    reached("2.102 password keeps its turn");
+                }
+            }
+            _ => {
+                if self.primary_turn {
+                    reached("2.102 turn given back");
+                }
+                self.primary_turn = false;
+            }
+        }
+    }
+
+    /// Another token is stored, or another refresh token is held.
+    fn forget_refusals(&mut self) {
+        self.refusals = 0;
+        self.primary_turn = false;
+        self.turn_used = false;
+    }
+
+    /// An answer that is a refusal; `unlisted`: by an error code. It has been counted as a failure.
+    fn refusal(&mut self, out: &Out, unlisted: bool) {
+        if out.late {
+            reached("2.37 late refusal");
+            return;
+        }
+        reached(if unlisted { "2.61 by a code" } else { "2.61 refused by section 1" });
+        let primary = self.provider.primary();
+        match out.grant {
+            Grant::RefreshToken if primary.is_some() => {
+                self.refusals += 1;
+                if self.refusals >= self.policy.refresh_attempts {
+                    reached(match (self.turn_used, self.refusals > self.policy.refresh_attempts) {
+                        (true, _) => "2.102 no further turn",
+                        (false, false) => "2.61 turn",
+                        (false, true) => "2.102 another turn",
+                    });
+                    self.primary_turn = !self.turn_used;
+                }
+            }
+            Grant::RefreshToken if unlisted => {
+                self.refusals += 1;
+                if self.refusals >= self.policy.refresh_attempts {
+                    reached("2.61 ends the refresh token");
+                    self.end_the_refresh_token();
+                }
+            }
+            Grant::Password if self.refresh.is_none() => {
+                self.refusals += 1;
+                if self.refusals >= self.policy.refresh_attempts {
+                    reached("2.103");
+                    self.refusals = 0;
+                    self.fail_for_good("grant_rejected");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The service has refused the refresh token.
+    fn end_the_refresh_token(&mut self) {
+        let token = self.refresh.take();
+        self.forget_refusals();
+        self.changed(false, true);
+        let first_time = token != self.refused;
+        self.refused = token;
+        if self.ever_persisted_or_restored && first_time {
+            reached("2.57");
+            self.reload = true;
+        } else if self.provider.primary().is_none() {
+            self.fail_for_good("refresh_token_rejected");
+        }
     }
 
     fn answer(
@@ -403,30 +610,31 @@ impl Manager {
         self.advance(now);
         let out = self.take_out(id)?;
         let status = number(&step["status"]).unwrap_or(200);
-        let retry_after = wire::retry_after_ms(&step["headers"], wall);
-        match wire::read_answer(&self.provider, status, body) {
+        let retry_after = wire::retry_after_s(&step["headers"], wall);
+        if retry_after.is_some() && wire::lines(&step["headers"], "Retry-After").len() > 1 {
+            reached("2.98 several lines");
+        }
+        let refused = match wire::read_answer(&self.provider, status, body) {
             Ok(Answer::Token(response)) => match self.accept(&response, Some(&out), wall) {
-                Ok(()) => Ok(json!({"outcome": "token", "generation": written(self.generation)})),
-                Err(name) => {
-                    self.refused_answer(&out, name, response.refresh, retry_after);
-                    Err(name)
-                }
+                Ok(()) => return Ok(json!({"outcome": "token", "generation": written(self.generation)})),
+                Err(name) => Refusal { name, refresh: response.refresh },
             },
             Ok(Answer::Error(code, standard)) => {
                 self.error_answer(&out, status, &standard, retry_after);
-                Ok(json!({"outcome": "error", "error_code": code}))
+                return Ok(json!({"outcome": "error", "error_code": code}));
             }
-            Err(refusal) => {
-                self.refused_answer(&out, refusal.name, refusal.refresh, retry_after);
-                Err(refusal.name)
-            }
-        }
+            Err(refusal) => refusal,
+        };
+        reached(refused.name);
+        self.refused_answer(&out, status, &refused, retry_after);
+        Err(refused.name)
     }
 
     fn failed(&mut self, now: u64, id: Option<u64>) -> Result<Value, Refused> {
         self.advance(now);
         let out = self.take_out(id)?;
         self.fail_once(&out, Wait::Computed, None);
+        self.give_the_turn_back(&out, false);
         Ok(json!({}))
     }
 
@@ -439,11 +647,13 @@ impl Manager {
     }
 
     /// One request fails at most once; after its timeout only `Retry-After` still acts.
-    fn fail_once(&mut self, out: &Out, wait: Wait, retry_after: Option<u64>) {
+    fn fail_once(&mut self, out: &Out, wait: Wait, retry_after_s: Option<u64>) {
         if !out.late {
-            self.fail(self.clock, wait, retry_after);
-        } else if let Some(ms) = retry_after {
-            self.backoff_until = Some(self.clock.saturating_add(ms));
+            self.fail(self.clock, wait, retry_after_s);
+        } else if let Some(seconds) = retry_after_s {
+            reached("2.54 late");
+            let wait = self.told_wait(seconds);
+            self.backoff_until = Some(instant(i128::from(self.clock) + wait));
         }
     }
 
@@ -458,16 +668,17 @@ impl Manager {
             return Err("unsupported_token_type");
         }
         let lifetime = self.lifetime(response, wall)?;
-        if response.access.len() as u64 > self.capacity.0
-            || response.refresh.as_ref().is_some_and(|r| r.len() as u64 > self.capacity.1)
-        {
+        if response.access.len() as u64 > self.capacity.0 {
             return Err("too_long");
+        }
+        if response.refresh.as_ref().is_some_and(|r| r.len() as u64 > self.capacity.1) {
+            return Err("refresh_token_too_long");
         }
 
         let start = i128::from(out.map_or(self.clock, |out| out.begun));
         let now = i128::from(self.clock);
         let ends = lifetime.map(|seconds| {
-            let l = i128::from(seconds) * 1000;
+            let l = i128::from(seconds.saturating_mul(1000));
             let m = i128::from(self.policy.margin_ms).min(l / 10);
             (l, m)
         });
@@ -482,13 +693,20 @@ impl Manager {
             }
         }
 
+        if out.is_none() {
+            self.epsilon = None;
+        }
         let windows = ends.map(|(l, m)| {
-            let u = self.draw();
-            let jitter = l * i128::from(self.policy.jitter_permille) * u / (1000 << 32);
+            reached(if self.epsilon.is_some() { "2.94 kept" } else { "2.94 drawn" });
+            let epsilon = self.epsilon.unwrap_or_else(|| self.draw());
+            self.epsilon = Some(self.less_spread(epsilon));
+            let most = (l * i128::from(self.policy.jitter_permille)).min(i128::from(u64::MAX));
+            let j = most * epsilon / (1000 << 32);
+            let min_interval = i128::from(self.policy.min_interval_ms);
             let fraction = l * i128::from(self.policy.fraction_permille) / 1000;
-            let wanted = fraction.max(i128::from(self.policy.min_interval_ms)).min(l - m);
+            let wanted = min_interval.max(fraction).min(l - m) - j;
             Windows {
-                refresh_at: instant(start + (wanted - jitter).max(0)),
+                refresh_at: instant(start + wanted.max(min_interval.min(l - m))),
                 usable_until: instant(start + l - m),
             }
         });
@@ -504,11 +722,28 @@ impl Manager {
             Some(Token { bytes: response.access.clone(), windows, ended: false, received: Some(self.clock) });
         self.generation += 1;
         self.changed(true, refresh_changes);
+        self.stored();
+        if self.slow_down_ms > 0 {
+            reached("2.60 halved");
+        }
+        self.slow_down_ms /= 2;
+        Ok(())
+    }
+
+    /// What the storing of an answer's or an installed token ends.
+    fn stored(&mut self) {
         self.failures = 0;
-        self.refusals = 0;
+        self.forget_refusals();
         self.backoff_until = None;
         self.failure = None;
-        Ok(())
+        self.revocations = 0;
+    }
+
+    /// The ε of the next token.
+    fn less_spread(&self, epsilon: i128) -> i128 {
+        let fraction = i128::from(self.policy.fraction_permille);
+        let jitter = i128::from(self.policy.jitter_permille);
+        if jitter >= fraction { 0 } else { epsilon * (fraction - jitter) / fraction }
     }
 
     /// The lifetime of a token in seconds, capped; `None` is never.
@@ -519,10 +754,10 @@ impl Manager {
             None => match self.provider.missing_lifetime {
                 MissingLifetime::Never => return Ok(None),
                 MissingLifetime::Refuse => return Err("missing_lifetime"),
-                MissingLifetime::Assume(seconds) => seconds,
+                MissingLifetime::Assume(seconds) => or_an_hour(seconds),
                 MissingLifetime::JwtExpiryElse(seconds) => match (wire::jwt_expiry(&response.access), wall) {
                     (Some(expiry), Some(wall)) => expiry.saturating_sub(wall),
-                    _ => seconds,
+                    _ => or_an_hour(seconds),
                 },
             },
         };
@@ -530,13 +765,17 @@ impl Manager {
     }
 
     /// An answer that is no token and no error response: a failure, which may still have rotated the refresh token.
-    fn refused_answer(
-        &mut self,
-        out: &Out,
-        name: Refused,
-        rotated: Option<Vec<u8>>,
-        retry_after: Option<u64>,
-    ) {
+    fn refused_answer(&mut self, out: &Out, status: u64, refused: &Refusal, retry_after: Option<u64>) {
+        let wait = match refused.name {
+            "too_long" | "refresh_token_too_long" => Wait::Longest,
+            _ => Wait::Computed,
+        };
+        self.fail_once(out, wait, retry_after);
+        self.give_the_turn_back(out, !in_trouble(status));
+        if (400..500).contains(&status) && !in_trouble(status) {
+            self.refusal(out, false);
+        }
+
         let rotates = [
             "invalid_access_token",
             "invalid_token_type",
@@ -548,63 +787,54 @@ impl Manager {
             "already_expired",
             "same_token",
         ];
-        if let Some(rotated) = rotated {
+        if let Some(rotated) = &refused.refresh {
             let fits = rotated.len() as u64 <= self.capacity.1;
-            if rotates.contains(&name) && fits && self.refresh.as_ref() != Some(&rotated) {
-                if self.refused.as_ref() == Some(&rotated) {
+            if rotates.contains(&refused.name) && fits && self.refresh.as_ref() != Some(rotated) {
+                if self.refused.as_ref() == Some(rotated) {
                     self.refused = None;
                 }
-                self.refresh = Some(rotated);
-                self.refusals = 0;
+                self.refresh = Some(rotated.clone());
+                self.forget_refusals();
                 self.changed(false, true);
             }
         }
-        let wait = if name == "too_long" { Wait::Longest } else { Wait::Computed };
-        self.fail_once(out, wait, retry_after);
     }
 
     fn error_answer(&mut self, out: &Out, status: u64, code: &str, retry_after: Option<u64>) {
-        if status >= 500 || [408, 425, 429].contains(&status) {
+        self.epsilon = None;
+        self.give_the_turn_back(out, !in_trouble(status));
+        if in_trouble(status) {
             self.fail_once(out, Wait::Computed, retry_after);
             return;
         }
+        let refreshing = out.grant == Grant::RefreshToken;
+        let instead = refreshing && self.provider.primary().is_some();
         match code {
-            "invalid_client"
-            | "unauthorized_client"
-            | "unsupported_grant_type"
-            | "invalid_scope"
-            | "invalid_request" => self.failure = Some(code.to_owned()),
-            "invalid_grant" if out.grant == Grant::RefreshToken => {
-                let token = self.refresh.take();
-                self.refusals = 0;
-                self.changed(false, true);
-                let first_time = token != self.refused;
-                self.refused = token;
-                if self.ever_persisted_or_restored && first_time {
-                    self.reload = true;
-                } else if self.provider.primary().is_none() {
-                    self.failure = Some("refresh_token_rejected".to_owned());
-                }
+            "invalid_grant" if refreshing => self.end_the_refresh_token(),
+            "invalid_request" | "unauthorized_client" | "unsupported_grant_type" if instead => {
+                reached("2.101");
+                self.end_the_refresh_token();
             }
-            "invalid_grant" => self.failure = Some("grant_rejected".to_owned()),
+            "invalid_grant" => self.fail_for_good("grant_rejected"),
             "slow_down" => {
-                self.slow_down_ms = self.slow_down_ms.saturating_add(5000);
+                reached(if out.late { "2.60 late" } else { "2.60" });
+                self.slow_down_ms = (self.slow_down_ms + SLOW_DOWN_MS).min(SLOWEST_MS);
                 self.fail_once(out, Wait::Computed, retry_after);
             }
-            _ => {
-                self.fail_once(out, Wait::Computed, retry_after);
-                if out.grant == Grant::RefreshToken && !out.late {
-                    self.refusals += 1;
-                    if self.refusals >= self.policy.refresh_attempts {
-                        self.refresh = None;
-                        self.refusals = 0;
-                        self.changed(false, true);
-                        if self.provider.primary().is_none() {
-                            self.failure = Some("refresh_token_rejected".to_owned());
-                        }
-                    }
+            _ => match CONFIGURATION.iter().find(|listed| **listed == code) {
+                Some(listed) if self.policy.recheck && out.grant != Grant::Password => {
+                    reached(if out.late { "2.99 late" } else { "2.99" });
+                    self.fail_until(listed, RECHECK_MS);
                 }
-            }
+                Some(listed) => {
+                    reached("2.55 for good");
+                    self.fail_for_good(listed);
+                }
+                None => {
+                    self.fail_once(out, Wait::Computed, retry_after);
+                    self.refusal(out, true);
+                }
+            },
         }
     }
 
@@ -612,39 +842,48 @@ impl Manager {
 
     fn rejected(&mut self, now: u64, generation: Option<u64>, status: u64, headers: &Value) -> Value {
         self.advance(now);
-        let surface = |reason: &str| json!({"retry": "surface", "reason": reason});
-        let insufficient = wire::field(headers, "WWW-Authenticate")
-            .is_some_and(|c| wire::bearer_error_is(&c, "insufficient_scope"));
+        let surface = |reason: &str, at: Option<u64>| json!({"retry": "surface", "reason": reason, "retry_at": at.map_or(Value::Null, written)});
+        let lines = wire::lines(headers, "WWW-Authenticate");
+        let insufficient = lines.iter().any(|line| wire::bearer_error_is(line, "insufficient_scope"));
         match status {
-            403 => return surface("forbidden"),
-            401 if insufficient => return surface("insufficient_scope"),
+            403 => return surface("forbidden", None),
+            401 if insufficient => return surface("insufficient_scope", None),
             401 => {}
-            _ => return surface("not_an_authentication_failure"),
+            _ => return surface("not_an_authentication_failure", None),
         }
         let generation = generation.unwrap_or(self.generation);
         let usable = self.usable_at(self.clock);
         let given_out = generation != 0 && generation <= self.generation;
-        if let Some(token) = self.token.as_mut().filter(|_| given_out) {
+        if let Some(token) = self.token.clone().filter(|_| given_out) {
             if generation < self.generation && usable {
                 return json!({"retry": "now"});
             }
-            let fixed = token.windows.is_none();
-            let just_received = token.received.is_some_and(|at| {
-                i128::from(self.clock) - i128::from(at) < i128::from(self.policy.min_interval_ms)
-            });
-            if !fixed && just_received {
-                return surface("rejected");
-            }
-            if !token.ended {
-                token.ended = true;
-                if fixed {
-                    self.failure = Some("revoked".to_owned());
+            let again = token.received.map(|at| at.saturating_add(self.policy.min_interval_ms));
+            match token.windows {
+                None if !self.revoked() => {
+                    self.revocations += 1;
+                    reached(if self.revocations > 1 { "2.100 again" } else { "2.100" });
+                    let doublings = (self.revocations - 1).min(60);
+                    let d = (u128::from(self.policy.max_backoff_ms) << doublings).min(RECHECK_MS.into());
+                    self.fail_until("revoked", d as u64);
                 }
-                self.changed(true, false);
+                None => {}
+                Some(_) if again.is_some_and(|at| self.clock < at) => return surface("rejected", again),
+                Some(_) if !token.ended => {
+                    self.token = Some(Token { ended: true, ..token });
+                    self.epsilon = None;
+                    self.changed(true, false);
+                }
+                Some(_) => {}
             }
         }
         match self.next() {
-            Next::Supply(reason) => surface(&reason),
+            Next::Supply(reason) => {
+                if self.failure.as_ref().is_some_and(|f| f.lifts_at.is_some()) {
+                    reached("2.105");
+                }
+                surface(&reason, self.failure.as_ref().and_then(|f| f.lifts_at))
+            }
             _ => json!({"retry": "after_refresh"}),
         }
     }
@@ -654,25 +893,50 @@ impl Manager {
         let windows = token.and_then(|t| t.windows.as_mut());
         if let Some(windows) = windows.filter(|w| w.refresh_at > self.clock) {
             windows.refresh_at = self.clock;
+            self.epsilon = None;
             self.changed(true, false);
         }
     }
 
     fn retry(&mut self) {
-        // A revoked token stays revoked until another one is installed.
-        if self.failure.as_deref() != Some("revoked") {
-            self.failure = None;
-        }
+        self.failure = None;
     }
 
-    fn install(&mut self, now: u64, token: &Value) -> Result<Value, Refused> {
+    fn install(&mut self, now: u64, token: &Value, wall: Option<u64>) -> Result<Value, Refused> {
         self.advance(now);
-        let response = wire::read_installed(&self.provider, token).map_err(|refusal| refusal.name)?;
-        self.accept(&response, None, None)?;
+        match wire::read_installed(&self.provider, token).map_err(|refusal| refusal.name)? {
+            Installed::Token(response) => {
+                if response.expires_in.is_none()
+                    && wire::jwt_expiry(&response.access).is_some()
+                    && wall.is_some()
+                {
+                    reached("1.31 installed");
+                }
+                self.accept(&response, None, wall)?;
+            }
+            Installed::Refresh(refresh) => self.accept_refresh_token(refresh)?,
+        }
         self.out = None;
         self.reload = false;
         self.lease = None;
         Ok(json!({"generation": written(self.generation)}))
+    }
+
+    /// A refresh token is installed alone.
+    fn accept_refresh_token(&mut self, refresh: Vec<u8>) -> Result<(), Refused> {
+        if refresh.len() as u64 > self.capacity.1 {
+            return Err("refresh_token_too_long");
+        }
+        reached("2.106");
+        if self.refused.as_ref() == Some(&refresh) {
+            self.refused = None;
+        }
+        self.token = None;
+        self.refresh = Some(refresh);
+        self.epsilon = None;
+        self.changed(true, true);
+        self.stored();
+        Ok(())
     }
 
     fn clear(&mut self) {
@@ -682,10 +946,9 @@ impl Manager {
         self.token = None;
         self.refresh = None;
         self.out = None;
-        self.failures = 0;
-        self.backoff_until = None;
-        self.refusals = 0;
-        self.failure = None;
+        self.last_begin = None;
+        self.epsilon = None;
+        self.stored();
         self.reload = false;
         self.refused = None;
         self.lease = None;
@@ -696,7 +959,7 @@ impl Manager {
         if self.reload {
             self.reload = false;
             if self.provider.primary().is_none() {
-                self.failure = Some("refresh_token_rejected".to_owned());
+                self.fail_for_good("refresh_token_rejected");
             }
         } else {
             self.lease = None;
@@ -810,10 +1073,13 @@ impl Manager {
         now: u64,
         wall: Option<u64>,
         floor: u64,
-        snapshot: Option<&Snapshot>,
+        snapshot: Result<&Snapshot, Refused>,
     ) -> Result<Value, Refused> {
         self.advance(now);
-        let snapshot = snapshot.ok_or("invalid_snapshot")?;
+        let snapshot = snapshot?;
+        if self.revoked() {
+            reached("2.100 restored");
+        }
         if snapshot.identity != self.identity() {
             return Err("foreign_snapshot");
         }
@@ -843,6 +1109,7 @@ impl Manager {
         });
 
         self.out = None;
+        self.epsilon = None;
         self.backoff_until = None;
         self.failure = None;
         self.reload = false;
@@ -863,18 +1130,19 @@ impl Manager {
         if dropped {
             refresh = None;
             if self.provider.primary().is_none() {
-                self.failure = Some("refresh_token_rejected".to_owned());
+                self.fail_for_good("refresh_token_rejected");
             }
         }
         let refresh_differs = refresh != self.refresh;
         if refresh_differs || access.is_some() {
-            self.refusals = 0;
+            self.forget_refusals();
         }
         self.refresh = refresh;
         let takes_access = access.is_some();
         if takes_access {
             self.token = access;
             self.failures = 0;
+            self.revocations = 0;
         }
 
         // The refresh that is in flight elsewhere.
@@ -940,6 +1208,8 @@ pub(crate) struct Replay<'s> {
     last_snapshot: Option<Snapshot>,
 }
 
+/// A snapshot begins with these many bytes of kind, version and the mark of its key.
+const HEAD: u64 = 8;
 /// No real snapshot is shorter than this.
 const SHORTEST_SNAPSHOT: u64 = 60;
 
@@ -965,12 +1235,24 @@ impl<'s> Replay<'s> {
     /// Does one step and says all that it may be asked for.
     pub(crate) fn step(&mut self, step: &Value) -> Value {
         let at = number(&step["at"]).unwrap_or(0);
+        let failure = self.manager.failure.clone();
         let mut answer = match self.act(at, step) {
             Ok(Value::Object(members)) => members,
             Ok(_) => Map::new(),
             Err(name) => Map::from_iter([("error".to_owned(), json!(name))]),
         };
         let manager = &self.manager;
+        if let Some(Failure { reason, lifts_at: Some(at) }) = failure
+            && at <= manager.clock
+        {
+            reached(if reason == "revoked" { "2.100 lifted" } else { "2.99 lifted" });
+        }
+        if answer
+            .get("error")
+            .is_some_and(|name| name == "other_snapshot_key" || name == "other_snapshot_version")
+        {
+            reached("2.90");
+        }
         answer.insert("unpersisted".to_owned(), json!(manager.unpersisted(Scope::All)));
         answer
             .insert("unpersisted_refresh_token".to_owned(), json!(manager.unpersisted(Scope::RefreshToken)));
@@ -1010,7 +1292,7 @@ impl<'s> Replay<'s> {
                 return Ok(self.manager.rejected(at, generation, status, &step["headers"]));
             }
             "authorize" => return self.manager.authorize(at, &text("method"), &text("url")),
-            "install" => return self.manager.install(at, &step["token"]),
+            "install" => return self.manager.install(at, &step["token"], wall),
             "snapshot" => {
                 let scope = if text("scope") == "refresh_token" { Scope::RefreshToken } else { Scope::All };
                 self.last_snapshot = Some(self.manager.snapshot(at, wall, scope));
@@ -1067,10 +1349,22 @@ fn floor_of(step: &Value) -> u64 {
     number(&step["floor"]).unwrap_or(0)
 }
 
-fn intact<'a>(snapshot: &'a Option<Snapshot>, step: &Value) -> Option<&'a Snapshot> {
-    let flipped = number(&step["flip"]).is_some();
-    let cut = number(&step["cut"]).is_some_and(|kept| kept < SHORTEST_SNAPSHOT);
-    if flipped || cut { None } else { snapshot.as_ref() }
+/// The last snapshot, or the name of what a step did to its bytes.
+fn intact<'a>(snapshot: &'a Option<Snapshot>, step: &Value) -> Result<&'a Snapshot, Refused> {
+    let cut = number(&step["cut"]).unwrap_or(u64::MAX);
+    if cut < HEAD {
+        return Err("invalid_snapshot");
+    }
+    match number(&step["flip"]).map(|bit| bit / 8) {
+        Some(3) => return Err("other_snapshot_version"),
+        Some(4..HEAD) => return Err("other_snapshot_key"),
+        Some(_) => return Err("invalid_snapshot"),
+        None => {}
+    }
+    if cut < SHORTEST_SNAPSHOT {
+        return Err("invalid_snapshot");
+    }
+    snapshot.as_ref().ok_or("invalid_snapshot")
 }
 
 fn unhex(text: &str) -> Vec<u8> {

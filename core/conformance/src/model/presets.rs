@@ -106,6 +106,7 @@ pub(crate) struct Policy {
     pub(crate) max_lifetime_s: u64,
     pub(crate) refresh_attempts: u64,
     pub(crate) shared_storage: bool,
+    pub(crate) recheck: bool,
 }
 
 impl Policy {
@@ -123,6 +124,7 @@ impl Policy {
             max_lifetime_s: 315_360_000,
             refresh_attempts: 3,
             shared_storage: false,
+            recheck: true,
         }
     }
 
@@ -144,6 +146,9 @@ impl Policy {
         set("refresh_attempts", &mut self.refresh_attempts);
         if let Some(shared) = numbers["shared_storage"].as_bool() {
             self.shared_storage = shared;
+        }
+        if let Some(recheck) = numbers["recheck"].as_bool() {
+            self.recheck = recheck;
         }
     }
 }

@@ -120,8 +120,8 @@ fn allowed_token(provider: &Provider, token: &[u8]) -> bool {
 
 /// Reads an answer as far as it can be read without a manager.
 pub(crate) fn read_answer(provider: &Provider, status: u64, body: &[u8]) -> Result<Answer, Refusal> {
-    let root = json::read(body).map_err(refusal)?;
     let success = (200..300).contains(&status);
+    let root = json::read(body).map_err(|name| refusal(if success { name } else { "http_status" }))?;
     let twice = |object: &Json, names: &[&str]| names.iter().any(|n| object.all(n).len() > 1);
 
     let at_error_path = if provider.error_path.is_empty() {
@@ -222,11 +222,24 @@ fn read_token(
     Ok(Answer::Token(TokenResponse { access, refresh, token_type, expires_in }))
 }
 
+/// What a caller installs.
+pub(crate) enum Installed {
+    Token(TokenResponse),
+    /// A refresh token alone.
+    Refresh(Vec<u8>),
+}
+
 /// Reads the members of RFC 6749 5.1 that a caller installs.
-pub(crate) fn read_installed(provider: &Provider, token: &Value) -> Result<TokenResponse, Refusal> {
+pub(crate) fn read_installed(provider: &Provider, token: &Value) -> Result<Installed, Refusal> {
     let root = json::read(token.to_string().as_bytes()).map_err(refusal)?;
+    if provider.refreshes()
+        && root.member("access_token").is_none()
+        && let Some(refresh) = root.member("refresh_token").and_then(text_of).filter(|t| !t.is_empty())
+    {
+        return Ok(Installed::Refresh(refresh));
+    }
     match read_token(provider, &root, error_code(&root, None))? {
-        Answer::Token(token) => Ok(token),
+        Answer::Token(token) => Ok(Installed::Token(token)),
         Answer::Error(..) => Err(refusal("invalid_access_token")),
     }
 }
@@ -395,24 +408,57 @@ pub(crate) fn write_request(
 
 // ---- header fields
 
-/// The value of a field in a list of pairs; names without case.
-pub(crate) fn field(headers: &Value, name: &str) -> Option<String> {
-    headers.as_array()?.iter().find_map(|pair| {
-        let key = pair[0].as_str()?;
-        if key.eq_ignore_ascii_case(name) { pair[1].as_str().map(str::to_owned) } else { None }
-    })
+/// The lines of a field in a list of pairs; names without case.
+pub(crate) fn lines(headers: &Value, name: &str) -> Vec<String> {
+    let pairs = headers.as_array().map_or(&[][..], Vec::as_slice);
+    pairs
+        .iter()
+        .filter(|pair| pair[0].as_str().is_some_and(|key| key.eq_ignore_ascii_case(name)))
+        .filter_map(|pair| pair[1].as_str().map(str::to_owned))
+        .collect()
 }
 
-/// Milliseconds to wait by a `Retry-After` field, within its bounds.
-pub(crate) fn retry_after_ms(headers: &Value, wall: Option<u64>) -> Option<u64> {
-    let value = field(headers, "Retry-After")?;
-    let seconds = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        value.parse().unwrap_or(u64::MAX)
-    } else {
-        let wall = wall?;
-        http_date(&value, wall)?.saturating_sub(wall)
-    };
-    Some(seconds.clamp(1, 3600) * 1000)
+/// The longest of the seconds that the `Retry-After` lines name, as they stand there.
+pub(crate) fn retry_after_s(headers: &Value, wall: Option<u64>) -> Option<u64> {
+    lines(headers, "Retry-After").iter().filter_map(|line| longest_value(line, wall)).max()
+}
+
+/// The longest value of a line, or `None` where the line holds anything that is no value.
+fn longest_value(line: &str, wall: Option<u64>) -> Option<u64> {
+    let parts: Vec<&str> = line.split(',').collect();
+    let mut longest = 0;
+    let mut at = 0;
+    while at < parts.len() {
+        let part = parts[at].trim_matches([' ', '\t']);
+        at += 1;
+        let seconds = if let Some(seconds) = delay(part) {
+            seconds
+        } else {
+            let wall = wall?;
+            let date = match (http_date(part, wall), parts.get(at)) {
+                (Some(date), _) => date,
+                (None, Some(behind_its_comma)) => {
+                    at += 1;
+                    http_date(&format!("{part},{}", behind_its_comma.trim_end_matches([' ', '\t'])), wall)?
+                }
+                (None, None) => return None,
+            };
+            date.saturating_sub(wall)
+        };
+        longest = longest.max(seconds);
+    }
+    Some(longest)
+}
+
+/// Digits, or digits, a point and digits: the next whole second.
+fn delay(text: &str) -> Option<u64> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let (whole, behind) = text.split_once('.').unwrap_or((text, "0"));
+    if !digits(whole) || !digits(behind) {
+        return None;
+    }
+    let more = u64::from(behind.bytes().any(|b| b != b'0'));
+    Some(whole.parse().unwrap_or(u64::MAX).saturating_add(more))
 }
 
 const MONTHS: [&str; 12] =
@@ -504,46 +550,100 @@ fn http_date(text: &str, wall: u64) -> Option<u64> {
     Some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
-/// Whether a `WWW-Authenticate` field holds a Bearer challenge with this error.
-pub(crate) fn bearer_error_is(challenge: &str, error: &str) -> bool {
-    // Split at commas outside quotes; a part that starts with `scheme SP` or stands alone opens a challenge.
-    let mut parts = Vec::new();
-    let mut part = String::new();
+/// Whether a line of `WWW-Authenticate` holds a Bearer challenge with this error. A line that is no list of challenges
+/// says nothing.
+pub(crate) fn bearer_error_is(line: &str, error: &str) -> bool {
+    challenges(line).is_some_and(|list| {
+        list.iter().any(|(scheme, parameters)| {
+            scheme == "bearer" && parameters.iter().any(|(name, value)| name == "error" && value == error)
+        })
+    })
+}
+
+/// A scheme in lower case, and its parameters, their names in lower case.
+type Challenge = (String, Vec<(String, String)>);
+
+/// The challenges of a line (RFC 9110, section 11.6.1).
+fn challenges(line: &str) -> Option<Vec<Challenge>> {
+    let mut list: Vec<Challenge> = Vec::new();
+    for part in parts(line)? {
+        let part = part.trim_matches([' ', '\t']);
+        if part.is_empty() {
+            continue;
+        }
+        if let (Some(parameter), Some((_, parameters))) = (parameter(part), list.last_mut()) {
+            parameters.push(parameter);
+            continue;
+        }
+        let (scheme, rest) = part.split_once(' ').unwrap_or((part, ""));
+        if !is_token(scheme) {
+            return None;
+        }
+        let rest = rest.trim_matches([' ', '\t']);
+        let mut challenge = (scheme.to_ascii_lowercase(), Vec::new());
+        if let Some(parameter) = parameter(rest) {
+            challenge.1.push(parameter);
+        } else if !rest.is_empty() && !is_b64token(rest.as_bytes()) {
+            return None;
+        }
+        list.push(challenge);
+    }
+    if list.is_empty() { None } else { Some(list) }
+}
+
+/// The parts between the commas that stand in no quotes.
+fn parts(line: &str) -> Option<Vec<String>> {
+    let mut all = vec![String::new()];
     let mut quoted = false;
-    let mut chars = challenge.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' if quoted => part.extend(chars.next()),
-            '"' => quoted = !quoted,
-            ',' if !quoted => parts.push(std::mem::take(&mut part)),
-            _ => part.push(c),
+    let mut escaped = false;
+    for c in line.chars() {
+        if c == ',' && !quoted {
+            all.push(String::new());
+            continue;
+        }
+        all.last_mut()?.push(c);
+        if escaped {
+            escaped = false;
+        } else if c == '\\' && quoted {
+            escaped = true;
+        } else if c == '"' {
+            quoted = !quoted;
         }
     }
-    parts.push(part);
-    let mut scheme = String::new();
-    for part in parts {
-        let part = part.trim();
-        let (head, _) = part.split_once('=').unwrap_or((part, ""));
-        let parameter = match head.trim_end().split_once(' ') {
-            Some((name, _)) => {
-                scheme = name.to_ascii_lowercase();
-                part[name.len()..].trim()
-            }
-            None if !part.contains('=') => {
-                scheme = part.to_ascii_lowercase();
-                ""
-            }
-            None => part,
-        };
-        if let Some((name, value)) = parameter.split_once('=')
-            && scheme == "bearer"
-            && name.trim().eq_ignore_ascii_case("error")
-            && value.trim() == error
-        {
-            return true;
-        }
+    if quoted { None } else { Some(all) }
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// `name=value` or `name="value"`, with white space around the sign.
+fn parameter(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=')?;
+    let (name, value) = (name.trim_end_matches([' ', '\t']), value.trim_start_matches([' ', '\t']));
+    if !is_token(name) {
+        return None;
     }
-    false
+    let value = match value.strip_prefix('"') {
+        None if is_token(value) => value.to_owned(),
+        None => return None,
+        Some(quoted) => {
+            let mut text = String::new();
+            let mut chars = quoted.chars();
+            loop {
+                match chars.next()? {
+                    '"' => break,
+                    '\\' => text.push(chars.next()?),
+                    c => text.push(c),
+                }
+            }
+            if chars.next().is_some() {
+                return None;
+            }
+            text
+        }
+    };
+    Some((name.to_ascii_lowercase(), value))
 }
 
 // ---- a request to the API
