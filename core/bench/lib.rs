@@ -47,7 +47,9 @@ fn manager(provider: &'static Provider<'static>) -> Manager {
 
 fn with_token(provider: &'static Provider<'static>) -> Manager {
     let mut manager = manager(provider);
-    manager.install(START, &TokenResponse::new(&"a".repeat(40)).with_expires_in(3600)).expect("a token");
+    manager
+        .install(START, None, &TokenResponse::new(&"a".repeat(40)).with_expires_in(3600))
+        .expect("a token");
     manager
 }
 

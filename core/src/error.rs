@@ -61,6 +61,12 @@ table! {
             "The token has expired before it could be used: get a new one, and check the clocks.";
         SameToken = 116, "same_token",
             "The service gave the used-up token again: report it to the token service.";
+        /// Under a status other than 2xx: text, HTML, nothing.
+        HttpStatus {
+            /// The status code.
+            status
+        } = 117, "http_status",
+            "The token service answered with an HTTP error and without a reason that can be read.";
         BadUrl = 120, "bad_url",
             "The URL is not absolute, or is ambiguous: leave out user names, spaces and dot segments.";
         /// RFC 9110 section 11.6.1.
@@ -79,23 +85,32 @@ table! {
         InvalidClaim = 125, "invalid_claim",
             "A registered claim of the token has the wrong type: report it to the token service.";
         InvalidSnapshot = 130, "invalid_snapshot",
-            "The stored state is damaged or sealed with another key: delete it and sign in again.";
+            "The stored state is damaged or was changed by somebody: delete it and sign in again.";
         ForeignSnapshot = 131, "foreign_snapshot",
             "The stored state belongs to another provider, environment or subject: use another storage.";
         /// It is older than the revision floor, or than what this manager last kept.
         StaleSnapshot = 132, "stale_snapshot",
             "The stored state is older than the one in use: read the storage again.";
+        OtherSnapshotVersion = 133, "other_snapshot_version",
+            "The stored state was written by another version of tokenward: delete it and sign in again.";
+        OtherSnapshotKey = 134, "other_snapshot_key",
+            "The stored state is sealed with another key: find that key, or delete the state and sign in again.";
         TooLong {
             /// Bytes that the slot would need.
             needed
         } = 200, "too_long",
-            "A token is longer than its slot: give the token manager more room.";
+            "The access token is longer than its slot: give the token manager more room for it.";
         /// What was written is wiped.
         BufferTooSmall {
             /// Bytes that the buffer would need.
             needed
         } = 201, "buffer_too_small",
             "The buffer is too small: give a larger one.";
+        RefreshTokenTooLong {
+            /// Bytes that the slot would need.
+            needed
+        } = 202, "refresh_token_too_long",
+            "The refresh token is longer than its slot: give the token manager more room for it.";
         NotDue = 300, "not_due",
             "No token request is due: wait until poll asks for one.";
         /// It has not timed out.

@@ -249,7 +249,20 @@ fn every_json_escape_is_read_in_names_and_values() {
 fn the_first_byte_decides_that_a_body_is_not_json() {
     for body in ["<html>", "access_token=tok", "[{}]", "\"tok\"", "1", "null", " \n<", "\u{FEFF}x"] {
         assert_eq!(refused(body), Error::NotJson, "{body}");
-        assert_eq!(read(503, body.as_bytes()).unwrap_err(), Error::NotJson, "{body}");
+    }
+}
+
+#[test]
+fn what_is_no_json_object_under_another_status_says_nothing_but_its_status() {
+    let deep = "[".repeat(40);
+    for body in ["", "<html>", "{\"error\":", "{\"error\":\u{1}}", &format!("{{\"a\":{deep}")] {
+        for status in [0, 199, 300, 400, 503, u16::MAX] {
+            let expected = Error::HttpStatus { status: usize::from(status) };
+            assert_eq!(read(status, body.as_bytes()).unwrap_err(), expected, "{body}");
+        }
+        for status in [200, 299] {
+            assert!(!matches!(read(status, body.as_bytes()), Err(Error::HttpStatus { .. })), "{body}");
+        }
     }
 }
 

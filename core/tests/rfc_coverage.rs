@@ -148,7 +148,7 @@ fn a_snapshot_older_than_the_last_one_restored_or_persisted_is_stale() {
     let new =
         || TokenManager::new(start, &provider, Identity::CLIENT, Slots::new([0; 64], 32), 0).expect("one");
     let install = |manager: &mut TokenManager<'_, [u8; 64]>, token| {
-        manager.install(start, &TokenResponse::new(token).with_expires_in(3600)).expect("a token");
+        manager.install(start, None, &TokenResponse::new(token).with_expires_in(3600)).expect("a token");
     };
     let snapshot = |manager: &TokenManager<'_, [u8; 64]>| {
         let mut out = [0; 256];
@@ -191,17 +191,18 @@ fn a_snapshot_with_a_token_that_is_longer_than_its_slot_is_refused_whole() {
     };
     let mut manager = new(32);
     let token = TokenResponse::new("12345678").with_expires_in(3600).with_refresh_token("12345678");
-    manager.install(start, &token).expect("a token");
+    manager.install(start, None, &token).expect("a token");
     let mut out = [0; 256];
     let snapshot = manager.snapshot(start, wall, SnapshotScope::All, &key, &mut out).expect("room");
 
     // Seven bytes for the access token, then seven for the refresh token.
-    for access in [7, 57] {
+    let too_long = [Error::TooLong { needed: 8 }, Error::RefreshTokenTooLong { needed: 8 }];
+    for (access, expected) in [7, 57].into_iter().zip(too_long) {
         let mut small = new(access);
         let fresh = TokenResponse::new("own").with_expires_in(3600);
-        small.install(start, &fresh).expect("a token");
+        small.install(start, None, &fresh).expect("a token");
         let refused = small.restore(start, wall, Revision(0), &key, snapshot);
-        assert_eq!(refused, Err(Error::TooLong { needed: 8 }), "{access}");
+        assert_eq!(refused, Err(expected), "{access}");
         let bearer = small.authorize(start, "GET", "https://sandbox.api.flute.com/v2/x").expect("its own");
         assert_eq!((bearer.encoded_len(), bearer.generation().0), ("Bearer own".len(), 1));
     }

@@ -64,7 +64,7 @@ fn debug_shows_no_secret_of_any_public_type() {
     let slots = Slots::new([0; 128], 64);
     is_redacted(&slots);
     let mut manager = TokenManager::new(START, &provider, Identity::CLIENT, slots, 0).expect("a manager");
-    manager.install(START, &TokenResponse::new(CANARY).with_refresh_token(CANARY)).expect("a token");
+    manager.install(START, None, &TokenResponse::new(CANARY).with_refresh_token(CANARY)).expect("a token");
     is_redacted(&manager);
     is_redacted(&manager.poll(START));
     is_redacted(&manager.authorize(START, "GET", "https://sandbox.api.flute.com/").expect("usable"));
@@ -91,7 +91,7 @@ fn fill(memory: &mut [u8], finish: impl FnOnce(TokenManager<'_, &mut [u8]>)) {
         TokenManager::new(START, &provider, Identity::CLIENT, Slots::new(memory, 64), 0).expect("a manager");
     let token =
         TokenResponse::new("a-long-canary-access-token").with_refresh_token("a-long-canary-refresh-token");
-    manager.install(START, &token).expect("a token");
+    manager.install(START, None, &token).expect("a token");
     finish(manager);
 }
 
@@ -120,7 +120,7 @@ fn slots_are_wiped_on_clear() {
 fn a_replaced_token_leaves_no_byte_behind_slack_included() {
     let mut memory = [0xAA; 128];
     fill(&mut memory, |mut manager| {
-        manager.install(START, &TokenResponse::new("new").with_refresh_token("r")).expect("a token");
+        manager.install(START, None, &TokenResponse::new("new").with_refresh_token("r")).expect("a token");
         std::mem::forget(manager);
     });
     assert!(memory.starts_with(b"new\0\0\0\0") && !holds(&memory, "canary") && !holds(&memory, "token"));
@@ -137,7 +137,7 @@ fn the_old_access_token_is_wiped_in_the_call_that_stores_the_new_one() {
             TokenManager::new(START, &provider, Identity::CLIENT, Slots::new(&mut memory[..], 64), 0)
                 .expect("a manager");
         manager
-            .install(START, &TokenResponse::new("old-access-token").with_refresh_token("r1"))
+            .install(START, None, &TokenResponse::new("old-access-token").with_refresh_token("r1"))
             .expect("a token");
         manager.renew();
         let mut out = [0; 512];
@@ -189,7 +189,7 @@ fn the_line_for_a_log_has_no_secret_and_is_one_line_that_256_bytes_hold() {
         let mut manager =
             TokenManager::new(START, preset, identity, Slots::new(&mut slots[..], 128), 1).expect("it fits");
         let token = TokenResponse::new(CANARY).with_refresh_token(CANARY).with_expires_in(u64::MAX);
-        manager.install(START, &token).expect("a token");
+        manager.install(START, None, &token).expect("a token");
         for now in [START, Instant::from_millis(u64::MAX)] {
             let mut out = [0; 256];
             let line = manager.state_line(now, &mut out).expect("it fits");

@@ -78,7 +78,7 @@ fn a_value_has_the_number_name_and_sentence_of_its_row() {
         Next::Reload,
         Next::Supply(reason),
     ];
-    let retry = [Retry::Now, Retry::AfterRefresh, Retry::Surface(reason)];
+    let retry = [Retry::Now, Retry::AfterRefresh, Retry::Surface { reason, retry_at: None }];
     assert_eq!(
         tables(),
         [said!(Error::ALL), said!(Reason::ALL), said!(ErrorCode::ALL), said!(next), said!(retry)]

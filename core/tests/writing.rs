@@ -20,7 +20,7 @@ const CREDENTIALS: Credentials<'static> = Credentials {
 fn with_token<'p>(provider: &'p Provider<'p>, subject: Identity<'p>) -> TokenManager<'p, [u8; 256]> {
     let mut manager =
         TokenManager::new(START, provider, subject, Slots::new([0; 256], 128), 0).expect("a manager");
-    manager.install(START, &TokenResponse::new("tok").with_expires_in(3600)).expect("a token");
+    manager.install(START, None, &TokenResponse::new("tok").with_expires_in(3600)).expect("a token");
     manager
 }
 
@@ -636,6 +636,6 @@ fn a_heapless_vector_of_full_length_is_storage() {
     let provider = Provider::custom();
     let mut manager =
         TokenManager::new(START, &provider, Identity::CLIENT, Slots::new(vector, 64), 0).expect("a manager");
-    manager.install(START, &TokenResponse::new("tok").with_expires_in(60)).expect("a token");
+    manager.install(START, None, &TokenResponse::new("tok").with_expires_in(60)).expect("a token");
     assert!(manager.poll(START).usable);
 }

@@ -196,7 +196,8 @@ static bool configure(void) {
                                            .max_backoff_ms = 2000,
                                            .max_lifetime_s = 315360000,
                                            .fraction_permille = 500,
-                                           .refresh_attempts = 3 };
+                                           .refresh_attempts = 3,
+                                           .recheck = true };
   static tokenward_span origin;
   static tokenward_provider provider;
   tokenward_config config = { 0 };

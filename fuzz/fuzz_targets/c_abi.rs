@@ -113,6 +113,7 @@ fuzz_target!(|input: Input<'_>| {
         pairs = [tokenward_pair { name: alias.lend(), value: Span::Text("invalid_grant").lend() }];
         routes = [tokenward_route { method: Span::Text("GET").lend(), path: alias.lend(), of_site }];
         policy.shared_storage = shared;
+        policy.recheck = any;
         let len = if is_long { usize::MAX } else { usize::from(*len % 2) };
         provider.name = name.lend();
         provider.base_url = base_url.lend();

@@ -168,7 +168,7 @@ fuzz_target!(|input: Input<'_>| {
                     token = token.with_refresh_token("installed");
                 }
                 let before = manager.poll(now);
-                match manager.install(now, &token) {
+                match manager.install(now, None, &token) {
                     Ok(_) => assert!(manager.poll(now).usable),
                     Err(_) => assert_eq!(manager.poll(now), before),
                 }

@@ -195,6 +195,7 @@ fn override_policy(policy: &mut RefreshPolicy, numbers: Option<&Value>) -> Resul
             "max_backoff_ms" => policy.max_backoff_ms = integer(value).map_err(within)?,
             "max_lifetime_s" => policy.max_lifetime_s = integer(value).map_err(within)?,
             "refresh_attempts" => policy.refresh_attempts = small(value).map_err(within)?,
+            "recheck" => policy.recheck = value.as_bool().ok_or("`recheck` is a boolean")?,
             "shared_storage" => {
                 policy.shared_storage = value.as_bool().ok_or("`shared_storage` is a boolean")?
             }

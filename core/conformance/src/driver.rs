@@ -4,7 +4,7 @@ use bumpalo::Bump;
 use serde_json::{Map, Value, json};
 use tokenward::{
     Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, Provider, RequestId, Retry,
-    Revision, Slots, SnapshotScope, TokenAnswer, TokenManager, UnixTime, token_answer,
+    Revision, Slots, SnapshotScope, TokenAnswer, TokenManager, TokenResponse, UnixTime, token_answer,
 };
 
 use crate::compare::step_difference;
@@ -156,7 +156,7 @@ impl<'a> Driver<'a> {
             }
             "rejected" => self.rejected(step, now),
             "authorize" => self.authorize(step, now),
-            "install" => self.install(step, now),
+            "install" => self.install(step, now, at),
             "snapshot" => {
                 let scope = match optional(step, "scope", text)? {
                     None | Some("all") => SnapshotScope::All,
@@ -306,12 +306,13 @@ impl<'a> Driver<'a> {
             .filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"))
             .map(|(_, value)| value)
             .collect();
-        let challenge = challenges.join(", ");
+        let challenge = challenges.join("\n");
         let challenge = (!challenges.is_empty()).then_some(challenge.as_bytes());
         let retry = self.manager.rejected(now, generation, status, challenge);
         let mut actual = members([("retry", json!(retry.name()))]);
-        if let Retry::Surface(reason) = retry {
+        if let Retry::Surface { reason, retry_at } = retry {
             actual.insert("reason".to_owned(), json!(reason.name()));
+            actual.insert("retry_at".to_owned(), json!(retry_at.map(Instant::as_millis)));
         }
         Ok(Ok(actual))
     }
@@ -338,15 +339,24 @@ impl<'a> Driver<'a> {
         &mut self,
         step: &Map<String, Value>,
         now: Instant,
+        at: u64,
     ) -> Result<Result<Map<String, Value>, Error>, String> {
-        let body = step.get("token").ok_or("`token` is missing")?.to_string();
+        let token = step.get("token").ok_or("`token` is missing")?;
+        let wall = self.wall(at);
+        if token.get("access_token").is_none_or(Value::is_null) {
+            let member = |name| token.get(name).and_then(Value::as_str).unwrap_or_default();
+            let alone = TokenResponse::refresh_token_alone(member("refresh_token"));
+            let installed = self.manager.install(now, wall, &alone.with_token_type(member("token_type")));
+            return Ok(installed.map(|generation| members([("generation", json!(generation.0))])));
+        }
+        let body = token.to_string();
         // The members of RFC 6749 section 5.1 stand flat, wherever the provider's own answers have them.
         let (provider, _) =
             description::of_scenario(self.scenario, self.arena.alloc(Map::new()), self.arena)?;
         let flat = Provider { nested: Nested::NONE, ..*provider };
         let refused = match token_answer(200, body.as_bytes(), &flat) {
             Ok(TokenAnswer::Token(token)) => {
-                let installed = self.manager.install(now, &token);
+                let installed = self.manager.install(now, wall, &token);
                 return Ok(installed.map(|generation| members([("generation", json!(generation.0))])));
             }
             Ok(TokenAnswer::Error(_)) => Error::InvalidAccessToken,

@@ -38,6 +38,7 @@ impl Provider<'_> {
             _ if !is_scope(text(self.scope)) => "scope",
             _ if !are_error_codes(self.error_codes) => "error_codes",
             _ if !are_aliases(self.token_type_aliases) => "token_type_aliases",
+            _ if matches!(self.policy, Some(policy) if !policy.is_valid()) => "policy",
             _ if has_grant && self.authentication.is_none() => "authentication",
             _ if matches!(self.primary_grant, Some(Grant::RefreshToken)) => "primary_grant",
             _ if matches!(self.primary_grant, Some(Grant::SiteToken)) && !wants_site => "primary_grant",

@@ -120,8 +120,8 @@ impl<'a> Provider<'a> {
     #[must_use]
     pub const fn policy(&self) -> &'a RefreshPolicy {
         match self.policy {
-            Some(policy) => policy,
-            None => &RefreshPolicy::DEFAULT,
+            Some(policy) if !policy.is_unset() => policy,
+            _ => &RefreshPolicy::DEFAULT,
         }
     }
 }
@@ -204,7 +204,6 @@ impl<'a> Identity<'a> {
         Self { site: Some(site), ..Self::CLIENT }
     }
 
-    #[cfg(feature = "snapshot")]
     pub(crate) fn environment(&self, provider: &Provider<'a>) -> &'a str {
         self.environment.or(provider.environment).unwrap_or_default()
     }

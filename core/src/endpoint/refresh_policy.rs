@@ -34,9 +34,9 @@ macro_rules! policy {
 
 policy! {
     margin_ms: u64 = 10_000 =>
-        "A token is not sent in the last part of its life: this much, at most a tenth of the lifetime.";
+        "A token is not sent in the last part of its life: this much, at most a tenth of the lifetime; 0: all of it is used.";
     min_interval_ms: u64 = 30_000 =>
-        "No refresh is due sooner than this after a token was asked for.";
+        "No refresh is due sooner than this after a token was asked for, unless the token ends sooner.";
     startup_spread_ms: u64 = 0 =>
         "The first request waits up to this long from the start, drawn from the seed.";
     response_timeout_ms: u64 = 30_000 =>
@@ -49,16 +49,125 @@ policy! {
         "A lifetime that the server gives in seconds counts up to this.";
     fraction_permille: u32 = 800 =>
         "A refresh is due after this part of the lifetime.";
-    jitter_permille: u32 = 50 =>
-        "A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.";
+    jitter_permille: u32 = 200 =>
+        "A refresh comes up to this part of the lifetime earlier, until a fleet is spread; 0 turns every draw off.";
     refresh_attempts: u32 = 3 =>
-        "Give up the refresh token after this many refusals with a non-standard error code.";
+        "After this many refusals without a standard error code use the primary grant or, if there is none, give up the refresh token.";
     shared_storage: bool = false =>
         "Another process uses the same snapshot.";
+    recheck: bool = true =>
+        "Ask again after an hour when the service refuses the client, the scope or the request; never with a password.";
+}
+
+impl RefreshPolicy {
+    /// Whether every number is 0 and every flag false, as C leaves a policy that nobody fills in: the default is meant.
+    pub(crate) const fn is_unset(&self) -> bool {
+        // In no other policy is this number 0.
+        self.response_timeout_ms == 0
+    }
+
+    /// Whether there is a new token before each use, so that requests may follow each other at once.
+    pub(crate) const fn asks_before_each_use(&self) -> bool {
+        self.fraction_permille == 0 && self.min_interval_ms == 0
+    }
+
+    /// Whether its numbers can work.
+    pub(crate) const fn is_valid(&self) -> bool {
+        let Self { margin_ms, min_interval_ms, startup_spread_ms, response_timeout_ms, .. } = *self;
+        let Self { first_backoff_ms, max_backoff_ms, max_lifetime_s, refresh_attempts, .. } = *self;
+        let Self { fraction_permille, jitter_permille, shared_storage, recheck, .. } = *self;
+        let may_be_zero =
+            margin_ms | min_interval_ms | startup_spread_ms == 0 && fraction_permille | jitter_permille == 0;
+        let timeouts = response_timeout_ms | first_backoff_ms | max_backoff_ms;
+        let is_default = may_be_zero
+            && timeouts | max_lifetime_s == 0
+            && refresh_attempts == 0
+            && !shared_storage
+            && !recheck;
+        let is_filled = response_timeout_ms != 0
+            && first_backoff_ms != 0
+            && max_backoff_ms != 0
+            && max_lifetime_s != 0
+            && refresh_attempts != 0;
+        is_default || (is_filled && fraction_permille <= 1000 && jitter_permille <= 1000)
+    }
 }
 
 impl Default for RefreshPolicy {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RefreshPolicy;
+    use crate::endpoint::provider::Provider;
+
+    const NOTHING: RefreshPolicy = RefreshPolicy {
+        margin_ms: 0,
+        min_interval_ms: 0,
+        startup_spread_ms: 0,
+        response_timeout_ms: 0,
+        first_backoff_ms: 0,
+        max_backoff_ms: 0,
+        max_lifetime_s: 0,
+        fraction_permille: 0,
+        jitter_permille: 0,
+        refresh_attempts: 0,
+        shared_storage: false,
+        recheck: false,
+    };
+
+    fn fault(policy: RefreshPolicy) -> Option<&'static str> {
+        Provider { name: "acme", policy: Some(&policy), ..Provider::custom() }.fault()
+    }
+
+    #[test]
+    fn a_policy_of_zeroes_is_the_default() {
+        let provider = Provider { name: "acme", policy: Some(&NOTHING), ..Provider::custom() };
+        assert_eq!((provider.fault(), provider.policy()), (None, &RefreshPolicy::DEFAULT));
+    }
+
+    #[test]
+    fn a_policy_that_cannot_work_is_a_fault_of_the_description() {
+        let default = RefreshPolicy::DEFAULT;
+        for policy in [
+            RefreshPolicy { margin_ms: 1, ..NOTHING },
+            RefreshPolicy { min_interval_ms: 1, ..NOTHING },
+            RefreshPolicy { startup_spread_ms: 1, ..NOTHING },
+            RefreshPolicy { response_timeout_ms: 1, ..NOTHING },
+            RefreshPolicy { first_backoff_ms: 1, ..NOTHING },
+            RefreshPolicy { max_backoff_ms: 1, ..NOTHING },
+            RefreshPolicy { max_lifetime_s: 1, ..NOTHING },
+            RefreshPolicy { fraction_permille: 1, ..NOTHING },
+            RefreshPolicy { jitter_permille: 1, ..NOTHING },
+            RefreshPolicy { refresh_attempts: 1, ..NOTHING },
+            RefreshPolicy { shared_storage: true, ..NOTHING },
+            RefreshPolicy { recheck: true, ..NOTHING },
+            RefreshPolicy { response_timeout_ms: 0, ..default },
+            RefreshPolicy { first_backoff_ms: 0, ..default },
+            RefreshPolicy { max_backoff_ms: 0, ..default },
+            RefreshPolicy { max_lifetime_s: 0, ..default },
+            RefreshPolicy { refresh_attempts: 0, ..default },
+            RefreshPolicy { fraction_permille: 1001, ..default },
+            RefreshPolicy { jitter_permille: 1001, ..default },
+        ] {
+            assert_eq!(fault(policy), Some("policy"), "{policy:?}");
+        }
+        let least = RefreshPolicy {
+            margin_ms: 0,
+            min_interval_ms: 0,
+            startup_spread_ms: 0,
+            fraction_permille: 0,
+            jitter_permille: 0,
+            recheck: false,
+            ..default
+        };
+        for policy in
+            [default, least, RefreshPolicy { fraction_permille: 1000, jitter_permille: 1000, ..default }]
+        {
+            assert_eq!(fault(policy), None, "{policy:?}");
+        }
     }
 }

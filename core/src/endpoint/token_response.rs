@@ -57,6 +57,19 @@ impl<'a> TokenResponse<'a> {
         }
     }
 
+    /// A refresh token that came without an access token: a device that is provisioned by an app.
+    /// Only [`crate::TokenManager::install`] takes it.
+    ///
+    /// ```
+    /// use tokenward::TokenResponse;
+    ///
+    /// assert!(TokenResponse::refresh_token_alone("tGzv3JOkF0XG5Qx2TlKWIA").access_token().is_empty());
+    /// ```
+    #[must_use]
+    pub const fn refresh_token_alone(refresh_token: &'a str) -> Self {
+        Self::new("").with_refresh_token(refresh_token)
+    }
+
     /// The same with a token type; empty is none.
     #[must_use]
     pub const fn with_token_type(mut self, token_type: &'a str) -> Self {
@@ -206,7 +219,8 @@ impl core::fmt::Debug for Scope<'_> {
 ///
 /// # Errors
 /// Of two faults the body's own come first, the earliest byte winning, then this order:
-/// - [`Error::NotJson`], [`Error::Truncated`], [`Error::Malformed`], [`Error::TooDeep`]: no whole JSON object.
+/// - [`Error::NotJson`], [`Error::Truncated`], [`Error::Malformed`], [`Error::TooDeep`]: no whole JSON object. Under a
+///   status other than 2xx all of these are [`Error::HttpStatus`].
 /// - [`Error::DuplicateMember`]: a member that is read stands twice in its object.
 /// - [`Error::InvalidAccessToken`], [`Error::InvalidRefreshToken`], [`Error::InvalidTokenType`],
 ///   [`Error::InvalidScopeMember`], [`Error::InvalidError`], [`Error::InvalidExpiresIn`]: a member is not
@@ -219,8 +233,7 @@ pub fn token_answer<'a>(
     provider: &Provider<'_>,
 ) -> Result<TokenAnswer<'a>, Error> {
     let mut members = Members::NONE;
-    members.read(body, provider)?;
-    Ok(match members.said(status, provider)? {
+    Ok(match members.read_answer(status, body, provider)? {
         Said::Token(expires_in) => TokenAnswer::Token(members.token(expires_in, provider)?),
         Said::Error(code) => TokenAnswer::Error(members.error(code, ErrorCode::meant(code, provider))),
     })
@@ -260,8 +273,23 @@ impl<'a> Members<'a> {
         })
     }
 
+    /// Reads an answer. What is no JSON object says nothing but its status, if that is not 2xx.
+    pub(crate) fn read_answer(
+        &mut self,
+        status: u16,
+        body: &'a [u8],
+        provider: &Provider<'_>,
+    ) -> Result<Said<'a>, Error> {
+        let is_token = (200..300).contains(&status);
+        match self.read(body, provider) {
+            Ok(()) => self.said(is_token, provider),
+            Err(fault) if is_token => Err(fault),
+            Err(_) => Err(Error::HttpStatus { status: usize::from(status) }),
+        }
+    }
+
     /// Reads the whole body in one pass.
-    pub(crate) fn read(&mut self, body: &'a [u8], provider: &Provider<'_>) -> Result<(), Error> {
+    fn read(&mut self, body: &'a [u8], provider: &Provider<'_>) -> Result<(), Error> {
         let start = Slice::new(body);
         let mut at = Slice::new(if let [0xEF, 0xBB, 0xBF, text @ ..] = body { text } else { body });
         if !matches!(token(&mut at), b'{') && !at.is_at_end() {
@@ -295,8 +323,7 @@ impl<'a> Members<'a> {
     }
 
     /// What the members say: the first fault in the order of [`token_answer`]'s table, or where there is none an answer.
-    pub(crate) fn said(&self, status: u16, provider: &Provider<'_>) -> Result<Said<'a>, Error> {
-        let is_token = (200..300).contains(&status);
+    fn said(&self, is_token: bool, provider: &Provider<'_>) -> Result<Said<'a>, Error> {
         let wrong = |member| self.wrong.has(member);
         if self.twice.meets(if is_token { MemberSet::OF_TOKEN } else { MemberSet::OF_ERROR }) {
             return Err(Error::DuplicateMember);

@@ -27,7 +27,7 @@ mod state_line;
 pub(crate) mod store;
 
 use revision::{Revision, Revisions, SnapshotScope};
-use session::{Answered, Poll, RequestId, Retry, Session};
+use session::{Answered, Poll, Refusal, RequestId, Retry, Session};
 use store::{Slots, Store};
 
 /// What the token endpoint answered, as the caller's HTTP client has it. An [`Outcome`] borrows the body and not the
@@ -51,10 +51,10 @@ impl core::fmt::Debug for Answer<'_, '_> {
 }
 
 impl Answer<'_, '_> {
-    /// Seconds that the first `Retry-After` field asks to wait (RFC 9110 section 10.2.3); a date needs the wall clock.
+    /// The most seconds that a `Retry-After` field asks to wait (RFC 9110 section 10.2.3); a date needs the wall clock.
     fn retry_after(&self) -> Option<u64> {
-        let field = self.headers.iter().find(|(name, _)| eq_ignore_case(name.as_bytes(), b"retry-after"))?;
-        retry_after(field.1, self.wall).ok()
+        let fields = self.headers.iter().filter(|(name, _)| eq_ignore_case(name.as_bytes(), b"retry-after"));
+        fields.filter_map(|(_, value)| retry_after(value, self.wall).ok()).max()
     }
 }
 
@@ -151,7 +151,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
         Ok(Self {
             provider,
             identity,
-            session: Session::new(now, provider.policy(), seed),
+            session: Session::new(now, provider.policy(), seed, session::salt(seed, provider, &identity)),
             revisions: Revisions::default(),
             #[cfg(feature = "snapshot")]
             refused: None,
@@ -229,8 +229,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.session.advance(now, provider);
         let answered = self.session.answered(id)?;
         let mut members = Members::NONE;
-        let read = members.read(answer.body, provider).and_then(|()| members.said(answer.status, provider));
-        let refused = match read {
+        let refused = match members.read_answer(answer.status, answer.body, provider) {
             Ok(Said::Error(code)) => {
                 let meant = ErrorCode::meant(code, provider);
                 self.error(answered, answer, meant);
@@ -244,8 +243,14 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             }
             Err(error) => error,
         };
+        let refusal = match answer.status {
+            status if is_trouble(status) => Refusal::None,
+            400..500 => Refusal::Unreadable,
+            _ => Refusal::Otherwise,
+        };
+        let too_long = matches!(refused, Error::TooLong { .. } | Error::RefreshTokenTooLong { .. });
+        self.fail(answered, answer.retry_after, too_long, refusal);
         self.keep_rotated(refused, &members);
-        self.fail(answered, answer, Some(refused));
         Err(refused)
     }
 
@@ -255,10 +260,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// # Errors
     /// - [`Error::StaleRequest`]: `id` is not that of the request that is out.
     pub fn failed(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
-        let policy = self.provider.policy();
         self.session.advance(now, self.provider);
         let answered = self.session.answered(id)?;
-        self.session.failed(answered, policy, false, None);
+        self.fail(answered, None, false, Refusal::None);
         Ok(())
     }
 
@@ -283,7 +287,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     }
 
     /// A resource server refused a request that carried the token `generation`: what to do with it.
-    /// `challenge` is the `WWW-Authenticate` field, several lines of it joined by `, `.
+    /// `challenge` is the `WWW-Authenticate` field; several lines of it with a line feed between them.
     pub fn rejected(
         &mut self,
         now: Instant,
@@ -314,20 +318,48 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
 
     /// Keeps a token that someone else obtained: an app's own backend, a portal. It replaces access and
     /// refresh token, ends reload, backoff and failure, and makes a request that is out stale. Its
-    /// lifetime counts from `now`.
+    /// lifetime counts from `now`; `wall` is the time of day, for a JWT without a lifetime. A refresh token may come
+    /// alone ([`TokenResponse::refresh_token_alone`]): then there is no access token until it has been used.
     ///
     /// # Errors
     /// A refused token changes nothing but the clock.
-    /// - [`Error::InvalidAccessToken`]: empty, or a byte outside the provider's alphabet.
+    /// - [`Error::InvalidAccessToken`]: a byte outside the provider's alphabet; or none, and no refresh token that the
+    ///   provider has the grant for.
     /// - [`Error::UnsupportedTokenType`], [`Error::MissingLifetime`], [`Error::TooLong`],
-    ///   [`Error::AlreadyExpired`]: a token that cannot be used.
-    pub fn install(&mut self, now: Instant, token: &TokenResponse<'_>) -> Result<Generation, Error> {
+    ///   [`Error::RefreshTokenTooLong`], [`Error::AlreadyExpired`]: a token that cannot be used.
+    pub fn install(
+        &mut self,
+        now: Instant,
+        wall: Option<UnixTime>,
+        token: &TokenResponse<'_>,
+    ) -> Result<Generation, Error> {
         self.session.advance(now, self.provider);
+        let members = Members::of(token, self.provider);
+        if token.access_token().is_empty()
+            && let Some(refresh_token) = members.refresh_token()
+        {
+            return self.install_refresh_token(&members, &refresh_token);
+        }
         if !self.provider.token_alphabet.has(token.access_token()) {
             return Err(Error::InvalidAccessToken);
         }
-        let members = Members::of(token, self.provider);
-        self.keep(self.session.clock(), &members, token.says_expires_in(), None, None)
+        self.keep(self.session.clock(), &members, token.says_expires_in(), wall, None)
+    }
+
+    fn install_refresh_token(
+        &mut self,
+        members: &Members<'_>,
+        refresh_token: &JsonStr<'_>,
+    ) -> Result<Generation, Error> {
+        if !members.is_bearer(self.provider) {
+            return Err(Error::UnsupportedTokenType);
+        }
+        self.store.check_refresh_token(refresh_token)?;
+        self.store.drop_access_token();
+        self.replace_refresh_token(Some(refresh_token));
+        self.session.stored_refresh_token();
+        self.revisions.changed(true, true);
+        Ok(self.session.generation())
     }
 
     /// The generation of the newest token that was kept; 0 before the first.
@@ -401,34 +433,39 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
 
     /// An error response: a failure that passes, or one that the caller must mend.
     fn error(&mut self, answered: Answered, answer: &ParsedAnswer<'_>, code: ErrorCode) {
-        let trouble = is_trouble(answer.status);
-        if trouble || matches!(code, ErrorCode::SlowDown | ErrorCode::Other) {
-            if !trouble && code == ErrorCode::SlowDown {
+        let refusal = match code {
+            _ if is_trouble(answer.status) => Refusal::None,
+            ErrorCode::Other => Refusal::Unlisted,
+            ErrorCode::SlowDown => {
                 self.session.slow_down();
+                Refusal::Otherwise
             }
-            self.fail(answered, answer, None);
-            let unlisted = !trouble && code == ErrorCode::Other;
-            if unlisted && self.session.unlisted(answered, self.provider.policy()) {
-                self.end_refresh_token(false);
+            _ => {
+                if self.session.refused(answered, code, self.provider) {
+                    self.end_refresh_token();
+                }
+                return;
             }
-        } else if self.session.refused(answered, code) {
-            #[cfg(feature = "snapshot")]
-            {
-                self.refused = Some(seal::fingerprint(self.store.refresh_token()));
-            }
-            self.end_refresh_token(self.revisions.stored_before);
-        }
+        };
+        self.fail(answered, answer.retry_after, false, refusal);
     }
 
-    fn end_refresh_token(&mut self, reload: bool) {
+    /// The server refuses the refresh token; storage may hold another.
+    fn end_refresh_token(&mut self) {
+        #[cfg(feature = "snapshot")]
+        {
+            self.refused = Some(seal::fingerprint(self.store.refresh_token()));
+        }
         self.store.drop_refresh_token();
-        self.session.end_refresh_token(self.provider, reload);
+        self.session.end_refresh_token(self.provider, self.revisions.stored_before);
         self.revisions.changed(false, true);
     }
 
-    fn fail(&mut self, answered: Answered, answer: &ParsedAnswer<'_>, refused: Option<Error>) {
-        let too_long = matches!(refused, Some(Error::TooLong { .. }));
-        self.session.failed(answered, self.provider.policy(), too_long, answer.retry_after);
+    fn fail(&mut self, answered: Answered, retry_after: Option<u64>, too_long: bool, refusal: Refusal) {
+        self.session.failed(answered, self.provider.policy(), too_long, retry_after);
+        if self.session.without_token(answered, refusal, self.provider) {
+            self.end_refresh_token();
+        }
     }
 
     /// Checks all, then commits. `grant` is the one that obtained the token; an installed one has none.
@@ -461,6 +498,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         let rotated = !keeps && self.replace_refresh_token(refresh_token.as_ref());
         self.store.set_access_token(&access_token);
         self.revisions.changed(true, rotated);
+        if grant.is_none() {
+            self.session.forget_spread();
+        }
         Ok(self.session.stored(began_at, lifetime_ms, end, policy))
     }
 

@@ -23,7 +23,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// let slots = || Slots::new([0; 64], 64);
     /// let (start, key, wall) = (Instant::from_millis(0), [7; 32], Some(UnixTime::from_secs(1_700_000_000)));
     /// let mut manager = TokenManager::new(start, &providers::FLIP_ENERGY_CLIENT, identity, slots(), 0).unwrap();
-    /// manager.install(start, &TokenResponse::new("client-token")).unwrap();
+    /// manager.install(start, None, &TokenResponse::new("client-token")).unwrap();
     ///
     /// let mut out = [0; 256];
     /// let revision = manager.unpersisted(SnapshotScope::All).unwrap();
@@ -85,11 +85,12 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     ///
     /// # Errors
     /// Refused whole: the manager stays as it was, but for its clock.
-    /// - [`Error::InvalidSnapshot`]: torn, truncated, tampered with, or of another version.
+    /// - [`Error::InvalidSnapshot`]: torn, truncated or tampered with.
+    /// - [`Error::OtherSnapshotVersion`], [`Error::OtherSnapshotKey`]: written by another version, or under another key.
     /// - [`Error::ForeignSnapshot`]: of another provider, environment or subject.
     /// - [`Error::StaleSnapshot`]: older than `floor`, or than what this manager last restored or
     ///   persisted.
-    /// - [`Error::TooLong`]: a token is longer than its slot.
+    /// - [`Error::TooLong`], [`Error::RefreshTokenTooLong`]: a token is longer than its slot.
     pub fn restore(
         &mut self,
         now: Instant,
@@ -127,6 +128,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         }
         let held = self.store.holds_refresh_token(&refresh_token);
         self.session.settle();
+        self.session.forget_spread();
         let refused = self.restore_refresh_token(kept);
         if let Some(left_ms) = self.lease_left(&snapshot, wall) {
             self.session.lease(left_ms);

@@ -5,7 +5,7 @@
 
 use crate::endpoint::authorization::Generation;
 use crate::endpoint::error_response::ErrorCode;
-use crate::endpoint::provider::{Grant, Provider};
+use crate::endpoint::provider::{Grant, Identity, Provider};
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::error::Error;
 use crate::table::{named, table};
@@ -101,7 +101,12 @@ named! {
             "Send it again at once with the current token: it is newer than the refused one.";
         AfterRefresh = 2, "after_refresh",
             "Send it again when there is a new token.";
-        Surface(Reason) = 3, "surface",
+        Surface {
+            /// Why.
+            reason: Reason,
+            /// When the same 401 will be answered otherwise; `None`: that does not come by itself.
+            retry_at: Option<Instant>,
+        } = 3, "surface",
             "Hand the refusal to the user or the log.";
     }
 }
@@ -112,12 +117,10 @@ enum Token {
     None,
     /// It ends at `usable_until`.
     Timed,
-    /// It has no end.
+    /// It has no end. Under [`Reason::Revoked`] it rests.
     Static,
     /// A 401 ended it; its bytes are kept, to know it again.
     Ended,
-    /// A token without an end that a 401 ended.
-    Revoked,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -137,6 +140,28 @@ enum Hold {
     Lease,
     /// The other process has had its time.
     ReloadLease,
+}
+
+/// Whose turn it is where a refresh token is held and there is a primary grant.
+#[derive(Clone, Copy, PartialEq)]
+enum Turn {
+    RefreshToken,
+    Primary,
+    /// The password has had its one turn.
+    RefreshTokenAlone,
+}
+
+/// What an answer that stores no token says about the grant, its status not being that of a gateway in trouble.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Refusal {
+    /// Nothing: there is no such answer.
+    None,
+    /// The server answered, but did not refuse the grant.
+    Otherwise,
+    /// A 4xx without a readable code.
+    Unreadable,
+    /// A code that no RFC lists.
+    Unlisted,
 }
 
 /// Where the windows of a token lie that a snapshot holds.
@@ -162,19 +187,36 @@ pub(crate) struct Session {
     /// The end of the backoff, or of the lease.
     wait_until: u64,
     spread_until: u64,
+    /// When the failure lifts itself; [`NEVER`]: it does not.
+    lifts_at: u64,
     seed: u64,
-    /// Failed requests since the last stored token.
+    /// Failed requests since the last stored token, or 401s against one without an end.
     failures: u32,
-    /// How often the server said `slow_down`.
-    slow_downs: u32,
-    /// Codes that no RFC lists, against the same refresh token.
+    /// What `slow_down` adds to each wait.
+    slow_down_ms: u32,
+    /// Refusals that the standard has no code for, against the same refresh token, or against a password.
     refusals: u32,
+    /// How much of the jitter the next token's refresh comes early, over 2³², if it is kept.
+    early: u32,
+    keeps_early: bool,
     token: Token,
     flight: Flight,
     hold: Hold,
+    turn: Turn,
     failure: Option<Reason>,
     refresh_token: bool,
+    /// Whether the last request was one with the refresh grant; `None`: there was none.
+    refreshed_last: Option<bool>,
 }
+
+/// Beyond every instant.
+const NEVER: u64 = u64::MAX;
+/// The least time between two requests with one grant.
+const FLOOR_MS: u64 = 1_000;
+/// The longest rest of a token without an end, the longest `slow_down`, and when configuration is asked again.
+const HOUR_MS: u32 = 3_600_000;
+/// Tokens of a fleet that end together are asked for over this time at most.
+const SPREAD_AT_END_MS: u64 = 30_000;
 
 const _: () = assert!(size_of::<Session>() <= 128);
 
@@ -190,7 +232,7 @@ pub(crate) struct Answered {
 impl Session {
     /// Without a token, from `now` on. Built in its place: a caller that moves it pays for it twice on the stack.
     #[inline(always)]
-    pub(crate) fn new(now: Instant, policy: &RefreshPolicy, mut seed: u64) -> Self {
+    pub(crate) fn new(now: Instant, policy: &RefreshPolicy, mut seed: u64, salt: u64) -> Self {
         let clock = now.as_millis();
         let u = draw(&mut seed, policy);
         Self {
@@ -199,19 +241,24 @@ impl Session {
             usable_until: 0,
             trusted_until: 0,
             generation: 0,
-            request_id: 0,
+            request_id: salt,
             began_at: 0,
             wait_until: 0,
             spread_until: sum(clock, scale(policy.startup_spread_ms, u)),
+            lifts_at: 0,
             seed,
             failures: 0,
-            slow_downs: 0,
+            slow_down_ms: 0,
             refusals: 0,
+            early: 0,
+            keeps_early: false,
             token: Token::None,
             flight: Flight::Idle,
             hold: Hold::None,
+            turn: Turn::RefreshToken,
             failure: None,
             refresh_token: false,
+            refreshed_last: None,
         }
     }
 
@@ -224,7 +271,11 @@ impl Session {
             if timeout <= self.clock {
                 self.flight = Flight::Late(grant);
                 self.fail(timeout, policy, false);
+                self.pass_turn(grant, Refusal::None);
             }
+        }
+        if self.has_lifted(self.clock) {
+            self.failure = None;
         }
         if self.hold == Hold::Lease && self.wait_until <= self.clock {
             self.hold = Hold::ReloadLease;
@@ -253,9 +304,14 @@ impl Session {
     fn usable_at(&self, instant: u64) -> bool {
         match self.token {
             Token::Timed => instant < self.usable_until,
-            Token::Static => true,
-            Token::None | Token::Ended | Token::Revoked => false,
+            Token::Static => self.failure != Some(Reason::Revoked) || self.has_lifted(instant),
+            Token::None | Token::Ended => false,
         }
+    }
+
+    /// Whether the failure, if there is one, has lifted itself by `instant`.
+    const fn has_lifted(&self, instant: u64) -> bool {
+        self.lifts_at <= instant && self.lifts_at != NEVER
     }
 
     /// The decision for the clock.
@@ -278,10 +334,7 @@ impl Session {
             return (Next::Await(RequestId(self.request_id)), Some(timeout));
         }
         if let Some(reason) = self.failure {
-            return (Next::Supply(reason), None);
-        }
-        if self.token == Token::Revoked {
-            return (Next::Supply(Reason::Revoked), None);
+            return (Next::Supply(reason), (self.lifts_at != NEVER).then_some(self.lifts_at));
         }
         match self.hold {
             Hold::ReloadRefused | Hold::ReloadLease => return (Next::Reload, None),
@@ -291,10 +344,16 @@ impl Session {
         match self.token {
             Token::Timed if self.clock < self.refresh_at => return (Next::Nothing, Some(self.refresh_at)),
             Token::Static => return (Next::Nothing, None),
-            Token::Timed | Token::None | Token::Ended | Token::Revoked => {}
+            Token::Timed | Token::None | Token::Ended => {}
         }
-        let grant = if self.refresh_token { Some(Grant::RefreshToken) } else { provider.primary_grant };
-        let wait_until = self.wait_until.max(self.spread_until);
+        let refreshes = self.refresh_token && self.turn != Turn::Primary;
+        let grant = if refreshes { Some(Grant::RefreshToken) } else { provider.primary_grant };
+        let mut wait_until = self.wait_until.max(self.spread_until);
+        // The primary grant may follow a refused refresh token at once.
+        let follows = self.refreshed_last.is_none_or(|refreshed| refreshed && !refreshes);
+        if !follows && !policy.asks_before_each_use() {
+            wait_until = wait_until.max(sum(self.began_at, FLOOR_MS));
+        }
         match grant {
             None => (Next::Supply(Reason::NoToken), None),
             Some(_) if self.clock < wait_until => (Next::Wait, Some(wait_until)),
@@ -313,7 +372,11 @@ impl Session {
 
     /// A request is out. Its lifetime counts from here.
     pub(crate) fn begin(&mut self, grant: Grant) -> RequestId {
-        self.request_id = sum(self.request_id, 1);
+        if !self.usable_at(self.clock) {
+            self.keeps_early = false;
+        }
+        self.request_id = self.request_id.wrapping_add(1);
+        self.refreshed_last = Some(grant == Grant::RefreshToken);
         self.began_at = self.clock;
         self.flight = Flight::Out(grant);
         RequestId(self.request_id)
@@ -345,63 +408,120 @@ impl Session {
         if !answered.late {
             // Where the server names the wait there is no backoff to draw for.
             if retry_after.is_some() {
-                self.failures = self.failures.saturating_add(1);
+                self.count_failure();
             } else {
                 self.fail(self.clock, policy, too_long);
             }
         }
         if let Some(seconds) = retry_after {
-            self.wait_until = sum(self.clock, product(seconds.clamp(1, 3600), 1000));
+            let wait = product(seconds.clamp(1, 3600), 1000);
+            let more = scale(quotient(wait, 10).clamp(1_000, 300_000), draw(&mut self.seed, policy));
+            self.wait_until = sum(self.clock, sum(wait, more));
         }
+    }
+
+    fn count_failure(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        self.keeps_early = false;
     }
 
     /// Backs off from `instant`: while the token is usable as a DHCP client renews, then exponentially.
     fn fail(&mut self, instant: u64, policy: &RefreshPolicy, too_long: bool) {
-        self.failures = self.failures.saturating_add(1);
-        let backoff = if too_long {
-            policy.max_backoff_ms
+        self.count_failure();
+        let u = draw(&mut self.seed, policy);
+        let (longest, end) = if too_long {
+            (policy.max_backoff_ms, None)
         } else if self.usable_at(instant) {
             let left = difference(self.usable_until, instant);
-            (left >> 1).max(policy.min_interval_ms).min(left).min(policy.max_backoff_ms)
+            let end = sum(left, scale(policy.min_interval_ms.min(SPREAD_AT_END_MS), u));
+            let longest = (left >> 1).max(policy.min_interval_ms).min(policy.max_backoff_ms);
+            (if longest > left { NEVER } else { longest }, Some(end))
         } else {
-            let mut longest = policy.first_backoff_ms;
-            for _ in 1..self.failures.min(64) {
-                longest = sum(longest, longest);
-            }
-            longest = longest.min(policy.max_backoff_ms);
-            difference(longest, scale(longest >> 1, draw(&mut self.seed, policy)))
+            (doubled(policy.first_backoff_ms, self.failures).min(policy.max_backoff_ms), None)
         };
-        let slow_down = u64::from(self.slow_downs).wrapping_mul(5_000);
-        self.wait_until = sum(sum(instant, backoff), slow_down);
+        let wait = sum(shortened(longest, u), u64::from(self.slow_down_ms));
+        self.wait_until = sum(instant, end.map_or(wait, |end| wait.min(end)));
     }
 
     /// The server asks for more time between requests (RFC 8628 section 3.5).
     pub(crate) fn slow_down(&mut self) {
-        self.slow_downs = self.slow_downs.saturating_add(1);
+        self.slow_down_ms = self.slow_down_ms.saturating_add(5_000).min(HOUR_MS);
     }
 
     /// A code that ends things until the caller acts; true if it ends the refresh token.
-    pub(crate) fn refused(&mut self, answered: Answered, code: ErrorCode) -> bool {
+    pub(crate) fn refused(&mut self, answered: Answered, code: ErrorCode, provider: &Provider<'_>) -> bool {
+        self.keeps_early = false;
+        let refreshes = answered.grant == Grant::RefreshToken;
+        // A server may call a dead refresh token so, and the primary grant has not been refused.
+        let gives_way = refreshes && provider.primary_grant.is_some();
         let reason = match code {
             ErrorCode::InvalidClient => Reason::InvalidClient,
-            ErrorCode::UnauthorizedClient => Reason::UnauthorizedClient,
-            ErrorCode::UnsupportedGrantType => Reason::UnsupportedGrantType,
             ErrorCode::InvalidScope => Reason::InvalidScope,
-            ErrorCode::InvalidRequest => Reason::InvalidRequest,
-            _ if answered.grant == Grant::RefreshToken => return true,
+            ErrorCode::UnauthorizedClient if !gives_way => Reason::UnauthorizedClient,
+            ErrorCode::UnsupportedGrantType if !gives_way => Reason::UnsupportedGrantType,
+            ErrorCode::InvalidRequest if !gives_way => Reason::InvalidRequest,
+            _ if refreshes => return true,
             _ => Reason::GrantRejected,
         };
-        self.failure = Some(reason);
+        let policy = provider.policy();
+        let asks_again =
+            policy.recheck && reason != Reason::GrantRejected && answered.grant != Grant::Password;
+        self.supply(reason, asks_again.then_some(u64::from(HOUR_MS)), policy);
+        self.pass_turn(answered.grant, Refusal::Otherwise);
         false
     }
 
-    /// A code that no RFC lists; true if it was one too many for the refresh token.
-    pub(crate) fn unlisted(&mut self, answered: Answered, policy: &RefreshPolicy) -> bool {
-        if answered.late || answered.grant != Grant::RefreshToken {
+    /// The caller must act; after `longest` at most it is tried again without that.
+    fn supply(&mut self, reason: Reason, longest: Option<u64>, policy: &RefreshPolicy) {
+        self.failure = Some(reason);
+        self.lifts_at = match longest {
+            Some(longest) => sum(self.clock, shortened(longest, draw(&mut self.seed, policy))),
+            None => NEVER,
+        };
+    }
+
+    /// A request brought no token; true if that was one refusal too many for the refresh token.
+    pub(crate) fn without_token(
+        &mut self,
+        answered: Answered,
+        refusal: Refusal,
+        provider: &Provider<'_>,
+    ) -> bool {
+        let policy = provider.policy();
+        let alternates = provider.primary_grant.is_some();
+        let refreshes = answered.grant == Grant::RefreshToken;
+        self.pass_turn(answered.grant, refusal);
+        let counts = match refusal {
+            Refusal::None | Refusal::Otherwise => false,
+            Refusal::Unreadable => alternates,
+            Refusal::Unlisted => true,
+        };
+        let of_password = answered.grant == Grant::Password && !self.refresh_token;
+        if answered.late || !counts || !(refreshes || of_password) {
             return false;
         }
         self.refusals = self.refusals.saturating_add(1);
-        self.refusals >= policy.refresh_attempts
+        if self.refusals < policy.refresh_attempts {
+            return false;
+        }
+        if of_password {
+            self.refusals = 0;
+            self.supply(Reason::GrantRejected, None, policy);
+        } else if alternates && self.turn == Turn::RefreshToken {
+            self.turn = Turn::Primary;
+        }
+        !alternates
+    }
+
+    /// A request with the primary grant brought no token: the refresh token has its turn again. A password that was
+    /// answered has had its only one.
+    fn pass_turn(&mut self, grant: Grant, refusal: Refusal) {
+        self.turn = match grant {
+            Grant::RefreshToken => return,
+            Grant::Password if refusal == Refusal::None => return,
+            Grant::Password => Turn::RefreshTokenAlone,
+            Grant::ClientCredentials | Grant::SiteToken => Turn::RefreshToken,
+        };
     }
 
     /// The refresh token is dead: read storage again, or go on with the primary grant, or give up.
@@ -409,15 +529,27 @@ impl Session {
         self.hold_refresh_token(false);
         if reload {
             self.hold = Hold::ReloadRefused;
-        } else if provider.primary_grant.is_none() {
+        } else {
+            self.supply_without_grant(provider);
+        }
+    }
+
+    fn supply_without_grant(&mut self, provider: &Provider<'_>) {
+        if provider.primary_grant.is_none() {
             self.failure = Some(Reason::RefreshTokenRejected);
+            self.lifts_at = NEVER;
         }
     }
 
     /// Another refresh token, or none, is in the store.
     pub(crate) fn hold_refresh_token(&mut self, held: bool) {
         self.refresh_token = held;
+        self.forget_refusals();
+    }
+
+    fn forget_refusals(&mut self) {
         self.refusals = 0;
+        self.turn = Turn::RefreshToken;
     }
 
     pub(crate) const fn holds_refresh_token(&self) -> bool {
@@ -440,8 +572,7 @@ impl Session {
         if left == Some(0) {
             return Err(Error::AlreadyExpired);
         }
-        let ended = matches!(self.token, Token::Ended | Token::Revoked);
-        if same && (ended || left.is_some_and(|left| left < policy.min_interval_ms)) {
+        if same && (self.token == Token::Ended || left.is_some_and(|left| left < policy.min_interval_ms)) {
             return Err(Error::SameToken);
         }
         Ok(())
@@ -457,11 +588,15 @@ impl Session {
     ) -> Generation {
         self.token = Token::Static;
         if let (Some(life), Some(usable_until)) = (lifetime_ms, end) {
-            let draw = draw(&mut self.seed, policy);
+            let (fraction, jitter) = (policy.fraction_permille, policy.jitter_permille);
+            let part = if self.keeps_early { self.early } else { draw(&mut self.seed, policy) };
+            self.early = share(part, fraction.saturating_sub(jitter), fraction);
+            self.keeps_early = true;
             let latest = difference(usable_until, began_at);
-            let early = quotient(scale(product(life, policy.jitter_permille), draw), 1000);
-            let fraction = permille(life, policy.fraction_permille);
-            let refresh_in = difference(policy.min_interval_ms.max(fraction).min(latest), early);
+            let early = quotient(scale(product(life, jitter), part), 1000);
+            let soonest = policy.min_interval_ms.min(latest);
+            let refresh_in =
+                difference(permille(life, fraction).min(latest).max(soonest), early).max(soonest);
             self.token = Token::Timed;
             self.refresh_at = sum(began_at, refresh_in);
             self.usable_until = usable_until;
@@ -469,9 +604,24 @@ impl Session {
         self.trusted_until = sum(self.clock, policy.min_interval_ms);
         self.generation = sum(self.generation, 1);
         self.failures = 0;
-        self.refusals = 0;
+        self.slow_down_ms >>= 1;
+        self.forget_refusals();
         self.settle();
         self.generation()
+    }
+
+    /// A refresh token came without an access token.
+    pub(crate) fn stored_refresh_token(&mut self) {
+        self.token = Token::None;
+        self.failures = 0;
+        self.keeps_early = false;
+        self.forget_refusals();
+        self.settle();
+    }
+
+    /// What comes is not from a request: the next token is spread anew.
+    pub(crate) fn forget_spread(&mut self) {
+        self.keeps_early = false;
     }
 
     /// Ends flight, reload, lease, backoff and failure, as a token from outside does.
@@ -480,9 +630,6 @@ impl Session {
         self.hold = Hold::None;
         self.wait_until = 0;
         self.failure = None;
-        if self.token == Token::Revoked {
-            self.token = Token::Ended;
-        }
     }
 
     /// A resource server refused a request.
@@ -500,7 +647,7 @@ impl Session {
             _ => Some(Reason::NotAnAuthenticationFailure),
         };
         if let Some(reason) = surfaced {
-            return (Retry::Surface(reason), false);
+            return (Retry::Surface { reason, retry_at: None }, false);
         }
         let mut ended = false;
         // Generation 0 is none.
@@ -510,22 +657,29 @@ impl Session {
                 return (Retry::Now, false);
             }
             match self.token {
-                Token::Static | Token::Revoked => {
-                    ended = self.token == Token::Static;
-                    self.token = Token::Revoked;
-                    return (Retry::Surface(Reason::Revoked), ended);
+                Token::Static if self.failure != Some(Reason::Revoked) => {
+                    let policy = provider.policy();
+                    self.failures = self.failures.saturating_add(1);
+                    let longest = doubled(policy.max_backoff_ms, self.failures).min(u64::from(HOUR_MS));
+                    self.supply(Reason::Revoked, Some(longest), policy);
                 }
+                Token::Static => {}
                 Token::Timed if self.clock < self.trusted_until => {
-                    return (Retry::Surface(Reason::Rejected), false);
+                    let retry_at = Some(Instant::from_millis(self.trusted_until));
+                    return (Retry::Surface { reason: Reason::Rejected, retry_at }, false);
                 }
                 _ => {
                     ended = self.token == Token::Timed;
                     self.token = Token::Ended;
+                    self.keeps_early = false;
                 }
             }
         }
         let retry = match self.poll(provider).next {
-            Next::Supply(reason) => Retry::Surface(reason),
+            Next::Supply(reason) => {
+                let lifts_at = self.failure.is_some().then_some(self.lifts_at).filter(|at| *at != NEVER);
+                Retry::Surface { reason, retry_at: lifts_at.map(Instant::from_millis) }
+            }
             _ => Retry::AfterRefresh,
         };
         (retry, ended)
@@ -536,6 +690,7 @@ impl Session {
         let later = self.token == Token::Timed && self.refresh_at > self.clock;
         if later {
             self.refresh_at = self.clock;
+            self.keeps_early = false;
         }
         later
     }
@@ -552,8 +707,8 @@ impl Session {
 
     /// Storage holds nothing newer.
     pub(crate) fn reloaded(&mut self, provider: &Provider<'_>) {
-        if self.hold == Hold::ReloadRefused && !self.refresh_token && provider.primary_grant.is_none() {
-            self.failure = Some(Reason::RefreshTokenRejected);
+        if self.hold == Hold::ReloadRefused && !self.refresh_token {
+            self.supply_without_grant(provider);
         }
         if self.holds_lease() {
             self.wait_until = 0;
@@ -566,6 +721,8 @@ impl Session {
         self.settle();
         self.token = Token::None;
         self.failures = 0;
+        self.keeps_early = false;
+        self.refreshed_last = None;
         self.hold_refresh_token(false);
     }
 }
@@ -580,7 +737,7 @@ impl Session {
                 Some(Deadlines { refresh_at: self.refresh_at, usable_until: Some(self.usable_until) })
             }
             Token::Static => Some(Deadlines { refresh_at: 0, usable_until: None }),
-            Token::None | Token::Ended | Token::Revoked => None,
+            Token::None | Token::Ended => None,
         }
     }
 
@@ -609,7 +766,7 @@ impl Session {
         };
         self.trusted_until = 0;
         self.failures = 0;
-        self.refusals = 0;
+        self.forget_refusals();
     }
 
     /// The generation becomes the larger of both, plus one for another token.
@@ -635,11 +792,61 @@ fn draw(seed: &mut u64, policy: &RefreshPolicy) -> u32 {
     if policy.jitter_permille == 0 {
         return 0;
     }
+    u32::try_from(split_mix(seed) >> 32).unwrap_or_default()
+}
+
+/// The next value of SplitMix64.
+#[inline(never)]
+fn split_mix(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut z = *seed;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or_default()
+    z ^ (z >> 31)
+}
+
+/// What the ids of a manager's requests start from, so that those of two managers do not meet by chance.
+pub(crate) fn salt(seed: u64, provider: &Provider<'_>, identity: &Identity<'_>) -> u64 {
+    let salt = stirred(seed, provider.name);
+    let salt = stirred(salt, identity.environment(provider));
+    let salt = stirred(salt, identity.base_url(provider));
+    let salt = stirred(salt, identity.account.unwrap_or_default());
+    stirred(salt, identity.site.unwrap_or_default())
+}
+
+/// The next salt, by a part of an identity: its bytes, and one more step for its end.
+#[inline(never)]
+fn stirred(mut salt: u64, part: &str) -> u64 {
+    for byte in part.bytes() {
+        salt ^= u64::from(byte);
+        salt = split_mix(&mut salt);
+    }
+    // No byte of text is this one.
+    salt ^= 0xFF;
+    split_mix(&mut salt)
+}
+
+/// Between all and half of `longest`, less by a draw.
+fn shortened(longest: u64, u: u32) -> u64 {
+    difference(longest, scale(longest >> 1, u))
+}
+
+/// `first`, doubled with each further time.
+fn doubled(first: u64, times: u32) -> u64 {
+    let mut longest = first;
+    for _ in 1..times.min(64) {
+        longest = sum(longest, longest);
+    }
+    longest
+}
+
+/// `value · part / whole`, floored; 0 of nothing.
+fn share(value: u32, part: u32, whole: u32) -> u32 {
+    let whole = u16::try_from(whole).unwrap_or(u16::MAX);
+    if whole == 0 {
+        return 0;
+    }
+    u32::try_from(quotient(product(u64::from(value), part), whole)).unwrap_or(u32::MAX)
 }
 
 /// `value · thousandths / 1000`, floored, saturating.
@@ -647,4 +854,35 @@ fn permille(value: u64, thousandths: u32) -> u64 {
     let whole = quotient(value, 1000);
     let rest = value.wrapping_sub(product(whole, 1000));
     sum(product(whole, thousandths), quotient(product(rest, thousandths), 1000))
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::collections::BTreeSet;
+
+    use super::salt;
+    use crate::endpoint::provider::{Identity, Provider};
+
+    #[test]
+    fn the_ids_of_two_managers_do_not_meet() {
+        let custom = Provider::custom();
+        let providers = [
+            Provider { name: "ab", ..custom },
+            Provider { name: "a", environment: Some("b"), ..custom },
+            Provider { name: "a", base_url: Some("b"), ..custom },
+            Provider { name: "b", ..custom },
+        ];
+        let client = Identity::CLIENT;
+        let identities =
+            [client, Identity { account: Some("x"), ..client }, Identity::site("x"), Identity::site("y")];
+        let mut salts: std::vec::Vec<u64> = std::vec::Vec::new();
+        for (provider, identity) in providers.iter().flat_map(|p| identities.iter().map(move |i| (p, i))) {
+            salts.extend((0..1_000).map(|seed| salt(seed, provider, identity)));
+        }
+        // Not one is less than a million requests away from another.
+        let apart: BTreeSet<u64> = salts.iter().map(|salt| salt >> 20).collect();
+        assert_eq!(apart.len(), salts.len());
+    }
 }

@@ -9,8 +9,12 @@ use crate::manager::seal::{TAG_LEN, is_sealed, seal_of};
 use crate::wire::url::Url;
 use crate::wire::writer::Writer;
 
-/// The format's name and version. Another version is an invalid snapshot.
-const MAGIC: [u8; 4] = *b"TWS1";
+/// The format's name.
+const NAME: [u8; 3] = *b"TWS";
+/// The format's version.
+const VERSION: u8 = b'2';
+/// Bytes that tell one key from another.
+const MARK_LEN: usize = 4;
 
 const HAS_WALL: u8 = 1;
 const TIMELESS: u8 = 2;
@@ -54,7 +58,9 @@ impl<'a> Contents<'a> {
             self.lease.unwrap_or(0),
         ];
         let mut out = Writer::new(out);
-        out.bytes(&MAGIC);
+        out.bytes(&NAME);
+        out.bytes(&[VERSION]);
+        out.bytes(&mark_of(key));
         out.bytes(&[flags]);
         out.bytes(&self.identity);
         numbers.iter().for_each(|number| out.bytes(&number.to_le_bytes()));
@@ -74,14 +80,23 @@ impl<'a> Contents<'a> {
     /// Reads a snapshot whose seal is right.
     #[inline(always)]
     pub(crate) fn open(key: &[u8; 32], bytes: &'a [u8]) -> Result<Self, Error> {
+        let mut start = Cursor(bytes);
+        let (name, version, mark) = (start.take(), start.take(), start.take());
+        let (Some(NAME), Some([version]), Some(mark)) = (name, version, mark) else {
+            return Err(Error::InvalidSnapshot);
+        };
+        if version != VERSION {
+            return Err(Error::OtherSnapshotVersion);
+        }
+        if mark_of(key) != mark {
+            return Err(Error::OtherSnapshotKey);
+        }
         sealed(key, bytes).and_then(Self::read).ok_or(Error::InvalidSnapshot)
     }
 
     fn read(contents: &'a [u8]) -> Option<Self> {
         let mut rest = Cursor(contents);
-        if rest.take()? != MAGIC {
-            return None;
-        }
+        let _: [u8; NAME.len() + 1 + MARK_LEN] = rest.take()?;
         let [flags] = rest.take()?;
         let identity = rest.take()?;
         let revision = rest.number()?;
@@ -119,16 +134,23 @@ impl<'a> Contents<'a> {
 /// let (start, key) = (Instant::from_millis(0), [7; 32]);
 /// let mut manager =
 ///     TokenManager::new(start, &providers::FLIP_ENERGY_CLIENT, identity, Slots::new([0; 64], 64), 0).unwrap();
-/// manager.install(start, &TokenResponse::new("client-token")).unwrap();
+/// manager.install(start, None, &TokenResponse::new("client-token")).unwrap();
 /// let mut out = [0; 256];
 /// let snapshot = manager.snapshot(start, None, SnapshotScope::All, &key, &mut out).unwrap();
 /// assert_eq!(snapshot_revision(&key, snapshot), Ok(manager.revision()));
 /// ```
 ///
 /// # Errors
-/// - [`Error::InvalidSnapshot`]: torn, truncated, tampered with, or of another version.
+/// - [`Error::InvalidSnapshot`]: torn, truncated or tampered with.
+/// - [`Error::OtherSnapshotVersion`], [`Error::OtherSnapshotKey`]: written by another version, or under another key.
 pub fn snapshot_revision(key: &[u8; 32], bytes: &[u8]) -> Result<Revision, Error> {
     Contents::open(key, bytes).map(|contents| Revision(contents.revision))
+}
+
+/// A mark of a key: nothing that the key could be told from.
+#[inline(never)]
+fn mark_of(key: &[u8; 32]) -> [u8; MARK_LEN] {
+    seal_of(key, &NAME).first_chunk().copied().unwrap_or_default()
 }
 
 /// The contents, where the seal behind them is right. Apart from their reader: each has the stack to itself.
@@ -224,12 +246,17 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_cut_is_an_invalid_snapshot() {
+    fn every_flipped_bit_and_every_cut_is_refused_by_its_name() {
         let bytes = sealed();
         for bit in 0..bytes.len() * 8 {
             let mut torn = bytes.clone();
             torn[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Contents::open(&KEY, &torn).map(drop), Err(Error::InvalidSnapshot), "bit {bit}");
+            let expected = match bit / 8 {
+                3 => Error::OtherSnapshotVersion,
+                4..8 => Error::OtherSnapshotKey,
+                _ => Error::InvalidSnapshot,
+            };
+            assert_eq!(Contents::open(&KEY, &torn).map(drop), Err(expected), "bit {bit}");
         }
         for kept in 0..bytes.len() {
             assert_eq!(
@@ -240,11 +267,11 @@ mod tests {
         }
         let longer = [&bytes[..], b"x"].concat();
         assert_eq!(Contents::open(&KEY, &longer).map(drop), Err(Error::InvalidSnapshot));
-        assert_eq!(Contents::open(&[8; 32], &bytes).map(drop), Err(Error::InvalidSnapshot));
+        assert_eq!(Contents::open(&[8; 32], &bytes).map(drop), Err(Error::OtherSnapshotKey));
     }
 
     #[test]
-    fn a_rightly_sealed_snapshot_of_another_version_or_with_wrong_lengths_is_invalid() {
+    fn a_rightly_sealed_snapshot_with_wrong_lengths_is_invalid() {
         let bytes = sealed();
         let body = &bytes[..bytes.len() - TAG_LEN];
         let reseal = |place: usize, value: u8| {
@@ -253,14 +280,8 @@ mod tests {
             let tag = seal_of(&KEY, &changed);
             [&changed[..], &tag].concat()
         };
-        let version = MAGIC.len() - 1;
-        let access_len = MAGIC.len() + 1 + 32 + 6 * 8;
-        for changed in [
-            reseal(version, b'2'),
-            reseal(access_len, 200),
-            reseal(access_len + 4, 6),
-            reseal(access_len + 7, 0xFF),
-        ] {
+        let access_len = NAME.len() + 1 + MARK_LEN + 1 + 32 + 6 * 8;
+        for changed in [reseal(access_len, 200), reseal(access_len + 4, 6), reseal(access_len + 7, 0xFF)] {
             assert_eq!(Contents::open(&KEY, &changed).map(drop), Err(Error::InvalidSnapshot));
         }
     }

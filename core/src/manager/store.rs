@@ -90,11 +90,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Store<S> {
     }
 
     pub(crate) fn check_access_token(&self, token: &JsonStr<'_>) -> Result<(), Error> {
-        fits(token.len(), self.capacities().0)
+        fits(token.len(), self.capacities().0).map_err(|needed| Error::TooLong { needed })
     }
 
     pub(crate) fn check_refresh_token(&self, token: &JsonStr<'_>) -> Result<(), Error> {
-        fits(token.len(), self.capacities().1)
+        fits(token.len(), self.capacities().1).map_err(|needed| Error::RefreshTokenTooLong { needed })
     }
 
     /// Replaces the access token by one that fits.
@@ -105,6 +105,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Store<S> {
     /// Replaces the refresh token by one that fits.
     pub(crate) fn set_refresh_token(&mut self, token: &JsonStr<'_>) {
         self.refresh_len = replace(self.split_mut().1, token);
+    }
+
+    pub(crate) fn drop_access_token(&mut self) {
+        self.access_len = 0;
+        wipe(self.split_mut().0);
     }
 
     pub(crate) fn drop_refresh_token(&mut self) {
@@ -129,8 +134,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Drop for Store<S> {
     }
 }
 
-fn fits(needed: usize, capacity: usize) -> Result<(), Error> {
-    if needed > capacity { Err(Error::TooLong { needed }) } else { Ok(()) }
+/// Or how much is needed.
+fn fits(needed: usize, capacity: usize) -> Result<(), usize> {
+    if needed > capacity { Err(needed) } else { Ok(()) }
 }
 
 fn replace(slot: &mut [u8], token: &JsonStr<'_>) -> usize {

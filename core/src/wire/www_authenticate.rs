@@ -153,15 +153,15 @@ impl fmt::Debug for ParamValue<'_> {
     }
 }
 
-/// Whether a Bearer challenge says `error="insufficient_scope"` (RFC 6750 section 3.1). A field that is not a
-/// list of challenges says nothing.
-pub(crate) fn is_insufficient_scope(field: &[u8]) -> bool {
-    Challenges::parse(field).is_ok_and(|mut challenges| {
-        challenges.any(|challenge| {
+/// Whether a Bearer challenge says `error="insufficient_scope"` (RFC 6750 section 3.1). Each line, with a line feed
+/// between them, is a list of challenges; one that is none says nothing.
+pub(crate) fn is_insufficient_scope(lines: &[u8]) -> bool {
+    lines.split(|byte| *byte == b'\n').filter_map(|line| Challenges::parse(line).ok()).flatten().any(
+        |challenge| {
             eq_ignore_case(challenge.scheme, b"bearer")
                 && challenge.param("error").is_some_and(|error| error.eq_str("insufficient_scope"))
-        })
-    })
+        },
+    )
 }
 
 /// Parameters of one challenge.
@@ -522,6 +522,8 @@ mod tests {
             r#"bEARER realm="r", Error="insufficient\_scope""#,
             r#"Basic realm="r", Bearer scope="a b", error="insufficient_scope""#,
             r#"Bearer error="invalid_token", Bearer error="insufficient_scope""#,
+            "Basic realm=Restricted Area\nBearer error=insufficient_scope",
+            "Bearer error=insufficient_scope\n\nBasic realm=Restricted Area",
         ] {
             assert!(is_insufficient_scope(field.as_bytes()), "{field}");
         }

@@ -19,7 +19,7 @@ use crate::result::*;
 pub struct tokenward_http_answer {
     /// The whole body.
     pub body: tokenward_span,
-    /// The value of the first `Retry-After` field; empty if there is none.
+    /// The value of the `Retry-After` field, with a line feed between several lines; empty if there is none.
     pub retry_after: tokenward_span,
     /// The time of day in Unix seconds, for HTTP dates and for JWTs without `expires_in`; NULL if the device does
     /// not know it.
@@ -91,8 +91,9 @@ pub const TOKENWARD_CODE_NONE: i32 = 0;
 pub struct tokenward_outcome {
     /// The token's generation, if it is a token.
     pub generation: u64,
-    /// For a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG), or the offset in the body
-    /// (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED, #TOKENWARD_ERR_TOO_DEEP).
+    /// For a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG, #TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG),
+    /// the offset in the body (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED, #TOKENWARD_ERR_TOO_DEEP), or the
+    /// status (#TOKENWARD_ERR_HTTP_STATUS).
     pub detail: usize,
     /// `TOKENWARD_ANSWER_*`. If it is an error, tokenward_poll() says what to do.
     pub kind: tokenward_answer_kind,
@@ -121,13 +122,17 @@ pub struct tokenward_retry_result {
     pub kind: tokenward_retry_kind,
     /// `TOKENWARD_REASON_*`, if `kind` is #TOKENWARD_RETRY_SURFACE.
     pub reason: tokenward_reason,
+    /// If `kind` is #TOKENWARD_RETRY_SURFACE: when the same 401 will be answered otherwise. A 401 that comes within
+    /// `min_interval_ms` of the token's receipt is surfaced as #TOKENWARD_REASON_REJECTED, as the token is hardly to
+    /// blame, and means a refresh from this instant on. #TOKENWARD_NEVER: that does not come by itself.
+    pub retry_at_ms: u64,
 }
 
 /// A token that came in another way than by a request: from an app's own backend, or a portal.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_token {
-    /// The access token.
+    /// The access token; empty if the refresh token comes alone.
     pub access_token: tokenward_span,
     /// Empty: Bearer.
     pub token_type: tokenward_span,
@@ -135,6 +140,8 @@ pub struct tokenward_token {
     pub refresh_token: tokenward_span,
     /// The lifetime in seconds; NULL if it is not known: the provider says what that means.
     pub expires_in_s: *const u64,
+    /// The time of day in Unix seconds, for a JWT without a lifetime; NULL if the device does not know it.
+    pub wall_s: *const u64,
 }
 
 /// Which part of the state a snapshot holds: `TOKENWARD_SNAPSHOT_*`.
@@ -158,7 +165,7 @@ pub struct tokenward_unpersisted_result {
 unsafe impl Plain for tokenward_http_answer {}
 // SAFETY: a span, raw pointers and an integer.
 unsafe impl Plain for tokenward_parsed_answer {}
-// SAFETY: spans and a raw pointer.
+// SAFETY: spans and raw pointers.
 unsafe impl Plain for tokenward_token {}
 
 /// Says what to do at `now_ms`, whether the token may be sent, and when to ask again. Changes nothing.
@@ -299,7 +306,9 @@ pub unsafe extern "C" fn tokenward_begin(
 /// @retval TOKENWARD_ERR_MISSING_LIFETIME the provider requires one
 /// @retval TOKENWARD_ERR_ALREADY_EXPIRED the token has expired
 /// @retval TOKENWARD_ERR_SAME_TOKEN the stored token again, although it is used up
-/// @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+/// @retval TOKENWARD_ERR_TOO_LONG the access token is longer than its slot
+/// @retval TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG the refresh token is longer than its slot
+/// @retval TOKENWARD_ERR_HTTP_STATUS no JSON object under a status other than 2xx
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_answer(
     manager: *mut tokenward_manager,
@@ -491,7 +500,7 @@ pub unsafe extern "C" fn tokenward_authorize(
 /// @param[in] now_ms The caller's clock.
 /// @param[in] generation The `generation` that tokenward_authorize() gave with the header.
 /// @param[in] status The status code.
-/// @param[in] challenge The value of the `WWW-Authenticate` field, with several lines joined by `, `; empty if
+/// @param[in] challenge The value of the `WWW-Authenticate` field, with a line feed between several lines; empty if
 /// there is none.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
@@ -554,16 +563,18 @@ pub unsafe extern "C" fn tokenward_rejected_parsed(
 
 /// Says what to do with a refused request.
 fn decided(retry: Retry, out: Out<'_, tokenward_retry_result>) -> Result<(), Fault> {
-    let reason = match retry {
-        Retry::Surface(reason) => reason_number(reason),
-        Retry::Now | Retry::AfterRefresh => TOKENWARD_REASON_NONE,
+    let (reason, retry_at) = match retry {
+        Retry::Surface { reason, retry_at } => (reason_number(reason), retry_at),
+        Retry::Now | Retry::AfterRefresh => (TOKENWARD_REASON_NONE, None),
     };
-    out.write(tokenward_retry_result { kind: retry.code().into(), reason });
+    let retry_at_ms = retry_at.map_or(TOKENWARD_NEVER, Instant::as_millis);
+    out.write(tokenward_retry_result { kind: retry.code().into(), reason, retry_at_ms });
     Ok(())
 }
 
 /// Keeps a token that someone else obtained. It replaces access and refresh token, ends reload, backoff and
-/// failure, and makes a request in flight stale. Its lifetime counts from `now_ms`. A refused token changes
+/// failure, and makes a request in flight stale. Its lifetime counts from `now_ms`. A refresh token may come alone, as
+/// from an app that provisions a device: then there is no access token until it has been used. A refused token changes
 /// nothing but the clock.
 ///
 /// Not from an interrupt handler; nothing else may use the manager during the call.
@@ -582,11 +593,13 @@ fn decided(retry: Retry, out: Out<'_, tokenward_retry_result>) -> Result<(), Fau
 /// @param[in] token The token. It is copied into the manager.
 /// @param[out] generation The token's generation: written on success.
 /// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside the provider's alphabet
+/// @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN a byte outside the provider's alphabet; or none, and no refresh token
+/// that the provider has the grant for
 /// @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE it is not a Bearer token
 /// @retval TOKENWARD_ERR_MISSING_LIFETIME the provider requires one
 /// @retval TOKENWARD_ERR_ALREADY_EXPIRED the token has expired
-/// @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+/// @retval TOKENWARD_ERR_TOO_LONG the access token is longer than its slot
+/// @retval TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG the refresh token is longer than its slot
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_install(
@@ -605,8 +618,9 @@ pub unsafe extern "C" fn tokenward_install(
         if let Some(seconds) = edge.optional(given.expires_in_s) {
             token = token.with_expires_in(*seconds);
         }
+        let wall = wall(edge, given.wall_s);
         edge.checked()?;
-        let Generation(generation) = block.manager.install(Instant::from_millis(now_ms), &token)?;
+        let Generation(generation) = block.manager.install(Instant::from_millis(now_ms), wall, &token)?;
         out.write(generation);
         Ok(())
     })

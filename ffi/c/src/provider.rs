@@ -67,8 +67,8 @@ pub const TOKENWARD_EXPOSURE_SERVER_ONLY: i32 = 0;
 /// Apps too.
 pub const TOKENWARD_EXPOSURE_APP_ALLOWED: i32 = 1;
 
-/// When a token is refreshed and how failures are spaced. Start from #TOKENWARD_POLICY_DEFAULT: each number
-/// counts as it stands.
+/// When a token is refreshed and how failures are spaced. All zeroes are the default. In any other each number counts as
+/// it stands: start from #TOKENWARD_POLICY_DEFAULT. tokenward_provider_check() refuses numbers that cannot work.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_policy {
@@ -94,6 +94,8 @@ pub struct tokenward_policy {
     pub refresh_attempts: u32,
     /// Another process uses the same snapshot. Default false.
     pub shared_storage: MaybeUninit<bool>,
+    /// [`RefreshPolicy::recheck`].
+    pub recheck: MaybeUninit<bool>,
 }
 
 /// A name and its value: a service's own error code and the standard one that it stands for, or a parameter
@@ -358,6 +360,7 @@ impl<'c> Edge<'c> {
         }
         if let Some(policy) = self.optional(given.policy) {
             self.boolean(&policy.shared_storage);
+            self.boolean(&policy.recheck);
         }
         self.part(given.authentication);
         self.part(given.body);
@@ -451,7 +454,7 @@ alike!(Routes<'static>, tokenward_routes: table, rows);
 alike!(Route<'static>, tokenward_route: method, path, of_site);
 alike!(RefreshPolicy, tokenward_policy:
     margin_ms, min_interval_ms, startup_spread_ms, response_timeout_ms, first_backoff_ms, max_backoff_ms,
-    max_lifetime_s, fraction_permille, jitter_permille, refresh_attempts, shared_storage);
+    max_lifetime_s, fraction_permille, jitter_permille, refresh_attempts, shared_storage, recheck);
 
 /// That the numbers of C are those of the core.
 macro_rules! numbered {

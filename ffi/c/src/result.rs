@@ -118,10 +118,13 @@ impl From<Error> for Fault {
     }
 }
 
-/// The bytes that a refused call would have needed, or where in the body it was refused.
+/// The bytes that a refused call would have needed, where in the body it was refused, or under which status.
 pub(crate) fn detail(error: Error) -> usize {
     match error {
-        Error::TooLong { needed } | Error::BufferTooSmall { needed } => needed,
+        Error::TooLong { needed }
+        | Error::RefreshTokenTooLong { needed }
+        | Error::BufferTooSmall { needed } => needed,
+        Error::HttpStatus { status } => status,
         Error::Truncated { offset } | Error::Malformed { offset } | Error::TooDeep { offset } => offset,
         _ => 0,
     }
@@ -169,7 +172,9 @@ mod tests {
         ] {
             assert_eq!(text(tokenward_next_name(next.code().into())), next.name());
         }
-        for retry in [Retry::Now, Retry::AfterRefresh, Retry::Surface(Reason::Revoked)] {
+        for retry in
+            [Retry::Now, Retry::AfterRefresh, Retry::Surface { reason: Reason::Revoked, retry_at: None }]
+        {
             assert_eq!(text(tokenward_retry_name(retry.code().into())), retry.name());
         }
     }

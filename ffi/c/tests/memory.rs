@@ -88,7 +88,10 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
         fraction_permille: 800,
         response_timeout_ms: 30_000,
         min_interval_ms: 0,
+        first_backoff_ms: 2_000,
+        max_backoff_ms: 300_000,
         max_lifetime_s: 3600,
+        refresh_attempts: 3,
         ..zeroed()
     };
     let key = [7; 32];

@@ -174,6 +174,9 @@ static void policy(tokenward_policy *p, const json_t *object) {
   if (has(object, "shared_storage")) {
     p->shared_storage = json_is_true(json_object_get(object, "shared_storage"));
   }
+  if (has(object, "recheck")) {
+    p->recheck = json_is_true(json_object_get(object, "recheck"));
+  }
 }
 
 /* Divides a token URL into base URL and path. */
@@ -480,18 +483,34 @@ static bool next_field(const json_t *step, const char *name, size_t *i, tokenwar
   return false;
 }
 
+/* The lines of a field with a line feed between them, in the buffer. */
+static tokenward_span lines_of(driver *d, const json_t *step, const char *name) {
+  tokenward_span value;
+  size_t len = 0;
+  size_t i = 0;
+  while (next_field(step, name, &i, &value)) {
+    if (len + value.len + 1 >= BUFFER) {
+      end("the fields are too long");
+    }
+    d->buffer[len] = '\n';
+    len += len > 0 ? 1 : 0;
+    memcpy(d->buffer + len, value.ptr, value.len);
+    len += value.len;
+  }
+  return bytes_of(d->buffer, len);
+}
+
 static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   tokenward_http_answer answer;
   tokenward_outcome outcome;
   tokenward_token_answer_result read;
   uint64_t wall;
   uint64_t id = request_of(d, step);
-  size_t i = 0;
   memset(&answer, 0, sizeof answer);
   answer.status = (uint16_t)integer(step, "status", 0);
   answer.body = body_of(d, step);
   answer.wall_s = wall_at(d, at, &wall);
-  next_field(step, "retry-after", &i, &answer.retry_after);
+  answer.retry_after = lines_of(d, step, "retry-after");
   int32_t result = tokenward_answer(d->manager, at, id, &answer, &outcome);
   if (result != TOKENWARD_OK) {
     return result;
@@ -513,26 +532,17 @@ static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *act
 
 static int32_t do_rejected(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   uint64_t generation;
-  tokenward_span value;
   tokenward_retry_result retry;
-  size_t len = 0;
-  size_t i = 0;
   tokenward_generation(d->manager, &generation);
-  while (next_field(step, "www-authenticate", &i, &value)) {
-    if (len + value.len + 2 >= BUFFER) {
-      end("the challenges are too long");
-    }
-    memcpy(d->buffer + len, ", ", 2);
-    len += len > 0 ? 2 : 0;
-    memcpy(d->buffer + len, value.ptr, value.len);
-    len += value.len;
-  }
-  int32_t result = tokenward_rejected(d->manager, at, integer(step, "generation", generation),
-                                      (uint16_t)integer(step, "status", 0), bytes_of(d->buffer, len), &retry);
+  int32_t result =
+    tokenward_rejected(d->manager, at, integer(step, "generation", generation), (uint16_t)integer(step, "status", 0),
+                       lines_of(d, step, "www-authenticate"), &retry);
   if (result == TOKENWARD_OK) {
     json_object_set_new(actual, "retry", json_string(tokenward_retry_name(retry.kind)));
     if (retry.kind == TOKENWARD_RETRY_SURFACE) {
       json_object_set_new(actual, "reason", json_string(tokenward_reason_name(retry.reason)));
+      json_object_set_new(actual, "retry_at",
+                          retry.retry_at_ms == TOKENWARD_NEVER ? json_null() : number(retry.retry_at_ms));
     }
   }
   return result;
@@ -560,7 +570,11 @@ static int32_t do_install(driver *d, const json_t *step, uint64_t at, json_t *ac
   tokenward_token_answer_result read;
   tokenward_token token;
   uint64_t generation;
-  char *body = json_dumps(json_object_get(step, "token"), JSON_COMPACT | JSON_ENCODE_ANY);
+  uint64_t wall;
+  const json_t *given = json_object_get(step, "token");
+  char *body = json_dumps(given, JSON_COMPACT | JSON_ENCODE_ANY);
+  memset(&token, 0, sizeof token);
+  token.wall_s = wall_at(d, at, &wall);
   memset(&flat.nested, 0, sizeof flat.nested);
   must(tokenward_describe(&flat, &service), "no provider");
   int32_t result = tokenward_token_answer(200, tokenward_text(body), service, d->buffer, BUFFER, &read);
@@ -572,6 +586,13 @@ static int32_t do_install(driver *d, const json_t *step, uint64_t at, json_t *ac
     token.token_type = read.token_type;
     token.refresh_token = read.refresh_token;
     token.expires_in_s = read.has_expires_in ? &read.expires_in_s : NULL;
+  } else if (!has(given, "access_token")) {
+    /* A refresh token alone. */
+    token.token_type = text_of(json_object_get(given, "token_type"));
+    token.refresh_token = text_of(json_object_get(given, "refresh_token"));
+    result = TOKENWARD_OK;
+  }
+  if (result == TOKENWARD_OK) {
     result = tokenward_install(d->manager, at, &token, &generation);
     if (result == TOKENWARD_OK) {
       json_object_set_new(actual, "generation", number(generation));

@@ -249,7 +249,7 @@ static void each_error_code_has_its_number(void **state) {
     if (CODES[i].reason != TOKENWARD_REASON_NONE) {
       assert_int_equal(poll.next, TOKENWARD_NEXT_SUPPLY);
       assert_int_equal(tokenward_retry(f->manager), TOKENWARD_OK);
-      assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
+      assert_int_equal(tokenward_poll(f->manager, 1000, &poll), TOKENWARD_OK);
       assert_int_equal(poll.next, TOKENWARD_NEXT_REQUEST);
     }
   }
@@ -352,7 +352,7 @@ static void an_installed_token_is_checked(void **state) {
   assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_ERR_ALREADY_EXPIRED);
   seconds = 60;
   token.refresh_token = TEXT("0123456789012345678901234567890123");
-  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_ERR_TOO_LONG);
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG);
   assert_int_equal(generation, 77);
   token.refresh_token = TEXT("short");
   assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_OK);
@@ -375,7 +375,7 @@ static void renew_and_clear_do_what_they_say(void **state) {
   const uint8_t *slots = slots_of(f);
   assert_memory_equal(slots + ACCESS, "again", 5);
   assert_int_equal(tokenward_renew(f->manager), TOKENWARD_OK);
-  assert_int_equal(tokenward_poll(f->manager, 1, &poll), TOKENWARD_OK);
+  assert_int_equal(tokenward_poll(f->manager, 1000, &poll), TOKENWARD_OK);
   assert_int_equal(poll.next, TOKENWARD_NEXT_REQUEST);
   assert_true(poll.usable);
   assert_int_equal(tokenward_clear(f->manager), TOKENWARD_OK);
@@ -460,7 +460,7 @@ static void a_provider_in_flash_is_one_more_value(void **state) {
   assert_int_equal(outcome.code, TOKENWARD_CODE_INVALID_CLIENT);
   assert_int_equal(tokenward_retry(f->manager), TOKENWARD_OK);
   assert_int_equal(
-    answer_with(f, 0, 200,
+    answer_with(f, 1000, 200,
                 TEXT("{\"data\":[{\"access_token\":\"t\",\"token_type\":\"User Access Token\",\"refresh_token\":\"r\"}]}"),
                 &outcome),
     TOKENWARD_OK);
@@ -500,7 +500,7 @@ static void zeros_are_the_defaults(void **state) {
   assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_OK);
   /* An hour. */
   assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
-  assert_in_range(poll.poll_at_ms, 2700000, 2880000);
+  assert_in_range(poll.poll_at_ms, 2160000, 2880000);
   assert_int_equal(tokenward_authorize(f->manager, 0, TEXT("GET"), TEXT("https://api.example/v1"), value, sizeof value,
                                        &header),
                    TOKENWARD_OK);
@@ -630,7 +630,7 @@ static void every_number_of_a_provider_is_checked(void **state) {
 static void every_boolean_of_a_provider_is_checked(void **state) {
   tokenward_route routes[1] = { { TOKENWARD_TEXT("GET"), TOKENWARD_TEXT("/"), false } };
   fixture *f = *state;
-  void *booleans[] = { &f->provider.refresh_grant, &f->provider.any_https_origin, &f->policy.shared_storage,
+  void *booleans[] = { &f->provider.refresh_grant, &f->provider.any_https_origin, &f->policy.shared_storage, &f->policy.recheck,
                        &routes[0].of_site };
   f->provider.routes.rows.ptr = routes;
   f->provider.routes.rows.len = 1;

@@ -86,7 +86,9 @@ impl From<Error> for CoreError {
     fn from(error: Error) -> Self {
         let code = error.name().to_owned();
         let needed = match error {
-            Error::TooLong { needed } | Error::BufferTooSmall { needed } => u64::try_from(needed).ok(),
+            Error::TooLong { needed }
+            | Error::RefreshTokenTooLong { needed }
+            | Error::BufferTooSmall { needed } => u64::try_from(needed).ok(),
             _ => None,
         };
         match error {

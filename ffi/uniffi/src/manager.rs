@@ -4,11 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use bumpalo::Bump;
 use self_cell::self_cell;
-use tokenward::wire::jwt_claims;
 use tokenward::{
-    Answer, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr, MissingLifetime, Nested,
-    Next, Outcome, Provider, Request, RequestId, Retry, Revision, Slots, SnapshotScope, TokenAnswer,
-    TokenManager, TokenRequest, TokenResponse, UnixTime, token_answer,
+    Answer, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr, Nested, Next, Outcome,
+    Provider, Request, RequestId, Retry, Revision, Slots, SnapshotScope, TokenAnswer, TokenManager,
+    TokenRequest, TokenResponse, UnixTime, token_answer,
 };
 
 use crate::error::caught;
@@ -83,6 +82,8 @@ pub enum RetryRecord {
     Surface {
         /// Why.
         reason: TokenReason,
+        /// When the same 401 will be answered otherwise; none: that does not come by itself.
+        retry_at: Option<u64>,
     },
 }
 
@@ -219,7 +220,7 @@ impl CoreManager {
     /// The token that was good stays good.
     /// - [`CoreError::Input`]: why the answer is none; `invalid_argument` for a status above 65535 or a name
     ///   without a value: then the request is still out.
-    /// - [`CoreError::Capacity`], `too_long`.
+    /// - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
     /// - [`CoreError::State`], `stale_request`.
     pub fn answer(
         &self,
@@ -275,7 +276,7 @@ impl CoreManager {
     }
 
     /// A resource server refused a request that carried the token `generation`. `challenge` is the
-    /// `WWW-Authenticate` field, several lines of it joined by `, `.
+    /// `WWW-Authenticate` field, several lines of it with a line feed between them.
     ///
     /// # Errors
     /// [`CoreError::Input`], `invalid_argument`: a status above 65535.
@@ -292,21 +293,26 @@ impl CoreManager {
             Ok(match kept.manager.rejected(instant(now), Generation(generation), status, challenge) {
                 Retry::Now => RetryRecord::Now,
                 Retry::AfterRefresh => RetryRecord::AfterRefresh,
-                Retry::Surface(reason) => RetryRecord::Surface { reason: TokenReason::of(reason) },
+                Retry::Surface { reason, retry_at } => RetryRecord::Surface {
+                    reason: TokenReason::of(reason),
+                    retry_at: retry_at.map(Instant::as_millis),
+                },
             })
         })
     }
 
-    /// Keeps a token that someone else obtained; its generation.
+    /// Keeps a token that someone else obtained; its generation. `wall` is for a JWT without `expires_in`. Without an
+    /// access token the refresh token is kept alone.
     ///
     /// # Errors
     /// The token that was good stays good.
     /// - [`CoreError::Input`]: `invalid_access_token`, `unsupported_token_type`, `missing_lifetime`,
     ///   `already_expired`.
-    /// - [`CoreError::Capacity`], `too_long`.
+    /// - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
     pub fn install(
         &self,
         now: u64,
+        wall: Option<u64>,
         access_token: String,
         token_type: Option<String>,
         expires_in: Option<u64>,
@@ -318,7 +324,7 @@ impl CoreManager {
         if let Some(seconds) = expires_in {
             token = token.with_expires_in(seconds);
         }
-        self.with(|kept| Ok(kept.manager.install(instant(now), &token)?.0))
+        self.with(|kept| Ok(kept.manager.install(instant(now), wall.map(UnixTime::from_secs), &token)?.0))
     }
 
     /// [`CoreManager::install`] of a JSON object with the members of RFC 6749 section 5.1, as a backend passes
@@ -328,8 +334,9 @@ impl CoreManager {
     /// As [`CoreManager::install`], and [`CoreError::Input`] for what is no such object.
     pub fn install_json(&self, now: u64, wall: Option<u64>, token: Vec<u8>) -> Result<u64, CoreError> {
         self.with(|kept| {
+            let wall = wall.map(UnixTime::from_secs);
             let installed =
-                kept.read_flat(&token, wall).and_then(|token| kept.manager.install(instant(now), &token));
+                kept.read_flat(&token).and_then(|token| kept.manager.install(instant(now), wall, &token));
             if installed.is_err() {
                 kept.move_clock(now);
             }
@@ -400,8 +407,8 @@ impl CoreManager {
     ///
     /// # Errors
     /// Refused whole: the manager stays as it was.
-    /// - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
-    ///   a key that has not 32 bytes, or only zeros.
+    /// - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
+    ///   `stale_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
     /// - [`CoreError::Capacity`], `too_long`.
     pub fn restore(
         &self,
@@ -486,14 +493,11 @@ impl CoreManager {
 }
 
 impl Kept<'_> {
-    fn read_flat<'t>(&self, token: &'t [u8], wall: Option<u64>) -> Result<TokenResponse<'t>, Error> {
+    fn read_flat<'t>(&self, token: &'t [u8]) -> Result<TokenResponse<'t>, Error> {
         let flat = Provider { nested: Nested::NONE, ..*self.provider };
-        let TokenAnswer::Token(token) = token_answer(200, token, &flat)? else {
-            return Err(Error::InvalidAccessToken);
-        };
-        match (token.expires_in(), self.provider.missing_lifetime, wall) {
-            (None, MissingLifetime::Told(..), Some(wall)) => until_expiry(token, wall),
-            _ => Ok(token),
+        match token_answer(200, token, &flat)? {
+            TokenAnswer::Token(token) => Ok(token),
+            TokenAnswer::Error(_) => Err(Error::InvalidAccessToken),
         }
     }
 
@@ -501,19 +505,6 @@ impl Kept<'_> {
     fn move_clock(&mut self, now: u64) {
         // Nobody has this id.
         let _ = self.manager.failed(instant(now), RequestId(u64::MAX));
-    }
-}
-
-/// A JWT ends when it says; another token stays as it is.
-fn until_expiry(token: TokenResponse<'_>, wall: u64) -> Result<TokenResponse<'_>, Error> {
-    let access_token: Vec<u8> = token.access_token().bytes().collect();
-    let mut scratch = vec![0; access_token.len()];
-    let Some(expiry) = jwt_claims(&access_token, &mut scratch).ok().and_then(|claims| claims.exp) else {
-        return Ok(token);
-    };
-    match expiry.saturating_secs_since(UnixTime::from_secs(wall)) {
-        0 => Err(Error::AlreadyExpired),
-        seconds => Ok(token.with_expires_in(seconds)),
     }
 }
 
@@ -588,7 +579,8 @@ impl CoreRequest {
 /// The revision of a snapshot whose seal is right, without taking it.
 ///
 /// # Errors
-/// [`CoreError::Input`]: `invalid_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
+/// [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`; `invalid_argument` for a key
+/// that has not 32 bytes, or only zeros.
 #[uniffi::export]
 pub fn snapshot_revision(key: Vec<u8>, snapshot: Vec<u8>) -> Result<u64, CoreError> {
     caught(|| Ok(tokenward::snapshot_revision(key_of(&key)?, &snapshot)?.0))
@@ -629,6 +621,9 @@ mod tests {
         assert_eq!(manager.poll(1), Err(CoreError::internal()));
         assert_eq!(manager.clear(), Err(CoreError::internal()));
         assert_eq!(manager.authorize_into(1, "GET", "", &mut []), Err(CoreError::internal()));
-        assert_eq!(manager.install(2, "token".to_owned(), None, None, None), Err(CoreError::internal()));
+        assert_eq!(
+            manager.install(2, None, "token".to_owned(), None, None, None),
+            Err(CoreError::internal())
+        );
     }
 }

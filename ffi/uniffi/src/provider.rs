@@ -119,8 +119,12 @@ pub struct RefreshPolicy {
     pub max_backoff_ms: u64,
     /// A server's lifetime counts up to this.
     pub max_lifetime_s: u64,
-    /// A refresh token is given up after this many refusals with codes that RFC 6749 does not define.
+    /// After this many refusals without a code of RFC 6749 the primary grant has its turn or, if there is none, the
+    /// refresh token is given up.
     pub refresh_attempts: u32,
+    /// Ask again after an hour when the service refuses the client, the scope or the request; never with a password. Turn
+    /// it off where the credentials come from somebody who would be asked each time.
+    pub recheck: bool,
 }
 
 /// The providers that come with the library.
@@ -357,7 +361,8 @@ same_policy!(
     first_backoff_ms,
     max_backoff_ms,
     max_lifetime_s,
-    refresh_attempts
+    refresh_attempts,
+    recheck
 );
 
 impl TokenProvider {
@@ -575,6 +580,7 @@ mod tests {
             max_lifetime_s: 9,
             refresh_attempts: 10,
             shared_storage: false,
+            recheck: false,
         };
         let rows = [Route::site("GET", "/a/{site}"), Route::client("POST", "/b")];
         let full = Provider {

@@ -218,13 +218,16 @@ fn static_tokens_are_installed_and_a_refusal_revokes_them() {
     ] {
         let manager = manager(preset, identity);
         assert_eq!(manager.poll(0).expect("poll").next, TokenNext::Supply { reason: TokenReason::NoToken });
-        assert_eq!(manager.install(0, "fl_key".to_owned(), None, None, None), Ok(1));
+        assert_eq!(manager.install(0, None, "fl_key".to_owned(), None, None, None), Ok(1));
         let poll = manager.poll(u64::MAX).expect("poll");
         assert_eq!((poll.next, poll.usable, poll.poll_at), (TokenNext::Nothing, true, None));
         let line = manager.authorize(1, "GET".to_owned(), api.to_owned());
         assert_eq!(line, Ok("1 Bearer fl_key".to_owned()));
         let refused = manager.rejected(1, 1, 401, None);
-        assert_eq!(refused, Ok(RetryRecord::Surface { reason: TokenReason::Revoked }));
+        assert_eq!(
+            refused,
+            Ok(RetryRecord::Surface { reason: TokenReason::Revoked, retry_at: Some(300_001) })
+        );
     }
 }
 
@@ -288,7 +291,7 @@ fn an_error_response_is_told_in_the_servers_words() {
     let supply = TokenNext::Supply { reason: TokenReason::InvalidClient };
     assert_eq!(manager.poll(2).expect("poll").next, supply);
     manager.retry().expect("retry");
-    assert!(matches!(manager.poll(3).expect("poll").next, TokenNext::Request { .. }));
+    assert!(matches!(manager.poll(1_001).expect("poll").next, TokenNext::Request { .. }));
 }
 
 #[test]
@@ -308,7 +311,7 @@ fn a_failure_backs_off_and_retry_after_is_read_from_the_headers() {
 #[test]
 fn a_shared_refresh_is_unpersisted_before_it_is_sent_and_a_refused_one_reads_again() {
     let manager = shared(TokenPreset::FluteSandbox, TokenIdentity::default(), true);
-    manager.install(0, "a".to_owned(), text("Bearer"), Some(3600), text("r")).expect("a token");
+    manager.install(0, None, "a".to_owned(), text("Bearer"), Some(3600), text("r")).expect("a token");
     let revision = manager.revision().expect("a revision");
     manager.persisted(true, revision).expect("persisted");
     manager.renew().expect("renewed");
@@ -325,7 +328,7 @@ fn a_shared_refresh_is_unpersisted_before_it_is_sent_and_a_refused_one_reads_aga
 fn two_accounts_at_one_service_do_not_restore_each_others_state() {
     let of = |account| TokenIdentity { account: text(account), ..TokenIdentity::default() };
     let ours = manager(TokenPreset::FluteSandbox, of("ours"));
-    ours.install(0, "a".to_owned(), None, Some(3600), None).expect("a token");
+    ours.install(0, None, "a".to_owned(), None, Some(3600), None).expect("a token");
     let snapshot = ours.snapshot(0, Some(1), true, KEY.to_vec()).expect("a snapshot");
     for (account, expected) in [("theirs", Err("foreign_snapshot".to_owned())), ("ours", Ok(()))] {
         let manager = manager(TokenPreset::FluteSandbox, of(account));

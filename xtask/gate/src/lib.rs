@@ -224,7 +224,7 @@ entry!(tokenward_gate_manager, {
     let _ =
         black_box(manager.rejected_parsed(now(), Generation(black_box(0)), black_box(0), black_box(false)));
     let token = TokenResponse::new(text()).with_expires_in(black_box(0)).with_refresh_token(text());
-    black_box(manager.install(now(), &token)).ok();
+    black_box(manager.install(now(), wall(), &token)).ok();
     let scope = black_box(SnapshotScope::All);
     black_box((manager.unpersisted(scope), manager.generation(), manager.revision()));
     black_box(manager.state_line(now(), buffer())).ok();

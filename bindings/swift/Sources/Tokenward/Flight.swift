@@ -165,7 +165,7 @@ extension TokenManager {
             let challenges = response.headers.filter { $0.name.lowercased() == "www-authenticate" }.map(\.value)
             let decision = try await parent.rejected(
                 generation: generation, status: response.status,
-                challenge: challenges.isEmpty ? nil : challenges.joined(separator: ", "))
+                challenge: challenges.isEmpty ? nil : challenges.joined(separator: "\n"))
             if case .surface(let reason) = decision, reason == .revoked || reason == .noToken {
                 throw TokenwardError.signInRequired(reason: reason.code)
             }

@@ -141,7 +141,7 @@ public actor TokenManager {
     /// - Parameters:
     ///   - generation: Which token the request carried.
     ///   - status: Of the answer.
-    ///   - challenge: Its `WWW-Authenticate` field; several of them joined by `, `.
+    ///   - challenge: Its `WWW-Authenticate` field; several of them with a line feed between them.
     /// - Throws: Why there is no new token, where one was needed.
     public func rejected(generation: UInt64, status: Int, challenge: String?) async throws -> RetryDecision {
         let retry = try bridgedNow {
@@ -153,7 +153,7 @@ public actor TokenManager {
         case .afterRefresh:
             try await obtain()
             return .retry
-        case .surface(let reason):
+        case .surface(let reason, _):
             if case .backend = source, reason == .noToken || reason == .revoked {
                 try await obtain()
                 return .retry
@@ -182,7 +182,8 @@ public actor TokenManager {
             return switch token.content {
             case .members(let access, let type, let seconds, let refresh):
                 try core.install(
-                    now: clock.now(), accessToken: access, tokenType: type, expiresIn: seconds, refreshToken: refresh)
+                    now: clock.now(), wall: clock.wall(), accessToken: access, tokenType: type, expiresIn: seconds,
+                    refreshToken: refresh)
             case .json(let object):
                 try core.installJson(now: clock.now(), wall: clock.wall(), token: object)
             }

@@ -290,7 +290,7 @@ uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_generation(uint64_t ptr, 
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_INSTALL
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_INSTALL
-uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_install(uint64_t ptr, uint64_t now, RustBuffer access_token, RustBuffer token_type, RustBuffer expires_in, RustBuffer refresh_token, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_install(uint64_t ptr, uint64_t now, RustBuffer wall, RustBuffer access_token, RustBuffer token_type, RustBuffer expires_in, RustBuffer refresh_token, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_INSTALL_JSON

@@ -49,6 +49,7 @@ private func change(_ policy: inout RefreshPolicy, _ numbers: Object) {
     wide("max_backoff_ms", &policy.maxBackoffMs)
     wide("max_lifetime_s", &policy.maxLifetimeS)
     narrow("refresh_attempts", &policy.refreshAttempts)
+    policy.recheck = numbers["recheck"] as? Bool ?? policy.recheck
 }
 
 /// A provider object; what it leaves out has the default of a custom provider.

@@ -64,8 +64,7 @@ struct Scenario {
         case "rejected": return try rejected(step, at)
         case "authorize": return try authorize(step, at)
         case "install":
-            let token = try JSONSerialization.data(withJSONObject: step["token"]!, options: .fragmentsAllowed)
-            return ["generation": try manager.installJson(now: at, wall: nil, token: token)]
+            return ["generation": try install(step["token"]!, at)]
         case "snapshot":
             let all = step.string("scope") != "refresh_token"
             let bytes = try manager.snapshot(now: at, wall: wall(at), all: all, key: Self.key)
@@ -134,16 +133,27 @@ struct Scenario {
         }
     }
 
+    private func install(_ token: Any, _ at: UInt64) throws -> UInt64 {
+        if let members = token as? Object, (members["access_token"] ?? NSNull()) is NSNull {
+            return try manager.install(
+                now: at, wall: wall(at), accessToken: "", tokenType: members.string("token_type"), expiresIn: nil,
+                refreshToken: members.string("refresh_token"))
+        }
+        let json = try JSONSerialization.data(withJSONObject: token, options: .fragmentsAllowed)
+        return try manager.installJson(now: at, wall: wall(at), token: json)
+    }
+
     private func rejected(_ step: Object, _ at: UInt64) throws -> Object {
         let generation = try step.integer("generation") ?? manager.generation()
         let challenges = step.headers.filter { $0[0].lowercased() == "www-authenticate" }.map { $0[1] }
         let retry = try manager.rejected(
             now: at, generation: generation, status: UInt32(step.integer("status")!),
-            challenge: challenges.isEmpty ? nil : challenges.joined(separator: ", "))
+            challenge: challenges.isEmpty ? nil : challenges.joined(separator: "\n"))
         return switch retry {
         case .now: ["retry": "now"]
         case .afterRefresh: ["retry": "after_refresh"]
-        case .surface(let reason): ["retry": "surface", "reason": reason.code]
+        case .surface(let reason, let retryAt):
+            ["retry": "surface", "reason": reason.code, "retry_at": retryAt ?? NSNull() as Any]
         }
     }
 

@@ -527,7 +527,9 @@ fn http_date(text: &str, wall: u64) -> Option<u64> {
             }
             (*day, *month, year, *clock)
         }
-        [_, month, day, clock, year] => (*day, *month, year.parse::<u64>().ok()?, *clock),
+        [name, month, day, clock, year] if DAYS.contains(name) => {
+            (*day, *month, year.parse::<u64>().ok()?, *clock)
+        }
         _ => return None,
     };
     let month = MONTHS.iter().position(|m| *m == month)? as u64;

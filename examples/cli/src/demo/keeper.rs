@@ -283,7 +283,7 @@ impl<'p> Keeper<'p> {
         token: &TokenResponse<'_>,
         line: &Timeline,
     ) -> Result<Generation, Error> {
-        let generation = self.manager.install(self.clock.now(), token)?;
+        let generation = self.manager.install(self.clock.now(), None, token)?;
         let text = format!("installed as token {}{}", generation.0, self.life());
         line.event(&self.name, Event::Token, &text, json!({ "generation": generation.0 }));
         self.persist(line);
@@ -377,7 +377,7 @@ impl<'p> Keeper<'p> {
                 Retry::AfterRefresh => {
                     let _ = self.run(line);
                 }
-                Retry::Surface(reason) => {
+                Retry::Surface { reason, .. } => {
                     let text = format!("the refusal is the caller's: {}", reason.name());
                     line.event(&self.name, Event::Refused, &text, json!({ "reason": reason.name() }));
                     break;

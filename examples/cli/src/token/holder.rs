@@ -127,10 +127,14 @@ impl<'p> Holder<'p> {
                     Error::ForeignSnapshot => {
                         "it belongs to another provider, environment or site: give another file"
                     }
-                    Error::TooLong { .. } => "its token is too long",
-                    _ => {
-                        "it was changed, cut off, or sealed under another key: mend the key, or delete it to start anew"
+                    Error::TooLong { .. } | Error::RefreshTokenTooLong { .. } => "its token is too long",
+                    Error::OtherSnapshotKey => {
+                        "it is sealed under another key: mend the key, or delete it to start anew"
                     }
+                    Error::OtherSnapshotVersion => {
+                        "it was written by another version of tokenward: delete it to start anew"
+                    }
+                    _ => "it was changed or cut off: delete it to start anew",
                 };
                 Err(Failure::new(Status::Refused, format!("{shown}: {}: {what}", error.name())))
             }
@@ -152,7 +156,7 @@ impl<'p> Holder<'p> {
     pub(crate) fn install(&mut self) -> Result<(), Failure> {
         let presented = self.sources.read(self.provider, Ask::Prompt)?;
         let token = TokenResponse::new(presented.credentials().bearer);
-        self.manager.install(clock::now(), &token).map_err(|error| {
+        self.manager.install(clock::now(), clock::wall(), &token).map_err(|error| {
             Failure::new(
                 Status::Refused,
                 format!("the token is refused: {}: give it as it was issued", error.name()),

@@ -41,7 +41,8 @@ fn every_expectation_of_the_demo_holds() {
 fn one_system_runs_alone_at_any_speed_and_tells_a_timeline() {
     let output = run(&["demo", "opower", "--speed", "100000"]);
     assert_eq!(output.status, 0, "{}", output.out);
-    for shown in ["Oracle Utilities Opower", "503: refused as not_json, Retry-After", "expectations held"] {
+    for shown in ["Oracle Utilities Opower", "503: refused as http_status, Retry-After", "expectations held"]
+    {
         assert!(output.out.contains(shown), "{}", output.out);
     }
     assert!(!output.out.contains('\x1b') && !output.out.contains("Flume"));

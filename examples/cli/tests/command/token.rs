@@ -131,7 +131,7 @@ fn a_snapshot_that_is_tampered_with_or_foreign_is_refused() {
     };
     assert_eq!(with_key(key, &[]).status, 0);
     assert!(!folder.path().join("flute.key").exists());
-    with_key(&key.replace('0', "1"), &[]).complains(2, "invalid_snapshot");
+    with_key(&key.replace('0', "1"), &[]).complains(2, "other_snapshot_key");
     with_key("short", &[]).complains(64, "64 hexadecimal digits or as base64");
 
     let mut foreign = tokenward();

@@ -68,7 +68,7 @@ fn life() -> Result<(), Error> {
     let generation = manager.generation();
     match manager.rejected(later, generation, 401, None) {
         Retry::AfterRefresh => say(&["401: again after a refresh"]),
-        Retry::Now | Retry::Surface(_) => return Err(Error::NotUsable),
+        Retry::Now | Retry::Surface { .. } => return Err(Error::NotUsable),
     }
     tokenward::wipe(&mut request);
     tokenward::wipe(&mut header);

@@ -267,7 +267,7 @@ typedef struct tokenward_request {
 typedef struct tokenward_http_answer {
   /** The whole body. */
   tokenward_span body;
-  /** The value of the first `Retry-After` field; empty if there is none. */
+  /** The value of the `Retry-After` field, with a line feed between several lines; empty if there is none. */
   tokenward_span retry_after;
   /**
    * The time of day in Unix seconds, for HTTP dates and for JWTs without `expires_in`; NULL if the device does
@@ -311,8 +311,9 @@ typedef struct tokenward_outcome {
   /** The token's generation, if it is a token. */
   uint64_t generation;
   /**
-   * For a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG), or the offset in the body
-   * (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED, #TOKENWARD_ERR_TOO_DEEP).
+   * For a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG, #TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG),
+   * the offset in the body (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED, #TOKENWARD_ERR_TOO_DEEP), or the
+   * status (#TOKENWARD_ERR_HTTP_STATUS).
    */
   size_t detail;
   /** `TOKENWARD_ANSWER_*`. If it is an error, tokenward_poll() says what to do. */
@@ -359,11 +360,17 @@ typedef struct tokenward_retry_result {
   tokenward_retry_kind kind;
   /** `TOKENWARD_REASON_*`, if `kind` is #TOKENWARD_RETRY_SURFACE. */
   tokenward_reason reason;
+  /**
+   * If `kind` is #TOKENWARD_RETRY_SURFACE: when the same 401 will be answered otherwise. A 401 that comes within
+   * `min_interval_ms` of the token's receipt is surfaced as #TOKENWARD_REASON_REJECTED, as the token is hardly to
+   * blame, and means a refresh from this instant on. #TOKENWARD_NEVER: that does not come by itself.
+   */
+  uint64_t retry_at_ms;
 } tokenward_retry_result;
 
 /** A token that came in another way than by a request: from an app's own backend, or a portal. */
 typedef struct tokenward_token {
-  /** The access token. */
+  /** The access token; empty if the refresh token comes alone. */
   tokenward_span access_token;
   /** Empty: Bearer. */
   tokenward_span token_type;
@@ -371,6 +378,8 @@ typedef struct tokenward_token {
   tokenward_span refresh_token;
   /** The lifetime in seconds; NULL if it is not known: the provider says what that means. */
   const uint64_t *expires_in_s;
+  /** The time of day in Unix seconds, for a JWT without a lifetime; NULL if the device does not know it. */
+  const uint64_t *wall_s;
 } tokenward_token;
 
 /** Which part of the state a snapshot holds: `TOKENWARD_SNAPSHOT_*`. */
@@ -444,16 +453,19 @@ typedef struct tokenward_pair_list {
 } tokenward_pair_list;
 
 /**
- * When a token is refreshed and how failures are spaced. Start from #TOKENWARD_POLICY_DEFAULT: each number
- * counts as it stands.
+ * When a token is refreshed and how failures are spaced. All zeroes are the default. In any other each number counts as
+ * it stands: start from #TOKENWARD_POLICY_DEFAULT. tokenward_provider_check() refuses numbers that cannot work.
  */
 typedef struct tokenward_policy {
   /**
-   * A token is not sent in the last part of its life: this much, at most a tenth of the lifetime.
+   * A token is not sent in the last part of its life: this much, at most a tenth of the lifetime; 0: all of it is used.
    * Default: 10000.
    */
   uint64_t margin_ms;
-  /** No refresh is due sooner than this after a token was asked for. Default: 30000. */
+  /**
+   * No refresh is due sooner than this after a token was asked for, unless the token ends sooner.
+   * Default: 30000.
+   */
   uint64_t min_interval_ms;
   /** The first request waits up to this long from the start, drawn from the seed. Default: 0. */
   uint64_t startup_spread_ms;
@@ -471,14 +483,22 @@ typedef struct tokenward_policy {
   /** A refresh is due after this part of the lifetime. Default: 800. */
   uint32_t fraction_permille;
   /**
-   * A refresh comes up to this part of the lifetime earlier, drawn from the seed; 0 turns every draw off.
-   * Default: 50.
+   * A refresh comes up to this part of the lifetime earlier, until a fleet is spread; 0 turns every draw off.
+   * Default: 200.
    */
   uint32_t jitter_permille;
-  /** Give up the refresh token after this many refusals with a non-standard error code. Default: 3. */
+  /**
+   * After this many refusals without a standard error code use the primary grant or, if there is none, give up the refresh token.
+   * Default: 3.
+   */
   uint32_t refresh_attempts;
   /** Another process uses the same snapshot. Default false. */
   bool shared_storage;
+  /**
+   * Ask again after an hour when the service refuses the client, the scope or the request; never with a password.
+   * Default: true.
+   */
+  bool recheck;
 } tokenward_policy;
 
 /** Where the members of an answer are, if they are not in the top object. */
@@ -768,6 +788,8 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_ALREADY_EXPIRED 115
 /** The service gave the used-up token again: report it to the token service. */
 #define TOKENWARD_ERR_SAME_TOKEN 116
+/** The token service answered with an HTTP error and without a reason that can be read. */
+#define TOKENWARD_ERR_HTTP_STATUS 117
 /** The URL is not absolute, or is ambiguous: leave out user names, spaces and dot segments. */
 #define TOKENWARD_ERR_BAD_URL 120
 /** The WWW-Authenticate field is not a list of challenges: report it to the service. */
@@ -780,16 +802,22 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_INVALID_JWT 124
 /** A registered claim of the token has the wrong type: report it to the token service. */
 #define TOKENWARD_ERR_INVALID_CLAIM 125
-/** The stored state is damaged or sealed with another key: delete it and sign in again. */
+/** The stored state is damaged or was changed by somebody: delete it and sign in again. */
 #define TOKENWARD_ERR_INVALID_SNAPSHOT 130
 /** The stored state belongs to another provider, environment or subject: use another storage. */
 #define TOKENWARD_ERR_FOREIGN_SNAPSHOT 131
 /** The stored state is older than the one in use: read the storage again. */
 #define TOKENWARD_ERR_STALE_SNAPSHOT 132
-/** A token is longer than its slot: give the token manager more room. */
+/** The stored state was written by another version of tokenward: delete it and sign in again. */
+#define TOKENWARD_ERR_OTHER_SNAPSHOT_VERSION 133
+/** The stored state is sealed with another key: find that key, or delete the state and sign in again. */
+#define TOKENWARD_ERR_OTHER_SNAPSHOT_KEY 134
+/** The access token is longer than its slot: give the token manager more room for it. */
 #define TOKENWARD_ERR_TOO_LONG 200
 /** The buffer is too small: give a larger one. */
 #define TOKENWARD_ERR_BUFFER_TOO_SMALL 201
+/** The refresh token is longer than its slot: give the token manager more room for it. */
+#define TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG 202
 /** No token request is due: wait until poll asks for one. */
 #define TOKENWARD_ERR_NOT_DUE 300
 /** A token request is out already: wait for its answer. */
@@ -846,7 +874,7 @@ static inline tokenward_span tokenward_text(const char *string) {
 #define TOKENWARD_LIST(array) { (array), sizeof(array) / sizeof *(array) }
 
 /** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
-#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 50, 3, 0 }
+#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 200, 3, 0, true }
 
 /**
  * Checks a description and makes it available as a service: tokenward_describe_abi() with this header's version.
@@ -1125,7 +1153,9 @@ int32_t tokenward_begin(tokenward_manager *manager,
  * @retval TOKENWARD_ERR_MISSING_LIFETIME the provider requires one
  * @retval TOKENWARD_ERR_ALREADY_EXPIRED the token has expired
  * @retval TOKENWARD_ERR_SAME_TOKEN the stored token again, although it is used up
- * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+ * @retval TOKENWARD_ERR_TOO_LONG the access token is longer than its slot
+ * @retval TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG the refresh token is longer than its slot
+ * @retval TOKENWARD_ERR_HTTP_STATUS no JSON object under a status other than 2xx
  */
 int32_t tokenward_answer(tokenward_manager *manager,
                          uint64_t now_ms,
@@ -1243,7 +1273,7 @@ int32_t tokenward_authorize(const tokenward_manager *manager,
  * @param[in] now_ms The caller's clock.
  * @param[in] generation The `generation` that tokenward_authorize() gave with the header.
  * @param[in] status The status code.
- * @param[in] challenge The value of the `WWW-Authenticate` field, with several lines joined by `, `; empty if
+ * @param[in] challenge The value of the `WWW-Authenticate` field, with a line feed between several lines; empty if
  * there is none.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
@@ -1287,7 +1317,8 @@ int32_t tokenward_rejected_parsed(tokenward_manager *manager,
 
 /**
  * Keeps a token that someone else obtained. It replaces access and refresh token, ends reload, backoff and
- * failure, and makes a request in flight stale. Its lifetime counts from `now_ms`. A refused token changes
+ * failure, and makes a request in flight stale. Its lifetime counts from `now_ms`. A refresh token may come alone, as
+ * from an app that provisions a device: then there is no access token until it has been used. A refused token changes
  * nothing but the clock.
  *
  * Not from an interrupt handler; nothing else may use the manager during the call.
@@ -1306,11 +1337,13 @@ int32_t tokenward_rejected_parsed(tokenward_manager *manager,
  * @param[in] token The token. It is copied into the manager.
  * @param[out] generation The token's generation: written on success.
  * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN empty, or a byte outside the provider's alphabet
+ * @retval TOKENWARD_ERR_INVALID_ACCESS_TOKEN a byte outside the provider's alphabet; or none, and no refresh token
+ * that the provider has the grant for
  * @retval TOKENWARD_ERR_UNSUPPORTED_TOKEN_TYPE it is not a Bearer token
  * @retval TOKENWARD_ERR_MISSING_LIFETIME the provider requires one
  * @retval TOKENWARD_ERR_ALREADY_EXPIRED the token has expired
- * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
+ * @retval TOKENWARD_ERR_TOO_LONG the access token is longer than its slot
+ * @retval TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG the refresh token is longer than its slot
  */
 TOKENWARD_MUST_CHECK
 int32_t tokenward_install(tokenward_manager *manager,

@@ -601,7 +601,7 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * The token that was good stays good.
      * - [`CoreError::Input`]: why the answer is none; `invalid_argument` for a status above 65535 or a name
      * without a value: then the request is still out.
-     * - [`CoreError::Capacity`], `too_long`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      * - [`CoreError::State`], `stale_request`.
      */
     func answer(now: UInt64, requestId: UInt64, status: UInt32, headers: [String], body: Data, wall: UInt64?) throws  -> OutcomeRecord
@@ -652,15 +652,16 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
     func generation() throws  -> UInt64
 
     /**
-     * Keeps a token that someone else obtained; its generation.
+     * Keeps a token that someone else obtained; its generation. `wall` is for a JWT without `expires_in`. Without an
+     * access token the refresh token is kept alone.
      *
      * # Errors
      * The token that was good stays good.
      * - [`CoreError::Input`]: `invalid_access_token`, `unsupported_token_type`, `missing_lifetime`,
      * `already_expired`.
-     * - [`CoreError::Capacity`], `too_long`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      */
-    func install(now: UInt64, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?) throws  -> UInt64
+    func install(now: UInt64, wall: UInt64?, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?) throws  -> UInt64
 
     /**
      * [`CoreManager::install`] of a JSON object with the members of RFC 6749 section 5.1, as a backend passes
@@ -689,7 +690,7 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
 
     /**
      * A resource server refused a request that carried the token `generation`. `challenge` is the
-     * `WWW-Authenticate` field, several lines of it joined by `, `.
+     * `WWW-Authenticate` field, several lines of it with a line feed between them.
      *
      * # Errors
      * [`CoreError::Input`], `invalid_argument`: a status above 65535.
@@ -717,8 +718,8 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      *
      * # Errors
      * Refused whole: the manager stays as it was.
-     * - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
-     * a key that has not 32 bytes, or only zeros.
+     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
+     * `stale_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
      * - [`CoreError::Capacity`], `too_long`.
      */
     func restore(now: UInt64, wall: UInt64?, floor: UInt64, key: Data, snapshot: Data) throws
@@ -857,7 +858,7 @@ package convenience init(now: UInt64, provider: TokenProvider, identity: TokenId
      * The token that was good stays good.
      * - [`CoreError::Input`]: why the answer is none; `invalid_argument` for a status above 65535 or a name
      * without a value: then the request is still out.
-     * - [`CoreError::Capacity`], `too_long`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      * - [`CoreError::State`], `stale_request`.
      */
 package func answer(now: UInt64, requestId: UInt64, status: UInt32, headers: [String], body: Data, wall: UInt64?)throws  -> OutcomeRecord  {
@@ -965,20 +966,22 @@ package func generation()throws  -> UInt64  {
 }
 
     /**
-     * Keeps a token that someone else obtained; its generation.
+     * Keeps a token that someone else obtained; its generation. `wall` is for a JWT without `expires_in`. Without an
+     * access token the refresh token is kept alone.
      *
      * # Errors
      * The token that was good stays good.
      * - [`CoreError::Input`]: `invalid_access_token`, `unsupported_token_type`, `missing_lifetime`,
      * `already_expired`.
-     * - [`CoreError::Capacity`], `too_long`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      */
-package func install(now: UInt64, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?)throws  -> UInt64  {
+package func install(now: UInt64, wall: UInt64?, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?)throws  -> UInt64  {
     return try  FfiConverterUInt64.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coremanager_install(
             self.uniffiCloneHandle(),
         FfiConverterUInt64.lower(now),
+        FfiConverterOptionUInt64.lower(wall),
         FfiConverterString.lower(accessToken),
         FfiConverterOptionString.lower(tokenType),
         FfiConverterOptionUInt64.lower(expiresIn),
@@ -1040,7 +1043,7 @@ package func poll(now: UInt64)throws  -> PollRecord  {
 
     /**
      * A resource server refused a request that carried the token `generation`. `challenge` is the
-     * `WWW-Authenticate` field, several lines of it joined by `, `.
+     * `WWW-Authenticate` field, several lines of it with a line feed between them.
      *
      * # Errors
      * [`CoreError::Input`], `invalid_argument`: a status above 65535.
@@ -1091,8 +1094,8 @@ package func renew()throws   {try rustCallWithError(FfiConverterTypeCoreError_li
      *
      * # Errors
      * Refused whole: the manager stays as it was.
-     * - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
-     * a key that has not 32 bytes, or only zeros.
+     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
+     * `stale_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
      * - [`CoreError::Capacity`], `too_long`.
      */
 package func restore(now: UInt64, wall: UInt64?, floor: UInt64, key: Data, snapshot: Data)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
@@ -1584,9 +1587,15 @@ public struct RefreshPolicy: Equatable, Hashable {
      */
     public var maxLifetimeS: UInt64
     /**
-     * A refresh token is given up after this many refusals with codes that RFC 6749 does not define.
+     * After this many refusals without a code of RFC 6749 the primary grant has its turn or, if there is none, the
+     * refresh token is given up.
      */
     public var refreshAttempts: UInt32
+    /**
+     * Ask again after an hour when the service refuses the client, the scope or the request; never with a password. Turn
+     * it off where the credentials come from somebody who would be asked each time.
+     */
+    public var recheck: Bool
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -1619,8 +1628,13 @@ public struct RefreshPolicy: Equatable, Hashable {
          * A server's lifetime counts up to this.
          */maxLifetimeS: UInt64,
         /**
-         * A refresh token is given up after this many refusals with codes that RFC 6749 does not define.
-         */refreshAttempts: UInt32) {
+         * After this many refusals without a code of RFC 6749 the primary grant has its turn or, if there is none, the
+         * refresh token is given up.
+         */refreshAttempts: UInt32,
+        /**
+         * Ask again after an hour when the service refuses the client, the scope or the request; never with a password. Turn
+         * it off where the credentials come from somebody who would be asked each time.
+         */recheck: Bool) {
         self.fractionPermille = fractionPermille
         self.marginMs = marginMs
         self.minIntervalMs = minIntervalMs
@@ -1631,6 +1645,7 @@ public struct RefreshPolicy: Equatable, Hashable {
         self.maxBackoffMs = maxBackoffMs
         self.maxLifetimeS = maxLifetimeS
         self.refreshAttempts = refreshAttempts
+        self.recheck = recheck
     }
 
 
@@ -1658,7 +1673,8 @@ struct FfiConverterTypeRefreshPolicy: FfiConverterRustBuffer {
                 firstBackoffMs: FfiConverterUInt64.read(from: &buf),
                 maxBackoffMs: FfiConverterUInt64.read(from: &buf),
                 maxLifetimeS: FfiConverterUInt64.read(from: &buf),
-                refreshAttempts: FfiConverterUInt32.read(from: &buf)
+                refreshAttempts: FfiConverterUInt32.read(from: &buf),
+                recheck: FfiConverterBool.read(from: &buf)
         )
     }
 
@@ -1673,6 +1689,7 @@ struct FfiConverterTypeRefreshPolicy: FfiConverterRustBuffer {
         FfiConverterUInt64.write(value.maxBackoffMs, into: &buf)
         FfiConverterUInt64.write(value.maxLifetimeS, into: &buf)
         FfiConverterUInt32.write(value.refreshAttempts, into: &buf)
+        FfiConverterBool.write(value.recheck, into: &buf)
     }
 }
 
@@ -2863,7 +2880,10 @@ package enum RetryRecord: Equatable, Hashable {
     case surface(
         /**
          * Why.
-         */reason: TokenReason
+         */reason: TokenReason,
+        /**
+         * When the same 401 will be answered otherwise; none: that does not come by itself.
+         */retryAt: UInt64?
     )
 
 
@@ -2890,7 +2910,7 @@ struct FfiConverterTypeRetryRecord: FfiConverterRustBuffer {
 
         case 2: return .afterRefresh
 
-        case 3: return .surface(reason: try FfiConverterTypeTokenReason.read(from: &buf)
+        case 3: return .surface(reason: try FfiConverterTypeTokenReason.read(from: &buf), retryAt: try FfiConverterOptionUInt64.read(from: &buf)
         )
 
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -2909,9 +2929,10 @@ struct FfiConverterTypeRetryRecord: FfiConverterRustBuffer {
             writeInt(&buf, Int32(2))
 
 
-        case let .surface(reason):
+        case let .surface(reason,retryAt):
             writeInt(&buf, Int32(3))
             FfiConverterTypeTokenReason.write(reason, into: &buf)
+            FfiConverterOptionUInt64.write(retryAt, into: &buf)
 
         }
     }
@@ -4005,7 +4026,8 @@ package func errorSentence(code: String)throws  -> String  {
  * The revision of a snapshot whose seal is right, without taking it.
  *
  * # Errors
- * [`CoreError::Input`]: `invalid_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
+ * [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`; `invalid_argument` for a key
+ * that has not 32 bytes, or only zeros.
  */
 package func snapshotRevision(key: Data, snapshot: Data)throws  -> UInt64  {
     return try  FfiConverterUInt64.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
@@ -4093,7 +4115,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_func_error_sentence() != 48005) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_func_snapshot_revision() != 38789) {
+    if (uniffi_tokenward_uniffi_checksum_func_snapshot_revision() != 75) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_func_grant_name() != 16090) {
@@ -4111,7 +4133,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_func_preset_provider() != 63947) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_answer() != 29032) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_answer() != 62223) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_authorize() != 65386) {
@@ -4129,7 +4151,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_generation() != 22725) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_install() != 43538) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_install() != 19252) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_install_json() != 47488) {
@@ -4141,7 +4163,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_poll() != 44954) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_rejected() != 46879) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_rejected() != 16022) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_reloaded() != 50615) {
@@ -4150,7 +4172,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_renew() != 18219) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_restore() != 38929) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_restore() != 12981) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_retry() != 40329) {

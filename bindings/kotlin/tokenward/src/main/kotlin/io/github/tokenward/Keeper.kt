@@ -111,7 +111,7 @@ internal class Keeper(
             if (json != null) {
                 core.installJson(now(), wall(), json)
             } else {
-                core.install(now(), accessToken, tokenType, expiresIn?.wholeSeconds(), refreshToken)
+                core.install(now(), wall(), accessToken, tokenType, expiresIn?.wholeSeconds(), refreshToken)
             }
         }.also { signedOut = false }
     }

@@ -224,7 +224,7 @@ internal class Obtaining(
     private fun PollRecord.until() = pollAt?.toLong() ?: Long.MAX_VALUE
 
     private fun TransportResponse.challenge(): String? =
-        headers.filter { it.name.equals("WWW-Authenticate", ignoreCase = true) }.joinToString { it.value }.ifEmpty { null }
+        headers.filter { it.name.equals("WWW-Authenticate", ignoreCase = true) }.joinToString("\n") { it.value }.ifEmpty { null }
 
     /** A gateway in trouble: whatever its body is, it says nothing about the answer. */
     private fun isTrouble(status: Int) = status >= 500 || status in TROUBLE

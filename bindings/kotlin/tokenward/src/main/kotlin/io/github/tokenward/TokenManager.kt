@@ -175,7 +175,7 @@ public class TokenManager internal constructor(
      * A resource server answered [status] to a request that carried the token [generation]. Of a 401 it may come that
      * there is a new token: then authorize anew and send the request once more, once at most.
      *
-     * @param challenge the `WWW-Authenticate` field; several lines of it joined by `, `.
+     * @param challenge the `WWW-Authenticate` field; several lines of it with a line feed between them.
      * @throws TokenwardException why there is no new token, where one was needed.
      */
     public suspend fun rejected(generation: Long, status: Int, challenge: String? = null): RetryDecision {

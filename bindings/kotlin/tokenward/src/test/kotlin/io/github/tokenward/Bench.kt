@@ -9,7 +9,7 @@ import kotlinx.coroutines.runBlocking
 fun main() = runBlocking {
     val token = "a".repeat(40)
     val core = LendingCore(0uL, ACME, TokenIdentity {}, 4096u, 4096u, 0uL, false, true)
-    core.install(0uL, token, null, 3600uL, null)
+    core.install(0uL, null, token, null, 3600uL, null)
     TokenManager(ACME, TokenIdentity {}, CREDENTIALS, MemoryService()).use { manager ->
         manager.install(IssuedToken(token))
         val map = HashMap(mapOf("GET $API" to "Bearer $token"))

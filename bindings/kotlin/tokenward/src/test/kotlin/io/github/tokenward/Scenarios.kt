@@ -62,7 +62,7 @@ private class Scenario(private val scenario: Members) {
             "rejected" -> return rejected(step, now)
             "authorize" -> return authorize(step, now)
             "install" ->
-                return mapOf("generation" to manager.installJson(now, null, Json.write(step["token"]).encodeToByteArray()))
+                return mapOf("generation" to install(step["token"], now))
             "snapshot" -> {
                 val all = step.text("scope") != "refresh_token"
                 snapshot = Snapshot(manager.snapshot(now, wall(now), all, KEY), all, manager.revision())
@@ -130,14 +130,24 @@ private class Scenario(private val scenario: Members) {
         }
     }
 
+    private fun install(token: Any?, now: ULong): ULong {
+        @Suppress("UNCHECKED_CAST")
+        val members = token as? Members
+        if (members == null || members["access_token"] != null) {
+            return manager.installJson(now, wall(now), Json.write(token).encodeToByteArray())
+        }
+        return manager.install(now, wall(now), "", members.text("token_type"), null, members.text("refresh_token"))
+    }
+
     private fun rejected(step: Members, now: ULong): Members {
         val generation = step.integer("generation") ?: manager.generation()
         val challenges = step.headers().filter { (name) -> name.equals("www-authenticate", ignoreCase = true) }.map { it[1] }
-        val challenge = challenges.takeIf { it.isNotEmpty() }?.joinToString()
+        val challenge = challenges.takeIf { it.isNotEmpty() }?.joinToString("\n")
         return when (val retry = manager.rejected(now, generation, step.integer("status")!!.toUInt(), challenge)) {
             RetryRecord.Now -> mapOf("retry" to "now")
             RetryRecord.AfterRefresh -> mapOf("retry" to "after_refresh")
-            is RetryRecord.Surface -> mapOf("retry" to "surface", "reason" to retry.reason.code)
+            is RetryRecord.Surface ->
+                mapOf("retry" to "surface", "reason" to retry.reason.code, "retry_at" to retry.retryAt)
         }
     }
 
@@ -253,6 +263,7 @@ private class Scenario(private val scenario: Members) {
         maxBackoffMs = number("max_backoff_ms", maxBackoffMs)
         maxLifetimeS = number("max_lifetime_s", maxLifetimeS)
         refreshAttempts = small("refresh_attempts", refreshAttempts)
+        recheck = numbers["recheck"] as Boolean? ?: recheck
     }
 
     private companion object {

@@ -45,7 +45,7 @@ public val AuthorizedBy: ClientPlugin<AuthorizedByConfig> = createClientPlugin("
         val call = proceed(request)
         val status = call.response.status
         if (status != HttpStatusCode.Unauthorized && status != HttpStatusCode.Forbidden) return@on call
-        val challenge = call.response.headers.getAll(HttpHeaders.WWWAuthenticate)?.joinToString()
+        val challenge = call.response.headers.getAll(HttpHeaders.WWWAuthenticate)?.joinToString("\n")
         val decision = manager.rejected(first.generation, status.value, challenge)
         if (decision != RetryDecision.Retry || !isReadTwice(request.body)) return@on call
         request.headers[HttpHeaders.Authorization] = manager.authorize(method, url).header

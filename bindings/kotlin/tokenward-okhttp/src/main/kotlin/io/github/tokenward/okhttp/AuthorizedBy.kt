@@ -66,7 +66,7 @@ private class Authorizing(private val manager: TokenManager) :
     /** Null where the request that was answered carried no token. */
     private fun rejected(response: Response): RetryDecision? {
         val sent = response.networkResponse?.request?.tag(Lent::class) ?: return null
-        val challenge = response.headers("WWW-Authenticate").joinToString().ifEmpty { null }
+        val challenge = response.headers("WWW-Authenticate").joinToString("\n").ifEmpty { null }
         return runBlocking { manager.rejected(sent.authorization.generation, response.code, challenge) }
     }
 

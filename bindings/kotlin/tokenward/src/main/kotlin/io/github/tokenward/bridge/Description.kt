@@ -56,9 +56,16 @@ public class RefreshPolicy internal constructor(
     public var `maxLifetimeS`: kotlin.ULong
     ,
     /**
-     * A refresh token is given up after this many refusals with codes that RFC 6749 does not define.
+     * After this many refusals without a code of RFC 6749 the primary grant has its turn or, if there is none, the
+     * refresh token is given up.
      */
     public var `refreshAttempts`: kotlin.UInt
+    ,
+    /**
+     * Ask again after an hour when the service refuses the client, the scope or the request; never with a password. Turn
+     * it off where the credentials come from somebody who would be asked each time.
+     */
+    public var `recheck`: kotlin.Boolean
 
 ){
 

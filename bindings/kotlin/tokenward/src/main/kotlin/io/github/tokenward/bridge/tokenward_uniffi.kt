@@ -794,7 +794,7 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_generation(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_install(`ptr`: Long,`now`: Long,`accessToken`: RustBuffer.ByValue,`tokenType`: RustBuffer.ByValue,`expiresIn`: RustBuffer.ByValue,`refreshToken`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_install(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`accessToken`: RustBuffer.ByValue,`tokenType`: RustBuffer.ByValue,`expiresIn`: RustBuffer.ByValue,`refreshToken`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_install_json(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`token`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -975,7 +975,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_func_error_sentence() and 0xFFFF) != 48005) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_snapshot_revision() and 0xFFFF) != 38789) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_func_snapshot_revision() and 0xFFFF) != 75) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_func_grant_name() and 0xFFFF) != 16090) {
@@ -993,7 +993,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_func_preset_provider() and 0xFFFF) != 63947) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_answer() and 0xFFFF) != 29032) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_answer() and 0xFFFF) != 62223) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_authorize() and 0xFFFF) != 65386) {
@@ -1011,7 +1011,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_generation() and 0xFFFF) != 22725) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install() and 0xFFFF) != 43538) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install() and 0xFFFF) != 19252) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install_json() and 0xFFFF) != 47488) {
@@ -1023,7 +1023,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_poll() and 0xFFFF) != 44954) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_rejected() and 0xFFFF) != 46879) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_rejected() and 0xFFFF) != 16022) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_reloaded() and 0xFFFF) != 50615) {
@@ -1032,7 +1032,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_renew() and 0xFFFF) != 18219) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_restore() and 0xFFFF) != 38929) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_restore() and 0xFFFF) != 12981) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_retry() and 0xFFFF) != 40329) {
@@ -1455,7 +1455,7 @@ internal interface CoreManagerInterface {
      * The token that was good stays good.
      * - [`CoreError::Input`]: why the answer is none; `invalid_argument` for a status above 65535 or a name
      * without a value: then the request is still out.
-     * - [`CoreError::Capacity`], `too_long`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      * - [`CoreError::State`], `stale_request`.
      */
     fun `answer`(`now`: kotlin.ULong, `requestId`: kotlin.ULong, `status`: kotlin.UInt, `headers`: List<kotlin.String>, `body`: kotlin.ByteArray, `wall`: kotlin.ULong?): OutcomeRecord
@@ -1506,15 +1506,16 @@ internal interface CoreManagerInterface {
     fun `generation`(): kotlin.ULong
 
     /**
-     * Keeps a token that someone else obtained; its generation.
+     * Keeps a token that someone else obtained; its generation. `wall` is for a JWT without `expires_in`. Without an
+     * access token the refresh token is kept alone.
      *
      * # Errors
      * The token that was good stays good.
      * - [`CoreError::Input`]: `invalid_access_token`, `unsupported_token_type`, `missing_lifetime`,
      * `already_expired`.
-     * - [`CoreError::Capacity`], `too_long`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      */
-    fun `install`(`now`: kotlin.ULong, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?): kotlin.ULong
+    fun `install`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?): kotlin.ULong
 
     /**
      * [`CoreManager::install`] of a JSON object with the members of RFC 6749 section 5.1, as a backend passes
@@ -1543,7 +1544,7 @@ internal interface CoreManagerInterface {
 
     /**
      * A resource server refused a request that carried the token `generation`. `challenge` is the
-     * `WWW-Authenticate` field, several lines of it joined by `, `.
+     * `WWW-Authenticate` field, several lines of it with a line feed between them.
      *
      * # Errors
      * [`CoreError::Input`], `invalid_argument`: a status above 65535.
@@ -1571,8 +1572,8 @@ internal interface CoreManagerInterface {
      *
      * # Errors
      * Refused whole: the manager stays as it was.
-     * - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
-     * a key that has not 32 bytes, or only zeros.
+     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
+     * `stale_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
      * - [`CoreError::Capacity`], `too_long`.
      */
     fun `restore`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `floor`: kotlin.ULong, `key`: kotlin.ByteArray, `snapshot`: kotlin.ByteArray)
@@ -1762,7 +1763,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      * The token that was good stays good.
      * - [`CoreError::Input`]: why the answer is none; `invalid_argument` for a status above 65535 or a name
      * without a value: then the request is still out.
-     * - [`CoreError::Capacity`], `too_long`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      * - [`CoreError::State`], `stale_request`.
      */
     @Throws(CoreException::class)override fun `answer`(`now`: kotlin.ULong, `requestId`: kotlin.ULong, `status`: kotlin.UInt, `headers`: List<kotlin.String>, `body`: kotlin.ByteArray, `wall`: kotlin.ULong?): OutcomeRecord {
@@ -1900,15 +1901,16 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
 
     /**
-     * Keeps a token that someone else obtained; its generation.
+     * Keeps a token that someone else obtained; its generation. `wall` is for a JWT without `expires_in`. Without an
+     * access token the refresh token is kept alone.
      *
      * # Errors
      * The token that was good stays good.
      * - [`CoreError::Input`]: `invalid_access_token`, `unsupported_token_type`, `missing_lifetime`,
      * `already_expired`.
-     * - [`CoreError::Capacity`], `too_long`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      */
-    @Throws(CoreException::class)override fun `install`(`now`: kotlin.ULong, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?): kotlin.ULong {
+    @Throws(CoreException::class)override fun `install`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?): kotlin.ULong {
             return FfiConverterULong.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
@@ -1916,6 +1918,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
         it,
 
         FfiConverterULong.lower(`now`),
+        FfiConverterOptionalULong.lower(`wall`),
         FfiConverterString.lower(`accessToken`),
         FfiConverterOptionalString.lower(`tokenType`),
         FfiConverterOptionalULong.lower(`expiresIn`),
@@ -1995,7 +1998,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
     /**
      * A resource server refused a request that carried the token `generation`. `challenge` is the
-     * `WWW-Authenticate` field, several lines of it joined by `, `.
+     * `WWW-Authenticate` field, several lines of it with a line feed between them.
      *
      * # Errors
      * [`CoreError::Input`], `invalid_argument`: a status above 65535.
@@ -2061,8 +2064,8 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      *
      * # Errors
      * Refused whole: the manager stays as it was.
-     * - [`CoreError::Input`]: `invalid_snapshot`, `foreign_snapshot`, `stale_snapshot`; `invalid_argument` for
-     * a key that has not 32 bytes, or only zeros.
+     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
+     * `stale_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
      * - [`CoreError::Capacity`], `too_long`.
      */
     @Throws(CoreException::class)override fun `restore`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `floor`: kotlin.ULong, `key`: kotlin.ByteArray, `snapshot`: kotlin.ByteArray)
@@ -2682,6 +2685,7 @@ internal object FfiConverterTypeRefreshPolicy: FfiConverterRustBuffer<RefreshPol
             FfiConverterULong.read(buf),
             FfiConverterULong.read(buf),
             FfiConverterUInt.read(buf),
+            FfiConverterBoolean.read(buf),
         )
     }
 
@@ -2695,7 +2699,8 @@ internal object FfiConverterTypeRefreshPolicy: FfiConverterRustBuffer<RefreshPol
             FfiConverterULong.allocationSize(value.`firstBackoffMs`) +
             FfiConverterULong.allocationSize(value.`maxBackoffMs`) +
             FfiConverterULong.allocationSize(value.`maxLifetimeS`) +
-            FfiConverterUInt.allocationSize(value.`refreshAttempts`)
+            FfiConverterUInt.allocationSize(value.`refreshAttempts`) +
+            FfiConverterBoolean.allocationSize(value.`recheck`)
     )
 
     override fun write(value: RefreshPolicy, buf: ByteBuffer) {
@@ -2709,6 +2714,7 @@ internal object FfiConverterTypeRefreshPolicy: FfiConverterRustBuffer<RefreshPol
             FfiConverterULong.write(value.`maxBackoffMs`, buf)
             FfiConverterULong.write(value.`maxLifetimeS`, buf)
             FfiConverterUInt.write(value.`refreshAttempts`, buf)
+            FfiConverterBoolean.write(value.`recheck`, buf)
     }
 }
 
@@ -3375,7 +3381,11 @@ internal sealed class RetryRecord {
         /**
          * Why.
          */
-        val `reason`: io.github.tokenward.TokenReason) : RetryRecord()
+        val `reason`: io.github.tokenward.TokenReason,
+        /**
+         * When the same 401 will be answered otherwise; none: that does not come by itself.
+         */
+        val `retryAt`: kotlin.ULong?) : RetryRecord()
 
     {
 
@@ -3403,6 +3413,7 @@ internal object FfiConverterTypeRetryRecord : FfiConverterRustBuffer<RetryRecord
             2 -> RetryRecord.AfterRefresh
             3 -> RetryRecord.Surface(
                 FfiConverterTypeTokenReason.read(buf),
+                FfiConverterOptionalULong.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
         }
@@ -3426,6 +3437,7 @@ internal object FfiConverterTypeRetryRecord : FfiConverterRustBuffer<RetryRecord
             (
                 4UL
                 + FfiConverterTypeTokenReason.allocationSize(value.`reason`)
+                + FfiConverterOptionalULong.allocationSize(value.`retryAt`)
             )
         }
     }
@@ -3443,6 +3455,7 @@ internal object FfiConverterTypeRetryRecord : FfiConverterRustBuffer<RetryRecord
             is RetryRecord.Surface -> {
                 buf.putInt(3)
                 FfiConverterTypeTokenReason.write(value.`reason`, buf)
+                FfiConverterOptionalULong.write(value.`retryAt`, buf)
                 Unit
             }
         }.let { /* this makes the `when` an expression, which ensures it is exhaustive */
@@ -4089,7 +4102,8 @@ internal fun `version`(): kotlin.String {
          * The revision of a snapshot whose seal is right, without taking it.
          *
          * # Errors
-         * [`CoreError::Input`]: `invalid_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
+         * [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`; `invalid_argument` for a key
+         * that has not 32 bytes, or only zeros.
          */
 @Throws(CoreException::class) internal fun `snapshotRevision`(`key`: kotlin.ByteArray, `snapshot`: kotlin.ByteArray): kotlin.ULong {
             return FfiConverterULong.lift(
