@@ -57,10 +57,18 @@ pub use manager::session::{Next, Poll, Reason, RequestId, Retry};
 #[cfg(feature = "snapshot")]
 pub use manager::snapshot::snapshot_revision;
 pub use manager::store::Slots;
-pub use manager::{Answer, Outcome, ParsedAnswer, TokenManager};
+pub use manager::{Answer, Options, Outcome, ParsedAnswer, TokenManager};
 pub use secret::{ct_eq, wipe};
 pub use time::{Instant, TickWidener, UnixTime};
 pub use wire::json_str::JsonStr;
+
+pub mod storage {
+    //! How a manager's tokens outlive it, and where they come from that no grant obtains.
+
+    pub use crate::manager::keeper::{Source, Storage, StorageRules};
+    #[cfg(feature = "snapshot")]
+    pub use crate::manager::storage::Found;
+}
 
 pub mod parts {
     //! Values that bring their code: what a description may name, linked only if it does.

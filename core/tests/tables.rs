@@ -76,7 +76,9 @@ fn a_value_has_the_number_name_and_sentence_of_its_row() {
         Next::Await(RequestId(7)),
         Next::Wait,
         Next::Reload,
-        Next::Supply(reason),
+        Next::Supply(RequestId(9), reason),
+        Next::Load(RequestId(8)),
+        Next::Store(RequestId(8), 0),
     ];
     let retry = [Retry::Now, Retry::AfterRefresh, Retry::Surface { reason, retry_at: None }];
     assert_eq!(

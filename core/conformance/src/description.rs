@@ -4,9 +4,10 @@
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
 use tokenward::parts::{BodyFormat, ClientAuthentication, LoopbackHttp, SitePath};
+use tokenward::storage::{Source, Storage};
 use tokenward::{
-    Exposure, Grant, Identity, MissingLifetime, Nested, Provider, RefreshPolicy, Route, Routes,
-    TokenAlphabet, ZeroLifetime, providers,
+    Exposure, Grant, Identity, MissingLifetime, Nested, Options, Provider, RefreshPolicy, Revision, Route,
+    Routes, SnapshotScope, TokenAlphabet, ZeroLifetime, providers,
 };
 
 use crate::members::{integer, list, optional, required, text};
@@ -445,4 +446,39 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
             Exposure::AppAllowed => "app_allowed",
         },
     })
+}
+
+/// What the managers of a scenario have beside their slots.
+pub(crate) fn options(
+    scenario: &Map<String, Value>,
+    overrides: &Map<String, Value>,
+) -> Result<Options, String> {
+    let source = match optional(scenario, "source", text)? {
+        None | Some("none") => Source::None,
+        Some("person") => Source::Person,
+        Some("program") => Source::Program,
+        Some(other) => return Err(format!("no source {other:?}")),
+    };
+    let Some(storage) = scenario.get("storage") else { return Ok(Options { storage: None, source }) };
+    let storage = storage.as_object().ok_or("`storage` is an object")?;
+    let base = match required(storage, "kind", text)? {
+        "own" => Storage::OWN,
+        "shared" => Storage::SHARED,
+        other => return Err(format!("no storage {other:?}")),
+    };
+    let stored = match optional(storage, "stored", text)? {
+        None | Some("all") => SnapshotScope::All,
+        Some("refresh_token") => SnapshotScope::RefreshToken,
+        Some(other) => return Err(format!("nothing is stored as {other:?}")),
+    };
+    let slots = optional(storage, "slots", integer)?.unwrap_or(1);
+    let floor = optional(overrides, "floor", integer)?.or(optional(storage, "floor", integer)?);
+    let storage = Storage {
+        stored,
+        slots: u8::try_from(slots).map_err(|_| "too many slots")?,
+        floor: Revision(floor.unwrap_or(0)),
+        prove_room: storage.get("prove_room") == Some(&Value::Bool(true)),
+        ..base
+    };
+    Ok(Options { storage: Some(storage), source })
 }

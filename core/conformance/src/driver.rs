@@ -2,6 +2,7 @@
 
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
+use tokenward::storage::Found;
 use tokenward::{
     Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, Provider, RequestId, Retry,
     Revision, Slots, SnapshotScope, TokenAnswer, TokenManager, TokenResponse, UnixTime, token_answer,
@@ -55,6 +56,9 @@ pub fn run(scenario: &Value) -> Result<Run, String> {
     Driver::new(scenario, &arena)?.run()
 }
 
+/// The manager that is made at 0.
+const FIRST: &str = "a";
+
 /// The sealing key of every scenario: what it proves does not depend on it.
 const KEY: [u8; 32] = [0x5C; 32];
 
@@ -63,28 +67,72 @@ type Manager<'a> = TokenManager<'a, Vec<u8>>;
 struct Driver<'a> {
     scenario: &'a Map<String, Value>,
     arena: &'a Bump,
+    /// One that has no other name.
+    hand: Hand<'a>,
+    /// The managers that share the storage, but for that whose turn it is.
+    others: Vec<(String, Hand<'a>)>,
+    name: String,
+    made: u64,
+    /// What is in storage.
+    slots: Vec<Option<Vec<u8>>>,
+    /// The last snapshot: its bytes, scope and revision.
+    snapshot: Option<(Vec<u8>, SnapshotScope, Revision)>,
+}
+
+/// A manager, and what is in the hands of the process that it lives in.
+struct Hand<'a> {
     manager: Manager<'a>,
     /// Unix seconds at `epoch` milliseconds.
     wall: Option<u64>,
     epoch: u64,
     requests: Vec<(String, RequestId)>,
     last_request: Option<RequestId>,
-    /// The last snapshot: its bytes, scope and revision.
-    snapshot: Option<(Vec<u8>, SnapshotScope, Revision)>,
+    /// What `poll` last said of a load, a store and a supply.
+    load: RequestId,
+    store: (RequestId, u8),
+    supply: RequestId,
+    /// The slots as they were read.
+    read: Option<Vec<Option<Vec<u8>>>>,
+}
+
+impl<'a> Hand<'a> {
+    fn new(manager: Manager<'a>, wall: Option<u64>, epoch: u64) -> Self {
+        Self {
+            manager,
+            wall,
+            epoch,
+            requests: Vec::new(),
+            last_request: None,
+            load: RequestId(0),
+            store: (RequestId(0), 0),
+            supply: RequestId(0),
+            read: None,
+        }
+    }
+
+    /// The time of day at a step, which counts on from the scenario's or from when the manager was made.
+    fn wall_at(&self, at: u64) -> Option<UnixTime> {
+        let since = at.saturating_sub(self.epoch) / 1000;
+        self.wall.map(|wall| UnixTime::from_secs(wall.saturating_add(since)))
+    }
 }
 
 impl<'a> Driver<'a> {
     fn new(scenario: &'a Value, arena: &'a Bump) -> Result<Self, String> {
         let scenario = scenario.as_object().ok_or("a scenario is an object")?;
         let manager = new_manager(scenario, arena.alloc(Map::new()), 0, arena)?;
+        let slots = match scenario.get("storage").and_then(Value::as_object) {
+            Some(storage) => optional(storage, "slots", integer)?.unwrap_or(1),
+            None => 0,
+        };
         Ok(Self {
             scenario,
             arena,
-            manager,
-            wall: optional(scenario, "wall", integer)?,
-            epoch: 0,
-            requests: Vec::new(),
-            last_request: None,
+            hand: Hand::new(manager, optional(scenario, "wall", integer)?, 0),
+            others: Vec::new(),
+            name: FIRST.to_owned(),
+            made: 0,
+            slots: vec![None; usize::try_from(slots).unwrap_or_default()],
             snapshot: None,
         })
     }
@@ -98,12 +146,13 @@ impl<'a> Driver<'a> {
             let step = step.as_object().ok_or_else(|| within("a step is an object".to_owned()))?;
             let at = required(step, "at", integer).map_err(within)?;
             let action = required(step, "do", text).map_err(within)?;
+            self.turn(step, action).map_err(within)?;
             let result = self.step(step, action, at).map_err(within)?;
             let mut actual = match result {
                 Ok(actual) => actual,
                 Err(error) => members([("error", json!(error.name()))]),
             };
-            let unpersisted = |scope| json!(self.manager.unpersisted(scope).is_some());
+            let unpersisted = |scope| json!(self.hand.manager.unpersisted(scope).is_some());
             actual.insert("unpersisted".to_owned(), unpersisted(SnapshotScope::All));
             actual.insert("unpersisted_refresh_token".to_owned(), unpersisted(SnapshotScope::RefreshToken));
             run.difference = step_difference(index, step, &actual).map_err(within)?;
@@ -123,7 +172,7 @@ impl<'a> Driver<'a> {
         const CHANGES: usize = 8;
         let mut from = at;
         for _ in 0..CHANGES {
-            let poll = self.manager.poll(Instant::from_millis(from));
+            let poll = self.hand.manager.poll(Instant::from_millis(from));
             states.push(State { from, usable: poll.usable, next: poll.next.name() });
             match poll.poll_at.map(Instant::as_millis) {
                 Some(later) if from < later && later < until => from = later,
@@ -132,10 +181,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// The time of day at a step, which counts on from the scenario's or the last restart's.
     fn wall(&self, at: u64) -> Option<UnixTime> {
-        let since = at.saturating_sub(self.epoch) / 1000;
-        self.wall.map(|wall| UnixTime::from_secs(wall.saturating_add(since)))
+        self.hand.wall_at(at)
     }
 
     fn step(
@@ -152,11 +199,12 @@ impl<'a> Driver<'a> {
             "answer" => self.answer(step, now, at),
             "failed" => {
                 let id = self.request(step)?;
-                Ok(self.manager.failed(now, id).map(|()| Map::new()))
+                Ok(self.hand.manager.failed(now, id).map(|()| Map::new()))
             }
             "rejected" => self.rejected(step, now),
             "authorize" => self.authorize(step, now),
-            "install" => self.install(step, now, at),
+            "install" => self.install(step, now, at, None),
+            "supplied" => self.install(step, now, at, Some(self.hand.supply)),
             "snapshot" => {
                 let scope = match optional(step, "scope", text)? {
                     None | Some("all") => SnapshotScope::All,
@@ -165,42 +213,79 @@ impl<'a> Driver<'a> {
                 };
                 let mut out = vec![0; 1 << 17];
                 let wall = self.wall(at);
-                Ok(self.manager.snapshot(now, wall, scope, &KEY, &mut out).map(|bytes| {
-                    self.snapshot = Some((bytes.to_vec(), scope, self.manager.revision()));
+                Ok(self.hand.manager.snapshot(now, wall, scope, &KEY, &mut out).map(|bytes| {
+                    self.snapshot = Some((bytes.to_vec(), scope, self.hand.manager.revision()));
                     Map::new()
                 }))
             }
             "persisted" => {
                 let (_, scope, revision) = self.snapshot.as_ref().ok_or("`persisted` without a snapshot")?;
-                self.manager.persisted(*scope, *revision);
+                self.hand.manager.persisted(*scope, *revision);
                 nothing()
             }
             "reloaded" => {
-                self.manager.reloaded();
+                self.hand.manager.reloaded();
                 nothing()
             }
             "retry" => {
-                self.manager.retry();
+                self.hand.manager.retry();
                 nothing()
             }
             "renew" => {
-                self.manager.renew();
+                self.hand.manager.renew();
                 nothing()
             }
             "clear" => {
-                self.manager.clear();
+                self.hand.manager.clear();
                 nothing()
             }
             "restore" => {
                 let wall = self.wall(at);
                 self.restore(step, now, wall)
             }
+            "make" => {
+                self.make(step, at)?;
+                nothing()
+            }
+            "tamper" => {
+                self.tamper(step)?;
+                nothing()
+            }
+            "read" => {
+                self.hand.read = Some(self.slots.clone());
+                nothing()
+            }
+            "loaded" => {
+                let wall = self.wall(at);
+                Ok(self.loaded(now, wall))
+            }
+            "load_failed" => Ok(self.hand.manager.load_failed(now, self.hand.load).map(|()| Map::new())),
+            "write" => {
+                let wall = self.wall(at);
+                self.write(step, now, wall)
+            }
+            "stored" => Ok(self.hand.manager.stored(now, self.hand.store.0).map(|()| Map::new())),
+            "store_failed" => Ok(self.hand.manager.store_failed(now, self.hand.store.0).map(|()| Map::new())),
+            "took" => {
+                let id = match required(step, "what", text)? {
+                    "load" => self.hand.load,
+                    "store" => self.hand.store.0,
+                    "supply" => self.hand.supply,
+                    other => return Err(format!("nothing is taken up that is called {other:?}")),
+                };
+                Ok(self.hand.manager.took(now, id).map(|()| Map::new()))
+            }
+            "supply_failed" => {
+                let retryable = step.get("retryable") == Some(&Value::Bool(true));
+                Ok(self.hand.manager.supply_failed(now, self.hand.supply, retryable).map(|()| Map::new()))
+            }
+            "reload" => {
+                self.hand.manager.reload();
+                nothing()
+            }
             "restart" => {
-                self.manager = new_manager(self.scenario, step, at, self.arena)?;
-                self.wall = optional(step, "wall", integer)?;
-                self.epoch = at;
-                self.requests.clear();
-                self.last_request = None;
+                let manager = new_manager(self.scenario, step, at, self.arena)?;
+                self.hand = Hand::new(manager, optional(step, "wall", integer)?, at);
                 let wall = self.wall(at);
                 if step.get("restore") == Some(&Value::Bool(false)) || self.snapshot.is_none() {
                     return nothing();
@@ -211,8 +296,100 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn poll(&self, now: Instant) -> Map<String, Value> {
-        let poll = self.manager.poll(now);
+    /// Puts the manager of this step into the hand.
+    fn turn(&mut self, step: &'a Map<String, Value>, action: &str) -> Result<(), String> {
+        let name = optional(step, "manager", text)?.unwrap_or(FIRST);
+        if name == self.name || action == "make" || action == "tamper" {
+            return Ok(());
+        }
+        let (other, hand) = self
+            .others
+            .iter_mut()
+            .find(|(other, _)| other == name)
+            .ok_or_else(|| format!("no manager {name:?}"))?;
+        core::mem::swap(hand, &mut self.hand);
+        core::mem::swap(other, &mut self.name);
+        Ok(())
+    }
+
+    /// Another manager on the same storage, or the same one anew.
+    fn make(&mut self, step: &'a Map<String, Value>, at: u64) -> Result<(), String> {
+        let name = optional(step, "manager", text)?.unwrap_or(FIRST);
+        self.made += 1;
+        let seed = optional(self.scenario, "seed", integer)?.unwrap_or(0).wrapping_add(self.made);
+        let seed = optional(step, "seed", integer)?.unwrap_or(seed);
+        let manager = new_manager_of(self.scenario, step, at, seed, self.arena)?;
+        let hand = Hand::new(manager, optional(step, "wall", integer)?, at);
+        let before = core::mem::replace(&mut self.hand, hand);
+        let name_before = core::mem::replace(&mut self.name, name.to_owned());
+        self.others.push((name_before, before));
+        self.others.retain(|(other, _)| other != name);
+        Ok(())
+    }
+
+    /// Somebody changes what is in a slot.
+    fn tamper(&mut self, step: &Map<String, Value>) -> Result<(), String> {
+        let place = |name| -> Result<Option<usize>, String> {
+            Ok(optional(step, name, integer)?.map(|slot| usize::try_from(slot).unwrap_or(usize::MAX)))
+        };
+        let from = match place("from")? {
+            Some(from) => Some(self.slots.get(from).ok_or("no such slot")?.clone()),
+            None => None,
+        };
+        let cut = place("cut")?;
+        let slot = place("slot")?.unwrap_or(0);
+        let slot = self.slots.get_mut(slot).ok_or("no such slot")?;
+        if let Some(from) = from {
+            *slot = from;
+        }
+        if let Some(bytes) = slot {
+            flip(step, bytes)?;
+            bytes.truncate(cut.unwrap_or(usize::MAX));
+        }
+        if step.get("erase") == Some(&Value::Bool(true)) {
+            *slot = None;
+        }
+        Ok(())
+    }
+
+    fn loaded(&mut self, now: Instant, wall: Option<UnixTime>) -> Result<Map<String, Value>, Error> {
+        let read = self.hand.read.take().unwrap_or_else(|| self.slots.clone());
+        let slots: Vec<Option<&[u8]>> = read.iter().map(Option::as_deref).collect();
+        let found = self.hand.manager.loaded(now, wall, self.hand.load, &KEY, &slots)?;
+        let found = match found {
+            Found::Empty => "empty",
+            Found::SignedOut => "signed_out",
+            Found::Known => "known",
+            Found::Taken => "taken",
+            Found::Kept => "kept",
+        };
+        Ok(members([("found", json!(found))]))
+    }
+
+    fn write(
+        &mut self,
+        step: &Map<String, Value>,
+        now: Instant,
+        wall: Option<UnixTime>,
+    ) -> Result<Result<Map<String, Value>, Error>, String> {
+        let mut out = vec![0; 1 << 17];
+        let (id, slot) = self.hand.store;
+        let bytes = match self.hand.manager.snapshot_for(now, wall, id, &KEY, &mut out) {
+            Ok(bytes) => bytes,
+            Err(error) => return Ok(Err(error)),
+        };
+        let whole = bytes.len();
+        let kept =
+            optional(step, "torn", integer)?.map_or(whole, |kept| usize::try_from(kept).unwrap_or(whole));
+        if step.get("lost") != Some(&Value::Bool(true)) {
+            let place = self.slots.get_mut(usize::from(slot)).ok_or("no such slot")?;
+            *place = Some(bytes.iter().copied().take(kept).collect());
+        }
+        Ok(Ok(Map::new()))
+    }
+
+    fn poll(&mut self, now: Instant) -> Map<String, Value> {
+        let poll = self.hand.manager.poll(now);
         let mut actual = members([
             ("usable", json!(poll.usable)),
             ("poll_at", json!(poll.poll_at.map(Instant::as_millis))),
@@ -221,7 +398,13 @@ impl<'a> Driver<'a> {
             Next::Request(grant) => {
                 actual.insert("grant".to_owned(), json!(grant.name()));
             }
-            Next::Supply(reason) => {
+            Next::Load(id) => self.hand.load = id,
+            Next::Store(id, slot) => {
+                self.hand.store = (id, slot);
+                actual.insert("slot".to_owned(), json!(slot));
+            }
+            Next::Supply(id, reason) => {
+                self.hand.supply = id;
                 actual.insert("reason".to_owned(), json!(reason.name()));
             }
             _ => {}
@@ -237,14 +420,14 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
         let mut out = vec![0; 1 << 17];
-        let (id, request) = match self.manager.begin(now, &credentials, &mut out) {
+        let (id, request) = match self.hand.manager.begin(now, &credentials, &mut out) {
             Ok(begun) => begun,
             Err(error) => return Ok(Err(error)),
         };
-        self.last_request = Some(id);
+        self.hand.last_request = Some(id);
         if let Some(name) = optional(step, "as", text)? {
-            self.requests.retain(|(known, _)| known != name);
-            self.requests.push((name.to_owned(), id));
+            self.hand.requests.retain(|(known, _)| known != name);
+            self.hand.requests.push((name.to_owned(), id));
         }
         let headers: Vec<_> = request.headers().map(|(name, value)| json!([name, value])).collect();
         Ok(Ok(members([
@@ -259,8 +442,10 @@ impl<'a> Driver<'a> {
         // An id that was never given out, for a request that another process sent.
         const NEVER: RequestId = RequestId(u64::MAX);
         Ok(match optional(step, "request", text)? {
-            None => self.last_request.unwrap_or(NEVER),
-            Some(name) => self.requests.iter().find(|(known, _)| known == name).map_or(NEVER, |(_, id)| *id),
+            None => self.hand.last_request.unwrap_or(NEVER),
+            Some(name) => {
+                self.hand.requests.iter().find(|(known, _)| known == name).map_or(NEVER, |(_, id)| *id)
+            }
         })
     }
 
@@ -282,7 +467,7 @@ impl<'a> Driver<'a> {
             _ => return Err("one of `body` and `body_hex`, a string".to_owned()),
         };
         let answer = Answer { status, headers: &headers, body: &body, wall: self.wall(at) };
-        Ok(self.manager.answer(now, id, &answer).map(|outcome| match outcome {
+        Ok(self.hand.manager.answer(now, id, &answer).map(|outcome| match outcome {
             Outcome::Token(generation) => {
                 members([("outcome", json!("token")), ("generation", json!(generation.0))])
             }
@@ -298,7 +483,8 @@ impl<'a> Driver<'a> {
         step: &Map<String, Value>,
         now: Instant,
     ) -> Result<Result<Map<String, Value>, Error>, String> {
-        let generation = optional(step, "generation", integer)?.map_or(self.manager.generation(), Generation);
+        let generation =
+            optional(step, "generation", integer)?.map_or(self.hand.manager.generation(), Generation);
         let status = required(step, "status", integer)?;
         let status = u16::try_from(status).map_err(|_| "`status` is a status code")?;
         let challenges: Vec<_> = pairs(step)?
@@ -308,7 +494,7 @@ impl<'a> Driver<'a> {
             .collect();
         let challenge = challenges.join("\n");
         let challenge = (!challenges.is_empty()).then_some(challenge.as_bytes());
-        let retry = self.manager.rejected(now, generation, status, challenge);
+        let retry = self.hand.manager.rejected(now, generation, status, challenge);
         let mut actual = members([("retry", json!(retry.name()))]);
         if let Retry::Surface { reason, retry_at } = retry {
             actual.insert("reason".to_owned(), json!(reason.name()));
@@ -323,7 +509,7 @@ impl<'a> Driver<'a> {
         now: Instant,
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let (method, url) = (required(step, "method", text)?, required(step, "url", text)?);
-        let bearer = match self.manager.authorize(now, method, url) {
+        let bearer = match self.hand.manager.authorize(now, method, url) {
             Ok(bearer) => bearer,
             Err(error) => return Ok(Err(error)),
         };
@@ -340,13 +526,17 @@ impl<'a> Driver<'a> {
         step: &Map<String, Value>,
         now: Instant,
         at: u64,
+        supply: Option<RequestId>,
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let token = step.get("token").ok_or("`token` is missing")?;
-        let wall = self.wall(at);
+        let mut install = |token: &TokenResponse<'_>| match supply {
+            Some(id) => self.hand.manager.supplied(now, self.hand.wall_at(at), id, token),
+            None => self.hand.manager.install(now, self.hand.wall_at(at), token),
+        };
         if token.get("access_token").is_none_or(Value::is_null) {
             let member = |name| token.get(name).and_then(Value::as_str).unwrap_or_default();
             let alone = TokenResponse::refresh_token_alone(member("refresh_token"));
-            let installed = self.manager.install(now, wall, &alone.with_token_type(member("token_type")));
+            let installed = install(&alone.with_token_type(member("token_type")));
             return Ok(installed.map(|generation| members([("generation", json!(generation.0))])));
         }
         let body = token.to_string();
@@ -356,16 +546,15 @@ impl<'a> Driver<'a> {
         let flat = Provider { nested: Nested::NONE, ..*provider };
         let refused = match token_answer(200, body.as_bytes(), &flat) {
             Ok(TokenAnswer::Token(token)) => {
-                let installed = self.manager.install(now, wall, &token);
+                let installed = install(&token);
                 return Ok(installed.map(|generation| members([("generation", json!(generation.0))])));
             }
             Ok(TokenAnswer::Error(_)) => Error::InvalidAccessToken,
             Err(error) => error,
         };
-        // An install that is refused moves the clock too.
-        let moved = self.manager.failed(now, RequestId(u64::MAX));
-        debug_assert_eq!(moved, Err(Error::StaleRequest));
-        Ok(Err(refused))
+        // A call that is refused moves the clock too, and an id that is stale is refused first.
+        let stale = install(&TokenResponse::new("")) == Err(Error::StaleRequest);
+        Ok(Err(if stale { Error::StaleRequest } else { refused }))
     }
 
     fn restore(
@@ -376,16 +565,24 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let (bytes, ..) = self.snapshot.as_ref().ok_or("`restore` without a snapshot")?;
         let mut bytes = bytes.clone();
-        if let Some(bit) = optional(step, "flip", integer)? {
-            let place = usize::try_from(bit / 8).unwrap_or(usize::MAX) % bytes.len();
-            bytes[place] ^= 1 << (bit % 8);
-        }
+        flip(step, &mut bytes)?;
         if let Some(kept) = optional(step, "cut", integer)? {
             bytes.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
         }
         let floor = Revision(optional(step, "floor", integer)?.unwrap_or(0));
-        Ok(self.manager.restore(now, wall, floor, &KEY, &bytes).map(|()| Map::new()))
+        Ok(self.hand.manager.restore(now, wall, floor, &KEY, &bytes).map(|()| Map::new()))
     }
+}
+
+/// Flips the bit that the step names.
+fn flip(step: &Map<String, Value>, bytes: &mut [u8]) -> Result<(), String> {
+    if let Some(bit) = optional(step, "flip", integer)?
+        && !bytes.is_empty()
+    {
+        let place = usize::try_from(bit / 8).unwrap_or(usize::MAX) % bytes.len();
+        bytes[place] ^= 1 << (bit % 8);
+    }
+    Ok(())
 }
 
 /// More than any token that fits into a header field.
@@ -397,8 +594,19 @@ fn new_manager<'a>(
     at: u64,
     arena: &'a Bump,
 ) -> Result<Manager<'a>, String> {
+    let seed = optional(scenario, "seed", integer)?.unwrap_or(0);
+    new_manager_of(scenario, overrides, at, seed, arena)
+}
+
+fn new_manager_of<'a>(
+    scenario: &'a Map<String, Value>,
+    overrides: &'a Map<String, Value>,
+    at: u64,
+    seed: u64,
+    arena: &'a Bump,
+) -> Result<Manager<'a>, String> {
     let (provider, identity) = description::of_scenario(scenario, overrides, arena)?;
-    let capacity = scenario.get("capacity").and_then(Value::as_object);
+    let capacity = overrides.get("capacity").or(scenario.get("capacity")).and_then(Value::as_object);
     let slot = |name| match capacity {
         Some(capacity) => optional(capacity, name, integer).map(|slot| slot.unwrap_or(2048)),
         None => Ok(2048),
@@ -408,9 +616,9 @@ fn new_manager<'a>(
         bytes.ok_or_else(|| "a slot is too large".to_owned())
     };
     let (access, refresh) = (slot("access")?, slot("refresh")?);
-    let seed = optional(scenario, "seed", integer)?.unwrap_or(0);
     let slots = Slots::new(vec![0; access + refresh], access);
-    TokenManager::new(Instant::from_millis(at), provider, identity, slots, seed)
+    let options = description::options(scenario, overrides)?;
+    TokenManager::with_options(Instant::from_millis(at), provider, identity, slots, seed, options)
         .map_err(|error| format!("no manager: {}", error.name()))
 }
 

@@ -15,6 +15,8 @@ use crate::time::{Instant, UnixTime, product};
 use crate::wire::json_str::JsonStr;
 use crate::wire::retry_after::retry_after;
 use crate::wire::www_authenticate::is_insufficient_scope;
+#[cfg_attr(not(feature = "snapshot"), expect(dead_code, reason = "without snapshots there is no storage"))]
+pub(crate) mod keeper;
 #[cfg(feature = "snapshot")]
 mod persistence;
 pub(crate) mod revision;
@@ -24,10 +26,13 @@ pub(crate) mod session;
 #[cfg(feature = "snapshot")]
 pub(crate) mod snapshot;
 mod state_line;
+#[cfg(feature = "snapshot")]
+pub(crate) mod storage;
 pub(crate) mod store;
 
+use keeper::{Keeper, Source, Storage, Task};
 use revision::{Revision, Revisions, SnapshotScope};
-use session::{Answered, Poll, Refusal, RequestId, Retry, Session};
+use session::{Answered, Next, Poll, Refusal, Rejected, RequestId, Retry, Session};
 use store::{Slots, Store};
 
 /// What the token endpoint answered, as the caller's HTTP client has it. An [`Outcome`] borrows the body and not the
@@ -77,6 +82,15 @@ impl core::fmt::Debug for ParsedAnswer<'_> {
     }
 }
 
+/// What a manager has beside its slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Where its tokens outlive it. Without storage there is neither [`crate::Next::Load`] nor [`crate::Next::Store`].
+    pub storage: Option<Storage>,
+    /// Where a token comes from that no grant obtains.
+    pub source: Source,
+}
+
 /// What an answer was.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
@@ -121,6 +135,7 @@ pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> {
     provider: &'p Provider<'p>,
     identity: Identity<'p>,
     session: Session,
+    keeper: Keeper,
     revisions: Revisions,
     /// The refresh token that the server refused last, to know it when storage brings it back.
     #[cfg(feature = "snapshot")]
@@ -128,7 +143,7 @@ pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> {
     store: Store<S>,
 }
 
-const _: () = assert!(size_of::<TokenManager<'_, [u8; 0]>>() <= 320);
+const _: () = assert!(size_of::<TokenManager<'_, [u8; 0]>>() <= 640);
 
 impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
     /// A manager without a token, for the token that `identity` says. The slots are wiped. `seed` differs from device
@@ -145,13 +160,31 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
         slots: Slots<S>,
         seed: u64,
     ) -> Result<Self, Error> {
+        Self::with_options(now, provider, identity, slots, seed, Options::default())
+    }
+
+    /// The same with storage, or with a source of tokens that can be asked ([`Options`]).
+    ///
+    /// # Errors
+    /// As [`TokenManager::new`].
+    #[inline(always)]
+    pub fn with_options(
+        now: Instant,
+        provider: &'p Provider<'p>,
+        identity: Identity<'p>,
+        slots: Slots<S>,
+        seed: u64,
+        options: Options,
+    ) -> Result<Self, Error> {
         if !identity.fits(provider) {
             return Err(Error::InvalidProvider);
         }
+        let salt = session::salt(seed, provider, &identity);
         Ok(Self {
             provider,
             identity,
-            session: Session::new(now, provider.policy(), seed, session::salt(seed, provider, &identity)),
+            session: Session::new(now, provider.policy(), seed, salt),
+            keeper: Keeper::new(now, options.storage, options.source, salt),
             revisions: Revisions::default(),
             #[cfg(feature = "snapshot")]
             refused: None,
@@ -163,7 +196,24 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
 impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// What to do at `now`, whether the token may be sent, and when to ask again. Changes nothing.
     pub fn poll(&self, now: Instant) -> Poll {
-        self.session.at(now, self.provider).poll(self.provider)
+        let mut session = self.session;
+        let timed_out = session.advance(now, self.provider);
+        let next = self.keeper.next(&session, self.provider, timed_out);
+        let usable = session.is_usable() && self.keeper.lends(session.clock(), self.provider);
+        let poll_at = self.keeper.changes_at(next, usable, &session, self.provider, timed_out);
+        Poll { next, usable, poll_at: poll_at.map(Instant::from_millis) }
+    }
+
+    /// Moves the clock to `now`.
+    fn advance(&mut self, now: Instant) {
+        if let Some(at) = self.session.advance(now, self.provider) {
+            self.keeper.look_again(at);
+        }
+    }
+
+    /// What a call that changed something has to do last.
+    fn settle(&mut self) {
+        self.keeper.settle_lock(&self.session, self.provider);
     }
 
     /// Writes the request that [`TokenManager::poll`] asks for into `out`. The token's lifetime counts
@@ -184,12 +234,18 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         credentials: &Credentials<'_>,
         out: &'b mut [u8],
     ) -> Result<(RequestId, Request<'b>), Error> {
-        self.session.advance(now, self.provider);
-        let grant = self.session.due(self.provider)?;
+        self.advance(now);
+        let grant = match self.keeper.next(&self.session, self.provider, None) {
+            Next::Request(grant) => grant,
+            _ if self.session.is_out() => return Err(Error::RequestInFlight),
+            _ => return Err(Error::NotDue),
+        };
         let request = TokenRequest::new(self.provider, self.identity, grant, credentials)
             .with_stored_refresh_token(self.store.refresh_token())
             .write_own(out)?;
         let id = self.session.begin(grant);
+        self.keeper.begun();
+        self.settle();
         if grant == Grant::RefreshToken && self.provider.policy().shared_storage {
             self.revisions.changed(true, true);
         }
@@ -226,18 +282,22 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         answer: &ParsedAnswer<'a>,
     ) -> Result<Outcome<'a>, Error> {
         let provider = self.provider;
-        self.session.advance(now, provider);
+        self.advance(now);
         let answered = self.session.answered(id)?;
         let mut members = Members::NONE;
         let refused = match members.read_answer(answer.status, answer.body, provider) {
             Ok(Said::Error(code)) => {
                 let meant = ErrorCode::meant(code, provider);
                 self.error(answered, answer, meant);
+                self.settle();
                 return Ok(Outcome::Error(members.error(code, meant)));
             }
             Ok(Said::Token(expires_in)) => {
                 match self.keep(answered.began_at, &members, expires_in, answer.wall, Some(answered.grant)) {
-                    Ok(generation) => return Ok(Outcome::Token(generation)),
+                    Ok(generation) => {
+                        self.settle();
+                        return Ok(Outcome::Token(generation));
+                    }
                     Err(error) => error,
                 }
             }
@@ -250,7 +310,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         };
         let too_long = matches!(refused, Error::TooLong { .. } | Error::RefreshTokenTooLong { .. });
         self.fail(answered, answer.retry_after, too_long, refusal);
-        self.keep_rotated(refused, &members);
+        self.keep_rotated(refused, &members, answered.grant);
+        self.settle();
         Err(refused)
     }
 
@@ -260,9 +321,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// # Errors
     /// - [`Error::StaleRequest`]: `id` is not that of the request that is out.
     pub fn failed(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
-        self.session.advance(now, self.provider);
+        self.advance(now);
         let answered = self.session.answered(id)?;
         self.fail(answered, None, false, Refusal::None);
+        self.settle();
         Ok(())
     }
 
@@ -277,7 +339,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// - [`Error::NotUsable`]: there is no token that may be sent now.
     pub fn authorize(&self, now: Instant, method: &str, url: &str) -> Result<Bearer<'_>, Error> {
         destination::check(self.provider, &self.identity, method, url)?;
-        if !self.session.usable(now) {
+        if !self.session.usable(now) || !self.keeper.lends(self.session.seen(now), self.provider) {
             return Err(Error::NotUsable);
         }
         match self.store.access_token() {
@@ -308,12 +370,22 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         status: u16,
         insufficient_scope: bool,
     ) -> Retry {
-        self.session.advance(now, self.provider);
-        let (retry, ended) = self.session.rejected(generation, status, insufficient_scope, self.provider);
+        self.advance(now);
+        let lent = self.keeper.lends(self.session.clock(), self.provider);
+        let ended = match self.session.rejected(generation, status, insufficient_scope, lent, self.provider) {
+            Rejected::Answered(retry) => return retry,
+            Rejected::AsPollSays { ended } => ended,
+        };
         if ended {
             self.revisions.changed(true, false);
         }
-        retry
+        self.settle();
+        match self.keeper.next(&self.session, self.provider, None) {
+            Next::Supply(_, reason) if !self.keeper.asks_program(reason) => {
+                Retry::Surface { reason, retry_at: self.session.lifts_at() }
+            }
+            _ => Retry::AfterRefresh,
+        }
     }
 
     /// Keeps a token that someone else obtained: an app's own backend, a portal. It replaces access and
@@ -333,7 +405,17 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         wall: Option<UnixTime>,
         token: &TokenResponse<'_>,
     ) -> Result<Generation, Error> {
-        self.session.advance(now, self.provider);
+        self.advance(now);
+        let generation = self.install_now(wall, token)?;
+        self.settle();
+        Ok(generation)
+    }
+
+    fn install_now(
+        &mut self,
+        wall: Option<UnixTime>,
+        token: &TokenResponse<'_>,
+    ) -> Result<Generation, Error> {
         let members = Members::of(token, self.provider);
         if token.access_token().is_empty()
             && let Some(refresh_token) = members.refresh_token()
@@ -357,9 +439,58 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.store.check_refresh_token(refresh_token)?;
         self.store.drop_access_token();
         self.replace_refresh_token(Some(refresh_token));
+        self.forget_refused();
         self.session.stored_refresh_token();
+        self.keeper.installed(self.session.number(self.keeper.salt()));
         self.revisions.changed(true, true);
         Ok(self.session.generation())
+    }
+
+    /// What a [`crate::Next::Supply`] brought, from wherever tokens come that no grant obtains. It is an
+    /// [`TokenManager::install`] that counts only for its id: what was asked for before somebody signed out or in comes
+    /// too late.
+    ///
+    /// # Errors
+    /// A refused token changes nothing but the clock.
+    /// - [`Error::StaleRequest`]: `id` is none that `poll` would give now.
+    /// - those of [`TokenManager::install`].
+    pub fn supplied(
+        &mut self,
+        now: Instant,
+        wall: Option<UnixTime>,
+        id: RequestId,
+        token: &TokenResponse<'_>,
+    ) -> Result<Generation, Error> {
+        self.advance(now);
+        self.keeper.expect(Task::Supply, id)?;
+        self.install(now, wall, token)
+    }
+
+    /// A [`crate::Next::Supply`] brought nothing: a closure failed, or somebody did not sign in. `retryable`: it may soon
+    /// be otherwise.
+    ///
+    /// # Errors
+    /// - [`Error::StaleRequest`]: `id` is none that `poll` would give now.
+    pub fn supply_failed(&mut self, now: Instant, id: RequestId, retryable: bool) -> Result<(), Error> {
+        self.task_failed(now, Task::Supply, id, retryable)
+    }
+
+    fn task_failed(&mut self, now: Instant, task: Task, id: RequestId, retryable: bool) -> Result<(), Error> {
+        self.advance(now);
+        self.keeper.expect(task, id)?;
+        self.keeper.task_failed(task, retryable, &mut self.session, self.provider);
+        self.settle();
+        Ok(())
+    }
+
+    /// A [`crate::Next::Load`], [`crate::Next::Store`] or [`crate::Next::Supply`] is being done: `poll` says `Await` in its
+    /// place until its answer comes. A blocking loop that does what it is told before it polls again needs no such call.
+    ///
+    /// # Errors
+    /// - [`Error::StaleRequest`]: `id` is none that `poll` would give now.
+    pub fn took(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
+        self.advance(now);
+        self.keeper.take_up(id)
     }
 
     /// The generation of the newest token that was kept; 0 before the first.
@@ -371,13 +502,16 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// The revision that a snapshot taken now would have.
     #[must_use]
     pub const fn revision(&self) -> Revision {
-        Revision(self.revisions.current)
+        Revision(if self.keeper.storage().is_some() { self.keeper.revision } else { self.revisions.current })
     }
 
     /// The revision to persist if that part of the state has changed since it was last persisted.
     /// **Answer, persist, use**, but in [`crate::Next::Reload`] read first: storage may be newer.
     #[must_use]
     pub fn unpersisted(&self, scope: SnapshotScope) -> Option<Revision> {
+        if self.keeper.storage().is_some() {
+            return None;
+        }
         let revisions = &self.revisions;
         let changed = match scope {
             SnapshotScope::RefreshToken => revisions.refresh_token > revisions.persisted_refresh_token,
@@ -408,6 +542,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// Lifts a permanent failure: the configuration has been fixed, or the user wants to try again.
     pub fn retry(&mut self) {
         self.session.retry();
+        self.keeper.retry();
+        self.settle();
     }
 
     /// A refresh is due now; the token stays usable meanwhile.
@@ -415,6 +551,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         if self.session.renew() {
             self.revisions.changed(true, false);
         }
+        self.settle();
     }
 
     /// Signs out: wipes the tokens. It is up to the caller to erase or overwrite what is in storage.
@@ -422,6 +559,12 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         if !self.store.is_empty() || self.session.holds_lease() {
             self.revisions.changed(true, true);
         }
+        self.forget();
+        self.keeper.cleared(self.session.number(self.keeper.salt()));
+        self.settle();
+    }
+
+    fn forget(&mut self) {
         self.store.wipe();
         self.session.clear();
         self.revisions.stored_before = false;
@@ -429,6 +572,20 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         {
             self.refused = None;
         }
+    }
+
+    /// A refresh token has come: with storage, whatever was refused before may come with it.
+    fn forget_refused(&mut self) {
+        #[cfg(feature = "snapshot")]
+        if self.keeper.storage().is_some() {
+            self.refused = None;
+        }
+    }
+
+    /// The refresh token that a request with `grant` presented, told apart without keeping it.
+    fn presented(&self, grant: Grant) -> Option<u64> {
+        let storage = self.keeper.storage().filter(|_| grant == Grant::RefreshToken)?;
+        Some(storage.fingerprint(self.store.refresh_token()))
     }
 
     /// An error response: a failure that passes, or one that the caller must mend.
@@ -458,11 +615,15 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         }
         self.store.drop_refresh_token();
         self.session.end_refresh_token(self.provider, self.revisions.stored_before);
+        self.keeper.refused(self.session.clock());
         self.revisions.changed(false, true);
     }
 
     fn fail(&mut self, answered: Answered, retry_after: Option<u64>, too_long: bool, refusal: Refusal) {
         self.session.failed(answered, self.provider.policy(), too_long, retry_after);
+        if !answered.late {
+            self.keeper.look_again(self.session.clock());
+        }
         if self.session.without_token(answered, refusal, self.provider) {
             self.end_refresh_token();
         }
@@ -493,15 +654,26 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         let end = Session::usable_until(began_at, lifetime_ms, policy);
         self.session.check(end, same, policy)?;
 
+        let presented = grant.and_then(|grant| self.presented(grant));
         // Only a refresh keeps the refresh token that it was made with.
         let keeps = refresh_token.is_none() && grant == Some(Grant::RefreshToken);
         let rotated = !keeps && self.replace_refresh_token(refresh_token.as_ref());
+        if refresh_token.is_some() {
+            self.forget_refused();
+        }
         self.store.set_access_token(&access_token);
         self.revisions.changed(true, rotated);
         if grant.is_none() {
             self.session.forget_spread();
         }
-        Ok(self.session.stored(began_at, lifetime_ms, end, policy))
+        let generation = self.session.stored(began_at, lifetime_ms, end, policy);
+        let number = self.session.number(self.keeper.salt());
+        match grant {
+            None => self.keeper.installed(number),
+            Some(_) if rotated || self.keeper.stores_all() => self.keeper.owe_answer(presented, number),
+            Some(_) => {}
+        }
+        Ok(generation)
     }
 
     /// Puts another refresh token, or none, in the place of the one that is held; false if it is that one.
@@ -522,7 +694,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
 
     /// The server has rotated although its access token is of no use: without the new refresh token the
     /// grant would be lost.
-    fn keep_rotated(&mut self, refused: Error, members: &Members<'_>) {
+    fn keep_rotated(&mut self, refused: Error, members: &Members<'_>, grant: Grant) {
+        let presented = self.presented(grant);
         let rotates = matches!(
             refused,
             Error::InvalidAccessToken
@@ -540,7 +713,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             && self.store.check_refresh_token(token).is_ok()
             && self.replace_refresh_token(Some(token))
         {
+            self.forget_refused();
             self.revisions.changed(false, true);
+            let number = self.session.number(self.keeper.salt());
+            self.keeper.owe_answer(presented, number);
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::manager::TokenManager;
 use crate::manager::revision::{Revision, SnapshotScope};
 use crate::manager::seal::fingerprint;
-use crate::manager::session::Deadlines;
+use crate::manager::session::{Deadlines, Session};
 use crate::manager::snapshot::{Contents, identity};
 use crate::time::{Instant, UnixTime, product, quotient};
 use crate::wire::json_str::JsonStr;
@@ -50,8 +50,18 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         key: &[u8; 32],
         out: &'b mut [u8],
     ) -> Result<&'b [u8], Error> {
-        let policy = self.provider.policy();
         let session = self.session.at(now, self.provider);
+        self.contents(&session, wall, scope).seal(key, out)
+    }
+
+    /// What a snapshot holds.
+    pub(super) fn contents(
+        &self,
+        session: &Session,
+        wall: Option<UnixTime>,
+        scope: SnapshotScope,
+    ) -> Contents<'_> {
+        let policy = self.provider.policy();
         let deadlines = session.deadlines().filter(|_| scope == SnapshotScope::All);
         // Whole seconds, floored: a deadline never moves out.
         let to_wall = |instant: u64| {
@@ -74,8 +84,12 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             scope,
             access_token: if deadlines.is_some() { self.store.access_token() } else { &[] },
             refresh_token: self.store.refresh_token(),
+            nonce: 0,
+            session: 0,
+            tombstone: false,
+            announcement: None,
+            padded_to: None,
         }
-        .seal(key, out)
     }
 
     /// Takes the state of a snapshot: its pair replaces the manager's, reload, backoff and failure end,
@@ -99,7 +113,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         key: &[u8; 32],
         bytes: &[u8],
     ) -> Result<(), Error> {
-        self.session.advance(now, self.provider);
+        self.advance(now);
         let snapshot = Contents::open(key, bytes)?;
         if snapshot.identity != identity(self.provider, &self.identity) {
             return Err(Error::ForeignSnapshot);
@@ -108,7 +122,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         if snapshot.revision < floor.0.max(known) {
             return Err(Error::StaleSnapshot);
         }
-        let deadlines = self.restored_deadlines(&snapshot, wall);
+        let deadlines = self.restored_deadlines(&snapshot, wall, 0);
         let provider = self.provider;
         let access_token = JsonStr::literal(snapshot.access_token);
         let deadlines = deadlines.filter(|_| provider.token_alphabet.has(access_token));
@@ -157,7 +171,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     }
 
     /// Whether the snapshot brings a refresh token that the server has refused.
-    fn restore_refresh_token(&mut self, token: &[u8]) -> bool {
+    pub(super) fn restore_refresh_token(&mut self, token: &[u8]) -> bool {
         let token_text = JsonStr::literal(token);
         if !token.is_empty() && self.refused == Some(fingerprint(token)) {
             self.store.drop_refresh_token();
@@ -169,14 +183,24 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     }
 
     /// The windows of the snapshot's access token, if it may be used: never longer than they were.
-    fn restored_deadlines(&self, snapshot: &Contents<'_>, wall: Option<UnixTime>) -> Option<Deadlines> {
+    /// A snapshot may be so many seconds ahead of the wall clock.
+    pub(super) fn restored_deadlines(
+        &self,
+        snapshot: &Contents<'_>,
+        wall: Option<UnixTime>,
+        ahead: u64,
+    ) -> Option<Deadlines> {
         if snapshot.access_token.is_empty() {
             return None;
         }
         if snapshot.timeless {
             return Some(Deadlines { refresh_at: 0, usable_until: None });
         }
-        let wall = wall.filter(|wall| snapshot.wall.is_some_and(|then| then <= wall.as_secs()))?.as_secs();
+        let (wall, then) = (wall?.as_secs(), snapshot.wall?);
+        if then > wall.saturating_add(ahead) {
+            return None;
+        }
+        let wall = wall.max(then);
         let clock = self.session.clock();
         let to_instant = |deadline: u64| {
             let ahead = product(deadline.saturating_sub(wall), 1000);

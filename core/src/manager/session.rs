@@ -40,12 +40,31 @@ named! {
         /// [`crate::TokenManager::reloaded`].
         Reload = 4, "reload",
             "Read storage again before you write to it: it may hold the pair of another process.";
-        Supply(Reason) = 5, "supply",
+        /// [`crate::TokenManager::supplied`] answers exactly this id.
+        Supply(RequestId, Reason) = 5, "supply",
             "Install a token, sign in, or fix the configuration: a usable token stays usable.";
+        /// `loaded` takes what is in each slot, `load_failed` says that storage cannot be read.
+        Load(RequestId) = 6, "load",
+            "Read storage, whose lock is taken first if it is shared, and hand over what is in each slot.";
+        /// Say `stored` or `store_failed` afterwards.
+        Store(RequestId, u8) = 7, "store",
+            "Write what the snapshot for it says into this slot, atomically if storage can.";
     }
 }
 
-/// Names one request, so that a late answer to an older one changes nothing.
+impl Next {
+    /// Why a token must be supplied, if it must.
+    #[must_use]
+    pub const fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Supply(_, reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// Names one request, one [`Next::Load`], [`Next::Store`] or [`Next::Supply`], so that a late answer to an older one
+/// changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
@@ -90,6 +109,12 @@ table! {
         /// A status other than 401 and 403.
         NotAnAuthenticationFailure = 13, "not_an_authentication_failure",
             "The token is not at fault: look at the answer itself.";
+        /// Storage held something, but nothing that could be read.
+        Damaged = 14, "damaged",
+            "The stored session is damaged: sign in again.";
+        /// Storage holds a token that is longer than its slot.
+        TooLong = 15, "stored_too_long",
+            "The stored session is longer than its slots: give the token manager more room, or sign in again.";
     }
 }
 
@@ -164,6 +189,19 @@ pub(crate) enum Refusal {
     Unlisted,
 }
 
+/// What comes of a resource server's refusal.
+pub(crate) enum Rejected {
+    Answered(Retry),
+    /// What `poll` says now decides.
+    AsPollSays {
+        /// The token has ended by it.
+        ended: bool,
+    },
+}
+
+/// An id that nobody has.
+const NO_ID: RequestId = RequestId(0);
+
 /// Where the windows of a token lie that a snapshot holds.
 #[cfg(feature = "snapshot")]
 pub(crate) struct Deadlines {
@@ -226,7 +264,7 @@ pub(crate) struct Answered {
     pub(crate) grant: Grant,
     pub(crate) began_at: u64,
     /// Its timeout has been counted as its failure.
-    late: bool,
+    pub(crate) late: bool,
 }
 
 impl Session {
@@ -262,9 +300,10 @@ impl Session {
         }
     }
 
-    /// Moves the clock to `now`, or leaves it where it is.
-    pub(crate) fn advance(&mut self, now: Instant, provider: &Provider<'_>) {
+    /// Moves the clock to `now`, or leaves it where it is. Gives back when a request has timed out meanwhile.
+    pub(crate) fn advance(&mut self, now: Instant, provider: &Provider<'_>) -> Option<u64> {
         let policy = provider.policy();
+        let mut timed_out = None;
         self.clock = self.clock.max(now.as_millis());
         if let Flight::Out(grant) = self.flight {
             let timeout = sum(self.began_at, policy.response_timeout_ms);
@@ -272,6 +311,7 @@ impl Session {
                 self.flight = Flight::Late(grant);
                 self.fail(timeout, policy, false);
                 self.pass_turn(grant, Refusal::None);
+                timed_out = Some(timeout);
             }
         }
         if self.has_lifted(self.clock) {
@@ -280,11 +320,12 @@ impl Session {
         if self.hold == Hold::Lease && self.wait_until <= self.clock {
             self.hold = Hold::ReloadLease;
         }
+        timed_out
     }
 
     /// The same session at `now`, for calls that change nothing.
     pub(crate) fn at(mut self, now: Instant, provider: &Provider<'_>) -> Self {
-        self.advance(now, provider);
+        let _ = self.advance(now, provider);
         self
     }
 
@@ -298,7 +339,12 @@ impl Session {
 
     /// Whether the token may be sent at `now`.
     pub(crate) fn usable(&self, now: Instant) -> bool {
-        self.usable_at(self.clock.max(now.as_millis()))
+        self.usable_at(self.seen(now))
+    }
+
+    /// The clock as it is at `now`.
+    pub(crate) fn seen(&self, now: Instant) -> u64 {
+        self.clock.max(now.as_millis())
     }
 
     fn usable_at(&self, instant: u64) -> bool {
@@ -314,27 +360,34 @@ impl Session {
         self.lifts_at <= instant && self.lifts_at != NEVER
     }
 
-    /// The decision for the clock.
-    pub(crate) fn poll(&self, provider: &Provider<'_>) -> Poll {
-        let policy = provider.policy();
-        let usable = self.usable_at(self.clock);
-        let end = (usable && self.token == Token::Timed).then_some(self.usable_until);
-        let (next, changes_at) = self.next(provider, policy);
-        let poll_at = match (end, changes_at) {
-            (Some(end), Some(changes_at)) => Some(end.min(changes_at)),
-            (end, changes_at) => end.or(changes_at),
-        };
-        Poll { next, usable, poll_at: poll_at.map(Instant::from_millis) }
+    /// Whether the token may be sent by the clock.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.usable_at(self.clock)
+    }
+
+    /// When a usable token ends.
+    pub(crate) fn end(&self) -> Option<u64> {
+        (self.token == Token::Timed).then_some(self.usable_until)
+    }
+
+    /// When a permanent failure lifts itself.
+    pub(crate) const fn lifts_at(&self) -> Option<Instant> {
+        if self.failure.is_some() && self.lifts_at != NEVER {
+            Some(Instant::from_millis(self.lifts_at))
+        } else {
+            None
+        }
     }
 
     /// What to do, and when that changes; the end of the token aside.
-    fn next(&self, provider: &Provider<'_>, policy: &RefreshPolicy) -> (Next, Option<u64>) {
+    pub(crate) fn base(&self, provider: &Provider<'_>) -> (Next, Option<u64>) {
+        let policy = provider.policy();
         if matches!(self.flight, Flight::Out(_)) {
             let timeout = sum(self.began_at, policy.response_timeout_ms);
             return (Next::Await(RequestId(self.request_id)), Some(timeout));
         }
         if let Some(reason) = self.failure {
-            return (Next::Supply(reason), (self.lifts_at != NEVER).then_some(self.lifts_at));
+            return (Next::Supply(NO_ID, reason), (self.lifts_at != NEVER).then_some(self.lifts_at));
         }
         match self.hold {
             Hold::ReloadRefused | Hold::ReloadLease => return (Next::Reload, None),
@@ -355,19 +408,38 @@ impl Session {
             wait_until = wait_until.max(sum(self.began_at, FLOOR_MS));
         }
         match grant {
-            None => (Next::Supply(Reason::NoToken), None),
+            None => (Next::Supply(NO_ID, Reason::NoToken), None),
             Some(_) if self.clock < wait_until => (Next::Wait, Some(wait_until)),
             Some(grant) => (Next::Request(grant), None),
         }
     }
 
-    /// The grant that may be begun now.
-    pub(crate) fn due(&self, provider: &Provider<'_>) -> Result<Grant, Error> {
-        match self.poll(provider).next {
-            Next::Request(grant) => Ok(grant),
-            Next::Await(_) => Err(Error::RequestInFlight),
-            _ => Err(Error::NotDue),
-        }
+    /// The instants at which what [`Session::base`] and [`Session::is_usable`] say may change by itself.
+    pub(crate) fn borders(&self, provider: &Provider<'_>) -> [u64; 7] {
+        [
+            sum(self.began_at, provider.policy().response_timeout_ms),
+            self.lifts_at,
+            self.refresh_at,
+            self.usable_until,
+            self.wait_until,
+            self.spread_until,
+            sum(self.began_at, FLOOR_MS),
+        ]
+    }
+
+    /// The primary grant, unless it is a password that has had its turn.
+    pub(crate) fn primary_grant(&self, provider: &Provider<'_>) -> Option<Grant> {
+        provider.primary_grant.filter(|_| self.turn != Turn::RefreshTokenAlone)
+    }
+
+    /// A number of its own for a session or a snapshot. `salt` tells those of one instant apart.
+    pub(crate) fn number(&self, salt: u64) -> u64 {
+        let mut number = self.seed ^ self.clock.rotate_left(32) ^ salt;
+        split_mix(&mut number)
+    }
+
+    pub(crate) const fn is_out(&self) -> bool {
+        matches!(self.flight, Flight::Out(_))
     }
 
     /// A request is out. Its lifetime counts from here.
@@ -425,22 +497,43 @@ impl Session {
         self.keeps_early = false;
     }
 
-    /// Backs off from `instant`: while the token is usable as a DHCP client renews, then exponentially.
+    /// Backs off from `instant`.
     fn fail(&mut self, instant: u64, policy: &RefreshPolicy, too_long: bool) {
         self.count_failure();
-        let u = draw(&mut self.seed, policy);
-        let (longest, end) = if too_long {
-            (policy.max_backoff_ms, None)
-        } else if self.usable_at(instant) {
-            let left = difference(self.usable_until, instant);
-            let end = sum(left, scale(policy.min_interval_ms.min(SPREAD_AT_END_MS), u));
-            let longest = (left >> 1).max(policy.min_interval_ms).min(policy.max_backoff_ms);
-            (if longest > left { NEVER } else { longest }, Some(end))
+        let wait = if too_long {
+            sum(shortened(policy.max_backoff_ms, draw(&mut self.seed, policy)), u64::from(self.slow_down_ms))
         } else {
-            (doubled(policy.first_backoff_ms, self.failures).min(policy.max_backoff_ms), None)
+            let usable = self.usable_at(instant);
+            self.backoff(instant, self.failures, usable, self.slow_down_ms, policy)
         };
-        let wait = sum(shortened(longest, u), u64::from(self.slow_down_ms));
-        self.wait_until = sum(instant, end.map_or(wait, |end| wait.min(end)));
+        self.wait_until = sum(instant, wait);
+    }
+
+    /// How long to wait from `instant` on: while the token is usable as a DHCP client renews, then exponentially.
+    fn backoff(
+        &mut self,
+        instant: u64,
+        failures: u32,
+        usable: bool,
+        slow_down_ms: u32,
+        policy: &RefreshPolicy,
+    ) -> u64 {
+        let u = draw(&mut self.seed, policy);
+        let slow_down = u64::from(slow_down_ms);
+        if !usable {
+            let longest = doubled(policy.first_backoff_ms, failures).min(policy.max_backoff_ms);
+            return sum(shortened(longest, u), slow_down);
+        }
+        let end = if self.token == Token::Timed { self.usable_until } else { NEVER };
+        let left = difference(end, instant);
+        let latest = sum(left, scale(policy.min_interval_ms.min(SPREAD_AT_END_MS), u));
+        let longest = (left >> 1).max(policy.min_interval_ms).min(policy.max_backoff_ms);
+        if longest > left { latest } else { sum(shortened(longest, u), slow_down).min(latest) }
+    }
+
+    /// How long storage or a source is left alone after so many failures in a row.
+    pub(crate) fn wait_after(&mut self, failures: u32, usable: bool, policy: &RefreshPolicy) -> u64 {
+        self.backoff(self.clock, failures, usable, 0, policy)
     }
 
     /// The server asks for more time between requests (RFC 8628 section 3.5).
@@ -638,8 +731,9 @@ impl Session {
         generation: Generation,
         status: u16,
         insufficient_scope: bool,
+        lent: bool,
         provider: &Provider<'_>,
-    ) -> (Retry, bool) {
+    ) -> Rejected {
         let surfaced = match status {
             401 if insufficient_scope => Some(Reason::InsufficientScope),
             401 => None,
@@ -647,14 +741,15 @@ impl Session {
             _ => Some(Reason::NotAnAuthenticationFailure),
         };
         if let Some(reason) = surfaced {
-            return (Retry::Surface { reason, retry_at: None }, false);
+            return Rejected::Answered(Retry::Surface { reason, retry_at: None });
         }
         let mut ended = false;
         // Generation 0 is none.
         let given_out = generation.0 != 0 && generation.0 <= self.generation;
         if given_out && self.token != Token::None {
             if generation.0 < self.generation && self.usable_at(self.clock) {
-                return (Retry::Now, false);
+                // A token that is not stored yet is not to blame for an older one.
+                return Rejected::Answered(if lent { Retry::Now } else { Retry::AfterRefresh });
             }
             match self.token {
                 Token::Static if self.failure != Some(Reason::Revoked) => {
@@ -666,7 +761,7 @@ impl Session {
                 Token::Static => {}
                 Token::Timed if self.clock < self.trusted_until => {
                     let retry_at = Some(Instant::from_millis(self.trusted_until));
-                    return (Retry::Surface { reason: Reason::Rejected, retry_at }, false);
+                    return Rejected::Answered(Retry::Surface { reason: Reason::Rejected, retry_at });
                 }
                 _ => {
                     ended = self.token == Token::Timed;
@@ -675,14 +770,7 @@ impl Session {
                 }
             }
         }
-        let retry = match self.poll(provider).next {
-            Next::Supply(reason) => {
-                let lifts_at = self.failure.is_some().then_some(self.lifts_at).filter(|at| *at != NEVER);
-                Retry::Surface { reason, retry_at: lifts_at.map(Instant::from_millis) }
-            }
-            _ => Retry::AfterRefresh,
-        };
-        (retry, ended)
+        Rejected::AsPollSays { ended }
     }
 
     /// A refresh is due now; true if it was not yet.
@@ -752,6 +840,11 @@ impl Session {
             }
             _ => None,
         }
+    }
+
+    /// There is no access token any more.
+    pub(crate) fn drop_access_token(&mut self) {
+        self.token = Token::None;
     }
 
     /// A snapshot's access token is in the store: it counts as received long ago.

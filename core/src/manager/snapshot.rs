@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::endpoint::provider::{Identity, Provider};
 use crate::error::Error;
+use crate::manager::keeper::{Announcement, Find};
 use crate::manager::revision::{Revision, SnapshotScope};
 use crate::manager::seal::{TAG_LEN, is_sealed, seal_of};
 use crate::wire::url::Url;
@@ -20,6 +21,10 @@ const HAS_WALL: u8 = 1;
 const TIMELESS: u8 = 2;
 const LEASE: u8 = 4;
 const ALL: u8 = 8;
+const TOMBSTONE: u8 = 16;
+const ANNOUNCES: u8 = 32;
+const ANNOUNCES_AN_END: u8 = 64;
+const PADDED: u8 = 128;
 
 /// What a snapshot holds. Wall times are Unix seconds.
 pub(crate) struct Contents<'a> {
@@ -37,6 +42,16 @@ pub(crate) struct Contents<'a> {
     pub(crate) scope: SnapshotScope,
     pub(crate) access_token: &'a [u8],
     pub(crate) refresh_token: &'a [u8],
+    /// Tells snapshots apart.
+    pub(crate) nonce: u64,
+    /// Tells one sign-in from another.
+    pub(crate) session: u64,
+    /// Somebody has signed out.
+    pub(crate) tombstone: bool,
+    /// A refresh is about to be sent.
+    pub(crate) announcement: Option<Announcement>,
+    /// It is as long as a snapshot with tokens of these lengths.
+    pub(crate) padded_to: Option<(usize, usize)>,
 }
 
 impl<'a> Contents<'a> {
@@ -48,7 +63,11 @@ impl<'a> Contents<'a> {
         let flags = if self.wall.is_some() { HAS_WALL } else { 0 }
             | if self.timeless { TIMELESS } else { 0 }
             | if self.lease.is_some() { LEASE } else { 0 }
-            | if self.scope == SnapshotScope::All { ALL } else { 0 };
+            | if self.scope == SnapshotScope::All { ALL } else { 0 }
+            | if self.tombstone { TOMBSTONE } else { 0 }
+            | if self.padded_to.is_some() { PADDED } else { 0 }
+            | if self.announcement.is_some() { ANNOUNCES } else { 0 }
+            | if self.announcement.is_some_and(|of| of.end.is_some()) { ANNOUNCES_AN_END } else { 0 };
         let numbers = [
             self.revision,
             self.generation,
@@ -56,6 +75,10 @@ impl<'a> Contents<'a> {
             self.refresh_at,
             self.usable_until,
             self.lease.unwrap_or(0),
+            self.nonce,
+            self.session,
+            self.announcement.map_or(0, |of| of.span_ms),
+            self.announcement.and_then(|of| of.end).unwrap_or(0),
         ];
         let mut out = Writer::new(out);
         out.bytes(&NAME);
@@ -68,6 +91,10 @@ impl<'a> Contents<'a> {
         out.bytes(&refresh_len.to_le_bytes());
         out.bytes(self.access_token);
         out.bytes(self.refresh_token);
+        if let Some((access, refresh)) = self.padded_to {
+            let held = self.access_token.len().saturating_add(self.refresh_token.len());
+            (held..access.saturating_add(refresh)).for_each(|_| out.bytes(&[0]));
+        }
         let sealed = out.written();
         out.bytes(&[0; TAG_LEN]);
         let out = out.finish()?;
@@ -105,10 +132,15 @@ impl<'a> Contents<'a> {
         let refresh_at = rest.number()?;
         let usable_until = rest.number()?;
         let lease = rest.number()?;
+        let nonce = rest.number()?;
+        let session = rest.number()?;
+        let span_ms = rest.number()?;
+        let end = rest.number()?;
         let access_len = usize::try_from(u32::from_le_bytes(rest.take()?)).ok()?;
         let refresh_len = usize::try_from(u32::from_le_bytes(rest.take()?)).ok()?;
-        let (access_token, refresh_token) = rest.0.split_at_checked(access_len)?;
-        (refresh_token.len() == refresh_len).then_some(Self {
+        let (access_token, rest) = rest.0.split_at_checked(access_len)?;
+        let (refresh_token, padding) = rest.split_at_checked(refresh_len)?;
+        (padding.is_empty() || flags & PADDED != 0).then_some(Self {
             identity,
             revision,
             generation,
@@ -120,7 +152,24 @@ impl<'a> Contents<'a> {
             scope: if flags & ALL != 0 { SnapshotScope::All } else { SnapshotScope::RefreshToken },
             access_token,
             refresh_token,
+            nonce,
+            session,
+            tombstone: flags & TOMBSTONE != 0,
+            announcement: (flags & ANNOUNCES != 0)
+                .then_some(Announcement { span_ms, end: (flags & ANNOUNCES_AN_END != 0).then_some(end) }),
+            padded_to: None,
         })
+    }
+
+    /// What the decision asks of it.
+    pub(crate) const fn find(&self, slot: u8) -> Find<'a> {
+        Find {
+            slot,
+            nonce: self.nonce,
+            session: self.session,
+            tombstone: self.tombstone,
+            refresh_token: self.refresh_token,
+        }
     }
 }
 
@@ -222,6 +271,11 @@ mod tests {
             scope: SnapshotScope::All,
             access_token: b"access",
             refresh_token: b"refresh",
+            nonce: 8,
+            session: 9,
+            tombstone: false,
+            announcement: Some(Announcement { span_ms: 10, end: Some(11) }),
+            padded_to: None,
         }
     }
 
@@ -242,7 +296,22 @@ mod tests {
             (opened.access_token, opened.refresh_token),
             (expected.access_token, expected.refresh_token)
         );
-        assert!(opened.scope == SnapshotScope::All && !opened.timeless);
+        assert!(opened.scope == SnapshotScope::All && !opened.timeless && !opened.tombstone);
+        assert_eq!((opened.nonce, opened.session), (8, 9));
+        assert_eq!(opened.announcement, expected.announcement);
+    }
+
+    #[test]
+    fn padding_makes_a_snapshot_as_long_as_the_longest_and_is_not_read() {
+        let length = |padded_to| {
+            let mut out = [0; 512];
+            let sealed = Contents { padded_to, ..contents() }.seal(&KEY, &mut out).expect("room").to_vec();
+            let opened = Contents::open(&KEY, &sealed).expect("a snapshot");
+            assert_eq!((opened.access_token, opened.refresh_token), (&b"access"[..], &b"refresh"[..]));
+            sealed.len()
+        };
+        assert_eq!(length(None) + 3, length(Some((8, 8))));
+        assert_eq!(length(None), length(Some((6, 7))));
     }
 
     #[test]
@@ -280,7 +349,7 @@ mod tests {
             let tag = seal_of(&KEY, &changed);
             [&changed[..], &tag].concat()
         };
-        let access_len = NAME.len() + 1 + MARK_LEN + 1 + 32 + 6 * 8;
+        let access_len = NAME.len() + 1 + MARK_LEN + 1 + 32 + 10 * 8;
         for changed in [reseal(access_len, 200), reseal(access_len + 4, 6), reseal(access_len + 7, 0xFF)] {
             assert_eq!(Contents::open(&KEY, &changed).map(drop), Err(Error::InvalidSnapshot));
         }

@@ -45,8 +45,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         word("next", poll.next.name());
         match poll.next {
             Next::Request(grant) => word("grant", grant.name()),
-            Next::Supply(reason) => word("reason", reason.name()),
-            Next::Nothing | Next::Await(_) | Next::Wait | Next::Reload => {}
+            Next::Supply(_, reason) => word("reason", reason.name()),
+            Next::Nothing | Next::Await(_) | Next::Wait | Next::Reload | Next::Load(_) | Next::Store(..) => {}
         }
         let mut number = |name: &str, value: u64| {
             out.bytes(name.as_bytes());
@@ -56,7 +56,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             number(" poll_in_ms=", poll_at.saturating_millis_since(now));
         }
         number(" generation=", self.session.generation().0);
-        number(" revision=", self.revisions.current);
+        number(" revision=", self.revision().0);
         Ok(out.finish()?)
     }
 }

@@ -62,7 +62,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Store<S> {
 }
 
 impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Store<S> {
-    fn capacities(&self) -> (usize, usize) {
+    pub(crate) fn capacities(&self) -> (usize, usize) {
         capacities(self.block.as_ref(), self.access_capacity)
     }
 

@@ -61,12 +61,12 @@ pub fn step<'b>(
             let (id, request) = manager.begin(now, credentials, out)?;
             Ok(Step::Send(id, grant, request))
         }
-        Next::Supply(reason) => Ok(Step::Stuck(reason)),
+        Next::Supply(_, reason) => Ok(Step::Stuck(reason)),
         Next::Reload => {
             // Nothing is stored here, so storage holds nothing newer.
             manager.reloaded();
             Ok(Step::Sleep(Some(now)))
         }
-        Next::Nothing | Next::Await(_) | Next::Wait => Ok(Step::Sleep(poll.poll_at)),
+        Next::Nothing | Next::Await(_) | Next::Wait | Next::Load(_) | Next::Store(..) => Ok(Step::Sleep(poll.poll_at)),
     }
 }

@@ -168,7 +168,10 @@ impl Scene<'_> {
         self.service.rotate_client_secret(SECRET);
         line.event("service", Event::Service, "only a new client secret is accepted", serde_json::json!({}));
         let stuck = keeper.run(line);
-        line.expect("the core asks for other credentials", stuck.next == Next::Supply(Reason::InvalidClient));
+        line.expect(
+            "the core asks for other credentials",
+            stuck.next.reason() == Some(Reason::InvalidClient),
+        );
         line.expect("the token stays usable meanwhile", stuck.usable && keeper.opens(self.path, line));
         let before = keeper.requests;
         let _ = keeper.run(line);
@@ -277,7 +280,7 @@ impl Scene<'_> {
             "a 401 surfaces as revoked",
             matches!(decisions[..], [Retry::Surface { reason: Reason::Revoked, .. }]),
         );
-        line.expect("the core asks for a new one", keeper.run(line).next == Next::Supply(Reason::Revoked));
+        line.expect("the core asks for a new one", keeper.run(line).next.reason() == Some(Reason::Revoked));
         let installed = keeper.install(&tokenward::TokenResponse::new(new), line);
         line.expect("the new one is installed", installed.is_ok());
         line.expect("the API accepts the new one", keeper.opens(self.path, line));

@@ -119,7 +119,7 @@ impl<'p> Keeper<'p> {
             match poll.next {
                 Next::Request(_) => self.send(line),
                 Next::Reload => self.reload(line),
-                Next::Supply(reason) => {
+                Next::Supply(_, reason) => {
                     let members = json!({ "reason": reason.name() });
                     line.event(
                         &self.name,
@@ -129,7 +129,7 @@ impl<'p> Keeper<'p> {
                     );
                     return poll;
                 }
-                Next::Nothing | Next::Wait | Next::Await(_) => return poll,
+                Next::Nothing | Next::Wait | Next::Await(_) | Next::Load(_) | Next::Store(..) => return poll,
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tokenward::parts::LoopbackHttp;
-use tokenward::{Error, Identity, Next, Provider, Reason, Revision, TokenResponse, providers};
+use tokenward::{Error, Identity, Provider, Reason, Revision, TokenResponse, providers};
 use tokenward_demo_service::{Clock, Config, Environment as ServiceEnvironment, Kind, Service};
 
 use super::chapters::Scene;
@@ -98,7 +98,7 @@ fn flip_utility(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     line.chapter("The static API key");
     line.expect(
         "without a key the core asks for one",
-        key_keeper.poll().next == Next::Supply(Reason::NoToken),
+        key_keeper.poll().next.reason() == Some(Reason::NoToken),
     );
     let key = key_keeper.held.bearer.clone();
     let installed = key_keeper.install(&TokenResponse::new(&key), line);
@@ -146,7 +146,7 @@ fn flume(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     scene.refresh_token_lost(&mut keeper, line, |keeper, line| {
         line.expect(
             "the old password is refused: the core asks",
-            keeper.poll().next == Next::Supply(Reason::GrantRejected),
+            keeper.poll().next.reason() == Some(Reason::GrantRejected),
         );
         line.expect("the token stays usable meanwhile", keeper.opens("/me", line));
         line.event("user", Event::Supply, "the user enters the right password", json!({}));
@@ -222,7 +222,7 @@ fn flip_energy(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
 
     line.chapter("The client token");
     let token = client.held.bearer.clone();
-    line.expect("without it the core asks for one", client.poll().next == Next::Supply(Reason::NoToken));
+    line.expect("without it the core asks for one", client.poll().next.reason() == Some(Reason::NoToken));
     line.expect("it is installed", client.install(&TokenResponse::new(&token), line).is_ok());
     line.expect("the API accepts it", client.opens("/v1/sites", line));
 
@@ -285,7 +285,7 @@ fn flip_energy(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     line.chapter("A phone, whose backend holds the client token");
     line.expect(
         "the phone has no grant: it asks for a token",
-        phone.poll().next == Next::Supply(Reason::NoToken),
+        phone.poll().next.reason() == Some(Reason::NoToken),
     );
     let mut handed_out = client.fetch("POST", "/v1/auth/site/site-1", line);
     let installed = phone.install_answer(&handed_out, line);
@@ -295,7 +295,7 @@ fn flip_energy(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     let due = phone.run(line);
     line.expect(
         "it is told when the next one is due, and goes on meanwhile",
-        due.next == Next::Supply(Reason::NoToken) && due.usable,
+        due.next.reason() == Some(Reason::NoToken) && due.usable,
     );
 
     // The site's own token has aged as much.

@@ -72,15 +72,17 @@ pub(crate) fn run(holder: &mut Holder<'_>, json: bool) -> Result<Status, Failure
                 holder.manager.reloaded();
                 continue;
             }
-            Next::Supply(Reason::NoToken) if !holder.asks() && !poll.usable => {
+            Next::Supply(_, Reason::NoToken) if !holder.asks() && !poll.usable => {
                 holder.install()?;
                 let shown = stored(holder);
                 let generation = holder.manager.generation().0;
                 teller.event("token", json!({ "generation": generation, "detail": shown }), &shown);
                 continue;
             }
-            Next::Supply(reason) => teller.supply(reason),
-            Next::Nothing | Next::Wait | Next::Await(_) => teller.supplied = None,
+            Next::Supply(_, reason) => teller.supply(reason),
+            Next::Nothing | Next::Wait | Next::Await(_) | Next::Load(_) | Next::Store(..) => {
+                teller.supplied = None
+            }
         }
         teller.status_line(holder, poll);
         match orders.recv_timeout(pause) {
@@ -232,7 +234,7 @@ impl Teller {
         let next = match (poll.next, ahead(poll.poll_at)) {
             (Next::Nothing, Some(when)) => format!("refresh in {when}"),
             (Next::Wait, Some(when)) => format!("next try in {when}"),
-            (Next::Supply(reason), _) => format!("waiting for you: {}", reason.name()),
+            (Next::Supply(_, reason), _) => format!("waiting for you: {}", reason.name()),
             _ => String::new(),
         };
         let state = match (poll.usable, ahead(holder.windows().usable_until)) {

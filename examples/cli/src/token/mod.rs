@@ -226,12 +226,12 @@ fn obtain(holder: &mut Holder<'_>) -> Result<(), Failure> {
                 continue;
             }
             Next::Nothing if poll.usable => return Ok(()),
-            Next::Supply(Reason::NoToken) if !poll.usable => {
+            Next::Supply(_, Reason::NoToken) if !poll.usable => {
                 holder.install()?;
                 continue;
             }
-            Next::Supply(reason) => supply(reason, last.as_ref()),
-            Next::Nothing | Next::Wait | Next::Await(_) => {
+            Next::Supply(_, reason) => supply(reason, last.as_ref()),
+            Next::Nothing | Next::Wait | Next::Await(_) | Next::Load(_) | Next::Store(..) => {
                 let status = last.as_ref().map_or(Status::Unavailable, Sent::status);
                 let said = last.as_ref().map_or("no token yet".to_owned(), Sent::said);
                 let when = poll.poll_at.map(|at| {
