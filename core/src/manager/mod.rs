@@ -17,6 +17,7 @@ use crate::wire::retry_after::retry_after;
 use crate::wire::www_authenticate::is_insufficient_scope;
 #[cfg_attr(not(feature = "snapshot"), expect(dead_code, reason = "without snapshots there is no storage"))]
 pub(crate) mod keeper;
+pub(crate) mod options;
 #[cfg(feature = "snapshot")]
 mod persistence;
 pub(crate) mod revision;
@@ -30,7 +31,8 @@ mod state_line;
 pub(crate) mod storage;
 pub(crate) mod store;
 
-use keeper::{Keeper, Source, Storage, Task};
+use keeper::{Keeper, Task};
+use options::Options;
 use revision::{Revision, Revisions, SnapshotScope};
 use session::{Answered, Next, Poll, Refusal, Rejected, RequestId, Retry, Session};
 use store::{Slots, Store};
@@ -80,15 +82,6 @@ impl core::fmt::Debug for ParsedAnswer<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("ParsedAnswer").field("status", &self.status).finish_non_exhaustive()
     }
-}
-
-/// What a manager has beside its slots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Where its tokens outlive it. Without storage there is neither [`crate::Next::Load`] nor [`crate::Next::Store`].
-    pub storage: Option<Storage>,
-    /// Where a token comes from that no grant obtains.
-    pub source: Source,
 }
 
 /// What an answer was.
@@ -147,7 +140,8 @@ const _: () = assert!(size_of::<TokenManager<'_, [u8; 0]>>() <= 640);
 
 impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
     /// A manager without a token, for the token that `identity` says. The slots are wiped. `seed` differs from device
-    /// to device, so that a fleet does not ask for tokens in step; it needs no secrecy.
+    /// to device, so that a fleet does not ask for tokens in step, and from process to process where they share storage;
+    /// it needs no secrecy.
     ///
     /// # Errors
     /// - [`Error::InvalidProvider`]: the token endpoint wants a site and the identity has none, or the site is empty or
@@ -441,7 +435,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.replace_refresh_token(Some(refresh_token));
         self.forget_refused();
         self.session.stored_refresh_token();
-        self.keeper.installed(self.session.number(self.keeper.salt()));
+        self.keeper.installed(self.draw_session());
         self.revisions.changed(true, true);
         Ok(self.session.generation())
     }
@@ -574,12 +568,28 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         }
     }
 
+    /// A number for the session that the token in the store begins. A device may draw the same numbers after each start:
+    /// the token tells them apart.
+    fn draw_session(&self) -> u64 {
+        let Some(storage) = self.keeper.storage() else { return 0 };
+        let token = match self.store.access_token() {
+            [] => self.store.refresh_token(),
+            token => token,
+        };
+        self.session.number(self.keeper.salt()) ^ storage.fingerprint(token)
+    }
+
     /// A refresh token has come: with storage, whatever was refused before may come with it.
     fn forget_refused(&mut self) {
         #[cfg(feature = "snapshot")]
         if self.keeper.storage().is_some() {
             self.refused = None;
         }
+    }
+
+    fn owe_answer(&mut self, presented: Option<u64>) {
+        let session = if presented.is_some() { self.keeper.session } else { self.draw_session() };
+        self.keeper.owe_answer(presented, session);
     }
 
     /// The refresh token that a request with `grant` presented, told apart without keeping it.
@@ -667,10 +677,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             self.session.forget_spread();
         }
         let generation = self.session.stored(began_at, lifetime_ms, end, policy);
-        let number = self.session.number(self.keeper.salt());
         match grant {
-            None => self.keeper.installed(number),
-            Some(_) if rotated || self.keeper.stores_all() => self.keeper.owe_answer(presented, number),
+            None => self.keeper.installed(self.draw_session()),
+            Some(_) if rotated || self.keeper.stores_all() => self.owe_answer(presented),
             Some(_) => {}
         }
         Ok(generation)
@@ -715,8 +724,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         {
             self.forget_refused();
             self.revisions.changed(false, true);
-            let number = self.session.number(self.keeper.salt());
-            self.keeper.owe_answer(presented, number);
+            self.owe_answer(presented);
         }
     }
 }
