@@ -30,9 +30,23 @@ enum Owed {
     Tombstone(u8),
 }
 
+/// Tells any two snapshots apart: a writer's revisions grow.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Written {
+    /// Never 0.
+    pub(crate) writer: u64,
+    pub(crate) revision: u64,
+}
+
+/// What each slot holds.
+pub(crate) type Candidates = [Written; MAX_SLOTS];
+
+/// No candidate.
+pub(crate) const NO_CANDIDATE: Written = Written { writer: 0, revision: 0 };
+
 /// A snapshot that was written for a [`Next::Store`] whose end is not known yet.
 #[derive(Clone, Copy)]
-struct Written {
+struct Pending {
     /// The count of what happened when it was made.
     act: u64,
     at: u64,
@@ -106,7 +120,7 @@ pub(crate) enum Verdict {
 /// What is asked of a find.
 pub(crate) struct Find<'a> {
     pub(crate) slot: u8,
-    pub(crate) nonce: u64,
+    pub(crate) written: Written,
     pub(crate) session: u64,
     pub(crate) tombstone: bool,
     pub(crate) refresh_token: &'a [u8],
@@ -121,6 +135,8 @@ pub(crate) struct Announcement {
     pub(crate) end: Option<u64>,
 }
 
+/// The most places that storage may have.
+pub(crate) const MAX_SLOTS: usize = 4;
 /// A second look at storage before a refresh, where another's announcement has run out.
 const SECOND_LOOK_MS: u64 = 15_000;
 /// How old a `Load` may be where a request must know what storage holds.
@@ -142,9 +158,10 @@ pub(crate) struct Keeper {
     made_at: u64,
     pub(crate) revision: u64,
     pub(crate) session: u64,
-    /// Nonces of the snapshots that were taken or written last.
-    known: [u64; 8],
-    known_next: u8,
+    /// Names what this manager writes, once it has written anything.
+    pub(crate) writer: Option<u64>,
+    /// What was in the slots when the find was last taken or known.
+    seen: Candidates,
     owed: Owed,
     /// Counts what became owed, and what was taken.
     act: u64,
@@ -163,7 +180,7 @@ pub(crate) struct Keeper {
     store: Tries,
     supply: Tries,
     last_task: u64,
-    written: Option<Written>,
+    pending: Option<Pending>,
     announced: Option<Announced>,
     /// When a `Load` last found what was known.
     confirmed_at: Option<u64>,
@@ -193,8 +210,8 @@ impl Keeper {
                 None => 0,
             },
             session: 0,
-            known: [0; 8],
-            known_next: 0,
+            writer: None,
+            seen: [NO_CANDIDATE; MAX_SLOTS],
             owed: Owed::Nothing,
             act: 0,
             presented: None,
@@ -209,7 +226,7 @@ impl Keeper {
             store: tries(2),
             supply: tries(3),
             last_task: salt.wrapping_add(3),
-            written: None,
+            pending: None,
             announced: None,
             confirmed_at: None,
             others_announcement: false,
@@ -399,7 +416,7 @@ impl Keeper {
             return load;
         }
         if self.owed != Owed::Nothing && self.loaded && can_load && self.store.wait_until <= clock {
-            return if storage.shared && !self.locked { load } else { self.store_next(storage) };
+            return if storage.shared && !self.locked { load } else { self.store_next() };
         }
         self.with_base(asked)
     }
@@ -477,15 +494,12 @@ impl Keeper {
                 None => self.supplied_next(Next::Supply(RequestId(0), Reason::NoToken), clock),
             };
         }
-        if storage.shared && !self.locked { load } else { self.store_next(storage) }
+        if storage.shared && !self.locked { load } else { self.store_next() }
     }
 
-    fn store_next(&self, storage: &Storage) -> Next {
-        let slots = storage.slots.max(1);
-        let slot = match self.newest {
-            Some(newest) if newest.saturating_add(1) < slots => newest.saturating_add(1),
-            _ => 0,
-        };
+    fn store_next(&self) -> Next {
+        let next = self.newest.map_or(0, |newest| newest.saturating_add(1));
+        let slot = if usize::from(next) < self.slots() { next } else { 0 };
         Next::Store(RequestId(self.store.id), slot)
     }
 
@@ -540,7 +554,7 @@ impl Keeper {
             }
             Task::Store => {
                 self.store.id = id;
-                self.written = None;
+                self.pending = None;
                 if self.taken == Taken::Store {
                     self.taken = Taken::Nothing;
                 }
@@ -612,7 +626,7 @@ impl Keeper {
     /// A request has brought what must be stored. `presented`: the refresh token that it sent.
     pub(crate) fn owe_answer(&mut self, presented: Option<u64>, session: u64) {
         self.session = session;
-        if matches!(self.owed, Owed::Tombstone(_)) {
+        if matches!(self.owed, Owed::Tombstone(_) | Owed::Install) {
             self.owe(Owed::Install);
         } else {
             self.presented = presented;
@@ -633,7 +647,7 @@ impl Keeper {
     pub(crate) fn cleared(&mut self, session: u64) {
         self.session = session;
         self.forget_others();
-        self.owe(Owed::Tombstone(self.storage.map_or(0, |storage| storage.slots.max(1))));
+        self.owe(Owed::Tombstone(u8::try_from(self.slots()).unwrap_or(1)));
         self.outdate_supply();
     }
 
@@ -693,22 +707,22 @@ impl Keeper {
             )
     }
 
-    fn is_known(&self, nonce: u64) -> bool {
-        nonce != 0 && self.known.contains(&nonce)
+    fn is_known(&self, snapshot: Written) -> bool {
+        self.writer == Some(snapshot.writer) || self.seen.contains(&snapshot)
     }
 
-    pub(crate) fn know(&mut self, nonce: u64) {
-        if let Some(place) = self.known.get_mut(usize::from(self.known_next)) {
-            *place = nonce;
-        }
-        self.known_next = self.known_next.wrapping_add(1) & 7;
+    /// How many places are read and written.
+    pub(crate) fn slots(&self) -> usize {
+        self.storage.map_or(0, |storage| usize::from(storage.slots).clamp(1, MAX_SLOTS))
     }
 
-    /// A `Load` has succeeded. `empty`: nothing was in any slot; `holds`: this manager holds a token.
+    /// A `Load` has succeeded. `candidates`: what each slot holds; `empty`: none holds anything; `holds`: this manager
+    /// holds a token.
     pub(crate) fn loaded(
         &mut self,
         clock: u64,
         find: Option<&Find<'_>>,
+        candidates: Candidates,
         empty: bool,
         holds: bool,
     ) -> Verdict {
@@ -728,7 +742,7 @@ impl Keeper {
         self.confirmed_at = None;
         self.spend(Task::Store);
         self.newest = find.map(|find| find.slot);
-        let known = find.is_some_and(|find| self.is_known(find.nonce));
+        let known = find.is_some_and(|find| self.is_known(find.written));
         if matches!(self.owed, Owed::Install | Owed::Tombstone(_)) {
             let went_on = find.is_some_and(|find| find.session == self.session) && !known;
             return if went_on { Verdict::Take } else { Verdict::Kept };
@@ -745,6 +759,7 @@ impl Keeper {
         };
         if known {
             self.confirmed_at = Some(clock);
+            self.seen = candidates;
             return Verdict::Known;
         }
         if self.owed == Owed::Answer && !find.tombstone {
@@ -781,10 +796,11 @@ impl Keeper {
         &mut self,
         clock: u64,
         find: &Find<'_>,
+        candidates: Candidates,
         announcement: Option<Announcement>,
         wall: Option<u64>,
     ) {
-        self.know(find.nonce);
+        self.seen = candidates;
         self.owed = Owed::Nothing;
         self.act = self.act.wrapping_add(1);
         self.stored_before = true;
@@ -825,16 +841,16 @@ impl Keeper {
     }
 
     /// The snapshot was written for the caller.
-    pub(crate) fn wrote(&mut self, at: u64, slot: u8, nonce: u64, writes: &Writes) {
-        self.revision = self.revision.saturating_add(1);
-        self.know(nonce);
+    pub(crate) fn wrote(&mut self, at: u64, slot: u8, written: Written, writes: &Writes) {
+        self.revision = written.revision;
+        self.writer = Some(written.writer);
         let Writes { announces, second, .. } = *writes;
-        self.written = Some(Written { act: self.act, at, slot, announces, second });
+        self.pending = Some(Pending { act: self.act, at, slot, announces, second });
     }
 
     /// The `Store` succeeded, into `slot`.
     pub(crate) fn stored(&mut self) -> Result<(), Error> {
-        let Written { act, at, slot, announces, second } = self.written.ok_or(Error::NotDue)?;
+        let Pending { act, at, slot, announces, second } = self.pending.ok_or(Error::NotDue)?;
         self.newest = Some(slot);
         self.spend(Task::Store);
         self.store.failures = 0;

@@ -435,7 +435,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.replace_refresh_token(Some(refresh_token));
         self.forget_refused();
         self.session.stored_refresh_token();
-        self.keeper.installed(self.draw_session());
+        self.keeper.installed(self.draw());
         self.revisions.changed(true, true);
         Ok(self.session.generation())
     }
@@ -554,7 +554,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             self.revisions.changed(true, true);
         }
         self.forget();
-        self.keeper.cleared(self.session.number(self.keeper.salt()));
+        self.keeper.cleared(self.draw());
         self.settle();
     }
 
@@ -568,15 +568,15 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         }
     }
 
-    /// A number for the session that the token in the store begins. A device may draw the same numbers after each start:
-    /// the token tells them apart.
-    fn draw_session(&self) -> u64 {
+    /// A number for a session or for what this manager writes. A device may draw the same ones after each start: the token
+    /// in the store tells them apart.
+    fn draw(&self) -> u64 {
         let Some(storage) = self.keeper.storage() else { return 0 };
         let token = match self.store.access_token() {
             [] => self.store.refresh_token(),
             token => token,
         };
-        self.session.number(self.keeper.salt()) ^ storage.fingerprint(token)
+        (self.session.number(self.keeper.salt()) ^ storage.fingerprint(token)) | 1
     }
 
     /// A refresh token has come: with storage, whatever was refused before may come with it.
@@ -588,7 +588,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     }
 
     fn owe_answer(&mut self, presented: Option<u64>) {
-        let session = if presented.is_some() { self.keeper.session } else { self.draw_session() };
+        let session = if presented.is_some() { self.keeper.session } else { self.draw() };
         self.keeper.owe_answer(presented, session);
     }
 
@@ -678,7 +678,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         }
         let generation = self.session.stored(began_at, lifetime_ms, end, policy);
         match grant {
-            None => self.keeper.installed(self.draw_session()),
+            None => self.keeper.installed(self.draw()),
             Some(_) if rotated || self.keeper.stores_all() => self.owe_answer(presented),
             Some(_) => {}
         }

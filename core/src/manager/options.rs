@@ -50,7 +50,7 @@ pub struct Storage {
     pub shared: bool,
     /// What is stored: everything, or the refresh token alone for flash that wears out.
     pub stored: SnapshotScope,
-    /// How many places storage has, 1 to 8. Where a write may tear, two are needed.
+    /// How many places storage has, 1 to 4. Where a write may tear, two are needed.
     pub slots: u8,
     /// The oldest revision that is accepted: the last one that the caller knows it stored, or 0.
     pub floor: Revision,

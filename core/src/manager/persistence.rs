@@ -84,7 +84,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             scope,
             access_token: if deadlines.is_some() { self.store.access_token() } else { &[] },
             refresh_token: self.store.refresh_token(),
-            nonce: 0,
+            writer: 0,
             session: 0,
             tombstone: false,
             announcement: None,

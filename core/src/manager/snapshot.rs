@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::endpoint::provider::{Identity, Provider};
 use crate::error::Error;
-use crate::manager::keeper::{Announcement, Find};
+use crate::manager::keeper::{Announcement, Find, Written};
 use crate::manager::revision::{Revision, SnapshotScope};
 use crate::manager::seal::{TAG_LEN, is_sealed, seal_of};
 use crate::wire::url::Url;
@@ -42,8 +42,8 @@ pub(crate) struct Contents<'a> {
     pub(crate) scope: SnapshotScope,
     pub(crate) access_token: &'a [u8],
     pub(crate) refresh_token: &'a [u8],
-    /// Tells snapshots apart.
-    pub(crate) nonce: u64,
+    /// With the revision, tells any two snapshots apart.
+    pub(crate) writer: u64,
     /// Tells one sign-in from another.
     pub(crate) session: u64,
     /// Somebody has signed out.
@@ -75,7 +75,7 @@ impl<'a> Contents<'a> {
             self.refresh_at,
             self.usable_until,
             self.lease.unwrap_or(0),
-            self.nonce,
+            self.writer,
             self.session,
             self.announcement.map_or(0, |of| of.span_ms),
             self.announcement.and_then(|of| of.end).unwrap_or(0),
@@ -132,7 +132,7 @@ impl<'a> Contents<'a> {
         let refresh_at = rest.number()?;
         let usable_until = rest.number()?;
         let lease = rest.number()?;
-        let nonce = rest.number()?;
+        let writer = rest.number()?;
         let session = rest.number()?;
         let span_ms = rest.number()?;
         let end = rest.number()?;
@@ -152,7 +152,7 @@ impl<'a> Contents<'a> {
             scope: if flags & ALL != 0 { SnapshotScope::All } else { SnapshotScope::RefreshToken },
             access_token,
             refresh_token,
-            nonce,
+            writer,
             session,
             tombstone: flags & TOMBSTONE != 0,
             announcement: (flags & ANNOUNCES != 0)
@@ -165,7 +165,7 @@ impl<'a> Contents<'a> {
     pub(crate) const fn find(&self, slot: u8) -> Find<'a> {
         Find {
             slot,
-            nonce: self.nonce,
+            written: Written { writer: self.writer, revision: self.revision },
             session: self.session,
             tombstone: self.tombstone,
             refresh_token: self.refresh_token,
@@ -271,7 +271,7 @@ mod tests {
             scope: SnapshotScope::All,
             access_token: b"access",
             refresh_token: b"refresh",
-            nonce: 8,
+            writer: 8,
             session: 9,
             tombstone: false,
             announcement: Some(Announcement { span_ms: 10, end: Some(11) }),
@@ -297,7 +297,7 @@ mod tests {
             (expected.access_token, expected.refresh_token)
         );
         assert!(opened.scope == SnapshotScope::All && !opened.timeless && !opened.tombstone);
-        assert_eq!((opened.nonce, opened.session), (8, 9));
+        assert_eq!((opened.writer, opened.session), (8, 9));
         assert_eq!(opened.announcement, expected.announcement);
     }
 

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::manager::TokenManager;
-use crate::manager::keeper::{Find, Task, Verdict};
+use crate::manager::keeper::{Candidates, Find, MAX_SLOTS, NO_CANDIDATE, Task, Verdict, Written};
 use crate::manager::revision::SnapshotScope;
 use crate::manager::session::RequestId;
 use crate::manager::snapshot::{Contents, identity};
@@ -91,8 +91,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         let own = identity(self.provider, &self.identity);
         let floor = self.keeper.storage().map_or(0, |storage| storage.floor.0);
         let mut best: Option<(Find<'_>, Contents<'_>)> = None;
+        let mut candidates: Candidates = [NO_CANDIDATE; MAX_SLOTS];
         let mut refused = None;
-        for (slot, bytes) in (0_u8..).zip(slots) {
+        for ((slot, candidate), bytes) in (0_u8..).zip(&mut candidates).take(self.keeper.slots()).zip(slots) {
             let Some(bytes) = bytes else { continue };
             let opened = Contents::open(key, bytes).and_then(|contents| match contents {
                 Contents { identity, .. } if identity != own => Err(Error::ForeignSnapshot),
@@ -101,9 +102,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             });
             match opened {
                 Ok(contents) => {
+                    let find = contents.find(slot);
+                    *candidate = find.written;
                     self.keeper.revision = self.keeper.revision.max(contents.revision);
                     if best.as_ref().is_none_or(|(_, best)| contents.revision > best.revision) {
-                        best = Some((contents.find(slot), contents));
+                        best = Some((find, contents));
                     }
                 }
                 Err(error) => refused = refused.or(Some(error)),
@@ -111,7 +114,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         }
         let find = best.as_ref().map(|(find, _)| find);
         let holds = !self.store.is_empty();
-        match self.keeper.loaded(self.session.clock(), find, refused.is_none(), holds) {
+        match self.keeper.loaded(self.session.clock(), find, candidates, refused.is_none(), holds) {
             Verdict::Kept => Ok(Found::Kept),
             Verdict::Known => Ok(Found::Known),
             Verdict::Empty => Ok(Found::Empty),
@@ -122,7 +125,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             }
             Verdict::Damaged => Err(refused.unwrap_or(Error::InvalidSnapshot)),
             Verdict::Take => match best {
-                Some((find, contents)) => self.take(wall, &find, &contents),
+                Some((find, contents)) => self.take(wall, &find, &contents, candidates),
                 None => Ok(Found::Kept),
             },
         }
@@ -134,12 +137,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         wall: Option<UnixTime>,
         find: &Find<'_>,
         contents: &Contents<'_>,
+        candidates: Candidates,
     ) -> Result<Found, Error> {
         let clock = self.session.clock();
         let wall_seconds = wall.map(UnixTime::as_secs);
         if find.tombstone {
             self.forget();
-            self.keeper.took(clock, find, None, wall_seconds);
+            self.keeper.took(clock, find, candidates, None, wall_seconds);
             return Ok(Found::SignedOut);
         }
         let access_token = JsonStr::literal(contents.access_token);
@@ -171,7 +175,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.session.forget_spread();
         let kept = if provider.refresh_grant { contents.refresh_token } else { &[] };
         self.restore_refresh_token(kept);
-        self.keeper.took(clock, find, contents.announcement, wall_seconds);
+        self.keeper.took(clock, find, candidates, contents.announcement, wall_seconds);
         Ok(Found::Taken)
     }
 
@@ -207,12 +211,15 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.keeper.expect(Task::Store, id)?;
         let slot = self.keeper.store_slot(&self.session, self.provider).ok_or(Error::NotDue)?;
         let writes = self.keeper.writes(self.provider.policy(), wall.map(UnixTime::as_secs));
-        let nonce = self.session.number(self.keeper.salt());
+        let written = Written {
+            writer: self.keeper.writer.unwrap_or_else(|| self.draw()),
+            revision: self.keeper.revision.saturating_add(1),
+        };
         let all = self.keeper.stores_all();
         let capacities = self.store.capacities();
         let contents = Contents {
-            revision: self.keeper.revision.saturating_add(1),
-            nonce,
+            revision: written.revision,
+            writer: written.writer,
             session: self.keeper.session,
             tombstone: writes.tombstone,
             announcement: writes.announcement,
@@ -224,9 +231,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
                 if all { SnapshotScope::All } else { SnapshotScope::RefreshToken },
             )
         };
-        let written = contents.seal(key, out)?;
-        self.keeper.wrote(self.session.clock(), slot, nonce, &writes);
-        Ok(written)
+        let out = contents.seal(key, out)?;
+        self.keeper.wrote(self.session.clock(), slot, written, &writes);
+        Ok(out)
     }
 
     /// The snapshot is in its slot.
