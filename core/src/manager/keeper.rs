@@ -581,9 +581,6 @@ impl Keeper {
         if task != Task::Supply && owes {
             self.attempt_failed = true;
         }
-        if task == Task::Store {
-            self.announced = None;
-        }
         let failures = match task {
             Task::Load => &mut self.load.failures,
             Task::Store => &mut self.store.failures,
@@ -637,7 +634,7 @@ impl Keeper {
     /// A token came from outside.
     pub(crate) fn installed(&mut self, session: u64) {
         self.session = session;
-        self.forget_others();
+        self.forget_announcements();
         self.owe(Owed::Install);
         self.outdate_supply();
         self.supply.failures = 0;
@@ -646,15 +643,15 @@ impl Keeper {
     /// Somebody signs out here.
     pub(crate) fn cleared(&mut self, session: u64) {
         self.session = session;
-        self.forget_others();
+        self.forget_announcements();
         self.owe(Owed::Tombstone(u8::try_from(self.slots()).unwrap_or(1)));
         self.outdate_supply();
     }
 
     /// Announcements, both one's own and those of others.
-    fn forget_others(&mut self) {
-        self.announced = None;
-        self.awaited_until = 0;
+    fn forget_announcements(&mut self) {
+        self.begun();
+        self.others_announcement = false;
     }
 
     fn outdate_supply(&mut self) {
@@ -664,12 +661,12 @@ impl Keeper {
 
     /// A request is out.
     pub(crate) fn begun(&mut self) {
-        self.forget_others();
+        self.announced = None;
+        self.awaited_until = 0;
     }
 
     /// The refresh token was refused: storage may hold another.
     pub(crate) fn refused(&mut self, clock: u64) {
-        self.announced = None;
         self.load_wanted = self.storage.is_some();
         self.look_again(clock);
     }
@@ -785,7 +782,7 @@ impl Keeper {
 
     /// Storage was emptied by somebody.
     pub(crate) fn emptied(&mut self) {
-        self.forget_others();
+        self.forget_announcements();
         self.owed = Owed::Nothing;
         self.act = self.act.wrapping_add(1);
         self.outdate_supply();
@@ -804,7 +801,7 @@ impl Keeper {
         self.owed = Owed::Nothing;
         self.act = self.act.wrapping_add(1);
         self.stored_before = true;
-        self.forget_others();
+        self.forget_announcements();
         if find.tombstone || find.session != self.session {
             self.outdate_supply();
         }
