@@ -2,7 +2,6 @@
 
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
-use tokenward::storage::Found;
 use tokenward::{
     Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, Provider, RequestId, Retry,
     Revision, Slots, SnapshotScope, TokenAnswer, TokenManager, TokenResponse, UnixTime, token_answer,
@@ -356,14 +355,7 @@ impl<'a> Driver<'a> {
         let read = self.hand.read.take().unwrap_or_else(|| self.slots.clone());
         let slots: Vec<Option<&[u8]>> = read.iter().map(Option::as_deref).collect();
         let found = self.hand.manager.loaded(now, wall, self.hand.load, &KEY, &slots)?;
-        let found = match found {
-            Found::Empty => "empty",
-            Found::SignedOut => "signed_out",
-            Found::Known => "known",
-            Found::Taken => "taken",
-            Found::Kept => "kept",
-        };
-        Ok(members([("found", json!(found))]))
+        Ok(members([("found", json!(found.name()))]))
     }
 
     fn write(

@@ -6,26 +6,27 @@ use crate::manager::keeper::{Candidates, Find, MAX_SLOTS, NO_CANDIDATE, Task, Ve
 use crate::manager::revision::SnapshotScope;
 use crate::manager::session::RequestId;
 use crate::manager::snapshot::{Contents, identity};
+use crate::table::table;
 use crate::time::{Instant, UnixTime};
 use crate::wire::json_str::JsonStr;
 
 /// How far a snapshot may be ahead of the wall clock and still be of now.
 const CLOCKS_APART_S: u64 = 6;
 
-/// What a load found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Found {
-    /// Nothing is stored, and nothing is lost by that.
-    Empty = 1,
-    /// Somebody has signed out: there is no token any more.
-    SignedOut = 2,
-    /// What this manager took or wrote itself.
-    Known = 3,
-    /// What another process stored, or an earlier life of this one: it is taken.
-    Taken = 4,
-    /// What this manager has not stored yet wins over what was found.
-    Kept = 5,
+table! {
+    /// What a load found.
+    pub enum Found: u8 {
+        Empty = 1, "empty",
+            "Nothing is stored, and nothing is lost by that.";
+        SignedOut = 2, "signed_out",
+            "Somebody has signed out: there is no token any more.";
+        Known = 3, "known",
+            "Storage holds what this manager took or wrote itself.";
+        Taken = 4, "taken",
+            "What another process stored, or an earlier life of this one, is taken.";
+        Kept = 5, "kept",
+            "What this manager has not stored yet wins over what was found.";
+    }
 }
 
 impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
