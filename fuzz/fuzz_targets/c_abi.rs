@@ -147,7 +147,7 @@ fuzz_target!(|input: Input<'_>| {
     }
 
     // Exactly as long as it must be, or too short.
-    let mut block = vec![0_u64; 48 + usize::from(input.memory)];
+    let mut block = vec![0_u64; 84 + usize::from(input.memory)];
     let size = block.len() * 8;
     let config = tokenward_config {
         service,
@@ -162,6 +162,8 @@ fuzz_target!(|input: Input<'_>| {
         refresh_capacity: input.slots.1.into(),
         now_ms: 0,
         seed: 1,
+        storage: zeroed(),
+        source: TOKENWARD_SOURCE_NONE,
     };
     let mut manager: *mut tokenward_manager = null_mut();
     let config_size = size_of::<tokenward_config>();
@@ -270,6 +272,7 @@ fuzz_target!(|input: Input<'_>| {
                         token_type: kind.lend(),
                         refresh_token: refresh.lend(),
                         expires_in_s: pointer(expires_in),
+                        wall_s: &now,
                     };
                     tokenward_install(manager, now, &token, &mut 0)
                 }

@@ -6,7 +6,7 @@ use crate::manager::keeper::{Candidates, Find, MAX_SLOTS, NO_CANDIDATE, Task, Ve
 use crate::manager::revision::SnapshotScope;
 use crate::manager::session::RequestId;
 use crate::manager::snapshot::{Contents, identity};
-use crate::table::table;
+use crate::table::{named, table};
 use crate::time::{Instant, UnixTime};
 use crate::wire::json_str::JsonStr;
 

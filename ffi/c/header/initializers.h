@@ -67,7 +67,7 @@ static inline tokenward_provider tokenward_provider_of(const tokenward_service *
 }
 
 /** Bytes that a manager takes in addition to its slots. */
-#define TOKENWARD_MANAGER_HEAD (192 + 16 * sizeof(void *))
+#define TOKENWARD_MANAGER_HEAD (528 + 16 * sizeof(void *))
 
 /** Words of memory for a manager with slots of these sizes in bytes:
  * `static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];` */

@@ -16,6 +16,9 @@
  * -# tokenward_authorize() writes the header for each call of the API.
  * -# tokenward_rejected() says what to do when the API refuses a token.
  *
+ * With storage (#tokenward_storage) tokenward_poll() also says when to read it, which tokenward_loaded() reports, and when
+ * to write it: tokenward_snapshot_for() writes what tokenward_stored() then reports.
+ *
  * @section arguments Arguments
  *
  * - Text and bytes come as a #tokenward_span: an address and a length, without a NUL. NULL with 0 is empty.

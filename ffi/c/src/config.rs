@@ -1,10 +1,50 @@
 //! What a manager is made from.
 
-use tokenward::{Identity, Provider};
+use core::mem::MaybeUninit;
 
-use crate::edge::{Edge, Plain, tokenward_span};
-use crate::provider::tokenward_service;
+use tokenward::storage::{Source, Storage};
+use tokenward::{Identity, Options, Provider, Revision, SnapshotScope};
+
+use crate::edge::{Edge, OUT_OF_RANGE, Plain, tokenward_span};
+use crate::manager::{scope_of, tokenward_snapshot_scope};
+use crate::parts::tokenward_storage_part;
+use crate::provider::{numbered, tokenward_service};
 use crate::result::*;
+
+/// Where a token comes from that no grant obtains: `TOKENWARD_SOURCE_*`.
+pub type tokenward_source = i32;
+/// From nowhere: the caller installs it.
+pub const TOKENWARD_SOURCE_NONE: i32 = 0;
+/// Somebody must sign in.
+pub const TOKENWARD_SOURCE_PERSON: i32 = 1;
+/// A program that can be asked again at any time.
+pub const TOKENWARD_SOURCE_PROGRAM: i32 = 2;
+
+numbered!(Source:
+    None = TOKENWARD_SOURCE_NONE,
+    Person = TOKENWARD_SOURCE_PERSON,
+    Program = TOKENWARD_SOURCE_PROGRAM);
+
+/// The most places that storage may have.
+pub const TOKENWARD_STORAGE_SLOTS: u8 = 4;
+
+/// How a manager's tokens outlive it. Zeros: they do not.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_storage {
+    /// #tokenward_storage_own or #tokenward_storage_shared, which bring the code that decides when storage is read and
+    /// written; NULL: there is no storage.
+    pub kind: *const tokenward_storage_part,
+    /// The oldest revision that is accepted: the last one that the caller knows it stored, or 0.
+    pub floor: u64,
+    /// `TOKENWARD_SNAPSHOT_*`: what is stored; 0: all.
+    pub stored: tokenward_snapshot_scope,
+    /// How many places storage has, up to #TOKENWARD_STORAGE_SLOTS; 0: one. If a write may tear, two are needed.
+    pub slots: u8,
+    /// In storage of its own too, prove before each refresh that there is room for its answer: a full disk is noticed
+    /// before a refresh token is spent. No effect if only the refresh token is stored.
+    pub prove_room: MaybeUninit<bool>,
+}
 
 /// What a manager is made from. The struct itself is read once; the service, and what the spans point to, must
 /// live and stay unchanged for as long as the manager.
@@ -30,10 +70,38 @@ pub struct tokenward_config {
     pub now_ms: u64,
     /// Differs from device to device, so that a fleet does not ask for tokens in step; needs no secrecy.
     pub seed: u64,
+    /// How its tokens outlive it.
+    pub storage: tokenward_storage,
+    /// `TOKENWARD_SOURCE_*`: where a token comes from that no grant obtains.
+    pub source: tokenward_source,
 }
 
-// SAFETY: spans, a raw pointer and integers.
+// SAFETY: spans, raw pointers, integers, and a byte that any bits make.
 unsafe impl Plain for tokenward_config {}
+
+/// What the manager has beside its slots.
+pub(crate) fn options_of(edge: &mut Edge<'_>, config: &tokenward_config) -> Result<Options, Fault> {
+    let source = match config.source {
+        TOKENWARD_SOURCE_NONE => Source::None,
+        TOKENWARD_SOURCE_PERSON => Source::Person,
+        TOKENWARD_SOURCE_PROGRAM => Source::Program,
+        _ => return Err(OUT_OF_RANGE),
+    };
+    let tokenward_storage { kind, floor, stored, slots, prove_room } = config.storage;
+    let prove_room = edge.boolean(&prove_room);
+    let stored = if stored == 0 { SnapshotScope::All } else { scope_of(stored)? };
+    if slots > TOKENWARD_STORAGE_SLOTS {
+        return Err(OUT_OF_RANGE);
+    }
+    let storage = edge.storage(kind).map(|storage| Storage {
+        stored,
+        slots: slots.max(1),
+        floor: Revision(floor),
+        prove_room,
+        ..*storage
+    });
+    Ok(Options { storage, source })
+}
 
 /// The service, and whose token it is.
 pub(crate) fn whose<'c>(

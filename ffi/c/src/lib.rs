@@ -27,6 +27,8 @@ mod request;
 mod result;
 #[cfg(feature = "snapshot")]
 mod snapshot;
+#[cfg(feature = "snapshot")]
+mod storage;
 mod writers;
 
 pub use config::*;
@@ -41,4 +43,6 @@ pub use request::*;
 pub use result::*;
 #[cfg(feature = "snapshot")]
 pub use snapshot::*;
+#[cfg(feature = "snapshot")]
+pub use storage::*;
 pub use writers::*;

@@ -48,8 +48,9 @@ pub struct tokenward_parsed_answer {
 pub struct tokenward_poll_result {
     /// The earliest instant at which this answer changes by itself; #TOKENWARD_NEVER if it does not.
     pub poll_at_ms: u64,
-    /// The request in flight, if `next` is #TOKENWARD_NEXT_AWAIT.
-    pub request_id: u64,
+    /// What the answer is to be reported with: the load, the store or the supply, or what is awaited if `next` is
+    /// #TOKENWARD_NEXT_AWAIT.
+    pub id: u64,
     /// `TOKENWARD_NEXT_*`: what the caller is to do.
     pub next: tokenward_next,
     /// `TOKENWARD_GRANT_*`, if `next` is #TOKENWARD_NEXT_REQUEST.
@@ -60,6 +61,8 @@ pub struct tokenward_poll_result {
     pub usable: bool,
     /// Whether `poll_at_ms` is an instant: false if it is #TOKENWARD_NEVER.
     pub changes: bool,
+    /// Which place of storage is to be written, if `next` is #TOKENWARD_NEXT_STORE.
+    pub slot: u8,
 }
 
 /// The instant that never comes.
@@ -197,17 +200,19 @@ pub unsafe extern "C" fn tokenward_poll(
         let poll = edge.manager(manager)?.manager.poll(Instant::from_millis(now_ms));
         let mut said = tokenward_poll_result {
             poll_at_ms: poll.poll_at.map_or(TOKENWARD_NEVER, Instant::as_millis),
-            request_id: 0,
+            id: 0,
             next: poll.next.code().into(),
             grant: TOKENWARD_GRANT_NONE,
             reason: TOKENWARD_REASON_NONE,
             usable: poll.usable,
             changes: poll.poll_at.is_some(),
+            slot: 0,
         };
         match poll.next {
             Next::Request(grant) => said.grant = grant_number(grant),
-            Next::Await(RequestId(id)) => said.request_id = id,
-            Next::Supply(reason) => said.reason = reason_number(reason),
+            Next::Await(RequestId(id)) | Next::Load(RequestId(id)) => said.id = id,
+            Next::Store(RequestId(id), slot) => (said.id, said.slot) = (id, slot),
+            Next::Supply(RequestId(id), reason) => (said.id, said.reason) = (id, reason_number(reason)),
             Next::Nothing | Next::Wait | Next::Reload => {}
         }
         out.write(said);
@@ -611,18 +616,122 @@ pub unsafe extern "C" fn tokenward_install(
     at_the_edge!(|edge| {
         let out = edge.out(generation)?;
         let block = edge.manager_mut(manager)?;
-        let given = edge.value(token)?;
-        let mut token = TokenResponse::new(edge.text(given.access_token))
-            .with_token_type(edge.text(given.token_type))
-            .with_refresh_token(edge.text(given.refresh_token));
-        if let Some(seconds) = edge.optional(given.expires_in_s) {
-            token = token.with_expires_in(*seconds);
-        }
-        let wall = wall(edge, given.wall_s);
+        let (wall, token) = token_of(edge, token)?;
         edge.checked()?;
         let Generation(generation) = block.manager.install(Instant::from_millis(now_ms), wall, &token)?;
         out.write(generation);
         Ok(())
+    })
+}
+
+fn token_of<'c>(
+    edge: &mut Edge<'c>,
+    token: *const tokenward_token,
+) -> Result<(Option<UnixTime>, TokenResponse<'c>), Fault> {
+    let given = edge.value(token)?;
+    let mut token = TokenResponse::new(edge.text(given.access_token))
+        .with_token_type(edge.text(given.token_type))
+        .with_refresh_token(edge.text(given.refresh_token));
+    if let Some(seconds) = edge.optional(given.expires_in_s) {
+        token = token.with_expires_in(*seconds);
+    }
+    Ok((wall(edge, given.wall_s), token))
+}
+
+/// Keeps what #TOKENWARD_NEXT_SUPPLY asked for: tokenward_install() that counts only for its id. What was asked for before
+/// somebody signed out or in comes too late.
+///
+/// Not from an interrupt handler; nothing else may use the manager during the call.
+///
+/// @code
+/// const tokenward_token token = { .access_token = tokenward_text(access_token) }; // from the portal
+/// uint64_t generation;
+/// int32_t result = tokenward_supplied(manager, now_ms, next.id, &token, &generation);
+/// tokenward_wipe(access_token, sizeof access_token);
+/// if (result != TOKENWARD_OK) return result;
+/// @endcode
+///
+/// @param[in,out] manager The manager.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_SUPPLY.
+/// @param[in] token The token. It is copied into the manager.
+/// @param[out] generation The token's generation: written on success.
+/// @retval TOKENWARD_ERR_STALE_REQUEST tokenward_poll() would not give this `id` now
+/// @return Else what tokenward_install() returns.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_supplied(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    id: u64,
+    token: *const tokenward_token,
+    generation: *mut u64,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(generation)?;
+        let block = edge.manager_mut(manager)?;
+        let (wall, token) = token_of(edge, token)?;
+        edge.checked()?;
+        let now = Instant::from_millis(now_ms);
+        let Generation(generation) = block.manager.supplied(now, wall, RequestId(id), &token)?;
+        out.write(generation);
+        Ok(())
+    })
+}
+
+/// Reports that #TOKENWARD_NEXT_SUPPLY brought nothing: a program was not reached, or nobody signed in.
+///
+/// Not from an interrupt handler; nothing else may use the manager during the call.
+///
+/// @code
+/// if (http_get(url, value) != 200) { // the portal is down
+///   int32_t result = tokenward_supply_failed(manager, now_ms, next.id, true);
+///   if (result != TOKENWARD_OK) return result;
+/// }
+/// @endcode
+///
+/// @param[in,out] manager The manager.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_SUPPLY.
+/// @param[in] retryable Whether it may soon be otherwise.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_STALE_REQUEST tokenward_poll() would not give this `id` now
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_supply_failed(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    id: u64,
+    retryable: bool,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let block = edge.manager_mut(manager)?;
+        Ok(block.manager.supply_failed(Instant::from_millis(now_ms), RequestId(id), retryable)?)
+    })
+}
+
+/// Reports that a load, a store or a supply is being done: tokenward_poll() says #TOKENWARD_NEXT_AWAIT in its place until
+/// its answer comes. A loop that does what it is told before it polls again needs no such call.
+///
+/// Not from an interrupt handler; nothing else may use the manager during the call.
+///
+/// @code
+/// if (next.next == TOKENWARD_NEXT_SUPPLY) {
+///   int32_t result = tokenward_took(manager, now_ms, next.id);
+///   if (result != TOKENWARD_OK) return result;
+///   show_sign_in(next.id); // once, however often the loop polls meanwhile
+/// }
+/// @endcode
+///
+/// @param[in,out] manager The manager.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] id The `id` that tokenward_poll() gave.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_STALE_REQUEST tokenward_poll() would not give this `id` now
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_took(manager: *mut tokenward_manager, now_ms: u64, id: u64) -> i32 {
+    at_the_edge!(|edge| {
+        let block = edge.manager_mut(manager)?;
+        Ok(block.manager.took(Instant::from_millis(now_ms), RequestId(id))?)
     })
 }
 

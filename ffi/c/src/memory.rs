@@ -10,7 +10,7 @@ use core::ptr;
 
 use tokenward::{Error, Instant, Slots, TokenManager};
 
-use crate::config::{tokenward_config, whose};
+use crate::config::{options_of, tokenward_config, whose};
 use crate::edge::{Edge, at_the_edge};
 use crate::provider::TOKENWARD_ABI_VERSION;
 use crate::result::*;
@@ -41,7 +41,7 @@ pub extern "C" fn tokenward_version() -> *const c_char {
 /// Bytes of memory beside the slots, on this target: the header says the same in C. The block needs a little
 /// less, so that it may grow without a new ABI version.
 pub(crate) const HEAD: usize = FIXED_HEAD + POINTERS_OF_HEAD * size_of::<usize>();
-pub(crate) const FIXED_HEAD: usize = 192;
+pub(crate) const FIXED_HEAD: usize = 528;
 pub(crate) const POINTERS_OF_HEAD: usize = 16;
 const _: () = assert!(size_of::<Block<[u8; 0]>>() <= HEAD);
 
@@ -151,6 +151,7 @@ pub unsafe extern "C" fn tokenward_init_abi(
         let memory = edge.buffer(memory.cast(), size);
         let config = edge.value(config)?;
         let (service, identity) = whose(edge, config)?;
+        let options = options_of(edge, config)?;
         edge.checked()?;
         let slots = config.access_capacity.checked_add(config.refresh_capacity);
         let slots = slots.ok_or(Fault(TOKENWARD_ERR_LENGTH))?;
@@ -158,7 +159,7 @@ pub unsafe extern "C" fn tokenward_init_abi(
         let memory = memory.get_mut(..size).ok_or(Fault::of(Error::BufferTooSmall { needed: 0 }))?;
         let now = Instant::from_millis(config.now_ms);
         let none = Slots::new([], config.access_capacity);
-        let manager = TokenManager::new(now, service, identity, none, config.seed)?;
+        let manager = TokenManager::with_options(now, service, identity, none, config.seed, options)?;
         tokenward::wipe(memory);
         // SAFETY: not NULL, aligned, and as long as a block without slots, which this is the front of.
         unsafe {

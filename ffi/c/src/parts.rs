@@ -1,8 +1,13 @@
 //! Values that bring their code: the objects that a description in C points to. An image links those that it names.
 
+use core::alloc::Layout;
+
 use tokenward::parts::{
     BodyFormat, ClientAuthentication, LoopbackHttp, NestedReader, RouteTable, SitePath, TokenExpiry,
 };
+use tokenward::storage::Storage;
+
+use crate::edge::Edge;
 
 /// How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`.
 pub struct tokenward_authentication_part(ClientAuthentication);
@@ -65,6 +70,30 @@ pub struct tokenward_expiry_part(TokenExpiry);
 /// The claim `exp` of a JWT (RFC 7519 section 4.1.4).
 #[unsafe(no_mangle)]
 pub static tokenward_expiry_jwt: tokenward_expiry_part = tokenward_expiry_part(*TokenExpiry::JWT);
+
+/// Whose storage it is, and what decides when it is read and written.
+pub struct tokenward_storage_part(Storage);
+/// No other process uses it.
+#[cfg(feature = "snapshot")]
+#[unsafe(no_mangle)]
+pub static tokenward_storage_own: tokenward_storage_part = tokenward_storage_part(Storage::OWN);
+/// Several processes use it. Its lock is held from the first #TOKENWARD_NEXT_LOAD until tokenward_poll() says neither
+/// that nor #TOKENWARD_NEXT_STORE.
+#[cfg(feature = "snapshot")]
+#[unsafe(no_mangle)]
+pub static tokenward_storage_shared: tokenward_storage_part = tokenward_storage_part(Storage::SHARED);
+
+impl<'c> Edge<'c> {
+    /// A kind of storage, or NULL. That it is one is the caller's word.
+    pub(crate) fn storage(&mut self, ptr: *const tokenward_storage_part) -> Option<&'c Storage> {
+        if ptr.is_null() || !self.may_read(ptr.addr(), 1, Layout::new::<tokenward_storage_part>()) {
+            return None;
+        }
+        // SAFETY: not NULL, aligned, apart from all that this call writes to; one of the objects above, which live as
+        // long as the program, by the word of the caller of `Edge::new`.
+        Some(&unsafe { &*ptr }.0)
+    }
+}
 
 /// That a part of C is one of the core and nothing else: what points to one points to the other.
 const _: () = {

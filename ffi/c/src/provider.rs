@@ -396,11 +396,14 @@ impl<'c> Edge<'c> {
         self.may_read(ptr.addr(), usize::from(!ptr.is_null()), Layout::new::<T>());
     }
 
-    fn boolean(&mut self, given: &MaybeUninit<bool>) {
+    /// Whether a byte of C is set; one that is neither 0 nor 1 is a fault.
+    pub(crate) fn boolean(&mut self, given: &MaybeUninit<bool>) -> bool {
         // SAFETY: a byte that a caller in C has set.
-        if unsafe { given.as_ptr().cast::<u8>().read() } > 1 {
+        let byte = unsafe { given.as_ptr().cast::<u8>().read() };
+        if byte > 1 {
             self.fail(TOKENWARD_ERR_OUT_OF_RANGE);
         }
+        byte == 1
     }
 
     /// A list of pairs of text. Their spans may not be NULL.
@@ -469,6 +472,7 @@ macro_rules! numbered {
         };
     };
 }
+pub(crate) use numbered;
 
 numbered!(ZeroLifetime: Expired = TOKENWARD_ZERO_EXPIRED, Never = TOKENWARD_ZERO_NEVER);
 numbered!(TokenAlphabet: B64Token = TOKENWARD_ALPHABET_B64TOKEN, Visible = TOKENWARD_ALPHABET_VISIBLE);

@@ -159,6 +159,10 @@ mod tests {
         for reason in Reason::ALL {
             assert_eq!(text(tokenward_reason_name(reason.code().into())), reason.name());
         }
+        #[cfg(feature = "snapshot")]
+        for found in tokenward::storage::Found::ALL {
+            assert_eq!(text(crate::storage::tokenward_found_name(found.code().into())), found.name());
+        }
         for code in ErrorCode::ALL {
             assert_eq!(text(tokenward_error_code_name(code.code().into())), code.name());
         }

@@ -147,7 +147,7 @@ pub unsafe extern "C" fn tokenward_snapshot_revision(
     })
 }
 
-fn key_of<'c>(edge: &mut Edge<'c>, key: tokenward_span) -> Result<&'c [u8; 32], Fault> {
+pub(crate) fn key_of<'c>(edge: &mut Edge<'c>, key: tokenward_span) -> Result<&'c [u8; 32], Fault> {
     let bytes = edge.bytes(key);
     edge.checked()?;
     let key = <&[u8; 32]>::try_from(bytes).map_err(|_| Fault(TOKENWARD_ERR_KEY))?;

@@ -50,14 +50,15 @@ typedef struct chunk {
   uint64_t words[1];
 } chunk;
 
-typedef struct driver {
-  const json_t *scenario;
-  chunk *chunks;
+/* What is in the places of storage. Bytes that are there are never changed, others take their place. */
+typedef struct slots {
+  tokenward_span slots[TOKENWARD_STORAGE_SLOTS];
+} slots;
 
-  tokenward_provider provider;
-  tokenward_policy policy;
-  /* The service, and whose token it is. */
-  tokenward_config config;
+/* A manager, and what is in the hands of the process that it lives in. */
+typedef struct hand {
+  struct hand *next;
+  const char *name;
   tokenward_manager *manager;
   uint64_t *memory;
   size_t size;
@@ -69,6 +70,35 @@ typedef struct driver {
 
   json_t *requests;
   uint64_t last_request;
+
+  /* What poll last said of a load, a store and a supply. */
+  uint64_t load;
+  uint64_t store;
+  uint64_t supply;
+  uint8_t slot;
+  /* The slots as they were read. */
+  bool has_read;
+  slots read;
+} hand;
+
+/* The manager that is made at 0. */
+static const char FIRST[] = "a";
+
+typedef struct driver {
+  const json_t *scenario;
+  chunk *chunks;
+
+  tokenward_provider provider;
+  tokenward_policy policy;
+  /* The service, and whose token it is. */
+  tokenward_config config;
+  /* The managers that share the storage, and the one whose turn it is. */
+  hand *hands;
+  hand *hand;
+  uint64_t made;
+
+  slots storage;
+  size_t storage_slots;
 
   uint8_t *snapshot;
   size_t snapshot_len;
@@ -346,38 +376,88 @@ static void make_provider(driver *d, const json_t *step) {
 
 /* ---- the manager */
 
-static void drop_manager(driver *d) {
-  if (d->memory != NULL) {
-    tokenward_wipe(d->memory, d->size);
-    free(d->memory);
+static void drop_manager(hand *h) {
+  if (h->memory != NULL) {
+    tokenward_wipe(h->memory, h->size);
+    free(h->memory);
   }
-  d->memory = NULL;
-  d->manager = NULL;
+  h->memory = NULL;
+  h->manager = NULL;
 }
 
 /* Moves the manager to other memory. */
-static void move_manager(driver *d) {
-  uint64_t *memory = allocate(d->size);
-  size_t size = d->size;
-  memcpy(memory, d->memory, size);
-  drop_manager(d);
-  d->memory = memory;
-  d->manager = (tokenward_manager *)memory;
+static void move_manager(hand *h) {
+  uint64_t *memory = allocate(h->size);
+  size_t size = h->size;
+  memcpy(memory, h->memory, size);
+  drop_manager(h);
+  h->memory = memory;
+  h->manager = (tokenward_manager *)memory;
 }
 
-static void make_manager(driver *d, const json_t *step, uint64_t at) {
-  const json_t *capacity = json_object_get(d->scenario, "capacity");
+/* What the managers have beside their slots. */
+static void make_options(driver *d, const json_t *step) {
+  static const char *const KINDS[] = { "own", "shared", NULL };
+  static const tokenward_storage_part *const PARTS[] = { &tokenward_storage_own, &tokenward_storage_shared };
+  static const char *const STORED[] = { "refresh_token", "all", NULL };
+  static const char *const SOURCES[] = { "none", "person", "program", NULL };
+  const json_t *given = json_object_get(d->scenario, "storage");
+  tokenward_config *c = &d->config;
+  c->source = choice(d->scenario, "source", SOURCES, TOKENWARD_SOURCE_NONE);
+  if (!has(d->scenario, "storage")) {
+    return;
+  }
+  c->storage.kind = PARTS[choice(given, "kind", KINDS, 0)];
+  c->storage.floor = integer(step, "floor", integer(given, "floor", 0));
+  if (has(given, "stored")) {
+    c->storage.stored = TOKENWARD_SNAPSHOT_REFRESH_TOKEN + choice(given, "stored", STORED, 0);
+  }
+  d->storage_slots = (size_t)integer(given, "slots", 1);
+  c->storage.slots = (uint8_t)d->storage_slots;
+  c->storage.prove_room = json_is_true(json_object_get(given, "prove_room"));
+}
+
+/* The manager of this name. */
+static hand *hand_of(const driver *d, const json_t *step) {
+  for (hand *h = d->hands; h != NULL; h = h->next) {
+    if (has(step, "manager") ? is(text(step, "manager"), h->name) : strcmp(h->name, FIRST) == 0) {
+      return h;
+    }
+  }
+  return NULL;
+}
+
+/* A manager in the hand of this name, which has nothing else yet. */
+static void make_manager(driver *d, const json_t *step, uint64_t at, uint64_t seed) {
+  const json_t *capacity = json_object_get(has(step, "capacity") ? step : d->scenario, "capacity");
   size_t access = (size_t)integer(capacity, "access", 2048);
   size_t refresh = (size_t)integer(capacity, "refresh", 2048);
+  hand *h = hand_of(d, step);
+  if (h == NULL) {
+    h = allocate(sizeof *h);
+    h->name = has(step, "manager") ? json_string_value(json_object_get(step, "manager")) : FIRST;
+    h->next = d->hands;
+    d->hands = h;
+  } else {
+    drop_manager(h);
+    json_decref(h->requests);
+    *h = (hand){ .next = h->next, .name = h->name };
+  }
+  d->hand = h;
+  h->requests = json_object();
+  h->last_request = NEVER_GIVEN;
+  h->has_wall = has(step, "wall");
+  h->wall = integer(step, "wall", 0);
+  h->epoch = at;
   make_provider(d, step);
+  make_options(d, step);
   d->config.access_capacity = access;
   d->config.refresh_capacity = refresh;
-  d->config.seed = integer(d->scenario, "seed", 0);
+  d->config.seed = seed;
   d->config.now_ms = at;
-  drop_manager(d);
-  d->size = TOKENWARD_MANAGER_WORDS(access, refresh) * sizeof(uint64_t);
-  d->memory = allocate(d->size);
-  must(tokenward_init(&d->manager, d->memory, d->size, &d->config), "no manager");
+  h->size = TOKENWARD_MANAGER_WORDS(access, refresh) * sizeof(uint64_t);
+  h->memory = allocate(h->size);
+  must(tokenward_init(&h->manager, h->memory, h->size, &d->config), "no manager");
 }
 
 /* ---- steps: each fills `actual`, or gives a refusal */
@@ -396,14 +476,15 @@ static json_t *string_of(tokenward_span span) {
 }
 
 static const uint64_t *wall_at(const driver *d, uint64_t at, uint64_t *wall) {
-  uint64_t since = at > d->epoch ? (at - d->epoch) / 1000 : 0;
-  *wall = d->wall > UINT64_MAX - since ? UINT64_MAX : d->wall + since;
-  return d->has_wall ? wall : NULL;
+  const hand *h = d->hand;
+  uint64_t since = at > h->epoch ? (at - h->epoch) / 1000 : 0;
+  *wall = h->wall > UINT64_MAX - since ? UINT64_MAX : h->wall + since;
+  return h->has_wall ? wall : NULL;
 }
 
 static int32_t do_poll(driver *d, uint64_t at, json_t *actual) {
   tokenward_poll_result poll;
-  int32_t result = tokenward_poll(d->manager, at, &poll);
+  int32_t result = tokenward_poll(d->hand->manager, at, &poll);
   if (result == TOKENWARD_OK) {
     json_object_set_new(actual, "next", json_string(tokenward_next_name(poll.next)));
     json_object_set_new(actual, "usable", json_boolean(poll.usable));
@@ -412,7 +493,16 @@ static int32_t do_poll(driver *d, uint64_t at, json_t *actual) {
       json_object_set_new(actual, "grant", json_string(tokenward_grant_name(poll.grant)));
     }
     if (poll.next == TOKENWARD_NEXT_SUPPLY) {
+      d->hand->supply = poll.id;
       json_object_set_new(actual, "reason", json_string(tokenward_reason_name(poll.reason)));
+    }
+    if (poll.next == TOKENWARD_NEXT_LOAD) {
+      d->hand->load = poll.id;
+    }
+    if (poll.next == TOKENWARD_NEXT_STORE) {
+      d->hand->store = poll.id;
+      d->hand->slot = poll.slot;
+      json_object_set_new(actual, "slot", number(poll.slot));
     }
   }
   return result;
@@ -433,13 +523,13 @@ static int32_t do_begin(driver *d, const json_t *step, uint64_t at, json_t *actu
   credentials.username = text(given, "username");
   credentials.password = text(given, "password");
   credentials.bearer = text(given, "bearer");
-  int32_t result = tokenward_begin(d->manager, at, &credentials, d->buffer, BUFFER, &request);
+  int32_t result = tokenward_begin(d->hand->manager, at, &credentials, d->buffer, BUFFER, &request);
   if (result != TOKENWARD_OK) {
     return result;
   }
-  d->last_request = request.id;
+  d->hand->last_request = request.id;
   if (has(step, "as")) {
-    json_object_set_new(d->requests, (const char *)text(step, "as").ptr, number(request.id));
+    json_object_set_new(d->hand->requests, (const char *)text(step, "as").ptr, number(request.id));
   }
   json_t *headers = json_array();
   put_header(headers, "Authorization", request.authorization);
@@ -453,8 +543,8 @@ static int32_t do_begin(driver *d, const json_t *step, uint64_t at, json_t *actu
 }
 
 static uint64_t request_of(driver *d, const json_t *step) {
-  return has(step, "request") ? integer(d->requests, (const char *)text(step, "request").ptr, NEVER_GIVEN)
-                              : d->last_request;
+  return has(step, "request") ? integer(d->hand->requests, (const char *)text(step, "request").ptr, NEVER_GIVEN)
+                              : d->hand->last_request;
 }
 
 static tokenward_span body_of(driver *d, const json_t *step) {
@@ -511,7 +601,7 @@ static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *act
   answer.body = body_of(d, step);
   answer.wall_s = wall_at(d, at, &wall);
   answer.retry_after = lines_of(d, step, "retry-after");
-  int32_t result = tokenward_answer(d->manager, at, id, &answer, &outcome);
+  int32_t result = tokenward_answer(d->hand->manager, at, id, &answer, &outcome);
   if (result != TOKENWARD_OK) {
     return result;
   }
@@ -533,9 +623,9 @@ static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *act
 static int32_t do_rejected(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   uint64_t generation;
   tokenward_retry_result retry;
-  tokenward_generation(d->manager, &generation);
+  tokenward_generation(d->hand->manager, &generation);
   int32_t result =
-    tokenward_rejected(d->manager, at, integer(step, "generation", generation), (uint16_t)integer(step, "status", 0),
+    tokenward_rejected(d->hand->manager, at, integer(step, "generation", generation), (uint16_t)integer(step, "status", 0),
                        lines_of(d, step, "www-authenticate"), &retry);
   if (result == TOKENWARD_OK) {
     json_object_set_new(actual, "retry", json_string(tokenward_retry_name(retry.kind)));
@@ -552,7 +642,7 @@ static int32_t do_authorize(driver *d, const json_t *step, uint64_t at, json_t *
   tokenward_header header;
   char *value = (char *)d->buffer;
   int32_t result =
-    tokenward_authorize(d->manager, at, text(step, "method"), text(step, "url"), value, BUFFER, &header);
+    tokenward_authorize(d->hand->manager, at, text(step, "method"), text(step, "url"), value, BUFFER, &header);
   if (result == TOKENWARD_OK) {
     json_object_set_new(actual, "header", json_stringn(value, header.len));
     json_object_set_new(actual, "generation", number(header.generation));
@@ -563,7 +653,13 @@ static int32_t do_authorize(driver *d, const json_t *step, uint64_t at, json_t *
   return result;
 }
 
-static int32_t do_install(driver *d, const json_t *step, uint64_t at, json_t *actual) {
+/* Hands a token over, as that which a supply brought or as one that nobody asked for. */
+static int32_t hand_over(driver *d, uint64_t at, bool supplied, const tokenward_token *token, uint64_t *generation) {
+  return supplied ? tokenward_supplied(d->hand->manager, at, d->hand->supply, token, generation)
+                  : tokenward_install(d->hand->manager, at, token, generation);
+}
+
+static int32_t do_install(driver *d, const json_t *step, uint64_t at, bool supplied, json_t *actual) {
   /* The members of RFC 6749 section 5.1 stand flat, wherever the provider's own answers have them. */
   tokenward_provider flat = d->provider;
   const tokenward_service *service;
@@ -592,14 +688,13 @@ static int32_t do_install(driver *d, const json_t *step, uint64_t at, json_t *ac
     token.refresh_token = text_of(json_object_get(given, "refresh_token"));
     result = TOKENWARD_OK;
   }
+  /* A call that is refused moves the clock too, and an id that is stale is refused first. */
+  int32_t handed = hand_over(d, at, supplied, &token, &generation);
+  if (result == TOKENWARD_OK || handed == TOKENWARD_ERR_STALE_REQUEST) {
+    result = handed;
+  }
   if (result == TOKENWARD_OK) {
-    result = tokenward_install(d->manager, at, &token, &generation);
-    if (result == TOKENWARD_OK) {
-      json_object_set_new(actual, "generation", number(generation));
-    }
-  } else if (tokenward_failed(d->manager, at, NEVER_GIVEN) != TOKENWARD_ERR_STALE_REQUEST) {
-    /* An install that is refused moves the clock too. */
-    end("an id that was never given out is not stale");
+    json_object_set_new(actual, "generation", number(generation));
   }
   free(body);
   return result;
@@ -610,10 +705,10 @@ static int32_t do_snapshot(driver *d, const json_t *step, uint64_t at) {
   size_t len;
   tokenward_unpersisted_result unpersisted;
   int32_t scope = is(text(step, "scope"), "refresh_token") ? TOKENWARD_SNAPSHOT_REFRESH_TOKEN : TOKENWARD_SNAPSHOT_ALL;
-  int32_t result = tokenward_snapshot(d->manager, at, wall_at(d, at, &wall), scope, bytes_of(KEY, sizeof KEY),
+  int32_t result = tokenward_snapshot(d->hand->manager, at, wall_at(d, at, &wall), scope, bytes_of(KEY, sizeof KEY),
                                       d->buffer, BUFFER, &len);
   if (result == TOKENWARD_OK) {
-    must(tokenward_unpersisted(d->manager, scope, &unpersisted), "unpersisted");
+    must(tokenward_unpersisted(d->hand->manager, scope, &unpersisted), "unpersisted");
     d->snapshot = keep(d, len);
     memcpy(d->snapshot, d->buffer, len);
     d->snapshot_len = len;
@@ -632,19 +727,112 @@ static int32_t do_restore(driver *d, const json_t *step, uint64_t at) {
   if (has(step, "flip")) {
     d->buffer[flip / 8 % len] ^= (uint8_t)(1 << flip % 8);
   }
-  return tokenward_restore(d->manager, at, wall_at(d, at, &wall), integer(step, "floor", 0),
+  return tokenward_restore(d->hand->manager, at, wall_at(d, at, &wall), integer(step, "floor", 0),
                            bytes_of(KEY, sizeof KEY), bytes_of(d->buffer, kept < len ? (size_t)kept : len));
 }
 
 static int32_t do_restart(driver *d, const json_t *step, uint64_t at) {
-  make_manager(d, step, at);
-  d->has_wall = has(step, "wall");
-  d->wall = integer(step, "wall", 0);
-  d->epoch = at;
-  json_object_clear(d->requests);
-  d->last_request = NEVER_GIVEN;
+  make_manager(d, step, at, integer(d->scenario, "seed", 0));
   return json_is_false(json_object_get(step, "restore")) || d->snapshot == NULL ? TOKENWARD_OK
                                                                                : do_restore(d, step, at);
+}
+
+/* ---- steps with storage */
+
+/* Another manager on the same storage, or the same one anew. */
+static int32_t do_make(driver *d, const json_t *step, uint64_t at) {
+  d->made++;
+  make_manager(d, step, at, integer(step, "seed", integer(d->scenario, "seed", 0) + d->made));
+  return TOKENWARD_OK;
+}
+
+static tokenward_span *slot_of(driver *d, uint64_t slot) {
+  if (slot >= d->storage_slots) {
+    end("no such slot");
+  }
+  return &d->storage.slots[slot];
+}
+
+/* The bytes that are kept of a slot. */
+static tokenward_span kept_of(driver *d, tokenward_span bytes) {
+  uint8_t *copy = keep(d, bytes.len);
+  memcpy(copy, bytes.ptr, bytes.len);
+  return bytes_of(copy, bytes.len);
+}
+
+/* Somebody changes what is in a slot. */
+static int32_t do_tamper(driver *d, const json_t *step) {
+  tokenward_span *slot = slot_of(d, integer(step, "slot", 0));
+  uint64_t bit = integer(step, "flip", 0);
+  if (has(step, "from")) {
+    *slot = *slot_of(d, integer(step, "from", 0));
+  }
+  if (has(step, "flip") && slot->len > 0) {
+    *slot = kept_of(d, *slot);
+    ((uint8_t *)slot->ptr)[bit / 8 % slot->len] ^= (uint8_t)(1 << bit % 8);
+  }
+  uint64_t kept = integer(step, "cut", slot->len);
+  slot->len = kept < slot->len ? (size_t)kept : slot->len;
+  if (json_is_true(json_object_get(step, "erase"))) {
+    *slot = bytes_of(NULL, 0);
+  }
+  return TOKENWARD_OK;
+}
+
+static int32_t do_read(driver *d) {
+  d->hand->read = d->storage;
+  d->hand->has_read = true;
+  return TOKENWARD_OK;
+}
+
+static int32_t do_loaded(driver *d, uint64_t at, json_t *actual) {
+  uint64_t wall;
+  tokenward_found found;
+  const slots *read = d->hand->has_read ? &d->hand->read : &d->storage;
+  int32_t result = tokenward_loaded(d->hand->manager, at, wall_at(d, at, &wall), d->hand->load, bytes_of(KEY, sizeof KEY),
+                                    read->slots, d->storage_slots, &found);
+  d->hand->has_read = false;
+  if (result == TOKENWARD_OK) {
+    json_object_set_new(actual, "found", json_string(tokenward_found_name(found)));
+  }
+  return result;
+}
+
+static int32_t do_write(driver *d, const json_t *step, uint64_t at) {
+  uint64_t wall;
+  size_t len;
+  int32_t result = tokenward_snapshot_for(d->hand->manager, at, wall_at(d, at, &wall), d->hand->store,
+                                          bytes_of(KEY, sizeof KEY), d->buffer, BUFFER, &len);
+  if (result == TOKENWARD_OK && !json_is_true(json_object_get(step, "lost"))) {
+    uint64_t torn = integer(step, "torn", len);
+    *slot_of(d, d->hand->slot) = kept_of(d, bytes_of(d->buffer, torn < len ? (size_t)torn : len));
+  }
+  return result;
+}
+
+static int32_t do_took(driver *d, const json_t *step, uint64_t at) {
+  static const char *const TASKS[] = { "load", "store", "supply", NULL };
+  const uint64_t ids[] = { d->hand->load, d->hand->store, d->hand->supply };
+  return tokenward_took(d->hand->manager, at, ids[choice(step, "what", TASKS, 0)]);
+}
+
+static int32_t do_storage_step(driver *d, const json_t *step, uint64_t at, json_t *actual) {
+  const bool retryable = json_is_true(json_object_get(step, "retryable"));
+  tokenward_span action = text(step, "do");
+  tokenward_manager *manager = d->hand->manager;
+  return is(action, "make")            ? do_make(d, step, at)
+         : is(action, "tamper")        ? do_tamper(d, step)
+         : is(action, "read")          ? do_read(d)
+         : is(action, "loaded")        ? do_loaded(d, at, actual)
+         : is(action, "load_failed")   ? tokenward_load_failed(manager, at, d->hand->load)
+         : is(action, "write")         ? do_write(d, step, at)
+         : is(action, "stored")        ? tokenward_stored(manager, at, d->hand->store)
+         : is(action, "store_failed")  ? tokenward_store_failed(manager, at, d->hand->store)
+         : is(action, "took")          ? do_took(d, step, at)
+         : is(action, "supplied")      ? do_install(d, step, at, true, actual)
+         : is(action, "supply_failed") ? tokenward_supply_failed(manager, at, d->hand->supply, retryable)
+         : is(action, "reload")        ? tokenward_reload(manager)
+                                       : TOKENWARD_ERR_NO_SUCH_ITEM;
 }
 
 static int32_t do_step(driver *d, const json_t *step, uint64_t at, json_t *actual) {
@@ -652,19 +840,19 @@ static int32_t do_step(driver *d, const json_t *step, uint64_t at, json_t *actua
   return is(action, "poll")        ? do_poll(d, at, actual)
          : is(action, "begin")     ? do_begin(d, step, at, actual)
          : is(action, "answer")    ? do_answer(d, step, at, actual)
-         : is(action, "failed")    ? tokenward_failed(d->manager, at, request_of(d, step))
+         : is(action, "failed")    ? tokenward_failed(d->hand->manager, at, request_of(d, step))
          : is(action, "rejected")  ? do_rejected(d, step, at, actual)
          : is(action, "authorize") ? do_authorize(d, step, at, actual)
-         : is(action, "install")   ? do_install(d, step, at, actual)
+         : is(action, "install")   ? do_install(d, step, at, false, actual)
          : is(action, "snapshot")  ? do_snapshot(d, step, at)
-         : is(action, "persisted") ? tokenward_persisted(d->manager, d->snapshot_scope, d->snapshot_revision)
-         : is(action, "reloaded")  ? tokenward_reloaded(d->manager)
-         : is(action, "retry")     ? tokenward_retry(d->manager)
-         : is(action, "renew")     ? tokenward_renew(d->manager)
-         : is(action, "clear")     ? tokenward_clear(d->manager)
+         : is(action, "persisted") ? tokenward_persisted(d->hand->manager, d->snapshot_scope, d->snapshot_revision)
+         : is(action, "reloaded")  ? tokenward_reloaded(d->hand->manager)
+         : is(action, "retry")     ? tokenward_retry(d->hand->manager)
+         : is(action, "renew")     ? tokenward_renew(d->hand->manager)
+         : is(action, "clear")     ? tokenward_clear(d->hand->manager)
          : is(action, "restore")   ? do_restore(d, step, at)
          : is(action, "restart")   ? do_restart(d, step, at)
-                                   : TOKENWARD_ERR_NO_SUCH_ITEM;
+                                   : do_storage_step(d, step, at, actual);
 }
 
 /* All that the `expect` of a step may name. */
@@ -675,14 +863,21 @@ static json_t *run_step(driver *d, const json_t *step) {
   } SCOPES[] = { { TOKENWARD_SNAPSHOT_ALL, "unpersisted" },
                  { TOKENWARD_SNAPSHOT_REFRESH_TOKEN, "unpersisted_refresh_token" } };
   json_t *actual = json_object();
-  move_manager(d);
+  /* A step that is about storage, or makes a manager, is nobody's. */
+  if (!is(text(step, "do"), "make") && !is(text(step, "do"), "tamper")) {
+    d->hand = hand_of(d, step);
+  }
+  if (d->hand == NULL) {
+    end("no manager of this name");
+  }
+  move_manager(d->hand);
   int32_t result = do_step(d, step, integer(step, "at", 0), actual);
   if (result != TOKENWARD_OK) {
     json_object_set_new(actual, "error", json_string(tokenward_result_name(result)));
   }
   for (size_t i = 0; i < sizeof SCOPES / sizeof *SCOPES; i++) {
     tokenward_unpersisted_result unpersisted;
-    must(tokenward_unpersisted(d->manager, SCOPES[i].scope, &unpersisted), "unpersisted");
+    must(tokenward_unpersisted(d->hand->manager, SCOPES[i].scope, &unpersisted), "unpersisted");
     json_object_set_new(actual, SCOPES[i].name, json_boolean(unpersisted.due));
   }
   return actual;
@@ -695,12 +890,10 @@ static void run(const json_t *scenario) {
   json_t *results = json_array();
   memset(&d, 0, sizeof d);
   d.scenario = scenario;
-  d.requests = json_object();
-  d.last_request = NEVER_GIVEN;
   d.buffer = allocate(BUFFER);
-  d.has_wall = has(scenario, "wall");
-  d.wall = integer(scenario, "wall", 0);
-  make_manager(&d, NULL, 0);
+  make_manager(&d, NULL, 0, integer(scenario, "seed", 0));
+  d.hand->has_wall = has(scenario, "wall");
+  d.hand->wall = integer(scenario, "wall", 0);
   json_array_foreach(json_object_get(scenario, "steps"), i, step) {
     json_array_append_new(results, run_step(&d, step));
   }
@@ -708,8 +901,13 @@ static void run(const json_t *scenario) {
   puts(line != NULL ? line : "");
   free(line);
   json_decref(results);
-  drop_manager(&d);
-  json_decref(d.requests);
+  while (d.hands != NULL) {
+    hand *next = d.hands->next;
+    drop_manager(d.hands);
+    json_decref(d.hands->requests);
+    free(d.hands);
+    d.hands = next;
+  }
   free(d.buffer);
   while (d.chunks != NULL) {
     chunk *next = d.chunks->next;

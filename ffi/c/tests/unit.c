@@ -110,7 +110,7 @@ static void the_run_loop_keeps_a_token(void **state) {
 
   assert_int_equal(tokenward_poll(f->manager, 1, &poll), TOKENWARD_OK);
   assert_int_equal(poll.next, TOKENWARD_NEXT_AWAIT);
-  assert_int_equal(poll.request_id, request.id);
+  assert_int_equal(poll.id, request.id);
   assert_true(poll.changes);
   assert_int_equal(poll.poll_at_ms, 30000);
 
@@ -852,6 +852,34 @@ static void pointers_of_init_are_checked(void **state) {
   }
 }
 
+static void what_a_configuration_says_of_storage_is_checked(void **state) {
+  fixture *f = *state;
+  tokenward_storage *s = &f->config.storage;
+  const int32_t sources[] = { -1, 3, INT32_MIN, INT32_MAX };
+  const int32_t stored[] = { -1, 3, INT32_MIN, INT32_MAX };
+  for (size_t i = 0; i < COUNT(sources); i++) {
+    f->config.source = sources[i];
+    assert_int_equal(init_with(f), TOKENWARD_ERR_OUT_OF_RANGE);
+    f->config.source = TOKENWARD_SOURCE_PROGRAM;
+    s->stored = stored[i];
+    assert_int_equal(init_with(f), TOKENWARD_ERR_OUT_OF_RANGE);
+    s->stored = TOKENWARD_SNAPSHOT_REFRESH_TOKEN;
+    assert_int_equal(init_with(f), TOKENWARD_OK);
+  }
+  s->slots = TOKENWARD_STORAGE_SLOTS + 1;
+  assert_int_equal(init_with(f), TOKENWARD_ERR_OUT_OF_RANGE);
+  s->slots = TOKENWARD_STORAGE_SLOTS;
+  memset(&s->prove_room, 2, 1);
+  assert_int_equal(init_with(f), TOKENWARD_ERR_OUT_OF_RANGE);
+  memset(&s->prove_room, 1, 1);
+  s->kind = (const tokenward_storage_part *)((char *)f->memory + 1);
+  assert_int_equal(init_with(f), TOKENWARD_ERR_MISALIGNED);
+  s->kind = (const tokenward_storage_part *)f->memory;
+  assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
+  s->kind = &tokenward_storage_own;
+  assert_int_equal(init_with(f), TOKENWARD_OK);
+}
+
 static void what_a_configuration_says_wins_over_the_service(void **state) {
   fixture *f = *state;
   tokenward_request request;
@@ -907,6 +935,8 @@ static void structs_full_of_one_byte_are_refused(void **state) {
     assert_in_range(result, 1, 99);
     result = tokenward_install(f->manager, 0, &any.token, &generation);
     assert_in_range(result, 1, 99);
+    result = tokenward_supplied(f->manager, 0, 1, &any.token, &generation);
+    assert_in_range(result, 1, 99);
   }
 }
 
@@ -925,6 +955,7 @@ static void all_answer(tokenward_manager *m, fixture *f, int32_t expected) {
   tokenward_parsed_answer parsed = { 0 };
   tokenward_span key = span(KEY, sizeof KEY);
   uint64_t generation;
+  tokenward_found found;
   size_t len;
   char value[32];
   assert_int_equal(tokenward_poll(m, 0, &poll), expected);
@@ -942,6 +973,15 @@ static void all_answer(tokenward_manager *m, fixture *f, int32_t expected) {
   assert_int_equal(tokenward_persisted(m, TOKENWARD_SNAPSHOT_ALL, 0), expected);
   assert_int_equal(tokenward_restore(m, 0, NULL, 0, key, span(NULL, 0)), expected);
   assert_int_equal(tokenward_reloaded(m), expected);
+  assert_int_equal(tokenward_supplied(m, 0, 1, &token, &generation), expected);
+  assert_int_equal(tokenward_supply_failed(m, 0, 1, true), expected);
+  assert_int_equal(tokenward_took(m, 0, 1), expected);
+  assert_int_equal(tokenward_loaded(m, 0, NULL, 1, key, NULL, 0, &found), expected);
+  assert_int_equal(tokenward_load_failed(m, 0, 1), expected);
+  assert_int_equal(tokenward_snapshot_for(m, 0, NULL, 1, key, f->buf, sizeof f->buf, &len), expected);
+  assert_int_equal(tokenward_stored(m, 0, 1), expected);
+  assert_int_equal(tokenward_store_failed(m, 0, 1), expected);
+  assert_int_equal(tokenward_reload(m), expected);
   assert_int_equal(tokenward_retry(m), expected);
   assert_int_equal(tokenward_renew(m), expected);
   assert_int_equal(tokenward_clear(m), expected);
@@ -985,6 +1025,7 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   tokenward_http_answer answer = { 0 };
   tokenward_parsed_answer parsed = { 0 };
   tokenward_token token = { 0 };
+  tokenward_span slots[TOKENWARD_STORAGE_SLOTS + 1] = { { NULL, 0 } };
   hold_token(f);
   answer.body = span(NULL, 1);
   token.access_token = span(NOT_UTF8, sizeof NOT_UTF8);
@@ -1077,6 +1118,46 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
                    TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, span(KEY, 0), span(NULL, 0)), TOKENWARD_ERR_KEY);
   assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, key, span(NULL, 7)), TOKENWARD_ERR_NULL);
+  /* Supplies and storage. */
+  assert_int_equal(tokenward_supplied(f->manager, 9, 1, &token, &words[5]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_supplied(f->manager, 9, 1, NULL, (void *)out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_supplied(f->manager, 9, 1, &token, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_supplied(f->manager, 9, 1, &token, (void *)out), TOKENWARD_ERR_NOT_UTF8);
+  assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, key, slots, 1, (void *)&words[5]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, key, (void *)&words[6], 1, (void *)out),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, key, NULL, 1, (void *)out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, key, slots, 1, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, key, slots, SIZE_MAX, (void *)out), TOKENWARD_ERR_LENGTH);
+  assert_int_equal(
+    tokenward_loaded(f->manager, 9, NULL, 1, key, (tokenward_span *)((char *)slots + 1), 1, (void *)out),
+    TOKENWARD_ERR_MISALIGNED);
+  assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, key, slots, COUNT(slots), (void *)out),
+                   TOKENWARD_ERR_OUT_OF_RANGE);
+  assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, span(KEY, 31), slots, 1, (void *)out), TOKENWARD_ERR_KEY);
+  assert_int_equal(
+    tokenward_loaded(f->manager, 9, (const uint64_t *)(f->buf + 1), 1, key, slots, 1, (void *)out),
+    TOKENWARD_ERR_MISALIGNED);
+  for (size_t i = 0; i + 1 < COUNT(slots); i++) {
+    slots[i] = span(NULL, 1);
+    assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, key, slots, COUNT(slots) - 1, (void *)out),
+                     TOKENWARD_ERR_NULL);
+    slots[i] = span(words, 8);
+    assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, key, slots, COUNT(slots) - 1, (void *)out),
+                     TOKENWARD_ERR_OVERLAP);
+    slots[i] = span(KEY, SIZE_MAX);
+    assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, key, slots, COUNT(slots) - 1, (void *)out),
+                     TOKENWARD_ERR_LENGTH);
+    slots[i] = span(NULL, 0);
+  }
+  assert_int_equal(tokenward_snapshot_for(f->manager, 9, NULL, 1, key, (uint8_t *)words, 8, (void *)out),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_snapshot_for(f->manager, 9, NULL, 1, key, NULL, 8, (void *)out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_snapshot_for(f->manager, 9, NULL, 1, key, f->buf, SIZE_MAX, (void *)out),
+                   TOKENWARD_ERR_LENGTH);
+  assert_int_equal(tokenward_snapshot_for(f->manager, 9, NULL, 1, key, f->buf, 512, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_snapshot_for(f->manager, 9, NULL, 1, span(KEY, 33), f->buf, 512, (void *)out),
+                   TOKENWARD_ERR_KEY);
   assert_int_equal(
     tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, after, sizeof after, &len_after),
     TOKENWARD_OK);
@@ -1252,6 +1333,129 @@ static void a_small_buffer_is_refused_with_what_it_takes(void **state) {
   fits_exactly(f, unescapes, false);
   fits_exactly(f, reads_parameter, true);
   fits_exactly(f, reads_claims, false);
+}
+
+/* ---- storage */
+
+static tokenward_poll_result polled(fixture *f, uint64_t at) {
+  tokenward_poll_result poll;
+  assert_int_equal(tokenward_poll(f->manager, at, &poll), TOKENWARD_OK);
+  return poll;
+}
+
+static void stores_in(fixture *f, const tokenward_storage_part *kind) {
+  f->config.storage.kind = kind;
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+}
+
+static void storage_is_read_and_written_when_poll_says_so(void **state) {
+  fixture *f = *state;
+  const tokenward_span key = span(KEY, sizeof KEY);
+  const uint64_t wall = 1700000000;
+  tokenward_span slots[2] = { { NULL, 0 }, { NULL, 0 } };
+  tokenward_found found;
+  tokenward_poll_result poll;
+  tokenward_header header;
+  uint8_t stored[256];
+  char value[32];
+  size_t len;
+  f->config.storage.slots = 2;
+  stores_in(f, &tokenward_storage_own);
+
+  poll = polled(f, 0);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_LOAD);
+  assert_int_equal(tokenward_loaded(f->manager, 0, &wall, poll.id + 1, key, slots, 2, &found),
+                   TOKENWARD_ERR_STALE_REQUEST);
+  assert_int_equal(tokenward_loaded(f->manager, 0, &wall, poll.id, key, slots, 2, &found), TOKENWARD_OK);
+  assert_int_equal(found, TOKENWARD_FOUND_EMPTY);
+  assert_int_equal(tokenward_load_failed(f->manager, 0, poll.id), TOKENWARD_ERR_STALE_REQUEST);
+  hold_token(f);
+
+  poll = polled(f, 0);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_STORE);
+  assert_int_equal(poll.slot, 0);
+  assert_false(poll.usable);
+  assert_int_equal(tokenward_stored(f->manager, 0, poll.id), TOKENWARD_ERR_NOT_DUE);
+  assert_int_equal(tokenward_snapshot_for(f->manager, 0, &wall, poll.id, key, stored, sizeof stored, &len),
+                   TOKENWARD_OK);
+  assert_int_equal(tokenward_stored(f->manager, 0, poll.id), TOKENWARD_OK);
+  assert_int_equal(tokenward_snapshot_for(f->manager, 0, &wall, poll.id, key, stored, sizeof stored, &len),
+                   TOKENWARD_ERR_STALE_REQUEST);
+  assert_true(polled(f, 0).usable);
+  assert_int_equal(tokenward_clear(f->manager), TOKENWARD_OK);
+  poll = polled(f, 0);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_STORE);
+  assert_int_equal(poll.slot, 1);
+
+  /* After a restart. */
+  stores_in(f, &tokenward_storage_own);
+  poll = polled(f, 0);
+  assert_int_equal(tokenward_load_failed(f->manager, 0, poll.id), TOKENWARD_OK);
+  assert_int_equal(polled(f, 0).next, TOKENWARD_NEXT_WAIT);
+  assert_int_equal(tokenward_reload(f->manager), TOKENWARD_OK);
+  poll = polled(f, 0);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_LOAD);
+  assert_int_equal(tokenward_took(f->manager, 0, poll.id), TOKENWARD_OK);
+  assert_int_equal(polled(f, 0).next, TOKENWARD_NEXT_AWAIT);
+  assert_true(polled(f, 0).id == poll.id);
+  slots[1] = span(stored, len);
+  assert_int_equal(tokenward_loaded(f->manager, 0, &wall, poll.id, key, slots, 2, &found), TOKENWARD_OK);
+  assert_int_equal(found, TOKENWARD_FOUND_TAKEN);
+  assert_int_equal(tokenward_authorize(f->manager, 0, TEXT("GET"), TEXT(URL), value, sizeof value, &header),
+                   TOKENWARD_OK);
+  assert_string_equal(value, "Bearer first");
+
+  /* With a floor above it, and with nothing but damage. */
+  f->config.storage.floor = 2;
+  stores_in(f, &tokenward_storage_own);
+  assert_int_equal(tokenward_loaded(f->manager, 0, &wall, polled(f, 0).id, key, slots, 2, &found),
+                   TOKENWARD_ERR_STALE_SNAPSHOT);
+  stored[100] ^= 1;
+  f->config.storage.floor = 0;
+  stores_in(f, &tokenward_storage_shared);
+  assert_int_equal(tokenward_loaded(f->manager, 0, &wall, polled(f, 0).id, key, slots, 2, &found),
+                   TOKENWARD_ERR_INVALID_SNAPSHOT);
+  assert_string_equal(tokenward_found_name(TOKENWARD_FOUND_SIGNED_OUT), "signed_out");
+  assert_string_equal(tokenward_found_name(0), "unknown");
+  assert_string_equal(tokenward_found_name(6), "unknown");
+}
+
+static void a_supply_counts_only_for_its_id(void **state) {
+  fixture *f = *state;
+  const tokenward_token token = { .access_token = TOKENWARD_TEXT("key") };
+  tokenward_poll_result poll;
+  uint64_t generation = 0;
+  f->config.service = &tokenward_flip_utility_api_key_sandbox;
+  f->config.source = TOKENWARD_SOURCE_PROGRAM;
+  stores_in(f, NULL);
+  poll = polled(f, 0);
+  assert_int_equal(poll.next, TOKENWARD_NEXT_SUPPLY);
+  assert_int_equal(poll.reason, TOKENWARD_REASON_NO_TOKEN);
+  assert_int_equal(tokenward_supply_failed(f->manager, 0, poll.id, true), TOKENWARD_OK);
+  assert_int_equal(polled(f, 0).next, TOKENWARD_NEXT_WAIT);
+  assert_int_equal(tokenward_supplied(f->manager, 0, poll.id, &token, &generation), TOKENWARD_ERR_STALE_REQUEST);
+  assert_int_equal(tokenward_supply_failed(f->manager, 0, poll.id, true), TOKENWARD_ERR_STALE_REQUEST);
+  assert_int_equal(tokenward_took(f->manager, 0, poll.id), TOKENWARD_ERR_STALE_REQUEST);
+  assert_int_equal(tokenward_retry(f->manager), TOKENWARD_OK);
+  poll = polled(f, 0);
+  assert_int_equal(tokenward_supplied(f->manager, 0, poll.id, &token, &generation), TOKENWARD_OK);
+  assert_int_equal(generation, 1);
+  assert_true(polled(f, 0).usable);
+}
+
+static int32_t takes_what_is_stored(sized *s, size_t cap) {
+  return tokenward_snapshot_for(s->f->manager, 0, NULL, polled(s->f, 0).id, span(KEY, sizeof KEY), (uint8_t *)s->out, cap,
+                                &s->len);
+}
+
+static void a_small_buffer_for_what_is_stored_is_refused_with_what_it_takes(void **state) {
+  fixture *f = *state;
+  tokenward_found found;
+  stores_in(f, &tokenward_storage_own);
+  assert_int_equal(tokenward_loaded(f->manager, 0, NULL, polled(f, 0).id, span(KEY, 32), NULL, 0, &found), TOKENWARD_OK);
+  hold_token(f);
+  wipes(f, takes_what_is_stored);
+  fits_exactly(f, takes_what_is_stored, false);
 }
 
 /* ---- snapshots */
@@ -1703,12 +1907,13 @@ static void numbers_have_names(void **state) {
   assert_string_equal(tokenward_reason_name(TOKENWARD_REASON_NONE), "none");
   assert_string_equal(tokenward_reason_name(TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE),
                       "not_an_authentication_failure");
-  assert_string_equal(tokenward_reason_name(14), "unknown");
   assert_string_equal(tokenward_next_name(TOKENWARD_NEXT_NOTHING), "nothing");
   assert_string_equal(tokenward_next_name(TOKENWARD_NEXT_SUPPLY), "supply");
   assert_string_equal(tokenward_next_name(-1), "unknown");
   assert_string_equal(tokenward_retry_name(TOKENWARD_RETRY_AFTER_REFRESH), "after_refresh");
   assert_string_equal(tokenward_retry_name(0), "unknown");
+  assert_string_equal(tokenward_reason_name(TOKENWARD_REASON_STORED_TOO_LONG), "stored_too_long");
+  assert_string_equal(tokenward_reason_name(16), "unknown");
   assert_string_equal(tokenward_grant_name(TOKENWARD_GRANT_SITE_TOKEN), "site_token");
   assert_string_equal(tokenward_grant_name(TOKENWARD_GRANT_NONE), "none");
   assert_string_equal(tokenward_grant_name(-1), "unknown");
@@ -1747,12 +1952,16 @@ int main(void) {
     TEST(another_version_is_refused),
     TEST(memory_is_as_long_as_the_header_says),
     TEST(pointers_of_init_are_checked),
+    TEST(what_a_configuration_says_of_storage_is_checked),
     TEST(what_a_configuration_says_wins_over_the_service),
     TEST(structs_full_of_one_byte_are_refused),
     TEST(what_is_no_manager_is_refused),
     TEST(a_refused_call_leaves_manager_and_results_alone),
     TEST(every_credential_is_checked),
     TEST(a_small_buffer_is_refused_with_what_it_takes),
+    TEST(storage_is_read_and_written_when_poll_says_so),
+    TEST(a_supply_counts_only_for_its_id),
+    TEST(a_small_buffer_for_what_is_stored_is_refused_with_what_it_takes),
     TEST(a_key_that_nobody_has_filled_in_seals_and_opens_nothing),
     TEST(what_the_macros_of_sizes_say_holds_everything),
     TEST(a_snapshot_brings_the_token_back),

@@ -9,12 +9,13 @@ use core::panic::PanicInfo;
 use tokenward::parts::{
     BodyFormat, ClientAuthentication, LoopbackHttp, NestedReader, RouteTable, SitePath, TokenExpiry,
 };
+use tokenward::storage::{Source, Storage};
 use tokenward::wire::{Challenges, http_date, jwt_claims, retry_after};
 use tokenward::{
     Answer, Bearer, Credentials, Error, ErrorResponse, Generation, Grant, Identity, Instant, JsonStr,
-    Outcome, ParsedAnswer, Provider, RequestId, Revision, Slots, SnapshotScope, TickWidener, TokenAnswer,
-    TokenManager, TokenRequest, TokenResponse, UnixTime, basic, basic_raw, ct_eq, providers, token_answer,
-    wipe,
+    Options, Outcome, ParsedAnswer, Provider, RequestId, Revision, Slots, SnapshotScope, TickWidener,
+    TokenAnswer, TokenManager, TokenRequest, TokenResponse, UnixTime, basic, basic_raw, ct_eq, providers,
+    token_answer, wipe,
 };
 
 unsafe extern "C" {
@@ -113,10 +114,19 @@ fn error_response(error: &ErrorResponse<'_>) {
 
 type Manager = TokenManager<'static, &'static mut [u8]>;
 
+/// Storage of any kind.
+fn storage() -> Option<Storage> {
+    #[cfg(feature = "snapshot")]
+    return black_box(Some(Storage::SHARED));
+    #[cfg(not(feature = "snapshot"))]
+    black_box(None)
+}
+
 /// A manager in any state.
 fn manager() -> Option<Manager> {
     let slots = Slots::new(buffer(), black_box(0));
-    black_box(TokenManager::new(now(), provider(), identity(), slots, black_box(0)).ok())
+    let options = Options { storage: storage(), source: black_box(Source::Program) };
+    black_box(TokenManager::with_options(now(), provider(), identity(), slots, black_box(0), options).ok())
 }
 
 entry!(tokenward_gate_token_answer, {
@@ -225,6 +235,9 @@ entry!(tokenward_gate_manager, {
         black_box(manager.rejected_parsed(now(), Generation(black_box(0)), black_box(0), black_box(false)));
     let token = TokenResponse::new(text()).with_expires_in(black_box(0)).with_refresh_token(text());
     black_box(manager.install(now(), wall(), &token)).ok();
+    black_box(manager.supplied(now(), wall(), RequestId(black_box(0)), &token)).ok();
+    black_box(manager.supply_failed(now(), RequestId(black_box(0)), black_box(false))).ok();
+    black_box(manager.took(now(), RequestId(black_box(0)))).ok();
     let scope = black_box(SnapshotScope::All);
     black_box((manager.unpersisted(scope), manager.generation(), manager.revision()));
     black_box(manager.state_line(now(), buffer())).ok();
@@ -246,6 +259,14 @@ entry!(
         black_box(snapshot.ok().map(<[u8]>::len));
         black_box(manager.restore(now(), wall(), Revision(black_box(0)), key, bytes())).ok();
         black_box(tokenward::snapshot_revision(key, bytes())).ok();
+        let id = || RequestId(black_box(0));
+        black_box(manager.loaded(now(), wall(), id(), key, black_box(&[b"".as_slice(); 2]))).ok();
+        black_box(manager.load_failed(now(), id())).ok();
+        let stored = manager.snapshot_for(now(), wall(), id(), key, buffer());
+        black_box(stored.ok().map(<[u8]>::len));
+        black_box(manager.stored(now(), id())).ok();
+        black_box(manager.store_failed(now(), id())).ok();
+        manager.reload();
         Some(manager)
     }
 );

@@ -16,6 +16,9 @@
  * -# tokenward_authorize() writes the header for each call of the API.
  * -# tokenward_rejected() says what to do when the API refuses a token.
  *
+ * With storage (#tokenward_storage) tokenward_poll() also says when to read it, which tokenward_loaded() reports, and when
+ * to write it: tokenward_snapshot_for() writes what tokenward_stored() then reports.
+ *
  * @section arguments Arguments
  *
  * - Text and bytes come as a #tokenward_span: an address and a length, without a NUL. NULL with 0 is empty.
@@ -94,6 +97,9 @@
 #endif
 #endif
 
+/** The most places that storage may have. */
+#define TOKENWARD_STORAGE_SLOTS 4
+
 /** The instant that never comes. */
 #define TOKENWARD_NEVER UINT64_MAX
 
@@ -134,6 +140,9 @@ typedef struct tokenward_service tokenward_service;
 /** Makes `{site}` in a token path stand for the subject's site. */
 typedef struct tokenward_site_part tokenward_site_part;
 
+/** Whose storage it is, and what decides when it is read and written. */
+typedef struct tokenward_storage_part tokenward_storage_part;
+
 /** What the caller is to do: `TOKENWARD_NEXT_*`. */
 typedef int32_t tokenward_next;
 /** There is nothing to do: the token is fresh. */
@@ -148,6 +157,10 @@ typedef int32_t tokenward_next;
 #define TOKENWARD_NEXT_RELOAD 4
 /** Install a token, sign in, or fix the configuration: a usable token stays usable. */
 #define TOKENWARD_NEXT_SUPPLY 5
+/** Read storage, whose lock is taken first if it is shared, and hand over what is in each slot. */
+#define TOKENWARD_NEXT_LOAD 6
+/** Write what the snapshot for it says into this slot, atomically if storage can. */
+#define TOKENWARD_NEXT_STORE 7
 
 /** How a token is obtained: `TOKENWARD_GRANT_*`. */
 typedef int32_t tokenward_grant;
@@ -195,13 +208,20 @@ typedef int32_t tokenward_reason;
 #define TOKENWARD_REASON_INSUFFICIENT_SCOPE 12
 /** The token is not at fault: look at the answer itself. */
 #define TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE 13
+/** The stored session is damaged: sign in again. */
+#define TOKENWARD_REASON_DAMAGED 14
+/** The stored session is longer than its slots: give the token manager more room, or sign in again. */
+#define TOKENWARD_REASON_STORED_TOO_LONG 15
 
 /** What tokenward_poll() says. */
 typedef struct tokenward_poll_result {
   /** The earliest instant at which this answer changes by itself; #TOKENWARD_NEVER if it does not. */
   uint64_t poll_at_ms;
-  /** The request in flight, if `next` is #TOKENWARD_NEXT_AWAIT. */
-  uint64_t request_id;
+  /**
+   * What the answer is to be reported with: the load, the store or the supply, or what is awaited if `next` is
+   * #TOKENWARD_NEXT_AWAIT.
+   */
+  uint64_t id;
   /** `TOKENWARD_NEXT_*`: what the caller is to do. */
   tokenward_next next;
   /** `TOKENWARD_GRANT_*`, if `next` is #TOKENWARD_NEXT_REQUEST. */
@@ -212,6 +232,8 @@ typedef struct tokenward_poll_result {
   bool usable;
   /** Whether `poll_at_ms` is an instant: false if it is #TOKENWARD_NEVER. */
   bool changes;
+  /** Which place of storage is to be written, if `next` is #TOKENWARD_NEXT_STORE. */
+  uint8_t slot;
 } tokenward_poll_result;
 
 /**
@@ -397,6 +419,35 @@ typedef struct tokenward_unpersisted_result {
   bool due;
 } tokenward_unpersisted_result;
 
+/** How a manager's tokens outlive it. Zeros: they do not. */
+typedef struct tokenward_storage {
+  /**
+   * #tokenward_storage_own or #tokenward_storage_shared, which bring the code that decides when storage is read and
+   * written; NULL: there is no storage.
+   */
+  const tokenward_storage_part *kind;
+  /** The oldest revision that is accepted: the last one that the caller knows it stored, or 0. */
+  uint64_t floor;
+  /** `TOKENWARD_SNAPSHOT_*`: what is stored; 0: all. */
+  tokenward_snapshot_scope stored;
+  /** How many places storage has, up to #TOKENWARD_STORAGE_SLOTS; 0: one. If a write may tear, two are needed. */
+  uint8_t slots;
+  /**
+   * In storage of its own too, prove before each refresh that there is room for its answer: a full disk is noticed
+   * before a refresh token is spent. No effect if only the refresh token is stored.
+   */
+  bool prove_room;
+} tokenward_storage;
+
+/** Where a token comes from that no grant obtains: `TOKENWARD_SOURCE_*`. */
+typedef int32_t tokenward_source;
+/** From nowhere: the caller installs it. */
+#define TOKENWARD_SOURCE_NONE 0
+/** Somebody must sign in. */
+#define TOKENWARD_SOURCE_PERSON 1
+/** A program that can be asked again at any time. */
+#define TOKENWARD_SOURCE_PROGRAM 2
+
 /**
  * What a manager is made from. The struct itself is read once; the service, and what the spans point to, must
  * live and stay unchanged for as long as the manager.
@@ -423,6 +474,10 @@ typedef struct tokenward_config {
   uint64_t now_ms;
   /** Differs from device to device, so that a fleet does not ask for tokens in step; needs no secrecy. */
   uint64_t seed;
+  /** How its tokens outlive it. */
+  tokenward_storage storage;
+  /** `TOKENWARD_SOURCE_*`: where a token comes from that no grant obtains. */
+  tokenward_source source;
 } tokenward_config;
 
 /** A list of texts. None has a NULL address. */
@@ -841,6 +896,19 @@ typedef int32_t tokenward_result;
 /** The provider and the subject do not fit: check whether it needs a site. */
 #define TOKENWARD_ERR_INVALID_PROVIDER 310
 
+/** What was found in storage: `TOKENWARD_FOUND_*`. */
+typedef int32_t tokenward_found;
+/** Nothing is stored, and nothing is lost by that. */
+#define TOKENWARD_FOUND_EMPTY 1
+/** Somebody has signed out: there is no token any more. */
+#define TOKENWARD_FOUND_SIGNED_OUT 2
+/** Storage holds what this manager took or wrote itself. */
+#define TOKENWARD_FOUND_KNOWN 3
+/** What another process stored, or an earlier life of this one, is taken. */
+#define TOKENWARD_FOUND_TAKEN 4
+/** What this manager has not stored yet wins over what was found. */
+#define TOKENWARD_FOUND_KEPT 5
+
 #ifdef __cplusplus
 /** The bytes of a string. */
 #define TOKENWARD_BYTES(string) reinterpret_cast<const uint8_t *>(string)
@@ -910,7 +978,7 @@ static inline tokenward_provider tokenward_provider_of(const tokenward_service *
 }
 
 /** Bytes that a manager takes in addition to its slots. */
-#define TOKENWARD_MANAGER_HEAD (192 + 16 * sizeof(void *))
+#define TOKENWARD_MANAGER_HEAD (528 + 16 * sizeof(void *))
 
 /** Words of memory for a manager with slots of these sizes in bytes:
  * `static uint64_t memory[TOKENWARD_MANAGER_WORDS(2048, 512)];` */
@@ -990,6 +1058,15 @@ extern const tokenward_loopback_part tokenward_loopback_http;
 
 /** The claim `exp` of a JWT (RFC 7519 section 4.1.4). */
 extern const tokenward_expiry_part tokenward_expiry_jwt;
+
+/** No other process uses it. */
+extern const tokenward_storage_part tokenward_storage_own;
+
+/**
+ * Several processes use it. Its lock is held from the first #TOKENWARD_NEXT_LOAD until tokenward_poll() says neither
+ * that nor #TOKENWARD_NEXT_STORE.
+ */
+extern const tokenward_storage_part tokenward_storage_shared;
 
 /**
  * Flip Utility with an OAuth client, for development and tests: one token endpoint, an API origin for each
@@ -1350,6 +1427,83 @@ int32_t tokenward_install(tokenward_manager *manager,
                           uint64_t now_ms,
                           const tokenward_token *token,
                           uint64_t *generation);
+
+/**
+ * Keeps what #TOKENWARD_NEXT_SUPPLY asked for: tokenward_install() that counts only for its id. What was asked for before
+ * somebody signed out or in comes too late.
+ *
+ * Not from an interrupt handler; nothing else may use the manager during the call.
+ *
+ * @code
+ * const tokenward_token token = { .access_token = tokenward_text(access_token) }; // from the portal
+ * uint64_t generation;
+ * int32_t result = tokenward_supplied(manager, now_ms, next.id, &token, &generation);
+ * tokenward_wipe(access_token, sizeof access_token);
+ * if (result != TOKENWARD_OK) return result;
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_SUPPLY.
+ * @param[in] token The token. It is copied into the manager.
+ * @param[out] generation The token's generation: written on success.
+ * @retval TOKENWARD_ERR_STALE_REQUEST tokenward_poll() would not give this `id` now
+ * @return Else what tokenward_install() returns.
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_supplied(tokenward_manager *manager,
+                           uint64_t now_ms,
+                           uint64_t id,
+                           const tokenward_token *token,
+                           uint64_t *generation);
+
+/**
+ * Reports that #TOKENWARD_NEXT_SUPPLY brought nothing: a program was not reached, or nobody signed in.
+ *
+ * Not from an interrupt handler; nothing else may use the manager during the call.
+ *
+ * @code
+ * if (http_get(url, value) != 200) { // the portal is down
+ *   int32_t result = tokenward_supply_failed(manager, now_ms, next.id, true);
+ *   if (result != TOKENWARD_OK) return result;
+ * }
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_SUPPLY.
+ * @param[in] retryable Whether it may soon be otherwise.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_STALE_REQUEST tokenward_poll() would not give this `id` now
+ */
+int32_t tokenward_supply_failed(tokenward_manager *manager,
+                                uint64_t now_ms,
+                                uint64_t id,
+                                bool retryable);
+
+/**
+ * Reports that a load, a store or a supply is being done: tokenward_poll() says #TOKENWARD_NEXT_AWAIT in its place until
+ * its answer comes. A loop that does what it is told before it polls again needs no such call.
+ *
+ * Not from an interrupt handler; nothing else may use the manager during the call.
+ *
+ * @code
+ * if (next.next == TOKENWARD_NEXT_SUPPLY) {
+ *   int32_t result = tokenward_took(manager, now_ms, next.id);
+ *   if (result != TOKENWARD_OK) return result;
+ *   show_sign_in(next.id); // once, however often the loop polls meanwhile
+ * }
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] id The `id` that tokenward_poll() gave.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_STALE_REQUEST tokenward_poll() would not give this `id` now
+ */
+int32_t tokenward_took(tokenward_manager *manager,
+                       uint64_t now_ms,
+                       uint64_t id);
 
 /**
  * Gets the generation of the newest token that was kept; 0 before the first.
@@ -2049,6 +2203,202 @@ TOKENWARD_MUST_CHECK
 int32_t tokenward_snapshot_revision(tokenward_span key,
                                     tokenward_span snapshot,
                                     uint64_t *revision);
+
+/**
+ * Hands over what was in each place of storage, after #TOKENWARD_NEXT_LOAD.
+ *
+ * All that is refused but #TOKENWARD_ERR_STALE_REQUEST and wrong arguments has been read all the same: nothing in storage
+ * was of use, and tokenward_poll() says what follows.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may
+ * use the manager during the call.
+ *
+ * @code
+ * tokenward_found found;
+ * int32_t result = tokenward_loaded(manager, now_ms, wall_s, next.id, key, &snapshot, 1, &found);
+ * tokenward_wipe(buffer, sizeof buffer); // the snapshot was read into it
+ * log_line(result == TOKENWARD_OK ? tokenward_found_name(found) : tokenward_result_text(result));
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then access tokens
+ * that expire are not taken.
+ * @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_LOAD.
+ * @param[in] key 32 random bytes.
+ * @param[in] slots What was in each place of storage, in their order; NULL stands for a place in which
+ * nothing is; one that exists and holds no bytes, as a file of length 0 does, has another pointer and the length 0, and
+ * counts as damaged. The tokens are copied.
+ * @param[in] count How many spans there are.
+ * @param[out] found `TOKENWARD_FOUND_*`: written on success.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_OUT_OF_RANGE more than #TOKENWARD_STORAGE_SLOTS spans
+ * @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
+ * @retval TOKENWARD_ERR_STALE_REQUEST `id` is not that of the load
+ * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated or tampered with
+ * @retval TOKENWARD_ERR_OTHER_SNAPSHOT_VERSION written by another version
+ * @retval TOKENWARD_ERR_OTHER_SNAPSHOT_KEY sealed with another key
+ * @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
+ * @retval TOKENWARD_ERR_STALE_SNAPSHOT older than the storage's floor
+ * @retval TOKENWARD_ERR_TOO_LONG the access token is longer than its slot
+ * @retval TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG the refresh token is longer than its slot
+ */
+int32_t tokenward_loaded(tokenward_manager *manager,
+                         uint64_t now_ms,
+                         const uint64_t *wall_s,
+                         uint64_t id,
+                         tokenward_span key,
+                         const tokenward_span *slots,
+                         size_t count,
+                         tokenward_found *found);
+
+/**
+ * Reports that storage could not be read: it is locked, or a folder is missing. That it holds nothing is no failure.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may
+ * use the manager during the call.
+ *
+ * @code
+ * if (!flash_read(&snapshot)) {
+ *   int32_t result = tokenward_load_failed(manager, now_ms, next.id);
+ *   if (result != TOKENWARD_OK) return result;
+ * }
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_LOAD.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_STALE_REQUEST `id` is not that of the load
+ */
+int32_t tokenward_load_failed(tokenward_manager *manager,
+                              uint64_t now_ms,
+                              uint64_t id);
+
+/**
+ * Writes what #TOKENWARD_NEXT_STORE is for into `buf`, sealed under `key` (HMAC-SHA-256). It goes into the place `slot`
+ * that tokenward_poll() named.
+ *
+ * The seal proves that nobody without the key has changed it. It does not encrypt the tokens, nor does it prove
+ * that the snapshot is the newest: that takes the floor of #tokenward_storage.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may
+ * use the manager during the call.
+ *
+ * @code
+ * size_t len;
+ * int32_t result = tokenward_snapshot_for(manager, now_ms, wall_s, next.id, key, buffer, sizeof buffer, &len);
+ * bool written = result == TOKENWARD_OK && flash_write(buffer, len);
+ * tokenward_wipe(buffer, sizeof buffer);
+ * return written ? tokenward_stored(manager, now_ms, next.id) : tokenward_store_failed(manager, now_ms, next.id);
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then a restart keeps
+ * only the refresh token.
+ * @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_STORE.
+ * @param[in] key 32 random bytes.
+ * @param[out] buf Where it is written. It holds the tokens afterwards.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Bytes that were written; if `buf` is too small, the bytes needed.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
+ * @retval TOKENWARD_ERR_STALE_REQUEST `id` is not that of the store
+ * @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() does not say #TOKENWARD_NEXT_STORE any more
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_snapshot_for(tokenward_manager *manager,
+                               uint64_t now_ms,
+                               const uint64_t *wall_s,
+                               uint64_t id,
+                               tokenward_span key,
+                               uint8_t *buf,
+                               size_t cap,
+                               size_t *len);
+
+/**
+ * Reports that the snapshot of #TOKENWARD_NEXT_STORE is in its place.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may
+ * use the manager during the call.
+ *
+ * @code
+ * if (flash_write(snapshot.ptr, snapshot.len)) {
+ *   int32_t result = tokenward_stored(manager, now_ms, next.id);
+ *   if (result != TOKENWARD_OK) return result;
+ * }
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_STORE.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_STALE_REQUEST `id` is not that of the store
+ * @retval TOKENWARD_ERR_NOT_DUE tokenward_snapshot_for() has not written a snapshot for it
+ */
+int32_t tokenward_stored(tokenward_manager *manager,
+                         uint64_t now_ms,
+                         uint64_t id);
+
+/**
+ * Reports that the snapshot of #TOKENWARD_NEXT_STORE could not be written, or that it is not known whether it was.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may
+ * use the manager during the call.
+ *
+ * @code
+ * if (!flash_write(snapshot.ptr, snapshot.len)) {
+ *   int32_t result = tokenward_store_failed(manager, now_ms, next.id);
+ *   if (result != TOKENWARD_OK) return result;
+ * }
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_STORE.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_STALE_REQUEST `id` is not that of the store
+ */
+int32_t tokenward_store_failed(tokenward_manager *manager,
+                               uint64_t now_ms,
+                               uint64_t id);
+
+/**
+ * Makes tokenward_poll() say #TOKENWARD_NEXT_LOAD now: others may have changed what is in storage.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may
+ * use the manager during the call.
+ *
+ * @code
+ * int32_t result = tokenward_reload(manager); // somebody has signed out on the panel, which shares the storage
+ * if (result != TOKENWARD_OK) return result;
+ * wake_token_task();
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @retval TOKENWARD_OK done
+ */
+int32_t tokenward_reload(tokenward_manager *manager);
+
+/**
+ * The name of what was found in storage in snake_case, the same in every language: `signed_out`.
+ *
+ * Only in a library that was built with the feature `snapshot`. May be called from any thread and from an interrupt
+ * handler.
+ *
+ * @code
+ * tokenward_found found;
+ * int32_t result = tokenward_loaded(manager, now_ms, wall_s, next.id, key, &snapshot, 1, &found);
+ * if (result != TOKENWARD_OK) return result;
+ * log_line(tokenward_found_name(found)); // signed_out
+ * @endcode
+ *
+ * @param[in] found `TOKENWARD_FOUND_*`.
+ * @return A string that lives as long as the program; `unknown` for any other number.
+ */
+const char *tokenward_found_name(tokenward_found found);
 
 /**
  * Writes `Bearer ...`, the value of an `Authorization` field, for a token that no manager keeps.
