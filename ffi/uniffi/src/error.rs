@@ -149,7 +149,10 @@ mod tests {
     #[test]
     fn every_code_has_its_sentence() {
         let errors = Error::ALL.iter().map(|error| (error.name(), error.sentence()));
-        let reasons = Reason::ALL.iter().map(|reason| (reason.name(), reason.sentence()));
+        // An error says the same of `too_long`.
+        let is_error = |name| Error::ALL.iter().any(|error| error.name() == name);
+        let reasons = Reason::ALL.iter().filter(|reason| !is_error(reason.name()));
+        let reasons = reasons.map(|reason| (reason.name(), reason.sentence()));
         for (code, sentence) in errors.chain(reasons) {
             assert_eq!(error_sentence(code.to_owned()).as_deref(), Ok(sentence));
         }

@@ -8,6 +8,7 @@ mod error;
 mod manager;
 mod next;
 mod provider;
+mod storage;
 
 use std::alloc::System;
 
@@ -22,6 +23,7 @@ pub use provider::{
     TokenErrorCode, TokenGrant, TokenIdentity, TokenPreset, TokenProvider, TokenRoute, ZeroLifetime,
     custom_provider, default_policy, preset_provider,
 };
+pub use storage::{FoundRecord, OptionsRecord, SourceRecord, StorageRecord, found_name};
 
 /// Tokens pass through buffers that uniffi makes and never clears: all that is freed is wiped.
 #[global_allocator]

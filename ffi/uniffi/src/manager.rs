@@ -11,7 +11,9 @@ use tokenward::{
 };
 
 use crate::error::caught;
-use crate::{CoreError, TokenGrant, TokenIdentity, TokenNext, TokenProvider, TokenReason};
+use crate::{
+    CoreError, FoundRecord, OptionsRecord, TokenGrant, TokenIdentity, TokenNext, TokenProvider, TokenReason,
+};
 
 /// Bytes of a slot at most: what is asked for beyond is a mistake, not a token.
 const MAX_CAPACITY: u32 = 1024 * 1024;
@@ -93,10 +95,10 @@ impl CoreManager {
     ///
     /// # Errors
     /// - [`CoreError::Input`]: `invalid_provider` with the name of the fact that cannot work; `invalid_argument` for a
-    ///   slot above 1 MiB.
+    ///   slot above 1 MiB, or storage of no places or more than 8.
     /// - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
     ///   `allow_server_only` does not say that this is one.
-    #[uniffi::constructor]
+    #[uniffi::constructor(default(options = None))]
     #[expect(clippy::too_many_arguments, reason = "both languages name their arguments")]
     pub fn new(
         now: u64,
@@ -107,8 +109,10 @@ impl CoreManager {
         seed: u64,
         shared_storage: bool,
         allow_server_only: bool,
+        options: Option<OptionsRecord>,
     ) -> Result<Self, CoreError> {
         caught(|| {
+            let options = options.unwrap_or_default().core().ok_or_else(CoreError::invalid_argument)?;
             if access_capacity.max(refresh_capacity) > MAX_CAPACITY {
                 return Err(CoreError::invalid_argument());
             }
@@ -129,8 +133,9 @@ impl CoreManager {
                     return Err(CoreError::server_only());
                 }
                 let slots = Slots::new(vec![0; access + refresh].into_boxed_slice(), access);
-                let manager = TokenManager::new(instant(now), provider, identity, slots, seed)
-                    .map_err(|_| CoreError::invalid_provider("site"))?;
+                let manager =
+                    TokenManager::with_options(instant(now), provider, identity, slots, seed, options)
+                        .map_err(|_| CoreError::invalid_provider("site"))?;
                 Ok(Kept { provider, identity, manager })
             })?;
             Ok(Self { keeper: Mutex::new(keeper) })
@@ -171,7 +176,11 @@ impl CoreManager {
                     Next::Await(RequestId(request_id)) => TokenNext::AwaitAnswer { request_id },
                     Next::Wait => TokenNext::Wait,
                     Next::Reload => TokenNext::Reload,
-                    Next::Supply(reason) => TokenNext::Supply { reason: TokenReason::of(reason) },
+                    Next::Load(RequestId(id)) => TokenNext::Load { id },
+                    Next::Store(RequestId(id), slot) => TokenNext::Store { id, slot },
+                    Next::Supply(RequestId(id), reason) => {
+                        TokenNext::Supply { id, reason: TokenReason::of(reason) }
+                    }
                 },
                 usable: poll.usable,
                 poll_at: poll.poll_at.map(Instant::as_millis),
@@ -318,13 +327,8 @@ impl CoreManager {
         expires_in: Option<u64>,
         refresh_token: Option<String>,
     ) -> Result<u64, CoreError> {
-        let mut token = TokenResponse::new(&access_token)
-            .with_token_type(token_type.as_deref().unwrap_or_default())
-            .with_refresh_token(refresh_token.as_deref().unwrap_or_default());
-        if let Some(seconds) = expires_in {
-            token = token.with_expires_in(seconds);
-        }
-        self.with(|kept| Ok(kept.manager.install(instant(now), wall.map(UnixTime::from_secs), &token)?.0))
+        let token = token_of(&access_token, token_type.as_deref(), expires_in, refresh_token.as_deref());
+        self.with(|kept| Ok(kept.keep(now, wall, None, &token)?))
     }
 
     /// [`CoreManager::install`] of a JSON object with the members of RFC 6749 section 5.1, as a backend passes
@@ -333,14 +337,144 @@ impl CoreManager {
     /// # Errors
     /// As [`CoreManager::install`], and [`CoreError::Input`] for what is no such object.
     pub fn install_json(&self, now: u64, wall: Option<u64>, token: Vec<u8>) -> Result<u64, CoreError> {
+        self.with(|kept| Ok(kept.keep_json(now, wall, None, &token)?))
+    }
+
+    /// [`CoreManager::install`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
+    ///
+    /// # Errors
+    /// As [`CoreManager::install`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+    #[expect(clippy::too_many_arguments, reason = "both languages name their arguments")]
+    pub fn supplied(
+        &self,
+        now: u64,
+        wall: Option<u64>,
+        id: u64,
+        access_token: String,
+        token_type: Option<String>,
+        expires_in: Option<u64>,
+        refresh_token: Option<String>,
+    ) -> Result<u64, CoreError> {
+        let token = token_of(&access_token, token_type.as_deref(), expires_in, refresh_token.as_deref());
+        self.with(|kept| Ok(kept.keep(now, wall, Some(id), &token)?))
+    }
+
+    /// [`CoreManager::install_json`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
+    ///
+    /// # Errors
+    /// As [`CoreManager::install_json`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+    pub fn supplied_json(
+        &self,
+        now: u64,
+        wall: Option<u64>,
+        id: u64,
+        token: Vec<u8>,
+    ) -> Result<u64, CoreError> {
+        self.with(|kept| Ok(kept.keep_json(now, wall, Some(id), &token)?))
+    }
+
+    /// [`TokenNext::Supply`] brought nothing. `retryable`: it may soon be otherwise.
+    ///
+    /// # Errors
+    /// [`CoreError::State`], `stale_request`.
+    pub fn supply_failed(&self, now: u64, id: u64, retryable: bool) -> Result<(), CoreError> {
+        self.with(|kept| Ok(kept.manager.supply_failed(instant(now), RequestId(id), retryable)?))
+    }
+
+    /// A load, a store or a supply is being done: [`CoreManager::poll`] says [`TokenNext::AwaitAnswer`] in its place until
+    /// its answer comes.
+    ///
+    /// # Errors
+    /// [`CoreError::State`], `stale_request`.
+    pub fn took(&self, now: u64, id: u64) -> Result<(), CoreError> {
+        self.with(|kept| Ok(kept.manager.took(instant(now), RequestId(id))?))
+    }
+
+    /// Storage was read: what was in each of its places, empty ones too, in their order.
+    ///
+    /// # Errors
+    /// But for the first two, the load has succeeded all the same, and nothing in storage was of use.
+    /// - [`CoreError::State`], `stale_request`.
+    /// - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+    /// - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
+    ///   `stale_snapshot`.
+    /// - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
+    pub fn loaded(
+        &self,
+        now: u64,
+        wall: Option<u64>,
+        id: u64,
+        key: Vec<u8>,
+        slots: Vec<Option<Vec<u8>>>,
+    ) -> Result<FoundRecord, CoreError> {
         self.with(|kept| {
-            let wall = wall.map(UnixTime::from_secs);
-            let installed =
-                kept.read_flat(&token).and_then(|token| kept.manager.install(instant(now), wall, &token));
-            if installed.is_err() {
-                kept.move_clock(now);
-            }
-            Ok(installed?.0)
+            let (wall, key) = (wall.map(UnixTime::from_secs), key_of(&key)?);
+            let slots: Vec<Option<&[u8]>> = slots.iter().map(Option::as_deref).collect();
+            Ok(FoundRecord::of(kept.manager.loaded(instant(now), wall, RequestId(id), key, &slots)?))
+        })
+    }
+
+    /// Storage could not be read: it is locked, or a folder is missing. That it holds nothing is no failure.
+    ///
+    /// # Errors
+    /// [`CoreError::State`], `stale_request`.
+    pub fn load_failed(&self, now: u64, id: u64) -> Result<(), CoreError> {
+        self.with(|kept| Ok(kept.manager.load_failed(instant(now), RequestId(id))?))
+    }
+
+    /// What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
+    /// stand in it.
+    ///
+    /// # Errors
+    /// - [`CoreError::State`]: `stale_request`, `not_due`.
+    /// - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+    pub fn snapshot_for(
+        &self,
+        now: u64,
+        wall: Option<u64>,
+        id: u64,
+        key: Vec<u8>,
+    ) -> Result<Vec<u8>, CoreError> {
+        self.with(|kept| {
+            let (now, wall, key) = (instant(now), wall.map(UnixTime::from_secs), key_of(&key)?);
+            let mut write = |out: &mut [u8]| {
+                kept.manager.snapshot_for(now, wall, RequestId(id), key, out).map(|snapshot| snapshot.len())
+            };
+            // The first call says how long the snapshot is.
+            let mut out = match write(&mut []) {
+                Err(Error::BufferTooSmall { needed }) => vec![0; needed],
+                written => vec![0; written?],
+            };
+            let len = write(&mut out)?;
+            out.truncate(len);
+            Ok(out)
+        })
+    }
+
+    /// The snapshot is in its place.
+    ///
+    /// # Errors
+    /// [`CoreError::State`]: `stale_request`; `not_due`, where no snapshot was written for it.
+    pub fn stored(&self, now: u64, id: u64) -> Result<(), CoreError> {
+        self.with(|kept| Ok(kept.manager.stored(instant(now), RequestId(id))?))
+    }
+
+    /// The snapshot could not be written, or it is not known whether it was.
+    ///
+    /// # Errors
+    /// [`CoreError::State`], `stale_request`.
+    pub fn store_failed(&self, now: u64, id: u64) -> Result<(), CoreError> {
+        self.with(|kept| Ok(kept.manager.store_failed(instant(now), RequestId(id))?))
+    }
+
+    /// Read storage now, as an app does that comes to the foreground.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn reload(&self) -> Result<(), CoreError> {
+        self.with(|kept| {
+            kept.manager.reload();
+            Ok(())
         })
     }
 
@@ -493,18 +627,39 @@ impl CoreManager {
 }
 
 impl Kept<'_> {
+    /// Keeps a token that someone else obtained; with an id, only for that.
+    fn keep(
+        &mut self,
+        now: u64,
+        wall: Option<u64>,
+        id: Option<u64>,
+        token: &TokenResponse<'_>,
+    ) -> Result<u64, Error> {
+        let (now, wall) = (instant(now), wall.map(UnixTime::from_secs));
+        let Generation(generation) = match id {
+            Some(id) => self.manager.supplied(now, wall, RequestId(id), token)?,
+            None => self.manager.install(now, wall, token)?,
+        };
+        Ok(generation)
+    }
+
+    fn keep_json(&mut self, now: u64, wall: Option<u64>, id: Option<u64>, json: &[u8]) -> Result<u64, Error> {
+        match self.read_flat(json) {
+            Ok(token) => self.keep(now, wall, id, &token),
+            // What is no token moves the clock too, and an id that is stale is refused first.
+            Err(error) => match self.keep(now, wall, id, &TokenResponse::new("")) {
+                Err(Error::StaleRequest) => Err(Error::StaleRequest),
+                _ => Err(error),
+            },
+        }
+    }
+
     fn read_flat<'t>(&self, token: &'t [u8]) -> Result<TokenResponse<'t>, Error> {
         let flat = Provider { nested: Nested::NONE, ..*self.provider };
         match token_answer(200, token, &flat)? {
             TokenAnswer::Token(token) => Ok(token),
             TokenAnswer::Error(_) => Err(Error::InvalidAccessToken),
         }
-    }
-
-    /// A refused token moves the clock, as it does where the core itself refuses it.
-    fn move_clock(&mut self, now: u64) {
-        // Nobody has this id.
-        let _ = self.manager.failed(instant(now), RequestId(u64::MAX));
     }
 }
 
@@ -590,8 +745,23 @@ const fn instant(now: u64) -> Instant {
     Instant::from_millis(now)
 }
 
-const fn scope(all: bool) -> SnapshotScope {
+pub(crate) const fn scope(all: bool) -> SnapshotScope {
     if all { SnapshotScope::All } else { SnapshotScope::RefreshToken }
+}
+
+fn token_of<'t>(
+    access_token: &'t str,
+    token_type: Option<&'t str>,
+    expires_in: Option<u64>,
+    refresh_token: Option<&'t str>,
+) -> TokenResponse<'t> {
+    let token = TokenResponse::new(access_token)
+        .with_token_type(token_type.unwrap_or_default())
+        .with_refresh_token(refresh_token.unwrap_or_default());
+    match expires_in {
+        Some(seconds) => token.with_expires_in(seconds),
+        None => token,
+    }
 }
 
 fn status_of(status: u32) -> Result<u16, CoreError> {
@@ -616,7 +786,8 @@ mod tests {
     fn a_panic_is_an_error_then_and_ever_after() {
         let provider = preset_provider(TokenPreset::FluteSandbox);
         let identity = TokenIdentity::default();
-        let manager = CoreManager::new(0, provider, identity, 64, 64, 0, false, true).expect("a manager");
+        let manager =
+            CoreManager::new(0, provider, identity, 64, 64, 0, false, true, None).expect("a manager");
         assert_eq!(manager.with::<()>(|_| panic!("a bug")), Err(CoreError::internal()));
         assert_eq!(manager.poll(1), Err(CoreError::internal()));
         assert_eq!(manager.clear(), Err(CoreError::internal()));

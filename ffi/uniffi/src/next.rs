@@ -12,7 +12,7 @@ pub enum TokenNext {
         /// By which grant.
         grant: TokenGrant,
     },
-    /// A request is out.
+    /// A request is out, or something is being done that [`crate::CoreManager::took`] named.
     AwaitAnswer {
         /// Its id.
         request_id: u64,
@@ -21,8 +21,22 @@ pub enum TokenNext {
     Wait,
     /// Storage is to be read again before it is written to.
     Reload,
-    /// A token must be installed, someone must sign in, or the configuration must be mended.
+    /// Storage is to be read, whose lock is taken first if it is shared.
+    Load {
+        /// Its id.
+        id: u64,
+    },
+    /// Storage is to be written, atomically if it can.
+    Store {
+        /// Its id.
+        id: u64,
+        /// To this place.
+        slot: u8,
+    },
+    /// A token must be obtained from where they come, someone must sign in, or the configuration must be mended.
     Supply {
+        /// Its id.
+        id: u64,
         /// Why.
         reason: TokenReason,
     },
@@ -57,13 +71,17 @@ pub enum TokenReason {
     InsufficientScope,
     /// The status says nothing about the token.
     NotAnAuthenticationFailure,
+    /// Storage held something, but nothing that could be read.
+    Damaged,
+    /// Storage holds a token that is longer than its slot.
+    TooLong,
 }
 
 same! {
     TokenReason = Reason {
         NoToken, RefreshTokenRejected, GrantRejected, Revoked, InvalidClient, UnauthorizedClient,
         UnsupportedGrantType, InvalidScope, InvalidRequest, Rejected, Forbidden, InsufficientScope,
-        NotAnAuthenticationFailure
+        NotAnAuthenticationFailure, Damaged, TooLong
     }
 }
 

@@ -1,8 +1,9 @@
 //! A token's life over the bridge, for each provider.
 
 use tokenward_uniffi::{
-    CoreError, CoreManager, CoreRequest, OutcomeRecord, RefreshPolicy, RetryRecord, TokenGrant,
-    TokenIdentity, TokenNext, TokenPreset, TokenReason, default_policy, preset_provider, snapshot_revision,
+    CoreError, CoreManager, CoreRequest, FoundRecord, OptionsRecord, OutcomeRecord, RefreshPolicy,
+    RetryRecord, SourceRecord, StorageRecord, TokenGrant, TokenIdentity, TokenNext, TokenPreset, TokenReason,
+    default_policy, preset_provider, snapshot_revision,
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -25,7 +26,7 @@ fn manager(preset: TokenPreset, identity: TokenIdentity) -> CoreManager {
 fn shared(preset: TokenPreset, identity: TokenIdentity, shared_storage: bool) -> CoreManager {
     let mut provider = preset_provider(preset);
     provider.policy = Some(RefreshPolicy { jitter_permille: 0, ..default_policy() });
-    CoreManager::new(0, provider, identity, 2048, 2048, 0, shared_storage, true).expect("a manager")
+    CoreManager::new(0, provider, identity, 2048, 2048, 0, shared_storage, true, None).expect("a manager")
 }
 
 fn begin(manager: &CoreManager, now: u64) -> Result<std::sync::Arc<CoreRequest>, CoreError> {
@@ -35,6 +36,14 @@ fn begin(manager: &CoreManager, now: u64) -> Result<std::sync::Arc<CoreRequest>,
 fn answer(manager: &CoreManager, now: u64, id: u64, body: &str) -> Result<OutcomeRecord, CoreError> {
     let headers = vec!["Content-Type".to_owned(), "application/json".to_owned()];
     manager.answer(now, id, 200, headers, body.as_bytes().to_vec(), None)
+}
+
+/// The id and the reason of the supply that is due.
+fn supply(manager: &CoreManager, now: u64) -> (u64, TokenReason) {
+    match manager.poll(now).expect("poll").next {
+        TokenNext::Supply { id, reason } => (id, reason),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn code(error: CoreError) -> String {
@@ -217,7 +226,7 @@ fn static_tokens_are_installed_and_a_refusal_revokes_them() {
         (TokenPreset::FlipEnergyClient, based(None), "https://api.example/v1/sites"),
     ] {
         let manager = manager(preset, identity);
-        assert_eq!(manager.poll(0).expect("poll").next, TokenNext::Supply { reason: TokenReason::NoToken });
+        assert_eq!(supply(&manager, 0).1, TokenReason::NoToken);
         assert_eq!(manager.install(0, None, "fl_key".to_owned(), None, None, None), Ok(1));
         let poll = manager.poll(u64::MAX).expect("poll");
         assert_eq!((poll.next, poll.usable, poll.poll_at), (TokenNext::Nothing, true, None));
@@ -234,7 +243,7 @@ fn static_tokens_are_installed_and_a_refusal_revokes_them() {
 #[test]
 fn a_backend_passes_on_a_token_in_json() {
     let manager = manager(TokenPreset::FlipEnergySiteByBackend, based(Some("1")));
-    assert_eq!(manager.poll(0).expect("poll").next, TokenNext::Supply { reason: TokenReason::NoToken });
+    assert_eq!(supply(&manager, 0).1, TokenReason::NoToken);
     let token = br#"{"access_token":"site-token","token_type":"Bearer","expires_in":60}"#;
     assert_eq!(manager.install_json(0, None, token.to_vec()), Ok(1));
     let line = manager.authorize(0, "GET".to_owned(), "https://api.example/v1/site/1".to_owned());
@@ -288,8 +297,7 @@ fn an_error_response_is_told_in_the_servers_words() {
         uri: None,
     };
     assert!(outcome == expected);
-    let supply = TokenNext::Supply { reason: TokenReason::InvalidClient };
-    assert_eq!(manager.poll(2).expect("poll").next, supply);
+    assert_eq!(supply(&manager, 2).1, TokenReason::InvalidClient);
     manager.retry().expect("retry");
     assert!(matches!(manager.poll(1_001).expect("poll").next, TokenNext::Request { .. }));
 }
@@ -333,5 +341,77 @@ fn two_accounts_at_one_service_do_not_restore_each_others_state() {
     for (account, expected) in [("theirs", Err("foreign_snapshot".to_owned())), ("ours", Ok(()))] {
         let manager = manager(TokenPreset::FluteSandbox, of(account));
         assert_eq!(manager.restore(0, Some(1), 0, KEY.to_vec(), snapshot.clone()).map_err(code), expected);
+    }
+}
+
+fn stored(options: OptionsRecord) -> CoreManager {
+    let provider = preset_provider(TokenPreset::FlipUtilityApiKeySandbox);
+    CoreManager::new(0, provider, TokenIdentity::default(), 64, 0, 0, false, true, Some(options))
+        .expect("a manager")
+}
+
+fn storage(shared: bool) -> OptionsRecord {
+    let storage = StorageRecord { shared, all: true, slots: 2, floor: 0, prove_room: false };
+    OptionsRecord { storage: Some(storage), source: SourceRecord::Program }
+}
+
+#[test]
+fn what_one_manager_stores_another_takes() {
+    let wall = Some(1_700_000_000);
+    let (first, second) = (stored(storage(true)), stored(storage(true)));
+    let load = |manager: &CoreManager, slots: &[Option<Vec<u8>>]| match manager.poll(1).expect("poll").next {
+        TokenNext::Load { id } => manager.loaded(1, wall, id, KEY.to_vec(), slots.to_vec()),
+        other => panic!("{other:?}"),
+    };
+    let empty = [None, None];
+    assert_eq!(load(&first, &empty), Ok(FoundRecord::Empty));
+    let (id, reason) = supply(&first, 1);
+    assert_eq!(reason, TokenReason::NoToken);
+    first.took(1, id).expect("the supply");
+    assert_eq!(first.poll(1).expect("poll").next, TokenNext::AwaitAnswer { request_id: id });
+    first.supply_failed(1, id, true).expect("the supply");
+    first.retry().expect("retry");
+    let (again, _) = supply(&first, 1);
+    let brought = |id| first.supplied(1, wall, id, "fl_key".to_owned(), None, None, None).map_err(code);
+    assert_eq!(brought(id), Err("stale_request".to_owned()));
+    assert_eq!(
+        first.supplied_json(1, wall, id, b"moonlight".to_vec()).map_err(code),
+        Err("stale_request".to_owned())
+    );
+    assert_eq!(
+        first.supplied_json(1, wall, again, b"moonlight".to_vec()).map_err(code),
+        Err("not_json".to_owned())
+    );
+    assert_eq!(brought(again), Ok(1));
+
+    assert_eq!(load(&first, &empty), Ok(FoundRecord::Kept));
+    let TokenNext::Store { id, slot: 0 } = first.poll(1).expect("poll").next else { panic!() };
+    assert_eq!(first.stored(1, id).map_err(code), Err("not_due".to_owned()));
+    let snapshot = first.snapshot_for(1, wall, id, KEY.to_vec()).expect("a snapshot");
+    first.store_failed(1, id).expect("the store");
+    first.retry().expect("retry");
+    assert_eq!(load(&first, &empty), Ok(FoundRecord::Kept));
+    let TokenNext::Store { id: again, slot: 0 } = first.poll(1).expect("poll").next else { panic!() };
+    assert_eq!(first.snapshot_for(1, wall, id, KEY.to_vec()).map_err(code), Err("stale_request".to_owned()));
+    first.snapshot_for(1, wall, again, KEY.to_vec()).expect("a snapshot");
+    first.stored(1, again).expect("the store");
+    assert!(first.poll(1).expect("poll").usable);
+
+    let TokenNext::Load { id } = second.poll(1).expect("poll").next else { panic!() };
+    second.load_failed(1, id).expect("the load");
+    second.reload().expect("reload");
+    assert_eq!(load(&second, &[Some(snapshot), None]), Ok(FoundRecord::Taken));
+    assert!(second.poll(1).expect("poll").usable);
+}
+
+#[test]
+fn storage_has_one_to_eight_places() {
+    for slots in [0, 9] {
+        let provider = preset_provider(TokenPreset::FlipUtilityApiKeySandbox);
+        let OptionsRecord { storage, source } = storage(false);
+        let options = OptionsRecord { storage: storage.map(|it| StorageRecord { slots, ..it }), source };
+        let made =
+            CoreManager::new(0, provider, TokenIdentity::default(), 64, 0, 0, false, true, Some(options));
+        assert_eq!(made.map(drop).map_err(code), Err("invalid_argument".to_owned()));
     }
 }

@@ -49,7 +49,7 @@ fn is_token(bytes: &[u8]) -> bool {
 fn no_byte_of_a_token_is_left_in_freed_memory() {
     let provider = preset_provider(TokenPreset::FluteSandbox);
     let identity = TokenIdentity::default();
-    let manager = CoreManager::new(0, provider, identity, 256, 256, 0, false, true).expect("a manager");
+    let manager = CoreManager::new(0, provider, identity, 256, 256, 0, false, true, None).expect("a manager");
     assert_eq!(copies_in_memory(), 0);
 
     let secret = || Some(token());

@@ -13,7 +13,7 @@ fn flute() -> TokenProvider {
 }
 
 fn made(provider: TokenProvider, access: u32, refresh: u32) -> Result<CoreManager, CoreError> {
-    CoreManager::new(0, provider, TokenIdentity::default(), access, refresh, 0, false, true)
+    CoreManager::new(0, provider, TokenIdentity::default(), access, refresh, 0, false, true, None)
 }
 
 fn manager() -> CoreManager {
@@ -77,7 +77,7 @@ fn what_is_given_at_run_time_is_checked_as_the_description_is() {
         ("site", TokenIdentity { site: some(""), ..identity() }),
         ("site", TokenIdentity { site: some(".."), ..identity() }),
     ] {
-        let refused = CoreManager::new(0, flute(), identity, 64, 64, 0, false, true).map(drop);
+        let refused = CoreManager::new(0, flute(), identity, 64, 64, 0, false, true, None).map(drop);
         assert_eq!(refused, Err(fault(fact)));
     }
 }
@@ -100,10 +100,10 @@ fn a_custom_providers_token_goes_to_the_origin_of_its_base_url_alone_unless_that
 #[test]
 fn credentials_for_servers_are_refused_unless_this_is_one() {
     let identity = TokenIdentity::default;
-    let refused = CoreManager::new(0, flute(), identity(), 64, 64, 0, false, false).map(drop);
+    let refused = CoreManager::new(0, flute(), identity(), 64, 64, 0, false, false, None).map(drop);
     assert_eq!(refused, Err(CoreError::NotAllowed { code: "server_only".to_owned(), needed: None }));
     let app = TokenProvider { exposure: Exposure::AppAllowed, ..custom_provider("acme".to_owned()) };
-    assert!(CoreManager::new(0, app, identity(), 64, 64, 0, false, false).is_ok());
+    assert!(CoreManager::new(0, app, identity(), 64, 64, 0, false, false, None).is_ok());
 }
 
 #[test]

@@ -22,8 +22,9 @@ extension TokenManager {
             case .wait, .awaitAnswer:
                 if poll.usable { return }
                 try await pause(until: poll.pollAt, deadline: deadline)
-            case .reload: throw report.failure ?? .internal
-            case .supply(let reason): return try await supply(reason, in: session, deadline: deadline)
+            // Only a core with storage of its own says the last two.
+            case .reload, .load, .store: throw report.failure ?? .internal
+            case .supply(_, let reason): return try await supply(reason, in: session, deadline: deadline)
             case .request:
                 // A site token whose bearer was refused is asked for again with the parent's next one, once.
                 if try await request(in: session, again: !asked) { return }

@@ -255,7 +255,7 @@ void uniffi_tokenward_uniffi_fn_free_coremanager(uint64_t handle, RustCallStatus
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_CONSTRUCTOR_COREMANAGER_NEW
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_CONSTRUCTOR_COREMANAGER_NEW
-uint64_t uniffi_tokenward_uniffi_fn_constructor_coremanager_new(uint64_t now, RustBuffer provider, RustBuffer identity, uint32_t access_capacity, uint32_t refresh_capacity, uint64_t seed, int8_t shared_storage, int8_t allow_server_only, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tokenward_uniffi_fn_constructor_coremanager_new(uint64_t now, RustBuffer provider, RustBuffer identity, uint32_t access_capacity, uint32_t refresh_capacity, uint64_t seed, int8_t shared_storage, int8_t allow_server_only, RustBuffer options, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_ANSWER
@@ -298,6 +298,16 @@ uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_install(uint64_t ptr, uin
 uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_install_json(uint64_t ptr, uint64_t now, RustBuffer wall, RustBuffer token, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_LOAD_FAILED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_LOAD_FAILED
+void uniffi_tokenward_uniffi_fn_method_coremanager_load_failed(uint64_t ptr, uint64_t now, uint64_t id, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_LOADED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_LOADED
+RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_loaded(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer key, RustBuffer slots, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_PERSISTED
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_PERSISTED
 void uniffi_tokenward_uniffi_fn_method_coremanager_persisted(uint64_t ptr, int8_t all, uint64_t revision, RustCallStatus *_Nonnull out_status
@@ -311,6 +321,11 @@ RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_poll(uint64_t ptr, uint
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_REJECTED
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_REJECTED
 RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_rejected(uint64_t ptr, uint64_t now, uint64_t generation, uint32_t status, RustBuffer challenge, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_RELOAD
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_RELOAD
+void uniffi_tokenward_uniffi_fn_method_coremanager_reload(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_RELOADED
@@ -343,9 +358,44 @@ uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_revision(uint64_t ptr, Ru
 RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(uint64_t ptr, uint64_t now, RustBuffer wall, int8_t all, RustBuffer key, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SNAPSHOT_FOR
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SNAPSHOT_FOR
+RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_snapshot_for(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer key, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_STORE_FAILED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_STORE_FAILED
+void uniffi_tokenward_uniffi_fn_method_coremanager_store_failed(uint64_t ptr, uint64_t now, uint64_t id, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_STORED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_STORED
+void uniffi_tokenward_uniffi_fn_method_coremanager_stored(uint64_t ptr, uint64_t now, uint64_t id, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SUPPLIED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SUPPLIED
+uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_supplied(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer access_token, RustBuffer token_type, RustBuffer expires_in, RustBuffer refresh_token, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SUPPLIED_JSON
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SUPPLIED_JSON
+uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_supplied_json(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer token, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SUPPLY_FAILED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SUPPLY_FAILED
+void uniffi_tokenward_uniffi_fn_method_coremanager_supply_failed(uint64_t ptr, uint64_t now, uint64_t id, int8_t retryable, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_TOKEN_URL
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_TOKEN_URL
 RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_token_url(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_TOOK
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_TOOK
+void uniffi_tokenward_uniffi_fn_method_coremanager_took(uint64_t ptr, uint64_t now, uint64_t id, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_UNPERSISTED
@@ -428,6 +478,11 @@ RustBuffer uniffi_tokenward_uniffi_fn_func_default_policy(RustCallStatus *_Nonnu
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_PRESET_PROVIDER
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_PRESET_PROVIDER
 RustBuffer uniffi_tokenward_uniffi_fn_func_preset_provider(RustBuffer preset, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_FOUND_NAME
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_FOUND_NAME
+RustBuffer uniffi_tokenward_uniffi_fn_func_found_name(RustBuffer found, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_FFI_TOKENWARD_UNIFFI_RUSTBUFFER_ALLOC
@@ -738,6 +793,12 @@ uint16_t uniffi_tokenward_uniffi_checksum_func_preset_provider(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_FOUND_NAME
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_FOUND_NAME
+uint16_t uniffi_tokenward_uniffi_checksum_func_found_name(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_ANSWER
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_ANSWER
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_answer(void
@@ -786,6 +847,18 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_install_json(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_LOAD_FAILED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_LOAD_FAILED
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_load_failed(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_LOADED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_LOADED
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_loaded(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_PERSISTED
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_PERSISTED
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_persisted(void
@@ -801,6 +874,12 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_poll(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_REJECTED
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_REJECTED
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_rejected(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_RELOAD
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_RELOAD
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_reload(void
 
 );
 #endif
@@ -840,9 +919,51 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SNAPSHOT_FOR
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SNAPSHOT_FOR
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot_for(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_STORE_FAILED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_STORE_FAILED
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_store_failed(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_STORED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_STORED
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_stored(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SUPPLIED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SUPPLIED
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_supplied(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SUPPLIED_JSON
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SUPPLIED_JSON
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_supplied_json(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SUPPLY_FAILED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SUPPLY_FAILED
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_supply_failed(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_TOKEN_URL
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_TOKEN_URL
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_token_url(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_TOOK
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_TOOK
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_took(void
 
 );
 #endif

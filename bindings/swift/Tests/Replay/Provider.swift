@@ -25,6 +25,19 @@ func described(_ scenario: Object, _ step: Object) -> (TokenProvider, TokenIdent
     return (provider, identity, numbers.last { $0.has("shared_storage") }?.isTrue("shared_storage") ?? false)
 }
 
+/// What the managers have beside their slots.
+func options(_ scenario: Object, _ step: Object) -> OptionsRecord {
+    let sources: [String: SourceRecord] = ["none": .none, "person": .person, "program": .program]
+    let storage = scenario.object("storage").map {
+        StorageRecord(
+            shared: ["own": false, "shared": true][$0.string("kind")!]!,
+            all: ["all": true, "refresh_token": false][$0.string("stored") ?? "all"]!,
+            slots: UInt8($0.integer("slots") ?? 1), floor: step.integer("floor") ?? $0.integer("floor") ?? 0,
+            proveRoom: $0.isTrue("prove_room"))
+    }
+    return OptionsRecord(storage: storage, source: sources[scenario.string("source") ?? "none"]!)
+}
+
 /// By name, then by environment or issuer.
 private let presets: [String: [String: TokenPreset]] = [
     "flip_utility": ["sandbox": .flipUtilitySandbox, "production": .flipUtilityProduction],

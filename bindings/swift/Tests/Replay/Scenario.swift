@@ -4,37 +4,69 @@ internal import Tokenward
 /// Executes one scenario over the generated bridge.
 struct Scenario {
     private let scenario: Object
-    private var manager: CoreManager
-    /// Unix seconds at `epoch` milliseconds.
-    private var wall: UInt64?
-    private var epoch: UInt64 = 0
-    private var requests: [String: UInt64] = [:]
-    private var lastRequest = Self.never
+    /// The managers that share the storage, by name.
+    private var hands: [String: Hand]
+    private var turn = Self.first
+    private var made: UInt64 = 0
+    /// What is in storage.
+    private var slots: [Data?]
     private var snapshot: (bytes: Data, all: Bool, revision: UInt64)?
 
     /// The sealing key of every scenario: what it proves does not depend on it.
     private static let key = Data(repeating: 0x5C, count: 32)
     /// An id that was never given out, for a request that another process sent.
     private static let never = UInt64.max
+    /// The manager that is made at 0.
+    private static let first = "a"
+
+    /// A manager, and what is in the hands of the process that it lives in.
+    private struct Hand {
+        let manager: CoreManager
+        /// Unix seconds at `epoch` milliseconds.
+        let wall: UInt64?
+        let epoch: UInt64
+        var requests: [String: UInt64] = [:]
+        var lastRequest = Scenario.never
+        /// What `poll` last said of a load, a store and a supply.
+        var load: UInt64 = 0
+        var store: (id: UInt64, slot: UInt8) = (0, 0)
+        var supply: UInt64 = 0
+        /// The slots as they were read.
+        var read: [Data?]?
+
+        init(_ manager: CoreManager, wall: UInt64?, at epoch: UInt64) {
+            (self.manager, self.wall, self.epoch) = (manager, wall, epoch)
+        }
+    }
+
+    private var hand: Hand {
+        get { hands[turn]! }
+        set { hands[turn] = newValue }
+    }
+    private var manager: CoreManager { hand.manager }
 
     init(_ scenario: Object) throws {
         self.scenario = scenario
-        manager = try Self.manager(scenario, [:], at: 0)
-        wall = scenario.integer("wall")
+        let manager = try Self.manager(scenario, [:], at: 0, seed: nil)
+        hands = [Self.first: Hand(manager, wall: scenario.integer("wall"), at: 0)]
+        let slots = scenario.object("storage").map { $0.integer("slots") ?? 1 } ?? 0
+        self.slots = Array(repeating: nil, count: Int(slots))
     }
 
-    private static func manager(_ scenario: Object, _ step: Object, at: UInt64) throws -> CoreManager {
-        let capacity = scenario.object("capacity")
+    private static func manager(_ scenario: Object, _ step: Object, at: UInt64, seed: UInt64?) throws -> CoreManager {
+        let capacity = step.object("capacity") ?? scenario.object("capacity")
         let (provider, identity, sharedStorage) = described(scenario, step)
         return try CoreManager(
             now: at, provider: provider, identity: identity, accessCapacity: UInt32(capacity?.integer("access") ?? 2048),
-            refreshCapacity: UInt32(capacity?.integer("refresh") ?? 2048), seed: scenario.integer("seed") ?? 0,
-            sharedStorage: sharedStorage, allowServerOnly: true)
+            refreshCapacity: UInt32(capacity?.integer("refresh") ?? 2048), seed: seed ?? scenario.integer("seed") ?? 0,
+            sharedStorage: sharedStorage, allowServerOnly: true, options: options(scenario, step))
     }
 
     /// What came of each step: all that its `expect` may name.
     mutating func results() throws -> [Object] {
         try (scenario["steps"] as! [Object]).map { step in
+            // A step that is about storage, or makes a manager, is nobody's.
+            if !["make", "tamper"].contains(step.string("do")) { turn = step.string("manager") ?? Self.first }
             var actual: Object
             do {
                 actual = try self.step(step, at: step.integer("at")!)
@@ -49,8 +81,8 @@ struct Scenario {
 
     /// The time of day at a step, which counts on from the scenario's or the last restart's.
     private func wall(_ at: UInt64) -> UInt64? {
-        let since = (at > epoch ? at - epoch : 0) / 1000
-        return wall.map { $0.addingReportingOverflow(since).overflow ? .max : $0 + since }
+        let since = (at > hand.epoch ? at - hand.epoch : 0) / 1000
+        return hand.wall.map { $0.addingReportingOverflow(since).overflow ? .max : $0 + since }
     }
 
     // MARK: - Steps
@@ -64,7 +96,7 @@ struct Scenario {
         case "rejected": return try rejected(step, at)
         case "authorize": return try authorize(step, at)
         case "install":
-            return ["generation": try install(step["token"]!, at)]
+            return ["generation": try install(step["token"]!, at, supply: nil)]
         case "snapshot":
             let all = step.string("scope") != "refresh_token"
             let bytes = try manager.snapshot(now: at, wall: wall(at), all: all, key: Self.key)
@@ -76,18 +108,59 @@ struct Scenario {
         case "clear": try manager.clear()
         case "restore": try restore(step, at)
         case "restart":
-            manager = try Self.manager(scenario, step, at: at)
-            wall = step.integer("wall")
-            epoch = at
-            requests = [:]
-            lastRequest = Self.never
+            hand = Hand(try Self.manager(scenario, step, at: at, seed: nil), wall: step.integer("wall"), at: at)
             if step["restore"] as? Bool != false && snapshot != nil { try restore(step, at) }
+        case "make":
+            made += 1
+            turn = step.string("manager") ?? Self.first
+            let seed = step.integer("seed") ?? (scenario.integer("seed") ?? 0) &+ made
+            hand = Hand(try Self.manager(scenario, step, at: at, seed: seed), wall: step.integer("wall"), at: at)
+        case "tamper": tamper(step)
+        case "read": hand.read = slots
+        case "loaded":
+            let read = hand.read ?? slots
+            hand.read = nil
+            return ["found": foundName(
+                found: try manager.loaded(now: at, wall: wall(at), id: hand.load, key: Self.key, slots: read))]
+        case "load_failed": try manager.loadFailed(now: at, id: hand.load)
+        case "write":
+            let bytes = try manager.snapshotFor(now: at, wall: wall(at), id: hand.store.id, key: Self.key)
+            if !step.isTrue("lost") {
+                slots[Int(hand.store.slot)] = bytes.prefix(Int(min(step.integer("torn") ?? .max, UInt64(bytes.count))))
+            }
+        case "stored": try manager.stored(now: at, id: hand.store.id)
+        case "store_failed": try manager.storeFailed(now: at, id: hand.store.id)
+        case "took":
+            let ids = ["load": hand.load, "store": hand.store.id, "supply": hand.supply]
+            try manager.took(now: at, id: ids[step.string("what")!]!)
+        case "supplied": return ["generation": try install(step["token"]!, at, supply: hand.supply)]
+        case "supply_failed":
+            try manager.supplyFailed(now: at, id: hand.supply, retryable: step.isTrue("retryable"))
+        case "reload": try manager.reload()
         case let other: fatalError("nothing is called \"\(other)\"")
         }
         return [:]
     }
 
-    private func poll(_ at: UInt64) throws -> Object {
+    /// Somebody changes what is in a slot.
+    private mutating func tamper(_ step: Object) {
+        let slot = Int(step.integer("slot") ?? 0)
+        if let from = step.integer("from") { slots[slot] = slots[Int(from)] }
+        slots[slot] = slots[slot].map { changed($0, step) }
+        if step.isTrue("erase") { slots[slot] = nil }
+    }
+
+    /// The bytes with the bit flipped and cut as the step says.
+    private func changed(_ bytes: Data, _ step: Object) -> Data {
+        var bytes = bytes
+        if let bit = step.integer("flip"), !bytes.isEmpty {
+            let place = bytes.startIndex + Int(bit / 8 % UInt64(bytes.count))
+            bytes[place] ^= 1 << UInt8(bit % 8)
+        }
+        return bytes.prefix(Int(min(step.integer("cut") ?? .max, UInt64(bytes.count))))
+    }
+
+    private mutating func poll(_ at: UInt64) throws -> Object {
         let poll = try manager.poll(now: at)
         var actual: Object = ["usable": poll.usable, "poll_at": poll.pollAt ?? NSNull()]
         switch poll.next {
@@ -96,7 +169,13 @@ struct Scenario {
         case .awaitAnswer: actual["next"] = "await"
         case .wait: actual["next"] = "wait"
         case .reload: actual["next"] = "reload"
-        case .supply(let reason): (actual["next"], actual["reason"]) = ("supply", reason.code)
+        case .load(let id): (actual["next"], hand.load) = ("load", id)
+        case .store(let id, let slot):
+            (actual["next"], actual["slot"]) = ("store", slot)
+            hand.store = (id, slot)
+        case .supply(let id, let reason):
+            (actual["next"], actual["reason"]) = ("supply", reason.code)
+            hand.supply = id
         }
         return actual
     }
@@ -107,8 +186,8 @@ struct Scenario {
             now: at, clientId: credentials.string("client_id"), clientSecret: credentials.string("client_secret"),
             username: credentials.string("username"), password: credentials.string("password"),
             bearer: credentials.string("bearer"))
-        lastRequest = try request.id()
-        if let name = step.string("as") { requests[name] = lastRequest }
+        hand.lastRequest = try request.id()
+        if let name = step.string("as") { hand.requests[name] = hand.lastRequest }
         let fields = try request.headers()
         return [
             "method": try request.method(), "url": try request.url(),
@@ -118,8 +197,8 @@ struct Scenario {
     }
 
     private func request(_ step: Object) -> UInt64 {
-        guard let name = step.string("request") else { return lastRequest }
-        return requests[name] ?? Self.never
+        guard let name = step.string("request") else { return hand.lastRequest }
+        return hand.requests[name] ?? Self.never
     }
 
     private func answer(_ step: Object, _ at: UInt64) throws -> Object {
@@ -133,14 +212,21 @@ struct Scenario {
         }
     }
 
-    private func install(_ token: Any, _ at: UInt64) throws -> UInt64 {
+    /// Hands a token over, as that which a supply brought or as one that nobody asked for.
+    private func install(_ token: Any, _ at: UInt64, supply: UInt64?) throws -> UInt64 {
         if let members = token as? Object, (members["access_token"] ?? NSNull()) is NSNull {
-            return try manager.install(
-                now: at, wall: wall(at), accessToken: "", tokenType: members.string("token_type"), expiresIn: nil,
-                refreshToken: members.string("refresh_token"))
+            let (type, refresh) = (members.string("token_type"), members.string("refresh_token"))
+            guard let supply else {
+                return try manager.install(
+                    now: at, wall: wall(at), accessToken: "", tokenType: type, expiresIn: nil, refreshToken: refresh)
+            }
+            return try manager.supplied(
+                now: at, wall: wall(at), id: supply, accessToken: "", tokenType: type, expiresIn: nil,
+                refreshToken: refresh)
         }
         let json = try JSONSerialization.data(withJSONObject: token, options: .fragmentsAllowed)
-        return try manager.installJson(now: at, wall: wall(at), token: json)
+        return try supply.map { try manager.suppliedJson(now: at, wall: wall(at), id: $0, token: json) }
+            ?? manager.installJson(now: at, wall: wall(at), token: json)
     }
 
     private func rejected(_ step: Object, _ at: UInt64) throws -> Object {
@@ -164,14 +250,9 @@ struct Scenario {
     }
 
     private func restore(_ step: Object, _ at: UInt64) throws {
-        var bytes = snapshot!.bytes
-        if let bit = step.integer("flip") {
-            let place = bytes.startIndex + Int(bit / 8 % UInt64(bytes.count))
-            bytes[place] ^= 1 << UInt8(bit % 8)
-        }
-        if let kept = step.integer("cut") { bytes = bytes.prefix(Int(min(kept, UInt64(bytes.count)))) }
         try manager.restore(
-            now: at, wall: wall(at), floor: step.integer("floor") ?? 0, key: Self.key, snapshot: bytes)
+            now: at, wall: wall(at), floor: step.integer("floor") ?? 0, key: Self.key,
+            snapshot: changed(snapshot!.bytes, step))
     }
 }
 

@@ -465,6 +465,22 @@ fileprivate final class UniffiHandleMap<T>: @unchecked Sendable {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterUInt8: FfiConverterPrimitive {
+    typealias FfiType = UInt8
+    typealias SwiftType = UInt8
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt8 {
+        return try lift(readInt(&buf))
+    }
+
+    static func write(_ value: UInt8, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
     typealias FfiType = UInt32
     typealias SwiftType = UInt32
@@ -673,6 +689,27 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
     func installJson(now: UInt64, wall: UInt64?, token: Data) throws  -> UInt64
 
     /**
+     * Storage could not be read: it is locked, or a folder is missing. That it holds nothing is no failure.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    func loadFailed(now: UInt64, id: UInt64) throws
+
+    /**
+     * Storage was read: what was in each of its places, empty ones too, in their order.
+     *
+     * # Errors
+     * But for the first two, the load has succeeded all the same, and nothing in storage was of use.
+     * - [`CoreError::State`], `stale_request`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
+     * `stale_snapshot`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
+     */
+    func loaded(now: UInt64, wall: UInt64?, id: UInt64, key: Data, slots: [Data?]) throws  -> FoundRecord
+
+    /**
      * A snapshot of `revision` is in storage.
      *
      * # Errors
@@ -696,6 +733,14 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * [`CoreError::Input`], `invalid_argument`: a status above 65535.
      */
     func rejected(now: UInt64, generation: UInt64, status: UInt32, challenge: String?) throws  -> RetryRecord
+
+    /**
+     * Read storage now, as an app does that comes to the foreground.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    func reload() throws
 
     /**
      * Storage was read again and holds nothing newer.
@@ -749,6 +794,56 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
     func snapshot(now: UInt64, wall: UInt64?, all: Bool, key: Data) throws  -> Data
 
     /**
+     * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
+     * stand in it.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `stale_request`, `not_due`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     */
+    func snapshotFor(now: UInt64, wall: UInt64?, id: UInt64, key: Data) throws  -> Data
+
+    /**
+     * The snapshot could not be written, or it is not known whether it was.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    func storeFailed(now: UInt64, id: UInt64) throws
+
+    /**
+     * The snapshot is in its place.
+     *
+     * # Errors
+     * [`CoreError::State`]: `stale_request`; `not_due`, where no snapshot was written for it.
+     */
+    func stored(now: UInt64, id: UInt64) throws
+
+    /**
+     * [`CoreManager::install`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
+     *
+     * # Errors
+     * As [`CoreManager::install`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+     */
+    func supplied(now: UInt64, wall: UInt64?, id: UInt64, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?) throws  -> UInt64
+
+    /**
+     * [`CoreManager::install_json`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
+     *
+     * # Errors
+     * As [`CoreManager::install_json`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+     */
+    func suppliedJson(now: UInt64, wall: UInt64?, id: UInt64, token: Data) throws  -> UInt64
+
+    /**
+     * [`TokenNext::Supply`] brought nothing. `retryable`: it may soon be otherwise.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    func supplyFailed(now: UInt64, id: UInt64, retryable: Bool) throws
+
+    /**
      * Where [`CoreManager::begin`] would send a request that obtains a token without a refresh token.
      *
      * # Errors
@@ -756,6 +851,15 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
     func tokenUrl() throws  -> String
+
+    /**
+     * A load, a store or a supply is being done: [`CoreManager::poll`] says [`TokenNext::AwaitAnswer`] in its place until
+     * its answer comes.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    func took(now: UInt64, id: UInt64) throws
 
     /**
      * The revision to persist, if that part has changed since: `all`, or the refresh token alone.
@@ -817,11 +921,11 @@ package class CoreManager: CoreManagerProtocol, @unchecked Sendable {
      *
      * # Errors
      * - [`CoreError::Input`]: `invalid_provider` with the name of the fact that cannot work; `invalid_argument` for a
-     * slot above 1 MiB.
+     * slot above 1 MiB, or storage of no places or more than 8.
      * - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
      * `allow_server_only` does not say that this is one.
      */
-package convenience init(now: UInt64, provider: TokenProvider, identity: TokenIdentity, accessCapacity: UInt32, refreshCapacity: UInt32, seed: UInt64, sharedStorage: Bool, allowServerOnly: Bool)throws  {
+package convenience init(now: UInt64, provider: TokenProvider, identity: TokenIdentity, accessCapacity: UInt32, refreshCapacity: UInt32, seed: UInt64, sharedStorage: Bool, allowServerOnly: Bool, options: OptionsRecord? = nil)throws  {
     let handle =
         try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
@@ -833,7 +937,8 @@ package convenience init(now: UInt64, provider: TokenProvider, identity: TokenId
         FfiConverterUInt32.lower(refreshCapacity),
         FfiConverterUInt64.lower(seed),
         FfiConverterBool.lower(sharedStorage),
-        FfiConverterBool.lower(allowServerOnly),uniffiCallStatus
+        FfiConverterBool.lower(allowServerOnly),
+        FfiConverterOptionTypeOptionsRecord.lower(options),uniffiCallStatus
     )
 }
     self.init(unsafeFromHandle: handle)
@@ -1010,6 +1115,47 @@ package func installJson(now: UInt64, wall: UInt64?, token: Data)throws  -> UInt
 }
 
     /**
+     * Storage could not be read: it is locked, or a folder is missing. That it holds nothing is no failure.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+package func loadFailed(now: UInt64, id: UInt64)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_load_failed(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterUInt64.lower(id),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Storage was read: what was in each of its places, empty ones too, in their order.
+     *
+     * # Errors
+     * But for the first two, the load has succeeded all the same, and nothing in storage was of use.
+     * - [`CoreError::State`], `stale_request`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
+     * `stale_snapshot`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
+     */
+package func loaded(now: UInt64, wall: UInt64?, id: UInt64, key: Data, slots: [Data?])throws  -> FoundRecord  {
+    return try  FfiConverterTypeFoundRecord_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_loaded(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterOptionUInt64.lower(wall),
+        FfiConverterUInt64.lower(id),
+        FfiConverterData.lower(key),
+        FfiConverterSequenceOptionData.lower(slots),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * A snapshot of `revision` is in storage.
      *
      * # Errors
@@ -1059,6 +1205,20 @@ package func rejected(now: UInt64, generation: UInt64, status: UInt32, challenge
         FfiConverterOptionString.lower(challenge),uniffiCallStatus
     )
 })
+}
+
+    /**
+     * Read storage now, as an app does that comes to the foreground.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+package func reload()throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_reload(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
 }
 
     /**
@@ -1160,6 +1320,117 @@ package func snapshot(now: UInt64, wall: UInt64?, all: Bool, key: Data)throws  -
 }
 
     /**
+     * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
+     * stand in it.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `stale_request`, `not_due`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     */
+package func snapshotFor(now: UInt64, wall: UInt64?, id: UInt64, key: Data)throws  -> Data  {
+    return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_snapshot_for(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterOptionUInt64.lower(wall),
+        FfiConverterUInt64.lower(id),
+        FfiConverterData.lower(key),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The snapshot could not be written, or it is not known whether it was.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+package func storeFailed(now: UInt64, id: UInt64)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_store_failed(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterUInt64.lower(id),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * The snapshot is in its place.
+     *
+     * # Errors
+     * [`CoreError::State`]: `stale_request`; `not_due`, where no snapshot was written for it.
+     */
+package func stored(now: UInt64, id: UInt64)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_stored(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterUInt64.lower(id),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * [`CoreManager::install`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
+     *
+     * # Errors
+     * As [`CoreManager::install`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+     */
+package func supplied(now: UInt64, wall: UInt64?, id: UInt64, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?)throws  -> UInt64  {
+    return try  FfiConverterUInt64.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_supplied(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterOptionUInt64.lower(wall),
+        FfiConverterUInt64.lower(id),
+        FfiConverterString.lower(accessToken),
+        FfiConverterOptionString.lower(tokenType),
+        FfiConverterOptionUInt64.lower(expiresIn),
+        FfiConverterOptionString.lower(refreshToken),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * [`CoreManager::install_json`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
+     *
+     * # Errors
+     * As [`CoreManager::install_json`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+     */
+package func suppliedJson(now: UInt64, wall: UInt64?, id: UInt64, token: Data)throws  -> UInt64  {
+    return try  FfiConverterUInt64.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_supplied_json(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterOptionUInt64.lower(wall),
+        FfiConverterUInt64.lower(id),
+        FfiConverterData.lower(token),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * [`TokenNext::Supply`] brought nothing. `retryable`: it may soon be otherwise.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+package func supplyFailed(now: UInt64, id: UInt64, retryable: Bool)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_supply_failed(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterUInt64.lower(id),
+        FfiConverterBool.lower(retryable),uniffiCallStatus
+    )
+}
+}
+
+    /**
      * Where [`CoreManager::begin`] would send a request that obtains a token without a refresh token.
      *
      * # Errors
@@ -1173,6 +1444,23 @@ package func tokenUrl()throws  -> String  {
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
+}
+
+    /**
+     * A load, a store or a supply is being done: [`CoreManager::poll`] says [`TokenNext::AwaitAnswer`] in its place until
+     * its answer comes.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+package func took(now: UInt64, id: UInt64)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_took(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterUInt64.lower(id),uniffiCallStatus
+    )
+}
 }
 
     /**
@@ -1467,6 +1755,75 @@ func FfiConverterTypeCoreRequest_lower(_ value: CoreRequest) -> UInt64 {
 
 
 /**
+ * What a manager has beside its slots.
+ */
+package struct OptionsRecord: Equatable, Hashable {
+    /**
+     * Where its tokens outlive it; none: nowhere.
+     */
+    package var storage: StorageRecord?
+    /**
+     * Where a token comes from that no grant obtains.
+     */
+    package var source: SourceRecord
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    package init(
+        /**
+         * Where its tokens outlive it; none: nowhere.
+         */storage: StorageRecord?,
+        /**
+         * Where a token comes from that no grant obtains.
+         */source: SourceRecord) {
+        self.storage = storage
+        self.source = source
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension OptionsRecord: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeOptionsRecord: FfiConverterRustBuffer {
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> OptionsRecord {
+        return
+            try OptionsRecord(
+                storage: FfiConverterOptionTypeStorageRecord.read(from: &buf),
+                source: FfiConverterTypeSourceRecord.read(from: &buf)
+        )
+    }
+
+    static func write(_ value: OptionsRecord, into buf: inout [UInt8]) {
+        FfiConverterOptionTypeStorageRecord.write(value.storage, into: &buf)
+        FfiConverterTypeSourceRecord.write(value.source, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeOptionsRecord_lift(_ buf: RustBuffer) throws -> OptionsRecord {
+    return try FfiConverterTypeOptionsRecord.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeOptionsRecord_lower(_ value: OptionsRecord) -> RustBuffer {
+    return FfiConverterTypeOptionsRecord.lower(value)
+}
+
+
+/**
  * What to do next.
  */
 package struct PollRecord: Equatable, Hashable {
@@ -1706,6 +2063,107 @@ func FfiConverterTypeRefreshPolicy_lift(_ buf: RustBuffer) throws -> RefreshPoli
 #endif
 func FfiConverterTypeRefreshPolicy_lower(_ value: RefreshPolicy) -> RustBuffer {
     return FfiConverterTypeRefreshPolicy.lower(value)
+}
+
+
+/**
+ * How a manager's tokens outlive it.
+ */
+package struct StorageRecord: Equatable, Hashable {
+    /**
+     * Whether other processes use it too. Then its lock is held from the first [`crate::TokenNext::Load`] until `poll`
+     * says neither that nor [`crate::TokenNext::Store`].
+     */
+    package var shared: Bool
+    /**
+     * Everything is stored, not the refresh token alone.
+     */
+    package var all: Bool
+    /**
+     * How many places storage has, 1 to 4. Where a write may tear, two are needed.
+     */
+    package var slots: UInt8
+    /**
+     * The oldest revision that is accepted.
+     */
+    package var floor: UInt64
+    /**
+     * In storage of its own too, prove before each refresh that there is room for its answer.
+     */
+    package var proveRoom: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    package init(
+        /**
+         * Whether other processes use it too. Then its lock is held from the first [`crate::TokenNext::Load`] until `poll`
+         * says neither that nor [`crate::TokenNext::Store`].
+         */shared: Bool,
+        /**
+         * Everything is stored, not the refresh token alone.
+         */all: Bool,
+        /**
+         * How many places storage has, 1 to 4. Where a write may tear, two are needed.
+         */slots: UInt8,
+        /**
+         * The oldest revision that is accepted.
+         */floor: UInt64,
+        /**
+         * In storage of its own too, prove before each refresh that there is room for its answer.
+         */proveRoom: Bool) {
+        self.shared = shared
+        self.all = all
+        self.slots = slots
+        self.floor = floor
+        self.proveRoom = proveRoom
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension StorageRecord: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeStorageRecord: FfiConverterRustBuffer {
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> StorageRecord {
+        return
+            try StorageRecord(
+                shared: FfiConverterBool.read(from: &buf),
+                all: FfiConverterBool.read(from: &buf),
+                slots: FfiConverterUInt8.read(from: &buf),
+                floor: FfiConverterUInt64.read(from: &buf),
+                proveRoom: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    static func write(_ value: StorageRecord, into buf: inout [UInt8]) {
+        FfiConverterBool.write(value.shared, into: &buf)
+        FfiConverterBool.write(value.all, into: &buf)
+        FfiConverterUInt8.write(value.slots, into: &buf)
+        FfiConverterUInt64.write(value.floor, into: &buf)
+        FfiConverterBool.write(value.proveRoom, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeStorageRecord_lift(_ buf: RustBuffer) throws -> StorageRecord {
+    return try FfiConverterTypeStorageRecord.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeStorageRecord_lower(_ value: StorageRecord) -> RustBuffer {
+    return FfiConverterTypeStorageRecord.lower(value)
 }
 
 
@@ -2659,6 +3117,111 @@ func FfiConverterTypeExposure_lower(_ value: Exposure) -> RustBuffer {
 
 
 /**
+ * What a load found.
+ */
+
+package enum FoundRecord: Equatable, Hashable, CaseIterable {
+
+    /**
+     * Nothing is stored, and nothing is lost by that.
+     */
+    case empty
+    /**
+     * Somebody has signed out: there is no token any more.
+     */
+    case signedOut
+    /**
+     * What this manager took or wrote itself.
+     */
+    case known
+    /**
+     * What another process stored, or an earlier life of this one, is taken.
+     */
+    case taken
+    /**
+     * What this manager has not stored yet wins over what was found.
+     */
+    case kept
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension FoundRecord: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeFoundRecord: FfiConverterRustBuffer {
+    typealias SwiftType = FoundRecord
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> FoundRecord {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .empty
+
+        case 2: return .signedOut
+
+        case 3: return .known
+
+        case 4: return .taken
+
+        case 5: return .kept
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    static func write(_ value: FoundRecord, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .empty:
+            writeInt(&buf, Int32(1))
+
+
+        case .signedOut:
+            writeInt(&buf, Int32(2))
+
+
+        case .known:
+            writeInt(&buf, Int32(3))
+
+
+        case .taken:
+            writeInt(&buf, Int32(4))
+
+
+        case .kept:
+            writeInt(&buf, Int32(5))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeFoundRecord_lift(_ buf: RustBuffer) throws -> FoundRecord {
+    return try FfiConverterTypeFoundRecord.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeFoundRecord_lower(_ value: FoundRecord) -> RustBuffer {
+    return FfiConverterTypeFoundRecord.lower(value)
+}
+
+
+
+/**
  * What an answer without `expires_in` means. Nothing is for ever unless that is said.
  */
 
@@ -2956,6 +3519,91 @@ func FfiConverterTypeRetryRecord_lower(_ value: RetryRecord) -> RustBuffer {
 
 
 /**
+ * Where a token comes from that no grant obtains.
+ */
+
+package enum SourceRecord: Equatable, Hashable, CaseIterable {
+
+    /**
+     * From nowhere: somebody installs it.
+     */
+    case none
+    /**
+     * Somebody must sign in.
+     */
+    case person
+    /**
+     * A program that can be asked again at any time.
+     */
+    case program
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SourceRecord: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeSourceRecord: FfiConverterRustBuffer {
+    typealias SwiftType = SourceRecord
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SourceRecord {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .none
+
+        case 2: return .person
+
+        case 3: return .program
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    static func write(_ value: SourceRecord, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .none:
+            writeInt(&buf, Int32(1))
+
+
+        case .person:
+            writeInt(&buf, Int32(2))
+
+
+        case .program:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeSourceRecord_lift(_ buf: RustBuffer) throws -> SourceRecord {
+    return try FfiConverterTypeSourceRecord.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeSourceRecord_lower(_ value: SourceRecord) -> RustBuffer {
+    return FfiConverterTypeSourceRecord.lower(value)
+}
+
+
+
+/**
  * The bytes that an access token may have.
  */
 
@@ -3144,7 +3792,7 @@ public enum TokenNext: Equatable, Hashable {
          */grant: TokenGrant
     )
     /**
-     * A request is out.
+     * A request is out, or something is being done that [`crate::CoreManager::took`] named.
      */
     case awaitAnswer(
         /**
@@ -3160,9 +3808,31 @@ public enum TokenNext: Equatable, Hashable {
      */
     case reload
     /**
-     * A token must be installed, someone must sign in, or the configuration must be mended.
+     * Storage is to be read, whose lock is taken first if it is shared.
+     */
+    case load(
+        /**
+         * Its id.
+         */id: UInt64
+    )
+    /**
+     * Storage is to be written, atomically if it can.
+     */
+    case store(
+        /**
+         * Its id.
+         */id: UInt64,
+        /**
+         * To this place.
+         */slot: UInt8
+    )
+    /**
+     * A token must be obtained from where they come, someone must sign in, or the configuration must be mended.
      */
     case supply(
+        /**
+         * Its id.
+         */id: UInt64,
         /**
          * Why.
          */reason: TokenReason
@@ -3200,7 +3870,13 @@ struct FfiConverterTypeTokenNext: FfiConverterRustBuffer {
 
         case 5: return .reload
 
-        case 6: return .supply(reason: try FfiConverterTypeTokenReason.read(from: &buf)
+        case 6: return .load(id: try FfiConverterUInt64.read(from: &buf)
+        )
+
+        case 7: return .store(id: try FfiConverterUInt64.read(from: &buf), slot: try FfiConverterUInt8.read(from: &buf)
+        )
+
+        case 8: return .supply(id: try FfiConverterUInt64.read(from: &buf), reason: try FfiConverterTypeTokenReason.read(from: &buf)
         )
 
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -3233,8 +3909,20 @@ struct FfiConverterTypeTokenNext: FfiConverterRustBuffer {
             writeInt(&buf, Int32(5))
 
 
-        case let .supply(reason):
+        case let .load(id):
             writeInt(&buf, Int32(6))
+            FfiConverterUInt64.write(id, into: &buf)
+
+
+        case let .store(id,slot):
+            writeInt(&buf, Int32(7))
+            FfiConverterUInt64.write(id, into: &buf)
+            FfiConverterUInt8.write(slot, into: &buf)
+
+
+        case let .supply(id,reason):
+            writeInt(&buf, Int32(8))
+            FfiConverterUInt64.write(id, into: &buf)
             FfiConverterTypeTokenReason.write(reason, into: &buf)
 
         }
@@ -3483,6 +4171,14 @@ public enum TokenReason: Equatable, Hashable, CaseIterable {
      * The status says nothing about the token.
      */
     case notAnAuthenticationFailure
+    /**
+     * Storage held something, but nothing that could be read.
+     */
+    case damaged
+    /**
+     * Storage holds a token that is longer than its slot.
+     */
+    case tooLong
 
 
 
@@ -3529,6 +4225,10 @@ struct FfiConverterTypeTokenReason: FfiConverterRustBuffer {
         case 12: return .insufficientScope
 
         case 13: return .notAnAuthenticationFailure
+
+        case 14: return .damaged
+
+        case 15: return .tooLong
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -3588,6 +4288,14 @@ struct FfiConverterTypeTokenReason: FfiConverterRustBuffer {
 
         case .notAnAuthenticationFailure:
             writeInt(&buf, Int32(13))
+
+
+        case .damaged:
+            writeInt(&buf, Int32(14))
+
+
+        case .tooLong:
+            writeInt(&buf, Int32(15))
 
         }
     }
@@ -3759,6 +4467,30 @@ fileprivate struct FfiConverterOptionData: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeOptionsRecord: FfiConverterRustBuffer {
+    typealias SwiftType = OptionsRecord?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeOptionsRecord.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeOptionsRecord.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeRefreshPolicy: FfiConverterRustBuffer {
     typealias SwiftType = RefreshPolicy?
 
@@ -3775,6 +4507,30 @@ fileprivate struct FfiConverterOptionTypeRefreshPolicy: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeRefreshPolicy.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeStorageRecord: FfiConverterRustBuffer {
+    typealias SwiftType = StorageRecord?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeStorageRecord.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeStorageRecord.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -3998,6 +4754,31 @@ fileprivate struct FfiConverterSequenceTypeTokenRoute: FfiConverterRustBuffer {
         return seq
     }
 }
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceOptionData: FfiConverterRustBuffer {
+    typealias SwiftType = [Data?]
+
+    static func write(_ value: [Data?], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterOptionData.write(item, into: &buf)
+        }
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Data?] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Data?]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterOptionData.read(from: &buf))
+        }
+        return seq
+    }
+}
 /**
  * The version of the library. A package of another version refuses to start.
  */
@@ -4093,6 +4874,17 @@ package func presetProvider(preset: TokenPreset) -> TokenProvider  {
     )
 })
 }
+/**
+ * The snake_case name, the same in every language.
+ */
+package func foundName(found: FoundRecord) -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_func_found_name(
+        FfiConverterTypeFoundRecord_lower(found),uniffiCallStatus
+    )
+})
+}
 
 private enum InitializationResult {
     case ok
@@ -4133,6 +4925,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_func_preset_provider() != 63947) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_tokenward_uniffi_checksum_func_found_name() != 25576) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_answer() != 62223) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -4157,6 +4952,12 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_install_json() != 47488) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_load_failed() != 24849) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_loaded() != 9797) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_persisted() != 23302) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -4164,6 +4965,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_rejected() != 16022) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_reload() != 43255) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_reloaded() != 50615) {
@@ -4184,7 +4988,28 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() != 806) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot_for() != 7434) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_store_failed() != 51300) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_stored() != 6564) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_supplied() != 10443) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_supplied_json() != 21401) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_supply_failed() != 31397) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_token_url() != 39733) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_took() != 48869) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_unpersisted() != 33109) {
@@ -4205,7 +5030,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_corerequest_url() != 53091) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() != 20039) {
+    if (uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() != 45191) {
         return InitializationResult.apiChecksumMismatch
     }
 

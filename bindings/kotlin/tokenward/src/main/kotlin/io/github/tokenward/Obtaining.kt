@@ -99,7 +99,8 @@ internal class Obtaining(
                     keeper.failed(next.requestId)
                     continue
                 }
-                TokenNext.Wait, TokenNext.Reload -> poll.until()
+                // Only a core with storage of its own says the last two.
+                TokenNext.Wait, TokenNext.Reload, is TokenNext.Load, is TokenNext.Store -> poll.until()
             }
             if (poll.usable) return
             // Another process may have stored what is wanted, and it cannot be read.

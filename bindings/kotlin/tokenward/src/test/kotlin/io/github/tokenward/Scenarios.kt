@@ -2,8 +2,12 @@ package io.github.tokenward
 
 import io.github.tokenward.bridge.CoreException
 import io.github.tokenward.bridge.CoreManager
+import io.github.tokenward.bridge.OptionsRecord
 import io.github.tokenward.bridge.OutcomeRecord
 import io.github.tokenward.bridge.RetryRecord
+import io.github.tokenward.bridge.SourceRecord
+import io.github.tokenward.bridge.StorageRecord
+import io.github.tokenward.bridge.foundName
 import io.github.tokenward.bridge.grantName
 import io.github.tokenward.testing.Json
 import io.github.tokenward.testing.members
@@ -25,13 +29,29 @@ private typealias Members = Map<String, Any?>
 private class Scenario(private val scenario: Members) {
     private class Snapshot(val bytes: ByteArray, val all: Boolean, val revision: ULong)
 
-    private var manager = newManager(emptyMap(), 0uL)
+    /** A manager, and what is in the hands of the process that it lives in. [wall] is Unix seconds at [epoch] milliseconds. */
+    private class Hand(val manager: CoreManager, val wall: ULong?, val epoch: ULong) {
+        val requests = HashMap<String, ULong>()
+        var lastRequest = NEVER
 
-    /** Unix seconds at [epoch] milliseconds. */
-    private var wall = scenario.integer("wall")
-    private var epoch = 0uL
-    private val requests = HashMap<String, ULong>()
-    private var lastRequest = NEVER
+        /** What `poll` last said of a load, a store and a supply. */
+        var load = 0uL
+        var store = TokenNext.Store(0uL, 0u)
+        var supply = 0uL
+
+        /** The slots as they were read. */
+        var read: List<ByteArray?>? = null
+    }
+
+    /** The managers that share the storage, by name. */
+    private val hands = hashMapOf(FIRST to Hand(newManager(emptyMap(), 0uL), scenario.integer("wall"), 0uL))
+    private var hand = hands.getValue(FIRST)
+    private val manager get() = hand.manager
+    private var made = 0uL
+
+    /** What is in storage. */
+    private val slots =
+        MutableList<ByteArray?>(scenario["storage"].members()?.let { (it.integer("slots") ?: 1uL).toInt() } ?: 0) { null }
     private var snapshot: Snapshot? = null
 
     /** What came of each step: all that its `expect` may name. */
@@ -45,15 +65,18 @@ private class Scenario(private val scenario: Members) {
             "unpersisted" to (manager.unpersisted(true) != null),
             "unpersisted_refresh_token" to (manager.unpersisted(false) != null),
         )
-    }.also { manager.close() }
+    }.also { hands.values.forEach { it.manager.close() } }
 
     private fun wall(at: ULong): ULong? {
-        val since = (if (at > epoch) at - epoch else 0uL) / 1000uL
-        return wall?.let { if (it > ULong.MAX_VALUE - since) ULong.MAX_VALUE else it + since }
+        val since = (if (at > hand.epoch) at - hand.epoch else 0uL) / 1000uL
+        return hand.wall?.let { if (it > ULong.MAX_VALUE - since) ULong.MAX_VALUE else it + since }
     }
 
     private fun act(step: Members): Members {
         val now = step.integer("at")!!
+        val name = step.text("manager") ?: FIRST
+        // A step that is about storage, or makes a manager, is nobody's.
+        if (step.text("do") != "make" && step.text("do") != "tamper") hand = hands.getValue(name)
         when (val action = step.text("do")) {
             "poll" -> return poll(now)
             "begin" -> return begin(step, now)
@@ -62,7 +85,7 @@ private class Scenario(private val scenario: Members) {
             "rejected" -> return rejected(step, now)
             "authorize" -> return authorize(step, now)
             "install" ->
-                return mapOf("generation" to install(step["token"], now))
+                return mapOf("generation" to install(step["token"], now, null))
             "snapshot" -> {
                 val all = step.text("scope") != "refresh_token"
                 snapshot = Snapshot(manager.snapshot(now, wall(now), all, KEY), all, manager.revision())
@@ -75,16 +98,62 @@ private class Scenario(private val scenario: Members) {
             "restore" -> restore(step, now)
             "restart" -> {
                 manager.close()
-                manager = newManager(step, now)
-                wall = step.integer("wall")
-                epoch = now
-                requests.clear()
-                lastRequest = NEVER
+                makeHand(name, newManager(step, now), step, now)
                 if (step["restore"] != false && snapshot != null) restore(step, now)
             }
+            "make" -> {
+                made++
+                hands[name]?.manager?.close()
+                val seed = step.integer("seed") ?: ((scenario.integer("seed") ?: 0uL) + made)
+                makeHand(name, newManager(step, now, seed), step, now)
+            }
+            "tamper" -> tamper(step)
+            "read" -> hand.read = slots.toList()
+            "loaded" -> {
+                val read = hand.read ?: slots.toList()
+                hand.read = null
+                return mapOf("found" to foundName(manager.loaded(now, wall(now), hand.load, KEY, read)))
+            }
+            "load_failed" -> manager.loadFailed(now, hand.load)
+            "write" -> {
+                val bytes = manager.snapshotFor(now, wall(now), hand.store.id, KEY)
+                val torn = minOf(step.integer("torn") ?: ULong.MAX_VALUE, bytes.size.toULong()).toInt()
+                if (step["lost"] != true) slots[hand.store.slot.toInt()] = bytes.copyOf(torn)
+            }
+            "stored" -> manager.stored(now, hand.store.id)
+            "store_failed" -> manager.storeFailed(now, hand.store.id)
+            "took" -> {
+                val ids = mapOf("load" to hand.load, "store" to hand.store.id, "supply" to hand.supply)
+                manager.took(now, ids.getValue(step.text("what")!!))
+            }
+            "supplied" -> return mapOf("generation" to install(step["token"], now, hand.supply))
+            "supply_failed" -> manager.supplyFailed(now, hand.supply, step["retryable"] == true)
+            "reload" -> manager.reload()
             else -> error("nothing is called $action")
         }
         return emptyMap()
+    }
+
+    private fun makeHand(name: String, manager: CoreManager, step: Members, now: ULong) {
+        hand = Hand(manager, step.integer("wall"), now)
+        hands[name] = hand
+    }
+
+    /** Somebody changes what is in a slot. */
+    private fun tamper(step: Members) {
+        val slot = (step.integer("slot") ?: 0uL).toInt()
+        step.integer("from")?.let { slots[slot] = slots[it.toInt()] }
+        slots[slot] = if (step["erase"] == true) null else slots[slot]?.let { changed(it, step) }
+    }
+
+    /** The bytes with the bit flipped and cut as the step says. */
+    private fun changed(given: ByteArray, step: Members): ByteArray {
+        val bytes = given.copyOf()
+        step.integer("flip")?.takeIf { bytes.isNotEmpty() }?.let { bit ->
+            val place = (bit / 8uL % bytes.size.toULong()).toInt()
+            bytes[place] = (bytes[place].toInt() xor (1 shl (bit % 8uL).toInt())).toByte()
+        }
+        return bytes.copyOf(minOf(step.integer("cut") ?: ULong.MAX_VALUE, bytes.size.toULong()).toInt())
     }
 
     private fun poll(now: ULong): Members {
@@ -95,7 +164,9 @@ private class Scenario(private val scenario: Members) {
             is TokenNext.AwaitAnswer -> mapOf("next" to "await")
             TokenNext.Wait -> mapOf("next" to "wait")
             TokenNext.Reload -> mapOf("next" to "reload")
-            is TokenNext.Supply -> mapOf("next" to "supply", "reason" to next.reason.code)
+            is TokenNext.Load -> mapOf("next" to "load").also { hand.load = next.id }
+            is TokenNext.Store -> mapOf("next" to "store", "slot" to next.slot.toULong()).also { hand.store = next }
+            is TokenNext.Supply -> mapOf("next" to "supply", "reason" to next.reason.code).also { hand.supply = next.id }
         }
         return next + mapOf("usable" to poll.usable, "poll_at" to poll.pollAt)
     }
@@ -104,8 +175,8 @@ private class Scenario(private val scenario: Members) {
         val credentials = (step["credentials"] ?: scenario["credentials"]).members().orEmpty()
         val (id, secret, username, password, bearer) = CREDENTIALS.map { credentials.text(it) }
         return manager.begin(now, id, secret, username, password, bearer).use { request ->
-            lastRequest = request.id()
-            step.text("as")?.let { requests[it] = lastRequest }
+            hand.lastRequest = request.id()
+            step.text("as")?.let { hand.requests[it] = hand.lastRequest }
             mapOf(
                 "method" to request.method(),
                 "url" to request.url(),
@@ -116,8 +187,8 @@ private class Scenario(private val scenario: Members) {
     }
 
     private fun request(step: Members): ULong {
-        val name = step.text("request") ?: return lastRequest
-        return requests[name] ?: NEVER
+        val name = step.text("request") ?: return hand.lastRequest
+        return hand.requests[name] ?: NEVER
     }
 
     private fun answer(step: Members, now: ULong): Members {
@@ -130,13 +201,21 @@ private class Scenario(private val scenario: Members) {
         }
     }
 
-    private fun install(token: Any?, now: ULong): ULong {
+    /** Hands a token over, as that which a supply brought or as one that nobody asked for. */
+    private fun install(token: Any?, now: ULong, supply: ULong?): ULong {
         @Suppress("UNCHECKED_CAST")
         val members = token as? Members
+        val wall = wall(now)
         if (members == null || members["access_token"] != null) {
-            return manager.installJson(now, wall(now), Json.write(token).encodeToByteArray())
+            val json = Json.write(token).encodeToByteArray()
+            return if (supply == null) manager.installJson(now, wall, json) else manager.suppliedJson(now, wall, supply, json)
         }
-        return manager.install(now, wall(now), "", members.text("token_type"), null, members.text("refresh_token"))
+        val (type, refresh) = listOf("token_type", "refresh_token").map(members::text)
+        return if (supply == null) {
+            manager.install(now, wall, "", type, null, refresh)
+        } else {
+            manager.supplied(now, wall, supply, "", type, null, refresh)
+        }
     }
 
     private fun rejected(step: Members, now: ULong): Members {
@@ -156,23 +235,31 @@ private class Scenario(private val scenario: Members) {
         return mapOf("header" to header, "generation" to generation.toULong())
     }
 
-    private fun restore(step: Members, now: ULong) {
-        var bytes = snapshot!!.bytes.copyOf()
-        step.integer("flip")?.let { bit ->
-            val place = (bit / 8uL % bytes.size.toULong()).toInt()
-            bytes[place] = (bytes[place].toInt() xor (1 shl (bit % 8uL).toInt())).toByte()
-        }
-        step.integer("cut")?.let { kept -> if (kept < bytes.size.toULong()) bytes = bytes.copyOf(kept.toInt()) }
-        manager.restore(now, wall(now), step.integer("floor") ?: 0uL, KEY, bytes)
+    private fun restore(step: Members, now: ULong) =
+        manager.restore(now, wall(now), step.integer("floor") ?: 0uL, KEY, changed(snapshot!!.bytes, step))
+
+    private fun newManager(overrides: Members, at: ULong, seed: ULong = scenario.integer("seed") ?: 0uL): CoreManager {
+        val capacity = (overrides["capacity"] ?: scenario["capacity"]).members().orEmpty()
+        fun slot(name: String) = (capacity.integer(name) ?: DEFAULT_SLOT).toUInt()
+        val shared = policies().mapNotNull { it["shared_storage"] as Boolean? }.lastOrNull() ?: false
+        return CoreManager(
+            at, provider(overrides), identity(overrides), slot("access"), slot("refresh"), seed, shared, true, options(overrides),
+        )
     }
 
-    private fun newManager(overrides: Members, at: ULong): CoreManager {
-        val capacity = scenario["capacity"].members().orEmpty()
-        fun slot(name: String) = (capacity.integer(name) ?: DEFAULT_SLOT).toUInt()
-        val seed = scenario.integer("seed") ?: 0uL
-        val shared = policies().mapNotNull { it["shared_storage"] as Boolean? }.lastOrNull() ?: false
-        return CoreManager(at, provider(overrides), identity(overrides), slot("access"), slot("refresh"), seed, shared, true)
-    }
+    /** What the managers have beside their slots. */
+    private fun options(overrides: Members) = OptionsRecord(
+        scenario["storage"].members()?.let {
+            StorageRecord(
+                shared = it.text("kind") == "shared",
+                all = it.text("stored") != "refresh_token",
+                slots = (it.integer("slots") ?: 1uL).toUByte(),
+                floor = overrides.integer("floor") ?: it.integer("floor") ?: 0uL,
+                proveRoom = it["prove_room"] == true,
+            )
+        },
+        SourceRecord.valueOf((scenario.text("source") ?: "none").uppercase()),
+    )
 
     private fun identity(overrides: Members): TokenIdentity {
         fun member(name: String) = overrides.text(name) ?: scenario.text(name)
@@ -272,6 +359,9 @@ private class Scenario(private val scenario: Members) {
 
         /** An id that was never given out, for a request that another process sent. */
         const val NEVER = ULong.MAX_VALUE
+
+        /** The manager that is made at 0. */
+        const val FIRST = "a"
         const val DEFAULT_SLOT = 2048uL
         val CREDENTIALS = listOf("client_id", "client_secret", "username", "password", "bearer")
 

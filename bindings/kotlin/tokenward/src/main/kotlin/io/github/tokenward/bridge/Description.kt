@@ -528,7 +528,7 @@ public sealed class TokenNext {
     }
 
     /**
-     * A request is out.
+     * A request is out, or something is being done that [`crate::CoreManager::took`] named.
      */
     public data class AwaitAnswer(
         /**
@@ -555,9 +555,47 @@ public sealed class TokenNext {
 
 
     /**
-     * A token must be installed, someone must sign in, or the configuration must be mended.
+     * Storage is to be read, whose lock is taken first if it is shared.
+     */
+    public data class Load(
+        /**
+         * Its id.
+         */
+        public val `id`: kotlin.ULong) : TokenNext()
+
+    {
+
+
+        public companion object
+    }
+
+    /**
+     * Storage is to be written, atomically if it can.
+     */
+    public data class Store(
+        /**
+         * Its id.
+         */
+        public val `id`: kotlin.ULong,
+        /**
+         * To this place.
+         */
+        public val `slot`: kotlin.UByte) : TokenNext()
+
+    {
+
+
+        public companion object
+    }
+
+    /**
+     * A token must be obtained from where they come, someone must sign in, or the configuration must be mended.
      */
     public data class Supply(
+        /**
+         * Its id.
+         */
+        public val `id`: kotlin.ULong,
         /**
          * Why.
          */
@@ -703,7 +741,15 @@ public enum class TokenReason {
     /**
      * The status says nothing about the token.
      */
-    NOT_AN_AUTHENTICATION_FAILURE;
+    NOT_AN_AUTHENTICATION_FAILURE,
+    /**
+     * Storage held something, but nothing that could be read.
+     */
+    DAMAGED,
+    /**
+     * Storage holds a token that is longer than its slot.
+     */
+    TOO_LONG;
 
 
 

@@ -706,6 +706,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_func_preset_provider(
     ): Int
+    external fun uniffi_tokenward_uniffi_checksum_func_found_name(
+    ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_answer(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_authorize(
@@ -722,11 +724,17 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_install_json(
     ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_load_failed(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_loaded(
+    ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_persisted(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_poll(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_rejected(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_reload(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_reloaded(
     ): Int
@@ -740,7 +748,21 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot(
     ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot_for(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_store_failed(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_stored(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_supplied(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_supplied_json(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_supply_failed(
+    ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_token_url(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_took(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_unpersisted(
     ): Int
@@ -780,7 +802,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_free_coremanager(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_tokenward_uniffi_fn_constructor_coremanager_new(`now`: Long,`provider`: RustBuffer.ByValue,`identity`: RustBuffer.ByValue,`accessCapacity`: Int,`refreshCapacity`: Int,`seed`: Long,`sharedStorage`: Byte,`allowServerOnly`: Byte,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_constructor_coremanager_new(`now`: Long,`provider`: RustBuffer.ByValue,`identity`: RustBuffer.ByValue,`accessCapacity`: Int,`refreshCapacity`: Int,`seed`: Long,`sharedStorage`: Byte,`allowServerOnly`: Byte,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_answer(`ptr`: Long,`now`: Long,`requestId`: Long,`status`: Int,`headers`: RustBuffer.ByValue,`body`: RustBuffer.ByValue,`wall`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -798,12 +820,18 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_install_json(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`token`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_load_failed(`ptr`: Long,`now`: Long,`id`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_loaded(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`key`: RustBuffer.ByValue,`slots`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_persisted(`ptr`: Long,`all`: Byte,`revision`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_poll(`ptr`: Long,`now`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_rejected(`ptr`: Long,`now`: Long,`generation`: Long,`status`: Int,`challenge`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_reload(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_reloaded(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_renew(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -816,8 +844,22 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`all`: Byte,`key`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_snapshot_for(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`key`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_store_failed(`ptr`: Long,`now`: Long,`id`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_stored(`ptr`: Long,`now`: Long,`id`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_supplied(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`accessToken`: RustBuffer.ByValue,`tokenType`: RustBuffer.ByValue,`expiresIn`: RustBuffer.ByValue,`refreshToken`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_supplied_json(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`token`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_supply_failed(`ptr`: Long,`now`: Long,`id`: Long,`retryable`: Byte,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_token_url(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_took(`ptr`: Long,`now`: Long,`id`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_unpersisted(`ptr`: Long,`all`: Byte,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_clone_corerequest(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -849,6 +891,8 @@ internal object UniffiLib {
     external fun uniffi_tokenward_uniffi_fn_func_default_policy(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_func_preset_provider(`preset`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_func_found_name(`found`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun ffi_tokenward_uniffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -993,6 +1037,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_func_preset_provider() and 0xFFFF) != 63947) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_tokenward_uniffi_checksum_func_found_name() and 0xFFFF) != 25576) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_answer() and 0xFFFF) != 62223) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1017,6 +1064,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install_json() and 0xFFFF) != 47488) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_load_failed() and 0xFFFF) != 24849) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_loaded() and 0xFFFF) != 9797) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_persisted() and 0xFFFF) != 23302) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1024,6 +1077,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_rejected() and 0xFFFF) != 16022) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_reload() and 0xFFFF) != 43255) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_reloaded() and 0xFFFF) != 50615) {
@@ -1044,7 +1100,28 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() and 0xFFFF) != 806) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot_for() and 0xFFFF) != 7434) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_store_failed() and 0xFFFF) != 51300) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_stored() and 0xFFFF) != 6564) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_supplied() and 0xFFFF) != 10443) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_supplied_json() and 0xFFFF) != 21401) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_supply_failed() and 0xFFFF) != 31397) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_token_url() and 0xFFFF) != 39733) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_took() and 0xFFFF) != 48869) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_unpersisted() and 0xFFFF) != 33109) {
@@ -1065,7 +1142,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_url() and 0xFFFF) != 53091) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() and 0xFFFF) != 20039) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() and 0xFFFF) != 45191) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
 }
@@ -1197,6 +1274,33 @@ private class UniffiJnaCleanable(
 
 private fun UniffiCleaner.Companion.create(): UniffiCleaner = UniffiJnaCleaner()
 
+
+/**
+ * @suppress
+ */
+internal object FfiConverterUByte: FfiConverter<UByte, Byte> {
+    override fun lift(value: Byte): UByte {
+        return value.toUByte()
+    }
+
+    fun lift(value: Int): UByte {
+        return value.toUByte()
+    }
+
+    override fun read(buf: ByteBuffer): UByte {
+        return lift(buf.get())
+    }
+
+    override fun lower(value: UByte): Byte {
+        return value.toByte()
+    }
+
+    override fun allocationSize(value: UByte) = 1UL
+
+    override fun write(value: UByte, buf: ByteBuffer) {
+        buf.put(value.toByte())
+    }
+}
 
 /**
  * @suppress
@@ -1527,6 +1631,27 @@ internal interface CoreManagerInterface {
     fun `installJson`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `token`: kotlin.ByteArray): kotlin.ULong
 
     /**
+     * Storage could not be read: it is locked, or a folder is missing. That it holds nothing is no failure.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    fun `loadFailed`(`now`: kotlin.ULong, `id`: kotlin.ULong)
+
+    /**
+     * Storage was read: what was in each of its places, empty ones too, in their order.
+     *
+     * # Errors
+     * But for the first two, the load has succeeded all the same, and nothing in storage was of use.
+     * - [`CoreError::State`], `stale_request`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
+     * `stale_snapshot`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
+     */
+    fun `loaded`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `key`: kotlin.ByteArray, `slots`: List<kotlin.ByteArray?>): FoundRecord
+
+    /**
      * A snapshot of `revision` is in storage.
      *
      * # Errors
@@ -1550,6 +1675,14 @@ internal interface CoreManagerInterface {
      * [`CoreError::Input`], `invalid_argument`: a status above 65535.
      */
     fun `rejected`(`now`: kotlin.ULong, `generation`: kotlin.ULong, `status`: kotlin.UInt, `challenge`: kotlin.String?): RetryRecord
+
+    /**
+     * Read storage now, as an app does that comes to the foreground.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    fun `reload`()
 
     /**
      * Storage was read again and holds nothing newer.
@@ -1603,6 +1736,56 @@ internal interface CoreManagerInterface {
     fun `snapshot`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `all`: kotlin.Boolean, `key`: kotlin.ByteArray): kotlin.ByteArray
 
     /**
+     * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
+     * stand in it.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `stale_request`, `not_due`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     */
+    fun `snapshotFor`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `key`: kotlin.ByteArray): kotlin.ByteArray
+
+    /**
+     * The snapshot could not be written, or it is not known whether it was.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    fun `storeFailed`(`now`: kotlin.ULong, `id`: kotlin.ULong)
+
+    /**
+     * The snapshot is in its place.
+     *
+     * # Errors
+     * [`CoreError::State`]: `stale_request`; `not_due`, where no snapshot was written for it.
+     */
+    fun `stored`(`now`: kotlin.ULong, `id`: kotlin.ULong)
+
+    /**
+     * [`CoreManager::install`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
+     *
+     * # Errors
+     * As [`CoreManager::install`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+     */
+    fun `supplied`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?): kotlin.ULong
+
+    /**
+     * [`CoreManager::install_json`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
+     *
+     * # Errors
+     * As [`CoreManager::install_json`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+     */
+    fun `suppliedJson`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `token`: kotlin.ByteArray): kotlin.ULong
+
+    /**
+     * [`TokenNext::Supply`] brought nothing. `retryable`: it may soon be otherwise.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    fun `supplyFailed`(`now`: kotlin.ULong, `id`: kotlin.ULong, `retryable`: kotlin.Boolean)
+
+    /**
      * Where [`CoreManager::begin`] would send a request that obtains a token without a refresh token.
      *
      * # Errors
@@ -1610,6 +1793,15 @@ internal interface CoreManagerInterface {
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
     fun `tokenUrl`(): kotlin.String
+
+    /**
+     * A load, a store or a supply is being done: [`CoreManager::poll`] says [`TokenNext::AwaitAnswer`] in its place until
+     * its answer comes.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    fun `took`(`now`: kotlin.ULong, `id`: kotlin.ULong)
 
     /**
      * The revision to persist, if that part has changed since: `all`, or the refresh token alone.
@@ -1658,11 +1850,11 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      *
      * # Errors
      * - [`CoreError::Input`]: `invalid_provider` with the name of the fact that cannot work; `invalid_argument` for a
-     * slot above 1 MiB.
+     * slot above 1 MiB, or storage of no places or more than 8.
      * - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
      * `allow_server_only` does not say that this is one.
      */
-    constructor(`now`: kotlin.ULong, `provider`: TokenProvider, `identity`: TokenIdentity, `accessCapacity`: kotlin.UInt, `refreshCapacity`: kotlin.UInt, `seed`: kotlin.ULong, `sharedStorage`: kotlin.Boolean, `allowServerOnly`: kotlin.Boolean) :
+    constructor(`now`: kotlin.ULong, `provider`: TokenProvider, `identity`: TokenIdentity, `accessCapacity`: kotlin.UInt, `refreshCapacity`: kotlin.UInt, `seed`: kotlin.ULong, `sharedStorage`: kotlin.Boolean, `allowServerOnly`: kotlin.Boolean, `options`: OptionsRecord? = null) :
         this(UniffiWithHandle,
     uniffiRustCallWithError(CoreException) { _status ->
     UniffiLib.uniffi_tokenward_uniffi_fn_constructor_coremanager_new(
@@ -1675,7 +1867,8 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
         FfiConverterUInt.lower(`refreshCapacity`),
         FfiConverterULong.lower(`seed`),
         FfiConverterBoolean.lower(`sharedStorage`),
-        FfiConverterBoolean.lower(`allowServerOnly`),_status)
+        FfiConverterBoolean.lower(`allowServerOnly`),
+        FfiConverterOptionalTypeOptionsRecord.lower(`options`),_status)
 }
     )
 
@@ -1955,6 +2148,57 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
 
     /**
+     * Storage could not be read: it is locked, or a folder is missing. That it holds nothing is no failure.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    @Throws(CoreException::class)override fun `loadFailed`(`now`: kotlin.ULong, `id`: kotlin.ULong)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_load_failed(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterULong.lower(`id`),_status)
+}
+    }
+
+
+
+
+    /**
+     * Storage was read: what was in each of its places, empty ones too, in their order.
+     *
+     * # Errors
+     * But for the first two, the load has succeeded all the same, and nothing in storage was of use.
+     * - [`CoreError::State`], `stale_request`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
+     * `stale_snapshot`.
+     * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
+     */
+    @Throws(CoreException::class)override fun `loaded`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `key`: kotlin.ByteArray, `slots`: List<kotlin.ByteArray?>): FoundRecord {
+            return FfiConverterTypeFoundRecord.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_loaded(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterOptionalULong.lower(`wall`),
+        FfiConverterULong.lower(`id`),
+        FfiConverterByteArray.lower(`key`),
+        FfiConverterSequenceOptionalByteArray.lower(`slots`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * A snapshot of `revision` is in storage.
      *
      * # Errors
@@ -2018,6 +2262,25 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
     }
     )
     }
+
+
+
+    /**
+     * Read storage now, as an app does that comes to the foreground.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    @Throws(CoreException::class)override fun `reload`()
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_reload(
+        it,
+        _status)
+}
+    }
+
 
 
 
@@ -2150,6 +2413,147 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
 
     /**
+     * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
+     * stand in it.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `stale_request`, `not_due`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     */
+    @Throws(CoreException::class)override fun `snapshotFor`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `key`: kotlin.ByteArray): kotlin.ByteArray {
+            return FfiConverterByteArray.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_snapshot_for(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterOptionalULong.lower(`wall`),
+        FfiConverterULong.lower(`id`),
+        FfiConverterByteArray.lower(`key`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The snapshot could not be written, or it is not known whether it was.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    @Throws(CoreException::class)override fun `storeFailed`(`now`: kotlin.ULong, `id`: kotlin.ULong)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_store_failed(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterULong.lower(`id`),_status)
+}
+    }
+
+
+
+
+    /**
+     * The snapshot is in its place.
+     *
+     * # Errors
+     * [`CoreError::State`]: `stale_request`; `not_due`, where no snapshot was written for it.
+     */
+    @Throws(CoreException::class)override fun `stored`(`now`: kotlin.ULong, `id`: kotlin.ULong)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_stored(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterULong.lower(`id`),_status)
+}
+    }
+
+
+
+
+    /**
+     * [`CoreManager::install`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
+     *
+     * # Errors
+     * As [`CoreManager::install`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+     */
+    @Throws(CoreException::class)override fun `supplied`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?): kotlin.ULong {
+            return FfiConverterULong.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_supplied(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterOptionalULong.lower(`wall`),
+        FfiConverterULong.lower(`id`),
+        FfiConverterString.lower(`accessToken`),
+        FfiConverterOptionalString.lower(`tokenType`),
+        FfiConverterOptionalULong.lower(`expiresIn`),
+        FfiConverterOptionalString.lower(`refreshToken`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * [`CoreManager::install_json`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
+     *
+     * # Errors
+     * As [`CoreManager::install_json`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+     */
+    @Throws(CoreException::class)override fun `suppliedJson`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `token`: kotlin.ByteArray): kotlin.ULong {
+            return FfiConverterULong.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_supplied_json(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterOptionalULong.lower(`wall`),
+        FfiConverterULong.lower(`id`),
+        FfiConverterByteArray.lower(`token`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * [`TokenNext::Supply`] brought nothing. `retryable`: it may soon be otherwise.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    @Throws(CoreException::class)override fun `supplyFailed`(`now`: kotlin.ULong, `id`: kotlin.ULong, `retryable`: kotlin.Boolean)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_supply_failed(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterULong.lower(`id`),
+        FfiConverterBoolean.lower(`retryable`),_status)
+}
+    }
+
+
+
+
+    /**
      * Where [`CoreManager::begin`] would send a request that obtains a token without a refresh token.
      *
      * # Errors
@@ -2167,6 +2571,28 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
     }
     )
     }
+
+
+
+    /**
+     * A load, a store or a supply is being done: [`CoreManager::poll`] says [`TokenNext::AwaitAnswer`] in its place until
+     * its answer comes.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    @Throws(CoreException::class)override fun `took`(`now`: kotlin.ULong, `id`: kotlin.ULong)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_took(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterULong.lower(`id`),_status)
+}
+    }
+
 
 
 
@@ -2617,6 +3043,53 @@ internal object FfiConverterTypeCoreRequest: FfiConverter<CoreRequest, Long> {
 
 
 /**
+ * What a manager has beside its slots.
+ */
+internal data class OptionsRecord (
+    /**
+     * Where its tokens outlive it; none: nowhere.
+     */
+    var `storage`: StorageRecord?
+    ,
+    /**
+     * Where a token comes from that no grant obtains.
+     */
+    var `source`: SourceRecord
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeOptionsRecord: FfiConverterRustBuffer<OptionsRecord> {
+    override fun read(buf: ByteBuffer): OptionsRecord {
+        return OptionsRecord(
+            FfiConverterOptionalTypeStorageRecord.read(buf),
+            FfiConverterTypeSourceRecord.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: OptionsRecord) = (
+            FfiConverterOptionalTypeStorageRecord.allocationSize(value.`storage`) +
+            FfiConverterTypeSourceRecord.allocationSize(value.`source`)
+    )
+
+    override fun write(value: OptionsRecord, buf: ByteBuffer) {
+            FfiConverterOptionalTypeStorageRecord.write(value.`storage`, buf)
+            FfiConverterTypeSourceRecord.write(value.`source`, buf)
+    }
+}
+
+
+
+/**
  * What to do next.
  */
 internal data class PollRecord (
@@ -2715,6 +3188,78 @@ internal object FfiConverterTypeRefreshPolicy: FfiConverterRustBuffer<RefreshPol
             FfiConverterULong.write(value.`maxLifetimeS`, buf)
             FfiConverterUInt.write(value.`refreshAttempts`, buf)
             FfiConverterBoolean.write(value.`recheck`, buf)
+    }
+}
+
+
+
+/**
+ * How a manager's tokens outlive it.
+ */
+internal data class StorageRecord (
+    /**
+     * Whether other processes use it too. Then its lock is held from the first [`crate::TokenNext::Load`] until `poll`
+     * says neither that nor [`crate::TokenNext::Store`].
+     */
+    var `shared`: kotlin.Boolean
+    ,
+    /**
+     * Everything is stored, not the refresh token alone.
+     */
+    var `all`: kotlin.Boolean
+    ,
+    /**
+     * How many places storage has, 1 to 4. Where a write may tear, two are needed.
+     */
+    var `slots`: kotlin.UByte
+    ,
+    /**
+     * The oldest revision that is accepted.
+     */
+    var `floor`: kotlin.ULong
+    ,
+    /**
+     * In storage of its own too, prove before each refresh that there is room for its answer.
+     */
+    var `proveRoom`: kotlin.Boolean
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeStorageRecord: FfiConverterRustBuffer<StorageRecord> {
+    override fun read(buf: ByteBuffer): StorageRecord {
+        return StorageRecord(
+            FfiConverterBoolean.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterUByte.read(buf),
+            FfiConverterULong.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: StorageRecord) = (
+            FfiConverterBoolean.allocationSize(value.`shared`) +
+            FfiConverterBoolean.allocationSize(value.`all`) +
+            FfiConverterUByte.allocationSize(value.`slots`) +
+            FfiConverterULong.allocationSize(value.`floor`) +
+            FfiConverterBoolean.allocationSize(value.`proveRoom`)
+    )
+
+    override fun write(value: StorageRecord, buf: ByteBuffer) {
+            FfiConverterBoolean.write(value.`shared`, buf)
+            FfiConverterBoolean.write(value.`all`, buf)
+            FfiConverterUByte.write(value.`slots`, buf)
+            FfiConverterULong.write(value.`floor`, buf)
+            FfiConverterBoolean.write(value.`proveRoom`, buf)
     }
 }
 
@@ -3168,6 +3713,63 @@ internal object FfiConverterTypeExposure: FfiConverterRustBuffer<Exposure> {
     }
 }
 
+
+
+
+
+/**
+ * What a load found.
+ */
+
+internal enum class FoundRecord {
+
+    /**
+     * Nothing is stored, and nothing is lost by that.
+     */
+    EMPTY,
+    /**
+     * Somebody has signed out: there is no token any more.
+     */
+    SIGNED_OUT,
+    /**
+     * What this manager took or wrote itself.
+     */
+    KNOWN,
+    /**
+     * What another process stored, or an earlier life of this one, is taken.
+     */
+    TAKEN,
+    /**
+     * What this manager has not stored yet wins over what was found.
+     */
+    KEPT;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeFoundRecord: FfiConverterRustBuffer<FoundRecord> {
+    override fun read(buf: ByteBuffer) = try {
+
+        FoundRecord.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: FoundRecord) = 4UL
+
+    override fun write(value: FoundRecord, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
 /**
  * @suppress
  */
@@ -3464,6 +4066,55 @@ internal object FfiConverterTypeRetryRecord : FfiConverterRustBuffer<RetryRecord
 }
 
 
+
+
+
+/**
+ * Where a token comes from that no grant obtains.
+ */
+
+internal enum class SourceRecord {
+
+    /**
+     * From nowhere: somebody installs it.
+     */
+    NONE,
+    /**
+     * Somebody must sign in.
+     */
+    PERSON,
+    /**
+     * A program that can be asked again at any time.
+     */
+    PROGRAM;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeSourceRecord: FfiConverterRustBuffer<SourceRecord> {
+    override fun read(buf: ByteBuffer) = try {
+
+        SourceRecord.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: SourceRecord) = 4UL
+
+    override fun write(value: SourceRecord, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
 /**
  * @suppress
  */
@@ -3518,7 +4169,15 @@ internal object FfiConverterTypeTokenNext : FfiConverterRustBuffer<TokenNext>{
                 )
             4 -> TokenNext.Wait
             5 -> TokenNext.Reload
-            6 -> TokenNext.Supply(
+            6 -> TokenNext.Load(
+                FfiConverterULong.read(buf),
+                )
+            7 -> TokenNext.Store(
+                FfiConverterULong.read(buf),
+                FfiConverterUByte.read(buf),
+                )
+            8 -> TokenNext.Supply(
+                FfiConverterULong.read(buf),
                 FfiConverterTypeTokenReason.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
@@ -3558,10 +4217,26 @@ internal object FfiConverterTypeTokenNext : FfiConverterRustBuffer<TokenNext>{
                 4UL
             )
         }
+        is TokenNext.Load -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterULong.allocationSize(value.`id`)
+            )
+        }
+        is TokenNext.Store -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterULong.allocationSize(value.`id`)
+                + FfiConverterUByte.allocationSize(value.`slot`)
+            )
+        }
         is TokenNext.Supply -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
+                + FfiConverterULong.allocationSize(value.`id`)
                 + FfiConverterTypeTokenReason.allocationSize(value.`reason`)
             )
         }
@@ -3591,8 +4266,20 @@ internal object FfiConverterTypeTokenNext : FfiConverterRustBuffer<TokenNext>{
                 buf.putInt(5)
                 Unit
             }
-            is TokenNext.Supply -> {
+            is TokenNext.Load -> {
                 buf.putInt(6)
+                FfiConverterULong.write(value.`id`, buf)
+                Unit
+            }
+            is TokenNext.Store -> {
+                buf.putInt(7)
+                FfiConverterULong.write(value.`id`, buf)
+                FfiConverterUByte.write(value.`slot`, buf)
+                Unit
+            }
+            is TokenNext.Supply -> {
+                buf.putInt(8)
+                FfiConverterULong.write(value.`id`, buf)
                 FfiConverterTypeTokenReason.write(value.`reason`, buf)
                 Unit
             }
@@ -3765,6 +4452,38 @@ internal object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.Byt
 /**
  * @suppress
  */
+internal object FfiConverterOptionalTypeOptionsRecord: FfiConverterRustBuffer<OptionsRecord?> {
+    override fun read(buf: ByteBuffer): OptionsRecord? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeOptionsRecord.read(buf)
+    }
+
+    override fun allocationSize(value: OptionsRecord?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeOptionsRecord.allocationSize(value)
+        }
+    }
+
+    override fun write(value: OptionsRecord?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeOptionsRecord.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterOptionalTypeRefreshPolicy: FfiConverterRustBuffer<RefreshPolicy?> {
     override fun read(buf: ByteBuffer): RefreshPolicy? {
         if (buf.get().toInt() == 0) {
@@ -3787,6 +4506,38 @@ internal object FfiConverterOptionalTypeRefreshPolicy: FfiConverterRustBuffer<Re
         } else {
             buf.put(1)
             FfiConverterTypeRefreshPolicy.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalTypeStorageRecord: FfiConverterRustBuffer<StorageRecord?> {
+    override fun read(buf: ByteBuffer): StorageRecord? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeStorageRecord.read(buf)
+    }
+
+    override fun allocationSize(value: StorageRecord?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeStorageRecord.allocationSize(value)
+        }
+    }
+
+    override fun write(value: StorageRecord?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeStorageRecord.write(value, buf)
         }
     }
 }
@@ -4066,6 +4817,34 @@ internal object FfiConverterSequenceTypeTokenRoute: FfiConverterRustBuffer<List<
         }
     }
 }
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceOptionalByteArray: FfiConverterRustBuffer<List<kotlin.ByteArray?>> {
+    override fun read(buf: ByteBuffer): List<kotlin.ByteArray?> {
+        val len = buf.getInt()
+        return List<kotlin.ByteArray?>(len) {
+            FfiConverterOptionalByteArray.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<kotlin.ByteArray?>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterOptionalByteArray.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<kotlin.ByteArray?>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterOptionalByteArray.write(it, buf)
+        }
+    }
+}
         /**
          * The version of the library. A package of another version refuses to start.
          */
@@ -4188,6 +4967,21 @@ internal fun `presetProvider`(`preset`: TokenPreset): TokenProvider {
 
 
         FfiConverterTypeTokenPreset.lower(`preset`),_status)
+}
+    )
+    }
+
+
+        /**
+         * The snake_case name, the same in every language.
+         */
+internal fun `foundName`(`found`: FoundRecord): kotlin.String {
+            return FfiConverterString.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_func_found_name(
+
+
+        FfiConverterTypeFoundRecord.lower(`found`),_status)
 }
     )
     }
