@@ -30,10 +30,11 @@ impl Scenario {
         Ok(Self { name: file.to_string_lossy().into_owned(), json })
     }
 
-    /// The random scenario of this seed, which expects of each step all that the model answers.
+    /// The random scenario of this seed, which expects of each step all that the model answers. Every other one has
+    /// storage.
     #[must_use]
     pub fn random(seed: u64) -> Self {
-        let mut json = model::generate::generate(seed);
+        let mut json = model::generate::generate(seed, seed % 2 == 1);
         let answers = model::run(&json);
         let steps = json["steps"].as_array_mut().into_iter().flatten();
         for (step, answer) in steps.zip(answers) {

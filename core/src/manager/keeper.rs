@@ -665,6 +665,11 @@ impl Keeper {
         self.awaited_until = 0;
     }
 
+    /// Another refresh token is held, or none: what was announced was for the one before.
+    pub(crate) fn refresh_token_changed(&mut self) {
+        self.announced = None;
+    }
+
     /// The refresh token was refused: storage may hold another.
     pub(crate) fn refused(&mut self, clock: u64) {
         self.load_wanted = self.storage.is_some();

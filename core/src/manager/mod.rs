@@ -697,6 +697,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
                 None => self.store.drop_refresh_token(),
             }
             self.session.hold_refresh_token(token.is_some());
+            self.keeper.refresh_token_changed();
         }
         differs
     }

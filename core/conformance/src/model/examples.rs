@@ -700,22 +700,26 @@ fn the_jwt_of_an_answer_ends_its_life_where_the_wall_clock_is_known() {
 #[test]
 fn a_scenario_is_decided_by_its_seed() {
     for seed in 0..50 {
-        assert_eq!(generate(seed), generate(seed));
-        assert_eq!(run(&generate(seed)), run(&generate(seed)));
+        assert_eq!(generate(seed, false), generate(seed, false));
+        assert_eq!(run(&generate(seed, false)), run(&generate(seed, false)));
     }
-    assert_ne!(generate(1), generate(2));
+    assert_ne!(generate(1, false), generate(2, false));
 }
 
 /// In every generated scenario an answer stands until its `poll_at` and changes there, and time alone never makes a
 /// token usable.
 #[test]
 fn poll_at_is_the_first_change() {
-    for seed in 0..400 {
-        let scenario = if seed % 2 == 0 { generate(seed) } else { generate_wide(seed) };
+    for seed in 0..600 {
+        let scenario = match seed % 3 {
+            0 => generate(seed, false),
+            1 => generate(seed, true),
+            _ => generate_wide(seed),
+        };
         let mut replay = Replay::new(&scenario);
         for step in scenario["steps"].as_array().into_iter().flatten() {
             replay.step(step);
-            let manager = &replay.manager;
+            let manager = replay.manager();
             let now = manager.clock;
             let answer = manager.next_at(now);
             let end = manager.poll_at(now);
@@ -742,10 +746,10 @@ thread_local! {
 }
 
 /// In how many of so many random scenarios each rule is reached.
-fn reached_in(count: u64) -> std::collections::BTreeMap<&'static str, u64> {
+fn reached_in(count: u64, with_storage: bool) -> std::collections::BTreeMap<&'static str, u64> {
     let mut rules = std::collections::BTreeMap::new();
     for seed in 0..count {
-        let scenario = generate(seed);
+        let scenario = generate(seed, with_storage);
         REACHED.take();
         run(&scenario);
         for rule in REACHED.take() {
@@ -803,13 +807,174 @@ const RULES: [&str; 44] = [
     "too_long",
 ];
 
-#[test]
-fn random_scenarios_reach_every_rule() {
+fn reaches_every_rule(with_storage: bool, rules: &[&str]) {
     let count = std::env::var("MODEL_COUNT").ok().and_then(|n| n.parse().ok()).unwrap_or(2000);
-    let reached = reached_in(count);
+    let reached = reached_in(count, with_storage);
     for (rule, times) in &reached {
         println!("{rule}: {times}");
     }
-    let missed: Vec<_> = RULES.iter().filter(|rule| !reached.contains_key(*rule)).collect();
+    let missed: Vec<_> = rules.iter().filter(|rule| !reached.contains_key(*rule)).collect();
     assert!(missed.is_empty(), "{missed:?}");
+}
+
+#[test]
+fn random_scenarios_reach_every_rule() {
+    reaches_every_rule(false, &RULES);
+}
+
+#[test]
+fn random_scenarios_with_storage_reach_every_rule() {
+    reaches_every_rule(true, &RULES_OF_STORAGE);
+}
+
+const RULES_OF_STORAGE: [&str; 53] = [
+    "5.13.1",
+    "5.13.10",
+    "5.13.11",
+    "5.13.11 primary",
+    "5.13.2 load",
+    "5.13.2 wait",
+    "5.13.3",
+    "5.13.4 load",
+    "5.13.4 store",
+    "5.13.5",
+    "5.13.6 for another",
+    "5.13.6 stuck",
+    "5.13.7",
+    "5.13.7 for another",
+    "5.13.8",
+    "5.13.8 await",
+    "5.13.8 damaged",
+    "5.13.8 wait",
+    "5.13.8 without storage",
+    "5.20.1 kept",
+    "5.20.1 stored after all",
+    "5.20.2",
+    "5.20.3",
+    "5.20.5",
+    "5.20.7 over an answer",
+    "5.22 access token",
+    "5.22 no access token",
+    "5.22 refused refresh token",
+    "5.22 tombstone",
+    "5.25",
+    "5.25 forgets a refresh token",
+    "5.26 answer",
+    "5.26 install",
+    "5.26 tombstone",
+    "5.28 what has become owed since stays",
+    "5.30 by the wall clock",
+    "5.30 without a wall clock",
+    "5.32",
+    "5.32 written",
+    "5.33",
+    "5.33 load",
+    "5.33 wait",
+    "5.33 written",
+    "5.34 primary",
+    "5.34 wait",
+    "5.35 primary",
+    "5.35 supply",
+    "5.35 wait",
+    "5.36 load",
+    "5.36 store",
+    "5.43",
+    "5.46",
+    "5.7 answer over another",
+];
+
+/// The same provider with storage, and steps of several managers.
+fn with_storage(storage: Value, steps: Value) -> Value {
+    json!({"provider": {"name": "x", "token_url": "https://id.example/token", "any_https_origin": true,
+                        "grants": ["refresh_token"], "authentication": "none"},
+           "credentials": {"client_id": "id"}, "wall": 1000, "storage": storage, "steps": steps})
+}
+
+#[test]
+fn a_token_is_stored_before_it_is_used() {
+    let token = json!({"access_token": "a1", "refresh_token": "R1", "expires_in": 3600});
+    check(with_storage(
+        json!({"kind": "own", "slots": 2}),
+        json!([
+            {"at": 0, "do": "poll", "expect": {"next": "load", "usable": false, "poll_at": null}},
+            {"at": 0, "do": "loaded", "expect": {"found": "empty"}},
+            {"at": 0, "do": "poll", "expect": {"next": "supply", "reason": "no_token"}},
+            {"at": 0, "do": "supplied", "token": token, "expect": {"generation": 1}},
+            {"at": 0, "do": "poll", "expect": {"next": "store", "slot": 0, "usable": false}},
+            {"at": 0, "do": "stored", "expect": {"error": "not_due"}},
+            {"at": 0, "do": "write"},
+            {"at": 5, "do": "store_failed"},
+            // The attempt has failed: usable, and 300 s at most until the next.
+            {"at": 5, "do": "poll", "expect": {"next": "nothing", "usable": true, "poll_at": 300_005}},
+            {"at": 300_005, "do": "poll", "expect": {"next": "store", "slot": 0, "usable": true}},
+            {"at": 300_005, "do": "write"},
+            {"at": 300_005, "do": "stored"},
+            {"at": 300_005, "do": "poll", "expect": {"next": "nothing", "usable": true, "poll_at": 2_880_000}},
+            // A refresh needs no announcement where no other process is.
+            {"at": 2_880_000, "do": "begin"},
+            {"at": 2_880_000, "do": "answer", "status": 200, "body": pair("a2", "R2", 3600)},
+            {"at": 2_880_000, "do": "poll", "expect": {"next": "store", "slot": 1, "usable": false}},
+            {"at": 2_880_000, "do": "write", "torn": 20},
+            {"at": 2_880_000, "do": "make", "manager": "a", "wall": 3880},
+            {"at": 2_880_000, "do": "poll"},
+            {"at": 2_880_000, "do": "loaded", "expect": {"found": "taken"}},
+            {"at": 2_880_000, "do": "poll", "expect": {"next": "request", "grant": "refresh_token", "usable": true}},
+            {"at": 2_880_000, "do": "begin",
+             "expect": {"body": "grant_type=refresh_token&refresh_token=R1&client_id=id"}}
+        ]),
+    ));
+}
+
+#[test]
+fn one_of_two_processes_refreshes_and_the_other_waits() {
+    let token = json!({"access_token": "a1", "refresh_token": "R1", "expires_in": 3600});
+    check(with_storage(
+        json!({"kind": "shared"}),
+        json!([
+            {"at": 0, "do": "make", "manager": "b", "wall": 1000},
+            {"at": 0, "do": "poll"},
+            {"at": 0, "do": "loaded", "expect": {"found": "empty"}},
+            {"at": 0, "do": "install", "token": token},
+            {"at": 0, "do": "poll", "expect": {"next": "load"}},
+            {"at": 0, "do": "loaded", "expect": {"found": "kept"}},
+            {"at": 0, "do": "poll", "expect": {"next": "store", "slot": 0}},
+            {"at": 0, "do": "write"},
+            {"at": 0, "do": "stored"},
+            {"at": 3_600_000, "do": "poll", "manager": "b", "expect": {"next": "load"}},
+            // The token has expired; what b waits for begins when a's announcement is stored.
+            {"at": 3_600_000, "do": "poll", "expect": {"next": "load", "usable": false}},
+            {"at": 3_600_000, "do": "loaded", "expect": {"found": "known"}},
+            {"at": 3_600_000, "do": "poll", "expect": {"next": "store", "slot": 0}},
+            {"at": 3_600_000, "do": "write"},
+            {"at": 3_600_000, "do": "stored"},
+            {"at": 3_600_000, "do": "poll", "expect": {"next": "request", "grant": "refresh_token", "poll_at": 3_607_501}},
+            {"at": 3_600_000, "do": "loaded", "manager": "b", "expect": {"found": "taken"}},
+            // 250 ms later it looks again.
+            {"at": 3_600_000, "do": "poll", "manager": "b", "expect": {"next": "wait", "usable": false, "poll_at": 3_600_250}},
+            {"at": 3_600_000, "do": "begin"},
+            {"at": 3_600_100, "do": "answer", "status": 200, "body": pair("a2", "R2", 3600)},
+            {"at": 3_600_100, "do": "poll", "expect": {"next": "load", "usable": false}},
+            {"at": 3_600_100, "do": "loaded", "expect": {"found": "known"}},
+            {"at": 3_600_100, "do": "poll", "expect": {"next": "store"}},
+            {"at": 3_600_100, "do": "write"},
+            {"at": 3_600_100, "do": "stored", "expect": {}},
+            {"at": 3_600_250, "do": "poll", "manager": "b", "expect": {"next": "load"}},
+            {"at": 3_600_250, "do": "loaded", "manager": "b", "expect": {"found": "taken"}},
+            {"at": 3_600_250, "do": "authorize", "manager": "b", "method": "GET", "url": "https://api.example/",
+             "expect": {"header": "Bearer a2"}},
+            {"at": 3_600_300, "do": "clear"},
+            {"at": 3_600_300, "do": "poll", "expect": {"next": "load"}},
+            {"at": 3_600_300, "do": "loaded", "expect": {"found": "kept"}},
+            {"at": 3_600_300, "do": "poll", "expect": {"next": "store"}},
+            {"at": 3_600_300, "do": "write"},
+            {"at": 3_600_300, "do": "stored"},
+            {"at": 3_600_300, "do": "reload", "manager": "b"},
+            {"at": 3_600_300, "do": "poll", "manager": "b", "expect": {"next": "load", "usable": true}},
+            {"at": 3_600_300, "do": "loaded", "manager": "b", "expect": {"found": "signed_out"}},
+            {"at": 3_600_300, "do": "tamper", "slot": 0, "flip": 24},
+            {"at": 3_600_551, "do": "poll", "manager": "b", "expect": {"next": "load"}},
+            {"at": 3_600_551, "do": "loaded", "manager": "b", "expect": {"error": "other_snapshot_version"}},
+            {"at": 3_600_551, "do": "poll", "manager": "b", "expect": {"next": "supply", "reason": "damaged"}}
+        ]),
+    ));
 }

@@ -1,5 +1,7 @@
 //! Random scenarios, made with the model running alongside so that steps can aim at its instants.
 
+mod rounds;
+
 use super::presets::{Authentication, Grant};
 use super::wire::{BASE64URL, base64, path_encode, write_http_date};
 use super::{Next, Replay, Scope};
@@ -7,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 /// A random scenario without `expect`, the same for the same seed. It keeps out of corners that the description of the
 /// behaviour leaves open.
-pub(crate) fn generate(seed: u64) -> Value {
-    Generator::new(seed, false).scenario()
+pub(crate) fn generate(seed: u64, with_storage: bool) -> Value {
+    let generator = Generator { with_storage, ..Generator::new(seed, false) };
+    if with_storage { generator.scenario_with_storage() } else { generator.scenario() }
 }
 
 /// The same with those corners: a difference found here may be one of reading.
@@ -79,6 +82,15 @@ struct Generator {
     seen_refresh: Vec<String>,
     /// The largest `at` so far and the last restart's.
     at: u64,
+    with_storage: bool,
+    /// In so many of a hundred cases a load or a store fails.
+    failing: u64,
+    /// How often somebody changes what is in storage.
+    tampering: u64,
+    /// For so many rounds the turn does not change.
+    stays: u64,
+    /// In so many of a hundred cases something else is done than `poll` says.
+    disobeying: u64,
 }
 
 const CODES: [&str; 12] = [
@@ -111,6 +123,11 @@ impl Generator {
             seen_tokens: Vec::new(),
             seen_refresh: Vec::new(),
             at: 0,
+            with_storage: false,
+            failing: 0,
+            tampering: 0,
+            stays: 0,
+            disobeying: 0,
         }
     }
 
@@ -144,13 +161,14 @@ impl Generator {
         scenario.insert("name".into(), json!("a random scenario"));
         self.mood = self.dice.weighted(&[("mixed", 48), ("refusing", 24), ("slow", 12), ("steady", 16)]);
         let flume = if self.mood == "refusing" { 50 } else { 14 };
+        let without_refresh = if self.with_storage { 2 } else { 4 };
         let provider = self.dice.weighted(&[
-            ("flip_utility", 8),
-            ("flip_utility_api_key", 4),
-            ("flip_energy_client", 4),
-            ("flip_energy_site", 8),
+            ("flip_utility", 2 * without_refresh),
+            ("flip_utility_api_key", without_refresh),
+            ("flip_energy_client", without_refresh),
+            ("flip_energy_site", 2 * without_refresh),
             ("flume", flume),
-            ("opower", 8),
+            ("opower", 2 * without_refresh),
             ("flute", 14),
             ("custom", 40),
         ]);
@@ -367,7 +385,7 @@ impl Generator {
     /// A time for the next step.
     fn time(&mut self, replay: &Replay<'_>) -> u64 {
         let now = self.at;
-        let (next, _) = replay.manager.next_at(now);
+        let (next, _) = replay.manager().next_at(now);
         let soon = match next {
             Next::Await => 75,
             Next::Request(_) => 50,
@@ -375,7 +393,7 @@ impl Generator {
             _ => 0,
         };
         if self.mood != "mixed" && next == Next::Wait && self.dice.percent(60) {
-            return replay.manager.poll_at(now).unwrap_or(now);
+            return replay.manager().poll_at(now).unwrap_or(now);
         }
         if self.dice.percent(soon) {
             return now + if self.dice.percent(50) { 0 } else { self.dice.below(900) };
@@ -383,15 +401,15 @@ impl Generator {
         let around = |dice: &mut Dice, t: u64| (t + dice.below(3)).saturating_sub(1);
         let t = match self.dice.below(100) {
             0..=29 => now,
-            30..=59 => match replay.manager.poll_at(now) {
+            30..=59 => match replay.manager().poll_at(now) {
                 Some(t) => around(&mut self.dice, t),
                 None => now + self.dice.below(2000),
             },
             60..=74 => {
                 let mut instants: Vec<u64> =
-                    replay.manager.instants().into_iter().filter(|t| *t + 1 >= now).collect();
-                if let Some(token) = &replay.manager.token {
-                    let interval = replay.manager.policy.min_interval_ms;
+                    replay.manager().instants().into_iter().filter(|t| *t + 1 >= now).collect();
+                if let Some(token) = &replay.manager().token {
+                    let interval = replay.manager().policy.min_interval_ms;
                     instants.extend(token.received.map(|t| t + interval).filter(|t| *t + 1 >= now));
                 }
                 if instants.is_empty() {
@@ -407,13 +425,13 @@ impl Generator {
             _ => now.saturating_sub(self.dice.below(8000)),
         };
         // Within the epoch, and small enough that no time wraps anywhere.
-        t.clamp(replay.epoch_at, now.max(replay.epoch_at) + 400_000_000)
+        t.clamp(replay.here().epoch_at, now.max(replay.here().epoch_at) + 400_000_000)
     }
 
     fn step(&mut self, replay: &Replay<'_>) -> Value {
         let at = self.time(replay);
-        let (next, usable) = replay.manager.next_at(at);
-        let late = replay.manager.out.as_ref().is_some_and(|_| next != Next::Await);
+        let (next, usable) = replay.manager().next_at(at);
+        let late = replay.manager().out.as_ref().is_some_and(|_| next != Next::Await);
         let kinds: &[(&str, u64)] = match next {
             Next::Request(_) => &[("begin", 70), ("any", 12), ("poll", 6), ("storage", 8), ("rejected", 4)],
             Next::Await => &[("answer", 66), ("failed", 6), ("any", 12), ("poll", 8), ("storage", 8)],
@@ -433,6 +451,7 @@ impl Generator {
             Next::Supply(ref reason) if reason == "no_token" => {
                 &[("install", 50), ("storage", 24), ("any", 16), ("poll", 10)]
             }
+            Next::Load | Next::Store(_) => &[("poll", 1)],
             Next::Supply(_) => &[("install", 36), ("retry", 24), ("storage", 16), ("any", 12), ("poll", 12)],
         };
         let mut kind = self.dice.weighted(kinds);
@@ -455,15 +474,15 @@ impl Generator {
             ]);
         }
         if kind == "storage" {
-            let unpersisted = replay.manager.unpersisted(Scope::All);
+            let unpersisted = replay.manager().unpersisted(Scope::All);
             kind = if self.snapshot.is_none() || unpersisted && self.dice.percent(40) {
                 "snapshot"
             } else {
                 self.dice.weighted(&[("persisted", 25), ("restore", 30), ("restart", 35), ("snapshot", 10)])
             };
         }
-        let refreshing = replay.manager.out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
-        let shared = replay.manager.policy.shared_storage && refreshing;
+        let refreshing = replay.manager().out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
+        let shared = replay.manager().policy.shared_storage && refreshing;
         if shared && self.last == "begin" && self.dice.percent(40) {
             kind = "snapshot";
         }
@@ -541,7 +560,7 @@ impl Generator {
                         members.remove(member);
                     }
                 }
-                2 if replay.manager.provider.authentication != Authentication::Bearer => {
+                2 if replay.manager().provider.authentication != Authentication::Bearer => {
                     credentials["client_id"] = json!("with:colon");
                 }
                 _ => {}
@@ -572,7 +591,7 @@ impl Generator {
     // ---- bodies
 
     fn access(&mut self, replay: &Replay<'_>) -> String {
-        let stored = replay.manager.token.as_ref().map(|t| String::from_utf8_lossy(&t.bytes).into_owned());
+        let stored = replay.manager().token.as_ref().map(|t| String::from_utf8_lossy(&t.bytes).into_owned());
         match (stored, self.dice.below(100)) {
             (Some(stored), 0..=11) => stored,
             (_, 12..=15) if !self.seen_tokens.is_empty() => {
@@ -585,7 +604,7 @@ impl Generator {
                 let token = match self.dice.below(8) {
                     0 => format!("a{n}=="),
                     1 => format!("a.{n}/+~-_"),
-                    2 if replay.manager.provider.visible_alphabet => format!("Atza|{n}"),
+                    2 if replay.manager().provider.visible_alphabet => format!("Atza|{n}"),
                     _ => format!("a{n}"),
                 };
                 self.seen_tokens.push(token.clone());
@@ -602,7 +621,7 @@ impl Generator {
     }
 
     fn refresh(&mut self, replay: &Replay<'_>) -> Value {
-        let held = replay.manager.refresh.as_ref().map(|t| String::from_utf8_lossy(t).into_owned());
+        let held = replay.manager().refresh.as_ref().map(|t| String::from_utf8_lossy(t).into_owned());
         match (held, self.dice.below(100)) {
             (Some(held), 0..=14) => json!(held),
             (_, 15..=18) => json!(""),
@@ -625,8 +644,8 @@ impl Generator {
         let seconds = match self.dice.below(10) {
             0 => {
                 // Ends about `min_interval` from now: the edge of `same_token`.
-                let begun = replay.manager.out.as_ref().map_or(at, |out| out.begun);
-                let left = at.saturating_sub(begun) + replay.manager.policy.min_interval_ms;
+                let begun = replay.manager().out.as_ref().map_or(at, |out| out.begun);
+                let left = at.saturating_sub(begun) + replay.manager().policy.min_interval_ms;
                 (left / 1000 + self.dice.below(4)).saturating_sub(1)
                     * if self.dice.percent(30) { 10 } else { 1 }
                     / 9_u64.pow(u32::from(self.dice.percent(10)))
@@ -669,7 +688,7 @@ impl Generator {
     /// The members of a good token answer, as JSON texts.
     fn token_members(&mut self, replay: &Replay<'_>, at: u64) -> Vec<(String, String)> {
         let mut members = Vec::new();
-        let wall = replay.wall(at);
+        let wall = replay.here().wall(at);
         let missing = self.dice.percent(12);
         let access = if missing && self.dice.percent(60) && (wall.is_some() || self.dice.percent(20)) {
             self.jwt(wall.unwrap_or(1000))
@@ -687,7 +706,7 @@ impl Generator {
             members.push(("expires_in".to_owned(), "null".to_owned()));
         }
         if self.dice.percent(74) {
-            let aliases = &replay.manager.provider.token_type_aliases;
+            let aliases = &replay.manager().provider.token_type_aliases;
             let kind = match self.dice.below(13) {
                 0 => "BEARER".to_owned(),
                 1 => "bearer".to_owned(),
@@ -696,7 +715,7 @@ impl Generator {
             };
             members.push(("token_type".to_owned(), json!(kind).to_string()));
         }
-        if self.dice.percent(if replay.manager.provider.refreshes() { 65 } else { 10 }) {
+        if self.dice.percent(if replay.manager().provider.refreshes() { 65 } else { 10 }) {
             members.push(("refresh_token".to_owned(), self.refresh(replay).to_string()));
         }
         if self.dice.percent(20) {
@@ -735,7 +754,7 @@ impl Generator {
         let error: Vec<_> = members.iter().filter(|(n, _)| n == "error").cloned().collect();
         let rest: Vec<_> = members.iter().filter(|(n, _)| n != "error").cloned().collect();
         let object = self.object(&rest);
-        let mut outer = match replay.manager.provider.member_path.as_str() {
+        let mut outer = match replay.manager().provider.member_path.as_str() {
             "" => return self.object(members),
             "data[0]" => vec![("data".to_owned(), format!("[{object}]"))],
             "data[1]" => vec![("data".to_owned(), format!("[{{\"access_token\":\"no\"}},{object}]"))],
@@ -752,9 +771,10 @@ impl Generator {
     }
 
     fn error_body(&mut self, replay: &Replay<'_>) -> String {
-        let provider = &replay.manager.provider;
-        let refreshing = replay.manager.out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
+        let provider = &replay.manager().provider;
+        let refreshing = replay.manager().out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
         let mut code = match (self.mood, self.dice.below(100)) {
+            ("refusing", 0..=24) if refreshing && self.with_storage => "invalid_grant",
             ("refusing", 0..=74) => {
                 self.dice.pick(&["weird", "access_denied", "expired_token", "server_error"])
             }
@@ -792,7 +812,7 @@ impl Generator {
     /// A body that is refused under 2xx, as bytes.
     fn refused_body(&mut self, replay: &Replay<'_>, at: u64) -> Vec<u8> {
         let mut members = self.token_members(replay, at);
-        if replay.manager.provider.refreshes() && self.dice.percent(60) {
+        if replay.manager().provider.refreshes() && self.dice.percent(60) {
             let refresh = self.refresh(replay).to_string();
             Self::set(&mut members, "refresh_token", &refresh);
         }
@@ -933,16 +953,16 @@ impl Generator {
             }
             "missing_lifetime" => members.retain(|(n, _)| n != "expires_in"),
             "too_long" => {
-                let size = replay.manager.capacity.0 + self.dice.below(3);
+                let size = replay.manager().capacity.0 + self.dice.below(3);
                 let long = "y".repeat(size as usize);
                 Self::set(&mut members, "access_token", &json!(long).to_string());
                 if self.dice.percent(30) {
-                    let long = "z".repeat((replay.manager.capacity.1 + self.dice.below(2)) as usize);
+                    let long = "z".repeat((replay.manager().capacity.1 + self.dice.below(2)) as usize);
                     Self::set(&mut members, "refresh_token", &json!(long).to_string());
                 }
             }
             "refresh_token_too_long" => {
-                let long = "z".repeat((replay.manager.capacity.1 + self.dice.below(3)) as usize);
+                let long = "z".repeat((replay.manager().capacity.1 + self.dice.below(3)) as usize);
                 Self::set(&mut members, "refresh_token", &json!(long).to_string());
             }
             "already_expired" => {
@@ -962,10 +982,13 @@ impl Generator {
 
     fn answer(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>, at: u64) {
         self.name_request(step);
-        if step["do"] != "answer" {
-            return;
+        if step["do"] == "answer" {
+            self.answer_body(step, replay, at);
         }
-        let refreshing = replay.manager.out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
+    }
+
+    fn answer_body(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>, at: u64) {
+        let refreshing = replay.manager().out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
         let kind = match self.mood {
             "steady" => self.dice.weighted(&[("token", 90), ("error", 5), ("refused", 3), ("text", 2)]),
             "slow" => self.dice.weighted(&[("token", 40), ("error", 48), ("refused", 8), ("text", 4)]),
@@ -973,7 +996,7 @@ impl Generator {
             "refusing" if refreshing => {
                 self.dice.weighted(&[("token", 3), ("error", 70), ("refused", 3), ("text", 24)])
             }
-            "refusing" if replay.manager.refresh.is_some() || self.dice.percent(40) => {
+            "refusing" if replay.manager().refresh.is_some() || self.dice.percent(40) => {
                 self.dice.weighted(&[("token", 10), ("error", 60), ("refused", 4), ("text", 26)])
             }
             _ => self.dice.weighted(&[
@@ -1060,7 +1083,7 @@ impl Generator {
             3 => self.dice.pick(&["soon", "-1", "1.", ".5", "1.5s", "", "1 2", "+1", "1,,2"]).to_owned(),
             4 | 5 => self.dice.pick(&["1.5", "7.000", "59.001", "0.0", "0.1", "1.0"]).to_owned(),
             6..=8 => {
-                let wall = replay.wall(at).unwrap_or(1_700_000_000);
+                let wall = replay.here().wall(at).unwrap_or(1_700_000_000);
                 let when = (wall + self.dice.below(130)).saturating_sub(10);
                 write_http_date(when, self.dice.percent(30))
             }
@@ -1075,7 +1098,7 @@ impl Generator {
         statuses.extend([403, 400, 500]);
         let status = self.dice.pick(&statuses);
         step.insert("status".into(), json!(status));
-        let current = replay.manager.generation;
+        let current = replay.manager().generation;
         let generation = match self.dice.below(10) {
             0 | 1 => current.saturating_sub(1),
             2 => current + 1,
@@ -1113,7 +1136,7 @@ impl Generator {
     }
 
     fn authorize(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>) {
-        let provider = &replay.manager.provider;
+        let provider = &replay.manager().provider;
         let mut origin = if provider.any_https_origin {
             "https://any.example".to_owned()
         } else {
@@ -1132,7 +1155,7 @@ impl Generator {
             }
             _ => {}
         }
-        let own = path_encode(&replay.manager.site);
+        let own = path_encode(&replay.manager().site);
         let own = if own.is_empty() { "s".to_owned() } else { own };
         let path = match self.dice.below(16) {
             0..=2 => format!("/v1/site/{own}/devices"),
@@ -1169,7 +1192,7 @@ impl Generator {
 
     fn install(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>, at: u64, usable: bool) {
         let mut token = Map::new();
-        let wall = replay.wall(at);
+        let wall = replay.here().wall(at);
         let access = if self.dice.percent(12) { self.jwt(wall.unwrap_or(1000)) } else { self.access(replay) };
         token.insert("access_token".into(), json!(access));
         if self.dice.percent(85) {
@@ -1189,15 +1212,17 @@ impl Generator {
             0 => _ = token.insert("access_token".into(), json!("not a token")),
             1 => _ = token.insert("token_type".into(), json!("mac")),
             2 => {
-                _ = token
-                    .insert("access_token".into(), json!("w".repeat(replay.manager.capacity.0 as usize + 1)))
+                _ = token.insert(
+                    "access_token".into(),
+                    json!("w".repeat(replay.manager().capacity.0 as usize + 1)),
+                )
             }
             3 => _ = token.insert("expires_in".into(), json!(-1)),
             4 => _ = token.remove("access_token"),
             5 => _ = token.insert("expires_in".into(), json!(0)),
             _ => {}
         }
-        if self.dice.percent(if replay.manager.provider.refreshes() { 16 } else { 4 }) {
+        if self.dice.percent(if replay.manager().provider.refreshes() { 16 } else { 4 }) {
             token.insert("token_type".into(), json!("Bearer"));
             token.remove("access_token");
             if self.dice.percent(20) {
@@ -1223,7 +1248,7 @@ impl Generator {
                 step.insert("cut".into(), json!(kept));
             }
             3 | 4 => {
-                let revision = replay.manager.revision;
+                let revision = replay.manager().revision;
                 let floor = (revision + self.dice.below(3)).saturating_sub(1);
                 step.insert("floor".into(), json!(floor));
             }
@@ -1233,7 +1258,7 @@ impl Generator {
 
     fn restart(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>, at: u64) {
         let scenario = replay.scenario;
-        let wall = replay.wall(at);
+        let wall = replay.here().wall(at);
         let wall = match (wall, self.dice.below(10)) {
             (_, 0) => None,
             (Some(wall), 1) => Some(wall.saturating_sub(self.dice.below(20))),

@@ -7,10 +7,14 @@ mod examples;
 pub(crate) mod generate;
 pub(crate) mod json;
 pub(crate) mod presets;
+pub(crate) mod storage;
 pub(crate) mod wire;
 
 use presets::{Grant, MissingLifetime, Policy, Provider};
 use serde_json::{Map, Value, json};
+use std::cell::Cell;
+use std::rc::Rc;
+use storage::{Slots, Source, Storage};
 use wire::{Answer, Installed, Refusal, TokenResponse};
 
 /// Replays a scenario: one object for each step.
@@ -83,6 +87,8 @@ pub(crate) struct Out {
     pub(crate) id: u64,
     pub(crate) grant: Grant,
     pub(crate) begun: u64,
+    /// The refresh token that it presented.
+    presented: Option<Vec<u8>>,
     /// Past its timeout: it has failed, but its answer still commits.
     pub(crate) late: bool,
 }
@@ -102,6 +108,9 @@ pub(crate) enum Next {
     Wait,
     Reload,
     Supply(String),
+    Load,
+    /// The slot.
+    Store(u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -214,6 +223,11 @@ pub(crate) struct Manager {
     ever_persisted_or_restored: bool,
     /// The last revision restored or persisted.
     last_revision: u64,
+
+    pub(crate) storage: Option<Storage>,
+    pub(crate) source: Source,
+    /// The last number that was drawn, in whatever manager.
+    numbers: Rc<Cell<u64>>,
 }
 
 type Refused = &'static str;
@@ -223,9 +237,14 @@ impl Manager {
         now: u64,
         provider: Provider,
         policy: Policy,
-        named: &dyn Fn(&str) -> String,
         scenario: &Value,
+        step: &Value,
+        seed: u64,
+        numbers: Rc<Cell<u64>>,
     ) -> Manager {
+        let named = |name: &str| named(scenario, step, name);
+        numbers.set(numbers.get() + 1);
+        let capacity = step.get("capacity").unwrap_or(&scenario["capacity"]);
         let mut manager = Manager {
             provider,
             policy,
@@ -233,11 +252,11 @@ impl Manager {
             account: named("account"),
             allow_loopback_http: scenario["allow_loopback_http"] == true,
             capacity: (
-                number(&scenario["capacity"]["access"]).unwrap_or(2048),
-                number(&scenario["capacity"]["refresh"]).unwrap_or(2048),
+                number(&capacity["access"]).unwrap_or(2048),
+                number(&capacity["refresh"]).unwrap_or(2048),
             ),
             clock: now,
-            random: number(&scenario["seed"]).unwrap_or(0),
+            random: seed,
             spread_until: now,
             token: None,
             refresh: None,
@@ -264,6 +283,9 @@ impl Manager {
             persisted_refresh: None,
             ever_persisted_or_restored: false,
             last_revision: 0,
+            storage: Storage::new(&scenario["storage"], number(&step["floor"]), now, numbers.get()),
+            source: Source::new(&scenario["source"]),
+            numbers,
         };
         let u = manager.draw();
         let spread = (i128::from(manager.policy.startup_spread_ms) * u) >> 32;
@@ -322,7 +344,10 @@ impl Manager {
         match &self.token {
             None => false,
             Some(token) => {
-                !token.ended && !self.revoked() && token.windows.is_none_or(|w| now < w.usable_until)
+                !token.ended
+                    && !self.revoked()
+                    && token.windows.is_none_or(|w| now < w.usable_until)
+                    && self.storage_lets_use(now)
             }
         }
     }
@@ -338,8 +363,8 @@ impl Manager {
         }
     }
 
-    /// What to do next, once the clock has been moved.
-    fn next(&self) -> Next {
+    /// What section 2 says to do next, once the clock has been moved.
+    fn base(&self) -> Next {
         let now = self.clock;
         if let Some(failure) = &self.failure {
             return Next::Supply(failure.reason.to_owned());
@@ -390,6 +415,7 @@ impl Manager {
         all.extend(self.last_begin.map(|(at, _)| at.saturating_add(SECOND_MS)));
         all.extend(self.failure.as_ref().and_then(|f| f.lifts_at));
         all.extend(self.lease.as_ref().map(|l| l.until));
+        all.extend(self.storage_instants());
         all.sort_unstable();
         all
     }
@@ -402,7 +428,11 @@ impl Manager {
     pub(crate) fn poll_at(&self, now: u64) -> Option<u64> {
         let here = self.at(now);
         let answer = here.next_at(here.clock);
-        here.instants().into_iter().find(|t| *t > here.clock && here.next_at(*t) != answer)
+        let mut instants = here.instants();
+        // A timeout brings instants of its own.
+        instants.extend(here.instants().into_iter().flat_map(|t| here.at(t).instants()));
+        instants.sort_unstable();
+        instants.into_iter().find(|t| *t > here.clock && here.next_at(*t) != answer)
     }
 
     fn poll(&self, now: u64) -> Value {
@@ -410,6 +440,7 @@ impl Manager {
         if next == Next::Wait && self.at(now).within_a_second(self.clock.max(now), Grant::RefreshToken) {
             reached("2.97 poll");
         }
+        reached(self.at(now).next_by_rule().1);
         let mut answer = Map::new();
         let name = match &next {
             Next::Nothing => "nothing",
@@ -418,11 +449,14 @@ impl Manager {
             Next::Wait => "wait",
             Next::Reload => "reload",
             Next::Supply(_) => "supply",
+            Next::Load => "load",
+            Next::Store(_) => "store",
         };
         answer.insert("next".to_owned(), json!(name));
         match next {
             Next::Request(grant) => _ = answer.insert("grant".to_owned(), json!(grant.name())),
             Next::Supply(reason) => _ = answer.insert("reason".to_owned(), json!(reason)),
+            Next::Store(slot) => _ = answer.insert("slot".to_owned(), json!(slot)),
             _ => {}
         }
         answer.insert("usable".to_owned(), json!(usable));
@@ -436,7 +470,7 @@ impl Manager {
         self.advance(now);
         let grant = match self.next() {
             Next::Request(grant) => grant,
-            Next::Await => return Err("request_in_flight"),
+            _ if self.out.as_ref().is_some_and(|out| !out.late) => return Err("request_in_flight"),
             _ => return Err("not_due"),
         };
         let request =
@@ -447,7 +481,9 @@ impl Manager {
         }
         self.last_id += 1;
         self.last_begin = Some((self.clock, grant));
-        self.out = Some(Out { id: self.last_id, grant, begun: self.clock, late: false });
+        let presented = self.refresh.clone().filter(|_| grant == Grant::RefreshToken);
+        self.out = Some(Out { id: self.last_id, grant, begun: self.clock, presented, late: false });
+        self.storage_hears_of_begin();
         if grant == Grant::RefreshToken && self.policy.shared_storage {
             self.changed(true, true);
         }
@@ -458,6 +494,7 @@ impl Manager {
     fn fail(&mut self, when: u64, wait: Wait, retry_after_s: Option<u64>) {
         self.failures = self.failures.saturating_add(1);
         self.epsilon = None;
+        self.storage_hears_of_a_failure(when);
         let wait = match retry_after_s {
             Some(seconds) => self.told_wait(seconds),
             None => self.computed_wait(when, wait),
@@ -474,17 +511,23 @@ impl Manager {
     }
 
     fn computed_wait(&mut self, when: u64, wait: Wait) -> i128 {
+        if matches!(wait, Wait::Longest) {
+            reached("2.52");
+            let d = i128::from(self.policy.max_backoff_ms);
+            return d - times(d / 2, self.draw()) + i128::from(self.slow_down_ms);
+        }
+        self.wait_after(when, self.failures, self.slow_down_ms)
+    }
+
+    /// 2.50 and 2.51.
+    fn wait_after(&mut self, when: u64, failures: u64, slow_down_ms: u64) -> i128 {
         let u = self.draw();
-        let slow_down = i128::from(self.slow_down_ms);
+        let slow_down = i128::from(slow_down_ms);
         let longest = i128::from(self.policy.max_backoff_ms);
         let min_interval = i128::from(self.policy.min_interval_ms);
         let drawn = |d: i128| d - times(d / 2, u);
-        if matches!(wait, Wait::Longest) {
-            reached("2.52");
-            return drawn(longest) + slow_down;
-        }
         if self.usable_at(when) {
-            // A token without an end is never renewed, so a usable one has windows.
+            // Only a `Load`, a `Store` or a `Supply` fails beside a token without an end.
             let until = self.token.as_ref().and_then(|t| t.windows).map_or(u64::MAX, |w| w.usable_until);
             let rem = i128::from(until) - i128::from(when);
             let d = (rem / 2).max(min_interval).min(longest);
@@ -497,7 +540,7 @@ impl Manager {
             });
             return if d <= rem { (drawn(d) + slow_down).min(b) } else { b };
         }
-        let doublings = (self.failures - 1).min(60);
+        let doublings = (failures - 1).min(60);
         let d = (i128::from(self.policy.first_backoff_ms) << doublings).min(longest);
         drawn(d) + slow_down
     }
@@ -506,7 +549,9 @@ impl Manager {
     fn fail_until(&mut self, reason: &'static str, d: u64) {
         let d = i128::from(d);
         let wait = d - times(d / 2, self.draw());
-        self.failure = Some(Failure { reason, lifts_at: Some(instant(i128::from(self.clock) + wait)) });
+        // At the last instant there is it never lifts itself.
+        let lifts_at = Some(instant(i128::from(self.clock) + wait)).filter(|at| *at < u64::MAX);
+        self.failure = Some(Failure { reason, lifts_at });
     }
 
     fn fail_for_good(&mut self, reason: &'static str) {
@@ -591,6 +636,8 @@ impl Manager {
         self.changed(false, true);
         let first_time = token != self.refused;
         self.refused = token;
+        self.storage_hears_of_another_refresh_token();
+        self.storage_hears_of_a_refused_refresh_token();
         if self.ever_persisted_or_restored && first_time {
             reached("2.57");
             self.reload = true;
@@ -714,7 +761,9 @@ impl Manager {
         let refresh =
             if keeps && response.refresh.is_none() { self.refresh.clone() } else { response.refresh.clone() };
         let refresh_changes = refresh != self.refresh;
-        if refresh.is_some() && refresh == self.refused {
+        if refresh.is_some() && refresh == self.refused
+            || self.storage.is_some() && response.refresh.is_some()
+        {
             self.refused = None;
         }
         self.refresh = refresh;
@@ -722,6 +771,12 @@ impl Manager {
             Some(Token { bytes: response.access.clone(), windows, ended: false, received: Some(self.clock) });
         self.generation += 1;
         self.changed(true, refresh_changes);
+        if refresh_changes {
+            self.storage_hears_of_another_refresh_token();
+        }
+        if let Some(out) = out {
+            self.owe_answer(out.grant, out.presented.clone(), refresh_changes);
+        }
         self.stored();
         if self.slow_down_ms > 0 {
             reached("2.60 halved");
@@ -790,10 +845,12 @@ impl Manager {
         if let Some(rotated) = &refused.refresh {
             let fits = rotated.len() as u64 <= self.capacity.1;
             if rotates.contains(&refused.name) && fits && self.refresh.as_ref() != Some(rotated) {
-                if self.refused.as_ref() == Some(rotated) {
+                if self.refused.as_ref() == Some(rotated) || self.storage.is_some() {
                     self.refused = None;
                 }
                 self.refresh = Some(rotated.clone());
+                self.storage_hears_of_another_refresh_token();
+                self.owe_answer(out.grant, out.presented.clone(), true);
                 self.forget_refusals();
                 self.changed(false, true);
             }
@@ -840,9 +897,32 @@ impl Manager {
 
     // ---- the other calls
 
+    /// 5.43: a program can be asked.
     fn rejected(&mut self, now: u64, generation: Option<u64>, status: u64, headers: &Value) -> Value {
+        const ASKED_FOR: [&str; 6] =
+            ["no_token", "revoked", "refresh_token_rejected", "grant_rejected", "damaged", "stored_too_long"];
+        let answer = self.told_of_a_refusal(now, generation, status, headers);
+        if self.source.is_a_program() && ASKED_FOR.iter().any(|reason| answer["reason"] == *reason) {
+            reached("5.43");
+            return json!({"retry": "after_refresh"});
+        }
+        answer
+    }
+
+    fn told_of_a_refusal(
+        &mut self,
+        now: u64,
+        generation: Option<u64>,
+        status: u64,
+        headers: &Value,
+    ) -> Value {
         self.advance(now);
-        let surface = |reason: &str, at: Option<u64>| json!({"retry": "surface", "reason": reason, "retry_at": at.map_or(Value::Null, written)});
+        let surface = |reason: &str, at: Option<u64>| {
+            if at.is_some() {
+                reached("2.105");
+            }
+            json!({"retry": "surface", "reason": reason, "retry_at": at.map_or(Value::Null, written)})
+        };
         let lines = wire::lines(headers, "WWW-Authenticate");
         let insufficient = lines.iter().any(|line| wire::bearer_error_is(line, "insufficient_scope"));
         match status {
@@ -857,6 +937,10 @@ impl Manager {
         if let Some(token) = self.token.clone().filter(|_| given_out) {
             if generation < self.generation && usable {
                 return json!({"retry": "now"});
+            }
+            if generation < self.generation && self.owed_token() {
+                reached("5.46");
+                return json!({"retry": "after_refresh"});
             }
             let again = token.received.map(|at| at.saturating_add(self.policy.min_interval_ms));
             match token.windows {
@@ -878,12 +962,7 @@ impl Manager {
             }
         }
         match self.next() {
-            Next::Supply(reason) => {
-                if self.failure.as_ref().is_some_and(|f| f.lifts_at.is_some()) {
-                    reached("2.105");
-                }
-                surface(&reason, self.failure.as_ref().and_then(|f| f.lifts_at))
-            }
+            Next::Supply(reason) => surface(&reason, self.failure.as_ref().and_then(|f| f.lifts_at)),
             _ => json!({"retry": "after_refresh"}),
         }
     }
@@ -900,6 +979,7 @@ impl Manager {
 
     fn retry(&mut self) {
         self.failure = None;
+        self.end_the_waits();
     }
 
     fn install(&mut self, now: u64, token: &Value, wall: Option<u64>) -> Result<Value, Refused> {
@@ -919,6 +999,7 @@ impl Manager {
         self.out = None;
         self.reload = false;
         self.lease = None;
+        self.owe_install();
         Ok(json!({"generation": written(self.generation)}))
     }
 
@@ -928,7 +1009,7 @@ impl Manager {
             return Err("refresh_token_too_long");
         }
         reached("2.106");
-        if self.refused.as_ref() == Some(&refresh) {
+        if self.refused.as_ref() == Some(&refresh) || self.storage.is_some() {
             self.refused = None;
         }
         self.token = None;
@@ -940,6 +1021,11 @@ impl Manager {
     }
 
     fn clear(&mut self) {
+        self.wipe();
+        self.owe_tombstone();
+    }
+
+    fn wipe(&mut self) {
         if self.token.is_some() || self.refresh.is_some() || self.lease.is_some() {
             self.changed(true, true);
         }
@@ -953,6 +1039,7 @@ impl Manager {
         self.refused = None;
         self.lease = None;
         self.ever_persisted_or_restored = false;
+        self.end_of_a_session();
     }
 
     fn reloaded(&mut self) {
@@ -1196,132 +1283,48 @@ impl Manager {
 
 // ---- a scenario
 
-/// Keeps what a driver keeps: the names of requests, the last snapshot, the wall clock.
-pub(crate) struct Replay<'s> {
-    scenario: &'s Value,
+/// A manager, and what a driver keeps of it: the names of requests, the wall clock, what `poll` said.
+pub(crate) struct Held {
+    name: String,
     pub(crate) manager: Manager,
     epoch: u64,
     pub(crate) epoch_at: u64,
     epoch_wall: Option<u64>,
     requests: Vec<(String, u64, u64)>,
     last_request: Option<(u64, u64)>,
-    last_snapshot: Option<Snapshot>,
+    /// The ids that `poll` gave last, 0 for none.
+    load: u64,
+    store: u64,
+    supply: u64,
+    slot: u64,
+    copy: Option<Slots>,
 }
 
-/// A snapshot begins with these many bytes of kind, version and the mark of its key.
-const HEAD: u64 = 8;
-/// No real snapshot is shorter than this.
-const SHORTEST_SNAPSHOT: u64 = 60;
-
-impl<'s> Replay<'s> {
-    pub(crate) fn new(scenario: &'s Value) -> Replay<'s> {
-        Replay {
-            scenario,
-            manager: new_manager(scenario, &Value::Null, 0),
+impl Held {
+    fn new(name: &str, manager: Manager, at: u64, wall: Option<u64>) -> Held {
+        Held {
+            name: name.to_owned(),
+            manager,
             epoch: 0,
-            epoch_at: 0,
-            epoch_wall: number(&scenario["wall"]),
+            epoch_at: at,
+            epoch_wall: wall,
             requests: Vec::new(),
             last_request: None,
-            last_snapshot: None,
+            load: 0,
+            store: 0,
+            supply: 0,
+            slot: 0,
+            copy: None,
         }
     }
 
-    fn wall(&self, at: u64) -> Option<u64> {
+    pub(crate) fn wall(&self, at: u64) -> Option<u64> {
         let seconds = (i128::from(at) - i128::from(self.epoch_at)).div_euclid(1000);
         self.epoch_wall.map(|wall| instant(i128::from(wall) + seconds))
     }
 
-    /// Does one step and says all that it may be asked for.
-    pub(crate) fn step(&mut self, step: &Value) -> Value {
-        let at = number(&step["at"]).unwrap_or(0);
-        let failure = self.manager.failure.clone();
-        let mut answer = match self.act(at, step) {
-            Ok(Value::Object(members)) => members,
-            Ok(_) => Map::new(),
-            Err(name) => Map::from_iter([("error".to_owned(), json!(name))]),
-        };
-        let manager = &self.manager;
-        if let Some(Failure { reason, lifts_at: Some(at) }) = failure
-            && at <= manager.clock
-        {
-            reached(if reason == "revoked" { "2.100 lifted" } else { "2.99 lifted" });
-        }
-        if answer
-            .get("error")
-            .is_some_and(|name| name == "other_snapshot_key" || name == "other_snapshot_version")
-        {
-            reached("2.90");
-        }
-        answer.insert("unpersisted".to_owned(), json!(manager.unpersisted(Scope::All)));
-        answer
-            .insert("unpersisted_refresh_token".to_owned(), json!(manager.unpersisted(Scope::RefreshToken)));
-        Value::Object(answer)
-    }
-
-    fn act(&mut self, at: u64, step: &Value) -> Result<Value, Refused> {
-        let wall = self.wall(at);
-        let text = |name: &str| step[name].as_str().unwrap_or("").to_owned();
-        match text("do").as_str() {
-            "poll" => return Ok(self.manager.poll(at)),
-            "begin" => {
-                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]).clone();
-                let request = self.manager.begin(at, &credentials)?;
-                let made = (self.epoch, self.manager.last_id);
-                self.last_request = Some(made);
-                if let Some(name) = step["as"].as_str() {
-                    self.requests.push((name.to_owned(), made.0, made.1));
-                }
-                return Ok(request);
-            }
-            "answer" => {
-                let body = match step["body_hex"].as_str() {
-                    Some(hex) => unhex(hex),
-                    None => text("body").into_bytes(),
-                };
-                let id = self.request_id(step);
-                return self.manager.answer(at, id, step, &body, wall);
-            }
-            "failed" => {
-                let id = self.request_id(step);
-                return self.manager.failed(at, id);
-            }
-            "rejected" => {
-                let status = number(&step["status"]).unwrap_or(401);
-                let generation = number(&step["generation"]);
-                return Ok(self.manager.rejected(at, generation, status, &step["headers"]));
-            }
-            "authorize" => return self.manager.authorize(at, &text("method"), &text("url")),
-            "install" => return self.manager.install(at, &step["token"], wall),
-            "snapshot" => {
-                let scope = if text("scope") == "refresh_token" { Scope::RefreshToken } else { Scope::All };
-                self.last_snapshot = Some(self.manager.snapshot(at, wall, scope));
-            }
-            "persisted" => {
-                if let Some(snapshot) = &self.last_snapshot {
-                    self.manager.persisted(snapshot.scope, snapshot.revision);
-                }
-            }
-            "reloaded" => self.manager.reloaded(),
-            "retry" => self.manager.retry(),
-            "renew" => self.manager.renew(),
-            "clear" => self.manager.clear(),
-            "restore" => {
-                return self.manager.restore(at, wall, floor_of(step), intact(&self.last_snapshot, step));
-            }
-            "restart" => {
-                self.manager = new_manager(self.scenario, step, at);
-                self.epoch += 1;
-                self.epoch_at = at;
-                self.epoch_wall = number(&step["wall"]);
-                if step["restore"] != false && self.last_snapshot.is_some() {
-                    let wall = self.wall(at);
-                    return self.manager.restore(at, wall, floor_of(step), intact(&self.last_snapshot, step));
-                }
-            }
-            other => panic!("no such step: {other}"),
-        }
-        Ok(json!({}))
+    pub(crate) fn request_names(&self) -> Vec<String> {
+        self.requests.iter().map(|(name, _, _)| name.clone()).collect()
     }
 
     /// The id behind a name; one of an earlier manager is no id of this one.
@@ -1336,13 +1339,258 @@ impl<'s> Replay<'s> {
     }
 }
 
-fn new_manager(scenario: &Value, step: &Value, at: u64) -> Manager {
-    let named = |name: &str| step[name].as_str().or_else(|| scenario[name].as_str()).unwrap_or("").to_owned();
+/// Keeps what a driver keeps: the managers, the last snapshot, what is in storage.
+pub(crate) struct Replay<'s> {
+    scenario: &'s Value,
+    held: Vec<Held>,
+    /// Whose step it is.
+    turn: usize,
+    last_snapshot: Option<Snapshot>,
+    pub(crate) slots: Slots,
+    /// How many managers have been made after the first.
+    makes: u64,
+    numbers: Rc<Cell<u64>>,
+}
+
+/// A snapshot begins with these many bytes of kind, version and the mark of its key.
+pub(crate) const HEAD: u64 = 8;
+/// No real snapshot is shorter than this.
+const SHORTEST_SNAPSHOT: u64 = 60;
+
+impl<'s> Replay<'s> {
+    pub(crate) fn new(scenario: &'s Value) -> Replay<'s> {
+        let numbers = Rc::new(Cell::new(0));
+        let manager = new_manager(scenario, &Value::Null, 0, 0, &numbers);
+        let slots = match number(&scenario["storage"]["slots"]).unwrap_or(1) {
+            _ if scenario["storage"].is_null() => Vec::new(),
+            slots => vec![None; slots as usize],
+        };
+        Replay {
+            scenario,
+            held: vec![Held::new("a", manager, 0, number(&scenario["wall"]))],
+            turn: 0,
+            last_snapshot: None,
+            slots,
+            makes: 0,
+            numbers,
+        }
+    }
+
+    pub(crate) fn manager(&self) -> &Manager {
+        &self.here().manager
+    }
+
+    pub(crate) fn here(&self) -> &Held {
+        &self.held[self.turn]
+    }
+
+    /// Makes it this manager's turn, if there is one of this name.
+    pub(crate) fn turn_to(&mut self, name: &str) {
+        self.turn = self.held.iter().position(|held| held.name == name).unwrap_or(self.turn);
+    }
+
+    /// The manager whose turn it is.
+    pub(crate) fn name(&self) -> &str {
+        &self.here().name
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.held.iter().map(|held| held.name.clone()).collect()
+    }
+
+    /// Does one step and says all that it may be asked for.
+    pub(crate) fn step(&mut self, step: &Value) -> Value {
+        let at = number(&step["at"]).unwrap_or(0);
+        self.turn_to(step["manager"].as_str().unwrap_or("a"));
+        let failure = self.manager().failure.clone();
+        let mut answer = match self.act(at, step) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) => Map::new(),
+            Err(name) => Map::from_iter([("error".to_owned(), json!(name))]),
+        };
+        let manager = &mut self.held[self.turn].manager;
+        manager.let_go_of_the_lock();
+        if let Some(Failure { reason, lifts_at: Some(at) }) = failure
+            && at <= manager.clock
+        {
+            reached(if reason == "revoked" { "2.100 lifted" } else { "2.99 lifted" });
+        }
+        if answer
+            .get("error")
+            .is_some_and(|name| name == "other_snapshot_key" || name == "other_snapshot_version")
+        {
+            reached("2.90");
+        }
+        let stored = manager.storage.is_some();
+        let mut unpersisted = |name: &str, scope| {
+            answer.insert(name.to_owned(), json!(!stored && manager.unpersisted(scope)));
+        };
+        unpersisted("unpersisted", Scope::All);
+        unpersisted("unpersisted_refresh_token", Scope::RefreshToken);
+        Value::Object(answer)
+    }
+
+    fn act(&mut self, at: u64, step: &Value) -> Result<Value, Refused> {
+        let text = |name: &str| step[name].as_str().unwrap_or("").to_owned();
+        let action = text("do");
+        match action.as_str() {
+            "make" => {
+                let name = text("manager");
+                self.makes += 1;
+                let manager = new_manager(self.scenario, step, at, self.makes, &self.numbers);
+                let held = Held::new(&name, manager, at, number(&step["wall"]));
+                self.held.retain(|held| held.name != name);
+                self.held.push(held);
+                self.turn_to(&name);
+                return Ok(json!({}));
+            }
+            "restart" => {
+                let manager = new_manager(self.scenario, step, at, 0, &self.numbers);
+                let here = &mut self.held[self.turn];
+                here.manager = manager;
+                here.epoch += 1;
+                here.epoch_at = at;
+                here.epoch_wall = number(&step["wall"]);
+                if step["restore"] != false && self.last_snapshot.is_some() {
+                    let wall = here.wall(at);
+                    return here.manager.restore(at, wall, floor_of(step), intact(&self.last_snapshot, step));
+                }
+                return Ok(json!({}));
+            }
+            "tamper" => {
+                self.tamper(step);
+                return Ok(json!({}));
+            }
+            _ => {}
+        }
+        let here = &mut self.held[self.turn];
+        let wall = here.wall(at);
+        let manager = &mut here.manager;
+        match action.as_str() {
+            "poll" => {
+                let answer = manager.poll(at);
+                match (answer["next"].as_str(), &manager.storage) {
+                    (Some("load"), Some(storage)) => here.load = storage.load_id,
+                    (Some("store"), Some(storage)) => {
+                        here.store = storage.store_id;
+                        here.slot = number(&answer["slot"]).unwrap_or(0);
+                    }
+                    (Some("supply"), _) => here.supply = manager.source.id,
+                    _ => {}
+                }
+                return Ok(answer);
+            }
+            "begin" => {
+                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]).clone();
+                let request = manager.begin(at, &credentials)?;
+                let made = (here.epoch, manager.last_id);
+                here.last_request = Some(made);
+                if let Some(name) = step["as"].as_str() {
+                    here.requests.push((name.to_owned(), made.0, made.1));
+                }
+                return Ok(request);
+            }
+            "answer" => {
+                let body = match step["body_hex"].as_str() {
+                    Some(hex) => unhex(hex),
+                    None => text("body").into_bytes(),
+                };
+                let id = here.request_id(step);
+                return here.manager.answer(at, id, step, &body, wall);
+            }
+            "failed" => {
+                let id = here.request_id(step);
+                return here.manager.failed(at, id);
+            }
+            "rejected" => {
+                let status = number(&step["status"]).unwrap_or(401);
+                let generation = number(&step["generation"]);
+                return Ok(manager.rejected(at, generation, status, &step["headers"]));
+            }
+            "authorize" => return manager.authorize(at, &text("method"), &text("url")),
+            "install" => return manager.install(at, &step["token"], wall),
+            "snapshot" => {
+                let scope = if text("scope") == "refresh_token" { Scope::RefreshToken } else { Scope::All };
+                self.last_snapshot = Some(manager.snapshot(at, wall, scope));
+            }
+            "persisted" => {
+                if let Some(snapshot) = &self.last_snapshot {
+                    manager.persisted(snapshot.scope, snapshot.revision);
+                }
+            }
+            "reloaded" => manager.reloaded(),
+            "retry" => manager.retry(),
+            "renew" => manager.renew(),
+            "clear" => manager.clear(),
+            "restore" => {
+                return manager.restore(at, wall, floor_of(step), intact(&self.last_snapshot, step));
+            }
+            "read" => here.copy = Some(self.slots.clone()),
+            "loaded" => {
+                let slots = here.copy.take().unwrap_or_else(|| self.slots.clone());
+                return manager.loaded(at, here.load, &slots, wall);
+            }
+            "load_failed" => return manager.load_failed(at, here.load),
+            "write" => {
+                let mut bytes = manager.write(at, here.store, wall)?;
+                if let Some(kept) = number(&step["torn"]) {
+                    bytes.cut(kept);
+                }
+                if step["lost"] != true {
+                    self.slots[here.slot as usize] = Some(bytes);
+                }
+            }
+            "stored" => return manager.stored_in_storage(at, here.store),
+            "store_failed" => return manager.store_failed(at, here.store),
+            "took" => {
+                let what = text("what");
+                let id = match what.as_str() {
+                    "load" => here.load,
+                    "store" => here.store,
+                    _ => here.supply,
+                };
+                return manager.took(at, &what, id);
+            }
+            "supplied" => return manager.supplied(at, here.supply, &step["token"], wall),
+            "supply_failed" => return manager.supply_failed(at, here.supply, step["retryable"] == true),
+            "reload" => manager.reload(),
+            other => panic!("no such step: {other}"),
+        }
+        Ok(json!({}))
+    }
+
+    fn tamper(&mut self, step: &Value) {
+        let slot = number(&step["slot"]).unwrap_or(0) as usize;
+        if let Some(from) = number(&step["from"]) {
+            self.slots[slot] = self.slots[from as usize].clone();
+        }
+        if step["erase"] == true {
+            self.slots[slot] = None;
+        }
+        if let Some(bytes) = &mut self.slots[slot] {
+            if let Some(bit) = number(&step["flip"]) {
+                bytes.flip(bit);
+            }
+            if let Some(kept) = number(&step["cut"]) {
+                bytes.cut(kept);
+            }
+        }
+    }
+}
+
+/// A name of the scenario's, or what a step says in its place.
+fn named(scenario: &Value, step: &Value, name: &str) -> String {
+    step[name].as_str().or_else(|| scenario[name].as_str()).unwrap_or("").to_owned()
+}
+
+fn new_manager(scenario: &Value, step: &Value, at: u64, makes: u64, numbers: &Rc<Cell<u64>>) -> Manager {
+    let named = |name: &str| named(scenario, step, name);
     let provider = presets::provider(scenario, &named("environment"), &named("base_url"));
     let mut policy = Policy::in_scenarios();
     policy.override_with(&scenario["provider"]["policy"]);
     policy.override_with(&scenario["policy"]);
-    Manager::new(at, provider, policy, &named, scenario)
+    let seed = number(&step["seed"]).unwrap_or(number(&scenario["seed"]).unwrap_or(0) + makes);
+    Manager::new(at, provider, policy, scenario, step, seed, Rc::clone(numbers))
 }
 
 fn floor_of(step: &Value) -> u64 {

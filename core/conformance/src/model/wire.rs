@@ -110,7 +110,7 @@ pub(crate) fn is_b64token(token: &[u8]) -> bool {
     body > 0 && token[body..].iter().all(|b| *b == b'=')
 }
 
-fn allowed_token(provider: &Provider, token: &[u8]) -> bool {
+pub(crate) fn allowed_token(provider: &Provider, token: &[u8]) -> bool {
     if provider.visible_alphabet {
         !token.is_empty() && token.iter().all(|b| (0x21..=0x7E).contains(b))
     } else {
@@ -512,9 +512,10 @@ pub(crate) fn write_http_date(unix: u64, asctime: bool) -> String {
 
 /// Reads the three forms of an HTTP-date.
 fn http_date(text: &str, wall: u64) -> Option<u64> {
+    let short = |name: &str| DAYS.contains(&name);
     let words: Vec<&str> = text.split(' ').filter(|w| !w.is_empty()).collect();
     let (day, month, year, clock) = match words.as_slice() {
-        [name, day, month, year, clock, "GMT"] if name.len() == 4 && name.ends_with(',') => {
+        [name, day, month, year, clock, "GMT"] if name.strip_suffix(',').is_some_and(short) => {
             (*day, *month, year.parse::<u64>().ok()?, *clock)
         }
         [name, date, clock, "GMT"] if name.ends_with("day,") => {
@@ -527,9 +528,7 @@ fn http_date(text: &str, wall: u64) -> Option<u64> {
             }
             (*day, *month, year, *clock)
         }
-        [name, month, day, clock, year] if DAYS.contains(name) => {
-            (*day, *month, year.parse::<u64>().ok()?, *clock)
-        }
+        [name, month, day, clock, year] if short(name) => (*day, *month, year.parse::<u64>().ok()?, *clock),
         _ => return None,
     };
     let month = MONTHS.iter().position(|m| *m == month)? as u64;
