@@ -7,6 +7,7 @@ mod elf;
 mod fuzz;
 mod gate;
 mod scenarios;
+mod simulate;
 mod test;
 mod toolchain;
 mod workspace;
@@ -22,6 +23,8 @@ cargo xtask scenarios [--lang LANG,…] [--random] [FILE|DIR…] [-- PROGRAM ARG
 cargo xtask corpora          leave JSONTestSuite at target/corpora/JSONTestSuite and print its path
 cargo xtask fuzz [--seconds N] [TARGET…]
                              the fuzz targets under the address sanitizer, 60 s each
+cargo xtask sharing [SETTING…] [--runs N] [--first N] [--breach NAME] [--trace]
+                             processes that share storage, simulated; without arguments the short run
 cargo xtask size             bytes of text that each entry of the link gate keeps, per bare-metal target
 cargo xtask dist [--target TARGET…]
                              the C library for firmware, packed: target/dist/tokenward-c-VERSION.tar.gz
@@ -59,6 +62,7 @@ fn dispatch(command: &str, args: &[String]) -> Result<bool> {
         "scenarios" => scenarios::run(&workspace, args),
         "corpora" => corpora::provide(&workspace).map(|folder| println!("{}", folder.display())),
         "fuzz" => fuzz::run(&workspace, args),
+        "sharing" => simulate::run(&workspace, "sharing", args),
         "size" => gate::print_sizes(&workspace),
         "dist" => dist::run(&workspace, args),
         "xcframework" => workspace.script("bindings/swift/xcframework.sh").args(args).run(),

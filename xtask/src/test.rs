@@ -2,7 +2,7 @@
 
 use crate::elf::Elf;
 use crate::workspace::{CORE, Program, Result, Workspace, on_path};
-use crate::{bench, corpora, fuzz, gate, scenarios, toolchain};
+use crate::{bench, corpora, fuzz, gate, scenarios, simulate, toolchain};
 use std::fs::{self, File};
 use std::io::{Read, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -91,6 +91,9 @@ const LEGS: &[Leg] = &[
         Lane::Common,
         scenarios::differences,
     ),
+    leg("sharing", "processes that share storage, simulated", Lane::Common, |workspace| {
+        simulate::run(workspace, "sharing", &[])
+    }),
     leg("fuzz", "each fuzz target for a minute", Lane::Own, fuzz::leg),
     leg("demo", "the command's demonstration", Lane::Common, demo),
     leg("features", "the core's tests, feature by feature", Lane::Common, features),

@@ -7,9 +7,11 @@
 
 mod compare;
 pub mod description;
+mod dice;
 mod driver;
 mod members;
 mod model;
+pub mod sharing;
 mod suite;
 
 pub use compare::difference;
