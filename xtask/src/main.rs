@@ -25,6 +25,8 @@ cargo xtask fuzz [--seconds N] [TARGET…]
                              the fuzz targets under the address sanitizer, 60 s each
 cargo xtask sharing [SETTING…] [--runs N] [--first N] [--breach NAME] [--trace]
                              processes that share storage, simulated; without arguments the short run
+cargo xtask fleet [FOLDER | --check]
+                             docs/FLEET.md: what a million devices ask of a service; --check: fewer, by the bars
 cargo xtask size             bytes of text that each entry of the link gate keeps, per bare-metal target
 cargo xtask dist [--target TARGET…]
                              the C library for firmware, packed: target/dist/tokenward-c-VERSION.tar.gz
@@ -63,6 +65,8 @@ fn dispatch(command: &str, args: &[String]) -> Result<bool> {
         "corpora" => corpora::provide(&workspace).map(|folder| println!("{}", folder.display())),
         "fuzz" => fuzz::run(&workspace, args),
         "sharing" => simulate::run(&workspace, "sharing", args),
+        "fleet" if args.is_empty() => simulate::run(&workspace, "fleet", &["docs".to_owned()]),
+        "fleet" => simulate::run(&workspace, "fleet", args),
         "size" => gate::print_sizes(&workspace),
         "dist" => dist::run(&workspace, args),
         "xcframework" => workspace.script("bindings/swift/xcframework.sh").args(args).run(),

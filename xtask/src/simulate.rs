@@ -1,4 +1,4 @@
-//! `cargo xtask sharing`: a simulation of `tokenward-conformance`, built for speed.
+//! `cargo xtask sharing` and `cargo xtask fleet`: the simulations of `tokenward-conformance`, built for speed.
 
 use crate::workspace::{Result, Workspace};
 

@@ -94,6 +94,9 @@ const LEGS: &[Leg] = &[
     leg("sharing", "processes that share storage, simulated", Lane::Common, |workspace| {
         simulate::run(workspace, "sharing", &[])
     }),
+    leg("fleet", "fleets of devices, simulated", Lane::Common, |workspace| {
+        simulate::run(workspace, "fleet", &["--check".to_owned()])
+    }),
     leg("fuzz", "each fuzz target for a minute", Lane::Own, fuzz::leg),
     leg("demo", "the command's demonstration", Lane::Common, demo),
     leg("features", "the core's tests, feature by feature", Lane::Common, features),

@@ -9,6 +9,7 @@ mod compare;
 pub mod description;
 mod dice;
 mod driver;
+pub mod fleet;
 mod members;
 mod model;
 pub mod sharing;
