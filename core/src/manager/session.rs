@@ -528,7 +528,11 @@ impl Session {
         let left = difference(end, instant);
         let latest = sum(left, scale(policy.min_interval_ms.min(SPREAD_AT_END_MS), u));
         let longest = (left >> 1).max(policy.min_interval_ms).min(policy.max_backoff_ms);
-        if longest > left { latest } else { sum(shortened(longest, u), slow_down).min(latest) }
+        if longest > left {
+            return latest;
+        }
+        let wait = shortened(longest, u).max(longest.min(policy.min_interval_ms));
+        sum(wait, slow_down).min(latest)
     }
 
     /// How long storage or a source is left alone after so many failures in a row.

@@ -526,6 +526,7 @@ impl Manager {
         let longest = i128::from(self.policy.max_backoff_ms);
         let min_interval = i128::from(self.policy.min_interval_ms);
         let drawn = |d: i128| d - times(d / 2, u);
+        let renewed = |d: i128| drawn(d).max(min_interval.min(d));
         if self.usable_at(when) {
             // Only a `Load`, a `Store` or a `Supply` fails beside a token without an end.
             let until = self.token.as_ref().and_then(|t| t.windows).map_or(u64::MAX, |w| w.usable_until);
@@ -533,12 +534,12 @@ impl Manager {
             let d = (rem / 2).max(min_interval).min(longest);
             let b = rem + times(min_interval.min(30_000), u);
             reached(match d <= rem {
-                true if drawn(d) + slow_down > b => "2.50 at most b",
+                true if renewed(d) + slow_down > b => "2.50 at most b",
                 true if slow_down > 0 => "2.50 with slow_down",
                 true => "2.50 d",
                 false => "2.50 b",
             });
-            return if d <= rem { (drawn(d) + slow_down).min(b) } else { b };
+            return if d <= rem { (renewed(d) + slow_down).min(b) } else { b };
         }
         let doublings = (failures - 1).min(60);
         let d = (i128::from(self.policy.first_backoff_ms) << doublings).min(longest);
