@@ -84,13 +84,14 @@ impl<'a> Contents<'a> {
         out.bytes(&NAME);
         out.bytes(&[VERSION]);
         out.bytes(&mark_of(key));
-        out.bytes(&[flags]);
-        out.bytes(&self.identity);
-        numbers.iter().for_each(|number| out.bytes(&number.to_le_bytes()));
         out.bytes(&access_len.to_le_bytes());
         out.bytes(&refresh_len.to_le_bytes());
         out.bytes(self.access_token);
         out.bytes(self.refresh_token);
+        // At least one block of the hash follows the tokens: none is left in its buffer.
+        out.bytes(&[flags]);
+        out.bytes(&self.identity);
+        numbers.iter().for_each(|number| out.bytes(&number.to_le_bytes()));
         if let Some((access, refresh)) = self.padded_to {
             let held = self.access_token.len().saturating_add(self.refresh_token.len());
             (held..access.saturating_add(refresh)).for_each(|_| out.bytes(&[0]));
@@ -124,6 +125,10 @@ impl<'a> Contents<'a> {
     fn read(contents: &'a [u8]) -> Option<Self> {
         let mut rest = Cursor(contents);
         let _: [u8; NAME.len() + 1 + MARK_LEN] = rest.take()?;
+        let access_len = u32::from_le_bytes(rest.take()?);
+        let refresh_len = u32::from_le_bytes(rest.take()?);
+        let access_token = rest.split(access_len)?;
+        let refresh_token = rest.split(refresh_len)?;
         let [flags] = rest.take()?;
         let identity = rest.take()?;
         let revision = rest.number()?;
@@ -136,11 +141,7 @@ impl<'a> Contents<'a> {
         let session = rest.number()?;
         let span_ms = rest.number()?;
         let end = rest.number()?;
-        let access_len = usize::try_from(u32::from_le_bytes(rest.take()?)).ok()?;
-        let refresh_len = usize::try_from(u32::from_le_bytes(rest.take()?)).ok()?;
-        let (access_token, rest) = rest.0.split_at_checked(access_len)?;
-        let (refresh_token, padding) = rest.split_at_checked(refresh_len)?;
-        (padding.is_empty() || flags & PADDED != 0).then_some(Self {
+        (rest.0.is_empty() || flags & PADDED != 0).then_some(Self {
             identity,
             revision,
             generation,
@@ -211,7 +212,13 @@ fn sealed<'a>(key: &[u8; 32], bytes: &'a [u8]) -> Option<&'a [u8]> {
 
 struct Cursor<'a>(&'a [u8]);
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
+    fn split(&mut self, len: u32) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(usize::try_from(len).ok()?)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -349,7 +356,7 @@ mod tests {
             let tag = seal_of(&KEY, &changed);
             [&changed[..], &tag].concat()
         };
-        let access_len = NAME.len() + 1 + MARK_LEN + 1 + 32 + 10 * 8;
+        let access_len = NAME.len() + 1 + MARK_LEN;
         for changed in [reseal(access_len, 200), reseal(access_len + 4, 6), reseal(access_len + 7, 0xFF)] {
             assert_eq!(Contents::open(&KEY, &changed).map(drop), Err(Error::InvalidSnapshot));
         }
