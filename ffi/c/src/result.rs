@@ -172,7 +172,9 @@ mod tests {
             Next::Await(RequestId(1)),
             Next::Wait,
             Next::Reload,
-            Next::Supply(Reason::NoToken),
+            Next::Supply(RequestId(1), Reason::NoToken),
+            Next::Load(RequestId(1)),
+            Next::Store(RequestId(1), 0),
         ] {
             assert_eq!(text(tokenward_next_name(next.code().into())), next.name());
         }

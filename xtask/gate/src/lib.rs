@@ -260,7 +260,7 @@ entry!(
         black_box(manager.restore(now(), wall(), Revision(black_box(0)), key, bytes())).ok();
         black_box(tokenward::snapshot_revision(key, bytes())).ok();
         let id = || RequestId(black_box(0));
-        black_box(manager.loaded(now(), wall(), id(), key, black_box(&[b"".as_slice(); 2]))).ok();
+        black_box(manager.loaded(now(), wall(), id(), key, black_box(&[Some(bytes()); 2][..]))).ok();
         black_box(manager.load_failed(now(), id())).ok();
         let stored = manager.snapshot_for(now(), wall(), id(), key, buffer());
         black_box(stored.ok().map(<[u8]>::len));
