@@ -28,7 +28,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// # Errors
     /// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
     pub fn state_line<'b>(&self, now: Instant, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
-        let poll = self.session.at(now, self.provider).poll(self.provider);
+        let poll = self.poll(now);
         let mut out = Writer::new(out);
         let mut word = |name: &str, value: &str| {
             if !value.is_empty() {
