@@ -36,8 +36,8 @@ pub type tokenward_found = i32;
 /// that expire are not taken.
 /// @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_LOAD.
 /// @param[in] key 32 random bytes.
-/// @param[in] slots What was in each place of storage, in their order; NULL stands for a place in which
-/// nothing is; one that exists and holds no bytes, as a file of length 0 does, has another pointer and the length 0, and
+/// @param[in] slots What was in each place of storage, in their order; NULL with 0 stands for a place in
+/// which nothing is; one that exists and holds no bytes, as a file of length 0 does, has another pointer and the length 0, and
 /// counts as damaged. The tokens are copied.
 /// @param[in] count How many spans there are.
 /// @param[out] found `TOKENWARD_FOUND_*`: written on success.
@@ -71,7 +71,8 @@ pub unsafe extern "C" fn tokenward_loaded(
         let spans = edge.list(slots, count);
         let slots = read.get_mut(..spans.len()).ok_or(OUT_OF_RANGE)?;
         for (slot, span) in slots.iter_mut().zip(spans) {
-            *slot = (!span.ptr.is_null()).then(|| edge.bytes(*span));
+            let is_empty = span.ptr.is_null() && span.len == 0;
+            *slot = (!is_empty).then(|| edge.bytes(*span));
         }
         edge.checked()?;
         let found = block.manager.loaded(Instant::from_millis(now_ms), wall, RequestId(id), key, slots)?;

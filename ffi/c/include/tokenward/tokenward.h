@@ -2226,8 +2226,8 @@ int32_t tokenward_snapshot_revision(tokenward_span key,
  * that expire are not taken.
  * @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_LOAD.
  * @param[in] key 32 random bytes.
- * @param[in] slots What was in each place of storage, in their order; NULL stands for a place in which
- * nothing is; one that exists and holds no bytes, as a file of length 0 does, has another pointer and the length 0, and
+ * @param[in] slots What was in each place of storage, in their order; NULL with 0 stands for a place in
+ * which nothing is; one that exists and holds no bytes, as a file of length 0 does, has another pointer and the length 0, and
  * counts as damaged. The tokens are copied.
  * @param[in] count How many spans there are.
  * @param[out] found `TOKENWARD_FOUND_*`: written on success.
