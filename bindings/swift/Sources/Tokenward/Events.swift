@@ -17,8 +17,8 @@ public enum TokenEvent: Sendable, Hashable {
 public enum RetryDecision: Sendable, Hashable {
     /// Once, authorized anew.
     case retry
-    /// Hand the refusal on.
-    case surface(reason: TokenReason)
+    /// Hand the refusal on. The same one will be answered otherwise after `retryAfter` seconds, if that comes by itself.
+    case surface(reason: TokenReason, retryAfter: TimeInterval? = nil)
 }
 
 /// What a manager is at.

@@ -167,7 +167,7 @@ extension TokenManager {
             let decision = try await parent.rejected(
                 generation: generation, status: response.status,
                 challenge: challenges.isEmpty ? nil : challenges.joined(separator: "\n"))
-            if case .surface(let reason) = decision, reason == .revoked || reason == .noToken {
+            if case .surface(let reason, _) = decision, reason == .revoked || reason == .noToken {
                 throw TokenwardError.signInRequired(reason: reason.code)
             }
             return decision == .retry

@@ -153,7 +153,7 @@ public actor TokenManager {
         case .afterRefresh:
             try await obtain()
             return .retry
-        case .surface(let reason, _):
+        case .surface(let reason, let retryAt):
             if case .backend = source, reason == .noToken || reason == .revoked {
                 try await obtain()
                 return .retry
@@ -161,7 +161,9 @@ public actor TokenManager {
             // A token that has ended must not come back with the next start.
             if try bridgedNow({ _ in try vault.owes }) { note(await vault.sync(in: vault.session)) }
             announcements.send(.rejected(reason: reason))
-            return .surface(reason: reason)
+            let now = clock.now()
+            return .surface(
+                reason: reason, retryAfter: retryAt.map { TimeInterval($0 - min($0, now)) / 1000 })
         }
     }
 
@@ -243,7 +245,7 @@ public actor TokenManager {
     public func status() async throws -> TokenStatus {
         let report = !vault.wasRead || vault.storage.isShared ? await vault.sync(in: vault.session) : nil
         if let report { note(report) }
-        if vault.isSignedOut { return TokenStatus(isUsable: false, next: .supply(reason: .noToken), changesIn: nil) }
+        if vault.isSignedOut { return TokenStatus(isUsable: false, next: .supply(id: 0, reason: .noToken), changesIn: nil) }
         try bridgedNow { _ in try report?.result.get() }
         return try bridgedNow { now in
             let poll = try core.poll(now: now)

@@ -5,7 +5,7 @@ public import Foundation
 /// A cancelled caller gets Swift's own `CancellationError`.
 public enum TokenwardError: Error, Sendable {
     /// The user, or whoever supplies tokens, has to act: `no_token`, `refresh_token_rejected`, `grant_rejected`,
-    /// `revoked`, `signed_out`.
+    /// `revoked`, `damaged`, `stored_too_long`, `signed_out`.
     case signInRequired(reason: String)
     /// Provider, credentials or their registration are wrong: `server_only`, `invalid_provider` with the fact that
     /// cannot work, `wrong_credentials`, `invalid_client`, `storage_in_use` …
@@ -104,7 +104,8 @@ extension TokenwardError {
     /// Why `poll` wants something supplied.
     init(supply reason: TokenReason) {
         switch reason {
-        case .noToken, .refreshTokenRejected, .grantRejected, .revoked: self = .signInRequired(reason: reason.code)
+        case .noToken, .refreshTokenRejected, .grantRejected, .revoked, .damaged, .tooLong:
+            self = .signInRequired(reason: reason.code)
         default: self = .configuration(code: reason.code, fact: nil)
         }
     }
