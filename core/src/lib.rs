@@ -52,7 +52,7 @@ pub use endpoint::token_request::OwnedRequest;
 pub use endpoint::token_request::{Request, TokenRequest};
 pub use endpoint::token_response::{Scope, TokenAnswer, TokenResponse, token_answer};
 pub use error::Error;
-pub use manager::options::Options;
+pub use manager::keeper::Options;
 pub use manager::revision::{Revision, SnapshotScope};
 pub use manager::session::{Next, Poll, Reason, RequestId, Retry};
 #[cfg(feature = "snapshot")]
@@ -66,7 +66,7 @@ pub use wire::json_str::JsonStr;
 pub mod storage {
     //! How a manager's tokens outlive it, and where they come from that no grant obtains.
 
-    pub use crate::manager::options::{Source, Storage, StorageRules};
+    pub use crate::manager::keeper::{Source, Storage, StorageRules};
     #[cfg(feature = "snapshot")]
     pub use crate::manager::storage::Found;
 }

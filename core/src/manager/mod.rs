@@ -17,7 +17,6 @@ use crate::wire::retry_after::retry_after;
 use crate::wire::www_authenticate::is_insufficient_scope;
 #[cfg_attr(not(feature = "snapshot"), expect(dead_code, reason = "without snapshots there is no storage"))]
 pub(crate) mod keeper;
-pub(crate) mod options;
 #[cfg(feature = "snapshot")]
 mod persistence;
 pub(crate) mod revision;
@@ -31,8 +30,7 @@ mod state_line;
 pub(crate) mod storage;
 pub(crate) mod store;
 
-use keeper::{Keeper, Task};
-use options::Options;
+use keeper::{Keeper, Options, Task};
 use revision::{Revision, Revisions, SnapshotScope};
 use session::{Answered, Next, Poll, Refusal, Rejected, RequestId, Retry, Session};
 use store::{Slots, Store};
