@@ -908,6 +908,7 @@ impl Keeper {
     /// Storage was emptied by somebody.
     pub(crate) fn emptied(&mut self) {
         self.forget_announcements();
+        self.stored_before = false;
         self.owed = Owed::Nothing;
         self.act = self.act.wrapping_add(1);
         self.outdate_supply();
