@@ -81,6 +81,11 @@ pub(crate) enum Ask {
 }
 
 impl Sources {
+    /// Whether a token that someone else issued stands where a newer one may be put.
+    pub(crate) const fn can_be_read_again(&self) -> bool {
+        self.bearer_file.is_some()
+    }
+
     /// Reads what `provider` needs for its grants.
     pub(crate) fn read(&self, provider: &Provider<'_>, ask: Ask) -> Result<Presented, Failure> {
         let needs = Needs::of(provider);

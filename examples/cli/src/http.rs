@@ -23,7 +23,7 @@ pub(crate) struct Reply {
 }
 
 impl Http {
-    /// A client for `url` and its like: loopback is reached directly, whatever proxy is configured, and
+    /// A client for `url` and its like: nothing is sent later than a quarter of `timeout`, loopback is reached directly, whatever proxy is configured, and
     /// the machine's trust store is read where TLS is spoken.
     pub(crate) fn new(url: &str, timeout: Duration) -> Result<Self, String> {
         let config = Agent::config_builder()
@@ -31,6 +31,8 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(timeout))
+            .timeout_resolve(Some(timeout / 8))
+            .timeout_connect(Some(timeout / 8))
             .user_agent(concat!("tokenward/", env!("CARGO_PKG_VERSION")));
         let is_https = url.split(':').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
         let config = if is_https { config.tls_config(tls()?).build() } else { config.proxy(None).build() };

@@ -1,6 +1,7 @@
 //! What every system goes through, each with what is expected of the core.
 
-use tokenward::{Error, Grant, Next, Reason, Retry, Revision};
+use tokenward::storage::{Found, Storage};
+use tokenward::{Error, Grant, Next, Reason, Retry};
 use tokenward_demo_service::{Fault, Service};
 
 use super::keeper::Keeper;
@@ -26,7 +27,7 @@ impl Scene<'_> {
     pub(super) fn first_token(&self, keeper: &mut Keeper<'_>, line: &Timeline) {
         line.chapter("The first token");
         let primary = keeper.provider.primary_grant;
-        let before = keeper.poll();
+        let before = keeper.sync(line);
         line.expect(
             "an empty manager asks for its primary grant",
             Some(before.next) == primary.map(Next::Request),
@@ -46,7 +47,7 @@ impl Scene<'_> {
         let in_time = after.is_some_and(|after| (life / 100 * 60..=life / 100 * 80).contains(&after));
         line.expect("the refresh is due after 60 to 80 % of the lifetime", in_time);
         keeper.wait(line, "the token is fresh");
-        let due = keeper.poll();
+        let due = keeper.sync(line);
         let grant = keeper.provider.primary_grant.map(|primary| self.refresh_grant(primary));
         line.expect("a refresh is due, by the right grant", Some(due.next) == grant.map(Next::Request));
         line.expect("the old token stays usable meanwhile", due.usable);
@@ -129,34 +130,96 @@ impl Scene<'_> {
         line.expect("the API accepts it", keeper.opens(self.path, line));
     }
 
-    /// `older` is a snapshot that storage had before.
     pub(super) fn restart(&self, keeper: &mut Keeper<'_>, line: &Timeline) -> Result<(), Failure> {
         line.chapter("A restart from the sealed snapshot");
-        let Some(older) = keeper.stored.clone() else { return Ok(()) };
+        let older = keeper.stored();
         keeper.wait(line, "the token is fresh");
         let _ = keeper.run(line);
-        let Some(latest) = keeper.stored.clone() else { return Ok(()) };
+        let (latest, rules) = (keeper.stored(), keeper.floored());
         let (generation, requests) = (keeper.manager.generation(), keeper.requests);
-        keeper.restart(line)?;
 
         let mut tampered = latest.clone();
-        if let Some(byte) = tampered.bytes.get_mut(80) {
+        if let Some(byte) = tampered.as_mut().and_then(|bytes| bytes.get_mut(80)) {
             *byte ^= 1;
         }
-        let floor = latest.revision;
-        let restored = keeper.try_restore(&tampered, floor, "a snapshot with one bit changed", line);
-        line.expect("a changed snapshot is refused whole", restored == Err(Error::InvalidSnapshot));
-        let restored = keeper.try_restore(&older, floor, "the snapshot before", line);
-        line.expect("an older snapshot is below the floor", restored == Err(Error::StaleSnapshot));
-        let restored = keeper.try_restore(&latest, floor, "the latest snapshot", line);
+        keeper.put(tampered);
+        let found = keeper.restart(rules, "a snapshot with one bit changed", line)?;
+        line.expect("a changed snapshot is refused whole", found == Err(Error::InvalidSnapshot));
+        keeper.put(older);
+        let found = keeper.restart(rules, "the snapshot before", line)?;
+        line.expect("an older snapshot is below the floor", found == Err(Error::StaleSnapshot));
+        keeper.put(latest);
+        let found = keeper.restart(rules, "the latest snapshot", line)?;
         let poll = keeper.poll();
         line.expect(
             "the latest one is usable at once",
-            restored.is_ok() && poll.usable && poll.next == Next::Nothing,
+            found == Ok(Found::Taken) && poll.usable && poll.next == Next::Nothing,
         );
         let opens = keeper.opens(self.path, line);
         let same = keeper.manager.generation() == generation && keeper.requests == requests;
         line.expect("the API accepts the same token, and no request was sent", opens && same);
+        Ok(())
+    }
+
+    /// An app and its extension, or two services on one machine.
+    pub(super) fn two_processes(&self, keeper: &mut Keeper<'_>, line: &Timeline) -> Result<(), Failure> {
+        line.chapter("Two processes, one storage");
+        let mut other = keeper.beside("another")?;
+        let found = other.look(line);
+        line.expect(
+            "the second process takes what the first one stored, and asks nobody",
+            found == Ok(Found::Taken) && other.poll().usable && other.requests == 0,
+        );
+        keeper.wait(line, "the token is fresh");
+        let due = keeper.sync(line);
+        line.expect(
+            "a refresh is announced in storage before it is sent",
+            due.next == Next::Request(Grant::RefreshToken),
+        );
+        if other.poll().next == Next::Nothing {
+            other.wait(line, "its own refresh is due a moment later");
+        }
+        let waiting = other.sync(line);
+        line.expect(
+            "the other finds that, waits, and goes on with the token that it has",
+            waiting.next == Next::Wait && waiting.usable && other.opens(self.path, line),
+        );
+        let _ = keeper.run(line);
+        line.expect("the refresh token rotates", keeper.last.is_ok() && keeper.rotated);
+        other.wait(line, "until the announced refresh must be over");
+        let taken = other.sync(line);
+        line.expect(
+            "the other takes the new pair: no refresh token was presented twice",
+            taken.next == Next::Nothing && other.requests == 0 && other.opens(self.path, line),
+        );
+
+        keeper.sign_out(line);
+        line.expect("who signs out has no token", !keeper.poll().usable);
+        let found = other.look(line);
+        line.expect(
+            "the other finds the tombstone, and has none either",
+            found == Ok(Found::SignedOut) && !other.poll().usable,
+        );
+        let _ = keeper.run(line);
+        line.expect("after a new sign-in there is a token", keeper.last.is_ok() && keeper.poll().usable);
+        let found = other.look(line);
+        line.expect(
+            "the other takes that",
+            found == Ok(Found::Taken) && other.requests == 0 && other.opens(self.path, line),
+        );
+        keeper.put(None);
+        line.event("user", Event::Service, "storage is deleted", serde_json::json!({}));
+        let found = other.look(line);
+        line.expect(
+            "storage that has been emptied is a sign-out too",
+            found == Ok(Found::SignedOut) && !other.poll().usable,
+        );
+        let found = keeper.look(line);
+        let _ = keeper.run(line);
+        line.expect(
+            "whoever finds that signs in anew",
+            found == Ok(Found::SignedOut) && keeper.last.is_ok() && keeper.opens(self.path, line),
+        );
         Ok(())
     }
 
@@ -176,6 +239,7 @@ impl Scene<'_> {
         let before = keeper.requests;
         let _ = keeper.run(line);
         line.expect("it does not ask the service again by itself", keeper.requests == before);
+        keeper.wait_for(60, line, "somebody mends it");
         SECRET.clone_into(&mut keeper.held.client_secret);
         keeper.manager.retry();
         keeper.wait_for(1, line, "requests are a second apart");
@@ -192,19 +256,28 @@ impl Scene<'_> {
         line: &Timeline,
     ) -> Result<(), Failure> {
         line.chapter("A refresh token that was used before");
-        let Some(backup) = keeper.stored.clone() else { return Ok(()) };
+        let backup = keeper.stored();
         keeper.wait(line, "the token is fresh");
         let _ = keeper.run(line);
         line.expect("the refresh token rotates", keeper.last.is_ok() && keeper.rotated);
-        let Some(latest) = keeper.stored.clone() else { return Ok(()) };
-        keeper.restart(line)?;
-        let restored = keeper.try_restore(&backup, latest.revision, "a backup", line);
+        let latest = keeper.stored();
+        keeper.put(backup.clone());
+        let found = keeper.restart(keeper.floored(), "a backup", line)?;
+        line.expect("with a floor it is refused before anything is sent", found == Err(Error::StaleSnapshot));
+        keeper.put(backup.clone());
+        let found = keeper.restart(Storage::SHARED, "the backup, and there is no floor", line)?;
+        line.expect("without a floor it is taken", found == Ok(Found::Taken));
+        keeper.put(latest.clone());
+        let before = keeper.requests;
+        let found = keeper.look(line);
         line.expect(
-            "with a floor it is refused before anything is sent",
-            restored == Err(Error::StaleSnapshot),
+            "in shared storage the pair that replaced it is found in time",
+            found == Ok(Found::Taken) && keeper.requests == before,
         );
-        let restored = keeper.try_restore(&backup, Revision::default(), "the backup without a floor", line);
-        line.expect("without a floor it is taken", restored.is_ok());
+        keeper.put(backup);
+        let found = keeper.restart(Storage::OWN, "the backup, and is nobody else's", line)?;
+        line.expect("it is taken again", found == Ok(Found::Taken));
+        keeper.put(latest);
         if keeper.poll().next == Next::Nothing {
             keeper.wait(line, "the backup's token is fresh");
         }
@@ -262,7 +335,7 @@ impl Scene<'_> {
         new: &str,
         line: &Timeline,
     ) {
-        let poll = keeper.poll();
+        let poll = keeper.sync(line);
         line.expect(
             "it is usable, and nothing is ever due",
             poll.next == Next::Nothing && poll.poll_at.is_none(),

@@ -1,12 +1,15 @@
 //! A manager of the core, driven over real HTTP against a service of the demo.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokenward::storage::{Found, Storage};
 use tokenward::{
-    Answer, Credentials, Error, Generation, Identity, Instant, Next, Outcome, Poll, Provider, Retry,
-    Revision, Slots, SnapshotScope, TokenAnswer, TokenManager, TokenResponse, token_answer,
+    Answer, Credentials, Error, Generation, Identity, Instant, Next, Options, Outcome, Poll, Provider,
+    RequestId, Retry, Slots, TokenAnswer, TokenManager, TokenResponse, token_answer,
 };
 
 use super::clock::DemoClock;
@@ -41,12 +44,8 @@ impl From<tokenward_demo_service::Credentials> for Held {
     }
 }
 
-/// A snapshot as storage has it.
-#[derive(Clone)]
-pub(super) struct Stored {
-    pub(super) bytes: Vec<u8>,
-    pub(super) revision: Revision,
-}
+/// The one place of storage, where processes that share it look.
+type Place = Rc<RefCell<Option<Vec<u8>>>>;
 
 pub(super) struct Keeper<'p> {
     pub(super) name: String,
@@ -56,9 +55,10 @@ pub(super) struct Keeper<'p> {
     api: &'p str,
     pub(super) manager: TokenManager<'p, Vec<u8>>,
     pub(super) held: Held,
-    pub(super) stored: Option<Stored>,
-    /// The revision that this manager last wrote to storage or took from it.
-    known: Revision,
+    rules: Storage,
+    place: Place,
+    /// What the last load came to.
+    found: Result<Found, Error>,
     http: Http,
     clock: Arc<DemoClock>,
     speed: f64,
@@ -69,6 +69,7 @@ pub(super) struct Keeper<'p> {
     pub(super) last: Result<(), &'static str>,
     /// Whether the last answer brought another refresh token.
     pub(super) rotated: bool,
+    refresh_token: Vec<u8>,
 }
 
 impl<'p> Keeper<'p> {
@@ -81,15 +82,18 @@ impl<'p> Keeper<'p> {
         clock: &Arc<DemoClock>,
         speed: f64,
     ) -> Result<Self, Failure> {
+        // Only a refresh token can be presented twice.
+        let rules = if provider.refresh_grant { Storage::SHARED } else { Storage::OWN };
         Ok(Self {
             name: name.to_owned(),
             provider,
             identity,
             api,
-            manager: manager(provider, identity, clock.now())?,
+            manager: manager(provider, identity, clock.now(), rules)?,
             held,
-            stored: None,
-            known: Revision::default(),
+            rules,
+            place: Place::default(),
+            found: Ok(Found::Empty),
             http: Http::new(api, TIMEOUT).map_err(Failure::unavailable)?,
             clock: Arc::clone(clock),
             speed,
@@ -97,11 +101,105 @@ impl<'p> Keeper<'p> {
             requests: 0,
             last: Ok(()),
             rotated: false,
+            refresh_token: Vec::new(),
         })
+    }
+
+    /// Another process with the same storage.
+    pub(super) fn beside(&self, name: &str) -> Result<Self, Failure> {
+        let Self { provider, identity, api, held, clock, speed, .. } = self;
+        let other = Self::new(name, provider, *identity, api, held.clone(), clock, *speed)?;
+        Ok(Self { place: Rc::clone(&self.place), ..other })
     }
 
     pub(super) fn poll(&self) -> Poll {
         self.manager.poll(self.clock.now())
+    }
+
+    /// Reads and writes storage as `poll` says: nobody else does meanwhile, which is the lock here.
+    pub(super) fn sync(&mut self, line: &Timeline) -> Poll {
+        loop {
+            let poll = self.poll();
+            match poll.next {
+                Next::Load(id) => {
+                    let (now, wall) = (self.clock.now(), Some(self.clock.wall()));
+                    let bytes = self.place.borrow();
+                    self.found = self.manager.loaded(now, wall, id, &KEY, &[bytes.as_deref()]);
+                    drop(bytes);
+                    self.tell_found(line);
+                }
+                Next::Store(id, _) => self.store(id, line),
+                _ => return poll,
+            }
+        }
+    }
+
+    fn tell_found(&self, line: &Timeline) {
+        match self.found {
+            Ok(Found::Empty | Found::Known | Found::Kept) => {}
+            Ok(found) => {
+                let text = match found {
+                    Found::SignedOut => "finds in storage that somebody has signed out".to_owned(),
+                    _ => format!("takes what storage holds{}", self.life()),
+                };
+                line.event(
+                    &self.name,
+                    Event::Load,
+                    &text,
+                    json!({ "generation": self.manager.generation().0 }),
+                );
+            }
+            Err(error) => {
+                let text = format!("storage holds what is refused: {}", error.name());
+                line.event(&self.name, Event::Refused, &text, json!({ "reason": error.name() }));
+            }
+        }
+    }
+
+    fn store(&mut self, id: RequestId, line: &Timeline) {
+        let mut out = vec![0; 16 << 10];
+        let (now, wall) = (self.clock.now(), Some(self.clock.wall()));
+        let written = self.manager.snapshot_for(now, wall, id, &KEY, &mut out).map(<[u8]>::to_vec);
+        tokenward::wipe(&mut out);
+        let stored = written.and_then(|bytes| {
+            let revision = self.manager.revision().0;
+            let text = format!("revision {revision}, {} bytes, sealed", bytes.len());
+            line.event(&self.name, Event::Store, &text, json!({ "revision": revision }));
+            *self.place.borrow_mut() = Some(bytes);
+            self.manager.stored(now, id)
+        });
+        if let Err(error) = stored {
+            line.expect(&format!("a snapshot can be written ({})", error.name()), false);
+        }
+    }
+
+    /// How this process uses its storage, which it takes nothing older from than it has written itself.
+    pub(super) fn floored(&self) -> Storage {
+        Storage { floor: self.manager.revision(), ..self.rules }
+    }
+
+    /// What storage holds.
+    pub(super) fn stored(&self) -> Option<Vec<u8>> {
+        self.place.borrow().clone()
+    }
+
+    /// Somebody else puts something into storage, or empties it.
+    pub(super) fn put(&self, bytes: Option<Vec<u8>>) {
+        *self.place.borrow_mut() = bytes;
+    }
+
+    /// Looks at storage now.
+    pub(super) fn look(&mut self, line: &Timeline) -> Result<Found, Error> {
+        self.manager.reload();
+        let _ = self.sync(line);
+        self.found
+    }
+
+    /// Signs out here.
+    pub(super) fn sign_out(&mut self, line: &Timeline) {
+        self.manager.clear();
+        line.event(&self.name, Event::Restart, "signs out", json!({}));
+        let _ = self.sync(line);
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -115,10 +213,9 @@ impl<'p> Keeper<'p> {
     /// Does what `poll` asks for, until it asks for nothing that can be done now.
     pub(super) fn run(&mut self, line: &Timeline) -> Poll {
         loop {
-            let poll = self.poll();
+            let poll = self.sync(line);
             match poll.next {
                 Next::Request(_) => self.send(line),
-                Next::Reload => self.reload(line),
                 Next::Supply(_, reason) => {
                     let members = json!({ "reason": reason.name() });
                     line.event(
@@ -129,7 +226,7 @@ impl<'p> Keeper<'p> {
                     );
                     return poll;
                 }
-                Next::Nothing | Next::Wait | Next::Await(_) | Next::Load(_) | Next::Store(..) => return poll,
+                _ => return poll,
             }
         }
     }
@@ -152,7 +249,7 @@ impl<'p> Keeper<'p> {
         self.clock.wait_until(until, self.speed);
     }
 
-    /// One request to the token endpoint: begin, send, answer, persist.
+    /// One request to the token endpoint: begin, send, answer.
     fn send(&mut self, line: &Timeline) {
         let credentials = Credentials {
             client_id: &self.held.client_id,
@@ -191,10 +288,15 @@ impl<'p> Keeper<'p> {
         let status = reply.status;
         let headers = reply.headers();
         let answer = Answer { status, headers: &headers, body: &reply.body, wall: Some(self.clock.wall()) };
+        if let Ok(TokenAnswer::Token(token)) = token_answer(status, &reply.body, self.provider) {
+            let brought = token.refresh_token().map_or(Vec::new(), |token| token.bytes().collect());
+            self.rotated = !brought.is_empty() && brought != self.refresh_token;
+            tokenward::wipe(&mut std::mem::replace(&mut self.refresh_token, brought));
+        }
         match self.manager.answer(now, id, &answer) {
             Ok(Outcome::Token(generation)) => {
                 self.last = Ok(());
-                self.rotated = self.manager.unpersisted(SnapshotScope::RefreshToken).is_some();
+                let _ = self.sync(line);
                 let text = format!("{status}: token {}{}", generation.0, self.life());
                 line.event(
                     &self.name,
@@ -220,7 +322,6 @@ impl<'p> Keeper<'p> {
                 line.event(&self.name, Event::Failed, &text, members);
             }
         }
-        self.persist(line);
     }
 
     fn life(&self) -> String {
@@ -230,44 +331,6 @@ impl<'p> Keeper<'p> {
             (None, Some(end)) => format!(", usable until {}", shown(end)),
             _ => ", without an end".to_owned(),
         }
-    }
-
-    /// Answer, **persist**, use. Where the core asks for storage first, nothing may overwrite that.
-    fn persist(&mut self, line: &Timeline) {
-        if self.poll().next == Next::Reload {
-            return;
-        }
-        let Some(revision) = self.manager.unpersisted(SnapshotScope::All) else { return };
-        let mut out = vec![0; 16 << 10];
-        let (now, wall) = (self.clock.now(), Some(self.clock.wall()));
-        match self.manager.snapshot(now, wall, SnapshotScope::All, &KEY, &mut out) {
-            Ok(bytes) => {
-                let text = format!("revision {}, {} bytes, sealed", revision.0, bytes.len());
-                line.event(&self.name, Event::Persist, &text, json!({ "revision": revision.0 }));
-                self.stored = Some(Stored { bytes: bytes.to_vec(), revision });
-                self.manager.persisted(SnapshotScope::All, revision);
-                self.known = revision;
-            }
-            Err(error) => line.expect(&format!("a snapshot can be written ({})", error.name()), false),
-        }
-        tokenward::wipe(&mut out);
-    }
-
-    /// The core asks for what storage holds: that may be newer than what was refused.
-    fn reload(&mut self, line: &Timeline) {
-        let newer = self.stored.clone().filter(|stored| stored.revision > self.known);
-        match newer {
-            Some(stored) => {
-                let restored =
-                    self.try_restore(&stored, Revision::default(), "storage holds a newer pair", line);
-                line.expect("what storage holds is taken", restored.is_ok());
-            }
-            None => {
-                self.manager.reloaded();
-                line.event(&self.name, Event::Restart, "storage holds nothing newer", json!({}));
-            }
-        }
-        self.persist(line);
     }
 
     /// The token that someone else handed out, as an answer of RFC 6749 section 5.1.
@@ -284,46 +347,24 @@ impl<'p> Keeper<'p> {
         line: &Timeline,
     ) -> Result<Generation, Error> {
         let generation = self.manager.install(self.clock.now(), None, token)?;
+        let _ = self.sync(line);
         let text = format!("installed as token {}{}", generation.0, self.life());
         line.event(&self.name, Event::Token, &text, json!({ "generation": generation.0 }));
-        self.persist(line);
         Ok(generation)
     }
 
-    /// A new process: nothing is left but what storage holds.
-    pub(super) fn restart(&mut self, line: &Timeline) -> Result<(), Failure> {
-        self.manager = manager(self.provider, self.identity, self.clock.now())?;
-        line.event(&self.name, Event::Restart, "the manager is dropped, a new one starts empty", json!({}));
-        Ok(())
-    }
-
-    fn restore(&mut self, stored: &Stored, floor: Revision) -> Result<(), Error> {
-        let (now, wall) = (self.clock.now(), Some(self.clock.wall()));
-        self.manager.restore(now, wall, floor, &KEY, &stored.bytes)?;
-        self.known = stored.revision;
-        Ok(())
-    }
-
-    /// Restores and says what came of it.
-    pub(super) fn try_restore(
+    /// A new process: nothing is left but what storage holds, which it reads first.
+    pub(super) fn restart(
         &mut self,
-        stored: &Stored,
-        floor: Revision,
+        rules: Storage,
         what: &str,
         line: &Timeline,
-    ) -> Result<(), Error> {
-        let restored = self.restore(stored, floor);
-        match restored {
-            Ok(()) => {
-                let text = format!("{what}: revision {} is taken{}", stored.revision.0, self.life());
-                line.event(&self.name, Event::Restart, &text, json!({ "revision": stored.revision.0 }));
-            }
-            Err(error) => {
-                let text = format!("{what}: {}", error.name());
-                line.event(&self.name, Event::Refused, &text, json!({ "reason": error.name() }));
-            }
-        }
-        restored
+    ) -> Result<Result<Found, Error>, Failure> {
+        self.manager = manager(self.provider, self.identity, self.clock.now(), rules)?;
+        let text = format!("the manager is dropped, a new one starts empty; storage holds {what}");
+        line.event(&self.name, Event::Restart, &text, json!({}));
+        let _ = self.sync(line);
+        Ok(self.found)
     }
 
     /// Asks the core whether its token may go there; sends nothing.
@@ -371,11 +412,14 @@ impl<'p> Keeper<'p> {
             let challenge = reply.field("www-authenticate");
             let retry = self.manager.rejected(self.clock.now(), generation, status, challenge.as_deref());
             decisions.push(retry);
-            self.persist(line);
             match retry {
                 Retry::Now => {}
                 Retry::AfterRefresh => {
-                    let _ = self.run(line);
+                    let poll = self.run(line);
+                    if poll.next == Next::Wait && !poll.usable {
+                        self.wait(line, "the last request is less than a second old");
+                        let _ = self.run(line);
+                    }
                 }
                 Retry::Surface { reason, .. } => {
                     let text = format!("the refusal is the caller's: {}", reason.name());
@@ -446,9 +490,11 @@ fn manager<'p>(
     provider: &'p Provider<'p>,
     identity: Identity<'p>,
     now: Instant,
+    storage: Storage,
 ) -> Result<TokenManager<'p, Vec<u8>>, Failure> {
     const SEED: u64 = 2025;
     let slots = Slots::new(vec![0; 4096], 2048);
-    TokenManager::new(now, provider, identity, slots, SEED)
+    let options = Options { storage: Some(storage), ..Options::default() };
+    TokenManager::with_options(now, provider, identity, slots, SEED, options)
         .map_err(|error| Failure::usage(format!("{}: {error}", provider.name)))
 }

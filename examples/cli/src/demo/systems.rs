@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tokenward::parts::LoopbackHttp;
-use tokenward::{Error, Identity, Provider, Reason, Revision, TokenResponse, providers};
+use tokenward::{Error, Identity, Provider, Reason, TokenResponse, providers};
 use tokenward_demo_service::{Clock, Config, Environment as ServiceEnvironment, Kind, Service};
 
 use super::chapters::Scene;
@@ -98,7 +98,7 @@ fn flip_utility(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     line.chapter("The static API key");
     line.expect(
         "without a key the core asks for one",
-        key_keeper.poll().next.reason() == Some(Reason::NoToken),
+        key_keeper.sync(line).next.reason() == Some(Reason::NoToken),
     );
     let key = key_keeper.held.bearer.clone();
     let installed = key_keeper.install(&TokenResponse::new(&key), line);
@@ -140,6 +140,7 @@ fn flume(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     scene.unavailable(&mut keeper, false, line);
     scene.broken_answers(&mut keeper, line);
     scene.restart(&mut keeper, line)?;
+    scene.two_processes(&mut keeper, line)?;
     scene.old_refresh_token(&mut keeper, false, line)?;
 
     let password = std::mem::replace(&mut keeper.held.password, "changed since".to_owned());
@@ -149,6 +150,7 @@ fn flume(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
             keeper.poll().next.reason() == Some(Reason::GrantRejected),
         );
         line.expect("the token stays usable meanwhile", keeper.opens("/me", line));
+        keeper.wait_for(60, line, "the user looks for it");
         line.event("user", Event::Supply, "the user enters the right password", json!({}));
         keeper.held.password = password;
         keeper.manager.retry();
@@ -188,11 +190,9 @@ fn flute(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
         "the production token is refused for the sandbox origin",
         crossed == Err(Error::OriginNotAllowed),
     );
-    if let Some(stored) = keeper.stored.clone() {
-        let restored =
-            live.try_restore(&stored, Revision::default(), "the sandbox snapshot in production", line);
-        line.expect("a foreign snapshot is refused", restored == Err(Error::ForeignSnapshot));
-    }
+    live.put(keeper.stored());
+    let found = live.look(line);
+    line.expect("the sandbox snapshot is foreign to production", found == Err(Error::ForeignSnapshot));
     line.expect("nothing of that reached the network", scene.service.log().len() == sent);
 
     scene.refresh_ahead(&mut keeper, line);
@@ -200,6 +200,7 @@ fn flute(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     scene.unavailable(&mut keeper, true, line);
     scene.broken_answers(&mut keeper, line);
     scene.restart(&mut keeper, line)?;
+    scene.two_processes(&mut keeper, line)?;
     scene.old_refresh_token(&mut keeper, true, line)?;
     scene.refresh_token_lost(&mut keeper, line, |_, _| {});
     stage.finish()
@@ -222,7 +223,7 @@ fn flip_energy(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
 
     line.chapter("The client token");
     let token = client.held.bearer.clone();
-    line.expect("without it the core asks for one", client.poll().next.reason() == Some(Reason::NoToken));
+    line.expect("without it the core asks for one", client.sync(line).next.reason() == Some(Reason::NoToken));
     line.expect("it is installed", client.install(&TokenResponse::new(&token), line).is_ok());
     line.expect("the API accepts it", client.opens("/v1/sites", line));
 
@@ -277,15 +278,14 @@ fn flip_energy(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     line.chapter("A second site");
     let _ = other.run(line);
     line.expect("its token opens its own site", other.opens("/v1/site/site-2/devices", line));
-    if let Some(stored) = site.stored.clone() {
-        let restored = other.try_restore(&stored, Revision::default(), "the snapshot of site-1", line);
-        line.expect("the first site's snapshot is foreign to it", restored == Err(Error::ForeignSnapshot));
-    }
+    other.put(site.stored());
+    let found = other.look(line);
+    line.expect("the first site's snapshot is foreign to it", found == Err(Error::ForeignSnapshot));
 
     line.chapter("A phone, whose backend holds the client token");
     line.expect(
         "the phone has no grant: it asks for a token",
-        phone.poll().next.reason() == Some(Reason::NoToken),
+        phone.sync(line).next.reason() == Some(Reason::NoToken),
     );
     let mut handed_out = client.fetch("POST", "/v1/auth/site/site-1", line);
     let installed = phone.install_answer(&handed_out, line);

@@ -20,7 +20,8 @@ pub(super) enum Event {
     Call,
     Refused,
     Wait,
-    Persist,
+    Load,
+    Store,
     Restart,
     Supply,
     Service,
@@ -35,7 +36,8 @@ impl Event {
             Self::Call => "call",
             Self::Refused => "refused",
             Self::Wait => "wait",
-            Self::Persist => "persist",
+            Self::Load => "load",
+            Self::Store => "store",
             Self::Restart => "restart",
             Self::Supply => "supply",
             Self::Service => "changes",
@@ -44,10 +46,10 @@ impl Event {
 
     const fn style(self) -> Style {
         match self {
-            Self::Request | Self::Restart => ACTION,
+            Self::Request | Self::Restart | Self::Load => ACTION,
             Self::Token => GOOD,
             Self::Failed | Self::Refused | Self::Supply => NOTE,
-            Self::Wait | Self::Persist => DIM,
+            Self::Wait | Self::Store => DIM,
             Self::Call | Self::Service => Style::new(),
         }
     }

@@ -1,10 +1,11 @@
-//! A manager, its HTTP and its storage: **answer, persist, use**.
+//! A manager, its HTTP, its source of tokens and its storage: does what `poll` says, and decides nothing.
 
 use std::time::Duration;
 
+use tokenward::storage::{Found, Source, Storage as Rules};
 use tokenward::{
-    Answer, Error, Identity, Next, Outcome, Provider, Revision, Slots, SnapshotScope, TokenManager,
-    TokenResponse,
+    Answer, Error, Generation, Identity, Next, Options, Outcome, Poll, Provider, RequestId, Slots,
+    TokenManager, TokenResponse,
 };
 
 use super::storage::Storage;
@@ -25,7 +26,9 @@ pub(crate) struct Holder<'p> {
     sources: &'p Sources,
     /// What was read before the first request; later ones read again, where nobody need be asked.
     presented: Option<Presented>,
-    pub(crate) storage: Option<Storage>,
+    storage: Option<Storage>,
+    /// Why storage could not be read, written or used when that was last tried.
+    pub(crate) trouble: Option<Failure>,
     http: Http,
 }
 
@@ -93,52 +96,102 @@ impl<'p> Holder<'p> {
         let slots = Slots::new(vec![0; access + refresh], access);
         let seed = getrandom::u64()
             .map_err(|error| Failure::unavailable(format!("no random numbers for a seed: {error}")))?;
-        let manager = TokenManager::new(clock::now(), provider, identity, slots, seed).map_err(|error| {
-            Failure::usage(format!("{}: {}: the token endpoint wants --site ID", provider.name, error.name()))
-        })?;
+        let options = Options {
+            storage: storage.as_ref().map(|_| Rules::SHARED),
+            source: if !asks(provider) && sources.can_be_read_again() {
+                Source::Program
+            } else {
+                Source::Person
+            },
+        };
+        let manager = TokenManager::with_options(clock::now(), provider, identity, slots, seed, options)
+            .map_err(|error| {
+                let wants = "the token endpoint wants --site ID";
+                Failure::usage(format!("{}: {}: {wants}", provider.name, error.name()))
+            })?;
         let http = Http::new(identity.base_url.or(provider.base_url).unwrap_or_default(), timeout)
             .map_err(Failure::unavailable)?;
-        let mut holder = Self { manager, provider, sources, presented: None, storage, http };
-        holder.restore()?;
-        Ok(holder)
+        Ok(Self { manager, provider, sources, presented: None, storage, trouble: None, http })
     }
 
-    /// Whether the service has a grant: else its token is installed.
+    pub(crate) fn poll(&self) -> Poll {
+        self.manager.poll(clock::now())
+    }
+
+    /// Whether the service has a grant: else its token comes from elsewhere.
     pub(crate) fn asks(&self) -> bool {
-        self.provider.primary_grant.is_some() || self.provider.refresh_grant
+        asks(self.provider)
     }
 
-    /// Takes the state of the storage, if it has one.
-    pub(crate) fn restore(&mut self) -> Result<bool, Failure> {
-        let Some(storage) = &self.storage else { return Ok(false) };
+    /// Reads and writes storage as `poll` says, under one lock.
+    ///
+    /// # Errors
+    /// Somebody has signed out in another process.
+    pub(crate) fn sync(&mut self) -> Result<(), Failure> {
+        let Some(storage) = &self.storage else { return Ok(()) };
         let shown = storage.path().display();
-        let loaded = storage.load().map_err(|error| {
-            Failure::unavailable(format!("cannot read {shown}: {error}; make it readable"))
-        })?;
-        let Some(mut snapshot) = loaded else { return Ok(false) };
-        let floor = Revision::default();
-        let restored = self.manager.restore(clock::now(), clock::wall(), floor, storage.key(), &snapshot);
-        tokenward::wipe(&mut snapshot);
-        match restored {
-            Ok(()) => Ok(true),
-            Err(Error::StaleSnapshot) => Ok(false),
-            Err(error) => {
-                let what = match error {
-                    Error::ForeignSnapshot => {
-                        "it belongs to another provider, environment or site: give another file"
-                    }
-                    Error::TooLong { .. } | Error::RefreshTokenTooLong { .. } => "its token is too long",
-                    Error::OtherSnapshotKey => {
-                        "it is sealed under another key: mend the key, or delete it to start anew"
-                    }
-                    Error::OtherSnapshotVersion => {
-                        "it was written by another version of tokenward: delete it to start anew"
-                    }
-                    _ => "it was changed or cut off: delete it to start anew",
-                };
-                Err(Failure::new(Status::Refused, format!("{shown}: {}: {what}", error.name())))
+        let mut lock = None;
+        let mut out = vec![0; SLOTS.0 + SLOTS.1 + 1024];
+        let signed_out = loop {
+            let (now, wall) = (clock::now(), clock::wall());
+            match self.manager.poll(now).next {
+                Next::Load(id) => {
+                    let held = self.manager.generation() != Generation::default();
+                    let read = match lock {
+                        Some(_) => Ok(()),
+                        None => storage.lock().map(|held| lock = Some(held)),
+                    };
+                    let read = read.map_err(|error| format!("cannot lock {shown}: {error}")).and_then(|()| {
+                        storage
+                            .load()
+                            .map_err(|error| format!("cannot read {shown}: {error}; make it readable"))
+                    });
+                    self.trouble = match read {
+                        Ok(snapshot) => {
+                            let slots = [snapshot.as_deref()];
+                            let found = self.manager.loaded(clock::now(), wall, id, storage.key(), &slots);
+                            tokenward::wipe(&mut snapshot.unwrap_or_default());
+                            match found {
+                                Ok(Found::SignedOut) if held => break true,
+                                Ok(_) => None,
+                                Err(error) => Some(refused(error, storage)),
+                            }
+                        }
+                        Err(why) => {
+                            spent(self.manager.load_failed(clock::now(), id));
+                            Some(Failure::unavailable(why))
+                        }
+                    };
+                }
+                Next::Store(id, _) => {
+                    let written = self
+                        .manager
+                        .snapshot_for(now, wall, id, storage.key(), &mut out)
+                        .map_err(|error| error.name().to_owned())
+                        .and_then(|snapshot| storage.store(snapshot).map_err(|error| error.to_string()));
+                    let now = clock::now();
+                    self.trouble = match written {
+                        Ok(()) => {
+                            spent(self.manager.stored(now, id));
+                            None
+                        }
+                        Err(error) => {
+                            spent(self.manager.store_failed(now, id));
+                            Some(Failure::unavailable(format!(
+                                "cannot save {shown}: {error}; make room there"
+                            )))
+                        }
+                    };
+                }
+                _ => break false,
             }
+        };
+        tokenward::wipe(&mut out);
+        if signed_out {
+            let how = "somebody has signed out there: start again to sign in";
+            return Err(Failure::new(Status::Error, format!("{shown}: {how}")));
         }
+        Ok(())
     }
 
     /// Reads the credentials that the provider needs, asking for what is missing.
@@ -152,21 +205,34 @@ impl<'p> Holder<'p> {
         self.presented = None;
     }
 
-    /// Installs the token that someone else issued, where the provider has no grant of its own.
-    pub(crate) fn install(&mut self) -> Result<(), Failure> {
-        let presented = self.sources.read(self.provider, Ask::Prompt)?;
-        let token = TokenResponse::new(presented.credentials().bearer);
-        self.manager.install(clock::now(), clock::wall(), &token).map_err(|error| {
-            Failure::new(
-                Status::Refused,
-                format!("the token is refused: {}: give it as it was issued", error.name()),
-            )
-        })?;
-        self.persist()
+    /// Takes the token that someone else issued: for a `Supply`, or unasked.
+    pub(crate) fn supply(&mut self, asked: Option<RequestId>) -> Result<(), Failure> {
+        let read = self.sources.read(self.provider, Ask::Prompt);
+        let (now, wall) = (clock::now(), clock::wall());
+        let supplied = read.and_then(|presented| {
+            let token = TokenResponse::new(presented.credentials().bearer);
+            let supplied = match asked {
+                Some(id) => self.manager.supplied(now, wall, id, &token),
+                None => self.manager.install(now, wall, &token),
+            };
+            supplied.map_err(|error| {
+                let what = format!("the token is refused: {}: give it as it was issued", error.name());
+                Failure::new(Status::Refused, what)
+            })
+        });
+        match supplied {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                if let Some(id) = asked {
+                    spent(self.manager.supply_failed(now, id, failure.status != Status::Refused));
+                }
+                Err(failure)
+            }
+        }
     }
 
-    /// Sends the request that is due and hands in the answer. Then [`Holder::persist`], then use.
-    pub(crate) fn send(&mut self) -> Result<Sent, Failure> {
+    /// Sends the request that is due and hands in the answer; none: it is due no more. Then [`Holder::sync`], then use.
+    pub(crate) fn send(&mut self) -> Result<Option<Sent>, Failure> {
         let presented = match self.presented.take() {
             Some(presented) => presented,
             None => self.sources.read(self.provider, Ask::Prompt)?,
@@ -176,6 +242,11 @@ impl<'p> Holder<'p> {
         let begun = self.manager.begin(clock::now(), &credentials, &mut out);
         let (id, request) = match begun {
             Ok(begun) => begun,
+            // Whoever was asked took so long that others may have refreshed.
+            Err(Error::NotDue) => {
+                self.presented = Some(presented);
+                return Ok(None);
+            }
             // They are read anew the next time.
             Err(error) => return Err(cannot_begin(error, self.provider)),
         };
@@ -184,8 +255,7 @@ impl<'p> Holder<'p> {
         let now = clock::now();
         let sent = match &reply {
             Err(why) => {
-                let spent = self.manager.failed(now, id);
-                debug_assert_eq!(spent, Ok(()));
+                spent(self.manager.failed(now, id));
                 Sent::Nothing(why.clone())
             }
             Ok(reply) => {
@@ -210,40 +280,36 @@ impl<'p> Holder<'p> {
             }
         };
         self.presented = Some(presented);
-        Ok(sent)
-    }
-
-    /// Writes a snapshot if what it would hold has changed. Where the core asks for storage first, nothing
-    /// may overwrite that.
-    pub(crate) fn persist(&mut self) -> Result<(), Failure> {
-        if self.manager.poll(clock::now()).next == Next::Reload {
-            return Ok(());
-        }
-        let Some(storage) = self.storage.as_ref().filter(|storage| !storage.is_kept_elsewhere()) else {
-            return Ok(());
-        };
-        let Some(revision) = self.manager.unpersisted(SnapshotScope::All) else { return Ok(()) };
-        let mut out = vec![0; SLOTS.0 + SLOTS.1 + 1024];
-        let written = self
-            .manager
-            .snapshot(clock::now(), clock::wall(), SnapshotScope::All, storage.key(), &mut out)
-            .map_err(|error| error.name().to_owned())
-            .and_then(|snapshot| storage.store(snapshot).map_err(|error| error.to_string()));
-        tokenward::wipe(&mut out);
-        written.map_err(|error| {
-            let shown = storage.path().display();
-            Failure::unavailable(format!(
-                "cannot save {shown}: {error}; make room there; the token was not used"
-            ))
-        })?;
-        self.manager.persisted(SnapshotScope::All, revision);
-        Ok(())
+        Ok(Some(sent))
     }
 
     /// The windows of the stored token.
     pub(crate) fn windows(&self) -> Windows {
         Windows::of(&self.manager, clock::now())
     }
+}
+
+fn asks(provider: &Provider<'_>) -> bool {
+    provider.primary_grant.is_some() || provider.refresh_grant
+}
+
+/// An id that `poll` has just said counts.
+fn spent(told: Result<(), Error>) {
+    debug_assert_eq!(told, Ok(()));
+}
+
+/// What lies in storage is of no use, and why.
+fn refused(error: Error, storage: &Storage) -> Failure {
+    let what = match error {
+        Error::ForeignSnapshot => "it belongs to another provider, environment or site: give another file",
+        Error::TooLong { .. } | Error::RefreshTokenTooLong { .. } => "its token is too long",
+        Error::OtherSnapshotKey => "it is sealed under another key: mend the key, or delete it to start anew",
+        Error::OtherSnapshotVersion => {
+            "it was written by another version of tokenward: delete it to start anew"
+        }
+        _ => "it was changed or cut off: delete it to start anew",
+    };
+    Failure::new(Status::Refused, format!("{}: {}: {what}", storage.path().display(), error.name()))
 }
 
 fn shown(bytes: impl Iterator<Item = u8>) -> String {

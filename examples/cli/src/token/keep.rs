@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokenward::{Instant, Next, Poll, Reason};
+use tokenward::{Generation, Instant, Next, Poll, Reason};
 
 use super::holder::Holder;
 use super::mend;
@@ -36,58 +36,65 @@ pub(crate) fn run(holder: &mut Holder<'_>, json: bool) -> Result<Status, Failure
         holder.ask()?;
     }
     loop {
-        // A full disk passes: the state is kept until it is saved. Nobody hears of it before that.
-        let unsaved = holder.persist().err();
-        let is_saved = unsaved.is_none();
-        teller.unsaved(unsaved);
-        if is_saved && let Some(why) = teller.unheard.take() {
+        holder.sync()?;
+        teller.unsaved(holder.trouble.as_ref());
+        // A full disk passes: nothing is given up before the state is saved.
+        if holder.trouble.is_none()
+            && let Some(why) = teller.unheard.take()
+        {
             return Err(why);
         }
-        let poll = holder.manager.poll(clock::now());
+        let poll = holder.poll();
         let mut pause = teller.pause(poll, clock::now());
         match poll.next {
             Next::Request(grant) => {
                 teller.event("request", json!({ "grant": grant.name() }), grant.name());
                 match holder.send() {
-                    Ok(sent) => {
-                        let unsaved = holder.persist().err();
-                        let (event, shown) = match sent.status() {
-                            Status::Ok => ("token", stored(holder)),
-                            _ => ("failed", sent.said()),
-                        };
-                        let generation = holder.manager.generation().0;
-                        teller.event(event, json!({ "generation": generation, "detail": shown }), &shown);
-                        teller.unsaved(unsaved);
+                    Ok(None) => continue,
+                    Ok(Some(sent)) => {
+                        holder.sync()?;
+                        match sent.status() {
+                            Status::Ok => teller.token(holder),
+                            _ => teller.failed(holder, &sent.said()),
+                        }
                         continue;
                     }
                     // Nothing was sent: the credentials are to be mended.
                     Err(failure) => {
-                        teller.event("failed", json!({ "detail": failure.message }), &failure.message);
+                        teller.failed(holder, &failure.message);
                         pause = LONGEST_SLEEP;
                     }
                 }
             }
-            Next::Reload => {
-                // The file is this process's alone: it holds nothing newer.
-                holder.manager.reloaded();
-                continue;
-            }
-            Next::Supply(_, Reason::NoToken) if !holder.asks() && !poll.usable => {
-                holder.install()?;
-                let shown = stored(holder);
-                let generation = holder.manager.generation().0;
-                teller.event("token", json!({ "generation": generation, "detail": shown }), &shown);
+            Next::Supply(id, reason) if !holder.asks() && teller.supplied != Some(reason) => {
+                match holder.supply(Some(id)) {
+                    Ok(()) => {
+                        holder.sync()?;
+                        teller.token(holder);
+                    }
+                    Err(failure) if holder.manager.generation() == Generation::default() => {
+                        return Err(failure);
+                    }
+                    Err(failure) => {
+                        teller.failed(holder, &failure.message);
+                        if let Next::Supply(_, reason) = holder.poll().next {
+                            teller.supply(reason);
+                        }
+                    }
+                }
                 continue;
             }
             Next::Supply(_, reason) => teller.supply(reason),
-            Next::Nothing | Next::Wait | Next::Await(_) | Next::Load(_) | Next::Store(..) => {
-                teller.supplied = None
-            }
+            _ => teller.supplied = None,
         }
         teller.status_line(holder, poll);
         match orders.recv_timeout(pause) {
             Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => {
-                holder.persist()?;
+                holder.manager.retry();
+                holder.sync()?;
+                if let Some(failure) = holder.trouble.take() {
+                    return Err(failure);
+                }
                 teller.event("end", json!({}), "told to end");
                 return teller.unheard.map_or(Ok(Status::Ok), Err);
             }
@@ -95,11 +102,13 @@ pub(crate) fn run(holder: &mut Holder<'_>, json: bool) -> Result<Status, Failure
                 holder.reread();
                 teller.supplied = None;
                 teller.event("reread", json!({}), "credentials read again");
-                if !holder.asks() {
-                    holder.install()?;
-                } else {
-                    holder.manager.retry();
+                if !holder.asks()
+                    && let Err(failure) = holder.supply(None)
+                {
+                    teller.failed(holder, &failure.message);
                 }
+                holder.manager.retry();
+                holder.manager.reload();
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -197,6 +206,19 @@ impl Teller {
         }
     }
 
+    fn token(&mut self, holder: &Holder<'_>) {
+        self.told("token", holder, &stored(holder));
+    }
+
+    fn failed(&mut self, holder: &Holder<'_>, why: &str) {
+        self.told("failed", holder, why);
+    }
+
+    fn told(&mut self, event: &str, holder: &Holder<'_>, detail: &str) {
+        let generation = holder.manager.generation().0;
+        self.event(event, json!({ "generation": generation, "detail": detail }), detail);
+    }
+
     fn supply(&mut self, reason: Reason) {
         if self.supplied == Some(reason) {
             return;
@@ -206,8 +228,8 @@ impl Teller {
         self.event("supply", json!({ "reason": reason.name(), "detail": shown }), &shown);
     }
 
-    fn unsaved(&mut self, failure: Option<Failure>) {
-        let said = failure.map(|failure| failure.message);
+    fn unsaved(&mut self, failure: Option<&Failure>) {
+        let said = failure.map(|failure| failure.message.clone());
         if said != self.unsaved {
             match &said {
                 Some(message) => self.event("unsaved", json!({ "detail": message }), message),
@@ -220,8 +242,7 @@ impl Teller {
     fn pause(&self, poll: Poll, now: Instant) -> Duration {
         let until =
             poll.poll_at.map_or(LONGEST_SLEEP, |at| Duration::from_millis(at.saturating_millis_since(now)));
-        let often = self.terminal || self.unsaved.is_some();
-        let longest = if often { Duration::from_secs(1) } else { LONGEST_SLEEP };
+        let longest = if self.terminal { Duration::from_secs(1) } else { LONGEST_SLEEP };
         until.clamp(Duration::from_millis(1), longest)
     }
 

@@ -93,11 +93,9 @@ impl Token {
         let storage = self.save.as_deref().map(Storage::open).transpose()?;
         let timeout = Duration::from_millis(provider.policy().response_timeout_ms);
         let mut holder = Holder::new(provider, identity, &self.sources, storage, timeout)?;
-        let kept_elsewhere = holder.storage.as_ref().is_some_and(Storage::is_kept_elsewhere);
-        if kept_elsewhere && (self.keep || self.renew) {
-            return Err(Failure::unavailable(
-                "another tokenward keeps this file: end it, or give another --save FILE",
-            ));
+        holder.sync()?;
+        if let Some(failure) = holder.trouble.take() {
+            return Err(failure);
         }
         if let Some(url) = &self.url {
             // What is refused whatever the token is, is refused before anything is sent.
@@ -112,12 +110,63 @@ impl Token {
         if self.keep {
             return keep::run(&mut holder, self.json);
         }
-        if kept_elsewhere {
-            usable_elsewhere(&mut holder, timeout)?;
-        } else {
-            obtain(&mut holder)?;
-        }
+        self.obtain(&mut holder)?;
         self.hand_over(&holder, url.as_deref())
+    }
+
+    /// Does what `poll` says until the token may be used, or until nothing more can be done now.
+    fn obtain(&self, holder: &mut Holder<'_>) -> Result<(), Failure> {
+        const STEP: Duration = Duration::from_secs(1);
+        let mut last: Option<Sent> = None;
+        let mut waits = false;
+        loop {
+            holder.sync()?;
+            if let Some(Failure { status, message }) = holder.trouble.take() {
+                return Err(Failure { status, message: format!("{message}; the token was not used") });
+            }
+            let poll = holder.poll();
+            let failure = match poll.next {
+                Next::Request(_) => {
+                    last = holder.send()?.or(last);
+                    continue;
+                }
+                Next::Nothing if poll.usable => return Ok(()),
+                Next::Supply(id, _) if !holder.asks() && !poll.usable => {
+                    holder.supply(Some(id))?;
+                    continue;
+                }
+                Next::Supply(_, reason) => supply(reason, last.as_ref()),
+                Next::Wait if last.is_none() && poll.usable && !self.renew => return Ok(()),
+                Next::Wait if last.is_none() => {
+                    if !waits {
+                        crate::cli::complain("another tokenward refreshes this token: waiting for it");
+                        waits = true;
+                    }
+                    let now = clock::now();
+                    let until = poll
+                        .poll_at
+                        .map_or(STEP, |at| Duration::from_millis(at.saturating_millis_since(now)));
+                    std::thread::sleep(until.min(STEP));
+                    holder.manager.reload();
+                    continue;
+                }
+                _ => {
+                    let status = last.as_ref().map_or(Status::Unavailable, Sent::status);
+                    let said = last.as_ref().map_or("no token yet".to_owned(), Sent::said);
+                    let when = poll.poll_at.map(|at| {
+                        let seconds = at.saturating_millis_since(clock::now()).div_ceil(1000);
+                        format!("; try again in {}, or stay with --keep", span(seconds))
+                    });
+                    Failure::new(status, format!("{said}{}", when.unwrap_or_default()))
+                }
+            };
+            if poll.usable {
+                let why = failure.message;
+                crate::cli::complain(&format!("warning: the kept token is still usable, but {why}"));
+                return Ok(());
+            }
+            return Err(failure);
+        }
     }
 
     /// Where the header is to go: as given, or the first of the provider's origins.
@@ -208,50 +257,6 @@ impl Token {
     }
 }
 
-/// Runs the requests that are due until the token may be used, or until nothing more can be done now.
-fn obtain(holder: &mut Holder<'_>) -> Result<(), Failure> {
-    let mut last: Option<Sent> = None;
-    loop {
-        let poll = holder.manager.poll(clock::now());
-        let failure = match poll.next {
-            Next::Request(_) => {
-                last = Some(holder.send()?);
-                holder.persist()?;
-                continue;
-            }
-            Next::Reload => {
-                // The file is this process's alone: it holds nothing newer.
-                holder.manager.reloaded();
-                holder.persist()?;
-                continue;
-            }
-            Next::Nothing if poll.usable => return Ok(()),
-            Next::Supply(_, Reason::NoToken) if !poll.usable => {
-                holder.install()?;
-                continue;
-            }
-            Next::Supply(_, reason) => supply(reason, last.as_ref()),
-            Next::Nothing | Next::Wait | Next::Await(_) | Next::Load(_) | Next::Store(..) => {
-                let status = last.as_ref().map_or(Status::Unavailable, Sent::status);
-                let said = last.as_ref().map_or("no token yet".to_owned(), Sent::said);
-                let when = poll.poll_at.map(|at| {
-                    let seconds = at.saturating_millis_since(clock::now()).div_ceil(1000);
-                    format!("; try again in {}, or stay with --keep", span(seconds))
-                });
-                Failure::new(status, format!("{said}{}", when.unwrap_or_default()))
-            }
-        };
-        if poll.usable {
-            crate::cli::complain(&format!(
-                "warning: the kept token is still usable, but {}",
-                failure.message
-            ));
-            return Ok(());
-        }
-        return Err(failure);
-    }
-}
-
 /// What the caller must do before another request makes sense.
 fn supply(reason: Reason, last: Option<&Sent>) -> Failure {
     let said = last.map_or_else(|| reason.name().to_owned(), Sent::said);
@@ -265,6 +270,8 @@ pub(crate) const fn mend(reason: Reason) -> &'static str {
         Reason::InvalidClient => {
             "check client id and client secret, and that they belong to this environment"
         }
+        Reason::Damaged => "what is kept was changed or cut off: supply a token",
+        Reason::TooLong => "what is kept holds a longer token than this version takes: supply a token",
         Reason::GrantRejected => "check user name and password",
         Reason::RefreshTokenRejected => "sign in again",
         Reason::Revoked => "the token was revoked: supply a new one",
@@ -274,22 +281,6 @@ pub(crate) const fn mend(reason: Reason) -> &'static str {
         Reason::InvalidRequest => "the service does not understand the request: check the provider",
         _ => "see the service's log",
     }
-}
-
-/// Another process refreshes: its token is used as soon as it is there.
-fn usable_elsewhere(holder: &mut Holder<'_>, timeout: Duration) -> Result<(), Failure> {
-    const PAUSE: Duration = Duration::from_millis(100);
-    let until = clock::now().as_millis().saturating_add(timeout.as_millis().try_into().unwrap_or(u64::MAX));
-    while !holder.manager.poll(clock::now()).usable {
-        if clock::now().as_millis() >= until {
-            return Err(Failure::unavailable(
-                "another tokenward keeps this file, and its token is not usable: see what that one says",
-            ));
-        }
-        std::thread::sleep(PAUSE);
-        holder.restore()?;
-    }
-    Ok(())
 }
 
 fn forbidden(error: Error, method: &str, url: &str) -> Failure {

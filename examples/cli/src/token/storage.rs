@@ -1,11 +1,13 @@
 //! The sealed snapshot on disk: replaced at once and flushed, so that a kill at any instant leaves either
-//! the old one or the new one; kept by one process at a time.
+//! the old one or the new one; read and written by one process at a time.
 
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::inspect::base64;
@@ -13,25 +15,46 @@ use crate::inspect::base64;
 /// The environment variable with the sealing key.
 pub(crate) const KEY_VARIABLE: &str = "TOKENWARD_SNAPSHOT_KEY";
 
-/// A snapshot's file, its key, and the right to replace it.
+/// A snapshot's file and its key.
 pub(crate) struct Storage {
     path: PathBuf,
     key: [u8; 32],
-    /// Held while this process may refresh; none where another one does.
-    lock: Option<File>,
+}
+
+/// Whoever has it reads and writes: no process needs it for longer than a moment.
+pub(crate) struct Lock {
+    _held: File,
 }
 
 impl Storage {
-    /// Takes the file over, or opens it to read where another process keeps it.
+    /// The file's key, which is made if there is none yet.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let shown = path.display();
-        let lock = locked(&beside(path, ".lock")).map_err(|error| {
+        let mut storage = Self { path: path.to_owned(), key: [0; 32] };
+        let _lock = storage.lock().map_err(|error| {
+            let shown = path.display();
             Failure::unavailable(format!(
                 "cannot lock {shown}: {error}; give --save a file in a folder that exists and is yours"
             ))
         })?;
-        let key = key(path, lock.is_some())?;
-        Ok(Self { path: path.to_owned(), key, lock })
+        storage.key = key(path)?;
+        Ok(storage)
+    }
+
+    /// Waits for the lock, which ends with the process however it ends. It is opened each time: a folder that is
+    /// missing is found out, and not taken for an empty one.
+    pub(crate) fn lock(&self) -> io::Result<Lock> {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        const PAUSE: Duration = Duration::from_millis(10);
+        let (path, since) = (beside(&self.path, ".lock"), Instant::now());
+        loop {
+            if let Some(held) = locked(&path)? {
+                return Ok(Lock { _held: held });
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(io::Error::other("another process does not give it back"));
+            }
+            thread::sleep(PAUSE);
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -40,11 +63,6 @@ impl Storage {
 
     pub(crate) const fn key(&self) -> &[u8; 32] {
         &self.key
-    }
-
-    /// Whether another process keeps the file.
-    pub(crate) const fn is_kept_elsewhere(&self) -> bool {
-        self.lock.is_none()
     }
 
     /// The snapshot, if there is one.
@@ -115,7 +133,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The lock, which ends with the process however it ends; none where another process has it.
+/// The lock; none where another process has it.
 #[cfg(unix)]
 fn locked(path: &Path) -> io::Result<Option<File>> {
     use rustix::fs::{FlockOperation, flock};
@@ -140,7 +158,7 @@ fn locked(path: &Path) -> io::Result<Option<File>> {
 }
 
 /// The key from the environment, else from the file beside the snapshot, which is made where there is none.
-fn key(path: &Path, may_make: bool) -> Result<[u8; 32], Failure> {
+fn key(path: &Path) -> Result<[u8; 32], Failure> {
     if let Some(text) = env::var_os(KEY_VARIABLE).filter(|text| !text.is_empty()) {
         let wrong = || {
             Failure::usage(format!(
@@ -157,9 +175,6 @@ fn key(path: &Path, may_make: bool) -> Result<[u8; 32], Failure> {
             "{shown} is missing, so that {} cannot be checked: restore the key, set {KEY_VARIABLE}, or delete the \
              snapshot to start anew",
             path.display()
-        ))),
-        Ok(None) if !may_make => Err(Failure::unavailable(format!(
-            "{shown} is missing: wait for the other process, or set {KEY_VARIABLE}"
         ))),
         Ok(None) => {
             let mut key = [0; 32];

@@ -115,20 +115,85 @@ fn a_wrong_secret_is_asked_for_once_and_read_again_at_sighup() {
 }
 
 #[test]
-fn a_file_that_another_process_keeps_is_read_and_left_alone() {
+fn a_file_that_another_process_keeps_is_used_and_its_token_renewed() {
     let folder = tempfile::tempdir().expect("a directory");
     let service = Service::start(Kind::Flute, Config::default()).expect("a service");
     let save = folder.path().join("kept");
     let mut keeper = Running::start(flute(&service, Some(&save)).args(["--keep", "--json"]));
     keeper.event("token");
-    // The keeper saves before it says anything else; a reader waits for that.
     let reader = finished(&mut flute(&service, Some(&save)), b"");
     assert_eq!((reader.status, reader.err.as_str()), (0, ""));
-    finished(flute(&service, Some(&save)).arg("--renew"), b"")
-        .complains(69, "another tokenward keeps this file");
+    assert_eq!(grants(&service).len(), 1);
+    let renewer = finished(flute(&service, Some(&save)).arg("--renew"), b"");
+    assert_eq!((renewer.status, renewer.err.as_str()), (0, ""));
+    assert_eq!(grants(&service)[1], ("refresh_token".to_owned(), "token".to_owned()));
+    // What the other one stored is found at a reload.
+    keeper.signal("-HUP");
+    keeper.event("reread");
     keeper.signal("-TERM");
     assert_eq!(keeper.end(), 0);
+    assert_eq!(grants(&service).len(), 2);
+}
+
+#[test]
+fn several_that_keep_one_file_present_no_refresh_token_twice() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (service, provider) = hurried(folder.path(), 2);
+    let save = folder.path().join("kept");
+    let start = || Running::start(keeping(&service, &provider).arg("--save").arg(&save));
+    let mut first = start();
+    first.event("token");
+    let rest = [start(), start()];
+    for _ in 0..3 {
+        first.event("token");
+    }
+    for mut running in rest.into_iter().chain([first]) {
+        running.signal("-TERM");
+        while running.line().is_some() {}
+        assert_eq!(running.end(), 0);
+    }
+    let seen = grants(&service);
+    assert_eq!(seen[0].0, "client_credentials");
+    let refreshed = |(grant, outcome): &(String, String)| grant == "refresh_token" && outcome == "token";
+    assert!(seen.len() > 3 && seen[1..].iter().all(refreshed), "{seen:?}");
+}
+
+#[test]
+fn a_file_that_is_deleted_is_a_sign_out_and_ends_it() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let service = Service::start(Kind::Flute, Config::default()).expect("a service");
+    let save = folder.path().join("kept");
+    let mut running = Running::start(flute(&service, Some(&save)).args(["--keep", "--json"]));
+    running.event("token");
+    fs::remove_file(&save).expect("a snapshot");
+    running.signal("-HUP");
+    assert_eq!(running.event("reread")["event"], "reread");
+    assert_eq!(running.end(), 1);
     assert_eq!(grants(&service).len(), 1);
+    assert_eq!(finished(&mut flute(&service, Some(&save)), b"").status, 0);
+}
+
+#[test]
+fn a_token_in_a_file_is_read_again_when_it_ends() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (provider, bearer) = (folder.path().join("provider.json"), folder.path().join("bearer"));
+    let description = json!({
+        "name": "issued", "api_origins": ["https://issued.example"], "grants": [],
+        "missing_lifetime": { "assume": 1 }, "policy": { "min_interval_ms": 0, "first_backoff_ms": 100, "max_backoff_ms": 200 },
+    });
+    fs::write(&provider, description.to_string()).expect("a file");
+    fs::write(&bearer, "one\n").expect("a file");
+    let mut command = tokenward();
+    command.args(["token", "--keep", "--json", "--provider-file"]).arg(&provider);
+    command.arg("--bearer-file").arg(&bearer);
+    let mut running = Running::start(&mut command);
+    assert_eq!(running.event("token")["generation"], 1);
+    fs::remove_file(&bearer).expect("a file");
+    assert!(running.event("failed")["detail"].as_str().is_some_and(|detail| detail.contains("cannot read")));
+    fs::write(&bearer, "two\n").expect("a file");
+    assert_eq!(running.event("token")["generation"], 2);
+    running.signal("-TERM");
+    assert_eq!(running.end(), 0);
 }
 
 #[test]
