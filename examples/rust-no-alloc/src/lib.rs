@@ -7,7 +7,7 @@
 
 use static_cell::StaticCell;
 use tokenward::{
-    Credentials, Error, Grant, Identity, Instant, Next, Provider, Reason, Request, RequestId, Slots,
+    Credentials, Error, Grant, Identity, Instant, Next, Options, Provider, Reason, Request, RequestId, Slots,
     TokenManager,
 };
 
@@ -24,15 +24,16 @@ static MANAGER: StaticCell<Manager> = StaticCell::new();
 /// The program's one manager, in static memory.
 ///
 /// # Errors
-/// Those of [`TokenManager::new`].
+/// Those of [`TokenManager::with_options`].
 pub fn manager(
     now: Instant,
     provider: &'static Provider<'static>,
     identity: Identity<'static>,
     seed: u64,
+    options: Options,
 ) -> Result<&'static mut Manager, Error> {
     let slots = Slots::new([0; ACCESS + REFRESH], ACCESS);
-    Ok(MANAGER.init(TokenManager::new(now, provider, identity, slots, seed)?))
+    Ok(MANAGER.init(TokenManager::with_options(now, provider, identity, slots, seed, options)?))
 }
 
 /// What the loop is to do now.
@@ -62,11 +63,7 @@ pub fn step<'b>(
             Ok(Step::Send(id, grant, request))
         }
         Next::Supply(_, reason) => Ok(Step::Stuck(reason)),
-        Next::Reload => {
-            // Nothing is stored here, so storage holds nothing newer.
-            manager.reloaded();
-            Ok(Step::Sleep(Some(now)))
-        }
-        Next::Nothing | Next::Await(_) | Next::Wait | Next::Load(_) | Next::Store(..) => Ok(Step::Sleep(poll.poll_at)),
+        // `static-manager` has done what there is to load and store; without storage there is nothing.
+        _ => Ok(Step::Sleep(poll.poll_at)),
     }
 }

@@ -13,7 +13,9 @@ use embedded_nal_async::{AddrType, Dns, TcpConnect};
 use reqwless::client::HttpClient;
 use reqwless::request::{Method, RequestBuilder as _};
 use tokenward::parts::LoopbackHttp;
-use tokenward::{Answer, Credentials, Identity, Instant, Outcome, Provider, RefreshPolicy, Retry, providers};
+use tokenward::{
+    Answer, Credentials, Identity, Instant, Options, Outcome, Provider, RefreshPolicy, Retry, providers,
+};
 use tokenward_demo_service::{Config, Fault, Kind, Service};
 use tokenward_no_alloc::{Manager, Step, manager, step};
 use tokio::net::TcpStream;
@@ -187,7 +189,7 @@ async fn life() -> Result<(), Box<dyn Error>> {
     let base_url: &'static str = service.base_url().to_owned().leak();
     let identity = Identity { base_url: Some(base_url), ..Identity::CLIENT };
     let mut clock = Clock { start: HostInstant::now(), skipped: 0 };
-    let manager = manager(clock.now(), &PROVIDER, identity, 0)?;
+    let manager = manager(clock.now(), &PROVIDER, identity, 0, Options::default())?;
     let mut http = HttpClient::new(&Host, &Host);
     let url = format!("{base_url}/v2/transactions");
     let skip = |clock: &mut Clock, seconds: u64| {
