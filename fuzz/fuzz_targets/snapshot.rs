@@ -70,8 +70,7 @@ fuzz_target!(|input: Input<'_>| {
     match manager.restore(now, wall, Revision(input.floor), &KEY, &sealed) {
         Err(error) => {
             assert_eq!(before, (manager.generation(), manager.revision(), manager.poll(now)), "{error:?}");
-            let names =
-                [Error::InvalidSnapshot, Error::OtherSnapshotVersion, Error::OtherSnapshotKey];
+            let names = [Error::InvalidSnapshot, Error::OtherSnapshotVersion, Error::OtherSnapshotKey];
             assert!(input.raw.is_none() || names.contains(&error));
         }
         Ok(()) => {
