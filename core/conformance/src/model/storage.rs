@@ -881,6 +881,7 @@ impl Manager {
                 if storage.used && holds_a_token {
                     reached("5.20.2");
                     storage.owed = None;
+                    storage.used = false;
                     self.wipe();
                     Found::SignedOut
                 } else {
