@@ -142,7 +142,7 @@ static void obtain(tokenward_grant grant) {
 /* Calls the API once; once more where the token was not the newest. */
 static void call(void) {
   tokenward_header header;
-  tokenward_retry_result retry = { 0, 0 };
+  tokenward_retry_result retry = { 0, 0, 0 };
   response got;
   do {
     tokenward_request request = { 0 };
