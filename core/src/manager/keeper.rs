@@ -364,17 +364,22 @@ impl Keeper {
         self.last_task ^ self.revision ^ self.act.rotate_left(32)
     }
 
+    /// None without the feature `snapshot`, with which alone one can be made: what only storage needs is not linked then.
     pub(crate) const fn storage(&self) -> Option<&Storage> {
-        self.storage.as_ref()
+        if cfg!(feature = "snapshot") { self.storage.as_ref() } else { None }
+    }
+
+    const fn stores(&self) -> bool {
+        self.storage().is_some()
     }
 
     pub(crate) fn stores_all(&self) -> bool {
-        self.storage.is_some_and(|storage| storage.stored == SnapshotScope::All)
+        self.storage().is_some_and(|storage| storage.stored == SnapshotScope::All)
     }
 
     /// Whether a token that section 2 calls usable may be lent.
     pub(crate) fn lends(&self, clock: u64, provider: &Provider<'_>) -> bool {
-        self.storage.is_none()
+        !self.stores()
             || if self.owed == Owed::Nothing {
                 self.loaded || self.goes_on(clock, provider)
             } else {
@@ -398,6 +403,7 @@ impl Keeper {
     /// no call has noticed yet.
     pub(crate) fn next(&self, session: &Session, provider: &Provider<'_>, timed_out: Option<u64>) -> Next {
         match self.taken {
+            _ if !self.stores() => self.untaken(session, provider, timed_out),
             Taken::Nothing => self.untaken(session, provider, timed_out),
             Taken::Load => Next::Await(RequestId(self.load.id)),
             Taken::Store => Next::Await(RequestId(self.store.id)),
@@ -406,7 +412,7 @@ impl Keeper {
 
     fn untaken(&self, session: &Session, provider: &Provider<'_>, timed_out: Option<u64>) -> Next {
         let base = session.base(provider).0;
-        match &self.storage {
+        match self.storage() {
             None => self.supplied_next(base, session.clock()),
             Some(storage) => {
                 let look_at = self.look_at(timed_out);
@@ -429,7 +435,7 @@ impl Keeper {
         provider: &Provider<'_>,
         timed_out: Option<u64>,
     ) -> Option<u64> {
-        if let Some(storage) = &self.storage {
+        if let Some(storage) = self.storage() {
             return (storage.rules.changes_at)(self, next, usable, session, provider, timed_out);
         }
         let end = session.end().filter(|_| usable);
@@ -625,7 +631,10 @@ impl Keeper {
 
     /// After a call: the lock is given back when neither a load nor a store is due.
     pub(crate) fn settle_lock(&mut self, session: &Session, provider: &Provider<'_>) {
-        if self.locked && !matches!(self.untaken(session, provider, None), Next::Load(_) | Next::Store(..)) {
+        if self.stores()
+            && self.locked
+            && !matches!(self.untaken(session, provider, None), Next::Load(_) | Next::Store(..))
+        {
             self.locked = false;
         }
     }
@@ -641,8 +650,8 @@ impl Keeper {
     /// Which task `id` is.
     pub(crate) fn task(&self, id: RequestId) -> Result<Task, Error> {
         match id.0 {
-            id if id == self.load.id && self.storage.is_some() => Ok(Task::Load),
-            id if id == self.store.id && self.storage.is_some() => Ok(Task::Store),
+            id if id == self.load.id && self.stores() => Ok(Task::Load),
+            id if id == self.store.id && self.stores() => Ok(Task::Store),
             id if id == self.supply.id => Ok(Task::Supply),
             _ => Err(Error::StaleRequest),
         }
@@ -709,7 +718,7 @@ impl Keeper {
         *failures = failures.saturating_add(1);
         let failures = *failures;
         let usable = session.is_usable() && self.lends(clock, provider);
-        let shared = self.storage.is_some_and(|storage| storage.shared);
+        let shared = self.storage().is_some_and(|storage| storage.shared);
         let wait = match task {
             Task::Supply if self.source != Source::Program => 0,
             Task::Supply if !retryable => policy.max_backoff_ms,
@@ -731,7 +740,7 @@ impl Keeper {
 
     /// Something is owed from now on.
     fn owe(&mut self, owed: Owed) {
-        if self.storage.is_some() {
+        if self.stores() {
             self.owed = owed;
             self.act = self.act.wrapping_add(1);
             self.attempt_failed = false;
@@ -742,6 +751,9 @@ impl Keeper {
 
     /// A request has brought what must be stored. `presented`: the refresh token that it sent.
     pub(crate) fn owe_answer(&mut self, presented: Option<u64>, session: u64) {
+        if !self.stores() {
+            return;
+        }
         self.session = session;
         if matches!(self.owed, Owed::Tombstone(_) | Owed::Install) {
             self.owe(Owed::Install);
@@ -753,7 +765,9 @@ impl Keeper {
 
     /// A token came from outside.
     pub(crate) fn installed(&mut self, session: u64) {
-        self.session = session;
+        if self.stores() {
+            self.session = session;
+        }
         self.forget_announcements();
         self.owe(Owed::Install);
         self.outdate_supply();
@@ -762,7 +776,9 @@ impl Keeper {
 
     /// Somebody signs out here.
     pub(crate) fn cleared(&mut self, session: u64) {
-        self.session = session;
+        if self.stores() {
+            self.session = session;
+        }
         self.forget_announcements();
         self.owe(Owed::Tombstone(u8::try_from(self.slots()).unwrap_or(1)));
         self.outdate_supply();
@@ -771,7 +787,9 @@ impl Keeper {
     /// Announcements, both one's own and those of others.
     fn forget_announcements(&mut self) {
         self.begun();
-        self.others_announcement = false;
+        if self.stores() {
+            self.others_announcement = false;
+        }
     }
 
     fn outdate_supply(&mut self) {
@@ -781,29 +799,37 @@ impl Keeper {
 
     /// A request is out.
     pub(crate) fn begun(&mut self) {
-        self.announced = None;
-        self.awaited_until = 0;
+        if self.stores() {
+            self.announced = None;
+            self.awaited_until = 0;
+        }
     }
 
     /// Another refresh token is held, or none: what was announced was for the one before.
     pub(crate) fn refresh_token_changed(&mut self) {
-        self.announced = None;
+        if self.stores() {
+            self.announced = None;
+        }
     }
 
     /// The refresh token was refused: storage may hold another.
     pub(crate) fn refused(&mut self, clock: u64) {
-        self.load_wanted = self.storage.is_some();
-        self.look_again(clock);
+        if self.stores() {
+            self.load_wanted = true;
+            self.look_again(clock);
+        }
     }
 
     /// Others may have done what this manager could not: look soon, from `instant` on.
     pub(crate) fn look_again(&mut self, instant: u64) {
-        self.look_ms = FIRST_LOOK_MS;
-        self.look_at = sum(instant, FIRST_LOOK_MS);
+        if self.stores() {
+            self.look_ms = FIRST_LOOK_MS;
+            self.look_at = sum(instant, FIRST_LOOK_MS);
+        }
     }
 
     pub(crate) fn reload(&mut self) {
-        if self.storage.is_some() {
+        if self.stores() {
             self.load_wanted = true;
             self.load.wait_until = 0;
         }
@@ -835,7 +861,7 @@ impl Keeper {
 
     /// How many places are read and written.
     pub(crate) fn slots(&self) -> usize {
-        self.storage.map_or(0, |storage| usize::from(storage.slots).clamp(1, MAX_SLOTS))
+        self.storage().map_or(0, |storage| usize::from(storage.slots).clamp(1, MAX_SLOTS))
     }
 
     /// A `Load` has succeeded. `candidates`: what each slot holds; `empty`: none holds anything; `holds`: this manager
@@ -854,7 +880,7 @@ impl Keeper {
         self.load.failures = 0;
         self.load.wait_until = 0;
         self.loaded_at = clock;
-        self.locked = self.storage.is_some_and(|storage| storage.shared);
+        self.locked = self.storage().is_some_and(|storage| storage.shared);
         let longest =
             if clock < self.awaited_until { LONGEST_LOOK_WHILE_WAITING_MS } else { LONGEST_LOOK_MS };
         self.look_ms = sum(self.look_ms, self.look_ms).min(longest);
@@ -887,7 +913,7 @@ impl Keeper {
         if self.owed == Owed::Answer && !find.tombstone {
             let found = match find.refresh_token {
                 [] => None,
-                token => self.storage.map(|storage| storage.fingerprint(token)),
+                token => self.storage().map(|storage| storage.fingerprint(token)),
             };
             if found == self.presented {
                 return Verdict::Kept;
@@ -934,7 +960,7 @@ impl Keeper {
         self.supply.wait_until = 0;
         self.session = find.session;
         self.look_again(clock);
-        let announcement = announcement.filter(|_| self.storage.is_some_and(|storage| storage.shared));
+        let announcement = announcement.filter(|_| self.storage().is_some_and(|storage| storage.shared));
         self.others_announcement = announcement.is_some();
         if let Some(Announcement { span_ms, end }) = announcement {
             let left = match (end, wall) {
@@ -949,7 +975,7 @@ impl Keeper {
     pub(crate) fn writes(&self, policy: &RefreshPolicy, wall: Option<u64>) -> Writes {
         let tombstone = matches!(self.owed, Owed::Tombstone(_));
         let announces = self.owed == Owed::Nothing;
-        let shared = self.storage.is_some_and(|storage| storage.shared);
+        let shared = self.storage().is_some_and(|storage| storage.shared);
         let second = announces && shared && self.others_announcement;
         let timeout = policy.response_timeout_ms;
         let span_ms = sum(sum(timeout, timeout >> 2), if second { SECOND_SPAN_MS } else { FIRST_SPAN_MS });
