@@ -103,7 +103,10 @@ driver() {
 replay() {
   local classpath
   classpath=$(driver </dev/null)
-  exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -cp "$classpath" io.github.tokenward.ScenariosKt
+  # The library that was just built, by its path: whatever else is on the class path, or where the system looks.
+  exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \
+    -Duniffi.component.tokenward_uniffi.libraryOverride="$TARGET/mobile/libtokenward_uniffi.so" \
+    -cp "$classpath" io.github.tokenward.ScenariosKt
 }
 
 # Jars, sources, documentation and AAR, deployed into a repository on disk. Once for all legs that want it.

@@ -17,6 +17,7 @@ import io.github.tokenward.testing.members
  * array with what came of each step. Whoever reads it compares (docs/SCENARIOS.md). What cannot be read ends the driver.
  */
 fun main() {
+    checkLibrary()
     System.out.bufferedWriter().use { out ->
         for (line in System.`in`.bufferedReader().lineSequence()) {
             out.appendLine(Json.write(Scenario(Json.parseObject(line)).results()))
