@@ -57,7 +57,7 @@ internal class Keeper(
     /** What to do after storage has been read; never [TokenNext.Reload]. Signed out, whatever the core could do: a sign-in. */
     fun poll(session: Int): PollRecord = transact(session, { it.next != TokenNext.Wait && failure != null }) {
         val poll = core.poll(now())
-        if (signedOut) poll.copy(next = TokenNext.Supply(TokenReason.NO_TOKEN), pollAt = null) else poll
+        if (signedOut) poll.copy(next = TokenNext.Supply(0uL, TokenReason.NO_TOKEN), pollAt = null) else poll
     }
 
     /** What was refused for good may be asked again. */

@@ -39,9 +39,17 @@ internal class Obtaining(
 
     @Volatile private var stopped = false
 
-    /** A token that is gone for [reason] is asked of the app. While a static one that was refused is left alone, it is not. */
-    fun asksApp(reason: TokenReason): Boolean = suppliers(reason) != null &&
-        !(source is TokenSource.Kind.Fixed && reason == TokenReason.REVOKED && clock.now() < supplyRestUntil)
+    /**
+     * From when on the app is asked for a token that is gone for [reason]; null: never. A static one that was refused is
+     * left alone for a while.
+     */
+    fun asksAppAt(reason: TokenReason): Long? = when {
+        suppliers(reason) == null -> null
+        source is TokenSource.Kind.Fixed && reason == TokenReason.REVOKED -> supplyRestUntil
+        else -> 0
+    }
+
+    private fun asksApp(reason: TokenReason) = asksAppAt(reason).let { it != null && it <= clock.now() }
 
     /** Something changed from outside. */
     fun wake() {

@@ -45,8 +45,12 @@ public sealed interface RetryDecision {
     /** Authorize it anew and send it once more. */
     public data object Retry : RetryDecision
 
-    /** Hand the refusal to the user or the log. */
-    public data class Surface(val reason: TokenReason) : RetryDecision
+    /**
+     * Hand the refusal to the user or the log.
+     *
+     * @property retryAfter When the same refusal will be answered otherwise; null: not by itself.
+     */
+    public data class Surface(val reason: TokenReason, val retryAfter: Duration? = null) : RetryDecision
 }
 
 /** What has happened. Holds no token. */
@@ -181,9 +185,12 @@ public class TokenManager internal constructor(
     public suspend fun rejected(generation: Long, status: Int, challenge: String? = null): RetryDecision {
         open()
         val retry = bridged { core.rejected(clock.now().toULong(), generation.toULong(), status.toUInt(), challenge) }
-        if (retry is RetryRecord.Surface && !obtaining.asksApp(retry.reason)) {
-            happened.tryEmit(TokenEvent.Rejected(retry.reason))
-            return RetryDecision.Surface(retry.reason)
+        if (retry is RetryRecord.Surface) {
+            val asksAt = obtaining.asksAppAt(retry.reason)
+            if (asksAt == null || asksAt > clock.now()) {
+                happened.tryEmit(TokenEvent.Rejected(retry.reason))
+                return RetryDecision.Surface(retry.reason, (asksAt?.toULong() ?: retry.retryAt)?.let(::until))
+            }
         }
         if (retry != RetryRecord.Now) fly().await()
         return RetryDecision.Retry
@@ -254,7 +261,7 @@ public class TokenManager internal constructor(
         return TokenStatus(
             isUsable = poll.usable,
             next = poll.next,
-            changesIn = poll.pollAt?.let { (it.toLong() - clock.now()).coerceAtLeast(0).milliseconds },
+            changesIn = poll.pollAt?.let(::until),
         )
     }
 
@@ -292,6 +299,8 @@ public class TokenManager internal constructor(
         open()
         flight?.takeIf { it.isActive } ?: scope.async { obtaining.run() }.also { flight = it }
     }
+
+    private fun until(instant: ULong) = (instant.toLong() - clock.now()).coerceAtLeast(0).milliseconds
 
     private fun open() = check(!closed) { "the token manager is closed" }
 

@@ -236,6 +236,8 @@ class SingleFlightTest {
         val service = MemoryService()
         manager(service).use { manager ->
             manager.authorize("GET", API)
+            // No refresh follows a request within a second.
+            advanceTimeBy(1.seconds)
             manager.renew()
             assertEquals("Bearer access-1", manager.authorize("GET", API).header)
             advanceTimeBy(1.seconds)

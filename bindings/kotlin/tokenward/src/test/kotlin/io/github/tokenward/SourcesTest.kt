@@ -15,6 +15,7 @@ import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertIs
 import kotlin.test.assertTrue
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
@@ -94,6 +95,7 @@ class SourcesTest {
         }
         val provider = TokenProvider(TokenPreset.FLIP_UTILITY_API_KEY_SANDBOX)
         val url = "https://api-utility-sandbox.flip.energy/v1/programs"
+        val backoff = RefreshPolicy().firstBackoffMs.toLong().milliseconds
         manager(null, source, provider, allowServerOnly = true).use { manager ->
             val events = ArrayList<TokenEvent>()
             backgroundScope.launch(UnconfinedTestDispatcher(testScheduler)) { manager.events.toList(events) }
@@ -101,7 +103,7 @@ class SourcesTest {
             assertEquals(RetryDecision.Retry, refused())
             assertEquals(2, asked)
             // The same key once more.
-            assertEquals(RetryDecision.Surface(TokenReason.REVOKED), refused())
+            assertEquals(RetryDecision.Surface(TokenReason.REVOKED, backoff), refused())
             repeat(5) {
                 val error = assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", url) }
                 assertEquals("revoked", error.reason)
@@ -114,7 +116,7 @@ class SourcesTest {
             assertEquals("Bearer fl_new", manager.authorize("GET", url).header)
             assertEquals(3, asked)
             // retry() lifts the pause, and install() needs no source.
-            assertEquals(RetryDecision.Surface(TokenReason.REVOKED), refused())
+            assertEquals(RetryDecision.Surface(TokenReason.REVOKED, backoff * 2), refused())
             manager.retry()
             assertEquals("Bearer fl_new", manager.authorize("GET", url).header)
             manager.install(IssuedToken("fl_installed"))
@@ -156,7 +158,7 @@ class SourcesTest {
                 manager.retry()
                 advanceTimeBy(1.minutes)
                 assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }
-                assertEquals(TokenStatus(false, TokenNext.Supply(TokenReason.NO_TOKEN), null), manager.status())
+                assertEquals(TokenStatus(false, TokenNext.Supply(0uL, TokenReason.NO_TOKEN), null), manager.status())
                 val sent = service.requests.size
                 manager.install(IssuedToken("installed", 60.seconds))
                 assertEquals("Bearer installed", manager.authorize("GET", API).header)

@@ -297,12 +297,15 @@ class StorageTest {
         advanceTimeBy(1.minutes)
         // Two 401s raise the other's revision without a write.
         other.rejected(used.generation, 401)
+        advanceTimeBy(1.seconds)
         other.renew()
         assertEquals(RetryDecision.Retry, one.rejected(1, 401))
         advanceTimeBy(1.minutes)
         one.renew()
         advanceTimeBy(1.minutes)
-        testScheduler.runCurrent()
+        // Who has a token that is usable reads storage beside its use.
+        other.authorize("GET", API)
+        advanceTimeBy(1.seconds)
         assertEquals(one.authorize("GET", API).header, other.authorize("GET", API).header)
         val presented = service.requests.mapNotNull { Regex("refresh_token=([^&]+)").find(it)?.value }
         assertEquals(presented.distinct(), presented)
