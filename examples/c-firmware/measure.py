@@ -22,7 +22,8 @@ TARGETS = {
     "virt": ("riscv32imac", "RISC-V", 1, 1),
 }
 CONTROL = 8
-IMAGES = (("reader", "the reader alone"), ("manager", "without snapshots"), ("snapshot", "with snapshots"))
+IMAGES = (("reader", "the reader alone"), ("manager", "without snapshots"), ("snapshot", "with snapshots"),
+          ("storage", "with storage"))
 NO_PART = "no_part"
 # How a service names a part, by its kind.
 NAMED = {
@@ -43,6 +44,11 @@ CODE = {
     r"is_loopback_http": {"tokenward_loopback_http"},
     r"wire::jwt": {"tokenward_expiry_jwt"},
 }
+# What only these images may carry.
+STORES = {
+    r"::RULES$|_with_storage|Keeper::(with_storage|store_next)": {"storage"},
+    r"manager::seal|sha2::": {"snapshot", "storage"},
+}
 SAME_COMPILER, OTHER_COMPILER = 1.02, 1.10
 
 PAGE = """# Flash, stack and instructions
@@ -56,9 +62,10 @@ Compilers: {compilers}.
 ## Flash and RAM
 
 An image that keeps a token of Flute by client_credentials and refresh_token, with Basic authentication and a Bearer
-header (`ffi/c/tests/image.c`), and one of the reader, `tokenward_token_answer`, and nothing else. `memcpy` and 64-bit
-division are those that come with the archive. RAM is one manager with slots of 512 and 256 bytes, and a pointer of the
-image's own.
+header (`ffi/c/tests/image.c`), and one of the reader, `tokenward_token_answer`, and nothing else. What decides when
+storage is read and written is in no image that does not name storage, which is checked by the symbols of each. `memcpy`
+and 64-bit division are those that come with the archive. RAM is one manager with slots of 512 and 256 bytes, and a
+pointer of the image's own.
 
 {sizes}
 
@@ -116,18 +123,19 @@ def size(board, image):
 
 
 def parts():
-    """The parts of the header, but for the one that every image has."""
+    """The parts of a service in the header, but for the one that every image has."""
     header = pathlib.Path(__file__).parents[2] / "ffi/c/include/tokenward/tokenward.h"
     found = re.findall(r"^extern const tokenward_(\w+)_part (\w+);$", header.read_text(), re.M)
-    return {NO_PART: "", **{part: NAMED[kind].format(part) for kind, part in found if part != "tokenward_body_form"}}
+    return {NO_PART: "", **{part: NAMED[kind].format(part) for kind, part in found
+                            if kind != "storage" and part != "tokenward_body_form"}}
 
 
-def carries(board, image, part):
+def carries(board, name, image, codes):
     """Fails where the image has the code of a part that it does not name, or lacks that of the part that it names."""
     symbols = output(tool(board, "nm"), "-C", image)
-    for code, named in CODE.items():
-        if bool(re.search(code, symbols)) != (part in named):
-            sys.exit(f"measure.py: {board}: an image with {part} {'lacks' if part in named else 'has'} {code}")
+    for code, named in codes.items():
+        if bool(re.search(code, symbols, re.M)) != (name in named):
+            sys.exit(f"measure.py: {board}: an image with {name} {'lacks' if name in named else 'has'} {code}")
 
 
 def run(board, image):
@@ -176,7 +184,10 @@ def page(folder):
             if (image, what) != ("reader", "RAM")]
     for part in parts():
         for board in BOARDS:
-            carries(board, folder / f"{board}-{part}.elf", part)
+            carries(board, part, folder / f"{board}-{part}.elf", CODE)
+    for image, _ in IMAGES:
+        for board in BOARDS:
+            carries(board, image, folder / f"{board}-{image}.elf", STORES)
     costs = [[f"`{part}`" if part != NO_PART else "no part",
               *[sum(size(board, folder / f"{board}-{part}.elf")[:2]) for board in BOARDS]] for part in parts()]
     stacks, instructions = ([[name, *[ran[board][name][index] for board in BOARDS]] for name in ran["virt"]]

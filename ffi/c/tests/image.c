@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What an image takes that keeps a token by client_credentials and refresh_token, with Basic authentication, a Bearer
- * header and one preset; with SNAPSHOTS also what it takes to survive a restart. Linked and measured, not run. */
+ * header and one preset; with SNAPSHOTS or STORAGE also what it takes to survive a restart. Linked and measured, not run. */
 
 #include <tokenward/tokenward.h>
 
@@ -38,6 +38,13 @@ function *const used[] = {
   (function *)tokenward_restore,
   (function *)tokenward_reloaded,
 #endif
+#ifdef STORAGE
+  (function *)tokenward_loaded,
+  (function *)tokenward_load_failed,
+  (function *)tokenward_snapshot_for,
+  (function *)tokenward_stored,
+  (function *)tokenward_store_failed,
+#endif
 };
 
 volatile uintptr_t kept;
@@ -47,4 +54,7 @@ void _start(void) {
   kept = (uintptr_t)used;
   kept = (uintptr_t)&service;
   kept = (uintptr_t)memory;
+#ifdef STORAGE
+  kept = (uintptr_t)&tokenward_storage_own;
+#endif
 }
