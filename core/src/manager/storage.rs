@@ -199,7 +199,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     ///
     /// # Security
     /// The seal (HMAC-SHA-256) proves that nobody without the key has changed it. It is no secrecy: `out` holds the
-    /// tokens afterwards. It is no freshness either: that needs the floor of [`Storage`].
+    /// tokens afterwards. It is no freshness either: that needs the floor of [`crate::storage::Storage`].
     pub fn snapshot_for<'b>(
         &mut self,
         now: Instant,
