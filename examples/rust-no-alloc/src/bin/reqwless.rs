@@ -203,7 +203,7 @@ async fn life() -> Result<(), Box<dyn Error>> {
 
     service.fault(Fault::Status503 { retry_after: Some("7".to_owned()) });
     skip(&mut clock, 2881);
-    expect("refused: not_json", &keep_alive(manager, &mut http, &clock, &credentials).await)?;
+    expect("refused: http_status", &keep_alive(manager, &mut http, &clock, &credentials).await)?;
     expect("nothing to do", &keep_alive(manager, &mut http, &clock, &credentials).await)?;
     expect("200", &call(manager, &mut http, &clock, &url).await?.to_string())?;
 
