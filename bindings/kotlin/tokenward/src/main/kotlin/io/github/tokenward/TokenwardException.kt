@@ -16,7 +16,10 @@ public sealed class TokenwardException(
     message: String,
     cause: Throwable? = null,
 ) : IOException(message, cause) {
-    /** A person must sign in, or the app must install a token: `no_token`, `refresh_token_rejected`, `grant_rejected`, `revoked`, `signed_out`. */
+    /**
+     * A person must sign in, or the app must install a token: `no_token`, `refresh_token_rejected`, `grant_rejected`, `revoked`,
+     * `signed_out`; `damaged` and `stored_too_long`, where nothing that is stored can be used.
+     */
     public class SignInRequired internal constructor(public val reason: String) :
         TokenwardException(reason, false, if (reason == SIGNED_OUT) "Sign in: you signed out." else sentence(reason))
 
