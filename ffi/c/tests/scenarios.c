@@ -88,8 +88,8 @@ typedef struct driver {
   const json_t *scenario;
   chunk *chunks;
 
-  tokenward_provider provider;
-  tokenward_policy policy;
+  /* Of the manager that was made last. */
+  tokenward_provider *provider;
   /* The service, and whose token it is. */
   tokenward_config config;
   /* The managers that share the storage, and the one whose turn it is. */
@@ -238,8 +238,7 @@ static void custom_provider(driver *d, const json_t *object) {
   static const char *const ZEROS[] = { "expired", "never", NULL };
   static const char *const EXPOSURES[] = { "server_only", "app_allowed", NULL };
   static const char *const KINDS[] = { "client", "site", NULL };
-  tokenward_provider *p = &d->provider;
-  memset(p, 0, sizeof *p);
+  tokenward_provider *p = d->provider;
   p->name = has(object, "name") ? text(object, "name") : bytes_of("", 0);
   p->environment = text(object, "environment");
   divide(text(object, "token_url"), &p->base_url, &p->token_path);
@@ -352,7 +351,9 @@ static const tokenward_service *preset(driver *d, const json_t *step, tokenward_
 static void make_provider(driver *d, const json_t *step) {
   const json_t *given = json_object_get(d->scenario, "provider");
   const tokenward_policy defaults = TOKENWARD_POLICY_DEFAULT;
-  tokenward_provider *p = &d->provider;
+  /* Other managers keep theirs. */
+  tokenward_provider *p = d->provider = keep(d, sizeof *p);
+  tokenward_policy *numbers = keep(d, sizeof *numbers);
   tokenward_config *c = &d->config;
   memset(c, 0, sizeof *c);
   if (json_is_string(given)) {
@@ -366,11 +367,11 @@ static void make_provider(driver *d, const json_t *step) {
   c->site = own_or(d, step, "site");
   p->loopback_http =
       json_is_true(json_object_get(d->scenario, "allow_loopback_http")) ? &tokenward_loopback_http : NULL;
-  d->policy = p->policy != NULL ? *p->policy : defaults;
-  d->policy.jitter_permille = 0;
-  p->policy = &d->policy;
-  policy(&d->policy, json_object_get(given, "policy"));
-  policy(&d->policy, json_object_get(d->scenario, "policy"));
+  *numbers = p->policy != NULL ? *p->policy : defaults;
+  numbers->jitter_permille = 0;
+  p->policy = numbers;
+  policy(numbers, json_object_get(given, "policy"));
+  policy(numbers, json_object_get(d->scenario, "policy"));
   must(tokenward_describe(p, &c->service), "no provider");
 }
 
@@ -661,7 +662,7 @@ static int32_t hand_over(driver *d, uint64_t at, bool supplied, const tokenward_
 
 static int32_t do_install(driver *d, const json_t *step, uint64_t at, bool supplied, json_t *actual) {
   /* The members of RFC 6749 section 5.1 stand flat, wherever the provider's own answers have them. */
-  tokenward_provider flat = d->provider;
+  tokenward_provider flat = *d->provider;
   const tokenward_service *service;
   tokenward_token_answer_result read;
   tokenward_token token;
