@@ -20,12 +20,23 @@ fuzz_target!(|input: (u8, &[u8])| {
     let whole = std::str::from_utf8(text)
         .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
     let object = text.iter().find(|byte| !b" \t\r\n".contains(byte)) == Some(&b'{');
-    match answer {
-        Err(Error::TooDeep { .. }) => {}
-        Err(Error::NotJson) => assert!(!object),
-        Err(Error::Truncated { .. } | Error::Malformed { .. }) => assert!(!whole, "serde_json takes it"),
-        Err(_) | Ok(_) => assert!(whole && object, "serde_json refuses it"),
-    }
+    let unreadable = match token_answer(200, body, &provider) {
+        Err(Error::TooDeep { .. }) => true,
+        Err(Error::NotJson) => {
+            assert!(!object);
+            true
+        }
+        Err(Error::Truncated { .. } | Error::Malformed { .. }) => {
+            assert!(!whole, "serde_json takes it");
+            true
+        }
+        Err(_) | Ok(_) => {
+            assert!(whole && object, "serde_json refuses it");
+            false
+        }
+    };
+    // Under another status its name is that of the status.
+    assert_eq!(matches!(answer, Err(Error::HttpStatus { .. })), unreadable && status != 200);
     if let Ok(TokenAnswer::Token(token)) = answer {
         assert!(token.access_token().bytes().all(|byte| byte.is_ascii_graphic()));
         assert!(token.refresh_token().is_none_or(|token| token.bytes().count() > 0));
