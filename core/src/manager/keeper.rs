@@ -32,7 +32,7 @@ pub enum Source {
     Program = 2,
 }
 
-/// How a manager's tokens outlive it. [`Storage::OWN`] and [`Storage::SHARED`] are to be copied from; they bring the code
+/// How a manager's tokens outlive it. `Storage::OWN` and `Storage::SHARED` are to be copied from; they bring the code
 /// that decides when storage is read and written, which no image without them carries.
 ///
 /// ```
@@ -46,7 +46,7 @@ pub enum Source {
 /// ```
 #[derive(Clone, Copy)]
 pub struct Storage {
-    /// The code that it brings: that of [`Storage::OWN`].
+    /// The code that it brings: that of `Storage::OWN`.
     pub rules: &'static StorageRules,
     /// Whether other processes use it too. Then its lock is held from the first [`Next::Load`] until `poll` says
     /// neither that nor [`Next::Store`].
