@@ -20,7 +20,7 @@ copy() {
   git -C "$ROOT" ls-files -z --cached --others --exclude-standard --deduplicate |
     tar -C "$ROOT" --null --ignore-failed-read -T - -cf - | tar -C "$OUT/copy" -xf -
   cd "$OUT/copy"
-  patch --quiet --strip=1 <"$HERE/$1"
+  patch --quiet --strip=1 --fuzz=0 <"$HERE/$1"
   files=$(grep -c '^diff --git' "$HERE/$1")
   [ "$files" -le "$2" ] || fail "$1 touches $files files by hand"
   echo "$1: $files files by hand"
