@@ -59,6 +59,7 @@ import Testing
             #expect(child.wait() == 0)
         }
         #expect(try await demo.mostUsesOfARefreshToken() == 1)
-        #expect(try await demo.tokenRequests().filter { $0.grant_type == "refresh_token" }.count >= 20)
+        // The first token, and another for each of twenty renewals. Both may have asked for a first one.
+        #expect(try await demo.tokenRequests().filter { $0.outcome == "token" }.count > 20)
     }
 }
