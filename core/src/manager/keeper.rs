@@ -34,16 +34,6 @@ pub enum Source {
 
 /// How a manager's tokens outlive it. `Storage::OWN` and `Storage::SHARED` are to be copied from; they bring the code
 /// that decides when storage is read and written, which no image without them carries.
-///
-/// ```
-/// use tokenward::storage::Storage;
-///
-/// // Flash that may tear a write, for this device alone.
-/// let flash = Storage { slots: 2, ..Storage::OWN };
-/// // A file that an app and its extension share.
-/// let file = Storage { slots: 1, ..Storage::SHARED };
-/// assert!(flash != file);
-/// ```
 #[derive(Clone, Copy)]
 pub struct Storage {
     /// The code that it brings: that of `Storage::OWN`.
@@ -83,6 +73,16 @@ static RULES: StorageRules = StorageRules {
 #[cfg(feature = "snapshot")]
 impl Storage {
     /// Storage that no other process uses: one slot, everything is stored.
+    ///
+    /// ```
+    /// use tokenward::storage::Storage;
+    ///
+    /// // Flash that may tear a write, for this device alone.
+    /// let flash = Storage { slots: 2, ..Storage::OWN };
+    /// // A file that an app and its extension share.
+    /// let file = Storage { slots: 1, ..Storage::SHARED };
+    /// assert!(flash != file);
+    /// ```
     pub const OWN: Self = Self {
         rules: &RULES,
         shared: false,
