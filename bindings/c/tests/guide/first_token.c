@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The README's function: a token, a header with it, and a server that does not answer. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "token.c"
-
-#define CHECK(condition) \
-  do { \
-    if (!(condition)) { \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-      exit(1); \
-    } \
-  } while (0)
 
 static uint64_t memory[TOKENWARD_MANAGER_WORDS(64, 64)];
 static bool reachable;

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The guide's slots in a device that is moved to another environment: what it had there hides nothing. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "slots.c"
-
-#define CHECK(condition) \
-  do { \
-    if (!(condition)) { \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-      exit(1); \
-    } \
-  } while (0)
 
 static uint8_t flash[2][SLOT_BYTES];
 

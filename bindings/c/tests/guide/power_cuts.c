@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The guide's loop, clock and slots over flash that loses power: at every operation and every byte, many refreshes. */
 #include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "acme.c"
+#include "check.h"
 #include "clock.c"
 #include "loop.c"
 #include "slots.c"
-
-#define CHECK(condition) \
-  do { \
-    if (!(condition)) { \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-      exit(1); \
-    } \
-  } while (0)
 
 static uint8_t flash[2][SLOT_BYTES];
 static long operations, cut_at;

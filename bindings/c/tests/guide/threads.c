@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The guide's loop and lock: three threads ask for headers while the token is refreshed. Run under helgrind. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <unistd.h>
 
+#include "check.h"
 #include "loop.c"
 #include "pthreads.c"
-
-#define CHECK(condition) \
-  do { \
-    if (!(condition)) { \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-      exit(1); \
-    } \
-  } while (0)
 
 enum { READERS = 3, REFRESHES = 50, CALLS = 200 };
 
