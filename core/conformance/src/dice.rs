@@ -1,6 +1,7 @@
 //! Dice that fall alike for the same seed.
 
 /// SplitMix64.
+#[derive(Clone, Debug)]
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
@@ -20,7 +21,7 @@ impl Dice {
         self.below(1000) < of_thousand
     }
 
-    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.next() as usize % from.len()]
+    pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+        from[self.next() as usize % from.len()].clone()
     }
 }

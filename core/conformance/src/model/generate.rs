@@ -5,6 +5,7 @@ mod rounds;
 use super::presets::{Authentication, Grant};
 use super::wire::{BASE64URL, base64, path_encode, write_http_date};
 use super::{Next, Replay, Scope};
+use crate::dice::Dice;
 use serde_json::{Map, Value, json};
 
 /// A random scenario without `expect`, the same for the same seed. It keeps out of corners that the description of the
@@ -20,22 +21,7 @@ pub(crate) fn generate_wide(seed: u64) -> Value {
     Generator::new(seed, true).scenario()
 }
 
-/// SplitMix64.
-struct Dice(u64);
-
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
     fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high - low + 1)
     }
@@ -43,10 +29,6 @@ impl Dice {
     /// True in so many of a hundred cases.
     fn percent(&mut self, n: u64) -> bool {
         self.below(100) < n
-    }
-
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize].clone()
     }
 
     /// A name from a list with weights.

@@ -10,6 +10,7 @@ pub(crate) mod presets;
 pub(crate) mod storage;
 pub(crate) mod wire;
 
+use crate::dice::Dice;
 use presets::{Grant, MissingLifetime, Policy, Provider};
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
@@ -183,7 +184,7 @@ pub(crate) struct Manager {
     capacity: (u64, u64),
 
     pub(crate) clock: u64,
-    random: u64,
+    random: Dice,
     pub(crate) spread_until: u64,
 
     pub(crate) token: Option<Token>,
@@ -256,7 +257,7 @@ impl Manager {
                 number(&capacity["refresh"]).unwrap_or(2048),
             ),
             clock: now,
-            random: seed,
+            random: Dice(seed),
             spread_until: now,
             token: None,
             refresh: None,
@@ -298,12 +299,7 @@ impl Manager {
         if self.policy.jitter_permille == 0 {
             return 0;
         }
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        i128::from(z >> 32)
+        i128::from(self.random.next() >> 32)
     }
 
     fn identity(&self) -> Identity {
