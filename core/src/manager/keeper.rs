@@ -197,14 +197,6 @@ enum Obstacle {
     TooLong,
 }
 
-/// What is being done.
-#[derive(Clone, Copy, PartialEq)]
-enum Taken {
-    Nothing,
-    Load,
-    Store,
-}
-
 /// A kind of task that can fail, and wait.
 #[derive(Clone, Copy)]
 struct Tries {
@@ -294,7 +286,8 @@ pub(crate) struct Keeper {
     stored_before: bool,
     load_wanted: bool,
     locked: bool,
-    taken: Taken,
+    /// The load or the store that is being done.
+    taken: Option<Task>,
     supply_taken: bool,
     load: Tries,
     store: Tries,
@@ -340,7 +333,7 @@ impl Keeper {
             stored_before: false,
             load_wanted: false,
             locked: false,
-            taken: Taken::Nothing,
+            taken: None,
             supply_taken: false,
             load: tries(1),
             store: tries(2),
@@ -402,11 +395,10 @@ impl Keeper {
     /// What to do, given what the decision says without storage. `timed_out`: the request did so at that instant, and
     /// no call has noticed yet.
     pub(crate) fn next(&self, session: &Session, provider: &Provider<'_>, timed_out: Option<u64>) -> Next {
-        match self.taken {
-            _ if !self.stores() => self.untaken(session, provider, timed_out),
-            Taken::Nothing => self.untaken(session, provider, timed_out),
-            Taken::Load => Next::Await(RequestId(self.load.id)),
-            Taken::Store => Next::Await(RequestId(self.store.id)),
+        match self.taken.filter(|_| self.stores()) {
+            Some(Task::Load) => Next::Await(RequestId(self.load.id)),
+            Some(Task::Store) => Next::Await(RequestId(self.store.id)),
+            Some(Task::Supply) | None => self.untaken(session, provider, timed_out),
         }
     }
 
@@ -663,35 +655,32 @@ impl Keeper {
 
     pub(crate) fn take_up(&mut self, id: RequestId) -> Result<(), Error> {
         match self.task(id)? {
-            Task::Load => self.taken = Taken::Load,
-            Task::Store => self.taken = Taken::Store,
             Task::Supply => self.supply_taken = true,
+            task => self.taken = Some(task),
         }
         Ok(())
     }
 
+    const fn tries(&mut self, task: Task) -> &mut Tries {
+        match task {
+            Task::Load => &mut self.load,
+            Task::Store => &mut self.store,
+            Task::Supply => &mut self.supply,
+        }
+    }
+
     /// The task is done or has failed: its id is spent.
     fn spend(&mut self, task: Task) {
-        self.last_task = self.last_task.wrapping_add(1);
-        let id = self.last_task;
+        let id = self.last_task.wrapping_add(1);
+        self.last_task = id;
+        self.tries(task).id = id;
+        if self.taken == Some(task) {
+            self.taken = None;
+        }
         match task {
-            Task::Load => {
-                self.load.id = id;
-                if self.taken == Taken::Load {
-                    self.taken = Taken::Nothing;
-                }
-            }
-            Task::Store => {
-                self.store.id = id;
-                self.pending = None;
-                if self.taken == Taken::Store {
-                    self.taken = Taken::Nothing;
-                }
-            }
-            Task::Supply => {
-                self.supply.id = id;
-                self.supply_taken = false;
-            }
+            Task::Load => {}
+            Task::Store => self.pending = None,
+            Task::Supply => self.supply_taken = false,
         }
     }
 
@@ -710,13 +699,9 @@ impl Keeper {
         if task != Task::Supply && owes {
             self.attempt_failed = true;
         }
-        let failures = match task {
-            Task::Load => &mut self.load.failures,
-            Task::Store => &mut self.store.failures,
-            Task::Supply => &mut self.supply.failures,
-        };
-        *failures = failures.saturating_add(1);
-        let failures = *failures;
+        let tries = self.tries(task);
+        tries.failures = tries.failures.saturating_add(1);
+        let failures = tries.failures;
         let usable = session.is_usable() && self.lends(clock, provider);
         let shared = self.storage().is_some_and(|storage| storage.shared);
         let wait = match task {
@@ -730,12 +715,7 @@ impl Keeper {
             Task::Load => LONGEST_LOAD_BACKOFF_MS,
             Task::Store => u64::MAX,
         };
-        let until = sum(clock, wait.min(longest));
-        match task {
-            Task::Load => self.load.wait_until = until,
-            Task::Store => self.store.wait_until = until,
-            Task::Supply => self.supply.wait_until = until,
-        }
+        self.tries(task).wait_until = sum(clock, wait.min(longest));
     }
 
     /// Something is owed from now on.
