@@ -131,7 +131,6 @@ impl<'p> Holder<'p> {
         let Some(storage) = &self.storage else { return Ok(()) };
         let shown = storage.path().display();
         let mut lock = None;
-        let mut out = vec![0; SLOTS.0 + SLOTS.1 + 1024];
         let signed_out = loop {
             let (now, wall) = (clock::now(), clock::wall());
             match self.manager.poll(now).next {
@@ -164,11 +163,13 @@ impl<'p> Holder<'p> {
                     };
                 }
                 Next::Store(id, _) => {
+                    let mut out = vec![0; SLOTS.0 + SLOTS.1 + 1024];
                     let written = self
                         .manager
                         .snapshot_for(now, wall, id, storage.key(), &mut out)
                         .map_err(|error| error.name().to_owned())
                         .and_then(|snapshot| storage.store(snapshot).map_err(|error| error.to_string()));
+                    tokenward::wipe(&mut out);
                     let now = clock::now();
                     self.trouble = match written {
                         Ok(()) => {
@@ -186,7 +187,6 @@ impl<'p> Holder<'p> {
                 _ => break false,
             }
         };
-        tokenward::wipe(&mut out);
         if signed_out {
             let how = "somebody has signed out there: start again to sign in";
             return Err(Failure::new(Status::Error, format!("{shown}: {how}")));
