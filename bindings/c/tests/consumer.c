@@ -43,8 +43,9 @@ int main(void) {
   tokenward_http_answer answer;
   tokenward_outcome outcome;
   tokenward_header header;
-  tokenward_unpersisted_result unpersisted;
+  tokenward_found found;
   const tokenward_span seal = { key, sizeof key };
+  tokenward_span slot = { NULL, 0 };
   const uint64_t wall = 1700000000;
   size_t len;
 
@@ -55,7 +56,11 @@ int main(void) {
   config.service = &tokenward_flute_sandbox;
   config.access_capacity = ACCESS;
   config.refresh_capacity = REFRESH;
+  config.storage.kind = &tokenward_storage_own;
   CHECK(tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK);
+  CHECK(tokenward_poll(manager, 0, &next) == TOKENWARD_OK && next.next == TOKENWARD_NEXT_LOAD);
+  CHECK(tokenward_loaded(manager, 0, &wall, next.id, seal, &slot, 1, &found) == TOKENWARD_OK);
+  CHECK(found == TOKENWARD_FOUND_EMPTY);
   CHECK(tokenward_poll(manager, 0, &next) == TOKENWARD_OK && next.next == TOKENWARD_NEXT_REQUEST);
 
   credentials.client_id = client_id;
@@ -66,15 +71,17 @@ int main(void) {
   CHECK(tokenward_answer(manager, 100, request.id, &answer, &outcome) == TOKENWARD_OK);
   CHECK(outcome.kind == TOKENWARD_ANSWER_TOKEN && outcome.generation == 1);
 
-  CHECK(tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &unpersisted) == TOKENWARD_OK && unpersisted.due);
-  CHECK(tokenward_snapshot(manager, 100, &wall, TOKENWARD_SNAPSHOT_ALL, seal, buffer, sizeof buffer, &len) ==
-        TOKENWARD_OK);
-  CHECK(tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, unpersisted.revision) == TOKENWARD_OK);
+  CHECK(tokenward_poll(manager, 100, &next) == TOKENWARD_OK && next.next == TOKENWARD_NEXT_STORE && !next.usable);
+  CHECK(tokenward_snapshot_for(manager, 100, &wall, next.id, seal, buffer, sizeof buffer, &len) == TOKENWARD_OK);
+  CHECK(tokenward_stored(manager, 100, next.id) == TOKENWARD_OK);
 
   /* A restart. */
-  const tokenward_span snapshot = { buffer, len };
+  slot.ptr = buffer;
+  slot.len = len;
   CHECK(tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK);
-  CHECK(tokenward_restore(manager, 0, &wall, unpersisted.revision, seal, snapshot) == TOKENWARD_OK);
+  CHECK(tokenward_poll(manager, 0, &next) == TOKENWARD_OK && next.next == TOKENWARD_NEXT_LOAD);
+  CHECK(tokenward_loaded(manager, 0, &wall, next.id, seal, &slot, 1, &found) == TOKENWARD_OK);
+  CHECK(found == TOKENWARD_FOUND_TAKEN);
   CHECK(tokenward_authorize(manager, 0, get, url, (char *)buffer, sizeof buffer, &header) == TOKENWARD_OK);
   CHECK(same((const char *)buffer, "Bearer abc") && header.generation == 1);
   CHECK(tokenward_wipe(memory, sizeof memory) == TOKENWARD_OK);

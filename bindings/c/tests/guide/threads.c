@@ -14,21 +14,31 @@ static uint64_t memory[TOKENWARD_MANAGER_WORDS(64, 0)];
 static tokenward_manager *manager;
 static int serial, writes;
 
-bool snapshot_copy(const tokenward_manager *changed, uint64_t *revision) {
-  tokenward_unpersisted_result state;
-  CHECK(tokenward_unpersisted(changed, TOKENWARD_SNAPSHOT_ALL, &state) == TOKENWARD_OK);
-  *revision = state.revision;
-  return state.due;
+bool slots_read(uint8_t *buf, size_t cap, tokenward_span slots[SLOTS]) {
+  (void)buf, (void)cap;
+  memset(slots, 0, SLOTS * sizeof *slots);
+  return true;
 }
 
 /* While flash is written the lock is free, and nothing is lent that is not stored yet. */
-bool snapshot_write(void) {
+bool slot_write(uint8_t slot, const uint8_t *bytes, size_t len) {
   char value[64];
   tokenward_header header;
+  CHECK(slot < SLOTS && bytes != NULL && len > 0);
   CHECK(token_header(manager, tokenward_text("GET"), tokenward_text("https://api.example/"), value, sizeof value, &header) ==
         TOKENWARD_ERR_NOT_USABLE);
   writes++;
   return true;
+}
+
+tokenward_span snapshot_key(void) {
+  static const uint8_t key[32] = { 7 };
+  return (tokenward_span){ key, sizeof key };
+}
+
+void token_wanted(uint64_t id, tokenward_reason reason) {
+  (void)id;
+  CHECK(reason == TOKENWARD_REASON_NONE);
 }
 
 bool http_post(const tokenward_request *request, uint8_t *buf, size_t cap, tokenward_http_answer *answer) {
@@ -75,11 +85,13 @@ int main(void) {
   /* A new token before each use: requests follow each other at once. */
   policy.min_interval_ms = policy.fraction_permille = policy.jitter_permille = 0;
   tokenward_config config = { .access_capacity = 64, .now_ms = clock_ms() };
+  config.storage.kind = &tokenward_storage_own;
+  config.storage.slots = SLOTS;
   CHECK(tokenward_describe(&provider, &config.service) == TOKENWARD_OK);
   CHECK(tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK);
-  token_step(manager, &credentials, buf, sizeof buf);
+  while (writes == 0) token_step(manager, &credentials, buf, sizeof buf);
   for (int i = 0; i < READERS; i++) CHECK(pthread_create(&readers[i], NULL, read_headers, NULL) == 0);
-  while (serial < REFRESHES) token_step(manager, &credentials, buf, sizeof buf);
+  while (writes < REFRESHES) token_step(manager, &credentials, buf, sizeof buf);
   for (int i = 0; i < READERS; i++) CHECK(pthread_join(readers[i], NULL) == 0);
   CHECK(writes == serial);
   printf("guide: %d headers in %d threads during %d refreshes\n", READERS * CALLS, READERS, serial);
