@@ -101,6 +101,7 @@ int main(void) {
   tokenward_token_answer_result read;
   tokenward_header header;
   tokenward_retry_result retry;
+  tokenward_found found;
   size_t len;
 
   board_start();
@@ -125,10 +126,6 @@ int main(void) {
   MEASURE("`answer_parsed`, 252 bytes", tokenward_answer_parsed(manager, 1000, request.id, &answer, &outcome));
   MEASURE("`authorize`, token of 64 bytes",
           tokenward_authorize(manager, 2000, get, url, (char *)written, sizeof written, &header));
-  MEASURE("`snapshot`, all",
-          tokenward_snapshot(manager, 3000, &wall_s, TOKENWARD_SNAPSHOT_ALL, key, written, sizeof written, &len));
-  const tokenward_span snapshot = { written, len };
-  MEASURE("`restore`, all", tokenward_restore(manager, 4000, &wall_s, 0, key, snapshot));
   MEASURE("`rejected_parsed`, 401",
           tokenward_rejected_parsed(manager, 60000, header.generation, 401, false, &retry));
   MEASURE("`begin`, refresh_token",
@@ -146,6 +143,23 @@ int main(void) {
           tokenward_token_answer(200, small, config.service, written, sizeof written, &read));
   MEASURE("`token_answer`, 5960 bytes",
           tokenward_token_answer(200, large, config.service, written, sizeof written, &read));
+
+  config.storage.kind = &tokenward_storage_own;
+  result = tokenward_init(&manager, memory, sizeof memory, &config);
+  MEASURE("`poll`, with storage", tokenward_poll(manager, 0, &next));
+  tokenward_span slot = { NULL, 0 };
+  MEASURE("`loaded`, nothing", tokenward_loaded(manager, 0, &wall_s, next.id, key, &slot, 1, &found));
+  result = tokenward_begin(manager, 0, &credentials, written, sizeof written, &request);
+  answer.body = (tokenward_span){ w3, (size_t)(w3_end - w3) };
+  tokenward_answer_parsed(manager, 1000, request.id, &answer, &outcome);
+  tokenward_poll(manager, 1000, &next);
+  MEASURE("`snapshot_for`, all",
+          tokenward_snapshot_for(manager, 1000, &wall_s, next.id, key, written, sizeof written, &len));
+  MEASURE("`stored`", tokenward_stored(manager, 1000, next.id));
+  slot = (tokenward_span){ written, len };
+  result = tokenward_init(&manager, memory, sizeof memory, &config);
+  tokenward_poll(manager, 0, &next);
+  MEASURE("`loaded`, all", tokenward_loaded(manager, 0, &wall_s, next.id, key, &slot, 1, &found));
   channel_send('.', NULL, 0);
   for (;;) board_sleep();
 }

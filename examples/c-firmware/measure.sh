@@ -27,14 +27,13 @@ parts=$(python3 "$HERE/measure.py" --parts)
 for name in $BOARDS; do
   board "$name"
   plain=$(library "$TRIPLE" panic-handler)
-  # The archive with snapshots takes this one's place.
+  # The archive with storage takes this one's place.
   cp "$plain" "$OUT/$name.a"
   plain=$OUT/$name.a
   linked "$OUT/$name-reader.elf" "$plain" tokenward_token_answer
   linked "$OUT/$name-manager.elf" "$plain" _start "$ROOT/ffi/c/tests/image.c"
-  snapshot=$(library "$TRIPLE" panic-handler,snapshot)
-  linked "$OUT/$name-snapshot.elf" "$snapshot" _start -DSNAPSHOTS "$ROOT/ffi/c/tests/image.c"
-  linked "$OUT/$name-storage.elf" "$snapshot" _start -DSTORAGE "$ROOT/ffi/c/tests/image.c"
+  linked "$OUT/$name-storage.elf" "$(library "$TRIPLE" panic-handler,snapshot)" _start -DSTORAGE \
+    "$ROOT/ffi/c/tests/image.c"
   while IFS=$'\t' read -r part named <&3; do
     linked "$OUT/$name-$part.elf" "$plain" _start "-DPART=$named" "$ROOT/ffi/c/tests/image.c"
   done 3<<<"$parts"

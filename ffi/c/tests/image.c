@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What an image takes that keeps a token by client_credentials and refresh_token, with Basic authentication, a Bearer
- * header and one preset; with SNAPSHOTS or STORAGE also what it takes to survive a restart. Linked and measured, not run. */
+ * header and one preset; with STORAGE also what it takes to survive a restart. Linked and measured, not run. */
 
 #include <tokenward/tokenward.h>
 
@@ -31,13 +31,6 @@ function *const used[] = {
   (function *)tokenward_authorize,
   (function *)tokenward_rejected_parsed,
   (function *)tokenward_wipe,
-#ifdef SNAPSHOTS
-  (function *)tokenward_unpersisted,
-  (function *)tokenward_snapshot,
-  (function *)tokenward_persisted,
-  (function *)tokenward_restore,
-  (function *)tokenward_reloaded,
-#endif
 #ifdef STORAGE
   (function *)tokenward_loaded,
   (function *)tokenward_load_failed,
