@@ -9,6 +9,23 @@ enum { ACCESS_CAPACITY = 512, REFRESH_CAPACITY = 128 };
 /* HOLD_MS: no request while what the device was given does not make one. */
 enum { CALL_EVERY_MS = 400, SETUP_TIMEOUT_MS = 1000, HOLD_MS = 60000 };
 
+/* Devices that come back together after a blackout ask together. Nobody waits for the first token of this one. */
+#ifndef STARTUP_SPREAD_MS
+#define STARTUP_SPREAD_MS 60000
+#endif
+
+/* The service of the test is on the host, and its tokens live for seconds. */
+static const tokenward_policy policy = { .margin_ms = 300,
+                                         .min_interval_ms = 300,
+                                         .startup_spread_ms = STARTUP_SPREAD_MS,
+                                         .response_timeout_ms = 5000,
+                                         .first_backoff_ms = 250,
+                                         .max_backoff_ms = 2000,
+                                         .max_lifetime_s = 315360000,
+                                         .fraction_permille = 500,
+                                         .refresh_attempts = 3,
+                                         .recheck = true };
+
 #define API_PATH "/v2/transactions"
 
 static uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS_CAPACITY, REFRESH_CAPACITY)];
@@ -26,7 +43,6 @@ static char api_url[128];
 /* The modem's time of day, and the clock when it said so. */
 static uint64_t wall_ms, wall_read_ms;
 
-static bool saved = true;
 static uint64_t call_at_ms, request_at_ms;
 /* What needs a person, so that it is said once. */
 static tokenward_reason reported;
@@ -90,26 +106,28 @@ static bool exchange(const tokenward_request *request, uint32_t timeout_ms, resp
   return out->status != 0;
 }
 
-/* Answer, persist, use. */
-static void persist(void) {
-  tokenward_unpersisted_result unpersisted;
-  size_t len;
-  if (tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &unpersisted) != TOKENWARD_OK || !unpersisted.due) return;
-  const int32_t code = tokenward_snapshot(manager, clock_now(), clock_wall(), TOKENWARD_SNAPSHOT_ALL, key, written,
-                                          sizeof written, &len);
-  saved = code == TOKENWARD_OK;
-  if (saved) {
-    storage_save(written, len);
-    tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, unpersisted.revision);
-  }
-  tokenward_wipe(written, sizeof written);
-  say("saved", tokenward_result_name(code), unpersisted.revision);
+static void load(uint64_t id) {
+  tokenward_span slots[SLOT_COUNT];
+  tokenward_found found;
+  storage_read(slots);
+  const int32_t code = tokenward_loaded(manager, clock_now(), clock_wall(), id, key, slots, SLOT_COUNT, &found);
+  /* What was read has used the id; a key that is none has not. */
+  if (code != TOKENWARD_OK) tokenward_load_failed(manager, clock_now(), id);
+  say("loaded", code == TOKENWARD_OK ? tokenward_found_name(found) : tokenward_result_name(code), 0);
 }
 
-static void load(void) {
-  const bool restored = storage_load(manager, clock_now(), clock_wall(), key);
-  if (!restored) tokenward_reloaded(manager);
-  say("restored", restored ? "ok" : "nothing", 0);
+static void store(const tokenward_poll_result *next) {
+  size_t len;
+  const int32_t code =
+    tokenward_snapshot_for(manager, clock_now(), clock_wall(), next->id, key, written, sizeof written, &len);
+  if (code == TOKENWARD_OK) {
+    storage_write(next->slot, written, len);
+    tokenward_stored(manager, clock_now(), next->id);
+  } else {
+    tokenward_store_failed(manager, clock_now(), next->id);
+  }
+  tokenward_wipe(written, sizeof written);
+  say("stored", tokenward_result_name(code), next->slot);
 }
 
 /* Asks for a token and keeps it. */
@@ -124,7 +142,7 @@ static void obtain(tokenward_grant grant) {
     return;
   }
   const uint64_t id = request.id;
-  if (!exchange(&request, 5000, &got)) {
+  if (!exchange(&request, (uint32_t)policy.response_timeout_ms, &got)) {
     tokenward_failed(manager, clock_now(), id);
     say("failed", "no answer", 0);
     return;
@@ -133,7 +151,6 @@ static void obtain(tokenward_grant grant) {
   code = tokenward_answer(manager, clock_now(), id, &answer, &outcome);
   /* It held the tokens. */
   tokenward_wipe(received, sizeof received);
-  persist();
   if (code != TOKENWARD_OK) say("refused", tokenward_result_name(code), outcome.detail);
   else if (outcome.kind == TOKENWARD_ANSWER_TOKEN) say("token", tokenward_grant_name(grant), outcome.generation);
   else say("error", "code", (uint64_t)outcome.code);
@@ -165,7 +182,6 @@ static void call(void) {
       return;
     }
     tokenward_rejected(manager, clock_now(), header.generation, got.status, got.www_authenticate, &retry);
-    persist();
     say("rejected", retry.kind == TOKENWARD_RETRY_SURFACE ? tokenward_reason_name(retry.reason) : "retry",
         header.generation);
   } while (retry.kind == TOKENWARD_RETRY_NOW);
@@ -180,24 +196,14 @@ static void work(void) {
     say("supply", tokenward_reason_name(next.reason), 0);
   }
   reported = next.reason;
-  if (next.next == TOKENWARD_NEXT_RELOAD) load();
+  if (next.next == TOKENWARD_NEXT_LOAD) load(next.id);
+  else if (next.next == TOKENWARD_NEXT_STORE) store(&next);
   else if (next.next == TOKENWARD_NEXT_REQUEST && clock_now() >= request_at_ms) obtain(next.grant);
-  else if (next.usable && saved && clock_now() >= call_at_ms) call();
-  persist();
+  else if (next.usable && clock_now() >= call_at_ms) call();
 }
 
 /* Asks the modem for what the device is to know. */
 static bool configure(void) {
-  /* The service of the test is on the host, and its tokens live for seconds. */
-  static const tokenward_policy policy = { .margin_ms = 300,
-                                           .min_interval_ms = 300,
-                                           .response_timeout_ms = 30000,
-                                           .first_backoff_ms = 250,
-                                           .max_backoff_ms = 2000,
-                                           .max_lifetime_s = 315360000,
-                                           .fraction_permille = 500,
-                                           .refresh_attempts = 3,
-                                           .recheck = true };
   static tokenward_span origin;
   static tokenward_provider provider;
   tokenward_config config = { 0 };
@@ -227,13 +233,14 @@ static bool configure(void) {
   config.refresh_capacity = REFRESH_CAPACITY;
   config.now_ms = clock_now();
   config.seed = number_of(got[1]);
+  config.storage.kind = &tokenward_storage_own;
+  config.storage.slots = SLOT_COUNT;
   return tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK;
 }
 
 int main(void) {
   board_start();
   while (!configure()) board_sleep();
-  load();
   for (;;) {
     work();
     board_sleep();

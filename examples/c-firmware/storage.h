@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Sealed snapshots in two slots of flash. */
+/* Sealed snapshots in slots of flash: the core says when each is read and written. */
 #ifndef STORAGE_H
 #define STORAGE_H
 
+#include "board.h"
 #include <tokenward/tokenward.h>
 
-/* Takes the newer snapshot into the manager, or the other one where that is refused. False: neither is taken. */
-bool storage_load(tokenward_manager *manager, uint64_t now_ms, const uint64_t *wall_s, tokenward_span key);
+/* What is in each slot, whole or not; nothing in one that is erased. */
+void storage_read(tokenward_span slots[SLOT_COUNT]);
 
-/* Writes a snapshot to the slot that does not hold the newest. A power cut leaves that one. */
-void storage_save(const uint8_t *snapshot, size_t len);
+/* Writes a snapshot to a slot. A power cut tears that one and leaves the other. */
+void storage_write(unsigned slot, const uint8_t *snapshot, size_t len);
 
 /* For tests: the power is cut before the word of this number is written. */
 extern uint32_t storage_words_until_power_cut;

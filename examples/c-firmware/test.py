@@ -281,7 +281,7 @@ def scenario(name, folder, images):
         at = seen("called", 200, at)
         index, before, generation = len(board.events), len(demo.log()), board.events[at].generation
         board.system_reset()
-        at = seen("restored", "ok", index)
+        at = seen("loaded", "taken", index)
         at = seen("called", 200, at)
         check("after a reset the stored token opens the API", board.events[at].generation == generation)
         at = seen("token", None, at)
@@ -296,10 +296,10 @@ def scenario(name, folder, images):
         count = len(demo.tokens())
         board.system_reset()
         at = seen("request", "refresh_token", index)
-        at = seen("restored", None, at)
+        at = seen("loaded", None, at)
         check("the power was cut", len(board.hellos) == resets + 2, board.hellos)
-        check("after a cut write the older slot is restored",
-              (board.events[at].detail, board.events[at].generation) == ("ok", generation), board.events[at])
+        check("after a cut write the older slot is taken",
+              (board.events[at].detail, board.events[at].generation) == ("taken", generation), board.events[at])
         at = seen("token", "client_credentials", at)
         check("the refresh token that the cut lost is noticed by the service, and the device recovers by itself",
               demo.tokens()[count:] == [("refresh_token", "token"), ("refresh_token", "invalid_grant"),

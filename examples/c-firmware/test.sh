@@ -15,7 +15,7 @@ LEGS="build run"
 build() {
   local board
   for board in $BOARDS; do
-    firmware "$board" "$OUT/$board.elf" panic-handler,snapshot "$HERE"/{main,channel,storage}.c
+    firmware "$board" "$OUT/$board.elf" panic-handler,snapshot -DSTARTUP_SPREAD_MS=0 "$HERE"/{main,channel,storage}.c
     echo "build: $board: $(size_of "$OUT/$board.elf")"
     no_heap "$OUT/$board.elf"
   done
