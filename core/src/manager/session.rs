@@ -848,6 +848,10 @@ impl Session {
 
     /// There is no access token any more.
     pub(crate) fn drop_access_token(&mut self) {
+        // Of a token without an end, 401s were counted here.
+        if self.token == Token::Static {
+            self.failures = 0;
+        }
         self.token = Token::None;
     }
 
