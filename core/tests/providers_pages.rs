@@ -534,25 +534,6 @@ mod flume {
         drop(manager);
         assert_eq!(memory, [0; 256]);
     }
-
-    // The same line, for storage.
-    #[cfg(feature = "snapshot")]
-    #[test]
-    fn the_old_access_token_is_gone_from_the_next_snapshot() {
-        use tokenward::SnapshotScope;
-
-        let provider = providers::FLUME;
-        let mut manager = manager(&provider, Identity::CLIENT);
-        let wall = Some(UnixTime::from_secs(1_700_000_000));
-        let mut out = [0; 1024];
-        answer(&mut manager, 0, &envelope("the-old-access-token", "r", r#","expires_in":604800"#));
-        let snapshot = manager.snapshot(START, wall, SnapshotScope::All, &[7; 32], &mut out).expect("room");
-        assert!(holds(snapshot, "the-old-access-token"));
-        answer(&mut manager, 604_800_000, &envelope("zxcvbnm", "r", r#","expires_in":604800"#));
-        let now = at(604_800_000);
-        let snapshot = manager.snapshot(now, wall, SnapshotScope::All, &[7; 32], &mut out).expect("room");
-        assert!(holds(snapshot, "zxcvbnm") && !holds(snapshot, "the-old-access-token"));
-    }
 }
 
 mod opower {
@@ -696,24 +677,6 @@ mod flute {
                 assert_eq!(header(&manager, 0, url).err(), expected, "{url}");
             }
         }
-    }
-
-    // The same line, for storage.
-    #[cfg(feature = "snapshot")]
-    #[test]
-    fn a_snapshot_is_not_restored_into_the_other_environment() {
-        use tokenward::{Revision, SnapshotScope};
-
-        let (sandbox, production) = (providers::FLUTE_SANDBOX, providers::FLUTE_PRODUCTION);
-        let from = with_answer(&sandbox, &CREDENTIALS, excerpt(PAGE, "answer"));
-        let wall = Some(UnixTime::from_secs(1_700_000_000));
-        let mut out = [0; 1024];
-        let snapshot = from.snapshot(START, wall, SnapshotScope::All, &[7; 32], &mut out).expect("room");
-        let restored = |provider| {
-            manager(provider, Identity::CLIENT).restore(START, wall, Revision(0), &[7; 32], snapshot)
-        };
-        assert_eq!(restored(&production), Err(Error::ForeignSnapshot));
-        assert_eq!(restored(&sandbox), Ok(()));
     }
 
     // "access_token": "u7BYwJx26U1lT...TZpKvndLCC4", "refresh_token": "def50200newrefresh123456789"

@@ -47,3 +47,45 @@ fn a_buffer_that_is_too_small_changes_nothing() {
         assert_eq!(load(&mut reader, Some(&stored)), found);
     }
 }
+
+#[test]
+fn the_seal_is_the_hmac_sha256_of_rfc_4231() {
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::Sha256;
+
+    let tag = |key: &[u8], data: &[u8]| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
+        mac.update(data);
+        mac.finalize().into_bytes()
+    };
+    let hex = |tag: &[u8]| tag.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    // RFC 4231 sections 4.2, 4.3 and 4.7.
+    for (key, data, expected) in [
+        (
+            &[0x0B; 20][..],
+            &b"Hi There"[..],
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+        ),
+        (
+            b"Jefe",
+            b"what do ya want for nothing?",
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        ),
+        (
+            &[0xAA; 131],
+            b"Test Using Larger Than Block-Size Key - Hash Key First",
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+        ),
+    ] {
+        assert_eq!(hex(&tag(key, data)), expected);
+    }
+
+    let mut writer = manager(Revision(0));
+    load(&mut writer, None).expect("nothing");
+    writer.clear();
+    let Next::Store(id, 0) = writer.poll(START).next else { panic!("{:?}", writer.poll(START)) };
+    let mut out = [0; 256];
+    let snapshot = writer.snapshot_for(START, None, id, &KEY, &mut out).expect("room");
+    let (contents, seal) = snapshot.split_last_chunk::<32>().expect("a seal");
+    assert_eq!(seal[..], tag(&KEY, contents)[..]);
+}

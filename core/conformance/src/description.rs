@@ -132,7 +132,7 @@ pub fn read<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provi
 }
 
 /// A scenario's provider, a preset by its name or an object, and whose token it is. The members of `overrides`, a
-/// `restart`, win.
+/// `make`, win.
 pub(crate) fn of_scenario<'a>(
     scenario: &'a Map<String, Value>,
     overrides: &'a Map<String, Value>,
@@ -197,9 +197,6 @@ fn override_policy(policy: &mut RefreshPolicy, numbers: Option<&Value>) -> Resul
             "max_lifetime_s" => policy.max_lifetime_s = integer(value).map_err(within)?,
             "refresh_attempts" => policy.refresh_attempts = small(value).map_err(within)?,
             "recheck" => policy.recheck = value.as_bool().ok_or("`recheck` is a boolean")?,
-            "shared_storage" => {
-                policy.shared_storage = value.as_bool().ok_or("`shared_storage` is a boolean")?
-            }
             _ => return Err(format!("no policy number {name:?}")),
         }
     }

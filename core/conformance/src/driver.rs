@@ -4,7 +4,7 @@ use bumpalo::Bump;
 use serde_json::{Map, Value, json};
 use tokenward::{
     Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, Provider, RequestId, Retry,
-    Revision, Slots, SnapshotScope, TokenAnswer, TokenManager, TokenResponse, UnixTime, token_answer,
+    Slots, TokenAnswer, TokenManager, TokenResponse, UnixTime, token_answer,
 };
 
 use crate::compare::step_difference;
@@ -30,7 +30,7 @@ pub struct State {
     pub from: u64,
     /// Whether the token may be sent.
     pub usable: bool,
-    /// `nothing`, `request`, `await`, `wait`, `reload` or `supply`.
+    /// `nothing`, `request`, `await`, `wait`, `supply`, `load` or `store`.
     pub next: &'static str,
 }
 
@@ -74,8 +74,6 @@ struct Driver<'a> {
     made: u64,
     /// What is in storage.
     slots: Vec<Option<Vec<u8>>>,
-    /// The last snapshot: its bytes, scope and revision.
-    snapshot: Option<(Vec<u8>, SnapshotScope, Revision)>,
 }
 
 /// A manager, and what is in the hands of the process that it lives in.
@@ -119,7 +117,8 @@ impl<'a> Hand<'a> {
 impl<'a> Driver<'a> {
     fn new(scenario: &'a Value, arena: &'a Bump) -> Result<Self, String> {
         let scenario = scenario.as_object().ok_or("a scenario is an object")?;
-        let manager = new_manager(scenario, arena.alloc(Map::new()), 0, arena)?;
+        let seed = optional(scenario, "seed", integer)?.unwrap_or(0);
+        let manager = new_manager(scenario, arena.alloc(Map::new()), 0, seed, arena)?;
         let slots = match scenario.get("storage").and_then(Value::as_object) {
             Some(storage) => optional(storage, "slots", integer)?.unwrap_or(1),
             None => 0,
@@ -132,7 +131,6 @@ impl<'a> Driver<'a> {
             name: FIRST.to_owned(),
             made: 0,
             slots: vec![None; usize::try_from(slots).unwrap_or_default()],
-            snapshot: None,
         })
     }
 
@@ -147,13 +145,10 @@ impl<'a> Driver<'a> {
             let action = required(step, "do", text).map_err(within)?;
             self.turn(step, action).map_err(within)?;
             let result = self.step(step, action, at).map_err(within)?;
-            let mut actual = match result {
+            let actual = match result {
                 Ok(actual) => actual,
                 Err(error) => members([("error", json!(error.name()))]),
             };
-            let unpersisted = |scope| json!(self.hand.manager.unpersisted(scope).is_some());
-            actual.insert("unpersisted".to_owned(), unpersisted(SnapshotScope::All));
-            actual.insert("unpersisted_refresh_token".to_owned(), unpersisted(SnapshotScope::RefreshToken));
             run.difference = step_difference(index, step, &actual).map_err(within)?;
             run.steps.push(Step { index, at, action: action.to_owned(), actual });
             let until = steps.get(index + 1).and_then(|step| step.get("at")).and_then(Value::as_u64);
@@ -204,28 +199,6 @@ impl<'a> Driver<'a> {
             "authorize" => self.authorize(step, now),
             "install" => self.install(step, now, at, None),
             "supplied" => self.install(step, now, at, Some(self.hand.supply)),
-            "snapshot" => {
-                let scope = match optional(step, "scope", text)? {
-                    None | Some("all") => SnapshotScope::All,
-                    Some("refresh_token") => SnapshotScope::RefreshToken,
-                    Some(other) => return Err(format!("no scope {other:?}")),
-                };
-                let mut out = vec![0; 1 << 17];
-                let wall = self.wall(at);
-                Ok(self.hand.manager.snapshot(now, wall, scope, &KEY, &mut out).map(|bytes| {
-                    self.snapshot = Some((bytes.to_vec(), scope, self.hand.manager.revision()));
-                    Map::new()
-                }))
-            }
-            "persisted" => {
-                let (_, scope, revision) = self.snapshot.as_ref().ok_or("`persisted` without a snapshot")?;
-                self.hand.manager.persisted(*scope, *revision);
-                nothing()
-            }
-            "reloaded" => {
-                self.hand.manager.reloaded();
-                nothing()
-            }
             "retry" => {
                 self.hand.manager.retry();
                 nothing()
@@ -237,10 +210,6 @@ impl<'a> Driver<'a> {
             "clear" => {
                 self.hand.manager.clear();
                 nothing()
-            }
-            "restore" => {
-                let wall = self.wall(at);
-                self.restore(step, now, wall)
             }
             "make" => {
                 self.make(step, at)?;
@@ -282,15 +251,6 @@ impl<'a> Driver<'a> {
                 self.hand.manager.reload();
                 nothing()
             }
-            "restart" => {
-                let manager = new_manager(self.scenario, step, at, self.arena)?;
-                self.hand = Hand::new(manager, optional(step, "wall", integer)?, at);
-                let wall = self.wall(at);
-                if step.get("restore") == Some(&Value::Bool(false)) || self.snapshot.is_none() {
-                    return nothing();
-                }
-                self.restore(step, now, wall)
-            }
             other => Err(format!("nothing is called {other:?}")),
         }
     }
@@ -317,7 +277,7 @@ impl<'a> Driver<'a> {
         self.made += 1;
         let seed = optional(self.scenario, "seed", integer)?.unwrap_or(0).wrapping_add(self.made);
         let seed = optional(step, "seed", integer)?.unwrap_or(seed);
-        let manager = new_manager_of(self.scenario, step, at, seed, self.arena)?;
+        let manager = new_manager(self.scenario, step, at, seed, self.arena)?;
         let hand = Hand::new(manager, optional(step, "wall", integer)?, at);
         let before = core::mem::replace(&mut self.hand, hand);
         let name_before = core::mem::replace(&mut self.name, name.to_owned());
@@ -548,22 +508,6 @@ impl<'a> Driver<'a> {
         let stale = install(&TokenResponse::new("")) == Err(Error::StaleRequest);
         Ok(Err(if stale { Error::StaleRequest } else { refused }))
     }
-
-    fn restore(
-        &mut self,
-        step: &Map<String, Value>,
-        now: Instant,
-        wall: Option<UnixTime>,
-    ) -> Result<Result<Map<String, Value>, Error>, String> {
-        let (bytes, ..) = self.snapshot.as_ref().ok_or("`restore` without a snapshot")?;
-        let mut bytes = bytes.clone();
-        flip(step, &mut bytes)?;
-        if let Some(kept) = optional(step, "cut", integer)? {
-            bytes.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
-        }
-        let floor = Revision(optional(step, "floor", integer)?.unwrap_or(0));
-        Ok(self.hand.manager.restore(now, wall, floor, &KEY, &bytes).map(|()| Map::new()))
-    }
 }
 
 /// Flips the bit that the step names.
@@ -581,16 +525,6 @@ fn flip(step: &Map<String, Value>, bytes: &mut [u8]) -> Result<(), String> {
 const MAX_SLOT: usize = 1 << 20;
 
 fn new_manager<'a>(
-    scenario: &'a Map<String, Value>,
-    overrides: &'a Map<String, Value>,
-    at: u64,
-    arena: &'a Bump,
-) -> Result<Manager<'a>, String> {
-    let seed = optional(scenario, "seed", integer)?.unwrap_or(0);
-    new_manager_of(scenario, overrides, at, seed, arena)
-}
-
-fn new_manager_of<'a>(
     scenario: &'a Map<String, Value>,
     overrides: &'a Map<String, Value>,
     at: u64,

@@ -10,11 +10,13 @@ use tokenward_conformance::{Scenario, difference, files, replay};
 fn every_scenario_file_holds() {
     let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios")).expect("the suite");
     assert!(!files.is_empty());
+    let mut faults = Vec::new();
     for file in files {
         let scenario = Scenario::read(&file).expect("a scenario");
         let run = scenario.run().unwrap_or_else(|fault| panic!("{}: {fault}", scenario.name));
-        assert_eq!(run.difference, None, "{}", scenario.name);
+        faults.extend(run.difference.map(|difference| format!("{}: {difference}", scenario.name)));
     }
+    assert_eq!(faults, [""; 0]);
 }
 
 /// The first difference where one step expects this and came to that.

@@ -28,13 +28,14 @@ const KINDS: [Kind; 6] = [
 ];
 
 /// The colours of what `poll` answers.
-const NEXT: [Kind; 6] = [
+const NEXT: [Kind; 7] = [
     Kind { name: "nothing", colour: "#e2e8f0" },
     Kind { name: "request", colour: "#93c5fd" },
     Kind { name: "await", colour: "#c7d2fe" },
     Kind { name: "wait", colour: "#fde68a" },
-    Kind { name: "reload", colour: "#e9d5ff" },
     Kind { name: "supply", colour: "#fecaca" },
+    Kind { name: "load", colour: "#e9d5ff" },
+    Kind { name: "store", colour: "#d8b4fe" },
 ];
 
 const USABLE: &str = "#86efac";
@@ -167,7 +168,10 @@ impl Mark {
             ("authorize", _) => {
                 (5, format!("allowed, generation {}", number("generation").unwrap_or_default()))
             }
-            ("snapshot" | "persisted" | "restore" | "restart" | "reloaded", _) => (4, String::new()),
+            ("loaded", _) => (4, member("found").unwrap_or_default().to_owned()),
+            ("make" | "tamper" | "read" | "load_failed" | "write" | "stored" | "store_failed", _) => {
+                (4, String::new())
+            }
             _ => (5, String::new()),
         };
         Self {

@@ -100,11 +100,6 @@ typedef struct driver {
   slots storage;
   size_t storage_slots;
 
-  uint8_t *snapshot;
-  size_t snapshot_len;
-  int32_t snapshot_scope;
-  uint64_t snapshot_revision;
-
   uint8_t *buffer;
 } driver;
 
@@ -201,9 +196,6 @@ static void policy(tokenward_policy *p, const json_t *object) {
   p->fraction_permille = (uint32_t)integer(object, "fraction_permille", p->fraction_permille);
   p->jitter_permille = (uint32_t)integer(object, "jitter_permille", p->jitter_permille);
   p->refresh_attempts = (uint32_t)integer(object, "refresh_attempts", p->refresh_attempts);
-  if (has(object, "shared_storage")) {
-    p->shared_storage = json_is_true(json_object_get(object, "shared_storage"));
-  }
   if (has(object, "recheck")) {
     p->recheck = json_is_true(json_object_get(object, "recheck"));
   }
@@ -701,43 +693,6 @@ static int32_t do_install(driver *d, const json_t *step, uint64_t at, bool suppl
   return result;
 }
 
-static int32_t do_snapshot(driver *d, const json_t *step, uint64_t at) {
-  uint64_t wall;
-  size_t len;
-  tokenward_unpersisted_result unpersisted;
-  int32_t scope = is(text(step, "scope"), "refresh_token") ? TOKENWARD_SNAPSHOT_REFRESH_TOKEN : TOKENWARD_SNAPSHOT_ALL;
-  int32_t result = tokenward_snapshot(d->hand->manager, at, wall_at(d, at, &wall), scope, bytes_of(KEY, sizeof KEY),
-                                      d->buffer, BUFFER, &len);
-  if (result == TOKENWARD_OK) {
-    must(tokenward_unpersisted(d->hand->manager, scope, &unpersisted), "unpersisted");
-    d->snapshot = keep(d, len);
-    memcpy(d->snapshot, d->buffer, len);
-    d->snapshot_len = len;
-    d->snapshot_scope = scope;
-    d->snapshot_revision = unpersisted.revision;
-  }
-  return result;
-}
-
-static int32_t do_restore(driver *d, const json_t *step, uint64_t at) {
-  uint64_t wall;
-  size_t len = d->snapshot_len;
-  uint64_t flip = integer(step, "flip", 0);
-  uint64_t kept = integer(step, "cut", len);
-  memcpy(d->buffer, d->snapshot, len);
-  if (has(step, "flip")) {
-    d->buffer[flip / 8 % len] ^= (uint8_t)(1 << flip % 8);
-  }
-  return tokenward_restore(d->hand->manager, at, wall_at(d, at, &wall), integer(step, "floor", 0),
-                           bytes_of(KEY, sizeof KEY), bytes_of(d->buffer, kept < len ? (size_t)kept : len));
-}
-
-static int32_t do_restart(driver *d, const json_t *step, uint64_t at) {
-  make_manager(d, step, at, integer(d->scenario, "seed", 0));
-  return json_is_false(json_object_get(step, "restore")) || d->snapshot == NULL ? TOKENWARD_OK
-                                                                               : do_restore(d, step, at);
-}
-
 /* ---- steps with storage */
 
 /* Another manager on the same storage, or the same one anew. */
@@ -845,24 +800,14 @@ static int32_t do_step(driver *d, const json_t *step, uint64_t at, json_t *actua
          : is(action, "rejected")  ? do_rejected(d, step, at, actual)
          : is(action, "authorize") ? do_authorize(d, step, at, actual)
          : is(action, "install")   ? do_install(d, step, at, false, actual)
-         : is(action, "snapshot")  ? do_snapshot(d, step, at)
-         : is(action, "persisted") ? tokenward_persisted(d->hand->manager, d->snapshot_scope, d->snapshot_revision)
-         : is(action, "reloaded")  ? tokenward_reloaded(d->hand->manager)
          : is(action, "retry")     ? tokenward_retry(d->hand->manager)
          : is(action, "renew")     ? tokenward_renew(d->hand->manager)
          : is(action, "clear")     ? tokenward_clear(d->hand->manager)
-         : is(action, "restore")   ? do_restore(d, step, at)
-         : is(action, "restart")   ? do_restart(d, step, at)
                                    : do_storage_step(d, step, at, actual);
 }
 
 /* All that the `expect` of a step may name. */
 static json_t *run_step(driver *d, const json_t *step) {
-  static const struct {
-    int32_t scope;
-    const char *name;
-  } SCOPES[] = { { TOKENWARD_SNAPSHOT_ALL, "unpersisted" },
-                 { TOKENWARD_SNAPSHOT_REFRESH_TOKEN, "unpersisted_refresh_token" } };
   json_t *actual = json_object();
   /* A step that is about storage, or makes a manager, is nobody's. */
   if (!is(text(step, "do"), "make") && !is(text(step, "do"), "tamper")) {
@@ -875,11 +820,6 @@ static json_t *run_step(driver *d, const json_t *step) {
   int32_t result = do_step(d, step, integer(step, "at", 0), actual);
   if (result != TOKENWARD_OK) {
     json_object_set_new(actual, "error", json_string(tokenward_result_name(result)));
-  }
-  for (size_t i = 0; i < sizeof SCOPES / sizeof *SCOPES; i++) {
-    tokenward_unpersisted_result unpersisted;
-    must(tokenward_unpersisted(d->hand->manager, SCOPES[i].scope, &unpersisted), "unpersisted");
-    json_object_set_new(actual, SCOPES[i].name, json_boolean(unpersisted.due));
   }
   return actual;
 }

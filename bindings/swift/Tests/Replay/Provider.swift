@@ -1,9 +1,8 @@
 internal import Foundation
 internal import Tokenward
 
-/// A scenario's provider, a preset by its name or an object, whose token it is, and whether storage is shared. The members
-/// of `step`, a `restart`, win.
-func described(_ scenario: Object, _ step: Object) -> (TokenProvider, TokenIdentity, sharedStorage: Bool) {
+/// A scenario's provider, a preset by its name or an object, and whose token it is. The members of `step`, a `make`, win.
+func described(_ scenario: Object, _ step: Object) -> (TokenProvider, TokenIdentity) {
     func member(_ name: String) -> String? { step.string(name) ?? scenario.string(name) }
     var identity = TokenIdentity(site: member("site"), baseUrl: member("base_url"), account: member("account"))
     let object = scenario.object("provider")
@@ -22,7 +21,7 @@ func described(_ scenario: Object, _ step: Object) -> (TokenProvider, TokenIdent
         $0.jitterPermille = 0
         for numbers in numbers { change(&$0, numbers) }
     }
-    return (provider, identity, numbers.last { $0.has("shared_storage") }?.isTrue("shared_storage") ?? false)
+    return (provider, identity)
 }
 
 /// What the managers have beside their slots.

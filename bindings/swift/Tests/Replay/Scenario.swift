@@ -10,7 +10,6 @@ struct Scenario {
     private var made: UInt64 = 0
     /// What is in storage.
     private var slots: [Data?]
-    private var snapshot: (bytes: Data, all: Bool, revision: UInt64)?
 
     /// The sealing key of every scenario: what it proves does not depend on it.
     private static let key = Data(repeating: 0x5C, count: 32)
@@ -47,19 +46,19 @@ struct Scenario {
 
     init(_ scenario: Object) throws {
         self.scenario = scenario
-        let manager = try Self.manager(scenario, [:], at: 0, seed: nil)
+        let manager = try Self.manager(scenario, [:], at: 0, seed: scenario.integer("seed") ?? 0)
         hands = [Self.first: Hand(manager, wall: scenario.integer("wall"), at: 0)]
         let slots = scenario.object("storage").map { $0.integer("slots") ?? 1 } ?? 0
         self.slots = Array(repeating: nil, count: Int(slots))
     }
 
-    private static func manager(_ scenario: Object, _ step: Object, at: UInt64, seed: UInt64?) throws -> CoreManager {
+    private static func manager(_ scenario: Object, _ step: Object, at: UInt64, seed: UInt64) throws -> CoreManager {
         let capacity = step.object("capacity") ?? scenario.object("capacity")
-        let (provider, identity, sharedStorage) = described(scenario, step)
+        let (provider, identity) = described(scenario, step)
         return try CoreManager(
             now: at, provider: provider, identity: identity, accessCapacity: UInt32(capacity?.integer("access") ?? 2048),
-            refreshCapacity: UInt32(capacity?.integer("refresh") ?? 2048), seed: seed ?? scenario.integer("seed") ?? 0,
-            sharedStorage: sharedStorage, allowServerOnly: true, options: options(scenario, step))
+            refreshCapacity: UInt32(capacity?.integer("refresh") ?? 2048), seed: seed,
+            sharedStorage: false, allowServerOnly: true, options: options(scenario, step))
     }
 
     /// What came of each step: all that its `expect` may name.
@@ -67,19 +66,15 @@ struct Scenario {
         try (scenario["steps"] as! [Object]).map { step in
             // A step that is about storage, or makes a manager, is nobody's.
             if !["make", "tamper"].contains(step.string("do")) { turn = step.string("manager") ?? Self.first }
-            var actual: Object
             do {
-                actual = try self.step(step, at: step.integer("at")!)
+                return try self.step(step, at: step.integer("at")!)
             } catch let error as CoreError {
-                actual = ["error": error.code]
+                return ["error": error.code]
             }
-            actual["unpersisted"] = try manager.unpersisted(all: true) != nil
-            actual["unpersisted_refresh_token"] = try manager.unpersisted(all: false) != nil
-            return actual
         }
     }
 
-    /// The time of day at a step, which counts on from the scenario's or the last restart's.
+    /// The time of day at a step, which counts on from the scenario's or from when the manager was made.
     private func wall(_ at: UInt64) -> UInt64? {
         let since = (at > hand.epoch ? at - hand.epoch : 0) / 1000
         return hand.wall.map { $0.addingReportingOverflow(since).overflow ? .max : $0 + since }
@@ -97,19 +92,9 @@ struct Scenario {
         case "authorize": return try authorize(step, at)
         case "install":
             return ["generation": try install(step["token"]!, at, supply: nil)]
-        case "snapshot":
-            let all = step.string("scope") != "refresh_token"
-            let bytes = try manager.snapshot(now: at, wall: wall(at), all: all, key: Self.key)
-            snapshot = (bytes, all, try manager.revision())
-        case "persisted": try manager.persisted(all: snapshot!.all, revision: snapshot!.revision)
-        case "reloaded": try manager.reloaded()
         case "retry": try manager.retry()
         case "renew": try manager.renew()
         case "clear": try manager.clear()
-        case "restore": try restore(step, at)
-        case "restart":
-            hand = Hand(try Self.manager(scenario, step, at: at, seed: nil), wall: step.integer("wall"), at: at)
-            if step["restore"] as? Bool != false && snapshot != nil { try restore(step, at) }
         case "make":
             made += 1
             turn = step.string("manager") ?? Self.first
@@ -247,12 +232,6 @@ struct Scenario {
         let line = try manager.authorize(now: at, method: step.string("method")!, url: step.string("url")!)
         let space = line.firstIndex(of: " ")!
         return ["header": String(line[line.index(after: space)...]), "generation": UInt64(line[..<space])!]
-    }
-
-    private func restore(_ step: Object, _ at: UInt64) throws {
-        try manager.restore(
-            now: at, wall: wall(at), floor: step.integer("floor") ?? 0, key: Self.key,
-            snapshot: changed(snapshot!.bytes, step))
     }
 }
 

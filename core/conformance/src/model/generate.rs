@@ -4,21 +4,14 @@ mod rounds;
 
 use super::presets::{Authentication, Grant};
 use super::wire::{BASE64URL, base64, path_encode, write_http_date};
-use super::{Next, Replay, Scope};
+use super::{Next, Replay};
 use crate::dice::Dice;
 use serde_json::{Map, Value, json};
 
-/// A random scenario without `expect`, the same for the same seed. It keeps out of corners that the description of the
-/// behaviour leaves open.
+/// A random scenario without `expect`, the same for the same seed.
 pub(crate) fn generate(seed: u64, with_storage: bool) -> Value {
-    let generator = Generator { with_storage, ..Generator::new(seed, false) };
+    let generator = Generator::new(seed, with_storage);
     if with_storage { generator.scenario_with_storage() } else { generator.scenario() }
-}
-
-/// The same with those corners: a difference found here may be one of reading.
-#[cfg(test)]
-pub(crate) fn generate_wide(seed: u64) -> Value {
-    Generator::new(seed, true).scenario()
 }
 
 impl Dice {
@@ -46,23 +39,15 @@ impl Dice {
 
 struct Generator {
     dice: Dice,
-    wide: bool,
     /// Numbers for tokens and names that no other has.
     fresh: u64,
-    /// Requests begun, with the restart after which they were.
-    begun: Vec<(String, u64)>,
-    restarts: u64,
-    /// The restart after which the last snapshot was made.
-    snapshot: Option<u64>,
-    /// What the last step was.
-    last: String,
-    /// The scope that this scenario keeps to.
-    main_scope: &'static str,
+    /// The names of all requests.
+    begun: Vec<String>,
     /// What the service of this scenario tends to do.
     mood: &'static str,
     seen_tokens: Vec<String>,
     seen_refresh: Vec<String>,
-    /// The largest `at` so far and the last restart's.
+    /// The largest `at` since the manager was made.
     at: u64,
     with_storage: bool,
     /// In so many of a hundred cases a load or a store fails.
@@ -91,21 +76,16 @@ const CODES: [&str; 12] = [
 ];
 
 impl Generator {
-    fn new(seed: u64, wide: bool) -> Generator {
+    fn new(seed: u64, with_storage: bool) -> Generator {
         Generator {
             dice: Dice(seed ^ 0x0074_6F6B_656E),
-            wide,
             fresh: 0,
             begun: Vec::new(),
-            restarts: 0,
-            snapshot: None,
-            last: String::new(),
-            main_scope: "all",
             mood: "mixed",
             seen_tokens: Vec::new(),
             seen_refresh: Vec::new(),
             at: 0,
-            with_storage: false,
+            with_storage,
             failing: 0,
             tampering: 0,
             stays: 0,
@@ -208,7 +188,6 @@ impl Generator {
             let wall = self.dice.pick(&[0, 1000, 1_700_000_000, 1_763_720_000]);
             scenario.insert("wall".into(), json!(wall));
         }
-        self.main_scope = if self.dice.percent(70) { "all" } else { "refresh_token" };
         Value::Object(scenario)
     }
 
@@ -243,9 +222,6 @@ impl Generator {
         set(&mut self.dice, "max_backoff_ms", 30, &[1, 1000, 4000, 9999, 7_200_000]);
         set(&mut self.dice, "max_lifetime_s", 15, &[1, 30, 31, 100, 3599]);
         set(&mut self.dice, "refresh_attempts", 70, &[1, 1, 2, 3]);
-        if self.dice.percent(30) {
-            policy.insert("shared_storage".into(), json!(true));
-        }
         if self.dice.percent(20) {
             policy.insert("recheck".into(), json!(false));
         }
@@ -371,7 +347,7 @@ impl Generator {
         let soon = match next {
             Next::Await => 75,
             Next::Request(_) => 50,
-            Next::Reload | Next::Supply(_) => 30,
+            Next::Supply(_) => 30,
             _ => 0,
         };
         if self.mood != "mixed" && next == Next::Wait && self.dice.percent(60) {
@@ -406,8 +382,8 @@ impl Generator {
             93..=94 => now + self.dice.below(36_000_000),
             _ => now.saturating_sub(self.dice.below(8000)),
         };
-        // Within the epoch, and small enough that no time wraps anywhere.
-        t.clamp(replay.here().epoch_at, now.max(replay.here().epoch_at) + 400_000_000)
+        // Not before the manager was made, and small enough that no time wraps anywhere.
+        t.clamp(replay.here().made_at, now + 400_000_000)
     }
 
     fn step(&mut self, replay: &Replay<'_>) -> Value {
@@ -415,26 +391,16 @@ impl Generator {
         let (next, usable) = replay.manager().next_at(at);
         let late = replay.manager().out.as_ref().is_some_and(|_| next != Next::Await);
         let kinds: &[(&str, u64)] = match next {
-            Next::Request(_) => &[("begin", 70), ("any", 12), ("poll", 6), ("storage", 8), ("rejected", 4)],
-            Next::Await => &[("answer", 66), ("failed", 6), ("any", 12), ("poll", 8), ("storage", 8)],
-            Next::Nothing => &[
-                ("authorize", 12),
-                ("rejected", 24),
-                ("renew", 14),
-                ("storage", 30),
-                ("poll", 8),
-                ("any", 12),
-            ],
+            Next::Request(_) => &[("begin", 70), ("any", 12), ("poll", 6), ("rejected", 4)],
+            Next::Await => &[("answer", 66), ("failed", 6), ("any", 12), ("poll", 8)],
+            Next::Nothing => &[("authorize", 12), ("rejected", 24), ("renew", 20), ("poll", 14), ("any", 12)],
             Next::Wait if self.mood != "mixed" => {
-                &[("poll", 76), ("any", 7), ("storage", 7), ("rejected", 6), ("authorize", 4)]
+                &[("poll", 76), ("any", 14), ("rejected", 6), ("authorize", 4)]
             }
-            Next::Wait => &[("poll", 40), ("any", 20), ("storage", 20), ("rejected", 12), ("authorize", 8)],
-            Next::Reload => &[("reloaded", 30), ("restore", 30), ("storage", 12), ("any", 16), ("poll", 12)],
-            Next::Supply(ref reason) if reason == "no_token" => {
-                &[("install", 50), ("storage", 24), ("any", 16), ("poll", 10)]
-            }
+            Next::Wait => &[("poll", 50), ("any", 30), ("rejected", 12), ("authorize", 8)],
+            Next::Supply(ref reason) if reason == "no_token" => &[("install", 60), ("any", 24), ("poll", 16)],
             Next::Load | Next::Store(_) => &[("poll", 1)],
-            Next::Supply(_) => &[("install", 36), ("retry", 24), ("storage", 16), ("any", 12), ("poll", 12)],
+            Next::Supply(_) => &[("install", 40), ("retry", 30), ("any", 15), ("poll", 15)],
         };
         let mut kind = self.dice.weighted(kinds);
         if late && self.dice.percent(35) {
@@ -450,29 +416,9 @@ impl Generator {
                 ("install", 10),
                 ("renew", 10),
                 ("retry", 6),
-                ("reloaded", 6),
                 ("clear", 5),
-                ("storage", 14),
+                ("make", 6),
             ]);
-        }
-        if kind == "storage" {
-            let unpersisted = replay.manager().unpersisted(Scope::All);
-            kind = if self.snapshot.is_none() || unpersisted && self.dice.percent(40) {
-                "snapshot"
-            } else {
-                self.dice.weighted(&[("persisted", 25), ("restore", 30), ("restart", 35), ("snapshot", 10)])
-            };
-        }
-        let refreshing = replay.manager().out.as_ref().is_some_and(|out| out.grant == Grant::RefreshToken);
-        let shared = replay.manager().policy.shared_storage && refreshing;
-        if shared && self.last == "begin" && self.dice.percent(40) {
-            kind = "snapshot";
-        }
-        if shared && self.last == "persisted" && self.dice.percent(30) {
-            kind = self.dice.pick(&["restart", "restart", "restore"]);
-        }
-        if self.last == "snapshot" && self.dice.percent(60) {
-            kind = "persisted";
         }
         let mut step = Map::new();
         step.insert("at".into(), json!(at));
@@ -484,28 +430,11 @@ impl Generator {
             "rejected" => self.rejected(&mut step, replay),
             "authorize" => self.authorize(&mut step, replay),
             "install" => self.install(&mut step, replay, at, usable),
-            "snapshot" => {
-                let scope = if self.dice.percent(if self.wide { 60 } else { 90 }) {
-                    self.main_scope
-                } else {
-                    self.dice.pick(&["all", "refresh_token"])
-                };
-                if scope != "all" || self.dice.percent(50) {
-                    step.insert("scope".into(), json!(scope));
-                }
+            "make" => {
+                // A new process may start its clock anywhere.
+                let at = if self.dice.percent(25) { self.dice.below(1000) } else { at };
+                step = self.made(replay, at);
             }
-            "persisted" if self.snapshot != Some(self.restarts) && !self.wide => {
-                step.insert("do".into(), json!("snapshot"));
-                step.insert("scope".into(), json!(self.main_scope));
-            }
-            "restore" => {
-                if self.snapshot.is_none() {
-                    step.insert("do".into(), json!("snapshot"));
-                } else {
-                    self.damage(&mut step, replay);
-                }
-            }
-            "restart" => self.restart(&mut step, replay, at),
             _ => {}
         }
         Value::Object(step)
@@ -514,18 +443,9 @@ impl Generator {
     /// Notes what a step has brought.
     fn learn(&mut self, step: &Value, result: &Value) {
         let at = step["at"].as_u64().unwrap_or(0);
-        if step["do"] != "poll" {
-            self.last = step["do"].as_str().unwrap_or("").to_owned();
-        }
-        self.at = if step["do"] == "restart" { at } else { self.at.max(at) };
-        match step["do"].as_str() {
-            Some("begin") if result["error"].is_null() => {
-                let name = step["as"].as_str().unwrap_or("").to_owned();
-                self.begun.push((name, self.restarts));
-            }
-            Some("snapshot") => self.snapshot = Some(self.restarts),
-            Some("restart") => self.restarts += 1,
-            _ => {}
+        self.at = if step["do"] == "make" { at } else { self.at.max(at) };
+        if step["do"] == "begin" && result["error"].is_null() {
+            self.begun.push(step["as"].as_str().unwrap_or("").to_owned());
         }
     }
 
@@ -553,12 +473,7 @@ impl Generator {
 
     /// Names a request: mostly the last, now and then an older one.
     fn name_request(&mut self, step: &mut Map<String, Value>) {
-        let known: Vec<String> = self
-            .begun
-            .iter()
-            .filter(|(_, restart)| self.wide || *restart == self.restarts)
-            .map(|(name, _)| name.clone())
-            .collect();
+        let known = self.begun.clone();
         match known.last() {
             None => _ = step.insert("do".into(), json!("poll")),
             Some(last) => {
@@ -608,7 +523,7 @@ impl Generator {
             (Some(held), 0..=14) => json!(held),
             (_, 15..=18) => json!(""),
             (_, 19..=22) => Value::Null,
-            (_, 23..=26) if !self.seen_refresh.is_empty() && self.wide => {
+            (_, 23..=26) if !self.seen_refresh.is_empty() => {
                 let seen = self.seen_refresh.clone();
                 json!(self.dice.pick(&seen))
             }
@@ -1216,62 +1131,47 @@ impl Generator {
         step.insert("token".into(), Value::Object(token));
     }
 
-    fn damage(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>) {
-        match self.dice.below(20) {
-            0 | 1 => {
-                let bit = if self.dice.percent(50) { self.dice.below(66) } else { self.dice.below(400) };
-                step.insert("flip".into(), json!(bit));
-                if self.dice.percent(20) {
-                    step.insert("cut".into(), json!(self.dice.below(20)));
-                }
-            }
-            2 => {
-                let kept = if self.dice.percent(50) { self.dice.below(10) } else { self.dice.below(60) };
-                step.insert("cut".into(), json!(kept));
-            }
-            3 | 4 => {
-                let revision = replay.manager().revision;
-                let floor = (revision + self.dice.below(3)).saturating_sub(1);
-                step.insert("floor".into(), json!(floor));
-            }
-            _ => {}
-        }
-    }
-
-    fn restart(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>, at: u64) {
+    /// Another manager, or one made again.
+    fn made(&mut self, replay: &Replay<'_>, at: u64) -> Map<String, Value> {
         let scenario = replay.scenario;
-        let wall = replay.here().wall(at);
+        let mut step = Map::new();
+        step.insert("at".into(), json!(at));
+        step.insert("do".into(), json!("make"));
+        let wall = super::number(&scenario["wall"]).map(|wall| wall + self.at / 1000);
         let wall = match (wall, self.dice.below(10)) {
             (_, 0) => None,
-            (Some(wall), 1) => Some(wall.saturating_sub(self.dice.below(20))),
-            (Some(wall), 2..=3) => Some(wall + self.dice.below(4000)),
-            (Some(wall), 4..=6) => Some(wall + self.dice.below(40)),
+            (Some(wall), 1) => Some(wall.saturating_sub(self.dice.below(9))),
+            (Some(wall), 2) => Some(wall + self.dice.below(9)),
+            (Some(wall), 3) => Some(wall + self.dice.below(4000)),
+            (None, 4) => Some(1_763_720_000),
             (wall, _) => wall,
         };
         if let Some(wall) = wall {
             step.insert("wall".into(), json!(wall));
         }
-        // A new process may start its clock anywhere.
-        if self.dice.percent(25) {
-            step.insert("at".into(), json!(self.dice.below(1000)));
+        if self.dice.percent(20) {
+            let access = self.dice.pick(&[4, 8, 16, 2048]);
+            let refresh = self.dice.pick(&[4, 8, 16, 2048]);
+            step.insert("capacity".into(), json!({"access": access, "refresh": refresh}));
         }
-        // What a preset takes is named each time, so that nothing hangs on what an earlier restart named.
-        let mut name = |dice: &mut Dice, member: &str, values: &[&str]| {
-            if let Some(own) = scenario[member].as_str() {
-                let value = if dice.percent(6) { dice.pick(values) } else { own };
-                step.insert(member.into(), json!(value));
+        if self.dice.percent(6) {
+            step.insert("floor".into(), json!(self.dice.pick(&[0, 3, 8, 20, 1010])));
+        }
+        if self.dice.percent(5) {
+            for (member, other) in [
+                ("account", "somebody else"),
+                ("site", "other"),
+                ("environment", "sandbox"),
+                ("base_url", "https://other.example"),
+            ] {
+                if scenario[member].is_string() && self.dice.percent(50) {
+                    step.insert(member.into(), json!(other));
+                }
             }
-        };
-        if scenario["provider"].is_string() {
-            name(&mut self.dice, "environment", &["sandbox", "production"]);
-            name(&mut self.dice, "base_url", &["https://other.example", "https://utility.example"]);
         }
-        name(&mut self.dice, "site", &["site-1", "other"]);
-        name(&mut self.dice, "account", &["somebody", "somebody else"]);
-        if self.snapshot.is_none() || self.dice.percent(8) {
-            step.insert("restore".into(), json!(false));
-        } else {
-            self.damage(step, replay);
+        if self.dice.percent(75) {
+            step.insert("seed".into(), json!(self.dice.next() >> 12));
         }
+        step
     }
 }

@@ -94,56 +94,16 @@ pub(crate) struct Out {
     pub(crate) late: bool,
 }
 
-/// A refresh that another process has begun.
-#[derive(Clone, Debug)]
-pub(crate) struct Lease {
-    pub(crate) begun: i128,
-    pub(crate) until: u64,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Next {
     Nothing,
     Request(Grant),
     Await,
     Wait,
-    Reload,
     Supply(String),
     Load,
     /// The slot.
     Store(u64),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Scope {
-    RefreshToken,
-    All,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Snapshot {
-    identity: Identity,
-    scope: Scope,
-    wall: Option<u64>,
-    access: Option<SavedToken>,
-    refresh: Option<Vec<u8>>,
-    generation: u64,
-    revision: u64,
-    /// A refresh was out: when it began, as wall time where there was a wall clock.
-    begun: Option<Option<i128>>,
-}
-
-#[derive(Clone, Debug)]
-struct SavedToken {
-    bytes: Vec<u8>,
-    deadlines: Deadlines,
-}
-
-#[derive(Clone, Debug)]
-enum Deadlines {
-    NoEnd,
-    Unknown,
-    Wall { refresh_at: i128, usable_until: i128 },
 }
 
 /// Name, environment, origin of the base URL, account, site and whether there is one.
@@ -209,21 +169,8 @@ pub(crate) struct Manager {
     pub(crate) failure: Option<Failure>,
     /// The 401s of a token that never expires, since it was stored or restored.
     revocations: u64,
-    /// In `Reload` because of `invalid_grant`.
-    reload: bool,
     /// The refresh token that `invalid_grant` ended.
     refused: Option<Vec<u8>>,
-    pub(crate) lease: Option<Lease>,
-
-    revision: u64,
-    /// The revision of the last change of the access token's part, and of the refresh token's part.
-    access_changed: u64,
-    refresh_changed: u64,
-    persisted_all: Option<u64>,
-    persisted_refresh: Option<u64>,
-    ever_persisted_or_restored: bool,
-    /// The last revision restored or persisted.
-    last_revision: u64,
 
     pub(crate) storage: Option<Storage>,
     pub(crate) source: Source,
@@ -274,16 +221,7 @@ impl Manager {
             turn_used: false,
             failure: None,
             revocations: 0,
-            reload: false,
             refused: None,
-            lease: None,
-            revision: 0,
-            access_changed: 0,
-            refresh_changed: 0,
-            persisted_all: None,
-            persisted_refresh: None,
-            ever_persisted_or_restored: false,
-            last_revision: 0,
             storage: Storage::new(&scenario["storage"], number(&step["floor"]), now, numbers.get()),
             source: Source::new(&scenario["source"]),
             numbers,
@@ -365,12 +303,6 @@ impl Manager {
         if let Some(failure) = &self.failure {
             return Next::Supply(failure.reason.to_owned());
         }
-        if self.reload {
-            return Next::Reload;
-        }
-        if let Some(lease) = &self.lease {
-            return if now < lease.until { Next::Wait } else { Next::Reload };
-        }
         if self.out.as_ref().is_some_and(|out| !out.late) {
             return Next::Await;
         }
@@ -410,7 +342,6 @@ impl Manager {
         all.extend(self.backoff_until);
         all.extend(self.last_begin.map(|(at, _)| at.saturating_add(SECOND_MS)));
         all.extend(self.failure.as_ref().and_then(|f| f.lifts_at));
-        all.extend(self.lease.as_ref().map(|l| l.until));
         all.extend(self.storage_instants());
         all.sort_unstable();
         all
@@ -443,7 +374,6 @@ impl Manager {
             Next::Request(_) => "request",
             Next::Await => "await",
             Next::Wait => "wait",
-            Next::Reload => "reload",
             Next::Supply(_) => "supply",
             Next::Load => "load",
             Next::Store(_) => "store",
@@ -480,9 +410,6 @@ impl Manager {
         let presented = self.refresh.clone().filter(|_| grant == Grant::RefreshToken);
         self.out = Some(Out { id: self.last_id, grant, begun: self.clock, presented, late: false });
         self.storage_hears_of_begin();
-        if grant == Grant::RefreshToken && self.policy.shared_storage {
-            self.changed(true, true);
-        }
         Ok(request)
     }
 
@@ -630,15 +557,10 @@ impl Manager {
     fn end_the_refresh_token(&mut self) {
         let token = self.refresh.take();
         self.forget_refusals();
-        self.changed(false, true);
-        let first_time = token != self.refused;
         self.refused = token;
         self.storage_hears_of_another_refresh_token();
         self.storage_hears_of_a_refused_refresh_token();
-        if self.ever_persisted_or_restored && first_time {
-            reached("2.57");
-            self.reload = true;
-        } else if self.provider.primary().is_none() {
+        if self.provider.primary().is_none() {
             self.fail_for_good("refresh_token_rejected");
         }
     }
@@ -758,16 +680,13 @@ impl Manager {
         let refresh =
             if keeps && response.refresh.is_none() { self.refresh.clone() } else { response.refresh.clone() };
         let refresh_changes = refresh != self.refresh;
-        if refresh.is_some() && refresh == self.refused
-            || self.storage.is_some() && response.refresh.is_some()
-        {
+        if response.refresh.is_some() {
             self.refused = None;
         }
         self.refresh = refresh;
         self.token =
             Some(Token { bytes: response.access.clone(), windows, ended: false, received: Some(self.clock) });
         self.generation += 1;
-        self.changed(true, refresh_changes);
         if refresh_changes {
             self.storage_hears_of_another_refresh_token();
         }
@@ -842,14 +761,11 @@ impl Manager {
         if let Some(rotated) = &refused.refresh {
             let fits = rotated.len() as u64 <= self.capacity.1;
             if rotates.contains(&refused.name) && fits && self.refresh.as_ref() != Some(rotated) {
-                if self.refused.as_ref() == Some(rotated) || self.storage.is_some() {
-                    self.refused = None;
-                }
+                self.refused = None;
                 self.refresh = Some(rotated.clone());
                 self.storage_hears_of_another_refresh_token();
                 self.owe_answer(out.grant, out.presented.clone(), true);
                 self.forget_refusals();
-                self.changed(false, true);
             }
         }
     }
@@ -953,7 +869,6 @@ impl Manager {
                 Some(_) if !token.ended => {
                     self.token = Some(Token { ended: true, ..token });
                     self.epsilon = None;
-                    self.changed(true, false);
                 }
                 Some(_) => {}
             }
@@ -970,7 +885,6 @@ impl Manager {
         if let Some(windows) = windows.filter(|w| w.refresh_at > self.clock) {
             windows.refresh_at = self.clock;
             self.epsilon = None;
-            self.changed(true, false);
         }
     }
 
@@ -994,8 +908,6 @@ impl Manager {
             Installed::Refresh(refresh) => self.accept_refresh_token(refresh)?,
         }
         self.out = None;
-        self.reload = false;
-        self.lease = None;
         self.owe_install();
         Ok(json!({"generation": written(self.generation)}))
     }
@@ -1006,13 +918,10 @@ impl Manager {
             return Err("refresh_token_too_long");
         }
         reached("2.106");
-        if self.refused.as_ref() == Some(&refresh) || self.storage.is_some() {
-            self.refused = None;
-        }
+        self.refused = None;
         self.token = None;
         self.refresh = Some(refresh);
         self.epsilon = None;
-        self.changed(true, true);
         self.stored();
         Ok(())
     }
@@ -1023,31 +932,14 @@ impl Manager {
     }
 
     fn wipe(&mut self) {
-        if self.token.is_some() || self.refresh.is_some() || self.lease.is_some() {
-            self.changed(true, true);
-        }
         self.token = None;
         self.refresh = None;
         self.out = None;
         self.last_begin = None;
         self.epsilon = None;
         self.stored();
-        self.reload = false;
         self.refused = None;
-        self.lease = None;
-        self.ever_persisted_or_restored = false;
         self.end_of_a_session();
-    }
-
-    fn reloaded(&mut self) {
-        if self.reload {
-            self.reload = false;
-            if self.provider.primary().is_none() {
-                self.fail_for_good("refresh_token_rejected");
-            }
-        } else {
-            self.lease = None;
-        }
     }
 
     fn authorize(&self, now: u64, method: &str, url: &str) -> Result<Value, Refused> {
@@ -1082,200 +974,6 @@ impl Manager {
             _ => Err("not_usable"),
         }
     }
-
-    // ---- storage
-
-    /// What a snapshot holds has changed.
-    fn changed(&mut self, access: bool, refresh: bool) {
-        self.revision = self.revision.saturating_add(1);
-        if access {
-            self.access_changed = self.revision;
-        }
-        if refresh {
-            self.refresh_changed = self.revision;
-        }
-    }
-
-    pub(crate) fn unpersisted(&self, scope: Scope) -> bool {
-        match scope {
-            Scope::RefreshToken => self.refresh_changed > self.persisted_refresh.unwrap_or(0),
-            Scope::All => self.access_changed.max(self.refresh_changed) > self.persisted_all.unwrap_or(0),
-        }
-    }
-
-    fn persisted(&mut self, scope: Scope, revision: u64) {
-        if revision > self.revision {
-            return;
-        }
-        self.persisted_refresh = self.persisted_refresh.max(Some(revision));
-        if scope == Scope::All {
-            self.persisted_all = self.persisted_all.max(Some(revision));
-        }
-        self.last_revision = self.last_revision.max(revision);
-        self.ever_persisted_or_restored = true;
-    }
-
-    fn snapshot(&self, now: u64, wall: Option<u64>, scope: Scope) -> Snapshot {
-        let then = self.at(now);
-        let now = i128::from(then.clock);
-        let as_wall = |instant: i128| wall.map(|w| (i128::from(w) + (instant - now).div_euclid(1000)).max(0));
-        let access = match (scope, &then.token) {
-            (Scope::All, Some(token)) if !token.ended => Some(SavedToken {
-                bytes: token.bytes.clone(),
-                deadlines: match token.windows {
-                    None => Deadlines::NoEnd,
-                    Some(w) => match (as_wall(w.refresh_at.into()), as_wall(w.usable_until.into())) {
-                        (Some(refresh_at), Some(usable_until)) => {
-                            Deadlines::Wall { refresh_at, usable_until }
-                        }
-                        _ => Deadlines::Unknown,
-                    },
-                },
-            }),
-            _ => None,
-        };
-        let own = then
-            .out
-            .as_ref()
-            .filter(|out| self.policy.shared_storage && out.grant == Grant::RefreshToken && !out.late)
-            .map(|out| i128::from(out.begun));
-        let elsewhere = then.lease.as_ref().filter(|l| now < i128::from(l.until)).map(|l| l.begun);
-        Snapshot {
-            identity: then.identity(),
-            scope,
-            wall,
-            access,
-            refresh: then.refresh.clone(),
-            generation: then.generation,
-            revision: then.revision,
-            begun: own.or(elsewhere).map(as_wall),
-        }
-    }
-
-    fn restore(
-        &mut self,
-        now: u64,
-        wall: Option<u64>,
-        floor: u64,
-        snapshot: Result<&Snapshot, Refused>,
-    ) -> Result<Value, Refused> {
-        self.advance(now);
-        let snapshot = snapshot?;
-        if self.revoked() {
-            reached("2.100 restored");
-        }
-        if snapshot.identity != self.identity() {
-            return Err("foreign_snapshot");
-        }
-        if snapshot.revision < floor {
-            return Err("stale_snapshot");
-        }
-        if self.next() != Next::Reload && snapshot.revision < self.last_revision {
-            return Err("stale_snapshot");
-        }
-
-        let now = i128::from(self.clock);
-        let from_the_future = matches!((snapshot.wall, wall), (Some(then), Some(here)) if here < then);
-        let restored = |deadline: i128, wall: u64| instant(now + (deadline - i128::from(wall)) * 1000 - 1000);
-        let access = snapshot.access.as_ref().and_then(|saved| {
-            let windows = match (&saved.deadlines, wall) {
-                (Deadlines::NoEnd, _) => None,
-                (Deadlines::Wall { refresh_at, usable_until }, Some(wall)) if !from_the_future => {
-                    let usable_until = restored(*usable_until, wall);
-                    if i128::from(usable_until) <= now {
-                        return None;
-                    }
-                    Some(Windows { refresh_at: restored(*refresh_at, wall), usable_until })
-                }
-                _ => return None,
-            };
-            Some(Token { bytes: saved.bytes.clone(), windows, ended: false, received: None })
-        });
-
-        self.out = None;
-        self.epsilon = None;
-        self.backoff_until = None;
-        self.failure = None;
-        self.reload = false;
-        self.lease = None;
-
-        // The generation.
-        let differs =
-            access.as_ref().is_some_and(|new| self.token.as_ref().map(|t| &t.bytes) != Some(&new.bytes));
-        self.generation = if self.generation == 0 {
-            snapshot.generation
-        } else {
-            self.generation.max(snapshot.generation) + u64::from(differs)
-        };
-
-        // The pair.
-        let mut refresh = snapshot.refresh.clone();
-        let dropped = refresh.is_some() && refresh == self.refused;
-        if dropped {
-            refresh = None;
-            if self.provider.primary().is_none() {
-                self.fail_for_good("refresh_token_rejected");
-            }
-        }
-        let refresh_differs = refresh != self.refresh;
-        if refresh_differs || access.is_some() {
-            self.forget_refusals();
-        }
-        self.refresh = refresh;
-        let takes_access = access.is_some();
-        if takes_access {
-            self.token = access;
-            self.failures = 0;
-            self.revocations = 0;
-        }
-
-        // The refresh that is in flight elsewhere.
-        if let Some(begun) = snapshot.begun {
-            let timeout = i128::from(self.policy.response_timeout_ms);
-            let ago = match (begun, wall) {
-                (Some(begun), Some(wall)) => (i128::from(wall) - begun) * 1000,
-                _ => 0,
-            };
-            if ago < timeout {
-                let until = now + (timeout - ago).min(timeout);
-                self.lease = Some(Lease { begun: until - timeout, until: instant(until) });
-            }
-        }
-
-        // What of it is in storage now.
-        self.revision = self.revision.max(snapshot.revision);
-        self.last_revision = self.last_revision.max(snapshot.revision);
-        self.ever_persisted_or_restored = true;
-        self.settle_with_storage(snapshot.scope, refresh_differs, takes_access);
-        if dropped || self.generation != snapshot.generation {
-            self.changed(true, dropped);
-        }
-        Ok(json!({}))
-    }
-
-    /// After a restore: which scopes hold what storage holds.
-    fn settle_with_storage(&mut self, scope: Scope, refresh_differs: bool, takes_access: bool) {
-        self.persisted_refresh = Some(self.revision);
-        match scope {
-            Scope::All => {
-                let own_access_waits = !takes_access
-                    && self.token.is_some()
-                    && self.access_changed > self.persisted_all.unwrap_or(0);
-                self.persisted_all = Some(self.revision);
-                if own_access_waits {
-                    self.access_changed = self.revision;
-                    self.persisted_all = Some(self.revision.saturating_sub(1));
-                }
-            }
-            Scope::RefreshToken => {
-                // Storage of the other scope holds what it held.
-                if self.persisted_all.is_some() && refresh_differs {
-                    self.access_changed = self.revision;
-                    self.persisted_all = Some(self.revision.saturating_sub(1));
-                }
-            }
-        }
-    }
 }
 
 // ---- a scenario
@@ -1284,11 +982,10 @@ impl Manager {
 pub(crate) struct Held {
     name: String,
     pub(crate) manager: Manager,
-    epoch: u64,
-    pub(crate) epoch_at: u64,
-    epoch_wall: Option<u64>,
-    requests: Vec<(String, u64, u64)>,
-    last_request: Option<(u64, u64)>,
+    pub(crate) made_at: u64,
+    made_wall: Option<u64>,
+    requests: Vec<(String, u64)>,
+    last_request: Option<u64>,
     /// The ids that `poll` gave last, 0 for none.
     load: u64,
     store: u64,
@@ -1302,9 +999,8 @@ impl Held {
         Held {
             name: name.to_owned(),
             manager,
-            epoch: 0,
-            epoch_at: at,
-            epoch_wall: wall,
+            made_at: at,
+            made_wall: wall,
             requests: Vec::new(),
             last_request: None,
             load: 0,
@@ -1316,33 +1012,29 @@ impl Held {
     }
 
     pub(crate) fn wall(&self, at: u64) -> Option<u64> {
-        let seconds = (i128::from(at) - i128::from(self.epoch_at)).div_euclid(1000);
-        self.epoch_wall.map(|wall| instant(i128::from(wall) + seconds))
+        let seconds = (i128::from(at) - i128::from(self.made_at)).div_euclid(1000);
+        self.made_wall.map(|wall| instant(i128::from(wall) + seconds))
     }
 
     pub(crate) fn request_names(&self) -> Vec<String> {
-        self.requests.iter().map(|(name, _, _)| name.clone()).collect()
+        self.requests.iter().map(|(name, _)| name.clone()).collect()
     }
 
-    /// The id behind a name; one of an earlier manager is no id of this one.
+    /// The id behind a name.
     fn request_id(&self, step: &Value) -> Option<u64> {
-        let (epoch, id) = match step["request"].as_str() {
-            Some(name) => {
-                self.requests.iter().rev().find(|(n, _, _)| n == name).map(|(_, epoch, id)| (*epoch, *id))?
-            }
-            None => self.last_request?,
-        };
-        if epoch == self.epoch { Some(id) } else { None }
+        match step["request"].as_str() {
+            Some(name) => self.requests.iter().rev().find(|(known, _)| known == name).map(|(_, id)| *id),
+            None => self.last_request,
+        }
     }
 }
 
-/// Keeps what a driver keeps: the managers, the last snapshot, what is in storage.
+/// Keeps what a driver keeps: the managers, and what is in storage.
 pub(crate) struct Replay<'s> {
     scenario: &'s Value,
     held: Vec<Held>,
     /// Whose step it is.
     turn: usize,
-    last_snapshot: Option<Snapshot>,
     pub(crate) slots: Slots,
     /// How many managers have been made after the first.
     makes: u64,
@@ -1351,8 +1043,6 @@ pub(crate) struct Replay<'s> {
 
 /// A snapshot begins with these many bytes of kind, version and the mark of its key.
 pub(crate) const HEAD: u64 = 8;
-/// No real snapshot is shorter than this.
-const SHORTEST_SNAPSHOT: u64 = 60;
 
 impl<'s> Replay<'s> {
     pub(crate) fn new(scenario: &'s Value) -> Replay<'s> {
@@ -1366,7 +1056,6 @@ impl<'s> Replay<'s> {
             scenario,
             held: vec![Held::new("a", manager, 0, number(&scenario["wall"]))],
             turn: 0,
-            last_snapshot: None,
             slots,
             makes: 0,
             numbers,
@@ -1400,7 +1089,7 @@ impl<'s> Replay<'s> {
         let at = number(&step["at"]).unwrap_or(0);
         self.turn_to(step["manager"].as_str().unwrap_or("a"));
         let failure = self.manager().failure.clone();
-        let mut answer = match self.act(at, step) {
+        let answer = match self.act(at, step) {
             Ok(Value::Object(members)) => members,
             Ok(_) => Map::new(),
             Err(name) => Map::from_iter([("error".to_owned(), json!(name))]),
@@ -1418,12 +1107,6 @@ impl<'s> Replay<'s> {
         {
             reached("2.90");
         }
-        let stored = manager.storage.is_some();
-        let mut unpersisted = |name: &str, scope| {
-            answer.insert(name.to_owned(), json!(!stored && manager.unpersisted(scope)));
-        };
-        unpersisted("unpersisted", Scope::All);
-        unpersisted("unpersisted_refresh_token", Scope::RefreshToken);
         Value::Object(answer)
     }
 
@@ -1432,26 +1115,13 @@ impl<'s> Replay<'s> {
         let action = text("do");
         match action.as_str() {
             "make" => {
-                let name = text("manager");
+                let name = step["manager"].as_str().unwrap_or("a").to_owned();
                 self.makes += 1;
                 let manager = new_manager(self.scenario, step, at, self.makes, &self.numbers);
                 let held = Held::new(&name, manager, at, number(&step["wall"]));
                 self.held.retain(|held| held.name != name);
                 self.held.push(held);
                 self.turn_to(&name);
-                return Ok(json!({}));
-            }
-            "restart" => {
-                let manager = new_manager(self.scenario, step, at, 0, &self.numbers);
-                let here = &mut self.held[self.turn];
-                here.manager = manager;
-                here.epoch += 1;
-                here.epoch_at = at;
-                here.epoch_wall = number(&step["wall"]);
-                if step["restore"] != false && self.last_snapshot.is_some() {
-                    let wall = here.wall(at);
-                    return here.manager.restore(at, wall, floor_of(step), intact(&self.last_snapshot, step));
-                }
                 return Ok(json!({}));
             }
             "tamper" => {
@@ -1480,10 +1150,9 @@ impl<'s> Replay<'s> {
             "begin" => {
                 let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]).clone();
                 let request = manager.begin(at, &credentials)?;
-                let made = (here.epoch, manager.last_id);
-                here.last_request = Some(made);
+                here.last_request = Some(manager.last_id);
                 if let Some(name) = step["as"].as_str() {
-                    here.requests.push((name.to_owned(), made.0, made.1));
+                    here.requests.push((name.to_owned(), manager.last_id));
                 }
                 return Ok(request);
             }
@@ -1506,22 +1175,9 @@ impl<'s> Replay<'s> {
             }
             "authorize" => return manager.authorize(at, &text("method"), &text("url")),
             "install" => return manager.install(at, &step["token"], wall),
-            "snapshot" => {
-                let scope = if text("scope") == "refresh_token" { Scope::RefreshToken } else { Scope::All };
-                self.last_snapshot = Some(manager.snapshot(at, wall, scope));
-            }
-            "persisted" => {
-                if let Some(snapshot) = &self.last_snapshot {
-                    manager.persisted(snapshot.scope, snapshot.revision);
-                }
-            }
-            "reloaded" => manager.reloaded(),
             "retry" => manager.retry(),
             "renew" => manager.renew(),
             "clear" => manager.clear(),
-            "restore" => {
-                return manager.restore(at, wall, floor_of(step), intact(&self.last_snapshot, step));
-            }
             "read" => here.copy = Some(self.slots.clone()),
             "loaded" => {
                 let slots = here.copy.take().unwrap_or_else(|| self.slots.clone());
@@ -1588,28 +1244,6 @@ fn new_manager(scenario: &Value, step: &Value, at: u64, makes: u64, numbers: &Rc
     policy.override_with(&scenario["policy"]);
     let seed = number(&step["seed"]).unwrap_or(number(&scenario["seed"]).unwrap_or(0) + makes);
     Manager::new(at, provider, policy, scenario, step, seed, Rc::clone(numbers))
-}
-
-fn floor_of(step: &Value) -> u64 {
-    number(&step["floor"]).unwrap_or(0)
-}
-
-/// The last snapshot, or the name of what a step did to its bytes.
-fn intact<'a>(snapshot: &'a Option<Snapshot>, step: &Value) -> Result<&'a Snapshot, Refused> {
-    let cut = number(&step["cut"]).unwrap_or(u64::MAX);
-    if cut < HEAD {
-        return Err("invalid_snapshot");
-    }
-    match number(&step["flip"]).map(|bit| bit / 8) {
-        Some(3) => return Err("other_snapshot_version"),
-        Some(4..HEAD) => return Err("other_snapshot_key"),
-        Some(_) => return Err("invalid_snapshot"),
-        None => {}
-    }
-    if cut < SHORTEST_SNAPSHOT {
-        return Err("invalid_snapshot");
-    }
-    snapshot.as_ref().ok_or("invalid_snapshot")
 }
 
 fn unhex(text: &str) -> Vec<u8> {

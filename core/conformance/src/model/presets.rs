@@ -105,7 +105,6 @@ pub(crate) struct Policy {
     pub(crate) max_backoff_ms: u64,
     pub(crate) max_lifetime_s: u64,
     pub(crate) refresh_attempts: u64,
-    pub(crate) shared_storage: bool,
     pub(crate) recheck: bool,
 }
 
@@ -123,7 +122,6 @@ impl Policy {
             max_backoff_ms: 300_000,
             max_lifetime_s: 315_360_000,
             refresh_attempts: 3,
-            shared_storage: false,
             recheck: true,
         }
     }
@@ -144,9 +142,6 @@ impl Policy {
         set("max_backoff_ms", &mut self.max_backoff_ms);
         set("max_lifetime_s", &mut self.max_lifetime_s);
         set("refresh_attempts", &mut self.refresh_attempts);
-        if let Some(shared) = numbers["shared_storage"].as_bool() {
-            self.shared_storage = shared;
-        }
         if let Some(recheck) = numbers["recheck"].as_bool() {
             self.recheck = recheck;
         }

@@ -26,9 +26,6 @@ impl Script<'_, '_> {
 impl Generator {
     pub(super) fn scenario_with_storage(mut self) -> Value {
         let mut scenario = self.setting();
-        if let Some(policy) = scenario["policy"].as_object_mut() {
-            policy.remove("shared_storage");
-        }
         if self.dice.percent(92) {
             scenario["storage"] = self.storage();
         }
@@ -77,43 +74,8 @@ impl Generator {
 
     /// Another manager on the same storage, or one made again.
     fn make(&mut self, script: &mut Script<'_, '_>, name: &str) {
-        let mut step = Map::new();
-        step.insert("at".into(), json!(self.at));
-        step.insert("do".into(), json!("make"));
+        let mut step = self.made(script.replay, self.at);
         step.insert("manager".into(), json!(name));
-        let wall = super::super::number(&script.replay.scenario["wall"]).map(|wall| wall + self.at / 1000);
-        let wall = match (wall, self.dice.below(10)) {
-            (_, 0) => None,
-            (Some(wall), 1) => Some(wall.saturating_sub(self.dice.below(9))),
-            (Some(wall), 2) => Some(wall + self.dice.below(9)),
-            (Some(wall), 3) => Some(wall + self.dice.below(4000)),
-            (None, 4) => Some(1_763_720_000),
-            (wall, _) => wall,
-        };
-        if let Some(wall) = wall {
-            step.insert("wall".into(), json!(wall));
-        }
-        if self.dice.percent(20) {
-            let access = self.dice.pick(&[4, 8, 16, 2048]);
-            let refresh = self.dice.pick(&[4, 8, 16, 2048]);
-            step.insert("capacity".into(), json!({"access": access, "refresh": refresh}));
-        }
-        if self.dice.percent(6) {
-            step.insert("floor".into(), json!(self.dice.pick(&[0, 3, 8, 20, 1010])));
-        }
-        if self.dice.percent(5) {
-            let scenario = script.replay.scenario;
-            for (member, other) in
-                [("account", "somebody else"), ("site", "other"), ("environment", "sandbox")]
-            {
-                if scenario[member].is_string() && self.dice.percent(50) {
-                    step.insert(member.into(), json!(other));
-                }
-            }
-        }
-        if self.dice.percent(75) {
-            step.insert("seed".into(), json!(self.dice.next() >> 12));
-        }
         script.act(Value::Object(step), false);
         script.replay.turn_to(name);
     }
@@ -167,7 +129,7 @@ impl Generator {
             94 | 95 => now.saturating_sub(self.dice.below(4000)),
             _ => now,
         };
-        t.clamp(replay.here().epoch_at, now + 400_000_000)
+        t.clamp(replay.here().made_at, now + 400_000_000)
     }
 
     /// A `poll`, and what follows from it.
@@ -230,7 +192,7 @@ impl Generator {
                 ]);
                 self.call(script, kind, at);
             }
-            Next::Nothing | Next::Wait | Next::Reload => {
+            Next::Nothing | Next::Wait => {
                 let late = script.replay.manager().out.is_some() && self.dice.percent(30);
                 let kind = self.dice.weighted(&[
                     ("", 40),

@@ -28,8 +28,6 @@ fun main() {
 private typealias Members = Map<String, Any?>
 
 private class Scenario(private val scenario: Members) {
-    private class Snapshot(val bytes: ByteArray, val all: Boolean, val revision: ULong)
-
     /** A manager, and what is in the hands of the process that it lives in. [wall] is Unix seconds at [epoch] milliseconds. */
     private class Hand(val manager: CoreManager, val wall: ULong?, val epoch: ULong) {
         val requests = HashMap<String, ULong>()
@@ -53,19 +51,14 @@ private class Scenario(private val scenario: Members) {
     /** What is in storage. */
     private val slots =
         MutableList<ByteArray?>(scenario["storage"].members()?.let { (it.integer("slots") ?: 1uL).toInt() } ?: 0) { null }
-    private var snapshot: Snapshot? = null
 
     /** What came of each step: all that its `expect` may name. */
     fun results(): List<Members> = (scenario["steps"] as List<*>).map { step ->
-        val actual = try {
+        try {
             act(step.members()!!)
         } catch (refused: CoreException) {
             mapOf("error" to refused.code)
         }
-        actual + mapOf(
-            "unpersisted" to (manager.unpersisted(true) != null),
-            "unpersisted_refresh_token" to (manager.unpersisted(false) != null),
-        )
     }.also { hands.values.forEach { it.manager.close() } }
 
     private fun wall(at: ULong): ULong? {
@@ -87,26 +80,15 @@ private class Scenario(private val scenario: Members) {
             "authorize" -> return authorize(step, now)
             "install" ->
                 return mapOf("generation" to install(step["token"], now, null))
-            "snapshot" -> {
-                val all = step.text("scope") != "refresh_token"
-                snapshot = Snapshot(manager.snapshot(now, wall(now), all, KEY), all, manager.revision())
-            }
-            "persisted" -> snapshot!!.let { manager.persisted(it.all, it.revision) }
-            "reloaded" -> manager.reloaded()
             "retry" -> manager.retry()
             "renew" -> manager.renew()
             "clear" -> manager.clear()
-            "restore" -> restore(step, now)
-            "restart" -> {
-                manager.close()
-                makeHand(name, newManager(step, now), step, now)
-                if (step["restore"] != false && snapshot != null) restore(step, now)
-            }
             "make" -> {
                 made++
                 hands[name]?.manager?.close()
                 val seed = step.integer("seed") ?: ((scenario.integer("seed") ?: 0uL) + made)
-                makeHand(name, newManager(step, now, seed), step, now)
+                hand = Hand(newManager(step, now, seed), step.integer("wall"), now)
+                hands[name] = hand
             }
             "tamper" -> tamper(step)
             "read" -> hand.read = slots.toList()
@@ -133,11 +115,6 @@ private class Scenario(private val scenario: Members) {
             else -> error("nothing is called $action")
         }
         return emptyMap()
-    }
-
-    private fun makeHand(name: String, manager: CoreManager, step: Members, now: ULong) {
-        hand = Hand(manager, step.integer("wall"), now)
-        hands[name] = hand
     }
 
     /** Somebody changes what is in a slot. */
@@ -236,15 +213,11 @@ private class Scenario(private val scenario: Members) {
         return mapOf("header" to header, "generation" to generation.toULong())
     }
 
-    private fun restore(step: Members, now: ULong) =
-        manager.restore(now, wall(now), step.integer("floor") ?: 0uL, KEY, changed(snapshot!!.bytes, step))
-
     private fun newManager(overrides: Members, at: ULong, seed: ULong = scenario.integer("seed") ?: 0uL): CoreManager {
         val capacity = (overrides["capacity"] ?: scenario["capacity"]).members().orEmpty()
         fun slot(name: String) = (capacity.integer(name) ?: DEFAULT_SLOT).toUInt()
-        val shared = policies().mapNotNull { it["shared_storage"] as Boolean? }.lastOrNull() ?: false
         return CoreManager(
-            at, provider(overrides), identity(overrides), slot("access"), slot("refresh"), seed, shared, true, options(overrides),
+            at, provider(overrides), identity(overrides), slot("access"), slot("refresh"), seed, false, true, options(overrides),
         )
     }
 
