@@ -862,3 +862,17 @@ fn one_of_two_processes_refreshes_and_the_other_waits() {
         ]),
     ));
 }
+
+#[test]
+fn every_scenario_file_holds_in_the_model() {
+    let suite = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios");
+    let mut faults = Vec::new();
+    for file in crate::files(&suite).expect("the suite") {
+        let scenario = crate::Scenario::read(&file).expect("a scenario").json;
+        let answers = Value::Array(run(&scenario)).to_string();
+        if let Some(difference) = crate::difference(&scenario, &answers).expect("an answer") {
+            faults.push(format!("{}: {difference}", file.display()));
+        }
+    }
+    assert_eq!(faults, [""; 0]);
+}

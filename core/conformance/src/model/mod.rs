@@ -15,7 +15,7 @@ use presets::{Grant, MissingLifetime, Policy, Provider};
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
 use std::rc::Rc;
-use storage::{Slots, Source, Storage};
+use storage::{Slots, Source, Storage, Task};
 use wire::{Answer, Installed, Refusal, TokenResponse};
 
 /// Replays a scenario: one object for each step.
@@ -648,7 +648,8 @@ impl Manager {
             let m = i128::from(self.policy.margin_ms).min(l / 10);
             (l, m)
         });
-        if ends.is_some_and(|(l, m)| start + l - m <= now) {
+        let last = i128::from(u64::MAX);
+        if ends.is_some_and(|(l, m)| (start + l - m).min(last) <= now) {
             return Err("already_expired");
         }
         if let (Some(_), Some(stored)) = (out, &self.token) {
@@ -851,7 +852,7 @@ impl Manager {
             if generation < self.generation && usable {
                 return json!({"retry": "now"});
             }
-            if generation < self.generation && self.owed_token() {
+            if generation < self.generation && self.token_is_held_back() {
                 reached("5.46");
                 return json!({"retry": "after_refresh"});
             }
@@ -1196,13 +1197,12 @@ impl<'s> Replay<'s> {
             "stored" => return manager.stored_in_storage(at, here.store),
             "store_failed" => return manager.store_failed(at, here.store),
             "took" => {
-                let what = text("what");
-                let id = match what.as_str() {
-                    "load" => here.load,
-                    "store" => here.store,
-                    _ => here.supply,
+                let (task, id) = match step["what"].as_str() {
+                    Some("load") => (Task::Load, here.load),
+                    Some("store") => (Task::Store, here.store),
+                    _ => (Task::Supply, here.supply),
                 };
-                return manager.took(at, &what, id);
+                return manager.took(at, task, id);
             }
             "supplied" => return manager.supplied(at, here.supply, &step["token"], wall),
             "supply_failed" => return manager.supply_failed(at, here.supply, step["retryable"] == true),

@@ -147,6 +147,13 @@ pub(crate) struct Announcement {
     stored: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Task {
+    Load,
+    Store,
+    Supply,
+}
+
 /// The last snapshot of the `Store` that is asked for.
 #[derive(Clone, Debug)]
 struct Written {
@@ -167,8 +174,8 @@ pub(crate) struct Storage {
 
     pub(crate) load_id: u64,
     pub(crate) store_id: u64,
-    pub(crate) load_taken_up: bool,
-    pub(crate) store_taken_up: bool,
+    /// The `Load` or the `Store` that was taken up last.
+    pub(crate) taken_up: Option<Task>,
 
     /// The last `Load` that succeeded.
     loaded: Option<(u64, Found)>,
@@ -219,8 +226,7 @@ impl Storage {
             revision: floor,
             load_id: 1,
             store_id: 1,
-            load_taken_up: false,
-            store_taken_up: false,
+            taken_up: None,
             loaded: None,
             load_has_failed: false,
             load_wanted: false,
@@ -246,6 +252,20 @@ impl Storage {
             after_other: false,
             announcement: None,
         })
+    }
+
+    /// 5.42: the id of this task is spent.
+    fn spend(&mut self, task: Task) {
+        match task {
+            Task::Load => self.load_id += 1,
+            Task::Store => {
+                self.store_id += 1;
+                self.written = None;
+                self.announcement = self.announcement.filter(|announcement| announcement.stored);
+            }
+            Task::Supply => {}
+        }
+        self.taken_up = self.taken_up.filter(|taken_up| *taken_up != task);
     }
 
     /// 5.27
@@ -325,12 +345,10 @@ impl Manager {
         })
     }
 
-    /// 5.46: only what is owed keeps the token from being sent.
-    pub(super) fn owed_token(&self) -> bool {
-        let Some(storage) = &self.storage else { return false };
-        let mut paid = self.clone();
-        paid.storage = Some(Storage { owed: None, ..storage.clone() });
-        storage.owed.is_some() && !self.usable_at(self.clock) && paid.usable_at(self.clock)
+    /// 5.46: only storage keeps the token from being sent.
+    pub(super) fn token_is_held_back(&self) -> bool {
+        let alone = Manager { storage: None, ..self.clone() };
+        alone.usable_at(self.clock) && !self.usable_at(self.clock)
     }
 
     /// 5.15
@@ -351,7 +369,7 @@ impl Manager {
 
     /// The same with the rule that says so.
     pub(super) fn next_by_rule(&self) -> (Next, &'static str) {
-        if self.storage.as_ref().is_some_and(|s| s.load_taken_up || s.store_taken_up) {
+        if self.storage.as_ref().is_some_and(|s| s.taken_up.is_some()) {
             return (Next::Await, "5.13.1");
         }
         self.next_were_nothing_taken_up()
@@ -631,8 +649,7 @@ impl Manager {
     pub(super) fn load_failed(&mut self, now: u64, id: u64) -> Result<Value, Refused> {
         self.advance(now);
         let storage = self.storage.as_mut().filter(|s| s.load_id == id).ok_or("stale_request")?;
-        storage.load_id += 1;
-        storage.load_taken_up = false;
+        storage.spend(Task::Load);
         storage.load_has_failed = true;
         storage.load_failures += 1;
         let failures = storage.load_failures;
@@ -647,10 +664,7 @@ impl Manager {
     pub(super) fn store_failed(&mut self, now: u64, id: u64) -> Result<Value, Refused> {
         self.advance(now);
         let storage = self.storage.as_mut().filter(|s| s.store_id == id).ok_or("stale_request")?;
-        storage.store_id += 1;
-        storage.store_taken_up = false;
-        storage.written = None;
-        storage.announcement = storage.announcement.filter(|announcement| announcement.stored);
+        storage.spend(Task::Store);
         storage.store_failures += 1;
         let failures = storage.store_failures;
         let most = self.attempt_failed().unwrap_or(u64::MAX);
@@ -695,14 +709,14 @@ impl Manager {
     }
 
     /// 5.39
-    pub(super) fn took(&mut self, now: u64, what: &str, id: u64) -> Result<Value, Refused> {
+    pub(super) fn took(&mut self, now: u64, task: Task, id: u64) -> Result<Value, Refused> {
         self.advance(now);
         let storage = self.storage.as_mut();
-        match what {
-            "load" => storage.filter(|s| s.load_id == id).ok_or("stale_request")?.load_taken_up = true,
-            "store" => storage.filter(|s| s.store_id == id).ok_or("stale_request")?.store_taken_up = true,
-            _ if self.source.id == id => self.source.taken_up = true,
-            _ => return Err("stale_request"),
+        match task {
+            Task::Load => storage.filter(|s| s.load_id == id).ok_or("stale_request")?.taken_up = Some(task),
+            Task::Store => storage.filter(|s| s.store_id == id).ok_or("stale_request")?.taken_up = Some(task),
+            Task::Supply if self.source.id == id => self.source.taken_up = true,
+            Task::Supply => return Err("stale_request"),
         }
         Ok(json!({}))
     }
@@ -791,8 +805,6 @@ impl Manager {
         self.advance(now);
         let storage = self.storage.as_mut().filter(|s| s.store_id == id).ok_or("stale_request")?;
         let written = storage.written.take().ok_or("not_due")?;
-        storage.store_id += 1;
-        storage.store_taken_up = false;
         storage.store_failures = 0;
         storage.newest = Some(written.slot);
         storage.used = true;
@@ -814,6 +826,7 @@ impl Manager {
             }
             Some(_) => reached("5.28 what has become owed since stays"),
         }
+        storage.spend(Task::Store);
         Ok(json!({}))
     }
 
@@ -822,7 +835,7 @@ impl Manager {
         &mut self,
         now: u64,
         id: u64,
-        slots: &Slots,
+        slots: &[Option<Bytes>],
         wall: Option<u64>,
     ) -> Result<Value, Refused> {
         self.advance(now);
@@ -830,12 +843,10 @@ impl Manager {
         let identity = self.identity();
         let holds_a_token = self.token.is_some() || self.refresh.is_some();
         let storage = self.storage.as_mut().filter(|s| s.load_id == id).ok_or("stale_request")?;
-        storage.load_id += 1;
-        storage.load_taken_up = false;
-        storage.store_id += 1;
-        storage.store_taken_up = false;
-        storage.written = None;
-        storage.announcement = storage.announcement.filter(|announcement| announcement.stored);
+        // Places beyond these are none of this storage.
+        let slots = &slots[..slots.len().min(storage.slots as usize)];
+        storage.spend(Task::Load);
+        storage.spend(Task::Store);
         let floor = storage.floor;
         storage.load_wanted = false;
         storage.load_failures = 0;

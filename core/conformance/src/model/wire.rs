@@ -236,6 +236,10 @@ pub(crate) fn read_installed(provider: &Provider, token: &Value) -> Result<Insta
         && root.member("access_token").is_none()
         && let Some(refresh) = root.member("refresh_token").and_then(text_of).filter(|t| !t.is_empty())
     {
+        let kind = root.member("token_type").and_then(text_of);
+        if !supported_type(provider, kind.as_deref().map(utf8).as_deref()) {
+            return Err(refusal("unsupported_token_type"));
+        }
         return Ok(Installed::Refresh(refresh));
     }
     match read_token(provider, &root, error_code(&root, None))? {
@@ -360,7 +364,9 @@ pub(crate) fn write_request(
             at_the_end.push(("client_secret", given("client_secret")?));
         }
         Authentication::Bearer => {
-            headers.push(json!(["Authorization", format!("Bearer {}", given("bearer")?)]));
+            let bearer =
+                given("bearer").filter(|bearer| bearer.bytes().all(|byte| byte.is_ascii_graphic()))?;
+            headers.push(json!(["Authorization", format!("Bearer {bearer}")]));
         }
         Authentication::None => at_the_end.push(("client_id", given("client_id")?)),
     }
@@ -677,17 +683,23 @@ pub(crate) fn read_url(text: &str) -> Option<Url> {
         Some(at) => {
             let (host, port) = authority.split_at(after_host + at);
             let port = &port[1..];
-            if port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
+            if !port.bytes().all(|b| b.is_ascii_digit()) {
                 return None;
             }
-            (host, port.parse().ok()?)
+            (host, port)
         }
-        None => (authority, if scheme == "http" { 80 } else { 443 }),
+        None => (authority, ""),
     };
-    if host.is_empty() {
+    let default = if scheme == "http" { 80 } else { 443 };
+    let port = if port.is_empty() { default } else { port.parse().ok()? };
+    let in_a_name = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    if host.is_empty() || !host.starts_with('[') && !host.chars().all(in_a_name) {
         return None;
     }
     let path = tail.split(['?', '#']).next().unwrap_or("");
+    if path.contains(['"', '<', '>', '^', '`', '{', '|', '}']) {
+        return None;
+    }
     Some(Url { scheme, host: host.to_ascii_lowercase(), port, path: path.to_owned() })
 }
 

@@ -1,6 +1,6 @@
 //! Scenarios with storage: managers that mostly do what `poll` says, in rounds of a `poll` and what follows from it.
 
-use super::super::storage::Owed;
+use super::super::storage::{Owed, Task};
 use super::{Generator, Next, Replay};
 use serde_json::{Map, Value, json};
 
@@ -44,6 +44,22 @@ impl Generator {
         let others = if shared { self.dice.pick(&[0, 1, 1, 2]) } else { self.dice.pick(&[0, 0, 0, 1]) };
         for name in ["b", "c"].iter().take(others) {
             self.make(&mut script, name);
+        }
+        if self.dice.percent(15) {
+            // Before storage has been read.
+            for _ in 0..self.dice.between(1, 5) {
+                let kind = self.dice.weighted(&[
+                    ("install", 40),
+                    ("rejected", 30),
+                    ("clear", 6),
+                    ("renew", 6),
+                    ("reload", 6),
+                    ("poll", 12),
+                ]);
+                let at = self.when(script.replay);
+                self.at = self.at.max(at);
+                self.call(&mut script, kind, at);
+            }
         }
         while (script.steps.len() as u64) < count {
             self.round(&mut script);
@@ -260,10 +276,12 @@ impl Generator {
     fn finish(&mut self, script: &mut Script<'_, '_>, at: u64) {
         let manager = script.replay.manager();
         let storage = manager.storage.as_ref();
-        let (load, store) = storage.map_or((false, false), |s| (s.load_taken_up, s.store_taken_up));
-        if load {
+        let taken_up = storage.and_then(|s| s.taken_up);
+        if self.dice.percent(4) {
+            self.call(script, "took", at);
+        } else if taken_up == Some(Task::Load) {
             self.finish_load(script, at);
-        } else if store {
+        } else if taken_up == Some(Task::Store) {
             self.finish_store(script, at);
         } else if manager.out.is_some() {
             let kind = self.dice.weighted(&[
