@@ -69,10 +69,9 @@ in_swift() {
     exec chroot "$R" /usr/bin/env -i HOME=/root PATH=/usr/bin:/bin:/usr/libexec/swift/bin LC_ALL=C.UTF-8 \
       TOKENWARD_LIB_DIR="$5" TOKENWARD_DEMO_SERVICE="$6" TOKENWARD_OIDC="$7" TOKENWARD_PROBE="$8" \
       bash -euc "cd \"\$1\"; $4" _ "$ROOT"' \
-    _ "$CACHE/trixie" "$ROOT" "$TARGET" "$1" "$TOKENWARD_LIB_DIR" "$TOKENWARD_DEMO_SERVICE" "${TOKENWARD_OIDC:-}" "$TOKENWARD_PROBE"
+    _ "$CACHE/trixie" "$ROOT" "$TARGET" "$1" "$TOKENWARD_LIB_DIR" "$TOKENWARD_DEMO_SERVICE" "${TOKENWARD_OIDC:-}" "${TOKENWARD_PROBE:-}"
 }
 export TOKENWARD_LIB_DIR=$TARGET/mobile TOKENWARD_DEMO_SERVICE=$TARGET/release/tokenward-demo-service
-export TOKENWARD_PROBE=$SCRATCH/debug/tokenward-probe
 
 # spm SUBCOMMAND ARGS...
 spm() {
@@ -135,6 +134,7 @@ oidc_provider() {
 # run_tests NAME FLAGS...: the whole suite.
 run_tests() {
   local name=$1; shift
+  export TOKENWARD_PROBE=$SCRATCH/debug/tokenward-probe
   [ -n "${TOKENWARD_OIDC:-}" ] || oidc_provider
   spm build --product tokenward-probe >"$OUT/$name.log" 2>&1 || { tail -n 20 "$OUT/$name.log" >&2; fail "probe"; }
   local good=yes all failed

@@ -9,8 +9,12 @@ final class Child: Sendable {
     private let input: Int32
     private let output: Int32
     private let status = Locked<Int32?>(nil)
+    /// One starts at a time: a child would keep the ends of another's pipes that are open meanwhile.
+    private static let starting = NSLock()
 
     init(_ program: String, _ arguments: [String], environment more: [String: String] = [:]) throws {
+        Self.starting.lock()
+        defer { Self.starting.unlock() }
         var (stdin, stdout): ([Int32], [Int32]) = ([0, 0], [0, 0])
         try #require(pipe(&stdin) == 0 && pipe(&stdout) == 0)
         // What stays here is not for children that start later.
@@ -48,6 +52,17 @@ final class Child: Sendable {
         end()
         close(input)
         close(output)
+    }
+
+    /// All that it still writes, and its status as `waitpid` tells it. Many may be waited for: each on a thread of its own.
+    func rest() async -> (lines: [String], status: Int32) {
+        await withCheckedContinuation { done in
+            Thread.detachNewThread {
+                var lines: [String] = []
+                while let line = self.line() { lines.append(line) }
+                done.resume(returning: (lines, self.wait()))
+            }
+        }
     }
 
     /// The next line of its output; `nil` where it has ended.
