@@ -9,6 +9,13 @@ protocol TokenClock: Sendable {
     func sleep(milliseconds: UInt64) async
 }
 
+extension TokenClock {
+    /// Ends early with its task.
+    func sleep(until instant: UInt64) async {
+        while !Task.isCancelled, case let now = now(), now < instant { await sleep(milliseconds: instant - now) }
+    }
+}
+
 struct SystemClock: TokenClock {
     func now() -> UInt64 {
         #if canImport(Darwin)
@@ -24,7 +31,6 @@ struct SystemClock: TokenClock {
     func wall() -> UInt64 { UInt64(max(0, Date().timeIntervalSince1970)) }
 
     func sleep(milliseconds: UInt64) async {
-        // A flight is never cancelled; an early end would only mean another look at the clock.
         try? await Task.sleep(nanoseconds: min(milliseconds, 3_600_000) * 1_000_000)
     }
 }

@@ -66,15 +66,23 @@ extension IssuedToken: CustomStringConvertible, CustomDebugStringConvertible, Cu
 
 /// Where a manager's tokens come from.
 public enum TokenSource: Sendable {
-    /// A static token: an API key, a client token. Installed at first use; once revoked, the user has to act. It is
-    /// not stored, so that a key that the app was given anew wins over the one of the last run.
+    /// A static token: an API key, a client token. Asked for at first use, and again where the service refuses what it
+    /// gave. It is not stored, so that a key that the app was given anew wins over the one of the last run.
     case fixed(@Sendable () async throws -> IssuedToken)
     /// The client's own credentials, asked for at each request.
     case credentials(@Sendable () async throws -> Credentials)
     /// Site tokens for which another manager's token is the bearer.
     case parent(TokenManager)
-    /// The app's own server, which hands out tokens: asked whenever one is due.
+    /// The app's own server, which hands out tokens: asked whenever one is due, for as long as a token request may take.
     case backend(@Sendable () async throws -> IssuedToken)
+
+    /// What can be asked without a person; nothing where it is the configuration that someone has to mend.
+    func program(for reason: TokenReason) -> (@Sendable () async throws -> IssuedToken)? {
+        switch (self, TokenwardError(supply: reason)) {
+        case (.fixed(let ask), .signInRequired), (.backend(let ask), .signInRequired): ask
+        default: nil
+        }
+    }
 }
 
 extension TokenSource: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {

@@ -4,7 +4,8 @@ public import Foundation
 public enum TokenEvent: Sendable, Hashable {
     /// There is a new one.
     case refreshed(generation: UInt64)
-    /// The user has to sign in, or a token to be installed.
+    /// No new token comes without a person or the app: a sign-in, another token, mended configuration. Told once for each
+    /// reason until there is a token.
     case needsSignIn(reason: TokenReason)
     /// A resource server refused a token, and asking again would not help.
     case rejected(reason: TokenReason)

@@ -29,18 +29,16 @@ public final class FileTokenStorage: TokenStorage, PlacedStorage {
 
     public func sealKey() -> Data { key }
 
-    public func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws {
+    public func locked(_ body: @escaping @Sendable (StorageAccess) -> Void) async throws {
         // Locks and flushes block: not on a thread of Swift's own pool.
         try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
             queue.async { [path] in
                 done.resume(
                     with: Result {
                         try FileLock.hold(path + ".lock") {
-                            switch body(try read(path)) {
-                            case .keep: break
-                            case .replace(let bytes): try replace(path, with: bytes)
-                            case .delete: try delete(path)
-                            }
+                            body(
+                                StorageAccess(
+                                    read: { try Tokenward.read(path) }, write: { try replace(path, with: $0) }))
                         }
                     })
             }
@@ -123,12 +121,6 @@ private func fresh(_ path: String) throws -> (name: String, file: Int32) {
         if file >= 0 { return (name, file) }
     }
     throw failure()
-}
-
-private func delete(_ path: String) throws {
-    unlink(path + ".new")
-    guard unlink(path) == 0 || errno == ENOENT else { throw failure() }
-    try flushFolder(of: path)
 }
 
 private func flushFolder(of path: String) throws {

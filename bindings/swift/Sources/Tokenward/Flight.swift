@@ -1,156 +1,151 @@
 internal import Foundation
 
-// What happens between "there is no token" and "there is one". One flight is under way at a time.
+// The executor: it does what `poll` says. One flight is under way at a time.
 extension TokenManager {
-    /// Ends when the token is fresh, or when a usable one has to wait for its refresh; without a trace when someone has
-    /// signed out since the session began.
-    func fly(in session: Int) async throws {
-        let deadline = clock.now() + UInt64(timeout * 1000)
-        var asked = false
+    /// Ends when the token is usable and nothing is to be done, or when nothing more comes of waiting.
+    func fly(_ flight: UInt64) async throws {
+        var (failure, prepared, isReplaced) = (nil as TokenwardError?, nil as Prepared?, false)
+        try await vault.claimed()
+        try lookForSignIn()
         while true {
-            let report = await vault.sync(in: session)
-            note(report)
-            try bridgedNow { _ in try report.result.get() }
-            try proceed(in: session)
+            if let trouble = await settle() { failure = trouble }
+            guard self.flight == flight, !isSignedOut else { throw TokenwardError.signedOut }
             let poll = try bridgedNow { try core.poll(now: $0) }
-            // Locked is not empty: a token may be there.
-            if !poll.usable, !vault.wasRead, let failure = report.failure, failure.code == "storage_locked" {
-                throw failure
-            }
             switch poll.next {
-            case .nothing: return
-            case .wait, .awaitAnswer:
-                if poll.usable { return }
-                try await pause(until: poll.pollAt, deadline: deadline)
-            // Only a core with storage of its own says the last two.
-            case .reload, .load, .store: throw report.failure ?? .internal
-            case .supply(_, let reason): return try await supply(reason, in: session, deadline: deadline)
+            case .load, .store: continue
             case .request:
-                // A site token whose bearer was refused is asked for again with the parent's next one, once.
-                if try await request(in: session, again: !asked) { return }
-                asked = true
+                // The app may be slow to answer: `poll` is asked again before anything is sent.
+                guard let ready = prepared else {
+                    prepared = try await prepare()
+                    continue
+                }
+                guard let begun = try begin(ready) else { continue }
+                prepared = nil
+                failure = try await request(begun, flight, again: !isReplaced)
+                isReplaced = true
+                if failure == nil && isUsable { return }
+            case .supply(let id, let reason):
+                guard let ask = source.program(for: reason) else {
+                    if told.insert(reason).inserted { announcements.send(.needsSignIn(reason: reason)) }
+                    if poll.usable { return }
+                    throw TokenwardError(supply: reason)
+                }
+                failure = try await supply(id, ask, flight)
+                if failure == nil && isUsable { return }
+            default:
+                if poll.usable { return }
+                let later = seconds(until: poll.pollAt)
+                switch failure {
+                case .temporarilyUnavailable(_, let status, let error):
+                    throw TokenwardError.temporarilyUnavailable(retryAfter: later, status: status, error: error)
+                case let failure?: throw failure
+                case nil:
+                    let error = TokenwardError.temporarilyUnavailable(retryAfter: later)
+                    guard await nap(until: poll.pollAt ?? .max, orThrow: error) else { throw error }
+                }
             }
         }
     }
 
-    /// A sign-out, here or in another process, is not followed by a sign-in that nobody asked for.
-    private func proceed(in session: Int) throws(TokenwardError) {
-        guard vault.session == session, !vault.isSignedOut else { throw .signedOut }
-    }
-
-    /// Sleeps until `poll` may answer otherwise. Another process that refreshes is done long before.
-    private func pause(until pollAt: UInt64?, deadline: UInt64) async throws(TokenwardError) {
-        let now = clock.now()
-        let until = pollAt ?? .max
-        if until > deadline && !(vault.storage.isShared && now < deadline) {
-            throw .temporarilyUnavailable(retryAfter: pollAt.map { TimeInterval($0 - min($0, now)) / 1000 })
-        }
-        await clock.sleep(milliseconds: min(until - min(until, now), vault.storage.isShared ? Self.glance : .max))
-    }
+    private var isUsable: Bool { (try? core.poll(now: clock.now()).usable) == true }
 
     // MARK: - A token request
 
-    /// Begin, persist, send; answer, persist, use. True where a token came, false where `poll` has to be asked again.
-    private func request(in session: Int, again: Bool) async throws -> Bool {
-        let bearer = try await bearer()
-        let credentials = try await credentials()
-        let report = await vault.transact(in: session) { [core, clock, vault] in
-            // Another process may have been faster.
-            guard case .request(let grant) = try core.poll(now: clock.now()).next else { return nil as Begun? }
-            let request = try core.begin(
-                now: clock.now(), clientId: credentials.clientId, clientSecret: credentials.clientSecret,
-                username: credentials.username, password: credentials.password, bearer: bearer?.token)
-            vault.owe()
-            return Begun(request: request, id: try request.id(), grant: grant)
-        }
-        note(report)
-        guard let begun = try bridgedNow({ _ in try report.result.get() }) else { return false }
-        do {
-            try proceed(in: session)
-            // A refresh that storage does not announce could be another process's as well.
-            if vault.storage.isShared, begun.grant == .refreshToken,
-                try core.unpersisted(all: true) != nil
-            {
-                throw report.failure ?? TokenwardError.storage(code: "storage_failed", underlying: nil)
-            }
-            let response = try await send(begun.request, bearer)
-            return try await take(response, begun, bearer, in: session, again: again)
-        } catch let failure as NoAnswer {
-            try? core.failed(now: clock.now(), requestId: begun.id)
-            throw TokenwardError.transport(underlying: failure.underlying)
-        } catch let failure as TokenwardError {
-            try? core.failed(now: clock.now(), requestId: begun.id)
-            throw failure
-        }
+    /// What a request is made of that the manager does not keep.
+    private struct Prepared {
+        let credentials: Credentials
+        let bearer: Bearer?
     }
 
-    private struct Begun: Sendable {
+    private struct Begun {
         let request: CoreRequest
         let id: UInt64
-        let grant: TokenGrant
+        let at: UInt64
+        let bearer: Bearer?
     }
 
-    private struct NoAnswer: Error {
-        let underlying: any Error
-    }
-
-    private func send(_ request: CoreRequest, _ bearer: Bearer?) async throws -> TransportResponse {
-        let text = try bridgedNow { _ in try request.url() }
-        guard let url = URL(string: text), bearer == nil || bearer?.url == text else { throw TokenwardError.internal }
-        let fields = try bridgedNow { _ in try request.headers() }
-        let sent = TransportRequest(
-            method: try bridgedNow { _ in try request.method() }, url: url,
-            headers: stride(from: 0, to: fields.count - 1, by: 2).map { (fields[$0], fields[$0 + 1]) },
-            body: try bridgedNow { _ in try request.body() }, timeout: timeout)
+    private func prepare() async throws -> Prepared {
+        let bearer = try await bearer()
+        guard case .credentials(let ask) = source else { return Prepared(credentials: Credentials(), bearer: bearer) }
         do {
-            return try await transport.send(sent)
+            return Prepared(credentials: try await ask(), bearer: bearer)
         } catch {
-            throw NoAnswer(underlying: error)
+            throw TokenwardError(onTheWay: error)
         }
     }
 
-    private func take(
-        _ response: TransportResponse, _ begun: Begun, _ bearer: Bearer?, in session: Int, again: Bool
-    ) async throws -> Bool {
+    /// `nil` where `poll` has something else to say by now.
+    private func begin(_ ready: Prepared) throws(TokenwardError) -> Begun? {
+        try bridgedNow { now in
+            do {
+                let request = try core.begin(
+                    now: now, clientId: ready.credentials.clientId, clientSecret: ready.credentials.clientSecret,
+                    username: ready.credentials.username, password: ready.credentials.password,
+                    bearer: ready.bearer?.token)
+                return Begun(request: request, id: try request.id(), at: now, bearer: ready.bearer)
+            } catch CoreError.State(let code, _) where code != "wrong_credentials" {
+                return nil
+            }
+        }
+    }
+
+    /// Sends it; why no token came.
+    private func request(_ begun: Begun, _ flight: UInt64, again: Bool) async throws -> TokenwardError? {
+        let response: TransportResponse
+        do {
+            let message = try message(begun)
+            // Others count on it that nothing is sent later, and this process may have slept.
+            guard clock.now() <= begun.at + timeout / 4 else {
+                try core.failed(now: clock.now(), requestId: begun.id)
+                return nil
+            }
+            response = try await transport.send(message)
+        } catch {
+            try? core.failed(now: clock.now(), requestId: begun.id)
+            return TokenwardError(onTheWay: error)
+        }
         let refusal: TokenwardError
         do {
             let outcome = try core.answer(
                 now: clock.now(), requestId: begun.id, status: UInt32(clamping: response.status),
                 headers: response.headers.flatMap { [$0.name, $0.value] }, body: response.body, wall: clock.wall())
-            if case .token(let generation) = outcome {
-                persisting += 1
-                defer { wasPersisted() }
-                note(await vault.sync(in: session, owing: true))
-                try proceed(in: session)
-                stored(generation)
-                return true
+            switch outcome {
+            case .token(let generation):
+                await settle()
+                if self.flight == flight { refreshed(generation) }
+                return nil
+            case .error(let code, _, _):
+                refusal = .temporarilyUnavailable(retryAfter: nil, status: response.status, error: code)
             }
-            note(await vault.sync(in: session, owing: true))
-            refusal = .temporarilyUnavailable(retryAfter: nil)
         } catch CoreError.State("stale_request", _) {
             // Signed out or installed meanwhile.
-            return false
+            return nil
         } catch CoreError.Input(let code, _, _), CoreError.Capacity(let code, _) {
-            // It may have brought a new refresh token all the same.
-            note(await vault.sync(in: session, owing: true))
             let inTrouble = response.status >= 500 || [408, 425, 429].contains(response.status)
-            refusal = inTrouble ? .temporarilyUnavailable(retryAfter: nil) : .badAnswer(code: code)
+            refusal =
+                inTrouble
+                ? .temporarilyUnavailable(retryAfter: nil, status: response.status) : .badAnswer(code: code)
         } catch {
             throw TokenwardError.internal
         }
-        if response.status == 401, let bearer, again, try await bearer.isReplaced(after: response) { return false }
-        let (now, poll) = try bridgedNow { ($0, try core.poll(now: $0)) }
-        guard case .wait = poll.next else { return false }
-        if case .temporarilyUnavailable = refusal {
-            throw TokenwardError.temporarilyUnavailable(
-                retryAfter: poll.pollAt.map { TimeInterval($0 - min($0, now)) / 1000 })
+        // A site token whose bearer was refused is asked for again with the parent's next one, once.
+        if response.status == 401, let bearer = begun.bearer, again, try await bearer.isReplaced(after: response) {
+            try core.retry()
+            return nil
         }
-        throw refusal
+        return refusal
     }
 
-    private func credentials() async throws -> Credentials {
-        guard case .credentials(let ask) = source else { return Credentials() }
-        return try await asking(ask)
+    private func message(_ begun: Begun) throws -> TransportRequest {
+        let text = try begun.request.url()
+        guard let url = URL(string: text), begun.bearer == nil || begun.bearer?.url == text else {
+            throw TokenwardError.internal
+        }
+        let fields = try begun.request.headers()
+        return TransportRequest(
+            method: try begun.request.method(), url: url,
+            headers: stride(from: 0, to: fields.count - 1, by: 2).map { (fields[$0], fields[$0 + 1]) },
+            body: try begun.request.body(), timeout: TimeInterval(timeout) / 1000)
     }
 
     // MARK: - A parent's token as bearer
@@ -187,39 +182,41 @@ extension TokenManager {
 
     // MARK: - A token from elsewhere
 
-    private func supply(_ reason: TokenReason, in session: Int, deadline: UInt64) async throws {
-        switch (source, reason) {
-        case (.fixed(let ask), .noToken), (.backend(let ask), .noToken), (.backend(let ask), .revoked),
-            (.backend(let ask), .refreshTokenRejected), (.backend(let ask), .grantRejected):
-            let usable = try bridgedNow { try core.poll(now: $0).usable }
-            while clock.now() < supplyAt {
-                if usable { return }
-                try await pause(until: supplyAt, deadline: deadline)
-            }
-            do {
-                try await keep(try await asking(ask), in: session)
-            } catch {
-                try proceed(in: session)
-                supplyFailures += 1
-                let doubled = policy.firstBackoffMs << min(supplyFailures - 1, 20)
-                supplyAt = clock.now() + min(doubled, policy.maxBackoffMs)
-                throw error
-            }
-        default:
-            let error = TokenwardError(supply: reason)
-            if case .signInRequired = error { announcements.send(.needsSignIn(reason: reason)) }
-            throw error
+    /// Why no token came. What comes too late is stale.
+    private func supply(
+        _ id: UInt64, _ ask: @escaping @Sendable () async throws -> IssuedToken, _ flight: UInt64
+    ) async throws -> TokenwardError? {
+        try bridgedNow { try core.took(now: $0, id: id) }
+        do {
+            let generation = try take(try await inTime(ask), supply: id)
+            await settle()
+            if self.flight == flight { refreshed(generation) }
+            return nil
+        } catch CoreError.State("stale_request", _) {
+            // Signed out or installed meanwhile.
+            return nil
+        } catch {
+            let isRefused = error is CoreError
+            try? core.supplyFailed(now: clock.now(), id: id, retryable: !isRefused)
+            return isRefused ? TokenwardError(refused: error) : TokenwardError(onTheWay: error)
         }
     }
 
-    /// Asks an app's closure. Its failures are those of the way to its server.
-    private func asking<T: Sendable>(_ ask: @Sendable () async throws -> T) async throws(TokenwardError) -> T {
-        do {
-            return try await ask()
-        } catch let error as TokenwardError {
-            throw error
-        } catch {
-            throw .transport(underlying: error)
+    /// What an app's closure brings within the time of a request: one that does not end is left to itself.
+    private func inTime<T: Sendable>(_ ask: @escaping @Sendable () async throws -> T) async throws -> T {
+        let answer = Locked<Result<T, any Error>>(.failure(URLError(.timedOut)))
+        let timer = Task { [clock, end = clock.now() + timeout] in await clock.sleep(until: end) }
+        let asking = Task {
+            do {
+                let value = try await ask()
+                answer.current = .success(value)
+            } catch {
+                answer.current = .failure(error)
+            }
+            timer.cancel()
         }
+        await timer.value
+        asking.cancel()
+        return try answer.current.get()
     }
 }

@@ -40,7 +40,7 @@
         var place: String { "keychain \([sharing?.accessGroup ?? "", service, account])" }
 
         public func sealKey() async throws -> Data {
-            try await locked { [self] in
+            try await held { [self] in
                 if let key = try read(account + ".seal") { return key }
                 let key = randomKey()
                 try write(account + ".seal", key)
@@ -48,19 +48,13 @@
             }
         }
 
-        public func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws {
-            try await locked { [self] in
-                switch body(try read(account)) {
-                case .keep: break
-                case .replace(let bytes): try write(account, bytes)
-                case .delete:
-                    let status = SecItemDelete(item(account) as CFDictionary)
-                    guard status == errSecSuccess || status == errSecItemNotFound else { throw failure(status) }
-                }
+        public func locked(_ body: @escaping @Sendable (StorageAccess) -> Void) async throws {
+            try await held { [self] in
+                body(StorageAccess(read: { try self.read(self.account) }, write: { try self.write(self.account, $0) }))
             }
         }
 
-        private func locked<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+        private func held<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
             try await withCheckedThrowingContinuation { (done: CheckedContinuation<T, any Error>) in
                 queue.async { [sharing] in
                     done.resume(

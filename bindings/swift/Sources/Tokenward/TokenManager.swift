@@ -10,7 +10,7 @@ public struct TokenManagerOptions: Sendable {
     public var accessCapacity: UInt32 = 4096
     /// Bytes that a refresh token may have at most.
     public var refreshCapacity: UInt32 = 4096
-    /// Seconds that a token request may take, and that a caller waits for a backoff.
+    /// Seconds that a caller waits in all for a backoff, or for another process.
     public var requestTimeout: TimeInterval = 30
     /// Says that this program runs on a server, or that its users may have the credentials. In an app they
     /// will be found: everybody can read what an app is made of.
@@ -32,9 +32,6 @@ public struct TokenManagerOptions: Sendable {
 /// Every rule is the Rust core's; this actor adds clock, network, storage, and that any number of callers cause one
 /// token request. Errors are ``TokenwardError``, or `CancellationError` for a caller that was cancelled.
 public actor TokenManager {
-    /// How often shared storage is looked at while another process refreshes, in milliseconds.
-    static let glance: UInt64 = 200
-
     /// The provider that the manager was made with.
     public nonisolated let provider: TokenProvider
     /// Whose token it keeps.
@@ -45,27 +42,34 @@ public actor TokenManager {
     let vault: Vault
     let transport: any TokenTransport
     let clock: any TokenClock
-    let timeout: TimeInterval
-    let policy: RefreshPolicy
+    /// Milliseconds that a token request or a program that is asked for a token takes at most: the policy's.
+    let timeout: UInt64
+    private let patience: UInt64
     let announcements = Announcements()
 
-    /// The session whose token request or supply is under way.
-    private var flight: Int?
-    private var waiting: [UInt64: CheckedContinuation<Void, any Error>] = [:]
+    /// What was told to need a person since a token came.
+    var told: Set<TokenReason> = []
+    /// Until then `poll` says what it said last: that there is nothing to do.
+    private var pollAt: UInt64 = 0
+    /// The flight that is under way; what an earlier one brings counts no more.
+    private(set) var flight: UInt64?
+    private var lastFlight: UInt64 = 0
+    private var waiting: [UInt64: Waiter] = [:]
     private var lastWaiter: UInt64 = 0
-    /// Tokens that the core has and storage has not yet: nobody gets them before. Persist, then use.
-    var persisting = 0
-    /// Until then no refresh is due: `authorize` need not ask.
-    private var quietUntil: UInt64 = 0
-    /// When a source that failed may be asked again, and how often it has failed.
-    var supplyAt: UInt64 = 0
-    var supplyFailures: UInt64 = 0
+    private var settling: Task<TokenwardError?, Never>?
+    private var sleeper: Task<Void, Never>?
+
+    private struct Waiter {
+        let until: UInt64
+        let continuation: CheckedContinuation<Void, any Error>
+    }
 
     /// - Parameters:
     ///   - provider: The token service.
     ///   - identity: What is known at run time alone: a site, a base URL, an account.
     ///   - source: Where tokens come from.
-    ///   - storage: Keeps the state over a restart; by default nothing does.
+    ///   - storage: Keeps the state over a restart; by default nothing does. Of two live managers of one storage the second
+    ///     throws `storage_in_use` at its first use.
     ///   - transport: Carries the requests to the token endpoint.
     ///   - options: Sizes and times.
     /// - Throws: ``TokenwardError/configuration(code:fact:)``: `server_only` where the provider's credentials do not
@@ -86,21 +90,26 @@ public actor TokenManager {
         storage: any TokenStorage, transport: any TokenTransport, options: TokenManagerOptions,
         clock: any TokenClock
     ) throws(TokenwardError) {
-        let storage = if case .fixed = source { MemoryTokenStorage() as any TokenStorage } else { storage }
+        let isFixed = if case .fixed = source { true } else { false }
+        let storage = isFixed ? MemoryTokenStorage() : storage
+        let record = StorageRecord(shared: storage.isShared, all: true, slots: 1, floor: 0, proveRoom: false)
         core = try bridged {
             try CoreManager(
                 now: clock.now(), provider: provider, identity: identity, accessCapacity: options.accessCapacity,
                 refreshCapacity: options.refreshCapacity, seed: .random(in: 0 ... .max),
-                sharedStorage: storage.isShared, allowServerOnly: options.dangerouslyAllowServerOnlyCredentials)
+                sharedStorage: false, allowServerOnly: options.dangerouslyAllowServerOnlyCredentials,
+                options: OptionsRecord(
+                    storage: isFixed ? nil : record, source: source.program(for: .noToken) == nil ? .person : .program))
         }
         self.provider = provider
         self.identity = identity
-        policy = provider.policy ?? RefreshPolicy()
         self.source = source
         self.transport = transport
         self.clock = clock
-        timeout = options.requestTimeout
-        vault = Vault(core: core, storage: storage, clock: clock)
+        timeout = (provider.policy ?? RefreshPolicy()).responseTimeoutMs
+        // For ever is 30 years.
+        patience = UInt64(min(max(options.requestTimeout, 0), 1e9) * 1000)
+        vault = Vault(core: core, storage: storage, clock: clock, announcements: announcements)
     }
 
     deinit {
@@ -115,13 +124,16 @@ public actor TokenManager {
     /// - Throws: ``TokenwardError/notAllowed(code:)`` before anything is sent, where the token may not go there;
     ///   otherwise why there is no token.
     public func authorize(method: String, url: URL) async throws -> Authorization {
+        var now = clock.now()
+        let until = now + patience
         // A token that lives shorter than a caller takes to wake is asked for again, but not for ever.
         for _ in 0..<3 {
-            if let authorization = try lend(method, url.absoluteString) {
-                refreshAhead()
+            if let authorization = try lend(now, method, url.absoluteString) {
+                if now >= pollAt { refreshAhead() }
                 return authorization
             }
-            try await obtain()
+            try await obtain(until: until)
+            now = clock.now()
         }
         throw TokenwardError.temporarilyUnavailable(retryAfter: nil)
     }
@@ -144,26 +156,22 @@ public actor TokenManager {
     ///   - challenge: Its `WWW-Authenticate` field; several of them with a line feed between them.
     /// - Throws: Why there is no new token, where one was needed.
     public func rejected(generation: UInt64, status: Int, challenge: String?) async throws -> RetryDecision {
+        let until = clock.now() + patience
+        guard !isSignedOut else {
+            try await obtain(until: until)
+            return .retry
+        }
         let retry = try bridgedNow {
             try core.rejected(now: $0, generation: generation, status: UInt32(clamping: status), challenge: challenge)
         }
-        quietUntil = 0
         switch retry {
         case .now: return .retry
         case .afterRefresh:
-            try await obtain()
+            try await obtain(until: until)
             return .retry
         case .surface(let reason, let retryAt):
-            if case .backend = source, reason == .noToken || reason == .revoked {
-                try await obtain()
-                return .retry
-            }
-            // A token that has ended must not come back with the next start.
-            if try bridgedNow({ _ in try vault.owes }) { note(await vault.sync(in: vault.session)) }
             announcements.send(.rejected(reason: reason))
-            let now = clock.now()
-            return .surface(
-                reason: reason, retryAfter: retryAt.map { TimeInterval($0 - min($0, now)) / 1000 })
+            return .surface(reason: reason, retryAfter: seconds(until: retryAt))
         }
     }
 
@@ -173,31 +181,37 @@ public actor TokenManager {
     ///
     /// - Throws: ``TokenwardError/badAnswer(code:)``: it is refused, and the token that was good stays good.
     public func install(_ token: IssuedToken) async throws {
-        try await keep(token, in: vault.session, isSignIn: true)
+        try await vault.claimed()
+        let generation: UInt64
+        do {
+            generation = try vault.isSignedOut.with { isSignedOut in
+                let generation = try take(token)
+                isSignedOut = false
+                return generation
+            }
+        } catch {
+            throw TokenwardError(refused: error)
+        }
+        await settle()
+        guard !isSignedOut else { throw TokenwardError.signedOut }
+        refreshed(generation)
+        wake(.success(()))
+        changed()
     }
 
-    func keep(_ token: IssuedToken, in session: Int, isSignIn: Bool = false) async throws {
-        persisting += 1
-        defer { wasPersisted() }
-        let report = await vault.transact(in: session, isSignIn: isSignIn) { [core, clock, vault] in
-            defer { vault.owe() }
-            return switch token.content {
-            case .members(let access, let type, let seconds, let refresh):
-                try core.install(
-                    now: clock.now(), wall: clock.wall(), accessToken: access, tokenType: type, expiresIn: seconds,
-                    refreshToken: refresh)
-            case .json(let object):
-                try core.installJson(now: clock.now(), wall: clock.wall(), token: object)
-            }
-        }
-        quietUntil = 0
-        note(report)
-        do {
-            stored(try report.result.get())
-        } catch CoreError.Input(let code, _, _), CoreError.Capacity(let code, _) {
-            throw TokenwardError.badAnswer(code: code)
-        } catch {
-            throw TokenwardError(error)
+    /// Hands a token to the core, as that which a supply brought or as one that nobody asked for.
+    func take(_ token: IssuedToken, supply: UInt64? = nil) throws -> UInt64 {
+        let (now, wall) = (clock.now(), clock.wall())
+        switch (token.content, supply) {
+        case (.members(let access, let type, let seconds, let refresh), let id?):
+            return try core.supplied(
+                now: now, wall: wall, id: id, accessToken: access, tokenType: type, expiresIn: seconds,
+                refreshToken: refresh)
+        case (.members(let access, let type, let seconds, let refresh), nil):
+            return try core.install(
+                now: now, wall: wall, accessToken: access, tokenType: type, expiresIn: seconds, refreshToken: refresh)
+        case (.json(let object), let id?): return try core.suppliedJson(now: now, wall: wall, id: id, token: object)
+        case (.json(let object), nil): return try core.installJson(now: now, wall: wall, token: object)
         }
     }
 
@@ -206,53 +220,60 @@ public actor TokenManager {
     ///
     /// - Throws: Why there is no token.
     public func signIn() async throws {
-        vault.signIn()
-        (quietUntil, supplyAt, supplyFailures) = (0, 0, 0)
-        repeat { try await obtain() } while persisting > 0
+        vault.isSignedOut.current = false
+        try retry()
+        try await obtain(until: clock.now() + patience)
     }
 
-    /// Wipes the token from memory and storage. A token request that is out comes to nothing, and no other is sent
-    /// until ``signIn()`` or ``install(_:)``; whoever waits for a token is told `signed_out`.
+    /// Wipes the token from memory, and what is stored is overwritten. A token request that is out comes to nothing, and
+    /// no other is sent until ``signIn()`` or ``install(_:)``; whoever waits for a token is told `signed_out`.
     ///
-    /// - Throws: ``TokenwardError/storage(code:underlying:)``: it is gone from memory, but not from storage; the next
+    /// - Throws: ``TokenwardError/storage(code:underlying:)``: it is gone from memory, but not from storage; a later
     ///   call tries again.
     public func signOut() async throws {
-        try bridgedNow { _ in try vault.signOut() }
-        (quietUntil, supplyAt, supplyFailures, flight) = (0, 0, 0, nil)
+        try await vault.claimed()
+        try vault.isSignedOut.with { isSignedOut in
+            try bridgedNow { _ in try core.clear() }
+            isSignedOut = true
+        }
+        flight = nil
         wake(.failure(TokenwardError.signedOut))
         announcements.send(.signedOut)
-        let report = await vault.sync(in: vault.session)
-        _ = try bridgedNow { _ in try report.result.get() }
-        if let failure = report.failure { throw failure }
+        sleeper?.cancel()
+        if let failure = await settle() { throw failure }
     }
 
     /// A refresh is due now; the token stays usable meanwhile. Starts it.
     public func renew() throws {
         try bridgedNow { _ in try core.renew() }
-        quietUntil = 0
-        refreshAhead()
+        changed()
     }
 
     /// Lifts a failure that waits for someone to act: the credentials were mended.
     public func retry() throws {
         try bridgedNow { _ in try core.retry() }
-        (quietUntil, supplyAt, supplyFailures) = (0, 0, 0)
+        changed()
+    }
+
+    /// Reads storage now: call it when the app comes to the foreground. Who has signed in or out in another process is
+    /// noticed at once only so; otherwise when a refresh is due or a token is refused.
+    public func reload() throws {
+        try bridgedNow { _ in try core.reload() }
+        changed()
     }
 
     // MARK: - Watching it
 
     /// What the manager is at. Asks storage, never the token service.
     public func status() async throws -> TokenStatus {
-        let report = !vault.wasRead || vault.storage.isShared ? await vault.sync(in: vault.session) : nil
-        if let report { note(report) }
-        if vault.isSignedOut { return TokenStatus(isUsable: false, next: .supply(id: 0, reason: .noToken), changesIn: nil) }
-        try bridgedNow { _ in try report?.result.get() }
-        return try bridgedNow { now in
-            let poll = try core.poll(now: now)
-            return TokenStatus(
-                isUsable: poll.usable, next: poll.next,
-                changesIn: poll.pollAt.map { TimeInterval($0 - min($0, now)) / 1000 })
+        try await vault.claimed()
+        try lookForSignIn()
+        await settle()
+        if isSignedOut {
+            return TokenStatus(isUsable: false, next: .supply(id: 0, reason: .noToken), changesIn: nil)
         }
+        let poll = try bridgedNow { try core.poll(now: $0) }
+        return TokenStatus(isUsable: poll.usable, next: poll.next, changesIn: seconds(until: poll.pollAt))
     }
 
     /// What happens from now on: a stream of its own for each reader, which ends with the manager.
@@ -260,12 +281,12 @@ public actor TokenManager {
 
     // MARK: - One flight for all
 
-    private func lend(_ method: String, _ url: String) throws(TokenwardError) -> Authorization? {
-        guard persisting == 0 else { return nil }
+    private func lend(_ now: UInt64, _ method: String, _ url: String) throws(TokenwardError) -> Authorization? {
+        guard !isSignedOut else { return nil }
         do {
-            let line = try core.authorize(now: clock.now(), method: method, url: url)
+            let line = try core.authorize(now: now, method: method, url: url)
             guard let authorization = Authorization(line: line) else { throw TokenwardError.internal }
-            return vault.isSignedOut ? nil : authorization
+            return authorization
         } catch CoreError.State("not_usable", _) {
             return nil
         } catch CoreError.NotAllowed(let code, _), CoreError.Input(let code, _, _) {
@@ -275,83 +296,102 @@ public actor TokenManager {
         }
     }
 
+    /// Starts a flight where something can be done that nobody has to wait for.
     private func refreshAhead() {
-        if flight != vault.session && clock.now() >= quietUntil { takeOff() }
+        guard flight == nil, let poll = try? core.poll(now: clock.now()) else { return }
+        switch poll.next {
+        case .load, .store, .request: takeOff()
+        case .supply(_, let reason) where source.program(for: reason) != nil: takeOff()
+        default: pollAt = poll.pollAt ?? .max
+        }
+    }
+
+    /// Something has changed that a flight did not bring.
+    private func changed() {
+        sleeper?.cancel()
+        refreshAhead()
+    }
+
+    /// Sleeps for whoever waits, until `poll` may answer otherwise; `false`: that is later than anybody waits.
+    func nap(until pollAt: UInt64, orThrow error: TokenwardError) async -> Bool {
+        for (waiter, waiting) in waiting where waiting.until < pollAt { leave(waiter, error) }
+        guard !waiting.isEmpty else { return false }
+        let sleeper = Task { [clock] in await clock.sleep(until: pollAt) }
+        self.sleeper = sleeper
+        await sleeper.value
+        return true
+    }
+
+    /// Does what `poll` says of storage, one at a time and to its end; why that failed.
+    @discardableResult func settle() async -> TokenwardError? {
+        var failure: TokenwardError?
+        while let task = settling ?? (vault.isDue ? Task { [vault] in await vault.settle() } : nil) {
+            settling = task
+            failure = await task.value
+            pollAt = 0
+            if settling == task { settling = nil }
+        }
+        return failure
+    }
+
+    var isSignedOut: Bool { vault.isSignedOut.current }
+
+    /// Another process may have signed in since somebody signed out.
+    func lookForSignIn() throws {
+        if isSignedOut && vault.storage.isShared { try bridgedNow { _ in try core.reload() } }
     }
 
     /// Waits for the flight that is under way, or for a new one. Who is cancelled stops waiting; the flight goes on,
     /// for the server may have rotated the refresh token already.
-    private func obtain() async throws {
+    private func obtain(until: UInt64) async throws {
         try Task.checkCancellation()
-        if flight != vault.session && persisting == 0 { takeOff() }
+        if flight == nil { takeOff() }
         lastWaiter += 1
         let waiter = lastWaiter
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { waiting[waiter] = $0 }
+            try await withCheckedThrowingContinuation { waiting[waiter] = Waiter(until: until, continuation: $0) }
         } onCancel: {
-            Task { await self.leave(waiter) }
+            Task { await self.leave(waiter, CancellationError()) }
         }
     }
 
-    private func leave(_ waiter: UInt64) {
-        waiting.removeValue(forKey: waiter)?.resume(throwing: CancellationError())
+    private func leave(_ waiter: UInt64, _ error: any Error) {
+        waiting.removeValue(forKey: waiter)?.continuation.resume(throwing: error)
     }
 
     private func takeOff() {
-        let session = vault.session
-        flight = session
+        lastFlight += 1
+        let number = lastFlight
+        flight = number
         Task { [self] in
             let result: Result<Void, any Error>
             do {
-                try await fly(in: session)
+                try await fly(number)
                 result = .success(())
             } catch {
                 result = .failure(error)
             }
-            land(result, in: session)
+            // Of before a sign-out: whoever waits waits for the next one.
+            guard flight == number else { return }
+            (flight, pollAt) = (nil, 0)
+            wake(result)
         }
-    }
-
-    private func land(_ result: Result<Void, any Error>, in session: Int) {
-        // Of an earlier session: whoever waits waits for the next one.
-        guard flight == session else { return }
-        flight = nil
-        quietUntil = nextLook(after: result)
-        wake(result)
-    }
-
-    func wasPersisted() {
-        persisting -= 1
-        if flight == nil { wake(.success(())) }
     }
 
     private func wake(_ result: Result<Void, any Error>) {
         let waiters = waiting.values
         waiting = [:]
-        for waiter in waiters { waiter.resume(with: result) }
+        for waiter in waiters { waiter.continuation.resume(with: result) }
     }
 
-    /// When a refresh may be due again, or something that failed be tried again.
-    private func nextLook(after result: Result<Void, any Error>) -> UInt64 {
+    func seconds(until instant: UInt64?) -> TimeInterval? {
         let now = clock.now()
-        let soon = now + policy.firstBackoffMs
-        do {
-            let poll = try core.poll(now: now)
-            if try vault.owes { return soon }
-            switch (poll.next, result) {
-            case (.request, .success): return now
-            case (.request, .failure), (.reload, _): return soon
-            case (.supply, _) where supplyAt > now: return supplyAt
-            // Another process that refreshes is done long before its time is up.
-            case (.wait, _) where vault.storage.isShared: return now + Self.glance
-            default: return poll.pollAt ?? .max
-            }
-        } catch {
-            return soon
-        }
+        return instant.map { TimeInterval($0 - min($0, now)) / 1000 }
     }
 
+    /// A call of the core's, after which `poll` may say something else.
     func bridgedNow<T>(_ call: (UInt64) throws -> T) throws(TokenwardError) -> T {
+        pollAt = 0
         do {
             return try call(clock.now())
         } catch {
@@ -359,13 +399,8 @@ public actor TokenManager {
         }
     }
 
-    func note<T>(_ report: Vault.Report<T>) {
-        if let failure = report.failure { announcements.send(.storageFailed(code: failure.code)) }
-        if report.signedOutElsewhere { announcements.send(.signedOut) }
-    }
-
-    func stored(_ generation: UInt64) {
-        (supplyAt, supplyFailures) = (0, 0)
+    func refreshed(_ generation: UInt64) {
+        told = []
         announcements.send(.refreshed(generation: generation))
     }
 }

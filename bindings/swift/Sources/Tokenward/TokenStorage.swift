@@ -13,36 +13,29 @@ public protocol TokenStorage: Sendable {
     /// The 32 bytes under which the state is sealed: random, the same for as long as the state is kept.
     func sealKey() async throws -> Data
 
-    /// Calls `body` once with the bytes that are there, `nil` if there are none, and does what it answers. No other
-    /// transaction runs meanwhile, in no thread and in no process.
+    /// Calls `body` once, which reads and writes as it likes. Nobody else does meanwhile, in no thread and in no process.
     ///
-    /// - Throws: Where nothing could be read or written: ``TokenwardError/storage(code:underlying:)`` with
-    ///   `storage_locked` where trying again later helps.
-    func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws
+    /// - Throws: Where `body` was not called: ``TokenwardError/storage(code:underlying:)`` with `storage_locked` where
+    ///   trying again later helps.
+    func locked(_ body: @escaping @Sendable (StorageAccess) -> Void) async throws
 }
 
-/// What becomes of the bytes in storage.
-public enum StorageChange: Sendable {
-    case keep
-    /// The bytes are there, whole, once `transact` returns: also after a power cut.
-    case replace(Data)
-    case delete
-}
+/// The bytes in a storage, while nobody else reads or writes them.
+public struct StorageAccess {
+    /// What is there; `nil` if there is nothing, which is not the same as that it cannot be read.
+    public let read: () throws -> Data?
+    /// The bytes are there, whole, once it returns: also after a power cut.
+    public let write: (Data) throws -> Void
 
-extension StorageChange: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    public var description: String {
-        switch self {
-        case .keep: "keep"
-        case .replace: "replace(\(redacted))"
-        case .delete: "delete"
-        }
+    public init(read: @escaping () throws -> Data?, write: @escaping (Data) throws -> Void) {
+        self.read = read
+        self.write = write
     }
-    public var debugDescription: String { description }
-    public var customMirror: Mirror { Mirror(self, showing: [:]) }
 }
 
 /// Keeps the state for the life of the process.
 public final class MemoryTokenStorage: TokenStorage {
+    private let lock = NSLock()
     private let state = Locked<Data?>(nil)
     private let key = randomKey()
 
@@ -52,14 +45,8 @@ public final class MemoryTokenStorage: TokenStorage {
 
     public func sealKey() -> Data { key }
 
-    public func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) {
-        state.with { state in
-            switch body(state) {
-            case .keep: break
-            case .replace(let bytes): state = bytes
-            case .delete: state = nil
-            }
-        }
+    public func locked(_ body: @escaping @Sendable (StorageAccess) -> Void) {
+        lock.withLock { body(StorageAccess(read: { self.state.current }, write: { self.state.current = $0 })) }
     }
 }
 

@@ -13,8 +13,9 @@ public enum TokenwardError: Error, Sendable {
     /// The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`,
     /// `other_site`, `bad_url`.
     case notAllowed(code: String)
-    /// The service is in trouble. It is asked again after `retryAfter` seconds, if it said so or we know.
-    case temporarilyUnavailable(retryAfter: TimeInterval?)
+    /// The service is in trouble. It is asked again after `retryAfter` seconds, if it said so or we know. `status` and
+    /// `error`, a code in its own words, are those of its answer, if there was one.
+    case temporarilyUnavailable(retryAfter: TimeInterval?, status: Int? = nil, error: String? = nil)
     /// No answer came: the network, or the closure that asks the app's backend.
     case transport(underlying: any Error)
     /// The token could not be kept: `storage_locked`, `storage_failed`, `foreign_snapshot` …
@@ -98,6 +99,17 @@ extension TokenwardError {
             default: .internal
             }
     }
+
+    /// What the bridge refused of a token that someone handed over.
+    init(refused error: any Error) {
+        switch error {
+        case CoreError.Input(let code, _, _), CoreError.Capacity(let code, _): self = .badAnswer(code: code)
+        default: self.init(error)
+        }
+    }
+
+    /// What a transport or an app's closure throws.
+    init(onTheWay error: any Error) { self = error as? TokenwardError ?? .transport(underlying: error) }
 
     static let signedOut = Self.signInRequired(reason: "signed_out")
 

@@ -36,12 +36,17 @@ struct FusedStorage: TokenStorage {
     var isShared: Bool { storage.isShared }
     func sealKey() async throws -> Data { storage.sealKey() }
 
-    func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws {
+    func locked(_ body: @escaping @Sendable (StorageAccess) -> Void) async throws {
         fuse.step("before-transaction")
-        try await storage.transact { current in
-            let change = body(current)
-            fuse.step("before-write")
-            return change
+        try await storage.locked { access in
+            body(
+                StorageAccess(
+                    read: access.read,
+                    write: { bytes in
+                        fuse.step("before-write")
+                        try access.write(bytes)
+                        fuse.step("after-write")
+                    }))
         }
         fuse.step("after-transaction")
     }
@@ -66,7 +71,7 @@ provider.policy = RefreshPolicy {
     // Who is killed at any time renews without a rest.
     if (Int(point) ?? 1) > 100 { $0.fractionPermille = 0 }
     // Who is killed leaves an announcement behind, which the next one waits for.
-    if (Int(point) ?? 1) == 1 { $0.responseTimeoutMs = 1500 }
+    if (Int(point) ?? 1) == 1 { $0.responseTimeoutMs = 3000 }
 }
 var options = TokenManagerOptions()
 options.dangerouslyAllowServerOnlyCredentials = true

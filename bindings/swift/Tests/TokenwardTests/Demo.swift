@@ -156,6 +156,7 @@ func fluteManager(
     clock: any TokenClock = SystemClock(), timeout: TimeInterval = 10, change: (inout TokenProvider) -> Void = { _ in }
 ) throws -> TokenManager {
     var provider = demo.provider(.fluteSandbox)
+    provider.policy?.responseTimeoutMs = UInt64(timeout * 1000)
     change(&provider)
     let credentials = demo.credentials
     var options = serverOptions
@@ -180,6 +181,29 @@ final class HandClock: TokenClock {
     func now() -> UInt64 { system.now() + skipped.current }
     func wall() -> UInt64 { system.wall() + skipped.current / 1000 }
     func sleep(milliseconds: UInt64) async { await system.sleep(milliseconds: min(milliseconds, 1)) }
+}
+
+/// The system's clock, for a device that sleeps when a test says so.
+final class SleepyClock: TokenClock {
+    private let system = SystemClock()
+    private let slept = Locked<UInt64>(0)
+    private let naps = Locked<[(milliseconds: UInt64, isTime: @Sendable (UInt64) -> Bool)]>([])
+
+    func sleepsOnce(_ milliseconds: UInt64, when isTime: @escaping @Sendable (UInt64) -> Bool) {
+        naps.with { $0.append((milliseconds, isTime)) }
+    }
+
+    func now() -> UInt64 {
+        let now = system.now() + slept.current
+        if let next = naps.current.first, next.isTime(now) {
+            naps.with { _ = $0.removeFirst() }
+            slept.with { $0 += next.milliseconds }
+        }
+        return system.now() + slept.current
+    }
+
+    func wall() -> UInt64 { system.wall() + slept.current / 1000 }
+    func sleep(milliseconds: UInt64) async { await system.sleep(milliseconds: milliseconds) }
 }
 
 /// The real transport, which a test can watch and hold.
@@ -223,29 +247,39 @@ final class FailingStorage: TokenStorage {
         set { state.current = newValue }
     }
 
-    func sealKey() async throws -> Data { memory.sealKey() }
+    func sealKey() async throws -> Data { key }
+    var key: Data { memory.sealKey() }
 
-    func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws {
+    func locked(_ body: @escaping @Sendable (StorageAccess) -> Void) async throws {
         if failure == .locked { throw TokenwardError.storage(code: "storage_locked", underlying: nil) }
         while isHeld { try await Task.sleep(nanoseconds: 1_000_000) }
-        let isFull = Locked(false)
-        memory.transact { [failure] current in
-            let change = body(current)
-            guard failure == .full, case .replace = change else { return change }
-            isFull.current = true
-            return .keep
+        memory.locked { [self] access in
+            body(
+                StorageAccess(
+                    read: access.read,
+                    write: { bytes in
+                        if self.failure == .full { throw POSIXError(.ENOSPC) }
+                        try access.write(bytes)
+                    }))
         }
-        if isFull.current { throw POSIXError(.ENOSPC) }
     }
 
     var bytes: Data? {
         let found = Locked<Data?>(nil)
-        memory.transact {
-            found.current = $0
-            return .keep
-        }
+        memory.locked { access in found.current = try? access.read() }
         return found.current
     }
+}
+
+/// Whether these bytes say that somebody has signed out: they hold no token.
+func isTombstone(_ bytes: Data?, key: Data, _ provider: TokenProvider, _ identity: TokenIdentity = .init()) throws -> Bool {
+    let core = try CoreManager(
+        now: 0, provider: provider, identity: identity, accessCapacity: 4096, refreshCapacity: 4096, seed: 1,
+        sharedStorage: false, allowServerOnly: true,
+        options: OptionsRecord(
+            storage: StorageRecord(shared: false, all: true, slots: 1, floor: 0, proveRoom: false), source: .none))
+    guard case .load(let id) = try core.poll(now: 0).next else { return false }
+    return try core.loaded(now: 0, wall: nil, id: id, key: key, slots: [bytes]) == .signedOut
 }
 
 /// A storage as another process has it: nothing shows that a manager of this one keeps it too.
@@ -256,9 +290,7 @@ struct Elsewhere: TokenStorage {
 
     var isShared: Bool { storage.isShared }
     func sealKey() async throws -> Data { try await storage.sealKey() }
-    func transact(_ body: @escaping @Sendable (Data?) -> StorageChange) async throws {
-        try await storage.transact(body)
-    }
+    func locked(_ body: @escaping @Sendable (StorageAccess) -> Void) async throws { try await storage.locked(body) }
 }
 
 /// A folder that goes with the value.

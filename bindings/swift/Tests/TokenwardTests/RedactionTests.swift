@@ -41,7 +41,7 @@ import Testing
             TransportRequest(
                 method: "POST", url: url, headers: [("Authorization", canary)], body: data, timeout: 1),
             TransportResponse(status: 200, headers: [("Set-Cookie", canary)], body: data),
-            StorageChange.replace(data), authorization, request, manager, storage, provider,
+            authorization, request, manager, storage, provider,
             try FileTokenStorage(path: URL(fileURLWithPath: "/tmp/x"), sealKey: key),
             try await manager.status(), TokenEvent.refreshed(generation: 1), RetryDecision.surface(reason: .revoked),
         ]

@@ -141,6 +141,24 @@ import Testing
         #expect(seen == [.refreshed(generation: 1), .rejected(reason: .forbidden), .signedOut])
     }
 
+    @Test func who_must_sign_in_is_told_once_for_each_reason_until_there_is_a_token() async throws {
+        let demo = try Demo("flute")
+        let manager = try fluteManager(demo) { $0.primaryGrant = nil }
+        let events = manager.events
+        for _ in 0..<2 {
+            for _ in 0..<3 { #expect(await code { try await manager.signIn() } == "no_token") }
+            try await manager.install(IssuedToken(accessToken: "installed", expiresIn: 3600))
+            try await manager.signOut()
+        }
+        var (seen, all) = ([] as [TokenEvent], events.makeAsyncIterator())
+        while seen.count < 6, let event = await all.next() { seen.append(event) }
+        #expect(
+            seen == [
+                .needsSignIn(reason: .noToken), .refreshed(generation: 1), .signedOut,
+                .needsSignIn(reason: .noToken), .refreshed(generation: 2), .signedOut,
+            ])
+    }
+
     @Test func a_token_that_is_refused_leaves_the_good_one() async throws {
         let demo = try Demo("flute")
         let manager = try fluteManager(demo)

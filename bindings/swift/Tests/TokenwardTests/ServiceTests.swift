@@ -79,29 +79,57 @@ import Testing
         #expect(try await manager.authorize(method: "GET", url: devices).generation == 2)
     }
 
+    @Test func a_backend_that_gives_no_answer_in_time_has_failed_and_its_late_answer_counts_no_more() async throws {
+        let (clock, asked, isOpen) = (HandClock(), Locked(0), Locked(false))
+        let provider = TokenProvider(.flipEnergySiteByBackend)
+        let manager = try TokenManager(
+            provider: provider, identity: TokenIdentity(site: "site-1", baseUrl: "https://flip.example"),
+            source: .backend {
+                guard asked.with({ $0 += 1; return $0 }) == 1 else { return IssuedToken(accessToken: "next") }
+                // Deaf to its cancellation.
+                await Task.detached {
+                    while !isOpen.current { try? await Task.sleep(nanoseconds: 1_000_000) }
+                }.value
+                return IssuedToken(accessToken: "late")
+            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: TokenManagerOptions(),
+            clock: clock)
+        let devices = URL(string: "https://flip.example/v1/site/site-1/devices")!
+        let caller = Task { try await manager.authorize(method: "GET", url: devices) }
+        try await eventually { asked.current == 1 }
+        clock.advance(seconds: 31)
+        #expect(await code { try await caller.value } == "transport")
+        isOpen.current = true
+        try await Task.sleep(nanoseconds: 50_000_000)
+        #expect(try await manager.status().isUsable == false)
+        clock.advance(seconds: 300)
+        #expect(try await manager.authorize(method: "GET", url: devices).header == "Bearer next")
+    }
+
     @Test func a_gateway_asks_for_site_tokens_with_its_client_token() async throws {
         let demo = try Demo("flip_energy")
-        let bearer = demo.bearer
-        let client = try TokenManager(
-            provider: demo.provider(.flipEnergyClient),
-            source: .fixed { IssuedToken(accessToken: bearer) }, options: serverOptions)
-        let sites = try ["site-1", "site-2"].map { site in
+        let (bearer, clock) = (Locked(demo.bearer), HandClock())
+        func made(_ preset: TokenPreset, _ source: TokenSource, _ site: String? = nil) throws -> TokenManager {
             try TokenManager(
-                provider: demo.provider(.flipEnergySite),
-                identity: TokenIdentity(site: site), source: .parent(client), options: serverOptions)
+                provider: demo.provider(preset), identity: TokenIdentity(site: site), source: source,
+                storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: serverOptions, clock: clock)
         }
+        let client = try made(.flipEnergyClient, .fixed { IssuedToken(accessToken: bearer.current) })
+        let sites = try ["site-1", "site-2"].map { try made(.flipEnergySite, .parent(client), $0) }
         #expect(try await status(demo.url("/v1/sites"), client) == 200)
         #expect(try await status(demo.url("/v1/site/site-1/devices"), sites[0]) == 200)
         #expect(try await status(demo.url("/v1/site/site-2/devices"), sites[1]) == 200)
         #expect(await code { try await status(demo.url("/v1/sites"), sites[0]) } == "route_needs_other_token")
 
-        // The portal makes a new client token: the old one is revoked, and the user has to act.
+        // The portal makes a new client token, which revokes the old one: the app is asked for it, and the site token that
+        // needs it is asked for with it.
         try await demo.order("rotate", #"{"bearer":"fct_new"}"#)
-        try await sites[0].renew()
-        #expect(await code { try await status(demo.url("/v1/sites"), client) } == nil)
-        try await eventually { await code { try await client.authorize(method: "GET", url: demo.url("/v1/sites")) } == "revoked" }
-        try await client.install(IssuedToken(accessToken: "fct_new"))
+        #expect(try await status(demo.url("/v1/sites"), client) == 401, "the app has nothing else yet")
+        bearer.current = "fct_new"
+        clock.advance(seconds: 3600)
+        #expect(try await status(demo.url("/v1/site/site-1/devices"), sites[0]) == 200)
         #expect(try await status(demo.url("/v1/sites"), client) == 200)
+        // It never installs what it is not asked for.
+        #expect(try await client.authorize(method: "GET", url: demo.url("/v1/sites")).header == "Bearer fct_new")
     }
 
     // MARK: - The other four

@@ -45,7 +45,7 @@ import Testing
         try await Task.sleep(nanoseconds: 200_000_000)
         #expect(try await demo.log().isEmpty)
         #expect(try await manager.status().isUsable == false)
-        #expect(!FileManager.default.fileExists(atPath: file.path))
+        #expect(try isTombstone(Data(contentsOf: file), key: testKey, manager.provider))
         try await manager.signIn()
         #expect(try await generation(manager, demo) == 1)
     }
@@ -65,7 +65,7 @@ import Testing
         slow.open()
         try await Task.sleep(nanoseconds: 200_000_000)
         #expect(try await manager.status().isUsable == false)
-        #expect(!FileManager.default.fileExists(atPath: file.path))
+        #expect(try isTombstone(Data(contentsOf: file), key: testKey, manager.provider, manager.identity))
     }
 
     @Test func while_a_token_is_installed_wins() async throws {
@@ -74,13 +74,13 @@ import Testing
         let manager = try fluteManager(demo, storage: storage)
         storage.isHeld = true
         let installing = Task { try await manager.install(IssuedToken(accessToken: "late", expiresIn: 3600)) }
-        try await eventually { await manager.persisting == 1 }
+        try await eventually { try await manager.core.generation() == 1 }
         let leaving = Task { try await manager.signOut() }
-        try await eventually { await manager.vault.isSignedOut }
+        try await eventually { await manager.isSignedOut }
         storage.isHeld = false
         #expect(await code { try await installing.value } == "signed_out")
         try await leaving.value
-        #expect(storage.bytes == nil)
+        #expect(try isTombstone(storage.bytes, key: storage.key, manager.provider))
         #expect(await code { try await generation(manager, demo) } == "signed_out")
     }
 
@@ -103,7 +103,7 @@ import Testing
         let status = try await manager.status()
         #expect(status == TokenStatus(isUsable: false, next: .supply(id: 0, reason: .noToken), changesIn: nil))
         #expect(try await demo.tokenRequests().count == 1)
-        #expect(storage.bytes == nil)
+        #expect(try isTombstone(storage.bytes, key: storage.key, manager.provider))
         if isInstalled {
             try await manager.install(IssuedToken(accessToken: "installed", expiresIn: 3600))
             #expect(try await lent(manager, demo) == "Bearer installed")
@@ -112,7 +112,7 @@ import Testing
         }
         #expect(try await generation(manager, demo) == 2)
         #expect(try await manager.status().isUsable)
-        #expect(storage.bytes != nil)
+        #expect(try !isTombstone(storage.bytes, key: storage.key, manager.provider))
     }
 
     @Test func a_sign_in_of_another_process_is_one_here_too() async throws {
@@ -124,6 +124,8 @@ import Testing
         }
         for manager in managers { #expect(try await generation(manager, demo) == 1) }
         try await managers[0].signOut()
+        // An app that comes to the foreground.
+        try await managers[1].reload()
         #expect(try await managers[1].status().isUsable == false)
         #expect(await code { try await generation(managers[1], demo) } == "signed_out")
         try await managers[0].install(IssuedToken(accessToken: "theirs", expiresIn: 3600))
@@ -133,46 +135,50 @@ import Testing
 
     // MARK: - While storage cannot be read
 
-    private func kept(_ storage: FailingStorage, _ demo: Demo) throws -> TokenManager {
-        try fluteManager(demo, storage: Elsewhere(storage))
+    private func kept(
+        _ storage: FailingStorage, _ demo: Demo, _ clock: any TokenClock = SystemClock()
+    ) throws -> TokenManager {
+        try fluteManager(demo, storage: Elsewhere(storage), clock: clock)
     }
 
     @Test(arguments: [false, true])
     func an_install_while_storage_is_locked_outlives_what_is_in_it(isShared: Bool) async throws {
-        let (demo, storage) = (try Demo("flute"), FailingStorage(shared: isShared))
-        let before = try kept(storage, demo)
+        let (demo, storage, clock) = (try Demo("flute"), FailingStorage(shared: isShared), HandClock())
+        let before = try kept(storage, demo, clock)
         for _ in 0..<3 {
             try await before.install(IssuedToken(accessToken: "of-a", expiresIn: 3600, refreshToken: "refresh-a"))
         }
-        let manager = try kept(storage, demo)
+        let manager = try kept(storage, demo, clock)
         storage.failure = .locked
         try await manager.install(IssuedToken(accessToken: "of-b", expiresIn: 3600, refreshToken: "refresh-b"))
         #expect(try await lent(manager, demo) == "Bearer of-b")
         storage.failure = .none
+        clock.advance(seconds: 400)
         #expect(try await manager.status().isUsable)
         #expect(try await lent(manager, demo) == "Bearer of-b")
-        try await eventually { try await lent(try kept(storage, demo), demo) == "Bearer of-b" }
+        try await eventually { try await lent(try kept(storage, demo, clock), demo) == "Bearer of-b" }
     }
 
     @Test func a_sign_out_while_storage_is_locked_outlives_what_is_in_it() async throws {
-        let (demo, storage) = (try Demo("flute"), FailingStorage())
-        let before = try kept(storage, demo)
+        let (demo, storage, clock) = (try Demo("flute"), FailingStorage(), HandClock())
+        let before = try kept(storage, demo, clock)
         try await before.install(IssuedToken(accessToken: "of-a", expiresIn: 3600, refreshToken: "refresh-a"))
-        let manager = try kept(storage, demo)
+        let manager = try kept(storage, demo, clock)
         storage.failure = .locked
         #expect(await code { try await manager.signOut() } == "storage_locked")
         storage.failure = .none
+        clock.advance(seconds: 10)
         #expect(await code { try await lent(manager, demo) } == "signed_out")
-        #expect(storage.bytes == nil, "the next call deletes what the sign-out could not")
+        #expect(try isTombstone(storage.bytes, key: storage.key, manager.provider), "a later call writes what it could not")
         // Nor does a sign-in bring the other user back.
-        let again = try kept(storage, demo)
+        let again = try kept(storage, demo, clock)
         try await again.install(IssuedToken(accessToken: "of-a", expiresIn: 3600, refreshToken: "refresh-a"))
         storage.failure = .locked
         #expect(await code { try await again.signOut() } == "storage_locked")
         storage.failure = .none
         try await again.signIn()
         #expect(try await lent(again, demo) != "Bearer of-a")
-        #expect(try await lent(try kept(storage, demo), demo) == lent(again, demo))
+        #expect(try await lent(try kept(storage, demo, clock), demo) == lent(again, demo))
     }
 
     @Test func a_status_after_a_restart_is_that_of_storage() async throws {

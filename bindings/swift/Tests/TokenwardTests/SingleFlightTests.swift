@@ -61,6 +61,21 @@ import Testing
         #expect(transport.sent == 1)
     }
 
+    @Test func a_cancelled_caller_ends_no_load_and_no_store() async throws {
+        let demo = try Demo("flute")
+        let storage = FailingStorage()
+        let manager = try fluteManager(demo, storage: storage)
+        var events = manager.events.makeAsyncIterator()
+        storage.isHeld = true
+        let caller = Task { try await manager.install(IssuedToken(accessToken: "installed", expiresIn: 3600)) }
+        try await eventually { try await manager.core.generation() == 1 }
+        caller.cancel()
+        storage.isHeld = false
+        try await caller.value
+        #expect(await events.next() == .refreshed(generation: 1))
+        #expect(storage.bytes != nil)
+    }
+
     @Test func a_flight_without_callers_goes_on_to_its_end() async throws {
         let demo = try Demo("flute")
         let transport = WatchedTransport()
@@ -127,18 +142,68 @@ import Testing
         try await eventually { try await crowd(1, manager, url) == [2] }
     }
 
+    @Test func a_patience_without_end_is_one() async throws {
+        let demo = try Demo("flute")
+        try await demo.order("fault", #"{"fault":"status503","retry_after":"600"}"#)
+        let clock = HandClock()
+        let credentials = demo.credentials
+        var options = serverOptions
+        options.requestTimeout = .infinity
+        let manager = try TokenManager(
+            provider: demo.provider(.fluteSandbox), source: .credentials { credentials },
+            storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: options, clock: clock)
+        let url = demo.url("/v2/transactions")
+        #expect(await code { try await manager.authorize(method: "GET", url: url) } == "temporarily_unavailable")
+        let caller = Task { try await manager.authorize(method: "GET", url: url).generation }
+        try await Task.sleep(nanoseconds: 20_000_000)
+        clock.advance(seconds: 700)
+        #expect(try await caller.value == 1)
+    }
+
+    @Test func a_refusal_that_the_service_may_take_back_is_told_in_its_own_words() async throws {
+        let demo = try Demo("flute")
+        let manager = try fluteManager(demo)
+        try await demo.order("fault", #"{"fault":"status","status":400,"body":{"error":"quota_exceeded"}}"#)
+        do {
+            _ = try await manager.authorize(method: "GET", url: demo.url("/v2/transactions"))
+            Issue.record("a token came")
+        } catch TokenwardError.temporarilyUnavailable(let retryAfter, let status, let error) {
+            #expect(retryAfter != nil && status == 400 && error == "quota_exceeded")
+        }
+    }
+
+    @Test func a_request_is_not_sent_that_was_begun_too_long_ago() async throws {
+        let demo = try Demo("flute")
+        let (clock, transport) = (SleepyClock(), WatchedTransport())
+        let manager = try fluteManager(demo, transport: transport, clock: clock, timeout: 20) {
+            $0.policy?.firstBackoffMs = 60_000
+        }
+        let url = demo.url("/v2/transactions")
+        let core = await manager.core
+        let isBegun = { @Sendable (now: UInt64) in
+            if case .awaitAnswer = try? core.poll(now: now).next { true } else { false }
+        }
+        clock.sleepsOnce(5001, when: isBegun)
+        #expect(await code { try await manager.authorize(method: "GET", url: url) } == "temporarily_unavailable")
+        #expect(transport.sent == 0)
+        clock.sleepsOnce(60_000) { _ in true }
+        clock.sleepsOnce(4900, when: isBegun)
+        #expect(try await manager.authorize(method: "GET", url: url).generation == 1)
+        #expect(transport.sent == 1)
+    }
+
     @Test func a_wait_beyond_the_callers_patience_says_when_to_come_back() async throws {
         let demo = try Demo("flute")
         let manager = try fluteManager(demo, timeout: 5)
         try await demo.order("fault", #"{"fault":"status503","retry_after":"600"}"#)
         let url = demo.url("/v2/transactions")
-        for _ in 0..<2 {
+        for answer in [503, nil] {
             do {
                 _ = try await manager.authorize(method: "GET", url: url)
                 Issue.record("a token came")
-            } catch TokenwardError.temporarilyUnavailable(let retryAfter) {
+            } catch TokenwardError.temporarilyUnavailable(let retryAfter, let status, nil) {
                 let seconds = try #require(retryAfter)
-                #expect((590...600).contains(seconds))
+                #expect((590...660).contains(seconds) && status == answer)
             }
         }
         #expect(try await demo.log().count == 1)

@@ -87,9 +87,12 @@ struct Phone {
         print("renewed: \(try await get("/v1/site/site-1/devices", manager)), ", terminator: "")
         print("the backend was asked \(await backend.asked) times")
 
+        let token = try await manager.authorize(devices).request.value(forHTTPHeaderField: "Authorization") ?? ""
         try await manager.signOut()
         let isUsable = try await manager.status().isUsable
-        print("signed out: usable \(isUsable), stored \(FileManager.default.fileExists(atPath: file.path))")
+        // What is stored from now on says that somebody has signed out, and holds no token.
+        let isStored = try Data(contentsOf: file).range(of: Data(token.dropFirst("Bearer ".count).utf8)) != nil
+        print("signed out: usable \(isUsable), stored \(isStored)")
     }
 
     private func manager() throws -> TokenManager {
