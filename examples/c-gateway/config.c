@@ -227,6 +227,8 @@ static bool preset(settings *out) {
     return log_line(LOG_ERROR, "settings: there is no such provider, or it wants another environment"), false;
   }
   out->policy = out->provider.policy != NULL ? *out->provider.policy : policy;
+  /* Gateways that come back together after a blackout would ask together. A token that is stored is used at once. */
+  out->policy.startup_spread_ms = 60000;
   for (i = 0; i < ENTRIES; i++) {
     if (entries[i].custom_only && values[i] != NULL && !custom) {
       return log_line(LOG_ERROR, "settings: %s is for a custom provider", entries[i].key), false;

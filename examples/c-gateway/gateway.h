@@ -86,36 +86,37 @@ bool config_secret(const char *file, const char *variable, secret *out);
  */
 ssize_t config_private(const char *file, char *out, size_t capacity, uint64_t *age_s);
 
-/* ---- storage.c: sealed snapshots in two slots. ---- */
+/* ---- storage.c: a sealed snapshot in a file that several processes may share. ---- */
 
 typedef struct {
-  char slot[2][512], fresh[512], directory[512];
+  const char *path;
+  char directory[512];
   uint8_t key[32];
+  /* Of the lock while this process has it; else -1. */
   int lock_fd;
-  /* The slot that holds the newest snapshot. */
-  int newest;
-  /* The last revision that is known to be in storage: nothing older is restored. */
-  uint64_t floor;
 } storage;
 
 /* Makes the file and takes the lock on it, which ends with the process. Returns its descriptor, or -1: logged. */
 int lock_file(const char *path);
 
-/* Takes the lock and finds or makes the key. False: logged. */
+/* Finds or makes the key. False: logged. */
 bool storage_open(storage *self, const settings *from);
 
-typedef enum { LOAD_NONE, LOAD_DONE, LOAD_FAILED } load_result;
+/* Takes the lock, if this process has it not yet. False: logged. */
+bool storage_lock(storage *self);
 
-/*
- * Restores the newest slot that is sound and not older than the floor. LOAD_NONE: there is nothing newer.
- * LOAD_FAILED: there are slots and none can be used; logged.
- */
-load_result storage_load(storage *self, tokenward_manager *manager);
+/* Gives it back. */
+void storage_unlock(storage *self);
 
-/* Writes a snapshot if the state has changed. Once it returns true the state survives a power cut. */
-bool storage_save(storage *self, tokenward_manager *manager);
+enum { STORAGE_EMPTY = -1, STORAGE_FAILED = -2 };
 
-/* Releases the lock and wipes the key. */
+/* Reads the snapshot: its length, STORAGE_EMPTY where there is none, or STORAGE_FAILED: logged. */
+ssize_t storage_read(const storage *self, uint8_t *bytes, size_t capacity);
+
+/* Replaces the snapshot. Once it returns true that survives a power cut. False: logged. */
+bool storage_write(const storage *self, const uint8_t *bytes, size_t len);
+
+/* Wipes the key. */
 void storage_close(storage *self);
 
 /* ---- http.c: one POST at a time over libcurl. ---- */

@@ -104,6 +104,8 @@ bool http_start(const tokenward_request *request) {
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
   }
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  /* A request that goes out late may meet that of another process: nothing is sent after a quarter of the time. */
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (timeout + 3) / 4);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -153,13 +155,19 @@ void http_work(const struct pollfd *fds, size_t count) {
 
 http_state http_result(tokenward_http_answer *out) {
   if (state != HTTP_ANSWERED) return state;
+  static char retry_after[256];
   long status = 0;
-  struct curl_header *retry_after = NULL;
+  struct curl_header *line;
+  size_t len = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  *out = (tokenward_http_answer){ .body = { body, body_len }, .status = (uint16_t)status };
-  if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &retry_after) == CURLHE_OK) {
-    out->retry_after = tokenward_text(retry_after->value);
+  /* All lines of it, with a line feed between them: the longest wait counts. */
+  for (size_t i = 0; curl_easy_header(easy, "Retry-After", i, CURLH_HEADER, -1, &line) == CURLHE_OK; i++) {
+    const int more = snprintf(retry_after + len, sizeof retry_after - len, i == 0 ? "%s" : "\n%s", line->value);
+    if (more > 0 && (size_t)more < sizeof retry_after - len) len += (size_t)more;
   }
+  *out = (tokenward_http_answer){ .body = { body, body_len },
+                                  .retry_after = { (const uint8_t *)retry_after, len },
+                                  .status = (uint16_t)status };
   return state;
 }
 

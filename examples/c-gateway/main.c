@@ -17,19 +17,24 @@
 #include "gateway.h"
 
 /* poll(2) does not count suspend: look at the clock again after this at the latest. */
-enum { LONGEST_SLEEP_MS = 30000, UNSAVED_SLEEP_MS = 1000 };
+enum { LONGEST_SLEEP_MS = 30000 };
 
 static uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS_CAPACITY, REFRESH_CAPACITY)];
 static uint8_t written[REQUEST_CAPACITY];
+/* Holds tokens between a read or write and the wipe behind it. */
+static uint8_t snapshot[SNAPSHOT_CAPACITY];
 static tokenward_manager *manager;
 static settings given;
 static storage store;
+/* What storage held when it was last read, and whether it was last written as it should be. */
+static tokenward_found found = TOKENWARD_FOUND_EMPTY;
 static bool saved = true;
 static uint64_t request_id;
 /* No request before this instant: the credentials cannot be read or do not fit. */
 static uint64_t held_until;
-/* What was asked for, so that it is said once. */
+/* What was asked for, so that it is said once until a token is stored; and what was wrong with the snapshot. */
 static tokenward_reason said;
+static int32_t fault;
 static volatile sig_atomic_t ending, rereading;
 
 uint64_t clock_now(void) {
@@ -83,30 +88,9 @@ static size_t rejected(char *line, char *reply, size_t capacity) {
   const int32_t code = tokenward_rejected(manager, clock_now(), generation, (uint16_t)status, challenge, &result);
   if (code != TOKENWARD_OK) return (size_t)snprintf(reply, capacity, "ERR %s\n", tokenward_result_name(code));
   log_line(LOG_INFO, "the API answered %lu to token %" PRIu64, status, generation);
-  saved = storage_save(&store, manager);
   const bool surfaced = result.kind == TOKENWARD_RETRY_SURFACE;
   return (size_t)snprintf(reply, capacity, surfaced ? "SURFACE %s\n" : "RETRY %s\n",
                           surfaced ? tokenward_reason_name(result.reason) : tokenward_retry_name(result.kind));
-}
-
-/* Answers a client's line: see README.md. */
-static size_t handle(char *line, char *reply, size_t capacity) {
-  char *rest = strchr(line, ' ');
-  if (rest == NULL) return (size_t)snprintf(reply, capacity, "ERR bad_line\n");
-  *rest++ = '\0';
-  if (strcmp(line, "REJECTED") == 0) return rejected(rest, reply, capacity);
-  /* Answer, persist, use. */
-  if (!saved) return (size_t)snprintf(reply, capacity, "ERR not_saved\n");
-  uint64_t generation = 0;
-  tokenward_generation(manager, &generation);
-  const int prefix = snprintf(reply, capacity, "OK %" PRIu64 " ", generation);
-  tokenward_header header;
-  const int32_t code = tokenward_authorize(manager, clock_now(), tokenward_text(line), tokenward_text(rest),
-                                           reply + prefix, capacity - (size_t)prefix, &header);
-  if (code != TOKENWARD_OK) return (size_t)snprintf(reply, capacity, "ERR %s\n", tokenward_result_name(code));
-  const size_t len = (size_t)prefix + header.len;
-  reply[len] = '\n';
-  return len + 1;
 }
 
 /* Keeps a token that somebody else obtained. False: logged. */
@@ -115,6 +99,7 @@ static bool install(const tokenward_token *token) {
   const int32_t code = tokenward_install(manager, clock_now(), token, &generation);
   if (code != TOKENWARD_OK) return log_line(LOG_ERROR, "the token is refused: %s", tokenward_result_name(code)), false;
   log_line(LOG_INFO, "token %" PRIu64 " is installed", generation);
+  said = TOKENWARD_REASON_NONE;
   return true;
 }
 
@@ -164,7 +149,7 @@ static bool supply(void) {
   return no_grant() && install_bearer();
 }
 
-/* SIGHUP: says how things stand; a static token is read anew; else what has failed for good is tried again. */
+/* SIGHUP: says how things stand; a static token is read anew; else what has failed for good is tried again; storage is read. */
 static void reread(void) {
   tokenward_poll_result next = { 0 };
   char line[512];
@@ -174,8 +159,8 @@ static void reread(void) {
   held_until = 0;
   log_line(LOG_INFO, "tries again");
   tokenward_poll(manager, clock_now(), &next);
-  if ((next.next == TOKENWARD_NEXT_SUPPLY || no_grant()) && supply()) return;
-  tokenward_retry(manager);
+  if ((next.next != TOKENWARD_NEXT_SUPPLY && !no_grant()) || !supply()) tokenward_retry(manager);
+  tokenward_reload(manager);
 }
 
 static tokenward_span span_of(const secret *one) {
@@ -186,7 +171,8 @@ static tokenward_span span_of(const secret *one) {
 static void begin(tokenward_grant grant) {
   static secrets read;
   tokenward_request request;
-  if (clock_now() < held_until) return;
+  /* A request whose time is over may still be answered until the next one begins. */
+  http_finish();
   int32_t code = TOKENWARD_ERR_WRONG_CREDENTIALS;
   if (config_secrets(&given, &read)) {
     const tokenward_credentials credentials = { .client_id = span_of(&read.client_id),
@@ -197,6 +183,7 @@ static void begin(tokenward_grant grant) {
     code = tokenward_begin(manager, clock_now(), &credentials, written, sizeof written, &request);
   }
   tokenward_wipe(&read, sizeof read);
+  if (code == TOKENWARD_ERR_NOT_DUE) return;
   if (code != TOKENWARD_OK) {
     log_line(LOG_ERROR, "no request: %s", tokenward_result_name(code));
     held_until = clock_now() + LONGEST_SLEEP_MS;
@@ -210,8 +197,8 @@ static void begin(tokenward_grant grant) {
   }
 }
 
-/* Hands in what came back, if it is there. The caller persists before anything else. */
-static void finish(void) {
+/* Hands in what came back. False: nothing has. */
+static bool finish(void) {
   tokenward_http_answer answer;
   tokenward_outcome outcome = { 0 };
   const http_state state = http_result(&answer);
@@ -224,14 +211,57 @@ static void finish(void) {
       log_line(LOG_WARN, "the answer (status %u) is refused: %s", answer.status, tokenward_result_name(code));
     } else if (outcome.kind == TOKENWARD_ANSWER_TOKEN) {
       log_line(LOG_INFO, "token %" PRIu64, outcome.generation);
+      said = TOKENWARD_REASON_NONE;
     } else {
       log_line(LOG_WARN, "the service answered %u: %s", answer.status, tokenward_error_code_name(outcome.code));
     }
   } else {
-    return;
+    return false;
   }
   http_finish();
   tokenward_wipe(written, sizeof written);
+  return true;
+}
+
+/* Hands over what is stored, under the lock, which drive() gives back. */
+static void load(uint64_t id) {
+  const ssize_t len = storage_lock(&store) ? storage_read(&store, snapshot, sizeof snapshot) : STORAGE_FAILED;
+  if (len == STORAGE_FAILED) {
+    tokenward_load_failed(manager, clock_now(), id);
+    return;
+  }
+  const tokenward_span slot = { len == STORAGE_EMPTY ? NULL : snapshot, len == STORAGE_EMPTY ? 0 : (size_t)len };
+  const int32_t code = tokenward_loaded(manager, clock_now(), clock_wall(), id, (tokenward_span){ store.key, sizeof store.key },
+                                        &slot, 1, &found);
+  tokenward_wipe(snapshot, sizeof snapshot);
+  if (code == TOKENWARD_OK) log_line(LOG_DEBUG, "storage: %s", tokenward_found_name(found));
+  else tokenward_load_failed(manager, clock_now(), id); /* of no effect where what was read is refused */
+  if (code != TOKENWARD_OK && code != fault) log_line(LOG_ERROR, "%s: %s", store.path, tokenward_result_name(code));
+  fault = code;
+}
+
+/* Writes what the store is for, under the lock of the load before it. */
+static void save(uint64_t id) {
+  size_t len = 0;
+  const int32_t code = tokenward_snapshot_for(manager, clock_now(), clock_wall(), id,
+                                              (tokenward_span){ store.key, sizeof store.key }, snapshot, sizeof snapshot, &len);
+  saved = code == TOKENWARD_OK && storage_write(&store, snapshot, len);
+  tokenward_wipe(snapshot, sizeof snapshot);
+  if (saved) tokenward_stored(manager, clock_now(), id);
+  else tokenward_store_failed(manager, clock_now(), id);
+  log_line(LOG_DEBUG, saved ? "saved" : "not saved");
+}
+
+/* Somebody must act. False: it is told once; else a token came from a file. */
+static bool supplied(tokenward_reason reason) {
+  uint64_t generation = 0;
+  if (said == reason) return false;
+  said = reason;
+  tokenward_generation(manager, &generation);
+  /* Where nobody has had a token or signed out; later on SIGHUP alone: what is in the file may be what an API has refused. */
+  if (reason == TOKENWARD_REASON_NO_TOKEN && generation == 0 && found == TOKENWARD_FOUND_EMPTY && supply()) return true;
+  log_line(LOG_ERROR, "needs you: %s; mend it, then send SIGHUP", tokenward_reason_name(reason));
+  return false;
 }
 
 /* Does what the core asks for until there is nothing to do at once; returns when to look again. */
@@ -240,53 +270,58 @@ static uint64_t drive(bool may_begin) {
   for (;;) {
     const uint64_t now = clock_now();
     tokenward_poll(manager, now, &next);
-    /* Where the core asks for storage first, nothing may overwrite that. */
-    if (next.next == TOKENWARD_NEXT_RELOAD) {
-      log_line(LOG_INFO, "reads storage again");
-      if (storage_load(&store, manager) != LOAD_DONE) tokenward_reloaded(manager);
-      tokenward_poll(manager, now, &next);
-      /* Nothing that was restored may ask for the same again. */
-      if (next.next == TOKENWARD_NEXT_RELOAD) tokenward_reloaded(manager);
-      continue;
+    if (next.next == TOKENWARD_NEXT_LOAD) load(next.id);
+    else if (next.next == TOKENWARD_NEXT_STORE) save(next.id);
+    else if (next.next == TOKENWARD_NEXT_REQUEST && may_begin && now >= held_until) begin(next.grant);
+    else if (next.next != TOKENWARD_NEXT_SUPPLY || !supplied(next.reason)) {
+      storage_unlock(&store);
+      return next.changes && next.next != TOKENWARD_NEXT_REQUEST ? next.poll_at_ms : now + LONGEST_SLEEP_MS;
     }
-    saved = storage_save(&store, manager);
-    if (!saved) return now + UNSAVED_SLEEP_MS;
-    if (next.next != TOKENWARD_NEXT_SUPPLY) said = TOKENWARD_REASON_NONE;
-    if (next.next == TOKENWARD_NEXT_REQUEST) {
-      /* A request whose time is over may still be answered until the next one begins. */
-      if (may_begin) {
-        if (request_id != 0) http_finish();
-        begin(next.grant);
-      }
-      return held_until > now ? held_until : now + LONGEST_SLEEP_MS;
-    }
-    if (next.next == TOKENWARD_NEXT_SUPPLY && said != next.reason) {
-      said = next.reason;
-      log_line(LOG_ERROR, "needs you: %s; mend it, then send SIGHUP", tokenward_reason_name(said));
-    }
-    return next.changes ? next.poll_at_ms : now + LONGEST_SLEEP_MS;
   }
+}
+
+/* `SIGN_OUT`: the token is gone at once, and storage says so to others and to a restart. */
+static size_t sign_out(char *reply, size_t capacity) {
+  tokenward_clear(manager);
+  log_line(LOG_INFO, "signed out");
+  found = TOKENWARD_FOUND_SIGNED_OUT;
+  saved = false;
+  drive(false);
+  return (size_t)snprintf(reply, capacity, saved ? "OK\n" : "ERR not_saved\n");
+}
+
+/* Answers a client's line: see README.md. */
+static size_t handle(char *line, char *reply, size_t capacity) {
+  if (strcmp(line, "SIGN_OUT") == 0) return sign_out(reply, capacity);
+  char *rest = strchr(line, ' ');
+  if (rest == NULL) return (size_t)snprintf(reply, capacity, "ERR bad_line\n");
+  *rest++ = '\0';
+  if (strcmp(line, "REJECTED") == 0) return rejected(rest, reply, capacity);
+  uint64_t generation = 0;
+  tokenward_generation(manager, &generation);
+  const int prefix = snprintf(reply, capacity, "OK %" PRIu64 " ", generation);
+  tokenward_header header;
+  const int32_t code = tokenward_authorize(manager, clock_now(), tokenward_text(line), tokenward_text(rest),
+                                           reply + prefix, capacity - (size_t)prefix, &header);
+  if (code != TOKENWARD_OK) return (size_t)snprintf(reply, capacity, "ERR %s\n", tokenward_result_name(code));
+  const size_t len = (size_t)prefix + header.len;
+  reply[len] = '\n';
+  return len + 1;
 }
 
 /* Runs until a signal ends it and no answer is awaited: that may carry the only refresh token. */
 static void run(const sigset_t *unblocked) {
   struct pollfd fds[HTTP_SOCKETS_MAX + CLIENTS_MAX + 1];
   bool told = false;
-  for (;;) {
+  tokenward_http_answer answer;
+  while (!ending || http_result(&answer) != HTTP_IDLE) {
     if (rereading) {
       rereading = 0;
       reread();
     }
-    finish();
-    uint64_t until = drive(!ending);
-    tokenward_http_answer answer;
-    if (ending && !told) {
-      told = true;
-      notify("STOPPING=1");
-    }
-    if (ending && http_result(&answer) == HTTP_IDLE) return;
-    const uint64_t now = clock_now(), http = http_deadline();
-    const uint64_t idle = server_deadline();
+    const uint64_t now = clock_now(), http = http_deadline(), idle = server_deadline();
+    /* Whoever ends announces nothing more. */
+    uint64_t until = ending ? now + LONGEST_SLEEP_MS : drive(true);
     if (http < until) until = http;
     if (idle < until) until = idle;
     uint64_t pause = until > now ? until - now : 0;
@@ -297,14 +332,21 @@ static void run(const sigset_t *unblocked) {
       for (size_t i = 0; i < waiting + local; i++) fds[i].revents = 0;
     }
     http_work(fds, waiting);
-    /* An answer that came in is persisted before a client is served. */
-    finish();
-    drive(!ending);
+    /* An answer that came in is stored before a client is served. */
+    if (finish() || !ending) drive(!ending);
     server_work(fds + waiting, local);
+    if (ending && !told) {
+      told = true;
+      notify("STOPPING=1");
+    }
   }
+  /* What could not be stored is stored now, if it can be. */
+  if (saved) return;
+  tokenward_retry(manager);
+  drive(false);
 }
 
-/* Makes the manager and takes the state of the storage. False: logged. */
+/* Makes the manager. False: logged. */
 static bool start(void) {
   uint64_t seed;
   if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) seed = clock_now() ^ (uint64_t)getpid();
@@ -313,15 +355,11 @@ static bool start(void) {
                                     .access_capacity = ACCESS_CAPACITY,
                                     .refresh_capacity = REFRESH_CAPACITY,
                                     .now_ms = clock_now(),
-                                    .seed = seed };
+                                    .seed = seed,
+                                    .storage = { .kind = &tokenward_storage_shared },
+                                    .source = TOKENWARD_SOURCE_PERSON };
   const int32_t code = tokenward_init(&manager, memory, sizeof memory, &config);
-  if (code != TOKENWARD_OK) return log_line(LOG_ERROR, "settings: %s", tokenward_result_name(code)), false;
-  if (storage_load(&store, manager) == LOAD_FAILED) return false;
-  /* Later on SIGHUP alone: what stands in the file may be what an API has just refused. */
-  tokenward_poll_result next = { 0 };
-  tokenward_poll(manager, clock_now(), &next);
-  if (next.next == TOKENWARD_NEXT_SUPPLY && next.reason == TOKENWARD_REASON_NO_TOKEN) supply();
-  return true;
+  return code == TOKENWARD_OK || (log_line(LOG_ERROR, "settings: %s", tokenward_result_name(code)), false);
 }
 
 int main(int count, char **words) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * STATE.a and STATE.b hold the last two snapshots. A save writes STATE.new, flushes it, renames it over the older
- * slot and flushes the directory: a kill or a power cut at any instant leaves the newer slot whole.
+ * STATE holds the snapshot. A write makes STATE.new, flushes it, renames it over STATE and flushes the directory: a kill or a
+ * power cut at any instant leaves the old one or the new one.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -10,15 +10,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway.h"
 
-/* Holds tokens between a read or write and the wipe behind it. */
-static uint8_t buffer[SNAPSHOT_CAPACITY];
-
-static tokenward_span key_of(const storage *self) { return (tokenward_span){ self->key, sizeof self->key }; }
+/* Nobody needs the lock for longer than a write takes: whoever keeps it for as long as this is stuck. */
+enum { PATIENCE_MS = 1000, PAUSE_MS = 10 };
 
 enum { FRESH_CAPACITY = 512 + 32 };
 
@@ -29,11 +27,11 @@ enum { FRESH_CAPACITY = 512 + 32 };
 static int fresh(const storage *self, char name[FRESH_CAPACITY]) {
   enum { MADE_BY_US = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC };
   uint64_t number = 0;
-  snprintf(name, FRESH_CAPACITY, "%s", self->fresh);
+  snprintf(name, FRESH_CAPACITY, "%s.new", self->path);
   unlink(name);
   const int fd = open(name, MADE_BY_US, 0600);
   if (fd >= 0 || getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) return fd;
-  snprintf(name, FRESH_CAPACITY, "%s-%016llx", self->fresh, (unsigned long long)number);
+  snprintf(name, FRESH_CAPACITY, "%s.new-%016llx", self->path, (unsigned long long)number);
   return open(name, MADE_BY_US, 0600);
 }
 
@@ -79,7 +77,7 @@ static bool key_from(const secret *given, uint8_t key[32]) {
   return true;
 }
 
-/* The key from its file or the environment; else from STATE.key, which is made where there is no slot yet. */
+/* The key from its file or the environment; else from STATE.key, which is made where there is no snapshot yet. */
 static bool find_key(storage *self, const settings *from) {
   static secret given;
   char own[512];
@@ -87,8 +85,8 @@ static bool find_key(storage *self, const settings *from) {
   if (!config_secret(from->snapshot_key_file, "TOKENWARD_SNAPSHOT_KEY", &given)) return false;
   if (given.len == 0 && access(own, F_OK) == 0 && !config_secret(own, "", &given)) return false;
   if (given.len == 0) {
-    if (access(self->slot[0], F_OK) == 0 || access(self->slot[1], F_OK) == 0) {
-      return log_line(LOG_ERROR, "%s is missing, so that the slots cannot be checked", own), false;
+    if (access(self->path, F_OK) == 0) {
+      return log_line(LOG_ERROR, "%s is missing, so that %s cannot be checked", own, self->path), false;
     }
     if (getrandom(self->key, sizeof self->key, 0) != (ssize_t)sizeof self->key) {
       return log_line(LOG_ERROR, "no random numbers for a key"), false;
@@ -106,104 +104,69 @@ static bool find_key(storage *self, const settings *from) {
   return good;
 }
 
-int lock_file(const char *path) {
+/* The descriptor of the locked file, which is made; -1 with errno: EWOULDBLOCK where another process has it. */
+static int locked(const char *path) {
   const int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-  log_line(LOG_ERROR, "cannot lock %s: %s", path, errno == EWOULDBLOCK ? "another process has it" : strerror(errno));
-  if (fd >= 0) close(fd);
+  if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  const int fault = errno;
+  close(fd);
+  errno = fault;
   return -1;
 }
 
-bool storage_open(storage *self, const settings *from) {
-  const char *state = from->state_path;
+static int not_locked(const char *path) {
+  log_line(LOG_ERROR, "cannot lock %s: %s", path, errno == EWOULDBLOCK ? "another process has it" : strerror(errno));
+  return -1;
+}
+
+int lock_file(const char *path) {
+  const int fd = locked(path);
+  return fd < 0 ? not_locked(path) : fd;
+}
+
+/* The lock is opened each time: a folder that is missing is found out, and not taken for an empty one. */
+bool storage_lock(storage *self) {
+  const struct timespec pause = { 0, PAUSE_MS * 1000000L };
   char lock[512];
-  memset(self, 0, sizeof *self);
+  snprintf(lock, sizeof lock, "%s.lock", self->path);
+  for (const uint64_t since = clock_now(); self->lock_fd < 0; nanosleep(&pause, NULL)) {
+    self->lock_fd = locked(lock);
+    if (self->lock_fd < 0 && (errno != EWOULDBLOCK || clock_now() - since > PATIENCE_MS)) break;
+  }
+  return self->lock_fd >= 0 || not_locked(lock) >= 0;
+}
+
+void storage_unlock(storage *self) {
+  if (self->lock_fd >= 0) close(self->lock_fd);
   self->lock_fd = -1;
-  if (strlen(state) > 480) return log_line(LOG_ERROR, "settings: state is too long"), false;
-  snprintf(self->slot[0], sizeof self->slot[0], "%s.a", state);
-  snprintf(self->slot[1], sizeof self->slot[1], "%s.b", state);
-  snprintf(self->fresh, sizeof self->fresh, "%s.new", state);
-  snprintf(lock, sizeof lock, "%s.lock", state);
-  const char *slash = strrchr(state, '/');
-  snprintf(self->directory, sizeof self->directory, "%.*s", slash == NULL ? 1 : (int)(slash - state) + 1,
-           slash == NULL ? "." : state);
-  self->lock_fd = lock_file(lock);
-  return self->lock_fd >= 0 && find_key(self, from);
 }
 
-/* Restores one slot; TOKENWARD_ERR_NO_SUCH_ITEM where there is no file. */
-static int32_t restore(const storage *self, int slot, tokenward_manager *manager) {
-  int fd = open(self->slot[slot], O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? TOKENWARD_ERR_NO_SUCH_ITEM : TOKENWARD_ERR_INVALID_SNAPSHOT;
-  size_t len = 0;
-  ssize_t got;
-  while (len < sizeof buffer && ((got = read(fd, buffer + len, sizeof buffer - len)) > 0 || (got < 0 && errno == EINTR))) {
-    if (got > 0) len += (size_t)got;
-  }
-  close(fd);
-  const int32_t result = tokenward_restore(manager, clock_now(), clock_wall(), self->floor, key_of(self),
-                                           (tokenward_span){ buffer, len });
-  tokenward_wipe(buffer, sizeof buffer);
-  return result;
+bool storage_open(storage *self, const settings *from) {
+  const char *slash = strrchr(from->state_path, '/');
+  *self = (storage){ .path = from->state_path, .lock_fd = -1 };
+  if (strlen(self->path) > 480) return log_line(LOG_ERROR, "settings: state is too long"), false;
+  snprintf(self->directory, sizeof self->directory, "%.*s", slash == NULL ? 1 : (int)(slash - self->path) + 1,
+           slash == NULL ? "." : self->path);
+  const bool found = storage_lock(self) && find_key(self, from);
+  storage_unlock(self);
+  return found;
 }
 
-/* The slot that was written last, by its time: a hint, the core compares revisions. */
-static int later(const storage *self) {
-  struct stat a, b;
-  if (stat(self->slot[1], &b) != 0) return 0;
-  if (stat(self->slot[0], &a) != 0) return 1;
-  if (a.st_mtim.tv_sec != b.st_mtim.tv_sec) return b.st_mtim.tv_sec > a.st_mtim.tv_sec;
-  return b.st_mtim.tv_nsec > a.st_mtim.tv_nsec;
+ssize_t storage_read(const storage *self, uint8_t *bytes, size_t capacity) {
+  const int fd = open(self->path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return STORAGE_EMPTY;
+  const ssize_t len = fd < 0 ? -1 : read(fd, bytes, capacity);
+  if (len < 0) log_line(LOG_ERROR, "cannot read %s: %s", self->path, strerror(errno));
+  if (fd >= 0) close(fd);
+  return len < 0 ? STORAGE_FAILED : len;
 }
 
-load_result storage_load(storage *self, tokenward_manager *manager) {
-  load_result loaded = LOAD_NONE;
-  int broken = 0;
-  const int first = later(self);
-  for (int i = 0; i < 2; i++) {
-    const int slot = i == 0 ? first : 1 - first;
-    const int32_t result = restore(self, slot, manager);
-    if (result == TOKENWARD_OK) {
-      tokenward_unpersisted_result state;
-      self->newest = slot;
-      loaded = LOAD_DONE;
-      /* From here on the other slot counts only if it is newer, in a reload too. */
-      if (tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &state) == TOKENWARD_OK) self->floor = state.revision;
-    } else if (result != TOKENWARD_ERR_NO_SUCH_ITEM && result != TOKENWARD_ERR_STALE_SNAPSHOT) {
-      log_line(LOG_WARN, "%s: %s", self->slot[slot], tokenward_result_name(result));
-      broken++;
-    }
-  }
-  if (loaded == LOAD_NONE && broken > 0) {
-    return log_line(LOG_ERROR, "no slot can be used: mend the key, or delete both to start anew"), LOAD_FAILED;
-  }
-  return loaded;
-}
-
-bool storage_save(storage *self, tokenward_manager *manager) {
-  tokenward_unpersisted_result state;
-  if (tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &state) != TOKENWARD_OK) return false;
-  if (!state.due) return true;
-  size_t len = 0;
-  const int32_t result = tokenward_snapshot(manager, clock_now(), clock_wall(), TOKENWARD_SNAPSHOT_ALL, key_of(self),
-                                            buffer, sizeof buffer, &len);
-  const int slot = 1 - self->newest;
-  const bool good = result == TOKENWARD_OK && replace(self, self->slot[slot], buffer, len);
-  const int fault = errno;
-  tokenward_wipe(buffer, sizeof buffer);
-  if (!good) {
-    log_line(LOG_WARN, "cannot save %s: %s", self->slot[slot],
-             result == TOKENWARD_OK ? strerror(fault) : tokenward_result_name(result));
-    return false;
-  }
-  self->newest = slot;
-  self->floor = state.revision;
-  log_line(LOG_DEBUG, "saved revision %llu", (unsigned long long)state.revision);
-  return tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, state.revision) == TOKENWARD_OK;
+bool storage_write(const storage *self, const uint8_t *bytes, size_t len) {
+  if (replace(self, self->path, bytes, len)) return true;
+  return log_line(LOG_ERROR, "cannot save %s: %s; make room there", self->path, strerror(errno)), false;
 }
 
 void storage_close(storage *self) {
+  storage_unlock(self);
   tokenward_wipe(self->key, sizeof self->key);
-  if (self->lock_fd >= 0) close(self->lock_fd);
-  self->lock_fd = -1;
 }

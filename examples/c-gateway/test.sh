@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the gateway with sanitizers and runs it against real token services. usage: test.sh [--list | PART...]
 #
-# KILLS: how often the parts with kills do that; 100 without it.
+# KILLS: how often the part `kills` does that; about 100 without it.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
