@@ -144,7 +144,6 @@ pub(crate) struct Announcement {
     /// When its snapshot was made.
     at: u64,
     second: bool,
-    stored: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -157,8 +156,10 @@ pub(crate) enum Task {
 /// The last snapshot of the `Store` that is asked for.
 #[derive(Clone, Debug)]
 struct Written {
-    /// What was owed, by its number.
-    owed: Option<u64>,
+    /// What had become owed last, by its number.
+    owed_number: u64,
+    /// What it announces, where nothing was owed.
+    announces: Option<Announcement>,
     slot: u64,
 }
 
@@ -261,7 +262,6 @@ impl Storage {
             Task::Store => {
                 self.store_id += 1;
                 self.written = None;
-                self.announcement = self.announcement.filter(|announcement| announcement.stored);
             }
             Task::Supply => {}
         }
@@ -473,7 +473,7 @@ impl Manager {
             let used_up = *grant == Grant::Password && self.turn_used;
             !usable && !used_up
         });
-        if let Some(Announcement { at, second, stored: true }) = storage.announcement {
+        if let Some(Announcement { at, second }) = storage.announcement {
             let from = if second { at.saturating_add(SECOND_WAIT_MS) } else { at };
             let counts = !storage.shared || c <= from.saturating_add(quarter);
             if counts && !second {
@@ -756,10 +756,8 @@ impl Manager {
         let second = storage.shared && storage.after_other;
         let span = (storage.owed.is_none() && storage.shared)
             .then(|| span.saturating_add(if second { SECOND_WAIT_MS } else { 0 }));
-        if storage.owed.is_none() {
-            storage.announcement = Some(Announcement { at: clock, second, stored: false });
-        }
-        storage.written = Some(Written { owed: storage.owed.as_ref().map(|_| storage.owed_number), slot });
+        let announces = storage.owed.is_none().then_some(Announcement { at: clock, second });
+        storage.written = Some(Written { owed_number: storage.owed_number, announces, slot });
         let tombstone = matches!(storage.owed, Some(Owed::Tombstone(_)));
         reached(match storage.owed {
             None if second => "5.33 written",
@@ -810,21 +808,19 @@ impl Manager {
         storage.used = true;
         storage.damaged = false;
         storage.too_long = false;
-        match written.owed {
-            None => {
-                storage.other_until = None;
-                storage.after_other = false;
-                if let Some(announcement) = &mut storage.announcement {
-                    announcement.stored = true;
-                }
-            }
-            Some(number) if number == storage.owed_number => {
-                storage.owed = match storage.owed {
-                    Some(Owed::Tombstone(times)) if times > 1 => Some(Owed::Tombstone(times - 1)),
-                    _ => None,
-                };
-            }
-            Some(_) => reached("5.28 what has become owed since stays"),
+        if written.announces.is_some() {
+            storage.other_until = None;
+            storage.after_other = false;
+        }
+        if written.owed_number != storage.owed_number {
+            reached("5.28 what has become owed since stays");
+        } else if written.announces.is_some() {
+            storage.announcement = written.announces;
+        } else {
+            storage.owed = match storage.owed {
+                Some(Owed::Tombstone(times)) if times > 1 => Some(Owed::Tombstone(times - 1)),
+                _ => None,
+            };
         }
         storage.spend(Task::Store);
         Ok(json!({}))
