@@ -38,6 +38,21 @@ pub extern "C" fn tokenward_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
+/// The library's #TOKENWARD_ABI_VERSION. Where the header has another, header and library do not run together:
+/// tokenward_init() and tokenward_describe() answer #TOKENWARD_ERR_ABI, and nothing else is to be called.
+///
+/// May be called from any thread and from an interrupt handler.
+///
+/// @code
+/// if (tokenward_abi_version() != TOKENWARD_ABI_VERSION) return TOKENWARD_ERR_ABI; // at the start, before anything else
+/// @endcode
+///
+/// @return The number.
+#[unsafe(no_mangle)]
+pub extern "C" fn tokenward_abi_version() -> u32 {
+    TOKENWARD_ABI_VERSION
+}
+
 /// Bytes of memory beside the slots, on this target: the header says the same in C. The block needs a little
 /// less, so that it may grow without a new ABI version.
 pub(crate) const HEAD: usize = FIXED_HEAD + POINTERS_OF_HEAD * size_of::<usize>();

@@ -771,6 +771,7 @@ static void another_version_is_refused(void **state) {
   tokenward_manager *made = NULL;
   const size_t config = sizeof(tokenward_config);
   assert_string_equal(tokenward_version(), TOKENWARD_VERSION);
+  assert_int_equal(tokenward_abi_version(), TOKENWARD_ABI_VERSION);
   assert_int_equal(
     tokenward_init_abi(&made, f->memory, sizeof f->memory, &f->config, TOKENWARD_ABI_VERSION + 1, config),
     TOKENWARD_ERR_ABI);

@@ -1747,6 +1747,20 @@ const char *tokenward_retry_name(tokenward_retry_kind kind);
 const char *tokenward_version(void);
 
 /**
+ * The library's #TOKENWARD_ABI_VERSION. Where the header has another, header and library do not run together:
+ * tokenward_init() and tokenward_describe() answer #TOKENWARD_ERR_ABI, and nothing else is to be called.
+ *
+ * May be called from any thread and from an interrupt handler.
+ *
+ * @code
+ * if (tokenward_abi_version() != TOKENWARD_ABI_VERSION) return TOKENWARD_ERR_ABI; // at the start, before anything else
+ * @endcode
+ *
+ * @return The number.
+ */
+uint32_t tokenward_abi_version(void);
+
+/**
  * Makes a manager without a token in the caller's memory: what the macro tokenward_init() calls.
  *
  * Whatever was in the memory is overwritten, even a manager. The manager lives in that memory; it may be copied
