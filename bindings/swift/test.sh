@@ -196,7 +196,7 @@ replay() {
 tsan() {
   library; demo_service
   local SCRATCH=$OUT/tsan
-  run_tests tsan --sanitize=thread --skip Kill
+  run_tests tsan --sanitize=thread --skip Kill --skip Neighbours
 }
 
 # The documentation without a warning, and every piece of Swift in it compiled.

@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// The two clocks that tokens live by, and the wait between two looks at them.
-protocol TokenClock: Sendable {
+package protocol TokenClock: Sendable {
     /// Milliseconds of a clock that never steps back and counts while the device sleeps.
     func now() -> UInt64
     /// Unix seconds: for what outlives the process.
@@ -16,8 +16,10 @@ extension TokenClock {
     }
 }
 
-struct SystemClock: TokenClock {
-    func now() -> UInt64 {
+package struct SystemClock: TokenClock {
+    package init() {}
+
+    package func now() -> UInt64 {
         #if canImport(Darwin)
             // `ContinuousClock` needs iOS 16.
             return clock_gettime_nsec_np(CLOCK_MONOTONIC_RAW) / 1_000_000
@@ -28,9 +30,9 @@ struct SystemClock: TokenClock {
         #endif
     }
 
-    func wall() -> UInt64 { UInt64(max(0, Date().timeIntervalSince1970)) }
+    package func wall() -> UInt64 { UInt64(max(0, Date().timeIntervalSince1970)) }
 
-    func sleep(milliseconds: UInt64) async {
+    package func sleep(milliseconds: UInt64) async {
         try? await Task.sleep(nanoseconds: min(milliseconds, 3_600_000) * 1_000_000)
     }
 }

@@ -85,7 +85,7 @@ public actor TokenManager {
             options: options, clock: SystemClock())
     }
 
-    init(
+    package init(
         provider: TokenProvider, identity: TokenIdentity = TokenIdentity(), source: TokenSource,
         storage: any TokenStorage, transport: any TokenTransport, options: TokenManagerOptions,
         clock: any TokenClock

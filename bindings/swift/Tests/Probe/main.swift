@@ -1,4 +1,4 @@
-// An app that is killed. usage: tokenward-probe BASE FILE alone|shared POINT|COUNT
+// An app that is killed. usage: tokenward-probe BASE FILE alone|shared POINT|COUNT, or as Neighbour.swift says
 //
 // Keeps a token of the demo service's Flute at BASE in FILE. With a POINT (`before-transaction-3`, `after-send-1` …) it
 // kills itself there; with a COUNT it renews so often. Prints a line for each token that may be used, and `done`.
@@ -11,58 +11,10 @@ internal import Tokenward
 #endif
 
 let arguments = CommandLine.arguments
+if arguments.count == 6 { try await Neighbour(Array(arguments.dropFirst())).live() }
 guard arguments.count == 5 else { exit(64) }
 let (base, file, point) = (arguments[1], URL(fileURLWithPath: arguments[2]), arguments[4])
 let isShared = arguments[3] == "shared"
-
-/// Steps are counted from 1; at the one that is named the process ends as if the power went.
-final class Fuse: @unchecked Sendable {
-    private let lock = NSLock()
-    private var counts: [String: Int] = [:]
-
-    func step(_ name: String) {
-        let count = lock.withLock {
-            counts[name, default: 0] += 1
-            return counts[name]!
-        }
-        if "\(name)-\(count)" == point { kill(getpid(), SIGKILL) }
-    }
-}
-
-struct FusedStorage: TokenStorage {
-    let storage: FileTokenStorage
-    let fuse: Fuse
-
-    var isShared: Bool { storage.isShared }
-    func sealKey() async throws -> Data { storage.sealKey() }
-
-    func locked(_ body: @escaping @Sendable (StorageAccess) -> Void) async throws {
-        fuse.step("before-transaction")
-        try await storage.locked { access in
-            body(
-                StorageAccess(
-                    read: access.read,
-                    write: { bytes in
-                        fuse.step("before-write")
-                        try access.write(bytes)
-                        fuse.step("after-write")
-                    }))
-        }
-        fuse.step("after-transaction")
-    }
-}
-
-struct FusedTransport: TokenTransport {
-    let transport = URLSessionTransport()
-    let fuse: Fuse
-
-    func send(_ request: TransportRequest) async throws -> TransportResponse {
-        fuse.step("before-send")
-        let response = try await transport.send(request)
-        fuse.step("after-send")
-        return response
-    }
-}
 
 var provider = TokenProvider(.fluteSandbox)
 (provider.baseUrl, provider.apiOrigins, provider.loopbackHttp) = (base, nil, true)
@@ -75,7 +27,7 @@ provider.policy = RefreshPolicy {
 }
 var options = TokenManagerOptions()
 options.dangerouslyAllowServerOnlyCredentials = true
-let fuse = Fuse()
+let fuse = Fuse(point)
 let manager = try TokenManager(
     provider: provider,
     source: .credentials {

@@ -54,15 +54,25 @@ final class Child: Sendable {
         close(output)
     }
 
-    /// All that it still writes, and its status as `waitpid` tells it. Many may be waited for: each on a thread of its own.
+    /// All that it still writes, and its status as `waitpid` tells it. Many may be waited for, each on a thread of its own.
     func rest() async -> (lines: [String], status: Int32) {
-        await withCheckedContinuation { done in
-            Thread.detachNewThread {
-                var lines: [String] = []
-                while let line = self.line() { lines.append(line) }
-                done.resume(returning: (lines, self.wait()))
-            }
+        await apart {
+            var lines: [String] = []
+            while let line = self.line() { lines.append(line) }
+            return (lines, self.wait())
         }
+    }
+
+    /// What it answers to a line.
+    func answer(_ line: String) async -> String? {
+        await apart {
+            let line = Array((line + "\n").utf8)
+            return write(self.input, line, line.count) == line.count ? self.line() : nil
+        }
+    }
+
+    private func apart<T: Sendable>(_ body: @escaping @Sendable () -> T) async -> T {
+        await withCheckedContinuation { done in Thread.detachNewThread { done.resume(returning: body()) } }
     }
 
     /// The next line of its output; `nil` where it has ended.
