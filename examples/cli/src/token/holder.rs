@@ -29,6 +29,8 @@ pub(crate) struct Holder<'p> {
     storage: Option<Storage>,
     /// Why storage could not be read, written or used when that was last tried.
     pub(crate) trouble: Option<Failure>,
+    /// It was said that what is stored is damaged.
+    damage_told: bool,
     http: Http,
 }
 
@@ -111,7 +113,16 @@ impl<'p> Holder<'p> {
             })?;
         let http = Http::new(identity.base_url.or(provider.base_url).unwrap_or_default(), timeout)
             .map_err(Failure::unavailable)?;
-        Ok(Self { manager, provider, sources, presented: None, storage, trouble: None, http })
+        Ok(Self {
+            manager,
+            provider,
+            sources,
+            presented: None,
+            storage,
+            trouble: None,
+            damage_told: false,
+            http,
+        })
     }
 
     pub(crate) fn poll(&self) -> Poll {
@@ -153,6 +164,16 @@ impl<'p> Holder<'p> {
                             match found {
                                 Ok(Found::SignedOut) if held => break true,
                                 Ok(_) => None,
+                                Err(Error::InvalidSnapshot) => {
+                                    // Nothing is left there to lose.
+                                    let what =
+                                        "invalid_snapshot: it was changed or cut off, and is of no use";
+                                    if !self.damage_told {
+                                        crate::cli::complain(&format!("warning: {shown}: {what}"));
+                                        self.damage_told = true;
+                                    }
+                                    None
+                                }
                                 Err(error) => Some(refused(error, storage)),
                             }
                         }
@@ -298,16 +319,13 @@ fn spent(told: Result<(), Error>) {
     debug_assert_eq!(told, Ok(()));
 }
 
-/// What lies in storage is of no use, and why.
+/// What lies in storage is whole, but not for this process: it may be somebody's, and is not overwritten unasked.
 fn refused(error: Error, storage: &Storage) -> Failure {
     let what = match error {
         Error::ForeignSnapshot => "it belongs to another provider, environment or site: give another file",
         Error::TooLong { .. } | Error::RefreshTokenTooLong { .. } => "its token is too long",
         Error::OtherSnapshotKey => "it is sealed under another key: mend the key, or delete it to start anew",
-        Error::OtherSnapshotVersion => {
-            "it was written by another version of tokenward: delete it to start anew"
-        }
-        _ => "it was changed or cut off: delete it to start anew",
+        _ => "it was written by another version of tokenward: delete it to start anew",
     };
     Failure::new(Status::Refused, format!("{}: {}: {what}", storage.path().display(), error.name()))
 }

@@ -122,7 +122,7 @@ fn plain_http_to_this_machine_goes_through_no_proxy_however_it_is_spelled() {
 }
 
 #[test]
-fn a_snapshot_that_is_tampered_with_or_foreign_is_refused() {
+fn a_snapshot_of_somebody_else_is_refused_and_one_that_is_damaged_starts_anew() {
     let (service, folder) = (service(Kind::Flute), tempfile::tempdir().expect("a directory"));
     let file = folder.path().join("flute");
     let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -141,7 +141,10 @@ fn a_snapshot_that_is_tampered_with_or_foreign_is_refused() {
     let mut bytes = fs::read(&file).expect("a snapshot");
     bytes[100] ^= 1;
     fs::write(&file, &bytes).expect("a snapshot");
-    with_key(key, &[]).complains(2, "invalid_snapshot");
+    let damaged = with_key(key, &[]);
+    damaged.complains(0, "invalid_snapshot");
+    assert_eq!(grants(&service).len(), 2, "it starts anew");
+    assert_eq!((with_key(key, &[]).status, grants(&service).len()), (0, 2), "which is stored");
 }
 
 #[test]
