@@ -102,6 +102,7 @@ for leg; do
       header curl/curl.h libcurl4-openssl-dev
       oidc_provider
       ;;
+    executors) program make make; program python3 python3; header curl/curl.h libcurl4-openssl-dev ;;
     swift) swift; oidc_provider ;;
     kotlin) kotlin; oidc_provider ;;
     scenarios) c_surface; swift; kotlin ;;

@@ -78,6 +78,9 @@ const LEGS: &[Leg] = &[
         Lane::Common,
         |workspace| workspace.script("examples/c-gateway/test.sh").run(),
     ),
+    leg("executors", "scripts against the command and the gateway", Lane::Common, |workspace| {
+        workspace.script("core/conformance/executors/test.sh").run()
+    }),
     leg("swift", "the Swift package, its tests, guides and a consumer", Lane::Common, |workspace| {
         workspace.script("bindings/swift/test.sh").run()
     }),

@@ -239,7 +239,7 @@ class Gateway(Executor):
 
     def __init__(self, *given):
         super().__init__(*given)
-        self.login, self.process = self.folder / "login", None
+        self.login = self.folder / "login"
         settings = {"provider": "custom", "name": "scripted", "base_url": self.service.base, "token_path": "/token",
                     "grants": ", ".join(GRANTS[self.kind]), "authentication": "post", "socket": self.folder / "socket",
                     "state": self.folder / "token", "allow_loopback_http": "yes", "log_level": "debug", **POLICY}
@@ -250,14 +250,20 @@ class Gateway(Executor):
         self.start()
 
     def slots(self):
-        return [self.folder / "token.a", self.folder / "token.b"]
+        return [self.folder / "token"]
 
     def start(self):
+        """It asks for a token by itself: what needs it starts it."""
+        self.process = None
+
+    def running(self):
+        """Whether it was running already."""
+        if self.process is not None:
+            return True
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([self.program, self.folder / "settings"], env={**os.environ, **SECRETS},
                                             stderr=log)
-        if not until(lambda: self.line("x") == "ERR bad_line" or self.process.poll() is not None, 10):
-            raise Differs("the gateway does not listen")
+        return False
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -271,7 +277,7 @@ class Gateway(Executor):
         self.process.wait()
 
     def end(self):
-        if self.process.poll() is None:
+        if self.process is not None:
             self.kill()
 
     def line(self, text):
@@ -286,6 +292,7 @@ class Gateway(Executor):
             return None
 
     def asks(self, name, status):
+        self.running()
         reported = [status is None]
 
         def ask(_):
@@ -320,7 +327,8 @@ class Gateway(Executor):
                    **{name: token[name] for name in ("refresh_token", "expires_in") if name in token}}
         self.login.touch(0o600)
         self.login.write_text(json.dumps(members))
-        self.hang_up()
+        if self.running():
+            self.hang_up()
 
 
 def same(found, wanted, what):
