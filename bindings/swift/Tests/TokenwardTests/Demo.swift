@@ -232,6 +232,8 @@ final class FailingStorage: TokenStorage {
     private let memory = MemoryTokenStorage()
     private let state = Locked(Failure.none)
     private let held = Locked(false)
+    /// How often somebody has looked whether it is still held.
+    let looks = Locked(0)
     let isShared: Bool
 
     /// A write that takes its time.
@@ -252,7 +254,10 @@ final class FailingStorage: TokenStorage {
 
     func locked(_ body: @escaping @Sendable (StorageAccess) -> Void) async throws {
         if failure == .locked { throw TokenwardError.storage(code: "storage_locked", underlying: nil) }
-        while isHeld { try await Task.sleep(nanoseconds: 1_000_000) }
+        while isHeld {
+            looks.with { $0 += 1 }
+            try await Task.sleep(nanoseconds: 1_000_000)
+        }
         memory.locked { [self] access in
             body(
                 StorageAccess(

@@ -68,7 +68,7 @@ import Testing
         var events = manager.events.makeAsyncIterator()
         storage.isHeld = true
         let caller = Task { try await manager.install(IssuedToken(accessToken: "installed", expiresIn: 3600)) }
-        try await eventually { try await manager.core.generation() == 1 }
+        try await eventually { storage.looks.current > 0 }
         caller.cancel()
         storage.isHeld = false
         try await caller.value
