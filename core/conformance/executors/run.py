@@ -144,7 +144,7 @@ class Executor:
 
     def __init__(self, program, folder, service, kind):
         self.program, self.folder, self.service, self.kind = program, folder, service, kind
-        self.callers, self.held = {}, None
+        self.callers, self.held, self.aside = {}, None, folder / "aside"
 
     def after(self, name, status):
         raise NotImplementedError
@@ -158,6 +158,13 @@ class Executor:
             fcntl.flock(self.held, fcntl.LOCK_EX)
         elif state == "works":
             self.held = self.held and self.held.close()
+            if self.aside.exists():
+                self.slots()[0].rmdir()
+                self.aside.rename(self.slots()[0])
+        elif state == "unreadable":
+            # Not even root reads a folder.
+            self.slots()[0].rename(self.aside)
+            self.slots()[0].mkdir()
         else:
             raise NotImplementedError(state)
 
@@ -319,6 +326,9 @@ class Gateway(Executor):
     def cancel(self, caller):
         caller.gone = True
 
+    def sign_out(self, wanted):
+        same((wanted, self.line("SIGN_OUT")), ("ok", "OK"), "SIGN_OUT")
+
     def hang_up(self):
         self.process.send_signal(signal.SIGHUP)
 
@@ -386,14 +396,14 @@ def step(executor, service, step):
         getattr(executor, what)()
     elif what == "retry":
         executor.hang_up()
-    elif what in ("install", "storage", "damage"):
+    elif what in ("install", "sign_out", "storage", "damage"):
         getattr(executor, what)(value)
     if step:
         raise Differs(f"a step that this driver cannot do: {step}")
 
 
 STEPS = {"answers", "otherwise", "ask", "got", "waits", "cancel", "requests", "forget_requests", "release", "sleep_ms", "restart",
-         "kill", "stop", "start", "retry", "install", "storage", "damage"}
+         "kill", "stop", "start", "retry", "install", "sign_out", "storage", "damage"}
 
 
 def run(kind, program, path):
