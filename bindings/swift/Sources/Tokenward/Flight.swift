@@ -4,11 +4,11 @@ internal import Foundation
 extension TokenManager {
     /// Ends when the token is usable and nothing is to be done, or when nothing more comes of waiting.
     func fly(_ flight: UInt64) async throws {
-        var (failure, prepared, isReplaced) = (nil as TokenwardError?, nil as Prepared?, false)
+        var (trouble, prepared, isReplaced) = (nil as Trouble?, nil as Prepared?, false)
         try await vault.claimed()
         try lookForSignIn()
         while true {
-            if let trouble = await settle() { failure = trouble }
+            if let failure = await settle() { trouble = Trouble(underlying: failure) }
             guard self.flight == flight, !isSignedOut else { throw TokenwardError.signedOut }
             let poll = try bridgedNow { try core.poll(now: $0) }
             switch poll.next {
@@ -21,30 +21,32 @@ extension TokenManager {
                 }
                 guard let begun = try begin(ready) else { continue }
                 prepared = nil
-                failure = try await request(begun, flight, again: !isReplaced)
+                trouble = try await request(begun, flight, again: !isReplaced)
                 isReplaced = true
-                if failure == nil && isUsable { return }
+                if trouble == nil && isUsable { return }
             case .supply(let id, let reason):
                 guard let ask = source.program(for: reason) else {
                     if told.insert(reason).inserted { announcements.send(.needsSignIn(reason: reason)) }
                     if poll.usable { return }
                     throw TokenwardError(supply: reason)
                 }
-                failure = try await supply(id, ask, flight)
-                if failure == nil && isUsable { return }
+                trouble = try await supply(id, ask, flight)
+                if trouble == nil && isUsable { return }
             default:
                 if poll.usable { return }
-                let later = seconds(until: poll.pollAt)
-                switch failure {
-                case .temporarilyUnavailable(_, let status, let error):
-                    throw TokenwardError.temporarilyUnavailable(retryAfter: later, status: status, error: error)
-                case let failure?: throw failure
-                case nil:
-                    let error = TokenwardError.temporarilyUnavailable(retryAfter: later)
-                    guard await nap(until: poll.pollAt ?? .max, orThrow: error) else { throw error }
-                }
+                let error = TokenwardError.temporarilyUnavailable(
+                    retryAfter: seconds(until: poll.pollAt), status: trouble?.status, error: trouble?.error,
+                    underlying: trouble?.underlying)
+                guard await nap(until: poll.pollAt ?? .max, orThrow: error) else { throw error }
             }
         }
+    }
+
+    /// Why no token came, for whoever will not wait until there is another try.
+    private struct Trouble {
+        var status: Int?
+        var error: String?
+        var underlying: (any Error)?
     }
 
     private var isUsable: Bool { (try? core.poll(now: clock.now()).usable) == true }
@@ -70,7 +72,7 @@ extension TokenManager {
         do {
             return Prepared(credentials: try await ask(), bearer: bearer)
         } catch {
-            throw TokenwardError(onTheWay: error)
+            throw error as? TokenwardError ?? TokenwardError.transport(underlying: error)
         }
     }
 
@@ -90,7 +92,7 @@ extension TokenManager {
     }
 
     /// Sends it; why no token came.
-    private func request(_ begun: Begun, _ flight: UInt64, again: Bool) async throws -> TokenwardError? {
+    private func request(_ begun: Begun, _ flight: UInt64, again: Bool) async throws -> Trouble? {
         let response: TransportResponse
         do {
             let message = try message(begun)
@@ -102,9 +104,9 @@ extension TokenManager {
             response = try await transport.send(message)
         } catch {
             try? core.failed(now: clock.now(), requestId: begun.id)
-            return TokenwardError(onTheWay: error)
+            return Trouble(underlying: error)
         }
-        let refusal: TokenwardError
+        let trouble: Trouble
         do {
             let outcome = try core.answer(
                 now: clock.now(), requestId: begun.id, status: UInt32(clamping: response.status),
@@ -115,16 +117,13 @@ extension TokenManager {
                 if self.flight == flight { refreshed(generation) }
                 return nil
             case .error(let code, _, _):
-                refusal = .temporarilyUnavailable(retryAfter: nil, status: response.status, error: code)
+                trouble = Trouble(status: response.status, error: code)
             }
         } catch CoreError.State("stale_request", _) {
             // Signed out or installed meanwhile.
             return nil
         } catch CoreError.Input(let code, _, _), CoreError.Capacity(let code, _) {
-            let inTrouble = response.status >= 500 || [408, 425, 429].contains(response.status)
-            refusal =
-                inTrouble
-                ? .temporarilyUnavailable(retryAfter: nil, status: response.status) : .badAnswer(code: code)
+            trouble = Trouble(status: response.status, underlying: TokenwardError.badAnswer(code: code))
         } catch {
             throw TokenwardError.internal
         }
@@ -133,7 +132,7 @@ extension TokenManager {
             try core.retry()
             return nil
         }
-        return refusal
+        return trouble
     }
 
     private func message(_ begun: Begun) throws -> TransportRequest {
@@ -185,7 +184,7 @@ extension TokenManager {
     /// Why no token came. What comes too late is stale.
     private func supply(
         _ id: UInt64, _ ask: @escaping @Sendable () async throws -> IssuedToken, _ flight: UInt64
-    ) async throws -> TokenwardError? {
+    ) async throws -> Trouble? {
         try bridgedNow { try core.took(now: $0, id: id) }
         do {
             let generation = try take(try await inTime(ask), supply: id)
@@ -198,7 +197,7 @@ extension TokenManager {
         } catch {
             let isRefused = error is CoreError
             try? core.supplyFailed(now: clock.now(), id: id, retryable: !isRefused)
-            return isRefused ? TokenwardError(refused: error) : TokenwardError(onTheWay: error)
+            return Trouble(underlying: isRefused ? TokenwardError(refused: error) : error)
         }
     }
 

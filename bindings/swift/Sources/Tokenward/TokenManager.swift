@@ -10,7 +10,8 @@ public struct TokenManagerOptions: Sendable {
     public var accessCapacity: UInt32 = 4096
     /// Bytes that a refresh token may have at most.
     public var refreshCapacity: UInt32 = 4096
-    /// Seconds that a caller waits in all for a backoff, or for another process.
+    /// Seconds that a caller waits in all for another try, or for another process; with 0 it is told at once that there is
+    /// no token.
     public var requestTimeout: TimeInterval = 30
     /// Says that this program runs on a server, or that its users may have the credentials. In an app they
     /// will be found: everybody can read what an app is made of.
@@ -256,7 +257,7 @@ public actor TokenManager {
     }
 
     /// Reads storage now: call it when the app comes to the foreground. Who has signed in or out in another process is
-    /// noticed at once only so; otherwise when a refresh is due or a token is refused.
+    /// noticed at once only so; otherwise when a refresh is due or a token is refused. It is done when ``status()`` returns.
     public func reload() throws {
         try bridgedNow { _ in try core.reload() }
         changed()

@@ -13,10 +13,12 @@ public enum TokenwardError: Error, Sendable {
     /// The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`,
     /// `other_site`, `bad_url`.
     case notAllowed(code: String)
-    /// The service is in trouble. It is asked again after `retryAfter` seconds, if it said so or we know. `status` and
-    /// `error`, a code in its own words, are those of its answer, if there was one.
-    case temporarilyUnavailable(retryAfter: TimeInterval?, status: Int? = nil, error: String? = nil)
-    /// No answer came: the network, or the closure that asks the app's backend.
+    /// No token came while the caller waited (``TokenManagerOptions/requestTimeout``). There is another try after
+    /// `retryAfter` seconds, if we know. `status` and `error`, a code in its own words, are those of the service's last answer;
+    /// `underlying` is what came in place of one that could be read: what the network, the app's backend or storage threw.
+    case temporarilyUnavailable(
+        retryAfter: TimeInterval?, status: Int? = nil, error: String? = nil, underlying: (any Error)? = nil)
+    /// The closure that asks for credentials failed.
     case transport(underlying: any Error)
     /// The token could not be kept: `storage_locked`, `storage_failed`, `foreign_snapshot` …
     case storage(code: String, underlying: (any Error)?)
@@ -57,8 +59,8 @@ extension TokenwardError: LocalizedError {
         case .signInRequired("signed_out"): "Sign in: you signed out."
         case .configuration("storage_in_use", _):
             "Use the manager that keeps this storage, or let go of it first: one storage serves one manager."
-        case .temporarilyUnavailable: "Try again later: the token service is in trouble."
-        case .transport: "Check the network and try again: the token service gave no answer."
+        case .temporarilyUnavailable: "Try again later: the token service is in trouble or not to be reached."
+        case .transport: "Try again: there are no credentials."
         case .storage("storage_locked", _): "Try again when the device is unlocked or the other process is done."
         case .storage("storage_failed", _): "Check the storage: the token could not be kept."
         case .incompatibleLibrary(let expected, let found):
@@ -107,9 +109,6 @@ extension TokenwardError {
         default: self.init(error)
         }
     }
-
-    /// What a transport or an app's closure throws.
-    init(onTheWay error: any Error) { self = error as? TokenwardError ?? .transport(underlying: error) }
 
     static let signedOut = Self.signInRequired(reason: "signed_out")
 

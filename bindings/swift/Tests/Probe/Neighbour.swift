@@ -25,7 +25,7 @@ struct Neighbour {
             $0.policy = RefreshPolicy {
                 ($0.jitterPermille, $0.minIntervalMs) = (0, 0)
                 // Who is killed leaves an announcement behind, which the others wait for.
-                $0.responseTimeoutMs = 3000
+                $0.responseTimeoutMs = 4000
             }
         }
         let storage = try FileTokenStorage(

@@ -153,14 +153,15 @@ final class HeldPorts: Sendable {
 /// A manager of Flute's client, which has refresh tokens that rotate.
 func fluteManager(
     _ demo: Demo, storage: any TokenStorage = MemoryTokenStorage(), transport: any TokenTransport = URLSessionTransport(),
-    clock: any TokenClock = SystemClock(), timeout: TimeInterval = 10, change: (inout TokenProvider) -> Void = { _ in }
+    clock: any TokenClock = SystemClock(), timeout: TimeInterval = 10, patience: TimeInterval? = nil,
+    change: (inout TokenProvider) -> Void = { _ in }
 ) throws -> TokenManager {
     var provider = demo.provider(.fluteSandbox)
     provider.policy?.responseTimeoutMs = UInt64(timeout * 1000)
     change(&provider)
     let credentials = demo.credentials
     var options = serverOptions
-    options.requestTimeout = timeout
+    options.requestTimeout = patience ?? timeout
     return try TokenManager(
         provider: provider, source: .credentials { credentials }, storage: storage,
         transport: transport, options: options, clock: clock)
@@ -317,6 +318,18 @@ func eventually(_ seconds: Double = 60, _ condition: () async throws -> Bool) as
         try #require(Date() < deadline, "did not come")
         try await Task.sleep(nanoseconds: 5_000_000)
     }
+}
+
+/// What came in place of a token while the caller waited: what lies under `temporarily_unavailable`.
+func cause(_ body: () async throws -> some Any) async -> String? {
+    do {
+        _ = try await body()
+    } catch TokenwardError.temporarilyUnavailable(_, let status, let error, let underlying) {
+        return (underlying as? TokenwardError)?.code ?? underlying.map { "\(type(of: $0))" } ?? error ?? status.map { "\($0)" }
+    } catch {
+        Issue.record(error)
+    }
+    return nil
 }
 
 /// The code of the error that `body` throws.

@@ -55,6 +55,7 @@ import Testing
     @Test func no_error_shows_what_lies_under_it() {
         struct Leaky: Error { let secret = Redaction.canary }
         let errors: [TokenwardError] = [
+            .temporarilyUnavailable(retryAfter: nil, status: 400, error: Self.canary, underlying: Leaky()),
             .transport(underlying: Leaky()), .storage(code: "storage_failed", underlying: Leaky()),
             .signInRequired(reason: "revoked"), .configuration(code: "invalid_client", fact: nil),
         ]

@@ -151,9 +151,13 @@ extension Server {
         }
     }
 
-    func manager(_ routes: [TokenRoute] = [], clock: any TokenClock = SystemClock()) throws -> TokenManager {
-        try TokenManager(
-            provider: provider(routes), source: .credentials { Credentials(clientId: "id", clientSecret: "secret") },
-            storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: TokenManagerOptions(), clock: clock)
+    func manager(
+        _ routes: [TokenRoute] = [], patience: TimeInterval = 30, _ change: (inout TokenProvider) -> Void = { _ in }
+    ) throws -> TokenManager {
+        var options = TokenManagerOptions()
+        options.requestTimeout = patience
+        return try TokenManager(
+            provider: provider(routes, change),
+            source: .credentials { Credentials(clientId: "id", clientSecret: "secret") }, options: options)
     }
 }
