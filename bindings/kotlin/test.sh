@@ -200,10 +200,9 @@ obtained: 200, generation 1
 refreshed ahead: 200, generation 2
 rejected and replaced: 200, generation 3
 refused: origin_not_allowed: The URL is not on one of the provider's origins: check it, and use https.
-restarted: 200, Authorization([redacted], generation=3)
-signed out: TokenStatus(isUsable=false, next=Supply(id=0, reason=NO_TOKEN), changesIn=null)
+restarted: 200, Authorization([redacted], generation=3), token stored: true
+signed out: TokenStatus(isUsable=false, next=Supply(id=0, reason=NO_TOKEN), changesIn=null), token stored: false
 SAID
-  [ ! -e "$OUT/kotlin-cli/state" ] || fail "the state was not deleted"
   sed 's/^/consumer: /' "$OUT/kotlin-cli/said"
 }
 

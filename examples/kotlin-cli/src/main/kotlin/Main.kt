@@ -17,6 +17,7 @@ import okhttp3.MediaType.Companion.toMediaType
 import okhttp3.OkHttpClient
 import okhttp3.Request
 import okhttp3.RequestBody.Companion.toRequestBody
+import java.nio.file.Files
 import java.nio.file.Path
 import kotlin.system.exitProcess
 
@@ -68,9 +69,12 @@ fun main(arguments: Array<String>): Unit = runBlocking {
     events.cancel()
 
     val second = manager()
-    println("restarted: ${OkHttpClient.Builder().authorizedBy(second).build().get(url)}, ${second.authorize("GET", url)}")
+    val lent = second.authorize("GET", url)
+    fun isStored() = lent.header.removePrefix("Bearer ") in Files.readAllBytes(Path.of(state)).decodeToString()
+    println("restarted: ${OkHttpClient.Builder().authorizedBy(second).build().get(url)}, $lent, token stored: ${isStored()}")
     second.signOut()
-    println("signed out: ${second.status()}")
+    // What is stored from now on says that somebody has signed out.
+    println("signed out: ${second.status()}, token stored: ${isStored()}")
     second.close()
     exitProcess(0)
 }

@@ -64,7 +64,7 @@ public class TokenSource private constructor(internal val kind: Kind) {
     public companion object {
         /**
          * A static token, such as an API key. It is asked for at first use in each process, and again when a server has
-         * refused it, at most once a backoff: it may have been replaced. It is never stored.
+         * refused it: it may have been replaced. It is never stored.
          */
         public fun fixed(token: suspend () -> IssuedToken): TokenSource = TokenSource(Kind.Fixed(token))
 
@@ -74,7 +74,10 @@ public class TokenSource private constructor(internal val kind: Kind) {
         /** The token of another manager opens the token endpoint, as a client token opens that of a site. */
         public fun parent(manager: TokenManager): TokenSource = TokenSource(Kind.Parent(manager))
 
-        /** The app's own server hands out tokens: asked whenever one is due. */
+        /**
+         * The app's own server hands out tokens: asked whenever one is due. What it brings later than the answer to a token
+         * request may come counts no more.
+         */
         public fun backend(token: suspend () -> IssuedToken): TokenSource = TokenSource(Kind.Backend(token))
     }
 }

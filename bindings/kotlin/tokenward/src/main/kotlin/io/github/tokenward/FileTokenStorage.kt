@@ -31,7 +31,9 @@ import java.util.concurrent.locks.ReentrantLock
  * @param isShared other processes use the file too.
  */
 public class FileTokenStorage(path: Path, sealKey: ByteArray, override val isShared: Boolean = false) : TokenStorage {
-    private val file = path.toAbsolutePath().normalize()
+    private val file = path.toAbsolutePath().normalize().let {
+        if (Files.exists(it.parent)) it.parent.toRealPath().resolve(it.fileName) else it
+    }
     private val folder = file.parent
     private val unfinished = Regex(Regex.escape("${file.fileName}") + """\.[0-9a-f-]{36}\.new""")
     private val key = sealKey.copyOf()
@@ -42,23 +44,20 @@ public class FileTokenStorage(path: Path, sealKey: ByteArray, override val isSha
 
     override fun sealKey(): ByteArray = key.copyOf()
 
-    override fun transact(body: (current: ByteArray?) -> StorageChange): Unit = locked {
-        when (val change = body(read())) {
-            StorageChange.Keep -> {}
-            is StorageChange.Replace -> replace(change.item)
-            StorageChange.Delete -> {
-                deleteUnfinished()
-                Files.deleteIfExists(file)
-                flushFolder()
-            }
+    private val access = object : StorageAccess {
+        override fun read(): ByteArray? = try {
+            FileChannel.open(file, READ, NOFOLLOW_LINKS).use { Channels.newInputStream(it).readBytes() }
+        } catch (_: NoSuchFileException) {
+            null
         }
+
+        override fun write(item: ByteArray) = replace(item)
     }
 
-    private fun read(): ByteArray? = try {
-        FileChannel.open(file, READ, NOFOLLOW_LINKS).use { Channels.newInputStream(it).readBytes() }
-    } catch (_: NoSuchFileException) {
-        null
-    }
+    /** Equal to another on the same file. */
+    override fun equals(other: Any?): Boolean = other is FileTokenStorage && other.file == file
+
+    override fun hashCode(): Int = file.hashCode()
 
     private fun replace(item: ByteArray) {
         deleteUnfinished()
@@ -87,7 +86,7 @@ public class FileTokenStorage(path: Path, sealKey: ByteArray, override val isSha
         if (isPosix()) FileChannel.open(folder, READ).use { it.force(true) }
     }
 
-    private fun locked(body: () -> Unit) {
+    override fun locked(body: (StorageAccess) -> Unit) {
         val deadline = System.nanoTime() + PATIENCE_NANOS
         val threads = IN_PROCESS.computeIfAbsent(file) { ReentrantLock() }
         if (!threads.tryLock(PATIENCE_NANOS, NANOSECONDS)) throw held()
@@ -99,7 +98,7 @@ public class FileTokenStorage(path: Path, sealKey: ByteArray, override val isSha
                     if (System.nanoTime() - deadline >= 0) throw held()
                     Thread.sleep(LOOK_AGAIN_MS)
                 }
-                body()
+                body(access)
             }
         } finally {
             threads.unlock()
@@ -124,7 +123,7 @@ public class FileTokenStorage(path: Path, sealKey: ByteArray, override val isSha
         /** A lock of the operating system belongs to the whole process: its threads exclude each other here. */
         val IN_PROCESS = ConcurrentHashMap<Path, ReentrantLock>()
 
-        /** A transaction takes milliseconds: who holds the lock for so long has been stopped. */
+        /** A look at it takes milliseconds: who holds the lock for so long has been stopped. */
         const val PATIENCE_NANOS = 5_000_000_000
         const val LOOK_AGAIN_MS = 2L
     }

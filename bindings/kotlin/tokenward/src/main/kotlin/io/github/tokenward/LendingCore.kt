@@ -5,18 +5,33 @@ import com.sun.jna.Native
 import com.sun.jna.Pointer
 import io.github.tokenward.bridge.CoreManager
 import io.github.tokenward.bridge.FfiConverterString
+import io.github.tokenward.bridge.OptionsRecord
+import io.github.tokenward.bridge.SourceRecord
+import io.github.tokenward.bridge.StorageRecord
 
-/** The core and, as [lend], its [authorize] in one plain call. */
+/** The core and, as [lend], its [authorize] in one plain call. [isShared]: whether storage is; null: there is none. */
 internal class LendingCore(
     now: ULong,
     provider: TokenProvider,
     identity: TokenIdentity,
-    accessCapacity: UInt,
-    refreshCapacity: UInt,
+    options: TokenManagerOptions,
     seed: ULong,
-    sharedStorage: Boolean,
-    allowServerOnly: Boolean,
-) : CoreManager(now, provider, identity, accessCapacity, refreshCapacity, seed, sharedStorage, allowServerOnly) {
+    source: TokenSource.Kind,
+    isShared: Boolean?,
+) : CoreManager(
+    now,
+    provider,
+    identity,
+    options.accessCapacity.toUInt(),
+    options.refreshCapacity.toUInt(),
+    seed,
+    sharedStorage = false,
+    options.dangerouslyAllowServerOnlyCredentials,
+    OptionsRecord(
+        isShared?.let { StorageRecord(it, all = true, slots = 1u, floor = 0uL, proveRoom = false) },
+        if (source is TokenSource.Kind.Fixed || source is TokenSource.Kind.Backend) SourceRecord.PROGRAM else SourceRecord.PERSON,
+    ),
+) {
     /** A generation, then a header, while [direct] runs; wiped otherwise. Of an array JNA makes a copy that nobody wipes. */
     private val lent = Memory(HEADER_AT + HEADER_BYTES).apply { clear() }
     internal val header: Pointer = lent.share(HEADER_AT, HEADER_BYTES)

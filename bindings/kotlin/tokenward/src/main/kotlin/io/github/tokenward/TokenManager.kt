@@ -2,16 +2,18 @@ package io.github.tokenward
 
 import io.github.tokenward.bridge.CoreException
 import io.github.tokenward.bridge.RetryRecord
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.async
 import kotlinx.coroutines.channels.BufferOverflow
+import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.asSharedFlow
-import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
+import java.util.concurrent.ConcurrentHashMap
 import kotlin.coroutines.CoroutineContext
 import kotlin.random.Random
 import kotlin.time.Duration
@@ -23,7 +25,8 @@ import kotlin.time.Duration.Companion.seconds
  *
  * @property accessCapacity Bytes that an access token may have.
  * @property refreshCapacity Bytes that a refresh token may have.
- * @property requestTimeout How long a token request may take, and how long pauses may hold up who waits for a token.
+ * @property requestTimeout How long pauses hold up who waits for a token. How long a token request may take, the provider's
+ *   policy says.
  * @property dangerouslyAllowServerOnlyCredentials This process is a server: it may hold credentials that an app must not.
  * @property clock Another clock than the JVM's.
  */
@@ -64,7 +67,7 @@ public sealed interface TokenEvent {
     /** A resource server refused a request, and a new token would not help. */
     public data class Rejected(val reason: TokenReason) : TokenEvent
 
-    /** The token is kept in memory alone; writing it is tried again at the next call. */
+    /** Storage cannot be read or written, or what is in it cannot be used; it is tried again later. */
     public data class StorageFailed(val code: String) : TokenEvent
 
     /** The token was wiped, here or by another process of the same storage. */
@@ -89,18 +92,20 @@ public data class TokenStatus(val isUsable: Boolean, val next: TokenNext, val ch
  * @param identity What is known at run time alone: a site, a base URL, an account.
  * @param transport Sends token requests; null where the source needs none ([TokenSource.fixed], [TokenSource.backend]).
  * @throws TokenwardException.Configuration `server_only` where the provider's credentials do not belong into an app;
- *   `invalid_provider` with the fact that cannot work; `transport_missing`.
+ *   `invalid_provider` with the fact that cannot work; `transport_missing`; `storage_in_use` where another manager of this
+ *   process, which was not closed, keeps the same storage.
  * @throws TokenwardException.IncompatibleLibrary the native library is missing or of another version.
  */
 public class TokenManager internal constructor(
     provider: TokenProvider,
     identity: TokenIdentity,
     source: TokenSource,
-    transport: TokenTransport?,
+    internal val transport: TokenTransport?,
     storage: TokenStorage,
     options: TokenManagerOptions,
     threads: CoroutineContext,
-    private val io: CoroutineContext,
+    /** Where the app's functions and its transport run. */
+    internal val io: CoroutineContext,
     seed: Long,
 ) : AutoCloseable {
     public constructor(
@@ -112,50 +117,57 @@ public class TokenManager internal constructor(
         options: TokenManagerOptions = TokenManagerOptions(),
     ) : this(provider, identity, source, transport, storage, options, ownThreads(), ownThreads(), Random.nextLong())
 
-    private val clock = options.clock
     private val name = listOfNotNull(provider.name, identity.site).joinToString()
-    private val core: LendingCore
-    private val keeper: Keeper
-    private val obtaining: Obtaining
     private val happened = MutableSharedFlow<TokenEvent>(extraBufferCapacity = 64, onBufferOverflow = BufferOverflow.DROP_OLDEST)
     private val job = SupervisorJob()
-    private val scope = CoroutineScope(job + threads)
-    private val lock = Any()
-    private var flight: Deferred<Unit>? = null
+    internal val source = source.kind
+    internal val clock = options.clock
+    internal val core: LendingCore
+    internal val vault: Vault
+    internal val scope = CoroutineScope(job + threads)
+
+    /** How long a token request may take, and what is asked of the app. */
+    internal val timeout: Duration
+
+    private val patience = options.requestTimeout
+
+    /** What was told to need a person since a token came. */
+    internal val told = ConcurrentHashMap.newKeySet<TokenReason>()
+
+    /** The flight that is under way; what an earlier one brings counts no more. */
+    @Volatile
+    internal var flight: Any? = null
+        private set
+
+    /** Who waits for it, and until when. */
+    private val waiting = HashMap<CompletableDeferred<Unit>, ULong>()
+    private val changes = Channel<Unit>(Channel.CONFLATED)
+
+    /** Until then `poll` says nothing that can be done. */
+    @Volatile private var quietUntil = 0L
 
     @Volatile private var closed = false
 
     init {
         checkLibrary()
-        val isFixed = source.kind is TokenSource.Kind.Fixed
-        val kept = if (isFixed) MemoryTokenStorage() else storage
-        core = bridged {
-            LendingCore(
-                clock.now().toULong(),
-                provider,
-                identity,
-                options.accessCapacity.toUInt(),
-                options.refreshCapacity.toUInt(),
-                seed.toULong(),
-                kept.isShared,
-                options.dangerouslyAllowServerOnlyCredentials,
-            )
+        val stored = storage.takeUnless { this.source is TokenSource.Kind.Fixed }
+        core =
+            bridged { LendingCore(clock.instant(), provider, identity, options, seed.toULong(), this.source, stored?.isShared) }
+        val fault = when {
+            transport == null && (provider.primaryGrant != null || provider.refreshGrant) -> TRANSPORT_MISSING
+            stored != null && !storagesInUse.add(stored) -> STORAGE_IN_USE
+            else -> null
         }
-        keeper = Keeper(core, kept, clock, happened::tryEmit)
-        obtaining = Obtaining(
-            source.kind,
-            transport,
-            provider.copy {}.policy ?: RefreshPolicy(),
-            keeper,
-            clock,
-            options.requestTimeout,
-            io,
-            happened::tryEmit,
-        )
-        if ((provider.primaryGrant != null || provider.refreshGrant) && transport == null) {
+        if (fault != null) {
             core.close()
-            throw TokenwardException.Configuration(TRANSPORT_MISSING)
+            throw TokenwardException.Configuration(fault)
         }
+        job.invokeOnCompletion {
+            core.close()
+            stored?.let(storagesInUse::remove)
+        }
+        timeout = (provider.policy ?: RefreshPolicy()).responseTimeoutMs.toLong().milliseconds
+        vault = Vault(core, storage, clock, happened::tryEmit)
     }
 
     /** What happens from now on; a slow collector loses the oldest. */
@@ -168,9 +180,10 @@ public class TokenManager internal constructor(
      * @throws TokenwardException there is no token, or none for this URL.
      */
     public suspend fun authorize(method: String, url: String): Authorization {
+        val until = patient()
         repeat(ATTEMPTS) {
             lend(method, url)?.let { return it }
-            fly().await()
+            obtain(until)
         }
         return lend(method, url) ?: throw TokenwardException.TemporarilyUnavailable(null)
     }
@@ -184,28 +197,29 @@ public class TokenManager internal constructor(
      */
     public suspend fun rejected(generation: Long, status: Int, challenge: String? = null): RetryDecision {
         open()
-        val retry = bridged { core.rejected(clock.now().toULong(), generation.toULong(), status.toUInt(), challenge) }
-        if (retry is RetryRecord.Surface) {
-            val asksAt = obtaining.asksAppAt(retry.reason)
-            if (asksAt == null || asksAt > clock.now()) {
-                happened.tryEmit(TokenEvent.Rejected(retry.reason))
-                return RetryDecision.Surface(retry.reason, (asksAt?.toULong() ?: retry.retryAt)?.let(::until))
-            }
+        val retry = bridged { core.rejected(clock.instant(), generation.toULong(), status.toUInt(), challenge) }
+        if (retry is RetryRecord.Surface && !vault.isSignedOut) {
+            happened.tryEmit(TokenEvent.Rejected(retry.reason))
+            return RetryDecision.Surface(retry.reason, retry.retryAt?.let(::until))
         }
-        if (retry != RetryRecord.Now) fly().await()
+        if (retry != RetryRecord.Now) obtain()
         return RetryDecision.Retry
     }
 
     /**
-     * Takes a token that someone else obtained: a sign-in. It replaces what there was, and is stored before this returns.
+     * Takes a token that someone else obtained: a sign-in. It replaces what there was, and is stored before this returns;
+     * where it cannot be stored it is used from memory, and [events] say so.
      *
      * @throws TokenwardException.BadAnswer it cannot be used; what there was stays.
      */
     public suspend fun install(token: IssuedToken) {
         open()
-        val generation = withContext(io) { keeper.install(keeper.session(), token) }
-        obtaining.wake()
-        happened.tryEmit(TokenEvent.Refreshed(generation.toLong()))
+        val generation = bridged { vault.keep(token) }
+        settle()
+        if (vault.isSignedOut) throw TokenwardException.SignInRequired(SIGNED_OUT)
+        refreshed(generation)
+        wake(null)
+        changed()
     }
 
     /**
@@ -215,65 +229,57 @@ public class TokenManager internal constructor(
      */
     public suspend fun signIn() {
         open()
-        synchronized(lock) {
-            if (keeper.admit()) flight = null
-            obtaining.wake()
-        }
-        fly().await()
+        vault.admit()
+        retry()
+        obtain()
     }
 
     /**
-     * Wipes the token in memory and storage. A token request that is out changes nothing any more, and no other is sent
-     * until [install] or [signIn].
+     * Wipes the token in memory, and overwrites what is stored. A token request that is out changes nothing any more, and no
+     * other is sent until [install] or [signIn]; whoever waits for a token is told `signed_out`.
      *
-     * @throws TokenwardException.Storage what is stored cannot be deleted now; the token in memory is gone all the same,
-     *   and the next call tries again.
+     * @throws TokenwardException.Storage what is stored cannot be overwritten now; the token in memory is gone all the same,
+     *   and a later call tries again.
      */
     public suspend fun signOut() {
         open()
-        synchronized(lock) {
-            keeper.forget()
+        synchronized(vault.lock) {
+            vault.clear()
             flight = null
-            obtaining.wake()
         }
+        wake(TokenwardException.SignInRequired(SIGNED_OUT))
         happened.tryEmit(TokenEvent.SignedOut)
-        scope.async(io) { keeper.empty() }.await()
+        settle()
+        changed()
+        vault.failure?.let { throw it }
     }
 
     /** A new token is wanted now, in the background; the present one stays usable. */
-    public fun renew() {
-        open()
-        bridged { core.renew() }
-        fly()
-    }
+    public fun renew(): Unit = change { core.renew() }
 
     /** Configuration or credentials were mended: what the token service refused for good may be asked again. */
-    public fun retry() {
-        open()
-        keeper.retry()
-        obtaining.wake()
-    }
+    public fun retry(): Unit = change { core.retry() }
+
+    /**
+     * Reads storage again, in the background: call it when the app comes to the foreground. That somebody has signed out in
+     * another process is noticed at once only so, and otherwise when a refresh is due.
+     */
+    public fun reload(): Unit = change { core.reload() }
 
     /** How things stand. Asks storage, never the token service. */
     public suspend fun status(): TokenStatus {
         open()
-        val poll = withContext(io) { keeper.poll(keeper.session()) }
-        return TokenStatus(
-            isUsable = poll.usable,
-            next = poll.next,
-            changesIn = poll.pollAt?.let(::until),
-        )
+        settle()
+        if (vault.isSignedOut) return TokenStatus(false, TokenNext.Supply(0uL, TokenReason.NO_TOKEN), null)
+        val poll = bridged { core.poll(clock.instant()) }
+        return TokenStatus(isUsable = poll.usable, next = poll.next, changesIn = poll.pollAt?.let(::until))
     }
 
     /** Ends the manager when the token request that is out, if any, has been answered. */
     override fun close() {
-        synchronized(lock) {
-            if (closed) return
-            closed = true
-        }
-        obtaining.stop()
+        synchronized(vault.lock) { closed = true }
+        changes.trySend(Unit)
         job.complete()
-        job.invokeOnCompletion { core.close() }
     }
 
     override fun toString(): String = "TokenManager($name, generation=${if (closed) "closed" else core.generation()})"
@@ -289,18 +295,102 @@ public class TokenManager internal constructor(
         } catch (refused: CoreException) {
             throw refused.typed()
         }
-        if (keeper.isStoring) return null
-        if (now >= obtaining.restUntil || keeper.failure != null) fly()
+        if (vault.isSignedOut) return null
+        if (now >= quietUntil) refreshAhead()
         return lent
     }
 
-    /** The flight that is under way, or a new one. It belongs to the manager: no caller's end ends it. */
-    private fun fly(): Deferred<Unit> = synchronized(lock) {
-        open()
-        flight?.takeIf { it.isActive } ?: scope.async { obtaining.run() }.also { flight = it }
+    /** Loads and stores what is due, to the end, whoever is cancelled meanwhile. */
+    private suspend fun settle() {
+        scope.async { vault.settle() }.await()
     }
 
-    private fun until(instant: ULong) = (instant.toLong() - clock.now()).coerceAtLeast(0).milliseconds
+    /** Waits for the flight that is under way, or for a new one. Who is cancelled stops waiting; the flight goes on. */
+    private suspend fun obtain(until: ULong = patient()) {
+        val waiter = CompletableDeferred<Unit>()
+        synchronized(vault.lock) {
+            takeOff()
+            waiting[waiter] = until
+        }
+        try {
+            waiter.await()
+        } finally {
+            synchronized(vault.lock) { waiting.remove(waiter) }
+        }
+    }
+
+    private fun takeOff() {
+        open()
+        if (flight != null) return
+        val number = Any()
+        flight = number
+        // Whoever waits is told when the manager can be closed at once.
+        scope.async { bridged { fly(number) } }.invokeOnCompletion { failure ->
+            synchronized(vault.lock) {
+                // Of before a sign-out: whoever waits waits for the next one.
+                if (flight !== number) return@invokeOnCompletion
+                flight = null
+                quietUntil = 0
+            }
+            wake(failure)
+        }
+    }
+
+    private fun wake(failure: Throwable?, who: (ULong) -> Boolean = { true }) {
+        val woken = synchronized(vault.lock) { waiting.filterValues(who).keys.also { waiting.keys -= it } }
+        for (waiter in woken) if (failure == null) waiter.complete(Unit) else waiter.completeExceptionally(failure)
+    }
+
+    /** Sleeps for whoever waits, until `poll` may answer otherwise; where that is later than anybody waits it throws [error]. */
+    internal suspend fun sleep(pollAt: ULong?, error: TokenwardException) {
+        if (pollAt == null || closed) throw error
+        wake(error) { it < pollAt }
+        if (synchronized(vault.lock) { waiting.isEmpty() }) throw error
+        withTimeoutOrNull(until(pollAt).coerceAtLeast(1.milliseconds)) { changes.receive() }
+    }
+
+    /** Does [act] unless [flight] was abandoned, or somebody has signed out. */
+    internal inline fun <T> aboard(flight: Any, act: () -> T): T = synchronized(vault.lock) {
+        if (this.flight !== flight || vault.isSignedOut) throw TokenwardException.SignInRequired(SIGNED_OUT)
+        act()
+    }
+
+    /** Starts a flight where something can be done that nobody has to wait for. */
+    private fun refreshAhead(): Unit = synchronized(vault.lock) {
+        if (flight != null || closed) return
+        val poll = bridged { core.poll(clock.instant()) }
+        val isDue = when (val next = poll.next) {
+            is TokenNext.Load, is TokenNext.Store -> true
+            is TokenNext.Request -> !vault.isSignedOut
+            is TokenNext.Supply -> !vault.isSignedOut && program(next.reason) != null
+            else -> false
+        }
+        quietUntil = poll.pollAt?.toLong() ?: Long.MAX_VALUE
+        if (isDue) takeOff()
+    }
+
+    /** Changes something that no flight brings. */
+    private fun change(call: () -> Unit) {
+        open()
+        bridged(call)
+        changed()
+    }
+
+    private fun changed() {
+        quietUntil = 0
+        changes.trySend(Unit)
+        refreshAhead()
+    }
+
+    internal fun refreshed(generation: ULong) {
+        told.clear()
+        vault.report(TokenEvent.Refreshed(generation.toLong()))
+    }
+
+    /** Until when who comes now waits. */
+    private fun patient(): ULong = clock.instant() + patience.inWholeMilliseconds.coerceAtLeast(0).toULong()
+
+    internal fun until(instant: ULong): Duration = (instant - minOf(instant, clock.instant())).toLong().milliseconds
 
     private fun open() = check(!closed) { "the token manager is closed" }
 

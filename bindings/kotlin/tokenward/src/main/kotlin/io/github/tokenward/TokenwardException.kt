@@ -24,27 +24,36 @@ public sealed class TokenwardException(
         TokenwardException(reason, false, if (reason == SIGNED_OUT) "Sign in: you signed out." else sentence(reason))
 
     /**
-     * Configuration is wrong: `server_only`, `wrong_credentials`, `invalid_client`, `transport_missing` …, and
-     * `invalid_provider` with the [fact] that cannot work.
+     * Configuration is wrong: `server_only`, `wrong_credentials`, `invalid_client`, `transport_missing`, `storage_in_use` …,
+     * and `invalid_provider` with the [fact] that cannot work.
      */
     public class Configuration internal constructor(code: String, public val fact: String? = null) :
         TokenwardException(
             code,
             false,
-            (if (code == TRANSPORT_MISSING) "Give the token manager a transport." else sentence(code)) +
-                (if (fact == null) "" else " ($fact)"),
+            when (code) {
+                TRANSPORT_MISSING -> "Give the token manager a transport."
+                STORAGE_IN_USE -> "Close the other token manager of this storage first."
+                else -> sentence(code)
+            } + (if (fact == null) "" else " ($fact)"),
         )
 
     /** The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`, `other_site`, `bad_url`. */
     public class NotAllowed internal constructor(code: String) : TokenwardException(code, false, sentence(code))
 
-    /** The token service has trouble. [retryAfter] says when it is asked again, where that is known. */
-    public class TemporarilyUnavailable internal constructor(public val retryAfter: Duration?) :
-        TokenwardException(
-            "temporarily_unavailable",
-            true,
-            if (retryAfter == null) "Try again later." else "Try again in $retryAfter.",
-        )
+    /**
+     * The token service has trouble. [retryAfter] says when it is asked again, where that is known; [status] and [error], a
+     * code in its own words, are those of its answer, if there was one.
+     */
+    public class TemporarilyUnavailable internal constructor(
+        public val retryAfter: Duration?,
+        public val status: Int? = null,
+        public val error: String? = null,
+    ) : TokenwardException(
+        "temporarily_unavailable",
+        true,
+        if (retryAfter == null) "Try again later." else "Try again in $retryAfter.",
+    )
 
     /** The token service, or the app's backend, could not be reached: see the cause. */
     public class Transport internal constructor(cause: Throwable) :
@@ -52,7 +61,7 @@ public sealed class TokenwardException(
 
     /**
      * What is stored cannot be read, written or used: `storage_failed`, `storage_locked` until the device is unlocked or
-     * another process is done, `foreign_snapshot`. See the cause.
+     * another process is done. See the cause.
      */
     public class Storage internal constructor(code: String, cause: Throwable?) :
         TokenwardException(
@@ -90,5 +99,6 @@ public class StorageLockedException(message: String, cause: Throwable? = null) :
 
 internal const val SIGNED_OUT = "signed_out"
 internal const val TRANSPORT_MISSING = "transport_missing"
+internal const val STORAGE_IN_USE = "storage_in_use"
 internal const val STORAGE_FAILED = "storage_failed"
 internal const val STORAGE_LOCKED = "storage_locked"

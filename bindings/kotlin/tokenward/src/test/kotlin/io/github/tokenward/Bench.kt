@@ -8,7 +8,7 @@ import kotlinx.coroutines.runBlocking
 /** Times one header in several ways, beside a look-up in a map. Nothing is asserted: only ratios hold elsewhere. */
 fun main() = runBlocking {
     val token = "a".repeat(40)
-    val core = LendingCore(0uL, ACME, TokenIdentity {}, 4096u, 4096u, 0uL, false, true)
+    val core = core()
     core.install(0uL, null, token, null, 3600uL, null)
     TokenManager(ACME, TokenIdentity {}, CREDENTIALS, MemoryService()).use { manager ->
         manager.install(IssuedToken(token))

@@ -13,8 +13,7 @@ import kotlin.test.assertNotNull
 import kotlin.test.assertNull
 
 class LendingCoreTest {
-    private fun core(token: String) = LendingCore(0uL, ACME, TokenIdentity {}, MIB.toUInt(), 0u, 0uL, false, false)
-        .also { it.install(0uL, null, token, null, 3600uL, null) }
+    private fun core(token: String) = core(accessCapacity = MIB).also { it.install(0uL, null, token, null, 3600uL, null) }
 
     @Test
     fun `what is lent is what the bridge authorizes`() {

@@ -1,5 +1,6 @@
 package io.github.tokenward
 
+import io.github.tokenward.bridge.FoundRecord
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.delay
@@ -69,6 +70,26 @@ val NO_GRANT: TokenProvider.() -> Unit = {
 }
 
 val CREDENTIALS = TokenSource.credentials { Credentials("id", "client-secret-canary") }
+
+/** A core alone. [isShared]: whether storage is; null: there is none. */
+internal fun core(isShared: Boolean? = null, provider: TokenProvider = ACME, accessCapacity: Int = 4096) =
+    LendingCore(0uL, provider, TokenIdentity {}, TokenManagerOptions(accessCapacity), 0uL, CREDENTIALS.kind, isShared)
+
+/** A storage as another process has it: nothing shows that a manager of this one keeps it too. */
+class Elsewhere(storage: TokenStorage) : TokenStorage by storage
+
+/** What is stored; null if nothing is. */
+fun TokenStorage.item(): ByteArray? {
+    var item: ByteArray? = null
+    locked { item = it.read() }
+    return item
+}
+
+/** Whether what is stored says that somebody has signed out: then it holds no token. */
+fun TokenStorage.isTombstone(provider: TokenProvider = ACME): Boolean = core(isShared, provider).use { core ->
+    val id = (core.poll(0uL).next as TokenNext.Load).id
+    core.loaded(0uL, null, id, sealKey(), listOf(item())) == FoundRecord.SIGNED_OUT
+}
 
 /** The virtual clock of a test. */
 @OptIn(ExperimentalCoroutinesApi::class)

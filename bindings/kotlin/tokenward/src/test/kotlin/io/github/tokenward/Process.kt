@@ -6,6 +6,8 @@ import kotlinx.coroutines.runBlocking
 import java.net.URI
 import java.net.http.HttpClient
 import java.nio.file.Path
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.seconds
 import java.net.http.HttpRequest as JdkRequest
 import java.net.http.HttpResponse as JdkResponse
 
@@ -28,15 +30,16 @@ fun main(arguments: Array<String>) = runBlocking {
     }
     val stored = FileTokenStorage(Path.of(file), ByteArray(32) { 1 }, shared.toBoolean())
     val storage = object : TokenStorage by stored {
-        override fun transact(body: (ByteArray?) -> StorageChange) {
-            var writes = false
-            stored.transact { current ->
-                body(current).also { change ->
-                    writes = change is StorageChange.Replace
-                    if (writes) reached(if (answered) Step.ANSWERED else Step.BEGUN)
-                }
-            }
-            if (writes) reached(if (answered) Step.PERSISTED else Step.ANNOUNCED)
+        override fun locked(body: (StorageAccess) -> Unit) = stored.locked { access ->
+            body(
+                object : StorageAccess by access {
+                    override fun write(item: ByteArray) {
+                        reached(if (answered) Step.ANSWERED else Step.BEGUN)
+                        access.write(item)
+                        reached(if (answered) Step.PERSISTED else Step.ANNOUNCED)
+                    }
+                },
+            )
         }
     }
     val transport = object : TokenTransport {
@@ -46,17 +49,18 @@ fun main(arguments: Array<String>) = runBlocking {
             return JdkTransport.send(request).also { answered = true }
         }
     }
+    var jumped = Duration.ZERO
     val clock = object : TokenClock {
-        override fun now() = TokenClock.system.now()
+        override fun now() = TokenClock.system.now() + jumped.inWholeMilliseconds
 
-        override fun wall() = checkNotNull(TokenClock.system.wall()) + ahead.toLong()
+        override fun wall() = checkNotNull(TokenClock.system.wall()) + ahead.toLong() + jumped.inWholeSeconds
     }
     val provider = ACME.copy {
         this.baseUrl = baseUrl
         tokenPath = "/token"
         apiOrigins = null
         loopbackHttp = true
-        // Refreshes often, of tokens that live long: a busy machine makes them late, never useless.
+        // Refreshes often.
         policy = RefreshPolicy {
             fractionPermille = 2u
             jitterPermille = 0u
@@ -65,10 +69,18 @@ fun main(arguments: Array<String>) = runBlocking {
             responseTimeoutMs = 30_000u
         }
     }
-    TokenManager(provider, TokenIdentity {}, CREDENTIALS, transport, storage, TokenManagerOptions(clock = clock)).use { manager ->
+    val options = TokenManagerOptions(requestTimeout = if (goOn > 0) 30.seconds else Duration.ZERO, clock = clock)
+    TokenManager(provider, TokenIdentity {}, CREDENTIALS, transport, storage, options).use { manager ->
+        // What a killed process has announced is waited out, at once where nobody else runs.
+        suspend fun header(): String = try {
+            manager.authorize("GET", "$baseUrl/").header
+        } catch (wait: TokenwardException.TemporarilyUnavailable) {
+            jumped += checkNotNull(wait.retryAfter)
+            header()
+        }
         val end = System.currentTimeMillis() + goOn
         do {
-            println(manager.authorize("GET", "$baseUrl/").header)
+            println(header())
             if (goOn > 0) delay(20)
         } while (System.currentTimeMillis() < end)
     }

@@ -88,7 +88,7 @@ class RedactionTest {
             }
             val failing = Failure { throw IOException("disk full") }
             manager(MemoryService(), TokenSource.credentials { Credentials(canary, canary) }, storage = failing).use { manager ->
-                shown += manager.authorize("GET", API)
+                shown += runCatching { manager.authorize("GET", API) }.exceptionOrNull()?.stackTraceToString()
                 shown += runCatching { manager.signOut() }.exceptionOrNull()?.stackTraceToString()
             }
         } finally {
@@ -104,6 +104,6 @@ class RedactionTest {
 
         override fun sealKey() = ByteArray(32) { 7 }
 
-        override fun transact(body: (ByteArray?) -> StorageChange) = fail()
+        override fun locked(body: (StorageAccess) -> Unit) = fail()
     }
 }

@@ -156,11 +156,38 @@ class SingleFlightTest {
         service.answers += MemoryService.answer(503, "busy", "Retry-After" to "120")
         manager(service).use { manager ->
             val first = assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", API) }
-            assertEquals(120.seconds, first.retryAfter)
+            assertEquals(listOf(120.seconds, 503, null), listOf(first.retryAfter, first.status, first.error))
             assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", API) }
             assertEquals(1, service.requests.size)
             advanceTimeBy(120.seconds)
             assertEquals("Bearer access-2", manager.authorize("GET", API).header)
+        }
+    }
+
+    @Test
+    fun `a refusal that the service may take back is told in its own words`() = runTest {
+        val service = MemoryService()
+        service.answers += MemoryService.answer(400, """{"error":"quota_exceeded"}""")
+        manager(service).use { manager ->
+            val refused = assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", API) }
+            assertEquals(listOf(400, "quota_exceeded"), listOf(refused.status, refused.error))
+        }
+    }
+
+    @Test
+    fun `who must sign in is told once for each reason until there is a token`() = runTest {
+        manager(MemoryService(), provider = ACME.copy { primaryGrant = null }).use { manager ->
+            val events = ArrayList<TokenEvent>()
+            backgroundScope.launch(UnconfinedTestDispatcher(testScheduler)) { manager.events.toList(events) }
+            repeat(2) {
+                repeat(3) { assertFailsWith<TokenwardException.SignInRequired> { manager.signIn() } }
+                manager.install(IssuedToken("installed", 3600.seconds))
+                manager.signOut()
+            }
+            val told = listOf(1L, 2L).flatMap { generation ->
+                listOf(TokenEvent.NeedsSignIn(TokenReason.NO_TOKEN), TokenEvent.Refreshed(generation), TokenEvent.SignedOut)
+            }
+            assertEquals(told, events)
         }
     }
 
@@ -202,13 +229,12 @@ class SingleFlightTest {
             val waiting = async { runCatching { manager.authorize("GET", API) } }
             advanceTimeBy(1.seconds)
             manager.signOut()
-            gate.complete(Unit)
+            // Nobody waits for the answer any more.
             val error = waiting.await().exceptionOrNull()
             assertEquals("signed_out", (error as TokenwardException.SignInRequired).code)
-            storage.transact { current ->
-                assertEquals(null, current)
-                StorageChange.Keep
-            }
+            gate.complete(Unit)
+            advanceTimeBy(1.seconds)
+            assertTrue(storage.isTombstone())
             assertTrue(!manager.status().isUsable)
         }
     }
@@ -224,10 +250,7 @@ class SingleFlightTest {
         assertFailsWith<IllegalStateException> { manager.authorize("GET", API) }
         advanceTimeBy(1.seconds)
         runCurrent()
-        storage.transact { current ->
-            assertTrue(current != null, "the answer was lost")
-            StorageChange.Keep
-        }
+        assertTrue(storage.item() != null, "the answer was lost")
         assertIs<IllegalStateException>(waiting.await().exceptionOrNull())
     }
 

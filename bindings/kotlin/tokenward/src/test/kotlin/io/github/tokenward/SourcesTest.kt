@@ -2,20 +2,18 @@ package io.github.tokenward
 
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.async
-import kotlinx.coroutines.flow.toList
-import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.TestScope
-import kotlinx.coroutines.test.UnconfinedTestDispatcher
 import kotlinx.coroutines.test.advanceTimeBy
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
+import kotlinx.coroutines.withContext
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertIs
 import kotlin.test.assertTrue
-import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
@@ -86,53 +84,58 @@ class SourcesTest {
     }
 
     @Test
-    fun `a static token that is refused is asked for again and at most once a backoff`() = runTest {
+    fun `a static token that is refused is asked for again`() = runTest {
         var asked = 0
-        var key = "fl_old"
-        val source = TokenSource.fixed {
-            asked++
-            IssuedToken(key)
-        }
+        var isDown = false
+        val source = TokenSource.fixed { if (isDown) error("no vault") else IssuedToken("fl_${++asked}") }
         val provider = TokenProvider(TokenPreset.FLIP_UTILITY_API_KEY_SANDBOX)
         val url = "https://api-utility-sandbox.flip.energy/v1/programs"
-        val backoff = RefreshPolicy().firstBackoffMs.toLong().milliseconds
         manager(null, source, provider, allowServerOnly = true).use { manager ->
-            val events = ArrayList<TokenEvent>()
-            backgroundScope.launch(UnconfinedTestDispatcher(testScheduler)) { manager.events.toList(events) }
             suspend fun refused() = manager.rejected(manager.authorize("GET", url).generation, 401)
             assertEquals(RetryDecision.Retry, refused())
-            assertEquals(2, asked)
-            // The same key once more.
-            assertEquals(RetryDecision.Surface(TokenReason.REVOKED, backoff), refused())
-            repeat(5) {
-                val error = assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", url) }
-                assertEquals("revoked", error.reason)
-            }
-            assertEquals(2, asked)
-            val told = listOf(TokenEvent.Rejected(TokenReason.REVOKED), TokenEvent.NeedsSignIn(TokenReason.REVOKED))
-            assertEquals(told, events.takeLast(2))
-            advanceTimeBy(1.minutes)
-            key = "fl_new"
-            assertEquals("Bearer fl_new", manager.authorize("GET", url).header)
-            assertEquals(3, asked)
-            // retry() lifts the pause, and install() needs no source.
-            assertEquals(RetryDecision.Surface(TokenReason.REVOKED, backoff * 2), refused())
-            manager.retry()
-            assertEquals("Bearer fl_new", manager.authorize("GET", url).header)
+            assertEquals("Bearer fl_2", manager.authorize("GET", url).header)
+            // A source that fails is left alone until the backoff is over.
+            isDown = true
+            assertFailsWith<TokenwardException.Transport> { refused() }
+            isDown = false
+            val start = testScheduler.currentTime
+            assertEquals("Bearer fl_3", manager.authorize("GET", url).header)
+            assertTrue(testScheduler.currentTime - start >= RefreshPolicy().firstBackoffMs.toLong() / 2)
             manager.install(IssuedToken("fl_installed"))
             assertEquals("Bearer fl_installed", manager.authorize("GET", url).header)
         }
     }
 
     @Test
-    fun `a backend whose tokens are all refused is asked at most once a backoff`() = runTest {
+    fun `a backend that does not return in time has failed and what it brings later is nobody's`() = runTest {
+        val gate = CompletableDeferred<Unit>()
         var asked = 0
-        val source = TokenSource.backend { IssuedToken("site-${++asked}") }
-        manager(null, source, site.copy { missingLifetime = MissingLifetime.Never }, s1).use { manager ->
-            val start = testScheduler.currentTime
-            repeat(4) { manager.rejected(manager.authorize("GET", siteUrl).generation, 401) }
-            assertEquals(5, asked)
-            assertTrue(testScheduler.currentTime - start > 3000, "asked five times in ${testScheduler.currentTime - start} ms")
+        val source = TokenSource.backend {
+            if (++asked == 1) withContext(NonCancellable) { gate.await() }
+            IssuedToken("site-$asked", 3600.seconds)
+        }
+        manager(null, source, site, s1).use { manager ->
+            val late = assertFailsWith<TokenwardException.Transport> { manager.authorize("GET", siteUrl) }
+            assertTrue(late.isRetryable)
+            assertEquals(RefreshPolicy().responseTimeoutMs.toLong(), testScheduler.currentTime)
+            gate.complete(Unit)
+            runCurrent()
+            assertEquals(false, manager.status().isUsable)
+            assertEquals("Bearer site-2", manager.authorize("GET", siteUrl).header)
+        }
+    }
+
+    @Test
+    fun `a backend's token that cannot be used is not asked for again before the longest backoff`() = runTest {
+        var asked = 0
+        val source = TokenSource.backend { IssuedToken(if (++asked == 1) "with space" else "site", 3600.seconds) }
+        manager(null, source, site, s1).use { manager ->
+            val refused = assertFailsWith<TokenwardException.BadAnswer> { manager.authorize("GET", siteUrl) }
+            assertEquals("invalid_access_token", refused.code)
+            assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", siteUrl) }
+            assertEquals(1, asked)
+            advanceTimeBy(5.minutes)
+            assertEquals("Bearer site", manager.authorize("GET", siteUrl).header)
         }
     }
 

@@ -1,12 +1,16 @@
 package io.github.tokenward
 
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.Runnable
 import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.StandardTestDispatcher
 import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.UnconfinedTestDispatcher
 import kotlinx.coroutines.test.advanceTimeBy
+import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import org.junit.jupiter.api.io.TempDir
 import java.io.IOException
@@ -16,6 +20,7 @@ import java.nio.file.attribute.PosixFilePermissions
 import java.util.UUID
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.concurrent.thread
+import kotlin.coroutines.CoroutineContext
 import kotlin.test.Test
 import kotlin.test.assertContentEquals
 import kotlin.test.assertEquals
@@ -24,6 +29,7 @@ import kotlin.test.assertIs
 import kotlin.test.assertNotNull
 import kotlin.test.assertNull
 import kotlin.test.assertTrue
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
@@ -35,15 +41,6 @@ class StorageTest {
     private val key = ByteArray(32) { 7 }
     private val file by lazy { folder.resolve("token") }
 
-    private fun stored(storage: TokenStorage): ByteArray? {
-        var item: ByteArray? = null
-        storage.transact { current ->
-            item = current
-            StorageChange.Keep
-        }
-        return item
-    }
-
     /** Fails where it is told to. */
     private class Failing(private val inner: TokenStorage, override val isShared: Boolean = false) : TokenStorage {
         var onOpen: Exception? = null
@@ -51,16 +48,14 @@ class StorageTest {
 
         override fun sealKey() = inner.sealKey()
 
-        override fun transact(body: (ByteArray?) -> StorageChange) {
+        override fun locked(body: (StorageAccess) -> Unit) {
             onOpen?.let { throw it }
-            inner.transact { current ->
-                body(current).also {
-                    if (it !=
-                        StorageChange.Keep
-                    ) {
-                        onWrite?.let { fault -> throw fault }
-                    }
-                }
+            inner.locked { access ->
+                body(
+                    object : StorageAccess by access {
+                        override fun write(item: ByteArray) = onWrite?.let { throw it } ?: access.write(item)
+                    },
+                )
             }
         }
     }
@@ -87,14 +82,17 @@ class StorageTest {
         lateinit var manager: TokenManager
         val lentBefore = ArrayList<Boolean>()
         val storage = object : TokenStorage by file {
-            override fun transact(body: (ByteArray?) -> StorageChange) = file.transact { current ->
-                body(current).also {
-                    if (it is StorageChange.Replace) {
-                        val unconfined = UnconfinedTestDispatcher(testScheduler)
-                        val early = backgroundScope.async(unconfined) { manager.authorize("GET", API) }
-                        lentBefore += early.isCompleted
-                    }
-                }
+            override fun locked(body: (StorageAccess) -> Unit) = file.locked { access ->
+                body(
+                    object : StorageAccess by access {
+                        override fun write(item: ByteArray) {
+                            val unconfined = UnconfinedTestDispatcher(testScheduler)
+                            val early = backgroundScope.async(unconfined) { manager.authorize("GET", API) }
+                            lentBefore += early.isCompleted
+                            access.write(item)
+                        }
+                    },
+                )
             }
         }
         manager = manager(MemoryService(), storage = storage)
@@ -144,30 +142,95 @@ class StorageTest {
         Files.writeString(folder.resolve("token.new"), "2")
         Files.createSymbolicLink(file, elsewhere)
         val storage = FileTokenStorage(file, key)
-        assertFailsWith<IOException> { stored(storage) }
+        assertFailsWith<IOException> { storage.item() }
         Files.delete(file)
-        storage.transact { StorageChange.Replace(byteArrayOf(3)) }
+        storage.locked { it.write(byteArrayOf(3)) }
         assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
         assertContentEquals(byteArrayOf(3), Files.readAllBytes(file))
         Files.delete(folder.resolve("token.lock"))
         Files.createSymbolicLink(folder.resolve("token.lock"), elsewhere.resolveSibling("lock"))
-        assertFailsWith<IOException> { storage.transact { StorageChange.Replace(byteArrayOf(4)) } }
+        assertFailsWith<IOException> { storage.locked { it.write(byteArrayOf(4)) } }
         assertEquals(listOf("1", "2"), listOf(elsewhere, folder.resolve("token.new")).map { Files.readString(it) })
         assertTrue(Files.notExists(elsewhere.resolveSibling("lock")))
     }
 
     @Test
-    fun `what a killed process left half written is deleted by the next write and by a sign-out`() {
-        val storage = FileTokenStorage(file, key)
-        for (change in listOf(StorageChange.Replace(byteArrayOf(1)), StorageChange.Delete)) {
-            val left = folder.resolve("token.${UUID.randomUUID()}.new")
-            val others = listOf("token.other.${UUID.randomUUID()}.new", "token.new").map(folder::resolve)
-            (others + listOf(left)).forEach { Files.writeString(it, "half") }
-            storage.transact { change }
-            assertTrue(Files.notExists(left))
-            others.forEach(Files::delete)
+    fun `what a killed process left half written is deleted by the next write`() {
+        val left = folder.resolve("token.${UUID.randomUUID()}.new")
+        val others = listOf("token.other.${UUID.randomUUID()}.new", "token.new").map(folder::resolve)
+        (others + listOf(left)).forEach { Files.writeString(it, "half") }
+        FileTokenStorage(file, key).locked { it.write(byteArrayOf(1)) }
+        assertEquals(setOf("token", "token.lock") + others.map { "${it.fileName}" }, names())
+    }
+
+    @Test
+    fun `a folder that is missing is no empty storage`() = runTest {
+        val storage = FileTokenStorage(folder.resolve("missing").resolve("token"), key)
+        assertFailsWith<IOException> { storage.item() }
+        val service = MemoryService()
+        manager(service, storage = storage).use { manager ->
+            val failed = assertFailsWith<TokenwardException.Storage> { manager.authorize("GET", API) }
+            assertEquals("storage_failed", failed.code)
         }
-        assertEquals(setOf("token.lock"), names())
+        assertEquals(0, service.requests.size)
+    }
+
+    @Test
+    fun `of two live managers on one storage the second is refused when it is made`() = runTest {
+        val alias = folder.resolve("alias").also { Files.createSymbolicLink(it, folder) }
+        val memory = MemoryTokenStorage()
+        fun refused(storage: TokenStorage) =
+            assertFailsWith<TokenwardException.Configuration> { manager(MemoryService(), storage = storage) }.code
+        manager(MemoryService(), storage = FileTokenStorage(file, key)).use {
+            for (path in listOf(file, folder.resolve(".").resolve("token"), alias.resolve("token"))) {
+                assertEquals("storage_in_use", refused(FileTokenStorage(path, key)))
+                assertEquals("storage_in_use", refused(FileTokenStorage(path, key, isShared = true)))
+            }
+            manager(MemoryService(), storage = FileTokenStorage(folder.resolve("other"), key)).close()
+            manager(MemoryService(), storage = memory).use { assertEquals("storage_in_use", refused(memory)) }
+        }
+        manager(MemoryService(), storage = memory).close()
+        manager(MemoryService(), storage = FileTokenStorage(file, key)).use { it.authorize("GET", API) }
+    }
+
+    @Test
+    fun `a manager whose request is out keeps its storage until the answer is stored`() = runTest {
+        val storage = FileTokenStorage(file, key)
+        val first = manager(MemoryService(), storage = storage)
+        first.renew()
+        runCurrent()
+        first.close()
+        assertFailsWith<TokenwardException.Configuration> { manager(MemoryService(), storage = storage) }
+        advanceTimeBy(1.seconds)
+        manager(MemoryService(), storage = storage).use { assertEquals("Bearer access-1", it.authorize("GET", API).header) }
+    }
+
+    @Test
+    fun `nothing is sent later than a quarter of the time that an answer has`() = runTest {
+        for ((lateMs, sent) in mapOf(7_500L to 0L, 7_501L to 1_000L)) {
+            var late = 0L
+            val clock = object : TokenClock by VirtualClock(this) {
+                override fun now() = testScheduler.currentTime + late
+            }
+            val service = MemoryService(latency = Duration.ZERO)
+            val dispatcher = StandardTestDispatcher(testScheduler)
+            var asked = 0
+            val io = object : CoroutineDispatcher() {
+                override fun dispatch(context: CoroutineContext, block: Runnable) {
+                    // The credentials first; between begin and send the device sleeps.
+                    if (++asked == 2) late += lateMs
+                    dispatcher.dispatch(context, block)
+                }
+            }
+            val options = TokenManagerOptions(clock = clock)
+            TokenManager(ACME, TokenIdentity {}, CREDENTIALS, service, MemoryTokenStorage(), options, dispatcher, io, 0).use {
+                val start = testScheduler.currentTime
+                assertEquals("Bearer access-1", it.authorize("GET", API).header)
+                // It has failed: the next one is sent when the backoff is over.
+                assertTrue(testScheduler.currentTime - start >= sent)
+                assertEquals(1, service.requests.size)
+            }
+        }
     }
 
     @Test
@@ -201,11 +264,10 @@ class StorageTest {
             List(2) {
                 thread {
                     repeat(20) {
-                        storage.transact {
+                        storage.locked {
                             if (inside.incrementAndGet() == 1) alone.incrementAndGet()
                             Thread.sleep(1)
                             inside.decrementAndGet()
-                            StorageChange.Keep
                         }
                     }
                 }
@@ -226,18 +288,18 @@ class StorageTest {
     }
 
     @Test
-    fun `a token that cannot be stored is used and written at the next call`() = runTest {
+    fun `a token that cannot be stored is used and written later`() = runTest {
         val storage = Failing(FileTokenStorage(file, key)).apply { onWrite = IOException("disk full") }
         manager(MemoryService(), storage = storage).use { manager ->
             val events = events(manager)
             assertEquals("Bearer access-1", manager.authorize("GET", API).header)
             assertEquals(listOf(TokenEvent.StorageFailed("storage_failed"), TokenEvent.Refreshed(1)), events)
-            assertNull(stored(FileTokenStorage(file, key)))
+            assertNull(storage.item())
             storage.onWrite = null
+            advanceTimeBy(5.minutes)
             manager.authorize("GET", API)
-            advanceTimeBy(1)
-            testScheduler.runCurrent()
-            assertNotNull(stored(FileTokenStorage(file, key)))
+            runCurrent()
+            assertNotNull(storage.item())
         }
     }
 
@@ -264,33 +326,35 @@ class StorageTest {
             manager.authorize("GET", API)
             advanceTimeBy(1.hours)
             storage.onWrite = IOException("disk full")
-            assertFailsWith<TokenwardException.Storage> { manager.authorize("GET", API) }
-            assertEquals(1, service.requests.size)
-            storage.onWrite = null
+            // Nor is one needed where the client itself may ask for a token.
             assertEquals("Bearer access-2", manager.authorize("GET", API).header)
-            assertEquals(listOf("client_credentials", "refresh_token"), service.grants)
+            storage.onWrite = null
+            advanceTimeBy(1.hours)
+            assertEquals("Bearer access-3", manager.authorize("GET", API).header)
+            assertEquals(listOf("client_credentials", "client_credentials", "refresh_token"), service.grants)
         }
     }
 
     @Test
-    fun `a refused refresh token is not given up while storage cannot be read`() = runTest {
+    fun `a refresh that nobody can replace waits for shared storage`() = runTest {
         val service = MemoryService()
-        val storage = Failing(FileTokenStorage(file, key))
-        manager(service, storage = storage).use { manager ->
-            manager.authorize("GET", API)
+        val storage = Failing(FileTokenStorage(file, key, isShared = true), isShared = true)
+        manager(service, provider = ACME.copy { primaryGrant = null }, storage = storage).use { manager ->
+            manager.install(IssuedToken("installed", 60.seconds, refreshToken = "r"))
             advanceTimeBy(1.hours)
-            service.answers += MemoryService.answer(400, """{"error":"invalid_grant"}""")
-            storage.onOpen = IOException("no such device")
+            storage.onWrite = IOException("disk full")
             assertEquals("storage_failed", assertFailsWith<TokenwardException.Storage> { manager.authorize("GET", API) }.code)
-            storage.onOpen = null
-            assertEquals("Bearer access-3", manager.authorize("GET", API).header)
+            assertEquals(0, service.requests.size)
+            storage.onWrite = null
+            assertEquals("Bearer access-1", manager.authorize("GET", API).header)
+            assertEquals(listOf("refresh_token"), service.grants)
         }
     }
 
     @Test
     fun `one process takes what another has refreshed`() = runTest {
         val service = MemoryService()
-        fun process() = manager(service, storage = FileTokenStorage(file, key, isShared = true))
+        fun process() = manager(service, storage = Elsewhere(FileTokenStorage(file, key, isShared = true)))
         val (one, other) = process() to process()
         one.authorize("GET", API)
         val used = other.authorize("GET", API)
@@ -316,22 +380,30 @@ class StorageTest {
     @Test
     fun `who signs out of shared storage signs the others out`() = runTest {
         val provider = ACME.copy { primaryGrant = null }
-        fun process() = manager(MemoryService(), provider = provider, storage = FileTokenStorage(file, key, isShared = true))
+        val storage = FileTokenStorage(file, key, isShared = true)
+        fun process() = manager(MemoryService(), provider = provider, storage = Elsewhere(storage))
         val (one, other) = process() to process()
         one.install(IssuedToken("first", 60.seconds, refreshToken = "r"))
         assertEquals("Bearer first", other.authorize("GET", API).header)
         val events = events(other)
         one.signOut()
-        advanceTimeBy(60.seconds)
-        assertFailsWith<TokenwardException.SignInRequired> { other.authorize("GET", API) }
+        assertTrue(storage.isTombstone(provider))
+        // Until storage is looked at the other goes on with what it has.
+        assertEquals("Bearer first", other.authorize("GET", API).header)
+        other.reload()
+        runCurrent()
+        val refused = assertFailsWith<TokenwardException.SignInRequired> { other.authorize("GET", API) }
+        assertEquals("signed_out", refused.code)
         assertEquals(listOf<TokenEvent>(TokenEvent.SignedOut), events)
-        assertNull(stored(FileTokenStorage(file, key)))
+        // And a sign-in in one process is one in the other.
+        one.install(IssuedToken("second", 60.seconds))
+        assertEquals("Bearer second", other.authorize("GET", API).header)
         one.close()
         other.close()
     }
 
     @Test
-    fun `a sign-out that cannot delete is told and done at the next call`() = runTest {
+    fun `a sign-out that cannot be stored is told and stored later`() = runTest {
         val provider = ACME.copy { primaryGrant = null }
         val storage = Failing(FileTokenStorage(file, key))
         manager(MemoryService(), provider = provider, storage = storage).use { manager ->
@@ -340,21 +412,46 @@ class StorageTest {
             assertFailsWith<TokenwardException.Storage> { manager.signOut() }
             assertFailsWith<TokenwardException> { manager.authorize("GET", API) }
             storage.onWrite = null
+            advanceTimeBy(10.seconds)
             assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }
-            assertNull(stored(FileTokenStorage(file, key)))
+            assertTrue(storage.isTombstone(provider))
         }
     }
 
     @Test
-    fun `another provider's state is left as it is`() = runTest {
-        manager(MemoryService(), storage = FileTokenStorage(file, key)).use { it.authorize("GET", API) }
-        val before = Files.readAllBytes(file)
-        manager(MemoryService(), provider = ACME.copy { name = "other" }, storage = FileTokenStorage(file, key)).use { manager ->
-            val events = events(manager)
-            assertEquals("Bearer access-1", manager.authorize("GET", API).header)
-            assertTrue(TokenEvent.StorageFailed("foreign_snapshot") in events)
+    fun `a sign-out outlives the process`() = runTest {
+        val service = MemoryService()
+        manager(service, storage = FileTokenStorage(file, key)).use { manager ->
+            manager.authorize("GET", API)
+            manager.signOut()
         }
-        assertContentEquals(before, Files.readAllBytes(file))
+        manager(service, storage = FileTokenStorage(file, key)).use { manager ->
+            assertEquals(TokenStatus(false, TokenNext.Supply(0uL, TokenReason.NO_TOKEN), null), manager.status())
+            assertEquals("signed_out", assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }.code)
+            assertEquals(1, service.requests.size)
+            manager.signIn()
+            assertEquals("Bearer access-2", manager.authorize("GET", API).header)
+        }
+    }
+
+    @Test
+    fun `another provider's state is told and not taken`() = runTest {
+        val provider = ACME.copy { primaryGrant = null }
+        manager(MemoryService(), provider = provider, storage = FileTokenStorage(file, key)).use {
+            it.install(IssuedToken("first", 60.seconds, refreshToken = "r"))
+        }
+        val other = provider.copy { name = "other" }
+        manager(MemoryService(), provider = other, storage = FileTokenStorage(file, key)).use { manager ->
+            val events = events(manager)
+            assertEquals("damaged", assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }.code)
+            assertEquals(
+                listOf(TokenEvent.StorageFailed("foreign_snapshot"), TokenEvent.NeedsSignIn(TokenReason.DAMAGED)),
+                events,
+            )
+        }
+        manager(MemoryService(), provider = provider, storage = FileTokenStorage(file, key)).use {
+            assertEquals("Bearer first", it.authorize("GET", API).header)
+        }
     }
 
     @Test

@@ -6,7 +6,7 @@ import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyPermanentlyInvalidatedException
 import android.security.keystore.KeyProperties
 import io.github.tokenward.FileTokenStorage
-import io.github.tokenward.StorageChange
+import io.github.tokenward.StorageAccess
 import io.github.tokenward.StorageLockedException
 import io.github.tokenward.TokenStorage
 import java.io.File
@@ -20,9 +20,9 @@ import javax.crypto.spec.GCMParameterSpec
 
 /**
  * A file in `noBackupFilesDir`, which no backup carries to another device, encrypted by AES-GCM under a key that never
- * leaves the Android Keystore. What is damaged, or was encrypted under a key that is gone for good, is as good as nothing:
- * the user is signed out. Gone for good is a key that Android has invalidated, or has not found for a day. Whatever else the
- * Keystore fails at passes: what is stored stays as it is, and the manager tries again.
+ * leaves the Android Keystore. What is damaged, or was encrypted under a key that is gone for good, is lost: a manager says
+ * `damaged` where it has no other way to a token. Gone for good is a key that Android has invalidated, or has not found for a
+ * day. Whatever else the Keystore fails at passes: what is stored stays as it is, and the manager tries again.
  *
  * @param name tells several managers of one app apart: one name for one provider, environment and subject.
  * @param isShared other processes of the app use it too.
@@ -39,7 +39,12 @@ public class AndroidTokenStorage(context: Context, private val name: String, ove
     /** No secret: AES-GCM under the key of the Keystore is the seal. */
     override fun sealKey(): ByteArray = ALIAS.encodeToByteArray().copyOf(SEAL_KEY_BYTES)
 
-    override fun transact(body: (current: ByteArray?) -> StorageChange): Unit = state.transact(body)
+    override fun locked(body: (StorageAccess) -> Unit): Unit = state.locked(body)
+
+    /** Equal to another of the same name. */
+    override fun equals(other: Any?): Boolean = other is AndroidTokenStorage && other.name == name
+
+    override fun hashCode(): Int = name.hashCode()
 
     /** Neither the folder nor the key is there before the first unlock. */
     private fun folder(context: Context): File {
@@ -60,12 +65,15 @@ private class EncryptedFile(private val file: File, isShared: Boolean) {
     private val plain = FileTokenStorage(file.toPath(), ByteArray(SEAL_KEY_BYTES), isShared)
     private val masterKey = MasterKey(file.parentFile)
 
-    fun transact(body: (current: ByteArray?) -> StorageChange) = plain.transact { current ->
+    fun locked(body: (StorageAccess) -> Unit) = plain.locked { access ->
         val key = masterKey.get()
-        when (val change = body(current?.let { decrypt(key, it) })) {
-            is StorageChange.Replace -> StorageChange.Replace(encrypt(key, change.item))
-            else -> change
-        }
+        body(
+            object : StorageAccess {
+                override fun read() = access.read()?.let { decrypt(key, it) }
+
+                override fun write(item: ByteArray) = access.write(encrypt(key, item))
+            },
+        )
     }
 
     private fun encrypt(key: SecretKey, item: ByteArray): ByteArray {
@@ -78,17 +86,17 @@ private class EncryptedFile(private val file: File, isShared: Boolean) {
         return cipher.iv + cipher.doFinal(item)
     }
 
-    /** Null for what nobody can decrypt any more. Any other failure may be the Keystore's, and pass. */
-    private fun decrypt(key: SecretKey, item: ByteArray): ByteArray? = try {
+    /** No byte, which no snapshot is, for what nobody can decrypt any more. Any other failure may be the Keystore's, and pass. */
+    private fun decrypt(key: SecretKey, item: ByteArray): ByteArray = try {
         if (item.size < IV_BYTES + TAG_BITS / Byte.SIZE_BITS) throw AEADBadTagException("too short for a vector and a tag")
         val cipher = Cipher.getInstance(TRANSFORMATION)
         cipher.init(Cipher.DECRYPT_MODE, key, GCMParameterSpec(TAG_BITS, item, 0, IV_BYTES))
         cipher.updateAAD(file.name.encodeToByteArray())
         cipher.doFinal(item, IV_BYTES, item.size - IV_BYTES)
     } catch (_: AEADBadTagException) {
-        null
+        ByteArray(0)
     } catch (_: KeyPermanentlyInvalidatedException) {
-        null
+        ByteArray(0)
     }
 
     private companion object {
@@ -105,32 +113,27 @@ private const val ALIAS = "io.github.tokenward"
 
 /** The key of all files in [folder]: one lock over threads and processes is held while it is looked for and made. */
 private class MasterKey(private val folder: File) {
-    /** Since when the Keystore has not found the key, if so. */
+    /** Since when the Keystore has not found the key, if so; else nothing, or no byte. */
     private val missed = FileTokenStorage(File(folder, ALIAS).toPath(), ByteArray(SEAL_KEY_BYTES))
 
     /** A key that is not found may be back in a moment: while there are files, no other takes its place before a day is over. */
     fun get(): SecretKey {
         var key: SecretKey? = null
-        missed.transact { current ->
+        missed.locked { access ->
             val now = System.currentTimeMillis()
-            val since = current?.decodeToString()?.toLongOrNull()?.takeIf { it <= now }
+            val noted = access.read()?.takeIf { it.isNotEmpty() }
+            val since = noted?.decodeToString()?.toLongOrNull()?.takeIf { it <= now }
             val isGone = since != null && now - since >= GONE_AFTER_MS
             key = found() ?: if (isUnused() || isGone) made() else null
-            when {
-                key != null -> if (current == null) StorageChange.Keep else StorageChange.Delete
-                since != null -> StorageChange.Keep
-                else -> StorageChange.Replace("$now".encodeToByteArray())
-            }
+            if (key != null && noted != null) access.write(ByteArray(0))
+            if (key == null && since == null) access.write("$now".encodeToByteArray())
         }
         return key ?: throw IOException("the Keystore does not find the key of what is stored")
     }
 
     fun inPlaceOfInvalidated(): SecretKey {
         lateinit var key: SecretKey
-        missed.transact {
-            key = found()?.takeUnless(::isInvalidated) ?: made()
-            StorageChange.Keep
-        }
+        missed.locked { key = found()?.takeUnless(::isInvalidated) ?: made() }
         return key
     }
 

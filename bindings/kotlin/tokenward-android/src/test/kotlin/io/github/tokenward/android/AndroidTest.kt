@@ -8,7 +8,6 @@ import io.github.tokenward.Credentials
 import io.github.tokenward.Exposure
 import io.github.tokenward.FileTokenStorage
 import io.github.tokenward.IssuedToken
-import io.github.tokenward.StorageChange
 import io.github.tokenward.StorageLockedException
 import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenManager
@@ -61,14 +60,14 @@ class AndroidTest {
 
     private fun TokenStorage.read(): ByteArray? {
         var item: ByteArray? = null
-        transact { current ->
-            item = current
-            StorageChange.Keep
-        }
+        locked { item = it.read() }
         return item
     }
 
-    private fun TokenStorage.write(text: String) = transact { StorageChange.Replace(text.encodeToByteArray()) }
+    private fun TokenStorage.write(text: String) = locked { it.write(text.encodeToByteArray()) }
+
+    /** There is something, but nobody can read it any more. */
+    private fun assertLost(storage: TokenStorage) = assertArrayEquals(ByteArray(0), storage.read())
 
     @Test
     fun `what is stored comes back and is encrypted in a folder that is not backed up`() {
@@ -79,7 +78,7 @@ class AndroidTest {
     }
 
     @Test
-    fun `what is damaged is as good as nothing`() {
+    fun `what is damaged is lost and not taken for nothing`() {
         val damages = listOf<(File) -> Unit>(
             { it.writeBytes(ByteArray(0)) },
             { it.writeBytes(it.readBytes().take(20).toByteArray()) },
@@ -89,7 +88,7 @@ class AndroidTest {
         for (damage in damages) {
             val storage = AndroidTokenStorage(app, "site").apply { write("canary") }
             damage(File(folder, "site.state"))
-            assertNull(storage.read())
+            assertLost(storage)
             storage.write("again")
             assertEquals("again", storage.read()?.decodeToString())
         }
@@ -168,14 +167,14 @@ class AndroidTest {
         assertThrows(IOException::class.java) { AndroidTokenStorage(app, "site").read() }
         val day = Duration.ofDays(1).toMillis()
         val since = FileTokenStorage(File(folder, ALIAS).toPath(), ByteArray(32))
-        since.transact { current ->
-            val noted = checkNotNull(current).decodeToString().toLong()
-            StorageChange.Replace("${noted - day}".encodeToByteArray())
+        since.locked { access ->
+            val noted = checkNotNull(access.read()).decodeToString().toLong()
+            access.write("${noted - day}".encodeToByteArray())
         }
-        assertNull(AndroidTokenStorage(app, "site").read())
+        assertLost(AndroidTokenStorage(app, "site"))
         AndroidTokenStorage(app, "site").write("again")
         assertEquals("again", AndroidTokenStorage(app, "site").read()?.decodeToString())
-        assertFalse(File(folder, ALIAS).exists())
+        assertEquals(0, File(folder, ALIAS).length())
     }
 
     @Test
@@ -189,10 +188,9 @@ class AndroidTest {
 
             override fun getEncoded() = throw KeyPermanentlyInvalidatedException()
         }
-        assertNull(AndroidTokenStorage(app, "site").read())
         val storages = listOf("site", "other").map { AndroidTokenStorage(app, it) }
         for (storage in storages) {
-            assertNull(storage.read())
+            assertLost(storage)
             storage.write("again")
         }
         assertEquals(listOf("again", "again"), storages.map { it.read()?.decodeToString() })
@@ -202,7 +200,7 @@ class AndroidTest {
     fun `one file in place of another is not taken`() {
         AndroidTokenStorage(app, "a").write("canary")
         File(folder, "a.state").copyTo(File(folder, "b.state"))
-        assertNull(AndroidTokenStorage(app, "b").read())
+        assertLost(AndroidTokenStorage(app, "b"))
     }
 
     @Test
@@ -238,7 +236,14 @@ class AndroidTest {
             assertEquals("Bearer site-2", manager.authorize("GET", url).header)
             manager.signOut()
         }
-        assertTrue(File(folder, "s1.state").exists().not())
+        process().use { manager ->
+            assertEquals(
+                "signed_out",
+                assertThrows(TokenwardException::class.java) {
+                    runBlocking { manager.authorize("GET", url) }
+                }.code,
+            )
+        }
     }
 
     private companion object {
