@@ -201,9 +201,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         if let Some(at) = self.session.advance(now, self.provider) {
             self.keeper.look_again(at);
         }
+        self.settle();
     }
 
-    /// What a call that changed something has to do last.
+    /// What has to be done when time has moved, and last by a call that changed something.
     fn settle(&mut self) {
         self.keeper.settle_lock(&self.session, self.provider);
     }

@@ -266,6 +266,7 @@ impl Manager {
                 self.give_the_turn_back(&out, false);
             }
         }
+        self.let_go_of_the_lock();
     }
 
     fn at(&self, now: u64) -> Manager {

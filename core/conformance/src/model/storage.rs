@@ -527,7 +527,7 @@ impl Manager {
         all
     }
 
-    /// 5.17, after each call.
+    /// 5.17, before and after each call.
     pub(super) fn let_go_of_the_lock(&mut self) {
         let needed = matches!(self.next_were_nothing_taken_up().0, Next::Load | Next::Store(_));
         if let Some(storage) = &mut self.storage
