@@ -49,6 +49,12 @@ extension TokenManager {
         var underlying: (any Error)?
     }
 
+    /// A token has come, if storage has it so: another process may have signed out or in meanwhile.
+    private func stored(_ flight: UInt64) async {
+        await settle()
+        if self.flight == flight, !isSignedOut, let generation = try? core.generation() { refreshed(generation) }
+    }
+
     private var isUsable: Bool { (try? core.poll(now: clock.now()).usable) == true }
 
     // MARK: - A token request
@@ -112,9 +118,8 @@ extension TokenManager {
                 now: clock.now(), requestId: begun.id, status: UInt32(clamping: response.status),
                 headers: response.headers.flatMap { [$0.name, $0.value] }, body: response.body, wall: clock.wall())
             switch outcome {
-            case .token(let generation):
-                await settle()
-                if self.flight == flight { refreshed(generation) }
+            case .token:
+                await stored(flight)
                 return nil
             case .error(let code, _, _):
                 trouble = Trouble(status: response.status, error: code)
@@ -187,9 +192,8 @@ extension TokenManager {
     ) async throws -> Trouble? {
         try bridgedNow { try core.took(now: $0, id: id) }
         do {
-            let generation = try take(try await inTime(ask), supply: id)
-            await settle()
-            if self.flight == flight { refreshed(generation) }
+            _ = try take(try await inTime(ask), supply: id)
+            await stored(flight)
             return nil
         } catch CoreError.State("stale_request", _) {
             // Signed out or installed meanwhile.
