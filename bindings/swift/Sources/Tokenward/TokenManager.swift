@@ -358,6 +358,8 @@ public actor TokenManager {
 
     private func leave(_ waiter: UInt64, _ error: any Error) {
         waiting.removeValue(forKey: waiter)?.continuation.resume(throwing: error)
+        // A flight sleeps for whoever waits.
+        if waiting.isEmpty { sleeper?.cancel() }
     }
 
     private func takeOff() {
