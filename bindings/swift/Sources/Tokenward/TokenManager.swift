@@ -323,10 +323,10 @@ public actor TokenManager {
         return true
     }
 
-    /// Does what `poll` says of storage, one at a time and to its end; why that failed.
+    /// Does what `poll` says of storage, one at a time, to its end or until it fails; why that was.
     @discardableResult func settle() async -> TokenwardError? {
         var failure: TokenwardError?
-        while let task = settling ?? (vault.isDue ? Task { [vault] in await vault.settle() } : nil) {
+        while failure == nil, let task = settling ?? (vault.isDue ? Task { [vault] in await vault.settle() } : nil) {
             settling = task
             failure = await task.value
             pollAt = 0
