@@ -265,7 +265,8 @@ public actor TokenManager {
 
     // MARK: - Watching it
 
-    /// What the manager is at. Asks storage, never the token service.
+    /// What the manager is at. Asks storage and not the token service; but where storage is shared a refresh that is due is
+    /// announced in it by that, and is sent.
     public func status() async throws -> TokenStatus {
         try await vault.claimed()
         try lookForSignIn()
@@ -274,6 +275,8 @@ public actor TokenManager {
             return TokenStatus(isUsable: false, next: .supply(id: 0, reason: .noToken), changesIn: nil)
         }
         let poll = try bridgedNow { try core.poll(now: $0) }
+        // Others wait for what was announced.
+        if vault.storage.isShared, poll.next == .request(grant: .refreshToken) { refreshAhead() }
         return TokenStatus(isUsable: poll.usable, next: poll.next, changesIn: seconds(until: poll.pollAt))
     }
 

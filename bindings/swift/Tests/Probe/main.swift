@@ -22,8 +22,8 @@ provider.policy = RefreshPolicy {
     ($0.jitterPermille, $0.minIntervalMs) = (0, 0)
     // Who is killed at any time renews without a rest.
     if (Int(point) ?? 1) > 100 { $0.fractionPermille = 0 }
-    // Who is killed leaves an announcement behind, which the next one waits for.
-    if (Int(point) ?? 1) == 1 { $0.responseTimeoutMs = 4000 }
+    // An announcement is waited for to its end while the token is good: of who was killed, or of who is done long since.
+    $0.responseTimeoutMs = 4000
 }
 var options = TokenManagerOptions()
 options.dangerouslyAllowServerOnlyCredentials = true

@@ -108,6 +108,16 @@ import Testing
                 == ["client_credentials", "client_credentials", "refresh_token"])
     }
 
+    @Test func a_refresh_that_a_look_at_the_status_announces_is_sent() async throws {
+        let demo = try Demo("flute")
+        let (storage, clock) = (FailingStorage(shared: true), HandClock())
+        let manager = try fluteManager(demo, storage: storage, clock: clock)
+        #expect(try await generation(manager, demo) == 1)
+        clock.advance(seconds: 3000)
+        _ = try await manager.status()
+        try await eventually(5) { try await demo.tokenRequests().map(\.grant_type).last == "refresh_token" }
+    }
+
     @Test func a_refresh_that_nobody_can_replace_waits_for_shared_storage() async throws {
         let demo = try Demo("flute")
         let (storage, clock) = (FailingStorage(shared: true), HandClock())
