@@ -3,9 +3,10 @@
 
 use std::hint::black_box;
 
+use tokenward::storage::{Found, Source, Storage};
 use tokenward::{
-    Answer, Bearer, Credentials, Grant, Identity, Instant, Next, Outcome, Provider, Revision, Slots,
-    SnapshotScope, TokenAnswer, TokenManager, TokenResponse, UnixTime, basic_raw, providers, token_answer,
+    Answer, Bearer, Credentials, Grant, Identity, Instant, Next, Options, Outcome, Provider, RequestId,
+    Slots, TokenAnswer, TokenManager, TokenResponse, UnixTime, basic_raw, providers, token_answer,
 };
 
 /// Bodies of token services: name, bytes, whether the token stands in an envelope.
@@ -47,10 +48,13 @@ fn manager(provider: &'static Provider<'static>) -> Manager {
 
 fn with_token(provider: &'static Provider<'static>) -> Manager {
     let mut manager = manager(provider);
+    install(&mut manager);
     manager
-        .install(START, None, &TokenResponse::new(&"a".repeat(40)).with_expires_in(3600))
-        .expect("a token");
-    manager
+}
+
+fn install(manager: &mut Manager) {
+    let token = "a".repeat(40);
+    manager.install(START, None, &TokenResponse::new(&token).with_expires_in(3600)).expect("a token");
 }
 
 /// One side of a comparison.
@@ -139,16 +143,39 @@ fn turn() -> Side {
 }
 
 fn snapshots() -> [Side; 2] {
-    let snapshot = |manager: &Manager, out: &mut [u8; 512]| {
-        manager.snapshot(START, WALL, SnapshotScope::All, &KEY, out).expect("room").len()
-    };
-    let (kept, mut restored) = (with_token(&ONE_ORIGIN), manager(&ONE_ORIGIN));
-    let (mut out, mut sealed) = ([0; 512], [0; 512]);
-    let len = snapshot(&kept, &mut sealed);
+    let (mut kept, id) = stored();
+    let (mut other, other_id) = stored();
+    let mut write = move |out: &mut [u8; 512]| kept.snapshot(START, WALL, id, &KEY, out).expect("room").len();
+    let (mut out, mut sealed) = ([0; 512], [[0; 512]; 2]);
+    let len = write(&mut sealed[0]);
+    assert_eq!(other.snapshot(START, WALL, other_id, &KEY, &mut sealed[1]).map(<[u8]>::len), Ok(len));
+    let (mut reader, mut turn) = (with_storage(), 0);
+    let Next::Load(mut id) = reader.poll(START).next else { panic!("storage is read first") };
     [
-        side("snapshot", "write", "tokenward", move || _ = black_box(snapshot(black_box(&kept), &mut out))),
+        side("snapshot", "write", "tokenward", move || _ = black_box(write(&mut out))),
+        // Two take turns, so that neither is known.
         side("snapshot", "restore", "tokenward", move || {
-            restored.restore(START, WALL, Revision(0), &KEY, black_box(&sealed[..len])).expect("whole");
+            turn ^= 1;
+            let slots = [Some(black_box(&sealed[turn][..len]))];
+            assert_eq!(reader.loaded(START, WALL, id, &KEY, &slots), Ok(Found::Taken));
+            id.0 = id.0.wrapping_add(1);
+            reader.reload();
         }),
     ]
+}
+
+fn with_storage() -> Manager {
+    let options = Options { storage: Some(Storage::OWN), source: Source::None };
+    let slots = Slots::new([0; 768], 512);
+    TokenManager::with_options(START, &ONE_ORIGIN, Identity::CLIENT, slots, 0, options).expect("a manager")
+}
+
+/// One whose token is to be stored.
+fn stored() -> (Manager, RequestId) {
+    let mut manager = with_storage();
+    let Next::Load(id) = manager.poll(START).next else { panic!("storage is read first") };
+    manager.loaded(START, WALL, id, &KEY, &[None]).expect("empty");
+    install(&mut manager);
+    let Next::Store(id, 0) = manager.poll(START).next else { panic!("a token is stored") };
+    (manager, id)
 }

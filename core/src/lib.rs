@@ -21,7 +21,8 @@
 // The floors, the lowest first: a module imports from the floors below it, by the path of what it takes, and never from
 // one above. `time`, `error`, `secret`, `ascii` and `machine` are the ground; `wire` has the grammars of the RFCs and
 // knows nothing of OAuth; `endpoint` describes a token service, writes what is asked of it and reads what it answers;
-// `manager` keeps one token alive: the decision in `session`, the bytes in `store`, storage in `persistence`.
+// `manager` keeps one token alive: the decision in `session`, the bytes in `store`, when
+// storage is read and written in `keeper`, and what is read and written there in `storage`.
 mod ascii;
 mod endpoint;
 mod error;
@@ -52,11 +53,9 @@ pub use endpoint::token_request::OwnedRequest;
 pub use endpoint::token_request::{Request, TokenRequest};
 pub use endpoint::token_response::{Scope, TokenAnswer, TokenResponse, token_answer};
 pub use error::Error;
-pub use manager::keeper::Options;
-pub use manager::revision::{Revision, SnapshotScope};
+pub use manager::keeper::{Revision, SnapshotScope};
+pub use manager::options::Options;
 pub use manager::session::{Next, Poll, Reason, RequestId, Retry};
-#[cfg(feature = "snapshot")]
-pub use manager::snapshot::snapshot_revision;
 pub use manager::store::Slots;
 pub use manager::{Answer, Outcome, ParsedAnswer, TokenManager};
 pub use secret::{ct_eq, wipe};
@@ -66,9 +65,10 @@ pub use wire::json_str::JsonStr;
 pub mod storage {
     //! How a manager's tokens outlive it, and where they come from that no grant obtains.
 
-    pub use crate::manager::keeper::{Source, Storage, StorageRules};
+    pub use crate::manager::keeper::{Storage, StorageRules};
     #[cfg(feature = "snapshot")]
     pub use crate::manager::storage::Found;
+    pub use crate::manager::supply::Source;
 }
 
 pub mod parts {

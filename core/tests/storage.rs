@@ -31,14 +31,14 @@ fn a_buffer_that_is_too_small_changes_nothing() {
     writer.install(START, WALL, &token).expect("a token");
     let Next::Store(id, 0) = writer.poll(START).next else { panic!("{:?}", writer.poll(START)) };
     let mut out = [0; 40];
-    let Err(Error::BufferTooSmall { needed }) = writer.snapshot_for(START, WALL, id, &KEY, &mut out) else {
+    let Err(Error::BufferTooSmall { needed }) = writer.snapshot(START, WALL, id, &KEY, &mut out) else {
         panic!("too small")
     };
     assert_eq!(out, [0; 40]);
     assert_eq!(writer.stored(START, id), Err(Error::NotDue));
     assert_eq!(writer.poll(START).next, Next::Store(id, 0));
     let mut out = vec![0; needed];
-    let stored = writer.snapshot_for(START, WALL, id, &KEY, &mut out).expect("room").to_vec();
+    let stored = writer.snapshot(START, WALL, id, &KEY, &mut out).expect("room").to_vec();
     assert_eq!(stored.len(), needed);
     writer.stored(START, id).expect("a store");
     // The revision has not moved by what was not written.
@@ -85,7 +85,7 @@ fn the_seal_is_the_hmac_sha256_of_rfc_4231() {
     writer.clear();
     let Next::Store(id, 0) = writer.poll(START).next else { panic!("{:?}", writer.poll(START)) };
     let mut out = [0; 256];
-    let snapshot = writer.snapshot_for(START, None, id, &KEY, &mut out).expect("room");
+    let snapshot = writer.snapshot(START, None, id, &KEY, &mut out).expect("room");
     let (contents, seal) = snapshot.split_last_chunk::<32>().expect("a seal");
     assert_eq!(seal[..], tag(&KEY, contents)[..]);
 }

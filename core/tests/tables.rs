@@ -75,7 +75,6 @@ fn a_value_has_the_number_name_and_sentence_of_its_row() {
         Next::Request(grant),
         Next::Await(RequestId(7)),
         Next::Wait,
-        Next::Reload,
         Next::Supply(RequestId(9), reason),
         Next::Load(RequestId(8)),
         Next::Store(RequestId(8), 0),

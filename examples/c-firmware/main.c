@@ -119,7 +119,7 @@ static void load(uint64_t id) {
 static void store(const tokenward_poll_result *next) {
   size_t len;
   const int32_t code =
-    tokenward_snapshot_for(manager, clock_now(), clock_wall(), next->id, key, written, sizeof written, &len);
+    tokenward_snapshot(manager, clock_now(), clock_wall(), next->id, key, written, sizeof written, &len);
   if (code == TOKENWARD_OK) {
     storage_write(next->slot, written, len);
     tokenward_stored(manager, clock_now(), next->id);

@@ -153,8 +153,8 @@ int main(void) {
   answer.body = (tokenward_span){ w3, (size_t)(w3_end - w3) };
   tokenward_answer_parsed(manager, 1000, request.id, &answer, &outcome);
   tokenward_poll(manager, 1000, &next);
-  MEASURE("`snapshot_for`, all",
-          tokenward_snapshot_for(manager, 1000, &wall_s, next.id, key, written, sizeof written, &len));
+  MEASURE("`snapshot`, all",
+          tokenward_snapshot(manager, 1000, &wall_s, next.id, key, written, sizeof written, &len));
   MEASURE("`stored`", tokenward_stored(manager, 1000, next.id));
   slot = (tokenward_span){ written, len };
   result = tokenward_init(&manager, memory, sizeof memory, &config);

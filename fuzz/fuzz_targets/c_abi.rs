@@ -18,6 +18,7 @@ struct Input<'a> {
     site: Span<'a>,
     slots: (u8, u8),
     memory: u8,
+    storage: Storage,
     calls: Vec<Call<'a>>,
 }
 
@@ -27,6 +28,16 @@ enum Preset<'a> {
     Flute,
     FlipEnergySite,
     Flume,
+}
+
+#[derive(arbitrary::Arbitrary, Debug)]
+struct Storage {
+    kind: u8,
+    floor: u8,
+    stored: u8,
+    slots: u8,
+    prove_room: u8,
+    source: u8,
 }
 
 /// What C hands in as a span. A length that is not that of the memory is refused where that can be seen.
@@ -63,9 +74,9 @@ enum Call<'a> {
     Rejected { generation: u64, status: u16, challenge: Span<'a> },
     Parsed { status: u16, body: Span<'a>, retry_after_s: Option<u64>, insufficient_scope: bool },
     Install { token: [Span<'a>; 3], expires_in: Option<u64> },
-    Snapshot { scope: i32, key: Span<'a>, cap: u16 },
-    Restore { floor: u64, key: Span<'a>, snapshot: Option<Span<'a>> },
-    Persisted { scope: i32, revision: u64 },
+    Load { key: Option<Span<'a>>, slots: Option<[Span<'a>; 2]>, count: u8 },
+    Snapshot { key: Option<Span<'a>>, cap: u16 },
+    Supply { token: Span<'a>, fails: bool },
     Plain(u8),
     Null(u8),
     Wipe,
@@ -106,14 +117,13 @@ fuzz_target!(|input: Input<'_>| {
     {
         let bool_of = |byte: u8| unsafe { std::mem::transmute::<u8, MaybeUninit<bool>>(byte % 3) };
         let [missing, zero, alphabet, exposure, grant] = *numbers;
-        let [refresh, any, shared, of_site] = booleans.map(bool_of);
+        let [refresh, any, recheck, of_site] = booleans.map(bool_of);
         let [has_authentication, has_body, has_site, has_reader, has_table, has_expiry, has_policy, is_long] =
             *parts;
         list = [alias.lend()];
         pairs = [tokenward_pair { name: alias.lend(), value: Span::Text("invalid_grant").lend() }];
         routes = [tokenward_route { method: Span::Text("GET").lend(), path: alias.lend(), of_site }];
-        policy.shared_storage = shared;
-        policy.recheck = any;
+        policy.recheck = recheck;
         let len = if is_long { usize::MAX } else { usize::from(*len % 2) };
         provider.name = name.lend();
         provider.base_url = base_url.lend();
@@ -162,8 +172,18 @@ fuzz_target!(|input: Input<'_>| {
         refresh_capacity: input.slots.1.into(),
         now_ms: 0,
         seed: 1,
-        storage: zeroed(),
-        source: TOKENWARD_SOURCE_NONE,
+        storage: tokenward_storage {
+            kind: match input.storage.kind % 3 {
+                0 => null(),
+                1 => &tokenward_storage_own,
+                _ => &tokenward_storage_shared,
+            },
+            floor: input.storage.floor.into(),
+            stored: i32::from(input.storage.stored % 4),
+            slots: input.storage.slots % 6,
+            prove_room: unsafe { std::mem::transmute::<u8, MaybeUninit<bool>>(input.storage.prove_room % 3) },
+        },
+        source: i32::from(input.storage.source % 4),
     };
     let mut manager: *mut tokenward_manager = null_mut();
     let config_size = size_of::<tokenward_config>();
@@ -175,9 +195,14 @@ fuzz_target!(|input: Input<'_>| {
     if manager.is_null() {
         // Whatever was refused, the block is none.
         manager = block.as_mut_ptr().cast();
-        assert_ne!(unsafe { tokenward_reloaded(manager) }, TOKENWARD_OK);
+        assert_ne!(unsafe { tokenward_reload(manager) }, TOKENWARD_OK);
     }
 
+    let said = |manager, now| {
+        let mut poll: tokenward_poll_result = zeroed();
+        let _ = unsafe { tokenward_poll(manager, now, &mut poll) };
+        poll.id
+    };
     let mut now = 0_u64;
     let mut id = 0;
     let mut stored = Vec::new();
@@ -276,41 +301,47 @@ fuzz_target!(|input: Input<'_>| {
                     };
                     tokenward_install(manager, now, &token, &mut 0)
                 }
-                Call::Snapshot { scope, key, cap } => {
+                Call::Load { key, slots, count } => {
+                    let key = key.unwrap_or(Span::Bytes(&KEY)).lend();
+                    let slots = slots.unwrap_or([Span::Bytes(&stored), Span::Empty]).map(Span::lend);
+                    let count = if *count == u8::MAX { usize::MAX } else { usize::from(*count % 3) };
+                    let id = said(manager, now);
+                    let code = tokenward_loaded(manager, now, &now, id, key, slots.as_ptr(), count, &mut 0);
+                    let _ = tokenward_load_failed(manager, now, id);
+                    code
+                }
+                Call::Snapshot { key, cap } => {
                     let mut out = vec![0; usize::from(*cap)];
                     let mut len = 0;
-                    let key = if *cap % 4 == 0 { key.lend() } else { Span::Bytes(&KEY).lend() };
-                    let code = tokenward_snapshot(
-                        manager,
-                        now,
-                        &now,
-                        *scope % 4,
-                        key,
-                        out.as_mut_ptr(),
-                        out.len(),
-                        &mut len,
-                    );
+                    let key = key.unwrap_or(Span::Bytes(&KEY)).lend();
+                    let id = said(manager, now);
+                    let (buf, cap) = (out.as_mut_ptr(), out.len());
+                    let code = tokenward_snapshot(manager, now, &now, id, key, buf, cap, &mut len);
+                    assert!(code != too_small || len > cap);
                     if code == TOKENWARD_OK {
                         out.truncate(len);
                         stored = out;
+                        tokenward_stored(manager, now, id)
+                    } else {
+                        tokenward_store_failed(manager, now, id)
                     }
-                    code
                 }
-                Call::Restore { floor, key, snapshot } => {
-                    let key = if *floor % 4 == 3 { key.lend() } else { Span::Bytes(&KEY).lend() };
-                    let snapshot = snapshot.unwrap_or(Span::Bytes(&stored)).lend();
-                    let _ = tokenward_snapshot_revision(key, snapshot, &mut 0);
-                    tokenward_restore(manager, now, &now, *floor, key, snapshot)
+                Call::Supply { token, fails } => {
+                    let id = said(manager, now);
+                    let _ = tokenward_took(manager, now, id);
+                    if *fails {
+                        tokenward_supply_failed(manager, now, id, now % 2 == 0)
+                    } else {
+                        let token = tokenward_token { access_token: token.lend(), ..zeroed() };
+                        tokenward_supplied(manager, now, id, &token, &mut 0)
+                    }
                 }
-                Call::Persisted { scope, revision } => {
-                    let _ = tokenward_unpersisted(manager, *scope % 4, &mut zeroed());
-                    tokenward_persisted(manager, *scope % 4, *revision)
-                }
-                Call::Plain(which) => match which % 5 {
-                    0 => tokenward_reloaded(manager),
+                Call::Plain(which) => match which % 6 {
+                    0 => tokenward_reload(manager),
                     1 => tokenward_retry(manager),
                     2 => tokenward_renew(manager),
                     3 => tokenward_clear(manager),
+                    4 => tokenward_revision(manager, &mut 0),
                     _ => tokenward_generation(manager, &mut 0),
                 },
                 Call::Null(which) => {

@@ -19,7 +19,6 @@ const URL: &str = "https://sandbox.api.flute.com/v2/payments";
 #[derive(arbitrary::Arbitrary, Debug)]
 struct Input<'a> {
     seed: u64,
-    shared_storage: bool,
     jitter_permille: u32,
     fraction_permille: u32,
     min_interval_ms: u32,
@@ -72,14 +71,7 @@ enum Call<'a> {
         number: u8,
         refresh: bool,
     },
-    Snapshot {
-        all: bool,
-    },
-    Restore {
-        floor: u64,
-    },
     Restart,
-    Reloaded,
     Retry,
     Renew,
     Clear,
@@ -117,7 +109,6 @@ const CODES: [&str; 9] = [
 
 fuzz_target!(|input: Input<'_>| {
     let policy = RefreshPolicy {
-        shared_storage: input.shared_storage,
         jitter_permille: input.jitter_permille % 1001,
         fraction_permille: input.fraction_permille % 1001,
         min_interval_ms: u64::from(input.min_interval_ms),
@@ -147,7 +138,6 @@ fuzz_target!(|input: Input<'_>| {
     let mut slots: Vec<Slot> =
         (0..storage.map_or(0, |storage| storage.slots)).map(|_| Slot::default()).collect();
     let mut out = [0; 1024];
-    let mut stored = Vec::new();
 
     for call in &input.calls {
         let now = Instant::from_millis(millis);
@@ -222,27 +212,7 @@ fuzz_target!(|input: Input<'_>| {
                     Err(_) => assert_eq!(manager.poll(now), before),
                 }
             }
-            Call::Snapshot { all } if storage.is_none() => {
-                let scope = if *all { SnapshotScope::All } else { SnapshotScope::RefreshToken };
-                let revision = manager.revision();
-                stored = manager.snapshot(now, wall, scope, &KEY, &mut out).expect("it fits").to_vec();
-                manager.persisted(scope, revision);
-                assert!(manager.unpersisted(scope).is_none());
-            }
-            Call::Restore { floor } if storage.is_none() => {
-                let before = manager.poll(now);
-                if manager.restore(now, wall, Revision(*floor), &KEY, &stored).is_err() {
-                    assert_eq!(manager.poll(now), before);
-                }
-            }
-            Call::Restart => {
-                manager = new(now, input.seed);
-                if storage.is_none() {
-                    let _ = manager.restore(now, wall, Revision(0), &KEY, &stored);
-                }
-            }
-            Call::Snapshot { .. } | Call::Restore { .. } => {}
-            Call::Reloaded => manager.reloaded(),
+            Call::Restart => manager = new(now, input.seed),
             Call::Retry => manager.retry(),
             Call::Renew => manager.renew(),
             Call::Clear => {
@@ -323,7 +293,7 @@ fn sync(
         Next::Load(id) => manager.load_failed(now, id).expect("its id"),
         Next::Store(id, slot) => {
             let mut out = [0; 512];
-            let written = manager.snapshot_for(now, wall, id, &KEY, &mut out).expect("it fits").to_vec();
+            let written = manager.snapshot(now, wall, id, &KEY, &mut out).expect("it fits").to_vec();
             assert!(manager.revision() > revision);
             if works {
                 *slots.get_mut(usize::from(slot)).expect("a slot that exists") =

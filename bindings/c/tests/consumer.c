@@ -72,7 +72,7 @@ int main(void) {
   CHECK(outcome.kind == TOKENWARD_ANSWER_TOKEN && outcome.generation == 1);
 
   CHECK(tokenward_poll(manager, 100, &next) == TOKENWARD_OK && next.next == TOKENWARD_NEXT_STORE && !next.usable);
-  CHECK(tokenward_snapshot_for(manager, 100, &wall, next.id, seal, buffer, sizeof buffer, &len) == TOKENWARD_OK);
+  CHECK(tokenward_snapshot(manager, 100, &wall, next.id, seal, buffer, sizeof buffer, &len) == TOKENWARD_OK);
   CHECK(tokenward_stored(manager, 100, next.id) == TOKENWARD_OK);
 
   /* A restart. */

@@ -326,7 +326,7 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let mut out = vec![0; 1 << 17];
         let (id, slot) = self.hand.store;
-        let bytes = match self.hand.manager.snapshot_for(now, wall, id, &KEY, &mut out) {
+        let bytes = match self.hand.manager.snapshot(now, wall, id, &KEY, &mut out) {
             Ok(bytes) => bytes,
             Err(error) => return Ok(Err(error)),
         };

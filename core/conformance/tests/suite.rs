@@ -36,11 +36,11 @@ fn the_first_member_that_differs_is_named_with_its_step() {
 
 #[test]
 fn a_refusal_is_expected_by_name_or_as_any_and_else_differs() {
-    let refused = json!({ "error": "not_due", "unpersisted": true });
-    for expect in [json!({ "error": "not_due" }), json!({ "error": true, "unpersisted": true })] {
+    let refused = json!({ "error": "not_due", "usable": true });
+    for expect in [json!({ "error": "not_due" }), json!({ "error": true, "usable": true })] {
         assert_eq!(compared(&expect, &refused), None);
     }
-    for expect in [json!({}), json!({ "error": "bad_url" }), json!({ "error": true, "unpersisted": false })] {
+    for expect in [json!({}), json!({ "error": "bad_url" }), json!({ "error": true, "usable": false })] {
         assert!(compared(&expect, &refused).is_some(), "{expect}");
     }
     for expect in [json!({ "error": true }), json!({ "error": "not_due" })] {

@@ -53,8 +53,6 @@ policy! {
         "A refresh comes up to this part of the lifetime earlier, until a fleet is spread; 0 turns every draw off.";
     refresh_attempts: u32 = 3 =>
         "After this many refusals without a standard error code use the primary grant or, if there is none, give up the refresh token.";
-    shared_storage: bool = false =>
-        "Another process uses the same snapshot.";
     recheck: bool = true =>
         "Ask again after an hour when the service refuses the client, the scope or the request; never with a password.";
 }
@@ -75,15 +73,11 @@ impl RefreshPolicy {
     pub(crate) const fn is_valid(&self) -> bool {
         let Self { margin_ms, min_interval_ms, startup_spread_ms, response_timeout_ms, .. } = *self;
         let Self { first_backoff_ms, max_backoff_ms, max_lifetime_s, refresh_attempts, .. } = *self;
-        let Self { fraction_permille, jitter_permille, shared_storage, recheck, .. } = *self;
+        let Self { fraction_permille, jitter_permille, recheck, .. } = *self;
         let may_be_zero =
             margin_ms | min_interval_ms | startup_spread_ms == 0 && fraction_permille | jitter_permille == 0;
         let timeouts = response_timeout_ms | first_backoff_ms | max_backoff_ms;
-        let is_default = may_be_zero
-            && timeouts | max_lifetime_s == 0
-            && refresh_attempts == 0
-            && !shared_storage
-            && !recheck;
+        let is_default = may_be_zero && timeouts | max_lifetime_s == 0 && refresh_attempts == 0 && !recheck;
         let is_filled = response_timeout_ms != 0
             && first_backoff_ms != 0
             && max_backoff_ms != 0
@@ -115,7 +109,6 @@ mod tests {
         fraction_permille: 0,
         jitter_permille: 0,
         refresh_attempts: 0,
-        shared_storage: false,
         recheck: false,
     };
 
@@ -143,7 +136,6 @@ mod tests {
             RefreshPolicy { fraction_permille: 1, ..NOTHING },
             RefreshPolicy { jitter_permille: 1, ..NOTHING },
             RefreshPolicy { refresh_attempts: 1, ..NOTHING },
-            RefreshPolicy { shared_storage: true, ..NOTHING },
             RefreshPolicy { recheck: true, ..NOTHING },
             RefreshPolicy { response_timeout_ms: 0, ..default },
             RefreshPolicy { first_backoff_ms: 0, ..default },

@@ -1,36 +1,15 @@
 //! What storage is owed, when it is read and when it is written: numbers alone. The rules are section 5 of
-//! `docs/BEHAVIOUR.md`.
+//! `docs/BEHAVIOUR.md`. A manager reaches them through its storage's [`StorageRules`] only, or from calls that only
+//! storage needs, so that no image without storage carries them.
 
 use crate::endpoint::provider::{Grant, Provider};
-use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::error::Error;
-use crate::manager::revision::{Revision, SnapshotScope};
 #[cfg(feature = "snapshot")]
 use crate::manager::seal;
 use crate::manager::session::{Next, Reason, RequestId, Session};
-use crate::time::{Instant, difference, sum};
-
-/// What a manager has beside its slots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Where its tokens outlive it. Without storage there is neither [`crate::Next::Load`] nor [`crate::Next::Store`].
-    pub storage: Option<Storage>,
-    /// Where a token comes from that no grant obtains.
-    pub source: Source,
-}
-
-/// Where a token comes from that no grant obtains.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Source {
-    /// From nowhere: somebody installs it.
-    #[default]
-    None = 0,
-    /// Somebody must sign in.
-    Person = 1,
-    /// A program that can be asked again at any time.
-    Program = 2,
-}
+use crate::manager::store::Store;
+use crate::manager::supply::{Supply, Tries, first_id};
+use crate::time::{Instant, difference, product, quotient, sum};
 
 /// How a manager's tokens outlive it. `Storage::OWN` and `Storage::SHARED` are to be copied from; they bring the code
 /// that decides when storage is read and written, which no image without them carries.
@@ -38,37 +17,33 @@ pub enum Source {
 pub struct Storage {
     /// The code that it brings: that of `Storage::OWN`.
     pub rules: &'static StorageRules,
-    /// Whether other processes use it too. Then its lock is held from the first [`Next::Load`] until `poll` says
-    /// neither that nor [`Next::Store`].
+    /// Whether other processes use it too. Then its lock is held from the first [`crate::Next::Load`] until `poll` says
+    /// neither that nor [`crate::Next::Store`].
     pub shared: bool,
     /// What is stored: everything, or the refresh token alone for flash that wears out.
     pub stored: SnapshotScope,
     /// How many places storage has, 1 to 4. Where a write may tear, two are needed.
     pub slots: u8,
-    /// The oldest revision that is accepted: the last one that the caller knows it stored, or 0.
+    /// The oldest revision that is accepted: the last one that the caller knows it stored
+    /// ([`crate::TokenManager::revision`]), or 0.
     pub floor: Revision,
     /// In storage of its own too, prove before each refresh that there is room for its answer: a full disk is noticed
     /// before a refresh token is spent. Without effect if only the refresh token is stored.
     pub prove_room: bool,
 }
 
-type ChangesAt = for<'a> fn(&Keeper, Next, bool, &Session, &Provider<'a>, Option<u64>) -> Option<u64>;
-
-/// The code that storage brings.
-pub struct StorageRules {
-    next: for<'a> fn(&Keeper, &Asked<'a>) -> Next,
-    changes_at: ChangesAt,
-    fingerprint: fn(&[u8]) -> u64,
+/// Which part of the state a snapshot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotScope {
+    /// Only the refresh token, for flash that wears out: it is written only when that changes.
+    RefreshToken,
+    /// The access token too.
+    All,
 }
 
-#[cfg(feature = "snapshot")]
-static RULES: StorageRules = StorageRules {
-    next: |keeper, asked| keeper.with_storage(asked),
-    changes_at: |keeper, next, usable, session, provider, timed_out| {
-        keeper.changes_at_with_storage(next, usable, session, provider, timed_out)
-    },
-    fingerprint: seal::fingerprint,
-};
+/// Counts what was written to storage: a snapshot's is greater than that of any before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
 
 #[cfg(feature = "snapshot")]
 impl Storage {
@@ -96,18 +71,6 @@ impl Storage {
     pub const SHARED: Self = Self { shared: true, ..Self::OWN };
 }
 
-impl Storage {
-    /// A manager's own announcements are written although nobody else reads them.
-    const fn proves_room(&self) -> bool {
-        self.prove_room && matches!(self.stored, SnapshotScope::All)
-    }
-
-    /// Which refresh token it is, without keeping it.
-    pub(crate) fn fingerprint(&self, token: &[u8]) -> u64 {
-        (self.rules.fingerprint)(token)
-    }
-}
-
 impl PartialEq for Storage {
     fn eq(&self, other: &Self) -> bool {
         let facts = |of: &Self| (of.shared, of.stored, of.slots, of.floor, of.prove_room);
@@ -129,15 +92,74 @@ impl core::fmt::Debug for Storage {
     }
 }
 
+/// The code that storage brings.
+pub struct StorageRules {
+    pub(crate) next: for<'a> fn(&Keeper, &Asked<'a>) -> Next,
+    pub(crate) changes_at: for<'a> fn(&Keeper, &Asked<'a>, Next, bool) -> Option<u64>,
+    pub(crate) lends: for<'a> fn(&Keeper, u64, &Provider<'a>) -> bool,
+    pub(crate) note: for<'a> fn(&mut Keeper, Event, &Context<'a>),
+    pub(crate) settle: for<'a> fn(&mut Keeper, &Supply, &Context<'a>),
+    fingerprint: fn(&[u8]) -> u64,
+    make: fn(Storage, Instant, u64) -> Keeper,
+}
+
+#[cfg(feature = "snapshot")]
+pub(crate) static RULES: StorageRules = StorageRules {
+    next: Keeper::next,
+    changes_at: Keeper::changes_at,
+    lends: Keeper::lends,
+    fingerprint: seal::fingerprint,
+    note: Keeper::note,
+    settle: Keeper::settle,
+    make: Keeper::new,
+};
+
 /// What is asked of the rules of storage.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
-    storage: &'a Storage,
-    session: &'a Session,
-    provider: &'a Provider<'a>,
+pub(crate) struct Asked<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) provider: &'a Provider<'a>,
+    pub(crate) supply: &'a Supply,
     /// What the decision says without storage.
-    base: Next,
-    look_at: u64,
+    pub(crate) base: Next,
+    /// A request did so at that instant, and no call has noticed yet.
+    pub(crate) timed_out: Option<u64>,
+}
+
+/// What has happened to a manager, as far as storage is concerned.
+pub(crate) enum Event {
+    /// A request is out.
+    Begun(Grant),
+    /// A request came to nothing at that instant.
+    Failed(u64),
+    /// A request has brought a token, or another refresh token alone.
+    Answered {
+        /// What it was made with.
+        grant: Grant,
+        /// The refresh token is another than before, or there is none any more.
+        rotated: bool,
+    },
+    /// A token came from outside.
+    Installed,
+    /// Somebody signs out here.
+    Cleared,
+    /// An answer or an install has brought a refresh token.
+    RefreshTokenBrought,
+    /// Another refresh token is held, or none: what was announced was for the one before.
+    RefreshTokenChanged,
+    /// The service refuses the refresh token, which is still in the store: storage may hold another.
+    Refused,
+    /// Waits are lifted.
+    Retried,
+}
+
+/// What the rules know of a manager when something has happened.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) provider: &'a Provider<'a>,
+    access_token: &'a [u8],
+    refresh_token: &'a [u8],
 }
 
 /// What storage is owed.
@@ -168,7 +190,7 @@ pub(crate) const NO_CANDIDATE: Written = Written { writer: 0, revision: 0 };
 #[derive(Clone, Copy)]
 struct Pending {
     /// The count of what happened when it was made.
-    act: u64,
+    act: u32,
     at: u64,
     slot: u8,
     announces: bool,
@@ -195,24 +217,6 @@ enum Obstacle {
     None,
     Damaged,
     TooLong,
-}
-
-/// A kind of task that can fail, and wait.
-#[derive(Clone, Copy)]
-struct Tries {
-    id: u64,
-    /// How often it has failed in a row.
-    failures: u32,
-    /// The end of the wait after a failure.
-    wait_until: u64,
-}
-
-/// Kinds of tasks.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Task {
-    Load,
-    Store,
-    Supply,
 }
 
 /// How a `Load` came out, as far as numbers say.
@@ -263,22 +267,26 @@ const FIRST_SPAN_MS: u64 = 6_000;
 /// The same for one that looks twice.
 const SECOND_SPAN_MS: u64 = FIRST_SPAN_MS + SECOND_LOOK_MS;
 
-#[derive(Clone, Copy)]
+/// What a manager with storage keeps beside its session.
 pub(crate) struct Keeper {
-    storage: Option<Storage>,
-    source: Source,
+    pub(crate) storage: Storage,
     made_at: u64,
     pub(crate) revision: u64,
+    /// Tells one sign-in from another.
     pub(crate) session: u64,
-    /// Names what this manager writes, once it has written anything.
-    pub(crate) writer: Option<u64>,
+    /// Names what this manager writes; 0: it has written nothing.
+    writer: u64,
     /// What was in the slots when the find was last taken or known.
     seen: Candidates,
     owed: Owed,
     /// Counts what became owed, and what was taken.
-    act: u64,
-    /// The refresh token that the owed answer's request presented.
-    presented: Option<u64>,
+    act: u32,
+    /// The refresh token that the last request presented, told apart without keeping it; 0: it presented none.
+    sent: u64,
+    /// The same of the request whose answer is owed.
+    presented: u64,
+    /// The refresh token that the service refused last, to know it when storage brings it back; 0: none.
+    pub(crate) refused: u64,
     attempt_failed: bool,
     /// Whether a `Load` has succeeded.
     loaded: bool,
@@ -286,13 +294,8 @@ pub(crate) struct Keeper {
     stored_before: bool,
     load_wanted: bool,
     locked: bool,
-    /// The load or the store that is being done.
-    taken: Option<Task>,
-    supply_taken: bool,
-    load: Tries,
-    store: Tries,
-    supply: Tries,
-    last_task: u64,
+    pub(crate) load: Tries,
+    pub(crate) store: Tries,
     pending: Option<Pending>,
     announced: Option<Announced>,
     /// When a `Load` last found what was known.
@@ -309,36 +312,31 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    #[inline(always)]
-    pub(crate) fn new(now: Instant, storage: Option<Storage>, source: Source, salt: u64) -> Self {
-        // Apart from the ids of requests.
-        let salt = salt ^ 1 << 63;
-        let tries = |id: u64| Tries { id: salt.wrapping_add(id), failures: 0, wait_until: 0 };
+    /// For `storage`, by its rules.
+    pub(crate) fn of(storage: Storage, now: Instant, salt: u64) -> Self {
+        (storage.rules.make)(storage, now, salt)
+    }
+
+    fn new(storage: Storage, now: Instant, salt: u64) -> Self {
         Self {
             storage,
-            source,
             made_at: now.as_millis(),
-            revision: match storage {
-                Some(storage) => storage.floor.0,
-                None => 0,
-            },
+            revision: storage.floor.0,
             session: 0,
-            writer: None,
+            writer: 0,
             seen: [NO_CANDIDATE; MAX_SLOTS],
             owed: Owed::Nothing,
             act: 0,
-            presented: None,
+            sent: 0,
+            presented: 0,
+            refused: 0,
             attempt_failed: false,
             loaded: false,
             stored_before: false,
             load_wanted: false,
             locked: false,
-            taken: None,
-            supply_taken: false,
-            load: tries(1),
-            store: tries(2),
-            supply: tries(3),
-            last_task: salt.wrapping_add(3),
+            load: Tries::new(first_id(salt, 2)),
+            store: Tries::new(first_id(salt, 3)),
             pending: None,
             announced: None,
             confirmed_at: None,
@@ -352,32 +350,22 @@ impl Keeper {
         }
     }
 
-    /// Tells numbers that are drawn at one instant apart.
-    pub(crate) const fn salt(&self) -> u64 {
-        self.last_task ^ self.revision ^ self.act.rotate_left(32)
-    }
-
-    /// None without the feature `snapshot`, with which alone one can be made: what only storage needs is not linked then.
-    pub(crate) const fn storage(&self) -> Option<&Storage> {
-        if cfg!(feature = "snapshot") { self.storage.as_ref() } else { None }
-    }
-
-    const fn stores(&self) -> bool {
-        self.storage().is_some()
-    }
-
     pub(crate) fn stores_all(&self) -> bool {
-        self.storage().is_some_and(|storage| storage.stored == SnapshotScope::All)
+        self.storage.stored == SnapshotScope::All
+    }
+
+    /// A manager's own announcements are written although nobody else reads them.
+    fn proves_room(&self) -> bool {
+        self.storage.prove_room && self.stores_all()
     }
 
     /// Whether a token that section 2 calls usable may be lent.
-    pub(crate) fn lends(&self, clock: u64, provider: &Provider<'_>) -> bool {
-        !self.stores()
-            || if self.owed == Owed::Nothing {
-                self.loaded || self.goes_on(clock, provider)
-            } else {
-                self.attempt_failed
-            }
+    fn lends(&self, clock: u64, provider: &Provider<'_>) -> bool {
+        if self.owed == Owed::Nothing {
+            self.loaded || self.goes_on(clock, provider)
+        } else {
+            self.attempt_failed
+        }
     }
 
     /// Whether it goes on without a `Load` that has succeeded, and from when it does.
@@ -392,24 +380,11 @@ impl Keeper {
         self.goes_on_from(provider).is_some_and(|from| from <= clock)
     }
 
-    /// What to do, given what the decision says without storage. `timed_out`: the request did so at that instant, and
-    /// no call has noticed yet.
-    pub(crate) fn next(&self, session: &Session, provider: &Provider<'_>, timed_out: Option<u64>) -> Next {
-        match self.taken.filter(|_| self.stores()) {
-            Some(Task::Load) => Next::Await(RequestId(self.load.id)),
-            Some(Task::Store) => Next::Await(RequestId(self.store.id)),
-            Some(Task::Supply) | None => self.untaken(session, provider, timed_out),
-        }
-    }
-
-    fn untaken(&self, session: &Session, provider: &Provider<'_>, timed_out: Option<u64>) -> Next {
-        let base = session.base(provider).0;
-        match self.storage() {
-            None => self.supplied_next(base, session.clock()),
-            Some(storage) => {
-                let look_at = self.look_at(timed_out);
-                (storage.rules.next)(self, &Asked { storage, session, provider, base, look_at })
-            }
+    fn next(&self, asked: &Asked<'_>) -> Next {
+        match (self.load.taken, self.store.taken) {
+            (true, _) => Next::Await(self.load.id()),
+            (false, true) => Next::Await(self.store.id()),
+            (false, false) => self.untaken(asked),
         }
     }
 
@@ -418,62 +393,22 @@ impl Keeper {
         timed_out.map_or(self.look_at, |at| sum(at, FIRST_LOOK_MS))
     }
 
-    /// When the answer, which is `next` and `usable` now, changes by itself.
-    pub(crate) fn changes_at(
-        &self,
-        next: Next,
-        usable: bool,
-        session: &Session,
-        provider: &Provider<'_>,
-        timed_out: Option<u64>,
-    ) -> Option<u64> {
-        if let Some(storage) = self.storage() {
-            return (storage.rules.changes_at)(self, next, usable, session, provider, timed_out);
-        }
-        let end = session.end().filter(|_| usable);
-        earliest(end, self.changes_at_without_storage(next, session, provider))
-    }
-
-    fn changes_at_without_storage(
-        &self,
-        next: Next,
-        session: &Session,
-        provider: &Provider<'_>,
-    ) -> Option<u64> {
-        let (base, until) = session.base(provider);
-        let wait_until = self.supply.wait_until;
-        match (base, until) {
-            (Next::Supply(..), Some(lifts_at)) if next == Next::Wait && lifts_at < wait_until => {
-                match session.at(Instant::from_millis(lifts_at), provider).base(provider) {
-                    (Next::Wait, until) => until,
-                    _ => Some(lifts_at),
-                }
-            }
-            (Next::Supply(..), _) if next == Next::Wait => Some(wait_until),
-            _ => until,
-        }
-    }
-
-    /// The same with storage: the first of all instants at which a rule may come to hold, or hold no longer, at which
-    /// the answer is another.
-    fn changes_at_with_storage(
-        &self,
-        next: Next,
-        usable: bool,
-        session: &Session,
-        provider: &Provider<'_>,
-        timed_out: Option<u64>,
-    ) -> Option<u64> {
+    /// When the answer, which is `next` and `usable` now, changes by itself: the first of all instants at which a rule may
+    /// come to hold, or hold no longer, at which the answer is another.
+    fn changes_at(&self, asked: &Asked<'_>, next: Next, usable: bool) -> Option<u64> {
+        let Asked { session, provider, supply, timed_out, .. } = *asked;
         let mut earliest = None;
-        let look_at = self.look_at(timed_out);
-        for border in self.borders(provider, look_at).into_iter().chain(session.borders(provider)) {
+        let borders = self.borders(provider, self.look_at(timed_out));
+        let borders = borders.into_iter().chain([supply.tries.wait_until]).chain(session.borders(provider));
+        for border in borders {
             if border <= session.clock() || earliest.is_some_and(|earliest| earliest <= border) {
                 continue;
             }
             let mut then = *session;
             let timed_out = then.advance(Instant::from_millis(border), provider).or(timed_out);
             let lent = then.is_usable() && self.lends(border, provider);
-            if lent != usable || self.next(&then, provider, timed_out) != next {
+            let base = then.base(provider).0;
+            if lent != usable || self.next(&Asked { session: &then, base, timed_out, ..*asked }) != next {
                 earliest = Some(border);
             }
         }
@@ -481,13 +416,12 @@ impl Keeper {
     }
 
     /// The instants at which a rule may come to hold, or hold no longer.
-    fn borders(&self, provider: &Provider<'_>, look_at: u64) -> [u64; 10] {
+    fn borders(&self, provider: &Provider<'_>, look_at: u64) -> [u64; 9] {
         let quarter = provider.policy().response_timeout_ms >> 2;
         let announced = self.announced.map(|announced| announced.counts_from());
         [
             self.load.wait_until,
             self.store.wait_until,
-            self.supply.wait_until,
             self.goes_on_from(provider).unwrap_or(0),
             self.awaited_until,
             look_at,
@@ -498,29 +432,21 @@ impl Keeper {
         ]
     }
 
-    /// A `Supply` that was taken up or has failed.
-    fn supplied_next(&self, base: Next, clock: u64) -> Next {
-        match base {
-            Next::Supply(..) if self.supply_taken => Next::Await(RequestId(self.supply.id)),
-            Next::Supply(..) if clock < self.supply.wait_until => Next::Wait,
-            Next::Supply(_, reason) => Next::Supply(RequestId(self.supply.id), self.reason(reason)),
-            next => next,
-        }
-    }
-
-    fn reason(&self, reason: Reason) -> Reason {
-        match self.obstacle {
-            Obstacle::Damaged if reason == Reason::NoToken => Reason::Damaged,
-            Obstacle::TooLong if reason == Reason::NoToken => Reason::TooLong,
-            _ => reason,
+    /// What the source is to do, if that is what the decision says.
+    fn supplied(&self, asked: &Asked<'_>, base: Next) -> Next {
+        let next = asked.supply.next(base, asked.session.clock());
+        match (next, self.obstacle) {
+            (Next::Supply(id, Reason::NoToken), Obstacle::Damaged) => Next::Supply(id, Reason::Damaged),
+            (Next::Supply(id, Reason::NoToken), Obstacle::TooLong) => Next::Supply(id, Reason::TooLong),
+            _ => next,
         }
     }
 
     /// Rule 5.13 of the behaviour.
-    fn with_storage(&self, asked: &Asked<'_>) -> Next {
-        let Asked { storage, session, provider, .. } = *asked;
+    fn untaken(&self, asked: &Asked<'_>) -> Next {
+        let Asked { session, provider, .. } = *asked;
         let clock = session.clock();
-        let load = Next::Load(RequestId(self.load.id));
+        let load = Next::Load(self.load.id());
         let can_load = self.load.wait_until <= clock;
         if !self.loaded {
             if can_load {
@@ -534,23 +460,24 @@ impl Keeper {
             return load;
         }
         if self.owed != Owed::Nothing && self.loaded && can_load && self.store.wait_until <= clock {
-            return if storage.shared && !self.locked { load } else { self.store_next() };
+            return if self.storage.shared && !self.locked { load } else { self.store_next() };
         }
         self.with_base(asked)
     }
 
     /// From the fifth point on.
     fn with_base(&self, asked: &Asked<'_>) -> Next {
-        let Asked { storage, session, provider, base, look_at } = *asked;
+        let Asked { session, provider, base, timed_out, .. } = *asked;
         let clock = session.clock();
         if matches!(base, Next::Await(_) | Next::Nothing) {
             return base;
         }
-        let load = Next::Load(RequestId(self.load.id));
+        let load = Next::Load(self.load.id());
+        let shared = self.storage.shared;
         let can_load = self.load.wait_until <= clock;
         let usable = session.is_usable() && self.lends(clock, provider);
         let waits = clock < self.awaited_until || base == Next::Wait;
-        let looks = storage.shared && !usable && can_load && look_at <= clock;
+        let looks = shared && !usable && can_load && self.look_at(timed_out) <= clock;
         if looks && (waits || matches!(base, Next::Supply(..))) {
             return load;
         }
@@ -558,13 +485,13 @@ impl Keeper {
             return Next::Wait;
         }
         match base {
-            Next::Supply(..) => self.supplied_next(base, clock),
-            Next::Request(Grant::RefreshToken) if storage.shared || storage.proves_room() => {
+            Next::Supply(..) => self.supplied(asked, base),
+            Next::Request(Grant::RefreshToken) if shared || self.proves_room() => {
                 self.announced_request(asked, usable)
             }
             Next::Request(grant)
                 if grant != Grant::RefreshToken
-                    && storage.shared
+                    && shared
                     && self.loaded
                     && can_load
                     && difference(clock, self.loaded_at) > FRESH_MS =>
@@ -577,13 +504,15 @@ impl Keeper {
 
     /// A refresh is due and nobody else's is waited for: announce it first.
     fn announced_request(&self, asked: &Asked<'_>, usable: bool) -> Next {
-        let Asked { storage, session, provider, look_at, .. } = *asked;
+        let Asked { session, provider, timed_out, .. } = *asked;
+        let look_at = self.look_at(timed_out);
+        let shared = self.storage.shared;
         let clock = session.clock();
-        let load = Next::Load(RequestId(self.load.id));
+        let load = Next::Load(self.load.id());
         let can_load = self.load.wait_until <= clock;
         let request = Next::Request(Grant::RefreshToken);
         if let Some(announced) = self.announced {
-            if !storage.shared {
+            if !shared {
                 return request;
             }
             let from = announced.counts_from();
@@ -605,243 +534,204 @@ impl Keeper {
         if !can_load || clock < self.store.wait_until {
             return primary.map_or(Next::Wait, Next::Request);
         }
-        if storage.shared && self.obstacle != Obstacle::None && (self.locked || clock < look_at) {
+        if shared && self.obstacle != Obstacle::None && (self.locked || clock < look_at) {
             return match primary {
                 Some(grant) => Next::Request(grant),
                 None if usable => Next::Wait,
-                None => self.supplied_next(Next::Supply(RequestId(0), Reason::NoToken), clock),
+                None => self.supplied(asked, Next::Supply(RequestId(0), Reason::NoToken)),
             };
         }
-        if storage.shared && !self.locked { load } else { self.store_next() }
+        if shared && !self.locked { load } else { self.store_next() }
     }
 
     fn store_next(&self) -> Next {
         let next = self.newest.map_or(0, |newest| newest.saturating_add(1));
         let slot = if usize::from(next) < self.slots() { next } else { 0 };
-        Next::Store(RequestId(self.store.id), slot)
+        Next::Store(self.store.id(), slot)
     }
 
-    /// After a call: the lock is given back when neither a load nor a store is due.
-    pub(crate) fn settle_lock(&mut self, session: &Session, provider: &Provider<'_>) {
-        if self.stores()
-            && self.locked
-            && !matches!(self.untaken(session, provider, None), Next::Load(_) | Next::Store(..))
-        {
+    /// Something has happened to the manager.
+    fn note(&mut self, event: Event, context: &Context<'_>) {
+        match event {
+            Event::Begun(grant) => {
+                self.begun();
+                let presents = grant == Grant::RefreshToken;
+                self.sent = if presents { self.fingerprint(context.refresh_token) } else { 0 };
+            }
+            Event::Failed(instant) => self.look_again(instant),
+            Event::Answered { grant, rotated } if rotated || self.stores_all() => {
+                self.answered(grant, context)
+            }
+            Event::Answered { .. } => {}
+            Event::Installed => {
+                self.session = self.draw(context);
+                self.forget_announcements();
+                self.owe(Owed::Install);
+            }
+            Event::Cleared => {
+                self.session = self.draw(context);
+                self.forget_announcements();
+                self.refused = 0;
+                self.owe(Owed::Tombstone(u8::try_from(self.slots()).unwrap_or(1)));
+            }
+            Event::RefreshTokenBrought => self.refused = 0,
+            Event::RefreshTokenChanged => self.announced = None,
+            Event::Refused => {
+                self.refused = self.fingerprint(context.refresh_token);
+                self.load_wanted = true;
+                self.look_again(context.session.clock());
+            }
+            Event::Retried => {
+                self.load.wait_until = 0;
+                self.store.wait_until = 0;
+            }
+        }
+    }
+
+    /// The lock is given back when neither a load nor a store is due.
+    fn settle(&mut self, supply: &Supply, context: &Context<'_>) {
+        if self.locked && !matches!(self.untaken(&context.asked(supply)), Next::Load(_) | Next::Store(..)) {
             self.locked = false;
         }
     }
 
-    /// The slot that the `Store` is for, if one is due.
-    pub(crate) fn store_slot(&self, session: &Session, provider: &Provider<'_>) -> Option<u8> {
-        match self.untaken(session, provider, None) {
-            Next::Store(_, slot) => Some(slot),
-            _ => None,
-        }
+    /// Which refresh token it is, without keeping it.
+    pub(crate) fn fingerprint(&self, token: &[u8]) -> u64 {
+        (self.storage.rules.fingerprint)(token)
     }
 
-    /// Which task `id` is.
-    pub(crate) fn task(&self, id: RequestId) -> Result<Task, Error> {
-        match id.0 {
-            id if id == self.load.id && self.stores() => Ok(Task::Load),
-            id if id == self.store.id && self.stores() => Ok(Task::Store),
-            id if id == self.supply.id => Ok(Task::Supply),
-            _ => Err(Error::StaleRequest),
-        }
-    }
-
-    pub(crate) fn expect(&self, task: Task, id: RequestId) -> Result<(), Error> {
-        if self.task(id)? == task { Ok(()) } else { Err(Error::StaleRequest) }
-    }
-
-    pub(crate) fn take_up(&mut self, id: RequestId) -> Result<(), Error> {
-        match self.task(id)? {
-            Task::Supply => self.supply_taken = true,
-            task => self.taken = Some(task),
-        }
-        Ok(())
-    }
-
-    const fn tries(&mut self, task: Task) -> &mut Tries {
-        match task {
-            Task::Load => &mut self.load,
-            Task::Store => &mut self.store,
-            Task::Supply => &mut self.supply,
-        }
-    }
-
-    /// The task is done or has failed: its id is spent.
-    fn spend(&mut self, task: Task) {
-        let id = self.last_task.wrapping_add(1);
-        self.last_task = id;
-        self.tries(task).id = id;
-        if self.taken == Some(task) {
-            self.taken = None;
-        }
-        match task {
-            Task::Load => {}
-            Task::Store => self.pending = None,
-            Task::Supply => self.supply_taken = false,
-        }
-    }
-
-    /// A task failed: it waits as a failed request does.
-    pub(crate) fn task_failed(
-        &mut self,
-        task: Task,
-        retryable: bool,
-        session: &mut Session,
-        provider: &Provider<'_>,
-    ) {
-        let policy = provider.policy();
-        let clock = session.clock();
-        self.spend(task);
-        let owes = self.owed != Owed::Nothing;
-        if task != Task::Supply && owes {
-            self.attempt_failed = true;
-        }
-        let tries = self.tries(task);
-        tries.failures = tries.failures.saturating_add(1);
-        let failures = tries.failures;
-        let usable = session.is_usable() && self.lends(clock, provider);
-        let shared = self.storage().is_some_and(|storage| storage.shared);
-        let wait = match task {
-            Task::Supply if self.source != Source::Program => 0,
-            Task::Supply if !retryable => policy.max_backoff_ms,
-            _ => session.wait_after(failures, usable, policy),
+    /// A number for a session or for what this manager writes, never 0. A device may draw the same ones after each start:
+    /// the token in the slots tells them apart.
+    fn draw(&self, context: &Context<'_>) -> u64 {
+        let salt = self.load.id().0 ^ self.store.id().0.rotate_left(16) ^ self.revision;
+        let salt = salt ^ u64::from(self.act).rotate_left(32);
+        let token = match context.access_token {
+            [] => context.refresh_token,
+            token => token,
         };
-        let longest = match task {
-            Task::Supply => u64::MAX,
-            _ if shared && owes => LONGEST_OWED_BACKOFF_MS,
-            Task::Load => LONGEST_LOAD_BACKOFF_MS,
-            Task::Store => u64::MAX,
-        };
-        self.tries(task).wait_until = sum(clock, wait.min(longest));
+        (context.session.number(salt) ^ self.fingerprint(token)) | 1
     }
 
-    /// Something is owed from now on.
-    fn owe(&mut self, owed: Owed) {
-        if self.stores() {
-            self.owed = owed;
-            self.act = self.act.wrapping_add(1);
-            self.attempt_failed = false;
-            self.load.wait_until = 0;
-            self.store.wait_until = 0;
+    /// A request has brought what must be stored.
+    fn answered(&mut self, grant: Grant, context: &Context<'_>) {
+        if grant != Grant::RefreshToken {
+            self.session = self.draw(context);
         }
-    }
-
-    /// A request has brought what must be stored. `presented`: the refresh token that it sent.
-    pub(crate) fn owe_answer(&mut self, presented: Option<u64>, session: u64) {
-        if !self.stores() {
-            return;
-        }
-        self.session = session;
         if matches!(self.owed, Owed::Tombstone(_) | Owed::Install) {
             self.owe(Owed::Install);
         } else {
-            self.presented = presented;
+            self.presented = self.sent;
             self.owe(Owed::Answer);
         }
     }
 
-    /// A token came from outside.
-    pub(crate) fn installed(&mut self, session: u64) {
-        if self.stores() {
-            self.session = session;
-        }
-        self.forget_announcements();
-        self.owe(Owed::Install);
-        self.outdate_supply();
-        self.supply.failures = 0;
+    /// Something is owed from now on.
+    fn owe(&mut self, owed: Owed) {
+        self.owed = owed;
+        self.act = self.act.wrapping_add(1);
+        self.attempt_failed = false;
+        self.load.wait_until = 0;
+        self.store.wait_until = 0;
     }
 
-    /// Somebody signs out here.
-    pub(crate) fn cleared(&mut self, session: u64) {
-        if self.stores() {
-            self.session = session;
-        }
-        self.forget_announcements();
-        self.owe(Owed::Tombstone(u8::try_from(self.slots()).unwrap_or(1)));
-        self.outdate_supply();
+    /// Nothing is owed any more.
+    fn owe_nothing(&mut self) {
+        self.owed = Owed::Nothing;
+        self.act = self.act.wrapping_add(1);
     }
 
     /// Announcements, both one's own and those of others.
     fn forget_announcements(&mut self) {
         self.begun();
-        if self.stores() {
-            self.others_announcement = false;
-        }
+        self.others_announcement = false;
     }
 
-    fn outdate_supply(&mut self) {
-        self.spend(Task::Supply);
-        self.supply.wait_until = 0;
-    }
-
-    /// A request is out.
-    pub(crate) fn begun(&mut self) {
-        if self.stores() {
-            self.announced = None;
-            self.awaited_until = 0;
-        }
-    }
-
-    /// Another refresh token is held, or none: what was announced was for the one before.
-    pub(crate) fn refresh_token_changed(&mut self) {
-        if self.stores() {
-            self.announced = None;
-        }
-    }
-
-    /// The refresh token was refused: storage may hold another.
-    pub(crate) fn refused(&mut self, clock: u64) {
-        if self.stores() {
-            self.load_wanted = true;
-            self.look_again(clock);
-        }
+    fn begun(&mut self) {
+        self.announced = None;
+        self.awaited_until = 0;
     }
 
     /// Others may have done what this manager could not: look soon, from `instant` on.
-    pub(crate) fn look_again(&mut self, instant: u64) {
-        if self.stores() {
-            self.look_ms = FIRST_LOOK_MS;
-            self.look_at = sum(instant, FIRST_LOOK_MS);
-        }
-    }
-
-    pub(crate) fn reload(&mut self) {
-        if self.stores() {
-            self.load_wanted = true;
-            self.load.wait_until = 0;
-        }
-    }
-
-    pub(crate) fn retry(&mut self) {
-        self.load.wait_until = 0;
-        self.store.wait_until = 0;
-        self.supply.wait_until = 0;
-    }
-
-    /// Asks again by itself, whatever a person would have to do.
-    pub(crate) fn asks_program(&self, reason: Reason) -> bool {
-        self.source == Source::Program
-            && matches!(
-                reason,
-                Reason::NoToken
-                    | Reason::Revoked
-                    | Reason::RefreshTokenRejected
-                    | Reason::GrantRejected
-                    | Reason::Damaged
-                    | Reason::TooLong
-            )
+    fn look_again(&mut self, instant: u64) {
+        self.look_ms = FIRST_LOOK_MS;
+        self.look_at = sum(instant, FIRST_LOOK_MS);
     }
 
     fn is_known(&self, snapshot: Written) -> bool {
-        self.writer == Some(snapshot.writer) || self.seen.contains(&snapshot)
+        self.writer == snapshot.writer || self.seen.contains(&snapshot)
     }
 
     /// How many places are read and written.
     pub(crate) fn slots(&self) -> usize {
-        self.storage().map_or(0, |storage| usize::from(storage.slots).clamp(1, MAX_SLOTS))
+        usize::from(self.storage.slots).clamp(1, MAX_SLOTS)
+    }
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn of<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized>(
+        session: &'a Session,
+        provider: &'a Provider<'a>,
+        store: &'a Store<S>,
+    ) -> Self {
+        let (access_token, refresh_token) = (store.access_token(), store.refresh_token());
+        Self { session, provider, access_token, refresh_token }
+    }
+
+    fn asked(&self, supply: &'a Supply) -> Asked<'a> {
+        let Self { session, provider, .. } = *self;
+        Asked { session, provider, supply, base: session.base(provider).0, timed_out: None }
+    }
+}
+
+/// What the calls need that only storage has.
+#[cfg_attr(not(feature = "snapshot"), expect(dead_code, reason = "without snapshots there is no storage"))]
+impl Keeper {
+    /// The slot that the `Store` is for, if one is due.
+    pub(crate) fn store_slot(&self, supply: &Supply, context: &Context<'_>) -> Option<u8> {
+        match self.untaken(&context.asked(supply)) {
+            Next::Store(_, slot) => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// A `Load` failed: it waits as a failed request does.
+    pub(crate) fn load_failed(&mut self, session: &mut Session, provider: &Provider<'_>) {
+        let longest = if self.attempt_fails() { LONGEST_OWED_BACKOFF_MS } else { LONGEST_LOAD_BACKOFF_MS };
+        let usable = session.is_usable() && self.lends(session.clock(), provider);
+        let clock = session.clock();
+        self.load
+            .failed(clock, |failures| session.wait_after(failures, usable, provider.policy()).min(longest));
+    }
+
+    /// The same of a `Store`.
+    pub(crate) fn store_failed(&mut self, session: &mut Session, provider: &Provider<'_>) {
+        let longest = if self.attempt_fails() { LONGEST_OWED_BACKOFF_MS } else { u64::MAX };
+        let usable = session.is_usable() && self.lends(session.clock(), provider);
+        let clock = session.clock();
+        self.pending = None;
+        self.store
+            .failed(clock, |failures| session.wait_after(failures, usable, provider.policy()).min(longest));
+    }
+
+    /// If anything is owed the attempt has failed now; true if that must not take long in shared storage.
+    fn attempt_fails(&mut self) -> bool {
+        let owes = self.owed != Owed::Nothing;
+        self.attempt_failed |= owes;
+        owes && self.storage.shared
+    }
+
+    /// A `Load` or a `Store` is being done; false: the id is that of neither. The one that was taken up last counts.
+    pub(crate) fn take_up(&mut self, id: RequestId) -> bool {
+        let (load, store) = (self.load.expect(id).is_ok(), self.store.expect(id).is_ok());
+        if load || store {
+            (self.load.taken, self.store.taken) = (load, store);
+        }
+        load || store
+    }
+
+    pub(crate) fn reload(&mut self) {
+        self.load_wanted = true;
+        self.load.wait_until = 0;
     }
 
     /// A `Load` has succeeded. `candidates`: what each slot holds; `empty`: none holds anything; `holds`: this manager
@@ -854,13 +744,11 @@ impl Keeper {
         empty: bool,
         holds: bool,
     ) -> Verdict {
-        self.spend(Task::Load);
+        self.load.succeeded();
         self.loaded = true;
         self.load_wanted = false;
-        self.load.failures = 0;
-        self.load.wait_until = 0;
         self.loaded_at = clock;
-        self.locked = self.storage().is_some_and(|storage| storage.shared);
+        self.locked = self.storage.shared;
         let longest =
             if clock < self.awaited_until { LONGEST_LOOK_WHILE_WAITING_MS } else { LONGEST_LOOK_MS };
         self.look_ms = sum(self.look_ms, self.look_ms).min(longest);
@@ -868,7 +756,8 @@ impl Keeper {
         let was_damaged = self.obstacle == Obstacle::Damaged;
         self.obstacle = Obstacle::None;
         self.confirmed_at = None;
-        self.spend(Task::Store);
+        self.store.spend();
+        self.pending = None;
         self.newest = find.map(|find| find.slot);
         let known = find.is_some_and(|find| self.is_known(find.written));
         if matches!(self.owed, Owed::Install | Owed::Tombstone(_)) {
@@ -892,8 +781,8 @@ impl Keeper {
         }
         if self.owed == Owed::Answer && !find.tombstone {
             let found = match find.refresh_token {
-                [] => None,
-                token => self.storage().map(|storage| storage.fingerprint(token)),
+                [] => 0,
+                token => self.fingerprint(token),
             };
             if found == self.presented {
                 return Verdict::Kept;
@@ -912,12 +801,12 @@ impl Keeper {
     }
 
     /// Storage was emptied by somebody.
-    pub(crate) fn emptied(&mut self) {
+    pub(crate) fn emptied(&mut self, supply: &mut Supply) {
         self.forget_announcements();
         self.stored_before = false;
-        self.owed = Owed::Nothing;
-        self.act = self.act.wrapping_add(1);
-        self.outdate_supply();
+        self.refused = 0;
+        self.owe_nothing();
+        supply.outdate();
     }
 
     /// The find is in the manager.
@@ -928,23 +817,26 @@ impl Keeper {
         candidates: Candidates,
         announcement: Option<Announcement>,
         wall: Option<u64>,
+        supply: &mut Supply,
     ) {
         self.seen = candidates;
-        self.owed = Owed::Nothing;
-        self.act = self.act.wrapping_add(1);
+        self.owe_nothing();
         self.stored_before = true;
         self.forget_announcements();
-        if find.tombstone || find.session != self.session {
-            self.outdate_supply();
+        if find.tombstone {
+            self.refused = 0;
         }
-        self.supply.wait_until = 0;
+        if find.tombstone || find.session != self.session {
+            supply.outdate();
+        }
+        supply.tries.wait_until = 0;
         self.session = find.session;
         self.look_again(clock);
-        let announcement = announcement.filter(|_| self.storage().is_some_and(|storage| storage.shared));
+        let announcement = announcement.filter(|_| self.storage.shared);
         self.others_announcement = announcement.is_some();
         if let Some(Announcement { span_ms, end }) = announcement {
             let left = match (end, wall) {
-                (Some(end), Some(wall)) => end.saturating_sub(wall).saturating_mul(1000).min(span_ms),
+                (Some(end), Some(wall)) => product(difference(end, wall), 1000).min(span_ms),
                 _ => span_ms,
             };
             self.awaited_until = sum(clock, left);
@@ -952,38 +844,40 @@ impl Keeper {
     }
 
     /// What the snapshot for a `Store` says, beside what the manager holds.
-    pub(crate) fn writes(&self, policy: &RefreshPolicy, wall: Option<u64>) -> Writes {
-        let tombstone = matches!(self.owed, Owed::Tombstone(_));
+    pub(crate) fn writes(&self, wall: Option<u64>, context: &Context<'_>) -> Writes {
+        let shared = self.storage.shared;
         let announces = self.owed == Owed::Nothing;
-        let shared = self.storage().is_some_and(|storage| storage.shared);
         let second = announces && shared && self.others_announcement;
-        let timeout = policy.response_timeout_ms;
+        let timeout = context.provider.policy().response_timeout_ms;
         let span_ms = sum(sum(timeout, timeout >> 2), if second { SECOND_SPAN_MS } else { FIRST_SPAN_MS });
-        let seconds = span_ms.div_ceil(1000).saturating_add(1);
+        // Rounded up, and one more: the clock of whoever reads it may have moved on within its second.
+        let seconds = sum(quotient(sum(span_ms, 999), 1000), 1);
         Writes {
-            tombstone,
+            written: Written {
+                writer: if self.writer == 0 { self.draw(context) } else { self.writer },
+                revision: self.revision.saturating_add(1),
+            },
+            session: self.session,
+            tombstone: matches!(self.owed, Owed::Tombstone(_)),
             announces,
             second,
             announcement: (announces && shared)
-                .then_some(Announcement { span_ms, end: wall.map(|wall| wall.saturating_add(seconds)) }),
+                .then_some(Announcement { span_ms, end: wall.map(|wall| sum(wall, seconds)) }),
         }
     }
 
     /// The snapshot was written for the caller.
-    pub(crate) fn wrote(&mut self, at: u64, slot: u8, written: Written, writes: &Writes) {
-        self.revision = written.revision;
-        self.writer = Some(written.writer);
-        let Writes { announces, second, .. } = *writes;
+    pub(crate) fn wrote(&mut self, at: u64, slot: u8, writes: &Writes) {
+        let Writes { written, announces, second, .. } = *writes;
+        (self.writer, self.revision) = (written.writer, written.revision);
         self.pending = Some(Pending { act: self.act, at, slot, announces, second });
     }
 
-    /// The `Store` succeeded, into `slot`.
+    /// The `Store` succeeded.
     pub(crate) fn stored(&mut self) -> Result<(), Error> {
-        let Pending { act, at, slot, announces, second } = self.pending.ok_or(Error::NotDue)?;
+        let Pending { act, at, slot, announces, second } = self.pending.take().ok_or(Error::NotDue)?;
         self.newest = Some(slot);
-        self.spend(Task::Store);
-        self.store.failures = 0;
-        self.store.wait_until = 0;
+        self.store.succeeded();
         self.stored_before = true;
         self.obstacle = Obstacle::None;
         if announces {
@@ -1008,16 +902,10 @@ impl Keeper {
 
 /// What a snapshot says beside what the manager holds.
 pub(crate) struct Writes {
+    pub(crate) written: Written,
+    pub(crate) session: u64,
     pub(crate) tombstone: bool,
     pub(crate) announces: bool,
     second: bool,
     pub(crate) announcement: Option<Announcement>,
-}
-
-/// The earlier of two instants, of which either may never come.
-fn earliest(a: Option<u64>, b: Option<u64>) -> Option<u64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
 }

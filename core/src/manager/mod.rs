@@ -17,23 +17,23 @@ use crate::wire::retry_after::retry_after;
 use crate::wire::www_authenticate::is_insufficient_scope;
 #[cfg_attr(not(feature = "snapshot"), expect(dead_code, reason = "without snapshots there is no storage"))]
 pub(crate) mod keeper;
-#[cfg(feature = "snapshot")]
-mod persistence;
-pub(crate) mod revision;
+pub(crate) mod options;
 #[cfg(feature = "snapshot")]
 mod seal;
 pub(crate) mod session;
 #[cfg(feature = "snapshot")]
-pub(crate) mod snapshot;
+mod snapshot;
 mod state_line;
 #[cfg(feature = "snapshot")]
 pub(crate) mod storage;
 pub(crate) mod store;
+pub(crate) mod supply;
 
-use keeper::{Keeper, Options, Task};
-use revision::{Revision, Revisions, SnapshotScope};
-use session::{Answered, Next, Poll, Refusal, Rejected, RequestId, Retry, Session};
+use keeper::{Asked, Event, Keeper, Revision};
+use options::Options;
+use session::{Answered, Next, Poll, Refusal, RequestId, Retry, Session};
 use store::{Slots, Store};
+use supply::Supply;
 
 /// What the token endpoint answered, as the caller's HTTP client has it. An [`Outcome`] borrows the body and not the
 /// fields, which a caller may put together only for the call.
@@ -86,7 +86,7 @@ impl core::fmt::Debug for ParsedAnswer<'_> {
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub enum Outcome<'a> {
-    /// The token is stored. If [`TokenManager::unpersisted`] says so, persist it before you use it.
+    /// The token is kept. With storage [`TokenManager::poll`] says to store it before it is lent.
     Token(Generation),
     /// The server said why not; [`TokenManager::poll`] says what to do.
     Error(ErrorResponse<'a>),
@@ -126,11 +126,9 @@ pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> {
     provider: &'p Provider<'p>,
     identity: Identity<'p>,
     session: Session,
-    keeper: Keeper,
-    revisions: Revisions,
-    /// The refresh token that the server refused last, to know it when storage brings it back.
+    supply: Supply,
     #[cfg(feature = "snapshot")]
-    refused: Option<u64>,
+    keeper: Option<Keeper>,
     store: Store<S>,
 }
 
@@ -176,10 +174,9 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
             provider,
             identity,
             session: Session::new(now, provider.policy(), seed, salt),
-            keeper: Keeper::new(now, options.storage, options.source, salt),
-            revisions: Revisions::default(),
+            supply: Supply::new(options.source, salt),
             #[cfg(feature = "snapshot")]
-            refused: None,
+            keeper: options.storage.map(|storage| Keeper::of(storage, now, salt)),
             store: Store::new(slots),
         })
     }
@@ -188,29 +185,85 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
 impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// What to do at `now`, whether the token may be sent, and when to ask again. Changes nothing.
     pub fn poll(&self, now: Instant) -> Poll {
+        let provider = self.provider;
         let mut session = self.session;
-        let timed_out = session.advance(now, self.provider);
-        let next = self.keeper.next(&session, self.provider, timed_out);
-        let usable = session.is_usable() && self.keeper.lends(session.clock(), self.provider);
-        let poll_at = self.keeper.changes_at(next, usable, &session, self.provider, timed_out);
+        let timed_out = session.advance(now, provider);
+        let base = session.base(provider);
+        let next;
+        let mut usable = session.is_usable();
+        let poll_at;
+        if let Some(keeper) = self.keeper() {
+            let rules = keeper.storage.rules;
+            let asked = Asked { session: &session, provider, supply: &self.supply, base: base.0, timed_out };
+            next = (rules.next)(keeper, &asked);
+            usable = usable && (rules.lends)(keeper, session.clock(), provider);
+            poll_at = (rules.changes_at)(keeper, &asked, next, usable);
+        } else {
+            next = self.supply.next(base.0, session.clock());
+            let changes_at = self.supply.changes_at(next, base, &session, provider);
+            let end = session.end().filter(|_| usable);
+            poll_at = earliest(end, changes_at);
+        }
         Poll { next, usable, poll_at: poll_at.map(Instant::from_millis) }
+    }
+
+    /// None without the feature `snapshot`, with which alone one can be made: what only storage needs is not linked then.
+    const fn keeper(&self) -> Option<&Keeper> {
+        #[cfg(feature = "snapshot")]
+        let keeper = self.keeper.as_ref();
+        #[cfg(not(feature = "snapshot"))]
+        let keeper = None;
+        keeper
+    }
+
+    /// What to do by the manager's own clock.
+    fn next(&self) -> Next {
+        let (session, provider, supply) = (&self.session, self.provider, &self.supply);
+        let base = session.base(provider).0;
+        match self.keeper() {
+            None => supply.next(base, session.clock()),
+            Some(keeper) => (keeper.storage.rules.next)(
+                keeper,
+                &Asked { session, provider, supply, base, timed_out: None },
+            ),
+        }
+    }
+
+    /// Whether a token that may be sent by the clock may be lent.
+    fn lends(&self, clock: u64) -> bool {
+        self.keeper().is_none_or(|keeper| (keeper.storage.rules.lends)(keeper, clock, self.provider))
+    }
+
+    /// Tells storage what has happened.
+    fn note(&mut self, event: Event) {
+        #[cfg(feature = "snapshot")]
+        if let Some(keeper) = &mut self.keeper {
+            let context = keeper::Context::of(&self.session, self.provider, &self.store);
+            (keeper.storage.rules.note)(keeper, event, &context);
+        }
+        #[cfg(not(feature = "snapshot"))]
+        let _ = event;
+    }
+
+    /// What has to be done when time has moved, and last by a call that changed something.
+    fn settle(&mut self) {
+        #[cfg(feature = "snapshot")]
+        if let Some(keeper) = &mut self.keeper {
+            let context = keeper::Context::of(&self.session, self.provider, &self.store);
+            (keeper.storage.rules.settle)(keeper, &self.supply, &context);
+        }
     }
 
     /// Moves the clock to `now`.
     fn advance(&mut self, now: Instant) {
         if let Some(at) = self.session.advance(now, self.provider) {
-            self.keeper.look_again(at);
+            self.note(Event::Failed(at));
         }
         self.settle();
     }
 
-    /// What has to be done when time has moved, and last by a call that changed something.
-    fn settle(&mut self) {
-        self.keeper.settle_lock(&self.session, self.provider);
-    }
-
     /// Writes the request that [`TokenManager::poll`] asks for into `out`. The token's lifetime counts
-    /// from here. With shared storage and a refresh grant: persist before you send.
+    /// from here.
     ///
     /// # Errors
     /// A refused call changes nothing but the clock.
@@ -228,7 +281,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         out: &'b mut [u8],
     ) -> Result<(RequestId, Request<'b>), Error> {
         self.advance(now);
-        let grant = match self.keeper.next(&self.session, self.provider, None) {
+        let grant = match self.next() {
             Next::Request(grant) => grant,
             _ if self.session.is_out() => return Err(Error::RequestInFlight),
             _ => return Err(Error::NotDue),
@@ -237,11 +290,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             .with_stored_refresh_token(self.store.refresh_token())
             .write_own(out)?;
         let id = self.session.begin(grant);
-        self.keeper.begun();
+        self.note(Event::Begun(grant));
         self.settle();
-        if grant == Grant::RefreshToken && self.provider.policy().shared_storage {
-            self.revisions.changed(true, true);
-        }
         Ok((id, request))
     }
 
@@ -332,7 +382,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// - [`Error::NotUsable`]: there is no token that may be sent now.
     pub fn authorize(&self, now: Instant, method: &str, url: &str) -> Result<Bearer<'_>, Error> {
         destination::check(self.provider, &self.identity, method, url)?;
-        if !self.session.usable(now) || !self.keeper.lends(self.session.seen(now), self.provider) {
+        if !self.session.usable(now) || !self.lends(self.session.seen(now)) {
             return Err(Error::NotUsable);
         }
         match self.store.access_token() {
@@ -364,17 +414,14 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         insufficient_scope: bool,
     ) -> Retry {
         self.advance(now);
-        let lent = self.keeper.lends(self.session.clock(), self.provider);
-        let ended = match self.session.rejected(generation, status, insufficient_scope, lent, self.provider) {
-            Rejected::Answered(retry) => return retry,
-            Rejected::AsPollSays { ended } => ended,
-        };
-        if ended {
-            self.revisions.changed(true, false);
+        let lent = self.lends(self.session.clock());
+        let answered = self.session.rejected(generation, status, insufficient_scope, lent, self.provider);
+        if let Some(retry) = answered {
+            return retry;
         }
         self.settle();
-        match self.keeper.next(&self.session, self.provider, None) {
-            Next::Supply(_, reason) if !self.keeper.asks_program(reason) => {
+        match self.next() {
+            Next::Supply(_, reason) if !self.supply.asks_program(reason) => {
                 Retry::Surface { reason, retry_at: self.session.lifts_at() }
             }
             _ => Retry::AfterRefresh,
@@ -382,7 +429,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     }
 
     /// Keeps a token that someone else obtained: an app's own backend, a portal. It replaces access and
-    /// refresh token, ends reload, backoff and failure, and makes a request that is out stale. Its
+    /// refresh token, ends backoff and failure, and makes a request that is out stale. Its
     /// lifetime counts from `now`; `wall` is the time of day, for a JWT without a lifetime. A refresh token may come
     /// alone ([`TokenResponse::refresh_token_alone`]): then there is no access token until it has been used.
     ///
@@ -432,10 +479,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.store.check_refresh_token(refresh_token)?;
         self.store.drop_access_token();
         self.replace_refresh_token(Some(refresh_token));
-        self.forget_refused();
+        self.note(Event::RefreshTokenBrought);
         self.session.stored_refresh_token();
-        self.keeper.installed(self.draw());
-        self.revisions.changed(true, true);
+        self.installed();
         Ok(self.session.generation())
     }
 
@@ -455,7 +501,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         token: &TokenResponse<'_>,
     ) -> Result<Generation, Error> {
         self.advance(now);
-        self.keeper.expect(Task::Supply, id)?;
+        self.supply.tries.expect(id)?;
         self.install(now, wall, token)
     }
 
@@ -465,13 +511,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// # Errors
     /// - [`Error::StaleRequest`]: `id` is none that `poll` would give now.
     pub fn supply_failed(&mut self, now: Instant, id: RequestId, retryable: bool) -> Result<(), Error> {
-        self.task_failed(now, Task::Supply, id, retryable)
-    }
-
-    fn task_failed(&mut self, now: Instant, task: Task, id: RequestId, retryable: bool) -> Result<(), Error> {
         self.advance(now);
-        self.keeper.expect(task, id)?;
-        self.keeper.task_failed(task, retryable, &mut self.session, self.provider);
+        self.supply.tries.expect(id)?;
+        let usable = self.session.is_usable() && self.lends(self.session.clock());
+        self.supply.failed(retryable, usable, &mut self.session, self.provider);
         self.settle();
         Ok(())
     }
@@ -483,7 +526,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// - [`Error::StaleRequest`]: `id` is none that `poll` would give now.
     pub fn took(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
         self.advance(now);
-        self.keeper.take_up(id)
+        #[cfg(feature = "snapshot")]
+        if self.keeper.as_mut().is_some_and(|keeper| keeper.take_up(id)) {
+            return Ok(());
+        }
+        self.supply.tries.take_up(id)
     }
 
     /// The generation of the newest token that was kept; 0 before the first.
@@ -492,109 +539,47 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.session.generation()
     }
 
-    /// The revision that a snapshot taken now would have.
+    /// The greatest revision that this manager has written to storage, or found there; without storage 0.
     #[must_use]
     pub const fn revision(&self) -> Revision {
-        Revision(if self.keeper.storage().is_some() { self.keeper.revision } else { self.revisions.current })
-    }
-
-    /// The revision to persist if that part of the state has changed since it was last persisted.
-    /// **Answer, persist, use**, but in [`crate::Next::Reload`] read first: storage may be newer.
-    #[must_use]
-    pub fn unpersisted(&self, scope: SnapshotScope) -> Option<Revision> {
-        if self.keeper.storage().is_some() {
-            return None;
+        match self.keeper() {
+            Some(keeper) => Revision(keeper.revision),
+            None => Revision(0),
         }
-        let revisions = &self.revisions;
-        let changed = match scope {
-            SnapshotScope::RefreshToken => revisions.refresh_token > revisions.persisted_refresh_token,
-            SnapshotScope::All => revisions.access_token.max(revisions.refresh_token) > revisions.persisted,
-        };
-        changed.then_some(Revision(revisions.current))
-    }
-
-    /// A snapshot of `revision` is in storage. [`SnapshotScope::All`] covers both.
-    pub fn persisted(&mut self, scope: SnapshotScope, revision: Revision) {
-        let revisions = &mut self.revisions;
-        if revision.0 > revisions.current {
-            return;
-        }
-        if scope == SnapshotScope::All {
-            revisions.persisted = revisions.persisted.max(revision.0);
-        }
-        revisions.persisted_refresh_token = revisions.persisted_refresh_token.max(revision.0);
-        revisions.known = revisions.known.max(revision.0);
-        revisions.stored_before = true;
-    }
-
-    /// Storage was read again and holds nothing newer. Ends `Reload`, and the wait for another process.
-    pub fn reloaded(&mut self) {
-        self.session.reloaded(self.provider);
     }
 
     /// Lifts a permanent failure: the configuration has been fixed, or the user wants to try again.
     pub fn retry(&mut self) {
         self.session.retry();
-        self.keeper.retry();
+        self.supply.tries.wait_until = 0;
+        self.note(Event::Retried);
         self.settle();
     }
 
     /// A refresh is due now; the token stays usable meanwhile.
     pub fn renew(&mut self) {
-        if self.session.renew() {
-            self.revisions.changed(true, false);
-        }
+        self.session.renew();
         self.settle();
     }
 
-    /// Signs out: wipes the tokens. It is up to the caller to erase or overwrite what is in storage.
+    /// Signs out: wipes the tokens. With storage [`TokenManager::poll`] says to store that nobody is signed in.
     pub fn clear(&mut self) {
-        if !self.store.is_empty() || self.session.holds_lease() {
-            self.revisions.changed(true, true);
-        }
         self.forget();
-        self.keeper.cleared(self.draw());
+        self.supply.outdate();
+        self.note(Event::Cleared);
         self.settle();
     }
 
     fn forget(&mut self) {
         self.store.wipe();
         self.session.clear();
-        self.revisions.stored_before = false;
-        #[cfg(feature = "snapshot")]
-        {
-            self.refused = None;
-        }
     }
 
-    /// A number for a session or for what this manager writes. A device may draw the same ones after each start: the token
-    /// in the store tells them apart.
-    fn draw(&self) -> u64 {
-        let Some(storage) = self.keeper.storage() else { return 0 };
-        let token = match self.store.access_token() {
-            [] => self.store.refresh_token(),
-            token => token,
-        };
-        (self.session.number(self.keeper.salt()) ^ storage.fingerprint(token)) | 1
-    }
-
-    /// A refresh token has come: with storage, whatever was refused before may come with it.
-    fn forget_refused(&mut self) {
-        #[cfg(feature = "snapshot")]
-        if self.keeper.storage().is_some() {
-            self.refused = None;
-        }
-    }
-
-    fn owe_answer(&mut self, presented: Option<u64>) {
-        let session = if presented.is_some() { self.keeper.session } else { self.draw() };
-        self.keeper.owe_answer(presented, session);
-    }
-
-    /// The refresh token that a request with `grant` presented, told apart without keeping it.
-    fn presented(&self, grant: Grant) -> Option<u64> {
-        let storage = self.keeper.storage().filter(|_| grant == Grant::RefreshToken)?;
-        Some(storage.fingerprint(self.store.refresh_token()))
+    /// A token from outside is in the store.
+    fn installed(&mut self) {
+        self.supply.outdate();
+        self.supply.tries.failures = 0;
+        self.note(Event::Installed);
     }
 
     /// An error response: a failure that passes, or one that the caller must mend.
@@ -618,20 +603,15 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
 
     /// The server refuses the refresh token; storage may hold another.
     fn end_refresh_token(&mut self) {
-        #[cfg(feature = "snapshot")]
-        {
-            self.refused = Some(seal::fingerprint(self.store.refresh_token()));
-        }
+        self.note(Event::Refused);
         self.store.drop_refresh_token();
-        self.session.end_refresh_token(self.provider, self.revisions.stored_before);
-        self.keeper.refused(self.session.clock());
-        self.revisions.changed(false, true);
+        self.session.end_refresh_token(self.provider);
     }
 
     fn fail(&mut self, answered: Answered, retry_after: Option<u64>, too_long: bool, refusal: Refusal) {
         self.session.failed(answered, self.provider.policy(), too_long, retry_after);
         if !answered.late {
-            self.keeper.look_again(self.session.clock());
+            self.note(Event::Failed(self.session.clock()));
         }
         if self.session.without_token(answered, refusal, self.provider) {
             self.end_refresh_token();
@@ -663,23 +643,20 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         let end = Session::usable_until(began_at, lifetime_ms, policy);
         self.session.check(end, same, policy)?;
 
-        let presented = grant.and_then(|grant| self.presented(grant));
         // Only a refresh keeps the refresh token that it was made with.
         let keeps = refresh_token.is_none() && grant == Some(Grant::RefreshToken);
         let rotated = !keeps && self.replace_refresh_token(refresh_token.as_ref());
         if refresh_token.is_some() {
-            self.forget_refused();
+            self.note(Event::RefreshTokenBrought);
         }
         self.store.set_access_token(&access_token);
-        self.revisions.changed(true, rotated);
         if grant.is_none() {
             self.session.forget_spread();
         }
         let generation = self.session.stored(began_at, lifetime_ms, end, policy);
         match grant {
-            None => self.keeper.installed(self.draw()),
-            Some(_) if rotated || self.keeper.stores_all() => self.owe_answer(presented),
-            Some(_) => {}
+            None => self.installed(),
+            Some(grant) => self.note(Event::Answered { grant, rotated }),
         }
         Ok(generation)
     }
@@ -696,7 +673,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
                 None => self.store.drop_refresh_token(),
             }
             self.session.hold_refresh_token(token.is_some());
-            self.keeper.refresh_token_changed();
+            self.note(Event::RefreshTokenChanged);
         }
         differs
     }
@@ -704,7 +681,6 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// The server has rotated although its access token is of no use: without the new refresh token the
     /// grant would be lost.
     fn keep_rotated(&mut self, refused: Error, members: &Members<'_>, grant: Grant) {
-        let presented = self.presented(grant);
         let rotates = matches!(
             refused,
             Error::InvalidAccessToken
@@ -722,9 +698,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             && self.store.check_refresh_token(token).is_ok()
             && self.replace_refresh_token(Some(token))
         {
-            self.forget_refused();
-            self.revisions.changed(false, true);
-            self.owe_answer(presented);
+            self.note(Event::RefreshTokenBrought);
+            self.note(Event::Answered { grant, rotated: true });
         }
     }
 }
@@ -765,4 +740,12 @@ fn lifetime_ms(
         },
     };
     Ok(Some(product(seconds.min(provider.policy().max_lifetime_s), 1000)))
+}
+
+/// The earlier of two instants, of which either may never come.
+fn earliest(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
 }

@@ -32,8 +32,11 @@ fn keyed(key: &[u8; 32], contents: &[u8]) -> Hmac<Sha256> {
 
 /// Tells a refused refresh token from others without keeping it: 64 bits of a SHA-256.
 pub(crate) fn fingerprint(token: &[u8]) -> u64 {
-    // The block of zeros takes the token's place in the hash's buffer, which nothing wipes.
-    let hash: [u8; 32] = Sha256::new().chain_update(token).chain_update([0; BLOCK_LEN]).finalize().into();
+    let mut hash = Sha256::new();
+    hash.update(token);
+    // A block of zeros takes the token's place in the hash's buffer, which nothing wipes, before the hash is moved.
+    hash.update([0; BLOCK_LEN]);
+    let hash: [u8; 32] = hash.finalize().into();
     hash.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
 }
 

@@ -1,7 +1,6 @@
 //! The refresh decision: timers and states, numbers alone. No bytes, no lifetimes, no generics.
 //!
-//! Every call first moves the clock ([`Session::advance`]), which lets a request time out and a lease end
-//! at their own instants; what follows is a function of the state and the clock. Spurious calls do nothing.
+//! Every call first moves the clock ([`Session::advance`]), which lets a request time out at its own instant; what follows is a function of the state and the clock. Spurious calls do nothing.
 
 use crate::endpoint::authorization::Generation;
 use crate::endpoint::error_response::ErrorCode;
@@ -36,18 +35,14 @@ named! {
             "A token request is out: hand in its answer, or say that there is none.";
         Wait = 3, "wait",
             "Wait: backing off after a failure, spreading at the start, or another process is refreshing.";
-        /// `restore` what is newer than what this manager wrote last (`snapshot_revision` tells), else say
-        /// [`crate::TokenManager::reloaded`].
-        Reload = 4, "reload",
-            "Read storage again before you write to it: it may hold the pair of another process.";
         /// [`crate::TokenManager::supplied`] answers exactly this id.
-        Supply(RequestId, Reason) = 5, "supply",
+        Supply(RequestId, Reason) = 4, "supply",
             "Install a token, sign in, or fix the configuration: a usable token stays usable.";
         /// `loaded` takes what is in each slot, `load_failed` says that storage cannot be read.
-        Load(RequestId) = 6, "load",
+        Load(RequestId) = 5, "load",
             "Read storage, whose lock is taken first if it is shared, and hand over what is in each slot.";
         /// Say `stored` or `store_failed` afterwards.
-        Store(RequestId, u8) = 7, "store",
+        Store(RequestId, u8) = 6, "store",
             "Write what the snapshot for it says into this slot, atomically if storage can.";
     }
 }
@@ -156,17 +151,6 @@ enum Flight {
     Late(Grant),
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Hold {
-    None,
-    /// The refused refresh token may have been rotated by another process.
-    ReloadRefused,
-    /// Another process is refreshing until `wait_until`.
-    Lease,
-    /// The other process has had its time.
-    ReloadLease,
-}
-
 /// Whose turn it is where a refresh token is held and there is a primary grant.
 #[derive(Clone, Copy, PartialEq)]
 enum Turn {
@@ -187,16 +171,6 @@ pub(crate) enum Refusal {
     Unreadable,
     /// A code that no RFC lists.
     Unlisted,
-}
-
-/// What comes of a resource server's refusal.
-pub(crate) enum Rejected {
-    Answered(Retry),
-    /// What `poll` says now decides.
-    AsPollSays {
-        /// The token has ended by it.
-        ended: bool,
-    },
 }
 
 /// An id that nobody has.
@@ -222,7 +196,7 @@ pub(crate) struct Session {
     generation: u64,
     request_id: u64,
     began_at: u64,
-    /// The end of the backoff, or of the lease.
+    /// The end of the backoff.
     wait_until: u64,
     spread_until: u64,
     /// When the failure lifts itself; [`NEVER`]: it does not.
@@ -239,7 +213,6 @@ pub(crate) struct Session {
     keeps_early: bool,
     token: Token,
     flight: Flight,
-    hold: Hold,
     turn: Turn,
     failure: Option<Reason>,
     refresh_token: bool,
@@ -292,7 +265,6 @@ impl Session {
             keeps_early: false,
             token: Token::None,
             flight: Flight::Idle,
-            hold: Hold::None,
             turn: Turn::RefreshToken,
             failure: None,
             refresh_token: false,
@@ -316,9 +288,6 @@ impl Session {
         }
         if self.has_lifted(self.clock) {
             self.failure = None;
-        }
-        if self.hold == Hold::Lease && self.wait_until <= self.clock {
-            self.hold = Hold::ReloadLease;
         }
         timed_out
     }
@@ -388,11 +357,6 @@ impl Session {
         }
         if let Some(reason) = self.failure {
             return (Next::Supply(NO_ID, reason), (self.lifts_at != NEVER).then_some(self.lifts_at));
-        }
-        match self.hold {
-            Hold::ReloadRefused | Hold::ReloadLease => return (Next::Reload, None),
-            Hold::Lease => return (Next::Wait, Some(self.wait_until)),
-            Hold::None => {}
         }
         match self.token {
             Token::Timed if self.clock < self.refresh_at => return (Next::Nothing, Some(self.refresh_at)),
@@ -621,17 +585,9 @@ impl Session {
         };
     }
 
-    /// The refresh token is dead: read storage again, or go on with the primary grant, or give up.
-    pub(crate) fn end_refresh_token(&mut self, provider: &Provider<'_>, reload: bool) {
+    /// The refresh token is dead: go on with the primary grant, or give up.
+    pub(crate) fn end_refresh_token(&mut self, provider: &Provider<'_>) {
         self.hold_refresh_token(false);
-        if reload {
-            self.hold = Hold::ReloadRefused;
-        } else {
-            self.supply_without_grant(provider);
-        }
-    }
-
-    fn supply_without_grant(&mut self, provider: &Provider<'_>) {
         if provider.primary_grant.is_none() {
             self.failure = Some(Reason::RefreshTokenRejected);
             self.lifts_at = NEVER;
@@ -675,7 +631,7 @@ impl Session {
         Ok(())
     }
 
-    /// A token is in the store: sets its windows, ends backoff, failure and reload.
+    /// A token is in the store: sets its windows, ends backoff and failure.
     pub(crate) fn stored(
         &mut self,
         began_at: u64,
@@ -721,15 +677,14 @@ impl Session {
         self.keeps_early = false;
     }
 
-    /// Ends flight, reload, lease, backoff and failure, as a token from outside does.
+    /// Ends flight, backoff and failure, as a token from outside does.
     pub(crate) fn settle(&mut self) {
         self.flight = Flight::Idle;
-        self.hold = Hold::None;
         self.wait_until = 0;
         self.failure = None;
     }
 
-    /// A resource server refused a request.
+    /// A resource server refused a request. None: what `poll` says now is the answer.
     pub(crate) fn rejected(
         &mut self,
         generation: Generation,
@@ -737,7 +692,7 @@ impl Session {
         insufficient_scope: bool,
         lent: bool,
         provider: &Provider<'_>,
-    ) -> Rejected {
+    ) -> Option<Retry> {
         let surfaced = match status {
             401 if insufficient_scope => Some(Reason::InsufficientScope),
             401 => None,
@@ -745,15 +700,14 @@ impl Session {
             _ => Some(Reason::NotAnAuthenticationFailure),
         };
         if let Some(reason) = surfaced {
-            return Rejected::Answered(Retry::Surface { reason, retry_at: None });
+            return Some(Retry::Surface { reason, retry_at: None });
         }
-        let mut ended = false;
         // Generation 0 is none.
         let given_out = generation.0 != 0 && generation.0 <= self.generation;
         if given_out && self.token != Token::None {
             if generation.0 < self.generation && self.usable_at(self.clock) {
                 // A token that is not stored yet is not to blame for an older one.
-                return Rejected::Answered(if lent { Retry::Now } else { Retry::AfterRefresh });
+                return Some(if lent { Retry::Now } else { Retry::AfterRefresh });
             }
             match self.token {
                 Token::Static if self.failure != Some(Reason::Revoked) => {
@@ -765,47 +719,28 @@ impl Session {
                 Token::Static => {}
                 Token::Timed if self.clock < self.trusted_until => {
                     let retry_at = Some(Instant::from_millis(self.trusted_until));
-                    return Rejected::Answered(Retry::Surface { reason: Reason::Rejected, retry_at });
+                    return Some(Retry::Surface { reason: Reason::Rejected, retry_at });
                 }
                 _ => {
-                    ended = self.token == Token::Timed;
                     self.token = Token::Ended;
                     self.keeps_early = false;
                 }
             }
         }
-        Rejected::AsPollSays { ended }
+        None
     }
 
-    /// A refresh is due now; true if it was not yet.
-    pub(crate) fn renew(&mut self) -> bool {
-        let later = self.token == Token::Timed && self.refresh_at > self.clock;
-        if later {
+    /// A refresh is due now.
+    pub(crate) fn renew(&mut self) {
+        if self.token == Token::Timed && self.refresh_at > self.clock {
             self.refresh_at = self.clock;
             self.keeps_early = false;
         }
-        later
     }
 
     /// Lifts a permanent failure.
     pub(crate) fn retry(&mut self) {
         self.failure = None;
-    }
-
-    /// Whether a refresh that was in flight elsewhere is, or was, waited for.
-    pub(crate) const fn holds_lease(&self) -> bool {
-        matches!(self.hold, Hold::Lease | Hold::ReloadLease)
-    }
-
-    /// Storage holds nothing newer.
-    pub(crate) fn reloaded(&mut self, provider: &Provider<'_>) {
-        if self.hold == Hold::ReloadRefused && !self.refresh_token {
-            self.supply_without_grant(provider);
-        }
-        if self.holds_lease() {
-            self.wait_until = 0;
-        }
-        self.hold = Hold::None;
     }
 
     /// Forgets the token; clock, ids, generations, draws and `slow_down` go on.
@@ -830,19 +765,6 @@ impl Session {
             }
             Token::Static => Some(Deadlines { refresh_at: 0, usable_until: None }),
             Token::None | Token::Ended => None,
-        }
-    }
-
-    /// How long the refresh is out that another process must not cross: our own, or one that we wait for.
-    pub(crate) fn lease_age_ms(&self, policy: &RefreshPolicy) -> Option<u64> {
-        match (self.flight, self.hold) {
-            (Flight::Out(Grant::RefreshToken), _) if policy.shared_storage => {
-                Some(self.clock.saturating_sub(self.began_at))
-            }
-            (_, Hold::Lease) => {
-                Some(policy.response_timeout_ms.saturating_sub(self.wait_until.saturating_sub(self.clock)))
-            }
-            _ => None,
         }
     }
 
@@ -874,16 +796,6 @@ impl Session {
     pub(crate) fn adopt_generation(&mut self, snapshot: u64, differs: bool) {
         let step = u64::from(differs && self.generation > 0);
         self.generation = self.generation.max(snapshot).saturating_add(step);
-    }
-
-    pub(crate) const fn in_reload(&self) -> bool {
-        matches!(self.hold, Hold::ReloadRefused | Hold::ReloadLease)
-    }
-
-    /// Another process is refreshing for so many milliseconds more.
-    pub(crate) fn lease(&mut self, left_ms: u64) {
-        self.hold = Hold::Lease;
-        self.wait_until = self.clock.saturating_add(left_ms);
     }
 }
 

@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 use crate::endpoint::provider::{Identity, Provider};
 use crate::error::Error;
 use crate::manager::keeper::{Announcement, Find, Written};
-use crate::manager::revision::{Revision, SnapshotScope};
 use crate::manager::seal::{TAG_LEN, is_sealed, seal_of};
 use crate::wire::url::Url;
 use crate::wire::writer::Writer;
@@ -19,12 +18,12 @@ const MARK_LEN: usize = 4;
 
 const HAS_WALL: u8 = 1;
 const TIMELESS: u8 = 2;
-const LEASE: u8 = 4;
-const ALL: u8 = 8;
-const TOMBSTONE: u8 = 16;
-const ANNOUNCES: u8 = 32;
-const ANNOUNCES_AN_END: u8 = 64;
-const PADDED: u8 = 128;
+const TOMBSTONE: u8 = 4;
+const ANNOUNCES: u8 = 8;
+const ANNOUNCES_AN_END: u8 = 16;
+const PADDED: u8 = 32;
+/// From here on flags mean nothing.
+const UNKNOWN: u8 = 64;
 
 /// What a snapshot holds. Wall times are Unix seconds.
 pub(crate) struct Contents<'a> {
@@ -37,9 +36,6 @@ pub(crate) struct Contents<'a> {
     pub(crate) usable_until: u64,
     /// The access token has no end.
     pub(crate) timeless: bool,
-    /// When a refresh began whose answer is not in yet.
-    pub(crate) lease: Option<u64>,
-    pub(crate) scope: SnapshotScope,
     pub(crate) access_token: &'a [u8],
     pub(crate) refresh_token: &'a [u8],
     /// With the revision, tells any two snapshots apart.
@@ -62,8 +58,6 @@ impl<'a> Contents<'a> {
         let (access_len, refresh_len) = (access_len?, refresh_len?);
         let flags = if self.wall.is_some() { HAS_WALL } else { 0 }
             | if self.timeless { TIMELESS } else { 0 }
-            | if self.lease.is_some() { LEASE } else { 0 }
-            | if self.scope == SnapshotScope::All { ALL } else { 0 }
             | if self.tombstone { TOMBSTONE } else { 0 }
             | if self.padded_to.is_some() { PADDED } else { 0 }
             | if self.announcement.is_some() { ANNOUNCES } else { 0 }
@@ -74,7 +68,6 @@ impl<'a> Contents<'a> {
             self.wall.unwrap_or(0),
             self.refresh_at,
             self.usable_until,
-            self.lease.unwrap_or(0),
             self.writer,
             self.session,
             self.announcement.map_or(0, |of| of.span_ms),
@@ -136,12 +129,12 @@ impl<'a> Contents<'a> {
         let wall = rest.number()?;
         let refresh_at = rest.number()?;
         let usable_until = rest.number()?;
-        let lease = rest.number()?;
         let writer = rest.number()?;
         let session = rest.number()?;
         let span_ms = rest.number()?;
         let end = rest.number()?;
-        (rest.0.is_empty() || flags & PADDED != 0).then_some(Self {
+        let is_whole = rest.0.is_empty() || flags & PADDED != 0;
+        (flags < UNKNOWN && is_whole).then_some(Self {
             identity,
             revision,
             generation,
@@ -149,8 +142,6 @@ impl<'a> Contents<'a> {
             refresh_at,
             usable_until,
             timeless: flags & TIMELESS != 0,
-            lease: (flags & LEASE != 0).then_some(lease),
-            scope: if flags & ALL != 0 { SnapshotScope::All } else { SnapshotScope::RefreshToken },
             access_token,
             refresh_token,
             writer,
@@ -172,29 +163,6 @@ impl<'a> Contents<'a> {
             refresh_token: self.refresh_token,
         }
     }
-}
-
-/// The revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
-/// than [`crate::TokenManager::revision`] when [`crate::Next::Reload`] asks to read it again.
-///
-/// ```
-/// use tokenward::*;
-///
-/// let identity = Identity { base_url: Some("https://api.example"), ..Identity::CLIENT };
-/// let (start, key) = (Instant::from_millis(0), [7; 32]);
-/// let mut manager =
-///     TokenManager::new(start, &providers::FLIP_ENERGY_CLIENT, identity, Slots::new([0; 64], 64), 0).unwrap();
-/// manager.install(start, None, &TokenResponse::new("client-token")).unwrap();
-/// let mut out = [0; 256];
-/// let snapshot = manager.snapshot(start, None, SnapshotScope::All, &key, &mut out).unwrap();
-/// assert_eq!(snapshot_revision(&key, snapshot), Ok(manager.revision()));
-/// ```
-///
-/// # Errors
-/// - [`Error::InvalidSnapshot`]: torn, truncated or tampered with.
-/// - [`Error::OtherSnapshotVersion`], [`Error::OtherSnapshotKey`]: written by another version, or under another key.
-pub fn snapshot_revision(key: &[u8; 32], bytes: &[u8]) -> Result<Revision, Error> {
-    Contents::open(key, bytes).map(|contents| Revision(contents.revision))
 }
 
 /// A mark of a key: nothing that the key could be told from.
@@ -274,8 +242,6 @@ mod tests {
             refresh_at: 5,
             usable_until: 6,
             timeless: false,
-            lease: Some(7),
-            scope: SnapshotScope::All,
             access_token: b"access",
             refresh_token: b"refresh",
             writer: 8,
@@ -298,12 +264,12 @@ mod tests {
         let expected = contents();
         assert_eq!(opened.identity, expected.identity);
         assert_eq!((opened.revision, opened.generation, opened.wall), (2, 3, Some(4)));
-        assert_eq!((opened.refresh_at, opened.usable_until, opened.lease), (5, 6, Some(7)));
+        assert_eq!((opened.refresh_at, opened.usable_until), (5, 6));
         assert_eq!(
             (opened.access_token, opened.refresh_token),
             (expected.access_token, expected.refresh_token)
         );
-        assert!(opened.scope == SnapshotScope::All && !opened.timeless && !opened.tombstone);
+        assert!(!opened.timeless && !opened.tombstone);
         assert_eq!((opened.writer, opened.session), (8, 9));
         assert_eq!(opened.announcement, expected.announcement);
     }

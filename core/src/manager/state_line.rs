@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::manager::TokenManager;
+use crate::manager::keeper::Revision;
 use crate::manager::session::Next;
 use crate::time::Instant;
 use crate::wire::writer::Writer;
@@ -21,7 +22,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// let mut out = [0; 256];
     /// assert_eq!(
     ///     manager.state_line(start, &mut out).unwrap(),
-    ///     b"service=flute environment=sandbox usable=no next=request grant=client_credentials generation=0 revision=0"
+    ///     b"service=flute environment=sandbox usable=no next=request grant=client_credentials generation=0"
     /// );
     /// ```
     ///
@@ -46,7 +47,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         match poll.next {
             Next::Request(grant) => word("grant", grant.name()),
             Next::Supply(_, reason) => word("reason", reason.name()),
-            Next::Nothing | Next::Await(_) | Next::Wait | Next::Reload | Next::Load(_) | Next::Store(..) => {}
+            Next::Nothing | Next::Await(_) | Next::Wait | Next::Load(_) | Next::Store(..) => {}
         }
         let mut number = |name: &str, value: u64| {
             out.bytes(name.as_bytes());
@@ -56,7 +57,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             number(" poll_in_ms=", poll_at.saturating_millis_since(now));
         }
         number(" generation=", self.session.generation().0);
-        number(" revision=", self.revision().0);
+        if self.revision() > Revision(0) {
+            number(" revision=", self.revision().0);
+        }
         Ok(out.finish()?)
     }
 }

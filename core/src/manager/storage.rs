@@ -1,13 +1,14 @@
 //! Reads storage and writes it when [`crate::Next::Load`] and [`crate::Next::Store`] ask for it.
 
+use crate::endpoint::provider::Provider;
 use crate::error::Error;
 use crate::manager::TokenManager;
-use crate::manager::keeper::{Candidates, Find, MAX_SLOTS, NO_CANDIDATE, Task, Verdict, Written};
-use crate::manager::revision::SnapshotScope;
-use crate::manager::session::RequestId;
+use crate::manager::keeper::{Candidates, Context, Find, Keeper, MAX_SLOTS, NO_CANDIDATE, Verdict, Writes};
+use crate::manager::session::{Deadlines, RequestId, Session};
 use crate::manager::snapshot::{Contents, identity};
+use crate::manager::supply::Tries;
 use crate::table::{named, table};
-use crate::time::{Instant, UnixTime};
+use crate::time::{Instant, UnixTime, product, quotient};
 use crate::wire::json_str::JsonStr;
 
 /// How far a snapshot may be ahead of the wall clock and still be of now.
@@ -51,7 +52,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// first.install(now, wall, &TokenResponse::new("client-token")).unwrap();
     /// let Next::Store(id, 0) = first.poll(now).next else { panic!() };
     /// let mut out = [0; 256];
-    /// let stored = first.snapshot_for(now, wall, id, &key, &mut out).unwrap();
+    /// let stored = first.snapshot(now, wall, id, &key, &mut out).unwrap();
     /// first.stored(now, id).unwrap();
     /// assert!(first.poll(now).usable);
     ///
@@ -77,7 +78,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         slots: &[Option<&[u8]>],
     ) -> Result<Found, Error> {
         self.advance(now);
-        self.keeper.expect(Task::Load, id)?;
+        self.expect(|keeper| &keeper.load, id)?;
         let found = self.take_up_slots(wall, key, slots);
         self.settle();
         found
@@ -90,22 +91,22 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         slots: &[Option<&[u8]>],
     ) -> Result<Found, Error> {
         let own = identity(self.provider, &self.identity);
-        let floor = self.keeper.storage().map_or(0, |storage| storage.floor.0);
+        let keeper = self.keeper.as_mut().ok_or(Error::StaleRequest)?;
         let mut best: Option<(Find<'_>, Contents<'_>)> = None;
         let mut candidates: Candidates = [NO_CANDIDATE; MAX_SLOTS];
         let mut refused = None;
-        for ((slot, candidate), bytes) in (0_u8..).zip(&mut candidates).take(self.keeper.slots()).zip(slots) {
+        for ((slot, candidate), bytes) in (0_u8..).zip(&mut candidates).take(keeper.slots()).zip(slots) {
             let Some(bytes) = bytes else { continue };
             let opened = Contents::open(key, bytes).and_then(|contents| match contents {
                 Contents { identity, .. } if identity != own => Err(Error::ForeignSnapshot),
-                Contents { revision, .. } if revision < floor => Err(Error::StaleSnapshot),
+                Contents { revision, .. } if revision < keeper.storage.floor.0 => Err(Error::StaleSnapshot),
                 contents => Ok(contents),
             });
             match opened {
                 Ok(contents) => {
                     let find = contents.find(slot);
                     *candidate = find.written;
-                    self.keeper.revision = self.keeper.revision.max(contents.revision);
+                    keeper.revision = keeper.revision.max(contents.revision);
                     if best.as_ref().is_none_or(|(_, best)| contents.revision > best.revision) {
                         best = Some((find, contents));
                     }
@@ -114,14 +115,14 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             }
         }
         let find = best.as_ref().map(|(find, _)| find);
-        let holds = !self.store.is_empty();
-        match self.keeper.loaded(self.session.clock(), find, candidates, refused.is_none(), holds) {
+        let holds = !self.store.access_token().is_empty() || !self.store.refresh_token().is_empty();
+        match keeper.loaded(self.session.clock(), find, candidates, refused.is_none(), holds) {
             Verdict::Kept => Ok(Found::Kept),
             Verdict::Known => Ok(Found::Known),
             Verdict::Empty => Ok(Found::Empty),
             Verdict::Emptied => {
+                keeper.emptied(&mut self.supply);
                 self.forget();
-                self.keeper.emptied();
                 Ok(Found::SignedOut)
             }
             Verdict::Damaged => Err(refused.unwrap_or(Error::InvalidSnapshot)),
@@ -140,11 +141,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         contents: &Contents<'_>,
         candidates: Candidates,
     ) -> Result<Found, Error> {
-        let clock = self.session.clock();
-        let wall_seconds = wall.map(UnixTime::as_secs);
         if find.tombstone {
             self.forget();
-            self.keeper.took(clock, find, candidates, None, wall_seconds);
+            self.note_find(wall, find, contents, candidates);
             return Ok(Found::SignedOut);
         }
         let access_token = JsonStr::literal(contents.access_token);
@@ -152,11 +151,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         let fits = self.store.check_access_token(&access_token);
         if let Err(error) = fits.and_then(|()| self.store.check_refresh_token(&refresh_token)) {
             self.replace_refresh_token(None);
-            self.keeper.too_long();
+            if let Some(keeper) = &mut self.keeper {
+                keeper.too_long();
+            }
             return Err(error);
         }
         let provider = self.provider;
-        let deadlines = self.restored_deadlines(contents, wall, CLOCKS_APART_S);
+        let deadlines = restored_deadlines(contents, wall, self.session.clock());
         let deadlines = deadlines.filter(|_| provider.token_alphabet.has(access_token));
         let same = access_token.ct_eq(self.store.access_token());
         let brought = deadlines.filter(|_| !same);
@@ -166,7 +167,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
                 self.store.set_access_token(&access_token);
                 self.session.restored(deadlines);
             }
-            None if same || find.session == self.keeper.session => {}
+            None if same || self.keeper.as_ref().is_some_and(|keeper| keeper.session == find.session) => {}
             None => {
                 self.store.drop_access_token();
                 self.session.drop_access_token();
@@ -175,9 +176,53 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.session.settle();
         self.session.forget_spread();
         let kept = if provider.refresh_grant { contents.refresh_token } else { &[] };
-        self.restore_refresh_token(kept);
-        self.keeper.took(clock, find, candidates, contents.announcement, wall_seconds);
+        self.take_refresh_token(kept);
+        self.note_find(wall, find, contents, candidates);
         Ok(Found::Taken)
+    }
+
+    fn note_find(
+        &mut self,
+        wall: Option<UnixTime>,
+        find: &Find<'_>,
+        contents: &Contents<'_>,
+        candidates: Candidates,
+    ) {
+        let (clock, wall) = (self.session.clock(), wall.map(UnixTime::as_secs));
+        if let Some(keeper) = &mut self.keeper {
+            keeper.took(clock, find, candidates, contents.announcement, wall, &mut self.supply);
+        }
+    }
+
+    /// Not the refresh token that the server has refused.
+    fn take_refresh_token(&mut self, token: &[u8]) {
+        let refused = |keeper: &Keeper| keeper.refused != 0 && keeper.refused == keeper.fingerprint(token);
+        if !token.is_empty() && self.keeper.as_ref().is_some_and(refused) {
+            self.store.drop_refresh_token();
+            self.session.end_refresh_token(self.provider);
+        } else {
+            self.replace_refresh_token((!token.is_empty()).then_some(&JsonStr::literal(token)));
+        }
+    }
+
+    fn expect(&self, task: fn(&Keeper) -> &Tries, id: RequestId) -> Result<(), Error> {
+        self.keeper.as_ref().map_or(Err(Error::StaleRequest), |keeper| task(keeper).expect(id))
+    }
+
+    fn task_failed(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        task: fn(&Keeper) -> &Tries,
+        failed: fn(&mut Keeper, &mut Session, &Provider<'_>),
+    ) -> Result<(), Error> {
+        self.advance(now);
+        self.expect(task, id)?;
+        if let Some(keeper) = &mut self.keeper {
+            failed(keeper, &mut self.session, self.provider);
+        }
+        self.settle();
+        Ok(())
     }
 
     /// Storage could not be read: it is locked, or a folder is missing. That it holds nothing is no failure.
@@ -185,7 +230,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// # Errors
     /// - [`Error::StaleRequest`]: `id` is not that of the load.
     pub fn load_failed(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
-        self.task_failed(now, Task::Load, id, true)
+        self.task_failed(now, id, |keeper| &keeper.load, Keeper::load_failed)
     }
 
     /// Writes into `out` what the `Store` is for, sealed under `key`; gives back what was written. It goes into the slot
@@ -200,7 +245,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// # Security
     /// The seal (HMAC-SHA-256) proves that nobody without the key has changed it. It is no secrecy: `out` holds the
     /// tokens afterwards. It is no freshness either: that needs the floor of [`crate::storage::Storage`].
-    pub fn snapshot_for<'b>(
+    pub fn snapshot<'b>(
         &mut self,
         now: Instant,
         wall: Option<UnixTime>,
@@ -209,32 +254,47 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         out: &'b mut [u8],
     ) -> Result<&'b [u8], Error> {
         self.advance(now);
-        self.keeper.expect(Task::Store, id)?;
-        let slot = self.keeper.store_slot(&self.session, self.provider).ok_or(Error::NotDue)?;
-        let writes = self.keeper.writes(self.provider.policy(), wall.map(UnixTime::as_secs));
-        let written = Written {
-            writer: self.keeper.writer.unwrap_or_else(|| self.draw()),
-            revision: self.keeper.revision.saturating_add(1),
+        self.expect(|keeper| &keeper.store, id)?;
+        let clock = self.session.clock();
+        let keeper = self.keeper.as_ref().ok_or(Error::StaleRequest)?;
+        let context = Context::of(&self.session, self.provider, &self.store);
+        let slot = keeper.store_slot(&self.supply, &context).ok_or(Error::NotDue)?;
+        let writes = keeper.writes(wall.map(UnixTime::as_secs), &context);
+        let out = self.contents(keeper, wall, &writes).seal(key, out)?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.wrote(clock, slot, &writes);
+        }
+        Ok(out)
+    }
+
+    /// What a snapshot holds.
+    fn contents(&self, keeper: &Keeper, wall: Option<UnixTime>, writes: &Writes) -> Contents<'_> {
+        let session = &self.session;
+        let deadlines = session.deadlines().filter(|_| keeper.stores_all());
+        // Whole seconds, floored: a deadline never moves out.
+        let to_wall = |instant: u64| {
+            let ahead = quotient(instant.saturating_sub(session.clock()), 1000);
+            let behind = begun_seconds(session.clock().saturating_sub(instant));
+            wall.map_or(0, |wall| wall.as_secs().saturating_add(ahead).saturating_sub(behind))
         };
-        let all = self.keeper.stores_all();
-        let capacities = self.store.capacities();
-        let contents = Contents {
-            revision: written.revision,
-            writer: written.writer,
-            session: self.keeper.session,
+        let end = deadlines.as_ref().map(|deadlines| deadlines.usable_until);
+        let pads = writes.announces && writes.announcement.is_none();
+        Contents {
+            identity: identity(self.provider, &self.identity),
+            revision: writes.written.revision,
+            generation: session.generation().0,
+            wall: wall.map(UnixTime::as_secs),
+            refresh_at: deadlines.as_ref().map_or(0, |deadlines| to_wall(deadlines.refresh_at)),
+            usable_until: end.flatten().map_or(0, to_wall),
+            timeless: end == Some(None),
+            access_token: if deadlines.is_some() { self.store.access_token() } else { &[] },
+            refresh_token: self.store.refresh_token(),
+            writer: writes.written.writer,
+            session: writes.session,
             tombstone: writes.tombstone,
             announcement: writes.announcement,
-            padded_to: (writes.announces && writes.announcement.is_none()).then_some(capacities),
-            lease: None,
-            ..self.contents(
-                &self.session,
-                wall,
-                if all { SnapshotScope::All } else { SnapshotScope::RefreshToken },
-            )
-        };
-        let out = contents.seal(key, out)?;
-        self.keeper.wrote(self.session.clock(), slot, written, &writes);
-        Ok(out)
+            padded_to: pads.then(|| self.store.capacities()),
+        }
     }
 
     /// The snapshot is in its slot.
@@ -244,8 +304,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// - [`Error::NotDue`]: no snapshot was written for it.
     pub fn stored(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
         self.advance(now);
-        self.keeper.expect(Task::Store, id)?;
-        self.keeper.stored()?;
+        self.expect(|keeper| &keeper.store, id)?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.stored()?;
+        }
         self.settle();
         Ok(())
     }
@@ -255,12 +317,43 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     /// # Errors
     /// - [`Error::StaleRequest`]: `id` is not that of the store.
     pub fn store_failed(&mut self, now: Instant, id: RequestId) -> Result<(), Error> {
-        self.task_failed(now, Task::Store, id, true)
+        self.task_failed(now, id, |keeper| &keeper.store, Keeper::store_failed)
     }
 
     /// Read storage now, as an app does that comes to the foreground: `poll` says `Load`.
     pub fn reload(&mut self) {
-        self.keeper.reload();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.reload();
+        }
         self.settle();
     }
+}
+
+/// The windows of the snapshot's access token, if it may be used: never longer than they were.
+fn restored_deadlines(snapshot: &Contents<'_>, wall: Option<UnixTime>, clock: u64) -> Option<Deadlines> {
+    if snapshot.access_token.is_empty() {
+        return None;
+    }
+    if snapshot.timeless {
+        return Some(Deadlines { refresh_at: 0, usable_until: None });
+    }
+    let (wall, then) = (wall?.as_secs(), snapshot.wall?);
+    if then > wall.saturating_add(CLOCKS_APART_S) {
+        return None;
+    }
+    let wall = wall.max(then);
+    let to_instant = |deadline: u64| {
+        let ahead = product(deadline.saturating_sub(wall), 1000);
+        let behind = product(wall.saturating_sub(deadline), 1000).saturating_add(1000);
+        clock.saturating_add(ahead).saturating_sub(behind)
+    };
+    let usable_until = to_instant(snapshot.usable_until);
+    let refresh_at = to_instant(snapshot.refresh_at);
+    (usable_until > clock).then_some(Deadlines { refresh_at, usable_until: Some(usable_until) })
+}
+
+/// Seconds that have begun in so many milliseconds.
+fn begun_seconds(millis: u64) -> u64 {
+    let whole = quotient(millis, 1000);
+    whole.saturating_add(u64::from(product(whole, 1000) != millis))
 }

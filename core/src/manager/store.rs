@@ -85,10 +85,6 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Store<S> {
         self.split().1.get(..self.refresh_len).unwrap_or_default()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.access_len == 0 && self.refresh_len == 0
-    }
-
     pub(crate) fn check_access_token(&self, token: &JsonStr<'_>) -> Result<(), Error> {
         fits(token.len(), self.capacities().0).map_err(|needed| Error::TooLong { needed })
     }

@@ -17,7 +17,7 @@
  * -# tokenward_rejected() says what to do when the API refuses a token.
  *
  * With storage (#tokenward_storage) tokenward_poll() also says when to read it, which tokenward_loaded() reports, and when
- * to write it: tokenward_snapshot_for() writes what tokenward_stored() then reports.
+ * to write it: tokenward_snapshot() writes what tokenward_stored() then reports.
  *
  * @section arguments Arguments
  *

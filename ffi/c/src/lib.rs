@@ -26,8 +26,6 @@ mod readers;
 mod request;
 mod result;
 #[cfg(feature = "snapshot")]
-mod snapshot;
-#[cfg(feature = "snapshot")]
 mod storage;
 mod writers;
 
@@ -41,8 +39,6 @@ pub use provider::*;
 pub use readers::*;
 pub use request::*;
 pub use result::*;
-#[cfg(feature = "snapshot")]
-pub use snapshot::*;
 #[cfg(feature = "snapshot")]
 pub use storage::*;
 pub use writers::*;

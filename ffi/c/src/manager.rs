@@ -149,20 +149,10 @@ pub struct tokenward_token {
 
 /// Which part of the state a snapshot holds: `TOKENWARD_SNAPSHOT_*`.
 pub type tokenward_snapshot_scope = i32;
-/// Only the refresh token, for flash that wears: a snapshot is due only when that changes.
+/// Only the refresh token, for flash that wears: it is stored only when that changes.
 pub const TOKENWARD_SNAPSHOT_REFRESH_TOKEN: i32 = 1;
 /// The access token too.
 pub const TOKENWARD_SNAPSHOT_ALL: i32 = 2;
-
-/// What tokenward_unpersisted() says.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct tokenward_unpersisted_result {
-    /// The revision of a snapshot taken now: for tokenward_persisted().
-    pub revision: u64,
-    /// Whether a snapshot is to be written.
-    pub due: bool,
-}
 
 // SAFETY: spans, a raw pointer and an integer.
 unsafe impl Plain for tokenward_http_answer {}
@@ -213,15 +203,15 @@ pub unsafe extern "C" fn tokenward_poll(
             Next::Await(RequestId(id)) | Next::Load(RequestId(id)) => said.id = id,
             Next::Store(RequestId(id), slot) => (said.id, said.slot) = (id, slot),
             Next::Supply(RequestId(id), reason) => (said.id, said.reason) = (id, reason_number(reason)),
-            Next::Nothing | Next::Wait | Next::Reload => {}
+            Next::Nothing | Next::Wait => {}
         }
         out.write(said);
         Ok(())
     })
 }
 
-/// Writes the request that tokenward_poll() asks for. The token's lifetime counts from here. With shared
-/// storage and a refresh grant: persist before you send. A refused call changes nothing but the clock.
+/// Writes the request that tokenward_poll() asks for. The token's lifetime counts from here. A refused call
+/// changes nothing but the clock.
 ///
 /// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
@@ -769,7 +759,7 @@ pub unsafe extern "C" fn tokenward_generation(manager: *const tokenward_manager,
 /// size_t len;
 /// int32_t result = tokenward_state_line(manager, now_ms, line, sizeof line, &len);
 /// if (result != TOKENWARD_OK) return result;
-/// log_line(line); // service=flute usable=yes next=nothing poll_in_ms=2880000 generation=1 revision=1
+/// log_line(line); // service=flute usable=yes next=nothing poll_in_ms=2880000 generation=1
 /// @endcode
 ///
 /// @param[in] manager The manager.
@@ -800,87 +790,27 @@ pub unsafe extern "C" fn tokenward_state_line(
     })
 }
 
-/// Says whether a part of the state has changed since it was last persisted. **Answer, persist, use.**
+/// Gets the greatest revision that this manager has written to storage, or found there; 0 without storage. What a caller
+/// keeps where nobody can turn it back is the floor of the next start (#tokenward_storage).
 ///
 /// May run concurrently with other functions that take this manager as `const`.
 ///
 /// @code
-/// tokenward_unpersisted_result state;
-/// int32_t result = tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &state);
+/// uint64_t revision;
+/// int32_t result = tokenward_revision(manager, &revision);
 /// if (result != TOKENWARD_OK) return result;
-/// if (state.due) return save_snapshot(state.revision);
+/// counter_raise_to(revision); // after tokenward_stored()
 /// @endcode
 ///
 /// @param[in] manager The manager.
-/// @param[in] scope `TOKENWARD_SNAPSHOT_*`.
 /// @param[out] out Written on success.
 /// @retval TOKENWARD_OK done
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_unpersisted(
-    manager: *const tokenward_manager,
-    scope: tokenward_snapshot_scope,
-    out: *mut tokenward_unpersisted_result,
-) -> i32 {
+pub unsafe extern "C" fn tokenward_revision(manager: *const tokenward_manager, out: *mut u64) -> i32 {
     at_the_edge!(|edge| {
         let out = edge.out(out)?;
-        let manager = &edge.manager(manager)?.manager;
-        let Revision(revision) = manager.revision();
-        let due = manager.unpersisted(scope_of(scope)?).is_some();
-        out.write(tokenward_unpersisted_result { revision, due });
-        Ok(())
-    })
-}
-
-/// Reports that a snapshot of `revision` is in storage. #TOKENWARD_SNAPSHOT_ALL covers both scopes.
-///
-/// Not from an interrupt handler; nothing else may use the manager during the call.
-///
-/// @code
-/// bool written = flash_write(snapshot.ptr, snapshot.len);
-/// tokenward_wipe(buffer, sizeof buffer); // the snapshot lies there
-/// if (written) return tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, state.revision);
-/// @endcode
-///
-/// @param[in,out] manager The manager.
-/// @param[in] scope `TOKENWARD_SNAPSHOT_*`: that of the snapshot.
-/// @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
-/// @retval TOKENWARD_OK done
-/// @retval TOKENWARD_ERR_OUT_OF_RANGE the manager has not reached this revision
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_persisted(
-    manager: *mut tokenward_manager,
-    scope: tokenward_snapshot_scope,
-    revision: u64,
-) -> i32 {
-    at_the_edge!(|edge| {
-        let manager = &mut edge.manager_mut(manager)?.manager;
-        let (scope, revision) = (scope_of(scope)?, Revision(revision));
-        if revision > manager.revision() {
-            return Err(OUT_OF_RANGE);
-        }
-        manager.persisted(scope, revision);
-        Ok(())
-    })
-}
-
-/// Reports that storage was read again and holds nothing newer. Ends #TOKENWARD_NEXT_RELOAD, and the wait for
-/// another process.
-///
-/// Not from an interrupt handler; nothing else may use the manager during the call.
-///
-/// @code
-/// int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
-/// tokenward_wipe(buffer, sizeof buffer); // the snapshot was read into it
-/// if (result != TOKENWARD_OK) result = tokenward_reloaded(manager); // storage holds nothing newer
-/// return result;
-/// @endcode
-///
-/// @param[in,out] manager The manager.
-/// @retval TOKENWARD_OK done
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_reloaded(manager: *mut tokenward_manager) -> i32 {
-    at_the_edge!(|edge| {
-        edge.manager_mut(manager)?.manager.reloaded();
+        let Revision(revision) = edge.manager(manager)?.manager.revision();
+        out.write(revision);
         Ok(())
     })
 }
@@ -925,15 +855,15 @@ pub unsafe extern "C" fn tokenward_renew(manager: *mut tokenward_manager) -> i32
     })
 }
 
-/// Signs out: wipes the tokens; the manager goes on without one. Erasing or overwriting what is in storage is up
-/// to the caller. To end a manager, tokenward_wipe() its memory.
+/// Signs out: wipes the tokens; the manager goes on without one. With storage tokenward_poll() then says to store that
+/// nobody is signed in: nothing is erased first. To end a manager, tokenward_wipe() its memory.
 ///
 /// Not from an interrupt handler; nothing else may use the manager during the call.
 ///
 /// @code
 /// int32_t result = tokenward_clear(manager);
 /// if (result != TOKENWARD_OK) return result;
-/// if (!flash_erase()) log_line("the snapshot is still in flash");
+/// wake_token_task(); // which stores it, now that tokenward_poll() says #TOKENWARD_NEXT_STORE
 /// @endcode
 ///
 /// @param[in,out] manager The manager.

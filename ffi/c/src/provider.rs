@@ -92,8 +92,6 @@ pub struct tokenward_policy {
     pub jitter_permille: u32,
     /// [`RefreshPolicy::refresh_attempts`].
     pub refresh_attempts: u32,
-    /// Another process uses the same snapshot. Default false.
-    pub shared_storage: MaybeUninit<bool>,
     /// [`RefreshPolicy::recheck`].
     pub recheck: MaybeUninit<bool>,
 }
@@ -359,7 +357,6 @@ impl<'c> Edge<'c> {
             self.boolean(&route.of_site);
         }
         if let Some(policy) = self.optional(given.policy) {
-            self.boolean(&policy.shared_storage);
             self.boolean(&policy.recheck);
         }
         self.part(given.authentication);
@@ -457,7 +454,7 @@ alike!(Routes<'static>, tokenward_routes: table, rows);
 alike!(Route<'static>, tokenward_route: method, path, of_site);
 alike!(RefreshPolicy, tokenward_policy:
     margin_ms, min_interval_ms, startup_spread_ms, response_timeout_ms, first_backoff_ms, max_backoff_ms,
-    max_lifetime_s, fraction_permille, jitter_permille, refresh_attempts, shared_storage, recheck);
+    max_lifetime_s, fraction_permille, jitter_permille, refresh_attempts, recheck);
 
 /// That the numbers of C are those of the core.
 macro_rules! numbered {

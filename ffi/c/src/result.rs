@@ -171,7 +171,6 @@ mod tests {
             Next::Request(Grant::RefreshToken),
             Next::Await(RequestId(1)),
             Next::Wait,
-            Next::Reload,
             Next::Supply(RequestId(1), Reason::NoToken),
             Next::Load(RequestId(1)),
             Next::Store(RequestId(1), 0),

@@ -6,11 +6,10 @@ use tokenward::storage::Found;
 use tokenward::{Error, Instant, RequestId};
 
 use crate::config::TOKENWARD_STORAGE_SLOTS;
-use crate::edge::{OUT_OF_RANGE, at_the_edge, tokenward_span};
+use crate::edge::{Edge, OUT_OF_RANGE, at_the_edge, tokenward_span};
 use crate::manager::wall;
 use crate::memory::tokenward_manager;
 use crate::result::*;
-use crate::snapshot::key_of;
 
 /// What was found in storage: `TOKENWARD_FOUND_*`.
 pub type tokenward_found = i32;
@@ -117,7 +116,7 @@ pub unsafe extern "C" fn tokenward_load_failed(manager: *mut tokenward_manager, 
 ///
 /// @code
 /// size_t len;
-/// int32_t result = tokenward_snapshot_for(manager, now_ms, wall_s, next.id, key, buffer, sizeof buffer, &len);
+/// int32_t result = tokenward_snapshot(manager, now_ms, wall_s, next.id, key, buffer, sizeof buffer, &len);
 /// bool written = result == TOKENWARD_OK && flash_write(buffer, len);
 /// tokenward_wipe(buffer, sizeof buffer);
 /// return written ? tokenward_stored(manager, now_ms, next.id) : tokenward_store_failed(manager, now_ms, next.id);
@@ -139,7 +138,7 @@ pub unsafe extern "C" fn tokenward_load_failed(manager: *mut tokenward_manager, 
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenward_snapshot_for(
+pub unsafe extern "C" fn tokenward_snapshot(
     manager: *mut tokenward_manager,
     now_ms: u64,
     wall_s: *const u64,
@@ -155,7 +154,7 @@ pub unsafe extern "C" fn tokenward_snapshot_for(
         let block = edge.manager_mut(manager)?;
         let (wall, key) = (wall(edge, wall_s), key_of(edge, key)?);
         edge.checked()?;
-        match block.manager.snapshot_for(Instant::from_millis(now_ms), wall, RequestId(id), key, buf) {
+        match block.manager.snapshot(Instant::from_millis(now_ms), wall, RequestId(id), key, buf) {
             Ok(snapshot) => out.write(snapshot.len()),
             Err(error) => {
                 if let Error::BufferTooSmall { needed } = error {
@@ -185,7 +184,7 @@ pub unsafe extern "C" fn tokenward_snapshot_for(
 /// @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_STORE.
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_STALE_REQUEST `id` is not that of the store
-/// @retval TOKENWARD_ERR_NOT_DUE tokenward_snapshot_for() has not written a snapshot for it
+/// @retval TOKENWARD_ERR_NOT_DUE tokenward_snapshot() has not written a snapshot for it
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenward_stored(manager: *mut tokenward_manager, now_ms: u64, id: u64) -> i32 {
     at_the_edge!(|edge| {
@@ -265,4 +264,12 @@ pub extern "C" fn tokenward_found_name(found: tokenward_found) -> *const c_char 
 
 const fn found_number(found: Found) -> tokenward_found {
     found.code() as tokenward_found
+}
+
+pub(crate) fn key_of<'c>(edge: &mut Edge<'c>, key: tokenward_span) -> Result<&'c [u8; 32], Fault> {
+    let bytes = edge.bytes(key);
+    edge.checked()?;
+    let key = <&[u8; 32]>::try_from(bytes).map_err(|_| Fault(TOKENWARD_ERR_KEY))?;
+    // Memory that nobody has filled in would seal with a key that everybody knows.
+    if key.iter().fold(0, |seen, byte| seen | byte) == 0 { Err(Fault(TOKENWARD_ERR_KEY)) } else { Ok(key) }
 }

@@ -34,7 +34,7 @@ function *const used[] = {
 #ifdef STORAGE
   (function *)tokenward_loaded,
   (function *)tokenward_load_failed,
-  (function *)tokenward_snapshot_for,
+  (function *)tokenward_snapshot,
   (function *)tokenward_stored,
   (function *)tokenward_store_failed,
 #endif

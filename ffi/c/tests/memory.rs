@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
 
 use tokenward::Error;
+use tokenward::storage::Found;
 use tokenward_c::*;
 
 const ACCESS: usize = 16;
@@ -132,9 +133,26 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
         base_url: span(b"https://login.example"),
         access_capacity: ACCESS,
         refresh_capacity: REFRESH,
+        storage: tokenward_storage { kind: &tokenward_storage_own, slots: 2, ..zeroed() },
         ..zeroed()
     };
     let mut block = init(&config);
+    let polled = |block: &mut Block, now| {
+        let mut poll: tokenward_poll_result = zeroed();
+        assert_eq!(unsafe { tokenward_poll(block.manager(), now, &mut poll) }, TOKENWARD_OK);
+        poll
+    };
+    let load = |block: &mut Block, now, slots: &[tokenward_span]| {
+        let id = polled(block, now).id;
+        let mut found = 0;
+        let (manager, key) = (block.manager(), span(&key));
+        let loaded = unsafe {
+            tokenward_loaded(manager, now, &wall, id, key, slots.as_ptr(), slots.len(), &mut found)
+        };
+        assert_eq!(loaded, TOKENWARD_OK);
+        found
+    };
+    assert_eq!(load(&mut block, 0, &[NONE, NONE]), i32::from(Found::Empty.code()));
 
     let credentials = tokenward_credentials {
         client_id: span(b"id"),
@@ -160,6 +178,16 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
     assert_eq!((answered, outcome.kind, outcome.generation), (TOKENWARD_OK, TOKENWARD_ANSWER_TOKEN, 1));
 
     block = block.moved();
+    let (mut snapshot, mut len) = (vec![0_u8; 256], 0);
+    let id = polled(&mut block, 2).id;
+    let taken = unsafe {
+        let (manager, key, buf) = (block.manager(), span(&key), &mut snapshot);
+        tokenward_snapshot(manager, 2, &wall, id, key, buf.as_mut_ptr(), buf.len(), &mut len)
+    };
+    assert_eq!(taken, TOKENWARD_OK);
+    assert_eq!(unsafe { tokenward_stored(block.manager(), 2, id) }, TOKENWARD_OK);
+
+    block = block.moved();
     let (method, url) = (span(b"GET"), span(b"https://other.example/v1"));
     let mut header: tokenward_header = zeroed();
     let authorized = unsafe {
@@ -167,26 +195,16 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
     };
     assert_eq!((authorized, &buf[..header.len]), (TOKENWARD_OK, &b"Bearer first"[..]));
 
-    let mut len = 0;
-    let taken = unsafe {
-        let (scope, key) = (TOKENWARD_SNAPSHOT_ALL, span(&key));
-        tokenward_snapshot(block.manager(), 3, &wall, scope, key, buf.as_mut_ptr(), buf.len(), &mut len)
-    };
-    assert_eq!(taken, TOKENWARD_OK);
-    assert_eq!(unsafe { tokenward_clear(block.manager()) }, TOKENWARD_OK);
-    block = block.moved();
-    let restored = unsafe { tokenward_restore(block.manager(), 4, &wall, 0, span(&key), span(&buf[..len])) };
-    assert_eq!(restored, TOKENWARD_OK);
-    let mut poll: tokenward_poll_result = zeroed();
-    assert_eq!(unsafe { tokenward_poll(block.manager(), 5, &mut poll) }, TOKENWARD_OK);
-    assert!(poll.usable);
+    block = init(&config);
+    assert_eq!(load(&mut block, 4, &[span(&snapshot[..len]), NONE]), i32::from(Found::Taken.code()));
+    assert!(polled(&mut block, 5).usable);
     assert_eq!(
         unsafe { tokenward_failed(block.manager(), 6, request.id) },
         i32::from(Error::StaleRequest.code())
     );
     let mut retry: tokenward_retry_result = zeroed();
     let challenge = span(b"Bearer error=\"invalid_token\"");
-    let rejected = unsafe { tokenward_rejected(block.manager(), 7, 2, 401, challenge, &mut retry) };
+    let rejected = unsafe { tokenward_rejected(block.manager(), 7, 1, 401, challenge, &mut retry) };
     assert_eq!((rejected, retry.kind), (TOKENWARD_OK, tokenward::Retry::AfterRefresh.code().into()));
 }
 

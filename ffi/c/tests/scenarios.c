@@ -757,7 +757,7 @@ static int32_t do_loaded(driver *d, uint64_t at, json_t *actual) {
 static int32_t do_write(driver *d, const json_t *step, uint64_t at) {
   uint64_t wall;
   size_t len;
-  int32_t result = tokenward_snapshot_for(d->hand->manager, at, wall_at(d, at, &wall), d->hand->store,
+  int32_t result = tokenward_snapshot(d->hand->manager, at, wall_at(d, at, &wall), d->hand->store,
                                           bytes_of(KEY, sizeof KEY), d->buffer, BUFFER, &len);
   if (result == TOKENWARD_OK && !json_is_true(json_object_get(step, "lost"))) {
     uint64_t torn = integer(step, "torn", len);

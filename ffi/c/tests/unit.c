@@ -630,7 +630,7 @@ static void every_number_of_a_provider_is_checked(void **state) {
 static void every_boolean_of_a_provider_is_checked(void **state) {
   tokenward_route routes[1] = { { TOKENWARD_TEXT("GET"), TOKENWARD_TEXT("/"), false } };
   fixture *f = *state;
-  void *booleans[] = { &f->provider.refresh_grant, &f->provider.any_https_origin, &f->policy.shared_storage, &f->policy.recheck,
+  void *booleans[] = { &f->provider.refresh_grant, &f->provider.any_https_origin, &f->policy.recheck,
                        &routes[0].of_site };
   f->provider.routes.rows.ptr = routes;
   f->provider.routes.rows.len = 1;
@@ -881,11 +881,25 @@ static void what_a_configuration_says_of_storage_is_checked(void **state) {
   assert_int_equal(init_with(f), TOKENWARD_OK);
 }
 
+static tokenward_poll_result polled(fixture *f, uint64_t at) {
+  tokenward_poll_result poll;
+  assert_int_equal(tokenward_poll(f->manager, at, &poll), TOKENWARD_OK);
+  return poll;
+}
+
+static void stores_in(fixture *f, const tokenward_storage_part *kind) {
+  f->config.storage.kind = kind;
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+}
+
 static void what_a_configuration_says_wins_over_the_service(void **state) {
   fixture *f = *state;
   tokenward_request request;
+  tokenward_poll_result poll;
+  tokenward_found found;
   size_t len;
   tokenward_span key = span(KEY, sizeof KEY);
+  tokenward_span slot;
   tokenward_span *texts[] = { &f->config.base_url, &f->config.environment, &f->config.account };
   f->config.base_url = TEXT("https://login.example");
   f->config.environment = TEXT("staging");
@@ -893,16 +907,20 @@ static void what_a_configuration_says_wins_over_the_service(void **state) {
   assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
   assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
   assert_span(request.url, "https://login.example/oauth2/token");
-  assert_int_equal(tokenward_snapshot(f->manager, 0, NULL, TOKENWARD_SNAPSHOT_ALL, key, f->buf, sizeof f->buf, &len),
-                   TOKENWARD_OK);
-  assert_int_equal(tokenward_restore(f->manager, 0, NULL, 0, key, span(f->buf, len)), TOKENWARD_OK);
-  for (size_t i = 0; i < COUNT(texts); i++) {
-    tokenward_span right = *texts[i];
-    *texts[i] = span(NULL, 0);
-    assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
-    assert_int_equal(tokenward_restore(f->manager, 0, NULL, 0, key, span(f->buf, len)),
-                     TOKENWARD_ERR_FOREIGN_SNAPSHOT);
-    *texts[i] = right;
+  /* Whose a snapshot is. */
+  stores_in(f, &tokenward_storage_own);
+  assert_int_equal(tokenward_loaded(f->manager, 0, NULL, polled(f, 0).id, key, NULL, 0, &found), TOKENWARD_OK);
+  assert_int_equal(tokenward_clear(f->manager), TOKENWARD_OK);
+  poll = polled(f, 0);
+  assert_int_equal(tokenward_snapshot(f->manager, 0, NULL, poll.id, key, f->buf, sizeof f->buf, &len), TOKENWARD_OK);
+  slot = span(f->buf, len);
+  for (size_t i = 0; i <= COUNT(texts); i++) {
+    tokenward_span right = i == 0 ? slot : *texts[i - 1];
+    if (i > 0) *texts[i - 1] = span(NULL, 0);
+    stores_in(f, &tokenward_storage_own);
+    assert_int_equal(tokenward_loaded(f->manager, 0, NULL, polled(f, 0).id, key, &slot, 1, &found),
+                     i == 0 ? TOKENWARD_OK : TOKENWARD_ERR_FOREIGN_SNAPSHOT);
+    if (i > 0) *texts[i - 1] = right;
   }
 }
 
@@ -950,7 +968,6 @@ static void all_answer(tokenward_manager *m, fixture *f, int32_t expected) {
   tokenward_outcome outcome;
   tokenward_header header;
   tokenward_retry_result retry;
-  tokenward_unpersisted_result unpersisted;
   tokenward_token token = { 0 };
   tokenward_http_answer answer = { 0 };
   tokenward_parsed_answer parsed = { 0 };
@@ -969,17 +986,13 @@ static void all_answer(tokenward_manager *m, fixture *f, int32_t expected) {
   assert_int_equal(tokenward_rejected_parsed(m, 0, 1, 401, false, &retry), expected);
   assert_int_equal(tokenward_install(m, 0, &token, &generation), expected);
   assert_int_equal(tokenward_generation(m, &generation), expected);
-  assert_int_equal(tokenward_unpersisted(m, TOKENWARD_SNAPSHOT_ALL, &unpersisted), expected);
-  assert_int_equal(tokenward_snapshot(m, 0, NULL, TOKENWARD_SNAPSHOT_ALL, key, f->buf, sizeof f->buf, &len), expected);
-  assert_int_equal(tokenward_persisted(m, TOKENWARD_SNAPSHOT_ALL, 0), expected);
-  assert_int_equal(tokenward_restore(m, 0, NULL, 0, key, span(NULL, 0)), expected);
-  assert_int_equal(tokenward_reloaded(m), expected);
+  assert_int_equal(tokenward_revision(m, &generation), expected);
   assert_int_equal(tokenward_supplied(m, 0, 1, &token, &generation), expected);
   assert_int_equal(tokenward_supply_failed(m, 0, 1, true), expected);
   assert_int_equal(tokenward_took(m, 0, 1), expected);
   assert_int_equal(tokenward_loaded(m, 0, NULL, 1, key, NULL, 0, &found), expected);
   assert_int_equal(tokenward_load_failed(m, 0, 1), expected);
-  assert_int_equal(tokenward_snapshot_for(m, 0, NULL, 1, key, f->buf, sizeof f->buf, &len), expected);
+  assert_int_equal(tokenward_snapshot(m, 0, NULL, 1, key, f->buf, sizeof f->buf, &len), expected);
   assert_int_equal(tokenward_stored(m, 0, 1), expected);
   assert_int_equal(tokenward_store_failed(m, 0, 1), expected);
   assert_int_equal(tokenward_reload(m), expected);
@@ -1015,12 +1028,13 @@ static void what_is_no_manager_is_refused(void **state) {
 
 static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   fixture *f = *state;
-  uint8_t before[256];
-  uint8_t after[256];
+  char before[256];
+  char after[256];
+  char header[64];
+  tokenward_header written;
+  size_t len;
   uint8_t out[256];
   uint8_t untouched[256];
-  size_t len;
-  size_t len_after;
   uint64_t *words = f->memory;
   tokenward_span key = span(KEY, sizeof KEY);
   tokenward_http_answer answer = { 0 };
@@ -1030,8 +1044,8 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   hold_token(f);
   answer.body = span(NULL, 1);
   token.access_token = span(NOT_UTF8, sizeof NOT_UTF8);
-  assert_int_equal(
-    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, before, sizeof before, &len), TOKENWARD_OK);
+  assert_int_equal(tokenward_failed(f->manager, 9, 0), TOKENWARD_ERR_STALE_REQUEST); /* the clock is moved */
+  assert_int_equal(tokenward_state_line(f->manager, 9, before, sizeof before, &len), TOKENWARD_OK);
   memset(out, 0xA5, sizeof out);
   memset(untouched, 0xA5, sizeof untouched);
   /* Results that lie in the manager. */
@@ -1046,20 +1060,17 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   assert_int_equal(tokenward_rejected_parsed(f->manager, 9, 1, 401, false, (void *)&words[1]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_install(f->manager, 9, &token, &words[5]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_generation(f->manager, &words[5]), TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SNAPSHOT_ALL, (void *)&words[5]), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_revision(f->manager, &words[5]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(
     tokenward_authorize(f->manager, 9, TEXT("GET"), TEXT(URL), (char *)&words[40], 16, (void *)out),
-    TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(
-    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, (uint8_t *)words, 8, (void *)out),
     TOKENWARD_ERR_OVERLAP);
   /* What is read lies in the manager that is changed. */
   assert_int_equal(tokenward_begin(f->manager, 9, (void *)&words[8], f->buf, 512, (void *)out), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_answer(f->manager, 9, 1, (void *)&words[8], (void *)out), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_rejected(f->manager, 9, 1, 401, span(words, 9), (void *)out), TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_restore(f->manager, 9, &words[2], 0, key, span(NULL, 0)), TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, span(words, 32), span(NULL, 0)), TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, key, span(words, 100)), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_loaded(f->manager, 9, &words[2], 1, key, slots, 1, (void *)out), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_loaded(f->manager, 9, NULL, 1, span(words, 32), slots, 1, (void *)out),
+                   TOKENWARD_ERR_OVERLAP);
   /* NULL, misaligned, too long, out of range. */
   assert_int_equal(tokenward_poll(f->manager, 9, NULL), TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_poll(f->manager, 9, (void *)(out + 1)), TOKENWARD_ERR_MISALIGNED);
@@ -1103,22 +1114,6 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
   assert_int_equal(tokenward_state_line(f->manager, 9, (char *)f->buf, 512, NULL), TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_state_line(NULL, 9, (char *)f->buf, 512, (void *)out), TOKENWARD_ERR_NULL);
   assert_int_equal(tokenward_state_line(f->manager, 9, (char *)f->manager, 9, (void *)out), TOKENWARD_ERR_OVERLAP);
-  for (int32_t scope = -1; scope <= 3; scope += scope == 0 ? 3 : 1) {
-    assert_int_equal(tokenward_unpersisted(f->manager, scope, (void *)out), TOKENWARD_ERR_OUT_OF_RANGE);
-    assert_int_equal(tokenward_persisted(f->manager, scope, 0), TOKENWARD_ERR_OUT_OF_RANGE);
-    assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, scope, key, f->buf, 512, (void *)out),
-                     TOKENWARD_ERR_OUT_OF_RANGE);
-  }
-  assert_int_equal(
-    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, span(KEY, 31), f->buf, 512, (void *)out),
-    TOKENWARD_ERR_KEY);
-  assert_int_equal(
-    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, span(NULL, 32), f->buf, 512, (void *)out),
-    TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, f->buf, 512, NULL),
-                   TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, span(KEY, 0), span(NULL, 0)), TOKENWARD_ERR_KEY);
-  assert_int_equal(tokenward_restore(f->manager, 9, NULL, 0, key, span(NULL, 7)), TOKENWARD_ERR_NULL);
   /* Supplies and storage. */
   assert_int_equal(tokenward_supplied(f->manager, 9, 1, &token, &words[5]), TOKENWARD_ERR_OVERLAP);
   assert_int_equal(tokenward_supplied(f->manager, 9, 1, NULL, (void *)out), TOKENWARD_ERR_NULL);
@@ -1151,19 +1146,18 @@ static void a_refused_call_leaves_manager_and_results_alone(void **state) {
                      TOKENWARD_ERR_LENGTH);
     slots[i] = span(NULL, 0);
   }
-  assert_int_equal(tokenward_snapshot_for(f->manager, 9, NULL, 1, key, (uint8_t *)words, 8, (void *)out),
+  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, 1, key, (uint8_t *)words, 8, (void *)out),
                    TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_snapshot_for(f->manager, 9, NULL, 1, key, NULL, 8, (void *)out), TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_snapshot_for(f->manager, 9, NULL, 1, key, f->buf, SIZE_MAX, (void *)out),
+  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, 1, key, NULL, 8, (void *)out), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, 1, key, f->buf, SIZE_MAX, (void *)out),
                    TOKENWARD_ERR_LENGTH);
-  assert_int_equal(tokenward_snapshot_for(f->manager, 9, NULL, 1, key, f->buf, 512, NULL), TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_snapshot_for(f->manager, 9, NULL, 1, span(KEY, 33), f->buf, 512, (void *)out),
+  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, 1, key, f->buf, 512, NULL), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_snapshot(f->manager, 9, NULL, 1, span(KEY, 33), f->buf, 512, (void *)out),
                    TOKENWARD_ERR_KEY);
-  assert_int_equal(
-    tokenward_snapshot(f->manager, 9, NULL, TOKENWARD_SNAPSHOT_ALL, key, after, sizeof after, &len_after),
-    TOKENWARD_OK);
-  assert_int_equal(len, len_after);
-  assert_memory_equal(before, after, len);
+  assert_int_equal(tokenward_state_line(f->manager, 9, after, sizeof after, &len), TOKENWARD_OK);
+  assert_string_equal(before, after);
+  assert_int_equal(tokenward_authorize(f->manager, 9, TEXT("GET"), TEXT(URL), header, sizeof header, &written), TOKENWARD_OK);
+  assert_string_equal(header, "Bearer first");
   assert_memory_equal(out, untouched, sizeof out);
 }
 
@@ -1249,11 +1243,6 @@ static int32_t authorizes(sized *s, size_t cap) {
   return result;
 }
 
-static int32_t takes_snapshot(sized *s, size_t cap) {
-  return tokenward_snapshot(s->f->manager, 0, NULL, TOKENWARD_SNAPSHOT_ALL, span(KEY, sizeof KEY),
-                            (uint8_t *)s->out, cap, &s->len);
-}
-
 static int32_t writes_state_line(sized *s, size_t cap) {
   return tokenward_state_line(s->f->manager, 0, s->out, cap, &s->len);
 }
@@ -1321,8 +1310,6 @@ static void a_small_buffer_is_refused_with_what_it_takes(void **state) {
   fits_exactly(f, authorizes, true);
   wipes(f, writes_state_line);
   fits_exactly(f, writes_state_line, true);
-  wipes(f, takes_snapshot);
-  fits_exactly(f, takes_snapshot, false);
   fits_exactly(f, writes_bearer, true);
   wipes(f, writes_basic);
   fits_exactly(f, writes_basic, true);
@@ -1337,17 +1324,6 @@ static void a_small_buffer_is_refused_with_what_it_takes(void **state) {
 }
 
 /* ---- storage */
-
-static tokenward_poll_result polled(fixture *f, uint64_t at) {
-  tokenward_poll_result poll;
-  assert_int_equal(tokenward_poll(f->manager, at, &poll), TOKENWARD_OK);
-  return poll;
-}
-
-static void stores_in(fixture *f, const tokenward_storage_part *kind) {
-  f->config.storage.kind = kind;
-  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
-}
 
 static void storage_is_read_and_written_when_poll_says_so(void **state) {
   fixture *f = *state;
@@ -1377,10 +1353,10 @@ static void storage_is_read_and_written_when_poll_says_so(void **state) {
   assert_int_equal(poll.slot, 0);
   assert_false(poll.usable);
   assert_int_equal(tokenward_stored(f->manager, 0, poll.id), TOKENWARD_ERR_NOT_DUE);
-  assert_int_equal(tokenward_snapshot_for(f->manager, 0, &wall, poll.id, key, stored, sizeof stored, &len),
+  assert_int_equal(tokenward_snapshot(f->manager, 0, &wall, poll.id, key, stored, sizeof stored, &len),
                    TOKENWARD_OK);
   assert_int_equal(tokenward_stored(f->manager, 0, poll.id), TOKENWARD_OK);
-  assert_int_equal(tokenward_snapshot_for(f->manager, 0, &wall, poll.id, key, stored, sizeof stored, &len),
+  assert_int_equal(tokenward_snapshot(f->manager, 0, &wall, poll.id, key, stored, sizeof stored, &len),
                    TOKENWARD_ERR_STALE_REQUEST);
   assert_true(polled(f, 0).usable);
   assert_int_equal(tokenward_clear(f->manager), TOKENWARD_OK);
@@ -1445,7 +1421,7 @@ static void a_supply_counts_only_for_its_id(void **state) {
 }
 
 static int32_t takes_what_is_stored(sized *s, size_t cap) {
-  return tokenward_snapshot_for(s->f->manager, 0, NULL, polled(s->f, 0).id, span(KEY, sizeof KEY), (uint8_t *)s->out, cap,
+  return tokenward_snapshot(s->f->manager, 0, NULL, polled(s->f, 0).id, span(KEY, sizeof KEY), (uint8_t *)s->out, cap,
                                 &s->len);
 }
 
@@ -1459,24 +1435,19 @@ static void a_small_buffer_for_what_is_stored_is_refused_with_what_it_takes(void
   fits_exactly(f, takes_what_is_stored, false);
 }
 
-/* ---- snapshots */
-
 static void a_key_that_nobody_has_filled_in_seals_and_opens_nothing(void **state) {
   fixture *f = *state;
   static const uint8_t zeros[32];
   const tokenward_span key = span(zeros, sizeof zeros);
-  uint64_t revision = 0;
+  tokenward_found found;
   size_t len = 7;
+  stores_in(f, &tokenward_storage_own);
+  assert_int_equal(tokenward_loaded(f->manager, 0, NULL, polled(f, 0).id, key, NULL, 0, &found), TOKENWARD_ERR_KEY);
+  assert_int_equal(tokenward_loaded(f->manager, 0, NULL, polled(f, 0).id, span(KEY, 32), NULL, 0, &found), TOKENWARD_OK);
   hold_token(f);
-  assert_int_equal(
-    tokenward_snapshot(f->manager, 1000, NULL, TOKENWARD_SNAPSHOT_ALL, key, f->buf, sizeof f->buf, &len),
-    TOKENWARD_ERR_KEY);
+  assert_int_equal(tokenward_snapshot(f->manager, 0, NULL, polled(f, 0).id, key, f->buf, sizeof f->buf, &len),
+                   TOKENWARD_ERR_KEY);
   assert_int_equal(len, 7);
-  assert_int_equal(
-    tokenward_snapshot(f->manager, 1000, NULL, TOKENWARD_SNAPSHOT_ALL, span(KEY, 32), f->buf, sizeof f->buf, &len),
-    TOKENWARD_OK);
-  assert_int_equal(tokenward_restore(f->manager, 1000, NULL, 0, key, span(f->buf, len)), TOKENWARD_ERR_KEY);
-  assert_int_equal(tokenward_snapshot_revision(key, span(f->buf, len), &revision), TOKENWARD_ERR_KEY);
   assert_string_equal(tokenward_result_name(TOKENWARD_ERR_KEY), "key");
 }
 
@@ -1512,7 +1483,11 @@ static void what_the_macros_of_sizes_say_holds_everything(void **state) {
       .primary_grant = password ? TOKENWARD_GRANT_PASSWORD : TOKENWARD_GRANT_CLIENT_CREDENTIALS,
       .refresh_grant = true,
     };
-    tokenward_config config = { .access_capacity = ACCESS, .refresh_capacity = REFRESH };
+    tokenward_config config = { .access_capacity = ACCESS,
+                                .refresh_capacity = REFRESH,
+                                .storage = { .kind = &tokenward_storage_own } };
+    tokenward_poll_result poll;
+    tokenward_found found;
     const tokenward_credentials credentials = { .client_id = span(escaped, ID),
                                                 .client_secret = span(escaped, SECRET),
                                                 .username = span(escaped, ID),
@@ -1526,86 +1501,20 @@ static void what_the_macros_of_sizes_say_holds_everything(void **state) {
     assert_true(cap < sizeof buffer);
     assert_int_equal(tokenward_describe(&provider, &config.service), TOKENWARD_OK);
     assert_int_equal(tokenward_init(&manager, memory, sizeof memory, &config), TOKENWARD_OK);
+    assert_int_equal(tokenward_poll(manager, 0, &poll), TOKENWARD_OK);
+    assert_int_equal(tokenward_loaded(manager, 0, &wall, poll.id, span(KEY, sizeof KEY), NULL, 0, &found), TOKENWARD_OK);
     assert_int_equal(tokenward_begin(manager, 0, &credentials, buffer, cap, &request), TOKENWARD_OK);
     assert_int_equal(tokenward_install(manager, 1, &token, &generation), TOKENWARD_OK);
+    assert_int_equal(tokenward_poll(manager, 1, &poll), TOKENWARD_OK);
+    assert_int_equal(tokenward_snapshot(manager, 1, &wall, poll.id, span(KEY, sizeof KEY), snapshot, sizeof snapshot, &len),
+                     TOKENWARD_OK);
+    assert_int_equal(tokenward_stored(manager, 1, poll.id), TOKENWARD_OK);
     assert_int_equal(tokenward_renew(manager), TOKENWARD_OK);
     assert_int_equal(tokenward_begin(manager, 60000, &credentials, buffer, cap, &request), TOKENWARD_OK);
     assert_int_equal(
       tokenward_authorize(manager, 60000, TEXT("GET"), TEXT(SIZES_URL), header, sizeof header, &written), TOKENWARD_OK);
     assert_int_equal(written.len + 1, sizeof header);
-    assert_int_equal(tokenward_snapshot(manager, 60000, &wall, TOKENWARD_SNAPSHOT_ALL, span(KEY, sizeof KEY), snapshot,
-                                        sizeof snapshot, &len),
-                     TOKENWARD_OK);
   }
-}
-
-static void a_snapshot_brings_the_token_back(void **state) {
-  fixture *f = *state;
-  tokenward_unpersisted_result unpersisted;
-  tokenward_poll_result poll;
-  tokenward_span key = span(KEY, sizeof KEY);
-  const uint64_t wall = 1700000000;
-  const uint64_t later = wall + 60;
-  size_t len;
-  hold_token(f);
-  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SNAPSHOT_REFRESH_TOKEN, &unpersisted), TOKENWARD_OK);
-  assert_true(unpersisted.due);
-  assert_int_equal(
-    tokenward_snapshot(f->manager, 1000, &wall, TOKENWARD_SNAPSHOT_ALL, key, f->buf, sizeof f->buf, &len),
-    TOKENWARD_OK);
-  assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SNAPSHOT_ALL, unpersisted.revision + 1),
-                   TOKENWARD_ERR_OUT_OF_RANGE);
-  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SNAPSHOT_ALL, &unpersisted), TOKENWARD_OK);
-  assert_true(unpersisted.due);
-  assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SNAPSHOT_ALL, unpersisted.revision), TOKENWARD_OK);
-  assert_int_equal(tokenward_unpersisted(f->manager, TOKENWARD_SNAPSHOT_ALL, &unpersisted), TOKENWARD_OK);
-  assert_false(unpersisted.due);
-
-  uint64_t revision = 0;
-  uint64_t word = 0;
-  tokenward_span snapshot = span(f->buf, len);
-  assert_int_equal(tokenward_snapshot_revision(key, snapshot, &revision), TOKENWARD_OK);
-  assert_int_equal(revision, unpersisted.revision);
-  assert_int_equal(tokenward_snapshot_revision(key, span(f->buf, len - 1), &word), TOKENWARD_ERR_INVALID_SNAPSHOT);
-  assert_int_equal(tokenward_snapshot_revision(span(KEY, 31), snapshot, &word), TOKENWARD_ERR_KEY);
-  assert_int_equal(tokenward_snapshot_revision(key, snapshot, NULL), TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_snapshot_revision(key, span(NULL, 1), &word), TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_snapshot_revision(key, span(&word, 8), &word), TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(word, 0);
-
-  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
-  f->buf[40] ^= 1;
-  assert_int_equal(tokenward_restore(f->manager, 0, &later, 0, key, span(f->buf, len)),
-                   TOKENWARD_ERR_INVALID_SNAPSHOT);
-  f->buf[40] ^= 1;
-  assert_int_equal(tokenward_restore(f->manager, 0, &later, 0, key, span(f->buf, len - 1)),
-                   TOKENWARD_ERR_INVALID_SNAPSHOT);
-  assert_int_equal(tokenward_restore(f->manager, 0, &later, unpersisted.revision + 1, key, span(f->buf, len)),
-                   TOKENWARD_ERR_STALE_SNAPSHOT);
-  assert_int_equal(tokenward_restore(f->manager, 0, &later, unpersisted.revision, key, span(f->buf, len)),
-                   TOKENWARD_OK);
-  assert_int_equal(tokenward_poll(f->manager, 0, &poll), TOKENWARD_OK);
-  assert_true(poll.usable);
-
-  f->config.service = &tokenward_flute_production;
-  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
-  assert_int_equal(tokenward_restore(f->manager, 0, &later, 0, key, span(f->buf, len)),
-                   TOKENWARD_ERR_FOREIGN_SNAPSHOT);
-}
-
-static void a_reload_ends(void **state) {
-  fixture *f = *state;
-  tokenward_poll_result poll;
-  tokenward_outcome outcome;
-  hold_token(f);
-  assert_int_equal(tokenward_persisted(f->manager, TOKENWARD_SNAPSHOT_ALL, 0), TOKENWARD_OK);
-  assert_int_equal(answer_with(f, 3000000, 400, TEXT("{\"error\":\"invalid_grant\"}"), &outcome), TOKENWARD_OK);
-  assert_int_equal(tokenward_poll(f->manager, 3000000, &poll), TOKENWARD_OK);
-  assert_int_equal(poll.next, TOKENWARD_NEXT_RELOAD);
-  assert_int_equal(tokenward_reloaded(f->manager), TOKENWARD_OK);
-  assert_int_equal(tokenward_poll(f->manager, 3000000, &poll), TOKENWARD_OK);
-  assert_int_equal(poll.next, TOKENWARD_NEXT_REQUEST);
-  assert_int_equal(poll.grant, TOKENWARD_GRANT_CLIENT_CREDENTIALS);
 }
 
 /* ---- readers and writers without a manager */
@@ -1889,7 +1798,7 @@ static void the_line_for_a_log_says_what_poll_says(void **state) {
   assert_int_equal(tokenward_poll(f->manager, 1000, &poll), TOKENWARD_OK);
   assert_int_equal(tokenward_state_line(f->manager, 1000, line, sizeof line, &len), TOKENWARD_OK);
   assert_int_equal(len, strlen(line));
-  snprintf(expected, sizeof expected, " usable=yes next=%s poll_in_ms=%d generation=1 revision=1",
+  snprintf(expected, sizeof expected, " usable=yes next=%s poll_in_ms=%d generation=1",
            tokenward_next_name(poll.next), (int)(poll.poll_at_ms - 1000));
   assert_string_equal(strstr(line, " usable"), expected);
 }
@@ -1965,8 +1874,6 @@ int main(void) {
     TEST(a_small_buffer_for_what_is_stored_is_refused_with_what_it_takes),
     TEST(a_key_that_nobody_has_filled_in_seals_and_opens_nothing),
     TEST(what_the_macros_of_sizes_say_holds_everything),
-    TEST(a_snapshot_brings_the_token_back),
-    TEST(a_reload_ends),
     TEST(an_answer_is_read_where_it_stands),
     TEST(challenges_are_read),
     TEST(dates_and_waits_are_read),

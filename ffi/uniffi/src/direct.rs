@@ -88,8 +88,7 @@ mod tests {
     fn manager() -> Arc<CoreManager> {
         let provider = preset_provider(TokenPreset::FluteSandbox);
         let identity = TokenIdentity::default();
-        let manager =
-            CoreManager::new(0, provider, identity, 64, 64, 0, false, true, None).expect("a manager");
+        let manager = CoreManager::new(0, provider, identity, 64, 64, 0, true, None).expect("a manager");
         assert_eq!(manager.install(0, None, TOKEN.to_owned(), None, Some(3600), None), Ok(1));
         Arc::new(manager)
     }

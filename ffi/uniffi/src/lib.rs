@@ -16,7 +16,7 @@ use zeroizing_alloc::ZeroAlloc;
 
 pub use direct::direct_authorize;
 pub use error::{CoreError, error_sentence};
-pub use manager::{CoreManager, CoreRequest, OutcomeRecord, PollRecord, RetryRecord, snapshot_revision};
+pub use manager::{CoreManager, CoreRequest, OutcomeRecord, PollRecord, RetryRecord};
 pub use next::{TokenNext, TokenReason, grant_name, reason_name};
 pub use provider::{
     BodyFormat, ClientAuthentication, Exposure, MissingLifetime, RefreshPolicy, TokenAlphabet,

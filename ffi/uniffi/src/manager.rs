@@ -6,8 +6,8 @@ use bumpalo::Bump;
 use self_cell::self_cell;
 use tokenward::{
     Answer, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr, Nested, Next, Outcome,
-    Provider, Request, RequestId, Retry, Revision, Slots, SnapshotScope, TokenAnswer, TokenManager,
-    TokenRequest, TokenResponse, UnixTime, token_answer,
+    Provider, Request, RequestId, Retry, Slots, SnapshotScope, TokenAnswer, TokenManager, TokenRequest,
+    TokenResponse, UnixTime, token_answer,
 };
 
 use crate::error::caught;
@@ -107,7 +107,6 @@ impl CoreManager {
         access_capacity: u32,
         refresh_capacity: u32,
         seed: u64,
-        shared_storage: bool,
         allow_server_only: bool,
         options: Option<OptionsRecord>,
     ) -> Result<Self, CoreError> {
@@ -118,7 +117,7 @@ impl CoreManager {
             }
             let (access, refresh) = (access_capacity as usize, refresh_capacity as usize);
             let keeper = Keeper::try_new(Bump::new(), |arena| {
-                let provider = provider.in_arena(arena, shared_storage);
+                let provider = provider.in_arena(arena);
                 let identity = identity.in_arena(arena);
                 // What is given at run time stands in the description's place, and is checked with it.
                 let described = Provider {
@@ -175,7 +174,6 @@ impl CoreManager {
                     Next::Request(grant) => TokenNext::Request { grant: TokenGrant::of(grant) },
                     Next::Await(RequestId(request_id)) => TokenNext::AwaitAnswer { request_id },
                     Next::Wait => TokenNext::Wait,
-                    Next::Reload => TokenNext::Reload,
                     Next::Load(RequestId(id)) => TokenNext::Load { id },
                     Next::Store(RequestId(id), slot) => TokenNext::Store { id, slot },
                     Next::Supply(RequestId(id), reason) => {
@@ -428,17 +426,11 @@ impl CoreManager {
     /// # Errors
     /// - [`CoreError::State`]: `stale_request`, `not_due`.
     /// - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
-    pub fn snapshot_for(
-        &self,
-        now: u64,
-        wall: Option<u64>,
-        id: u64,
-        key: Vec<u8>,
-    ) -> Result<Vec<u8>, CoreError> {
+    pub fn snapshot(&self, now: u64, wall: Option<u64>, id: u64, key: Vec<u8>) -> Result<Vec<u8>, CoreError> {
         self.with(|kept| {
             let (now, wall, key) = (instant(now), wall.map(UnixTime::from_secs), key_of(&key)?);
             let mut write = |out: &mut [u8]| {
-                kept.manager.snapshot_for(now, wall, RequestId(id), key, out).map(|snapshot| snapshot.len())
+                kept.manager.snapshot(now, wall, RequestId(id), key, out).map(|snapshot| snapshot.len())
             };
             // The first call says how long the snapshot is.
             let mut out = match write(&mut []) {
@@ -486,87 +478,12 @@ impl CoreManager {
         self.with(|kept| Ok(kept.manager.generation().0))
     }
 
-    /// The revision that a snapshot taken now would have.
+    /// The greatest revision that was written to storage, or found there; 0 without storage.
     ///
     /// # Errors
     /// [`CoreError::Internal`] alone.
     pub fn revision(&self) -> Result<u64, CoreError> {
         self.with(|kept| Ok(kept.manager.revision().0))
-    }
-
-    /// The revision to persist, if that part has changed since: `all`, or the refresh token alone.
-    ///
-    /// # Errors
-    /// [`CoreError::Internal`] alone.
-    pub fn unpersisted(&self, all: bool) -> Result<Option<u64>, CoreError> {
-        self.with(|kept| Ok(kept.manager.unpersisted(scope(all)).map(|revision| revision.0)))
-    }
-
-    /// A snapshot of `revision` is in storage.
-    ///
-    /// # Errors
-    /// [`CoreError::Internal`] alone.
-    pub fn persisted(&self, all: bool, revision: u64) -> Result<(), CoreError> {
-        self.with(|kept| {
-            kept.manager.persisted(scope(all), Revision(revision));
-            Ok(())
-        })
-    }
-
-    /// The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
-    ///
-    /// # Errors
-    /// [`CoreError::Input`], `invalid_argument`: a key of another length, or of zeros.
-    pub fn snapshot(
-        &self,
-        now: u64,
-        wall: Option<u64>,
-        all: bool,
-        key: Vec<u8>,
-    ) -> Result<Vec<u8>, CoreError> {
-        self.with(|kept| {
-            let (now, wall, key) = (instant(now), wall.map(UnixTime::from_secs), key_of(&key)?);
-            let mut out = Vec::new();
-            if let Err(Error::BufferTooSmall { needed }) =
-                kept.manager.snapshot(now, wall, scope(all), key, &mut out)
-            {
-                out.resize(needed, 0);
-            }
-            kept.manager.snapshot(now, wall, scope(all), key, &mut out)?;
-            Ok(out)
-        })
-    }
-
-    /// Takes the state of a snapshot whose revision is at least `floor`.
-    ///
-    /// # Errors
-    /// Refused whole: the manager stays as it was.
-    /// - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
-    ///   `stale_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
-    /// - [`CoreError::Capacity`], `too_long`.
-    pub fn restore(
-        &self,
-        now: u64,
-        wall: Option<u64>,
-        floor: u64,
-        key: Vec<u8>,
-        snapshot: Vec<u8>,
-    ) -> Result<(), CoreError> {
-        self.with(|kept| {
-            let (wall, key) = (wall.map(UnixTime::from_secs), key_of(&key)?);
-            Ok(kept.manager.restore(instant(now), wall, Revision(floor), key, &snapshot)?)
-        })
-    }
-
-    /// Storage was read again and holds nothing newer.
-    ///
-    /// # Errors
-    /// [`CoreError::Internal`] alone.
-    pub fn reloaded(&self) -> Result<(), CoreError> {
-        self.with(|kept| {
-            kept.manager.reloaded();
-            Ok(())
-        })
     }
 
     /// Lifts a failure that waits for the caller.
@@ -731,16 +648,6 @@ impl CoreRequest {
     }
 }
 
-/// The revision of a snapshot whose seal is right, without taking it.
-///
-/// # Errors
-/// [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`; `invalid_argument` for a key
-/// that has not 32 bytes, or only zeros.
-#[uniffi::export]
-pub fn snapshot_revision(key: Vec<u8>, snapshot: Vec<u8>) -> Result<u64, CoreError> {
-    caught(|| Ok(tokenward::snapshot_revision(key_of(&key)?, &snapshot)?.0))
-}
-
 const fn instant(now: u64) -> Instant {
     Instant::from_millis(now)
 }
@@ -786,8 +693,7 @@ mod tests {
     fn a_panic_is_an_error_then_and_ever_after() {
         let provider = preset_provider(TokenPreset::FluteSandbox);
         let identity = TokenIdentity::default();
-        let manager =
-            CoreManager::new(0, provider, identity, 64, 64, 0, false, true, None).expect("a manager");
+        let manager = CoreManager::new(0, provider, identity, 64, 64, 0, true, None).expect("a manager");
         assert_eq!(manager.with::<()>(|_| panic!("a bug")), Err(CoreError::internal()));
         assert_eq!(manager.poll(1), Err(CoreError::internal()));
         assert_eq!(manager.clear(), Err(CoreError::internal()));

@@ -19,8 +19,6 @@ pub enum TokenNext {
     },
     /// Backing off, spreading at the start, or another process is refreshing.
     Wait,
-    /// Storage is to be read again before it is written to.
-    Reload,
     /// Storage is to be read, whose lock is taken first if it is shared.
     Load {
         /// Its id.

@@ -333,19 +333,18 @@ impl MissingLifetime {
     }
 }
 
-/// Gives our policy for the core's and the reverse: a number that either has alone does not compile. Whether storage is
-/// shared is said by the storage, when a manager is made.
+/// Gives our policy for the core's and the reverse: a number that either has alone does not compile.
 macro_rules! same_policy {
     ($($number:ident),+) => {
         impl RefreshPolicy {
             fn of(policy: &tokenward::RefreshPolicy) -> Self {
-                let tokenward::RefreshPolicy { $($number,)+ shared_storage: _ } = *policy;
+                let tokenward::RefreshPolicy { $($number),+ } = *policy;
                 Self { $($number),+ }
             }
 
-            fn core(&self, shared_storage: bool) -> tokenward::RefreshPolicy {
+            fn core(&self) -> tokenward::RefreshPolicy {
                 let Self { $($number),+ } = *self;
-                tokenward::RefreshPolicy { $($number,)+ shared_storage }
+                tokenward::RefreshPolicy { $($number),+ }
             }
         }
     };
@@ -421,7 +420,7 @@ impl TokenProvider {
     }
 
     /// The provider that it stands for, whose parts live in `arena`.
-    pub(crate) fn in_arena<'a>(&self, arena: &'a Bump, shared_storage: bool) -> &'a Provider<'a> {
+    pub(crate) fn in_arena<'a>(&self, arena: &'a Bump) -> &'a Provider<'a> {
         let Self {
             name,
             environment,
@@ -449,9 +448,7 @@ impl TokenProvider {
         let text = |text: &String| -> &'a str { arena.alloc_str(text) };
         let texts =
             |list: &Vec<String>| -> &'a [&'a str] { arena.alloc_slice_fill_iter(list.iter().map(text)) };
-        let policy = policy.as_ref().map(|policy| policy.core(shared_storage));
-        let policy = policy
-            .unwrap_or(tokenward::RefreshPolicy { shared_storage, ..tokenward::RefreshPolicy::DEFAULT });
+        let policy = policy.as_ref().map_or(tokenward::RefreshPolicy::DEFAULT, RefreshPolicy::core);
         let is_nested = member_path.is_some() || error_path.is_some();
         let (member_path, error_path) = (member_path.as_ref().map(text), error_path.as_ref().map(text));
         arena.alloc(Provider {
@@ -552,7 +549,7 @@ mod tests {
     #[track_caller]
     fn survives(provider: &Provider<'_>) {
         let (arena, record) = (Bump::new(), TokenProvider::of(provider));
-        assert_eq!(shown(record.in_arena(&arena, false)), shown(provider));
+        assert_eq!(shown(record.in_arena(&arena)), shown(provider));
     }
 
     #[test]
@@ -579,7 +576,6 @@ mod tests {
             max_backoff_ms: 8,
             max_lifetime_s: 9,
             refresh_attempts: 10,
-            shared_storage: false,
             recheck: false,
         };
         let rows = [Route::site("GET", "/a/{site}"), Route::client("POST", "/b")];
@@ -632,17 +628,5 @@ mod tests {
         survives(&Provider { nested: Nested::at(None, Some("detailed")), ..full });
         survives(&Provider { api_origins: Some(&[]), ..full });
         survives(&Provider { authentication: None, ..full });
-    }
-
-    #[test]
-    fn storage_says_whether_it_is_shared_whatever_the_policy() {
-        let arena = Bump::new();
-        for policy in [None, Some(default_policy())] {
-            let record = TokenProvider { policy, ..custom_provider("acme".to_owned()) };
-            for shared_storage in [false, true] {
-                let expected = RefreshPolicy { shared_storage, ..RefreshPolicy::DEFAULT };
-                assert_eq!(*record.in_arena(&arena, shared_storage).policy(), expected);
-            }
-        }
     }
 }

@@ -3,7 +3,7 @@
 use tokenward_uniffi::{
     CoreError, CoreManager, CoreRequest, FoundRecord, OptionsRecord, OutcomeRecord, RefreshPolicy,
     RetryRecord, SourceRecord, StorageRecord, TokenGrant, TokenIdentity, TokenNext, TokenPreset, TokenReason,
-    default_policy, preset_provider, snapshot_revision,
+    default_policy, preset_provider,
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -20,13 +20,36 @@ fn based(site: Option<&str>) -> TokenIdentity {
 }
 
 fn manager(preset: TokenPreset, identity: TokenIdentity) -> CoreManager {
-    shared(preset, identity, false)
+    with_options(preset, identity, None)
 }
 
-fn shared(preset: TokenPreset, identity: TokenIdentity, shared_storage: bool) -> CoreManager {
+fn with_options(preset: TokenPreset, identity: TokenIdentity, options: Option<OptionsRecord>) -> CoreManager {
     let mut provider = preset_provider(preset);
     provider.policy = Some(RefreshPolicy { jitter_permille: 0, ..default_policy() });
-    CoreManager::new(0, provider, identity, 2048, 2048, 0, shared_storage, true, None).expect("a manager")
+    CoreManager::new(0, provider, identity, 2048, 2048, 0, true, options).expect("a manager")
+}
+
+/// With storage of its own, which accepts nothing below `floor`.
+fn kept(preset: TokenPreset, identity: TokenIdentity, floor: u64) -> CoreManager {
+    let storage = StorageRecord { shared: false, all: true, slots: 1, floor, prove_room: false };
+    let options = OptionsRecord { storage: Some(storage), source: SourceRecord::None };
+    with_options(preset, identity, Some(options))
+}
+
+/// Answers the load that is due.
+fn load(manager: &CoreManager, wall: u64, slots: &[Option<Vec<u8>>]) -> Result<FoundRecord, CoreError> {
+    match manager.poll(1).expect("poll").next {
+        TokenNext::Load { id } => manager.loaded(1, Some(wall), id, KEY.to_vec(), slots.to_vec()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Does the store that is due.
+fn store(manager: &CoreManager, now: u64, wall: u64) -> Vec<u8> {
+    let TokenNext::Store { id, slot: 0 } = manager.poll(now).expect("poll").next else { panic!("no store") };
+    let snapshot = manager.snapshot(now, Some(wall), id, KEY.to_vec()).expect("a snapshot");
+    manager.stored(now, id).expect("the store");
+    snapshot
 }
 
 fn begin(manager: &CoreManager, now: u64) -> Result<std::sync::Arc<CoreRequest>, CoreError> {
@@ -65,7 +88,8 @@ struct Obtained {
 
 /// From nothing to a token, a refusal, a new token, a restart, and out.
 fn lives(preset: TokenPreset, identity: TokenIdentity, expected: Obtained) {
-    let device = manager(preset, identity.clone());
+    let device = kept(preset, identity.clone(), 0);
+    assert_eq!(load(&device, 1_000, &[None]), Ok(FoundRecord::Empty));
     let poll = device.poll(0).expect("poll");
     assert_eq!(poll.next, TokenNext::Request { grant: expected.grant });
     assert!(!poll.usable);
@@ -89,23 +113,26 @@ fn lives(preset: TokenPreset, identity: TokenIdentity, expected: Obtained) {
         answer(&device, 100, id, expected.answer).map(drop).map_err(code),
         Err("stale_request".to_owned())
     );
+    // Answer, store, use.
+    let early = device.authorize(200, "GET".to_owned(), expected.api.to_owned());
+    assert_eq!(early.map_err(code), Err("not_usable".to_owned()));
+    let snapshot = store(&device, 200, 1_000);
     let line = device.authorize(200, "GET".to_owned(), expected.api.to_owned());
     assert_eq!(line, Ok("1 Bearer first-token".to_owned()));
     let astray = device.authorize(200, "GET".to_owned(), expected.elsewhere.to_owned());
     assert_eq!(astray.map_err(code), Err("origin_not_allowed".to_owned()));
 
-    // Answer, persist, use; and take it up again after a restart.
-    let revision = device.unpersisted(true).expect("asked").expect("a change");
-    let snapshot = device.snapshot(300, Some(1_000), true, KEY.to_vec()).expect("a snapshot");
-    assert_eq!(snapshot_revision(KEY.to_vec(), snapshot.clone()), Ok(revision));
-    device.persisted(true, revision).expect("persisted");
-    assert_eq!(device.unpersisted(true), Ok(None));
-    let restarted = manager(preset, identity);
-    restarted.restore(0, Some(1_001), revision, KEY.to_vec(), snapshot.clone()).expect("restored");
-    let line = restarted.authorize(0, "GET".to_owned(), expected.api.to_owned());
+    // It is taken up again after a restart, unless it is older than the floor.
+    let revision = device.revision().expect("a revision");
+    let above = kept(preset, identity.clone(), revision + 1);
+    assert_eq!(
+        load(&above, 1_001, &[Some(snapshot.clone())]).map_err(code),
+        Err("stale_snapshot".to_owned())
+    );
+    let restarted = kept(preset, identity, revision);
+    assert_eq!(load(&restarted, 1_001, &[Some(snapshot)]), Ok(FoundRecord::Taken));
+    let line = restarted.authorize(1, "GET".to_owned(), expected.api.to_owned());
     assert_eq!(line, Ok("1 Bearer first-token".to_owned()));
-    let stale = restarted.restore(0, Some(1_001), revision + 1, KEY.to_vec(), snapshot);
-    assert_eq!(stale.map_err(code), Err("stale_snapshot".to_owned()));
 
     // A token that is older than its trust is refused.
     let later = 600_000;
@@ -115,6 +142,8 @@ fn lives(preset: TokenPreset, identity: TokenIdentity, expected: Obtained) {
     let id = begin(&restarted, later).expect("a request").id().expect("an id");
     let second = expected.answer.replace("first", "second");
     assert!(answer(&restarted, later, id, &second) == Ok(OutcomeRecord::Token { generation: 2 }));
+    assert_eq!(restarted.rejected(later, 1, 401, None), Ok(RetryRecord::AfterRefresh), "not stored yet");
+    store(&restarted, later, 1_601);
     assert_eq!(restarted.rejected(later, 1, 401, None), Ok(RetryRecord::Now));
 
     // Signed out.
@@ -317,37 +346,40 @@ fn a_failure_backs_off_and_retry_after_is_read_from_the_headers() {
 }
 
 #[test]
-fn a_shared_refresh_is_unpersisted_before_it_is_sent_and_a_refused_one_reads_again() {
-    let manager = shared(TokenPreset::FluteSandbox, TokenIdentity::default(), true);
+fn a_shared_refresh_is_announced_before_it_is_sent_and_a_refused_one_reads_again() {
+    let storage = StorageRecord { shared: true, all: true, slots: 1, floor: 0, prove_room: false };
+    let options = OptionsRecord { storage: Some(storage), source: SourceRecord::None };
+    let manager = with_options(TokenPreset::FluteSandbox, TokenIdentity::default(), Some(options));
     manager.install(0, None, "a".to_owned(), text("Bearer"), Some(3600), text("r")).expect("a token");
-    let revision = manager.revision().expect("a revision");
-    manager.persisted(true, revision).expect("persisted");
+    assert_eq!(load(&manager, 1_000, &[None]), Ok(FoundRecord::Kept));
+    let stored = store(&manager, 1, 1_000);
     manager.renew().expect("renewed");
+    assert_eq!(load(&manager, 1_000, &[Some(stored)]), Ok(FoundRecord::Known));
+    assert_eq!(begin(&manager, 1).map(drop).map_err(code), Err("not_due".to_owned()));
+    store(&manager, 1, 1_000);
     let id = begin(&manager, 1).expect("a request").id().expect("an id");
-    assert!(manager.unpersisted(true).expect("asked") > Some(revision));
     let refused = manager.answer(2, id, 400, Vec::new(), br#"{"error":"invalid_grant"}"#.to_vec(), None);
     assert!(matches!(refused, Ok(OutcomeRecord::Error { .. })));
-    assert_eq!(manager.poll(2).expect("poll").next, TokenNext::Reload);
-    manager.reloaded().expect("reloaded");
-    assert!(matches!(manager.poll(2).expect("poll").next, TokenNext::Request { .. }));
+    assert!(matches!(manager.poll(2).expect("poll").next, TokenNext::Load { .. }));
 }
 
 #[test]
-fn two_accounts_at_one_service_do_not_restore_each_others_state() {
+fn two_accounts_at_one_service_do_not_take_each_others_state() {
     let of = |account| TokenIdentity { account: text(account), ..TokenIdentity::default() };
-    let ours = manager(TokenPreset::FluteSandbox, of("ours"));
+    let ours = kept(TokenPreset::FluteSandbox, of("ours"), 0);
     ours.install(0, None, "a".to_owned(), None, Some(3600), None).expect("a token");
-    let snapshot = ours.snapshot(0, Some(1), true, KEY.to_vec()).expect("a snapshot");
-    for (account, expected) in [("theirs", Err("foreign_snapshot".to_owned())), ("ours", Ok(()))] {
-        let manager = manager(TokenPreset::FluteSandbox, of(account));
-        assert_eq!(manager.restore(0, Some(1), 0, KEY.to_vec(), snapshot.clone()).map_err(code), expected);
+    assert_eq!(load(&ours, 1_000, &[None]), Ok(FoundRecord::Kept));
+    let snapshot = store(&ours, 1, 1_000);
+    let foreign = Err("foreign_snapshot".to_owned());
+    for (account, expected) in [("theirs", foreign), ("ours", Ok(FoundRecord::Taken))] {
+        let manager = kept(TokenPreset::FluteSandbox, of(account), 0);
+        assert_eq!(load(&manager, 1_000, &[Some(snapshot.clone())]).map_err(code), expected);
     }
 }
 
 fn stored(options: OptionsRecord) -> CoreManager {
     let provider = preset_provider(TokenPreset::FlipUtilityApiKeySandbox);
-    CoreManager::new(0, provider, TokenIdentity::default(), 64, 0, 0, false, true, Some(options))
-        .expect("a manager")
+    CoreManager::new(0, provider, TokenIdentity::default(), 64, 0, 0, true, Some(options)).expect("a manager")
 }
 
 fn storage(shared: bool) -> OptionsRecord {
@@ -359,10 +391,7 @@ fn storage(shared: bool) -> OptionsRecord {
 fn what_one_manager_stores_another_takes() {
     let wall = Some(1_700_000_000);
     let (first, second) = (stored(storage(true)), stored(storage(true)));
-    let load = |manager: &CoreManager, slots: &[Option<Vec<u8>>]| match manager.poll(1).expect("poll").next {
-        TokenNext::Load { id } => manager.loaded(1, wall, id, KEY.to_vec(), slots.to_vec()),
-        other => panic!("{other:?}"),
-    };
+    let load = |manager: &CoreManager, slots: &[Option<Vec<u8>>]| load(manager, 1_700_000_000, slots);
     let empty = [None, None];
     assert_eq!(load(&first, &empty), Ok(FoundRecord::Empty));
     let (id, reason) = supply(&first, 1);
@@ -387,13 +416,13 @@ fn what_one_manager_stores_another_takes() {
     assert_eq!(load(&first, &empty), Ok(FoundRecord::Kept));
     let TokenNext::Store { id, slot: 0 } = first.poll(1).expect("poll").next else { panic!() };
     assert_eq!(first.stored(1, id).map_err(code), Err("not_due".to_owned()));
-    let snapshot = first.snapshot_for(1, wall, id, KEY.to_vec()).expect("a snapshot");
+    let snapshot = first.snapshot(1, wall, id, KEY.to_vec()).expect("a snapshot");
     first.store_failed(1, id).expect("the store");
     first.retry().expect("retry");
     assert_eq!(load(&first, &empty), Ok(FoundRecord::Kept));
     let TokenNext::Store { id: again, slot: 0 } = first.poll(1).expect("poll").next else { panic!() };
-    assert_eq!(first.snapshot_for(1, wall, id, KEY.to_vec()).map_err(code), Err("stale_request".to_owned()));
-    first.snapshot_for(1, wall, again, KEY.to_vec()).expect("a snapshot");
+    assert_eq!(first.snapshot(1, wall, id, KEY.to_vec()).map_err(code), Err("stale_request".to_owned()));
+    first.snapshot(1, wall, again, KEY.to_vec()).expect("a snapshot");
     first.stored(1, again).expect("the store");
     assert!(first.poll(1).expect("poll").usable);
 
@@ -410,8 +439,7 @@ fn storage_has_one_to_eight_places() {
         let provider = preset_provider(TokenPreset::FlipUtilityApiKeySandbox);
         let OptionsRecord { storage, source } = storage(false);
         let options = OptionsRecord { storage: storage.map(|it| StorageRecord { slots, ..it }), source };
-        let made =
-            CoreManager::new(0, provider, TokenIdentity::default(), 64, 0, 0, false, true, Some(options));
+        let made = CoreManager::new(0, provider, TokenIdentity::default(), 64, 0, 0, true, Some(options));
         assert_eq!(made.map(drop).map_err(code), Err("invalid_argument".to_owned()));
     }
 }

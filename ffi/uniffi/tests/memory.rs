@@ -4,7 +4,10 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use tokenward_uniffi::{CoreManager, TokenIdentity, TokenPreset, preset_provider};
+use tokenward_uniffi::{
+    CoreManager, OptionsRecord, SourceRecord, StorageRecord, TokenIdentity, TokenNext, TokenPreset,
+    preset_provider,
+};
 
 const API: &str = "https://sandbox.api.flute.com/";
 
@@ -49,8 +52,13 @@ fn is_token(bytes: &[u8]) -> bool {
 fn no_byte_of_a_token_is_left_in_freed_memory() {
     let provider = preset_provider(TokenPreset::FluteSandbox);
     let identity = TokenIdentity::default();
-    let manager = CoreManager::new(0, provider, identity, 256, 256, 0, false, true, None).expect("a manager");
+    let storage = StorageRecord { shared: false, all: true, slots: 1, floor: 0, prove_room: false };
+    let options = OptionsRecord { storage: Some(storage), source: SourceRecord::None };
+    let manager =
+        CoreManager::new(0, provider, identity, 256, 256, 0, true, Some(options)).expect("a manager");
     assert_eq!(copies_in_memory(), 0);
+    let TokenNext::Load { id } = manager.poll(0).expect("poll").next else { panic!("no load") };
+    manager.loaded(0, Some(1), id, vec![3; 32], vec![None]).expect("empty storage");
 
     let secret = || Some(token());
     let request = manager.begin(0, secret(), secret(), None, None, None).expect("a request");
@@ -61,9 +69,13 @@ fn no_byte_of_a_token_is_left_in_freed_memory() {
 
     let answer = format!(r#"{{"access_token":"{0}","expires_in":3600,"refresh_token":"{0}"}}"#, token());
     manager.answer(0, id, 200, Vec::new(), answer.into_bytes(), None).map(drop).expect("a token");
+    let TokenNext::Store { id, .. } = manager.poll(0).expect("poll").next else { panic!("no store") };
+    for _ in 0..100 {
+        manager.snapshot(0, Some(1), id, vec![3; 32]).expect("a snapshot");
+    }
+    manager.stored(0, id).expect("the store");
     for _ in 0..100 {
         manager.authorize(0, "GET".to_owned(), API.to_owned()).expect("usable");
-        manager.snapshot(0, Some(1), true, vec![3; 32]).expect("a snapshot");
     }
     assert_eq!(copies_in_memory(), 2, "the slots alone");
     let line = manager.authorize(0, "GET".to_owned(), API.to_owned()).expect("usable");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokenward_uniffi::{
     CoreError, CoreManager, Exposure, OutcomeRecord, TokenErrorCode, TokenGrant, TokenIdentity, TokenPreset,
-    TokenProvider, TokenRoute, custom_provider, preset_provider, snapshot_revision,
+    TokenProvider, TokenRoute, custom_provider, preset_provider,
 };
 
 fn flute() -> TokenProvider {
@@ -13,7 +13,7 @@ fn flute() -> TokenProvider {
 }
 
 fn made(provider: TokenProvider, access: u32, refresh: u32) -> Result<CoreManager, CoreError> {
-    CoreManager::new(0, provider, TokenIdentity::default(), access, refresh, 0, false, true, None)
+    CoreManager::new(0, provider, TokenIdentity::default(), access, refresh, 0, true, None)
 }
 
 fn manager() -> CoreManager {
@@ -77,7 +77,7 @@ fn what_is_given_at_run_time_is_checked_as_the_description_is() {
         ("site", TokenIdentity { site: some(""), ..identity() }),
         ("site", TokenIdentity { site: some(".."), ..identity() }),
     ] {
-        let refused = CoreManager::new(0, flute(), identity, 64, 64, 0, false, true, None).map(drop);
+        let refused = CoreManager::new(0, flute(), identity, 64, 64, 0, true, None).map(drop);
         assert_eq!(refused, Err(fault(fact)));
     }
 }
@@ -100,10 +100,10 @@ fn a_custom_providers_token_goes_to_the_origin_of_its_base_url_alone_unless_that
 #[test]
 fn credentials_for_servers_are_refused_unless_this_is_one() {
     let identity = TokenIdentity::default;
-    let refused = CoreManager::new(0, flute(), identity(), 64, 64, 0, false, false, None).map(drop);
+    let refused = CoreManager::new(0, flute(), identity(), 64, 64, 0, false, None).map(drop);
     assert_eq!(refused, Err(CoreError::NotAllowed { code: "server_only".to_owned(), needed: None }));
     let app = TokenProvider { exposure: Exposure::AppAllowed, ..custom_provider("acme".to_owned()) };
-    assert!(CoreManager::new(0, app, identity(), 64, 64, 0, false, false, None).is_ok());
+    assert!(CoreManager::new(0, app, identity(), 64, 64, 0, false, None).is_ok());
 }
 
 #[test]
@@ -139,11 +139,9 @@ fn an_argument_out_of_range_changes_nothing() {
     assert!(manager.answer(0, id, 200, Vec::new(), body(), None).is_ok());
     assert_eq!(manager.rejected(0, 1, 65_536, None), Err(input("invalid_argument")));
     for key in [Vec::new(), vec![7; 31], vec![7; 33], vec![0; 32]] {
-        assert_eq!(manager.snapshot(0, None, true, key.clone()), Err(input("invalid_argument")));
-        assert_eq!(manager.restore(0, None, 0, key.clone(), Vec::new()), Err(input("invalid_argument")));
-        assert_eq!(snapshot_revision(key, Vec::new()), Err(input("invalid_argument")));
+        assert_eq!(manager.snapshot(0, None, 1, key.clone()), Err(input("invalid_argument")));
+        assert_eq!(manager.loaded(0, None, 1, key, Vec::new()), Err(input("invalid_argument")));
     }
-    assert_eq!(manager.restore(0, None, 0, vec![7; 32], vec![0; 200]), Err(input("invalid_snapshot")));
     assert!(manager.authorize(0, "GET".to_owned(), API.to_owned()).is_ok());
 }
 
@@ -153,11 +151,7 @@ fn every_method_answers_after_a_sign_out() {
     manager
         .install(0, None, "token".to_owned(), None, Some(3600), Some("refresh".to_owned()))
         .expect("a token");
-    let before = manager.snapshot(0, Some(1), true, vec![1; 32]).expect("a snapshot");
     manager.clear().expect("cleared");
-
-    let after = manager.snapshot(1, Some(1), true, vec![1; 32]).expect("a snapshot");
-    assert!(!after.windows(5).any(|window| window == b"token") && after.len() < before.len());
     assert!(!manager.poll(1).expect("poll").usable);
     let unusable = CoreError::State { code: "not_usable".to_owned(), needed: None };
     assert_eq!(manager.authorize(1, "GET".to_owned(), API.to_owned()), Err(unusable));
@@ -166,14 +160,10 @@ fn every_method_answers_after_a_sign_out() {
     assert_eq!(manager.answer(1, 1, 200, Vec::new(), Vec::new(), None).err(), Some(stale));
     assert!(manager.rejected(1, 1, 401, Some("Bearer".to_owned())).is_ok());
     assert_eq!(manager.generation(), Ok(1));
-    assert!(manager.unpersisted(true).expect("asked").is_some());
-    assert!(manager.unpersisted(false).expect("asked").is_some());
-    let revision = manager.revision().expect("a revision");
-    manager.persisted(true, revision).expect("persisted");
-    for method in [CoreManager::reloaded, CoreManager::retry, CoreManager::renew, CoreManager::clear] {
+    assert_eq!(manager.revision(), Ok(0), "without storage");
+    for method in [CoreManager::reload, CoreManager::retry, CoreManager::renew, CoreManager::clear] {
         assert_eq!(method(&manager), Ok(()));
     }
-    assert!(manager.restore(1, Some(1), 0, vec![1; 32], before).is_err(), "older than what was persisted");
     let request = manager.begin(1, Some("id".to_owned()), Some("secret".to_owned()), None, None, None);
     let id = request.and_then(|request| request.id()).expect("a request");
     let body = br#"{"access_token":"next","expires_in":3600}"#.to_vec();
@@ -213,8 +203,8 @@ fn nothing_that_can_be_printed_shows_a_token() {
         manager.authorize(0, canary(), format!("https://{}.example/", canary())).err(),
         manager.begin(0, Some(canary()), Some(canary()), None, None, Some(canary())).map(drop).err(),
         manager.answer(0, 1, 200, vec![canary(), canary()], canary().into(), None).err(),
-        manager.restore(0, None, 0, canary().into(), canary().into()).err(),
-        manager.restore(0, None, 0, vec![7; 32], canary().into()).err(),
+        manager.loaded(0, None, 1, canary().into(), vec![Some(canary().into())]).err(),
+        manager.loaded(0, None, 1, vec![7; 32], vec![Some(canary().into())]).err(),
         made(custom_provider(canary() + " "), 64, 64).map(drop).err(),
         tokenward_uniffi::error_sentence(canary()).err(),
     ];
@@ -252,7 +242,6 @@ fn many_threads_at_once_make_one_request_and_see_whole_tokens() {
                         assert_eq!(token, token[..2].repeat(20));
                     }
                     manager.poll(now).expect("poll");
-                    manager.snapshot(now, None, true, vec![2; 32]).expect("a snapshot");
                 }
             });
         }

@@ -13,9 +13,8 @@ use tokenward::storage::{Source, Storage};
 use tokenward::wire::{Challenges, http_date, jwt_claims, retry_after};
 use tokenward::{
     Answer, Bearer, Credentials, Error, ErrorResponse, Generation, Grant, Identity, Instant, JsonStr,
-    Options, Outcome, ParsedAnswer, Provider, RequestId, Revision, Slots, SnapshotScope, TickWidener,
-    TokenAnswer, TokenManager, TokenRequest, TokenResponse, UnixTime, basic, basic_raw, ct_eq, providers,
-    token_answer, wipe,
+    Options, Outcome, ParsedAnswer, Provider, RequestId, Slots, TickWidener, TokenAnswer, TokenManager,
+    TokenRequest, TokenResponse, UnixTime, basic, basic_raw, ct_eq, providers, token_answer, wipe,
 };
 
 unsafe extern "C" {
@@ -238,11 +237,8 @@ entry!(tokenward_gate_manager, {
     black_box(manager.supplied(now(), wall(), RequestId(black_box(0)), &token)).ok();
     black_box(manager.supply_failed(now(), RequestId(black_box(0)), black_box(false))).ok();
     black_box(manager.took(now(), RequestId(black_box(0)))).ok();
-    let scope = black_box(SnapshotScope::All);
-    black_box((manager.unpersisted(scope), manager.generation(), manager.revision()));
+    black_box((manager.generation(), manager.revision()));
     black_box(manager.state_line(now(), buffer())).ok();
-    manager.persisted(scope, Revision(black_box(0)));
-    manager.reloaded();
     manager.retry();
     manager.renew();
     manager.clear();
@@ -251,18 +247,14 @@ entry!(tokenward_gate_manager, {
 
 entry!(
     #[cfg(feature = "snapshot")]
-    tokenward_gate_snapshot,
+    tokenward_gate_storage,
     {
         let mut manager = manager()?;
         let key = black_box(&[0; 32]);
-        let snapshot = manager.snapshot(now(), wall(), black_box(SnapshotScope::All), key, buffer());
-        black_box(snapshot.ok().map(<[u8]>::len));
-        black_box(manager.restore(now(), wall(), Revision(black_box(0)), key, bytes())).ok();
-        black_box(tokenward::snapshot_revision(key, bytes())).ok();
         let id = || RequestId(black_box(0));
         black_box(manager.loaded(now(), wall(), id(), key, black_box(&[Some(bytes()); 2][..]))).ok();
         black_box(manager.load_failed(now(), id())).ok();
-        let stored = manager.snapshot_for(now(), wall(), id(), key, buffer());
+        let stored = manager.snapshot(now(), wall(), id(), key, buffer());
         black_box(stored.ok().map(<[u8]>::len));
         black_box(manager.stored(now(), id())).ok();
         black_box(manager.store_failed(now(), id())).ok();

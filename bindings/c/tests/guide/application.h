@@ -35,12 +35,10 @@ extern tokenward_span challenge, date;
 /* Storage: a snapshot lies in `buffer` before it is written and after it is read. */
 extern const tokenward_span key;
 extern tokenward_span snapshot;
-extern tokenward_unpersisted_result state;
 
 int32_t send_token_request(void);
 int32_t call_api(void);
 int32_t refused(uint64_t generation, uint16_t status);
-int32_t save_snapshot(uint64_t revision);
 bool http_post(const tokenward_request *request, tokenward_http_answer *answer);
 uint16_t http_get(tokenward_span url, const char *authorization);
 bool http_field_has(const char *field, const char *word);

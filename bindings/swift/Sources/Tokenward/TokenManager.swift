@@ -98,7 +98,7 @@ public actor TokenManager {
             try CoreManager(
                 now: clock.now(), provider: provider, identity: identity, accessCapacity: options.accessCapacity,
                 refreshCapacity: options.refreshCapacity, seed: .random(in: 0 ... .max),
-                sharedStorage: false, allowServerOnly: options.dangerouslyAllowServerOnlyCredentials,
+                allowServerOnly: options.dangerouslyAllowServerOnlyCredentials,
                 options: OptionsRecord(
                     storage: isFixed ? nil : record, source: source.program(for: .noToken) == nil ? .person : .program))
         }

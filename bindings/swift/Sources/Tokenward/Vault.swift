@@ -71,7 +71,7 @@ struct Vault: Sendable {
                     }
                 }
             case .store(let id):
-                try access.write(core.snapshotFor(now: clock.now(), wall: clock.wall(), id: id, key: key))
+                try access.write(core.snapshot(now: clock.now(), wall: clock.wall(), id: id, key: key))
                 try core.stored(now: clock.now(), id: id)
             }
         } catch CoreError.State {

@@ -255,7 +255,7 @@ void uniffi_tokenward_uniffi_fn_free_coremanager(uint64_t handle, RustCallStatus
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_CONSTRUCTOR_COREMANAGER_NEW
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_CONSTRUCTOR_COREMANAGER_NEW
-uint64_t uniffi_tokenward_uniffi_fn_constructor_coremanager_new(uint64_t now, RustBuffer provider, RustBuffer identity, uint32_t access_capacity, uint32_t refresh_capacity, uint64_t seed, int8_t shared_storage, int8_t allow_server_only, RustBuffer options, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tokenward_uniffi_fn_constructor_coremanager_new(uint64_t now, RustBuffer provider, RustBuffer identity, uint32_t access_capacity, uint32_t refresh_capacity, uint64_t seed, int8_t allow_server_only, RustBuffer options, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_ANSWER
@@ -308,11 +308,6 @@ void uniffi_tokenward_uniffi_fn_method_coremanager_load_failed(uint64_t ptr, uin
 RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_loaded(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer key, RustBuffer slots, RustCallStatus *_Nonnull out_status
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_PERSISTED
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_PERSISTED
-void uniffi_tokenward_uniffi_fn_method_coremanager_persisted(uint64_t ptr, int8_t all, uint64_t revision, RustCallStatus *_Nonnull out_status
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_POLL
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_POLL
 RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_poll(uint64_t ptr, uint64_t now, RustCallStatus *_Nonnull out_status
@@ -328,19 +323,9 @@ RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_rejected(uint64_t ptr, 
 void uniffi_tokenward_uniffi_fn_method_coremanager_reload(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_RELOADED
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_RELOADED
-void uniffi_tokenward_uniffi_fn_method_coremanager_reloaded(uint64_t ptr, RustCallStatus *_Nonnull out_status
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_RENEW
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_RENEW
 void uniffi_tokenward_uniffi_fn_method_coremanager_renew(uint64_t ptr, RustCallStatus *_Nonnull out_status
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_RESTORE
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_RESTORE
-void uniffi_tokenward_uniffi_fn_method_coremanager_restore(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t floor, RustBuffer key, RustBuffer snapshot, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_RETRY
@@ -355,12 +340,7 @@ uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_revision(uint64_t ptr, Ru
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SNAPSHOT
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SNAPSHOT
-RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(uint64_t ptr, uint64_t now, RustBuffer wall, int8_t all, RustBuffer key, RustCallStatus *_Nonnull out_status
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SNAPSHOT_FOR
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SNAPSHOT_FOR
-RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_snapshot_for(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer key, RustCallStatus *_Nonnull out_status
+RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer key, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_STORE_FAILED
@@ -396,11 +376,6 @@ RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_token_url(uint64_t ptr,
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_TOOK
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_TOOK
 void uniffi_tokenward_uniffi_fn_method_coremanager_took(uint64_t ptr, uint64_t now, uint64_t id, RustCallStatus *_Nonnull out_status
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_UNPERSISTED
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_UNPERSISTED
-RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_unpersisted(uint64_t ptr, int8_t all, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_CLONE_COREREQUEST
@@ -447,11 +422,6 @@ RustBuffer uniffi_tokenward_uniffi_fn_func_version(RustCallStatus *_Nonnull out_
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_ERROR_SENTENCE
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_ERROR_SENTENCE
 RustBuffer uniffi_tokenward_uniffi_fn_func_error_sentence(RustBuffer code, RustCallStatus *_Nonnull out_status
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_SNAPSHOT_REVISION
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_SNAPSHOT_REVISION
-uint64_t uniffi_tokenward_uniffi_fn_func_snapshot_revision(RustBuffer key, RustBuffer snapshot, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_FUNC_GRANT_NAME
@@ -757,12 +727,6 @@ uint16_t uniffi_tokenward_uniffi_checksum_func_error_sentence(void
 
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_SNAPSHOT_REVISION
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_SNAPSHOT_REVISION
-uint16_t uniffi_tokenward_uniffi_checksum_func_snapshot_revision(void
-
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_GRANT_NAME
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_FUNC_GRANT_NAME
 uint16_t uniffi_tokenward_uniffi_checksum_func_grant_name(void
@@ -859,12 +823,6 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_loaded(void
 
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_PERSISTED
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_PERSISTED
-uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_persisted(void
-
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_POLL
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_POLL
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_poll(void
@@ -883,21 +841,9 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_reload(void
 
 );
 #endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_RELOADED
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_RELOADED
-uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_reloaded(void
-
-);
-#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_RENEW
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_RENEW
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_renew(void
-
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_RESTORE
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_RESTORE
-uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_restore(void
 
 );
 #endif
@@ -916,12 +862,6 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_revision(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SNAPSHOT
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SNAPSHOT
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot(void
-
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SNAPSHOT_FOR
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SNAPSHOT_FOR
-uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot_for(void
 
 );
 #endif
@@ -964,12 +904,6 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_token_url(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_TOOK
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_TOOK
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_took(void
-
-);
-#endif
-#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_UNPERSISTED
-#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_UNPERSISTED
-uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_unpersisted(void
 
 );
 #endif

@@ -58,7 +58,7 @@ struct Scenario {
         return try CoreManager(
             now: at, provider: provider, identity: identity, accessCapacity: UInt32(capacity?.integer("access") ?? 2048),
             refreshCapacity: UInt32(capacity?.integer("refresh") ?? 2048), seed: seed,
-            sharedStorage: false, allowServerOnly: true, options: options(scenario, step))
+            allowServerOnly: true, options: options(scenario, step))
     }
 
     /// What came of each step: all that its `expect` may name.
@@ -109,7 +109,7 @@ struct Scenario {
                 found: try manager.loaded(now: at, wall: wall(at), id: hand.load, key: Self.key, slots: read))]
         case "load_failed": try manager.loadFailed(now: at, id: hand.load)
         case "write":
-            let bytes = try manager.snapshotFor(now: at, wall: wall(at), id: hand.store.id, key: Self.key)
+            let bytes = try manager.snapshot(now: at, wall: wall(at), id: hand.store.id, key: Self.key)
             if !step.isTrue("lost") {
                 slots[Int(hand.store.slot)] = bytes.prefix(Int(min(step.integer("torn") ?? .max, UInt64(bytes.count))))
             }
@@ -153,7 +153,6 @@ struct Scenario {
         case .request(let grant): (actual["next"], actual["grant"]) = ("request", grantName(grant: grant))
         case .awaitAnswer: actual["next"] = "await"
         case .wait: actual["next"] = "wait"
-        case .reload: actual["next"] = "reload"
         case .load(let id): (actual["next"], hand.load) = ("load", id)
         case .store(let id, let slot):
             (actual["next"], actual["slot"]) = ("store", slot)

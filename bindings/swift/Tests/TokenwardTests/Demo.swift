@@ -281,7 +281,7 @@ final class FailingStorage: TokenStorage {
 func isTombstone(_ bytes: Data?, key: Data, _ provider: TokenProvider, _ identity: TokenIdentity = .init()) throws -> Bool {
     let core = try CoreManager(
         now: 0, provider: provider, identity: identity, accessCapacity: 4096, refreshCapacity: 4096, seed: 1,
-        sharedStorage: false, allowServerOnly: true,
+        allowServerOnly: true,
         options: OptionsRecord(
             storage: StorageRecord(shared: false, all: true, slots: 1, floor: 0, proveRoom: false), source: .none))
     guard case .load(let id) = try core.poll(now: 0).next else { return false }

@@ -756,11 +756,11 @@ impl World {
         self.take_up(number, id);
         let mut out = [0; 512];
         let process = &mut self.processes[number];
-        let bytes = match process.manager.snapshot_for(now, wall, id, &KEY, &mut out) {
+        let bytes = match process.manager.snapshot(now, wall, id, &KEY, &mut out) {
             Ok(bytes) => bytes.to_vec(),
             Err(error) => {
                 let failed = process.manager.store_failed(now, id);
-                self.expect(number, "snapshot_for", Err::<(), _>(error).and(failed));
+                self.expect(number, "snapshot", Err::<(), _>(error).and(failed));
                 return;
             }
         };

@@ -159,7 +159,7 @@ impl<'p> Keeper<'p> {
     fn store(&mut self, id: RequestId, line: &Timeline) {
         let mut out = vec![0; 16 << 10];
         let (now, wall) = (self.clock.now(), Some(self.clock.wall()));
-        let written = self.manager.snapshot_for(now, wall, id, &KEY, &mut out).map(<[u8]>::to_vec);
+        let written = self.manager.snapshot(now, wall, id, &KEY, &mut out).map(<[u8]>::to_vec);
         tokenward::wipe(&mut out);
         let stored = written.and_then(|bytes| {
             let revision = self.manager.revision().0;

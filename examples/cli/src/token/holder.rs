@@ -187,7 +187,7 @@ impl<'p> Holder<'p> {
                     let mut out = vec![0; SLOTS.0 + SLOTS.1 + 1024];
                     let written = self
                         .manager
-                        .snapshot_for(now, wall, id, storage.key(), &mut out)
+                        .snapshot(now, wall, id, storage.key(), &mut out)
                         .map_err(|error| error.name().to_owned())
                         .and_then(|snapshot| storage.store(snapshot).map_err(|error| error.to_string()));
                     tokenward::wipe(&mut out);

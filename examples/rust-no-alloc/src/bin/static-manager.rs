@@ -77,7 +77,7 @@ fn load_and_store(manager: &mut Manager, flash: &mut Flash, now: Instant) -> Res
             }
             Next::Store(id, at) => {
                 let mut slot = Slot { bytes: [0; 512], length: 0 };
-                slot.length = manager.snapshot_for(now, wall, id, &KEY, &mut slot.bytes)?.len();
+                slot.length = manager.snapshot(now, wall, id, &KEY, &mut slot.bytes)?.len();
                 if let Some(page) = flash.slots.get_mut(usize::from(at)) {
                     *page = Some(slot);
                 }

@@ -17,7 +17,7 @@
  * -# tokenward_rejected() says what to do when the API refuses a token.
  *
  * With storage (#tokenward_storage) tokenward_poll() also says when to read it, which tokenward_loaded() reports, and when
- * to write it: tokenward_snapshot_for() writes what tokenward_stored() then reports.
+ * to write it: tokenward_snapshot() writes what tokenward_stored() then reports.
  *
  * @section arguments Arguments
  *
@@ -153,14 +153,12 @@ typedef int32_t tokenward_next;
 #define TOKENWARD_NEXT_AWAIT 2
 /** Wait: backing off after a failure, spreading at the start, or another process is refreshing. */
 #define TOKENWARD_NEXT_WAIT 3
-/** Read storage again before you write to it: it may hold the pair of another process. */
-#define TOKENWARD_NEXT_RELOAD 4
 /** Install a token, sign in, or fix the configuration: a usable token stays usable. */
-#define TOKENWARD_NEXT_SUPPLY 5
+#define TOKENWARD_NEXT_SUPPLY 4
 /** Read storage, whose lock is taken first if it is shared, and hand over what is in each slot. */
-#define TOKENWARD_NEXT_LOAD 6
+#define TOKENWARD_NEXT_LOAD 5
 /** Write what the snapshot for it says into this slot, atomically if storage can. */
-#define TOKENWARD_NEXT_STORE 7
+#define TOKENWARD_NEXT_STORE 6
 
 /** How a token is obtained: `TOKENWARD_GRANT_*`. */
 typedef int32_t tokenward_grant;
@@ -406,18 +404,10 @@ typedef struct tokenward_token {
 
 /** Which part of the state a snapshot holds: `TOKENWARD_SNAPSHOT_*`. */
 typedef int32_t tokenward_snapshot_scope;
-/** Only the refresh token, for flash that wears: a snapshot is due only when that changes. */
+/** Only the refresh token, for flash that wears: it is stored only when that changes. */
 #define TOKENWARD_SNAPSHOT_REFRESH_TOKEN 1
 /** The access token too. */
 #define TOKENWARD_SNAPSHOT_ALL 2
-
-/** What tokenward_unpersisted() says. */
-typedef struct tokenward_unpersisted_result {
-  /** The revision of a snapshot taken now: for tokenward_persisted(). */
-  uint64_t revision;
-  /** Whether a snapshot is to be written. */
-  bool due;
-} tokenward_unpersisted_result;
 
 /** How a manager's tokens outlive it. Zeros: they do not. */
 typedef struct tokenward_storage {
@@ -547,8 +537,6 @@ typedef struct tokenward_policy {
    * Default: 3.
    */
   uint32_t refresh_attempts;
-  /** Another process uses the same snapshot. Default false. */
-  bool shared_storage;
   /**
    * Ask again after an hour when the service refuses the client, the scope or the request; never with a password.
    * Default: true.
@@ -942,7 +930,7 @@ static inline tokenward_span tokenward_text(const char *string) {
 #define TOKENWARD_LIST(array) { (array), sizeof(array) / sizeof *(array) }
 
 /** Initializes a #tokenward_policy: refresh at 80 % of the lifetime; see its members. */
-#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 200, 3, 0, true }
+#define TOKENWARD_POLICY_DEFAULT { 10000, 30000, 0, 30000, 2000, 300000, 315360000, 800, 200, 3, true }
 
 /**
  * Checks a description and makes it available as a service: tokenward_describe_abi() with this header's version.
@@ -1150,8 +1138,8 @@ int32_t tokenward_poll(const tokenward_manager *manager,
                        tokenward_poll_result *out);
 
 /**
- * Writes the request that tokenward_poll() asks for. The token's lifetime counts from here. With shared
- * storage and a refresh grant: persist before you send. A refused call changes nothing but the clock.
+ * Writes the request that tokenward_poll() asks for. The token's lifetime counts from here. A refused call
+ * changes nothing but the clock.
  *
  * Not from an interrupt handler; nothing else may use the manager during the call.
  *
@@ -1535,7 +1523,7 @@ int32_t tokenward_generation(const tokenward_manager *manager,
  * size_t len;
  * int32_t result = tokenward_state_line(manager, now_ms, line, sizeof line, &len);
  * if (result != TOKENWARD_OK) return result;
- * log_line(line); // service=flute usable=yes next=nothing poll_in_ms=2880000 generation=1 revision=1
+ * log_line(line); // service=flute usable=yes next=nothing poll_in_ms=2880000 generation=1
  * @endcode
  *
  * @param[in] manager The manager.
@@ -1554,64 +1542,24 @@ int32_t tokenward_state_line(const tokenward_manager *manager,
                              size_t *len);
 
 /**
- * Says whether a part of the state has changed since it was last persisted. **Answer, persist, use.**
+ * Gets the greatest revision that this manager has written to storage, or found there; 0 without storage. What a caller
+ * keeps where nobody can turn it back is the floor of the next start (#tokenward_storage).
  *
  * May run concurrently with other functions that take this manager as `const`.
  *
  * @code
- * tokenward_unpersisted_result state;
- * int32_t result = tokenward_unpersisted(manager, TOKENWARD_SNAPSHOT_ALL, &state);
+ * uint64_t revision;
+ * int32_t result = tokenward_revision(manager, &revision);
  * if (result != TOKENWARD_OK) return result;
- * if (state.due) return save_snapshot(state.revision);
+ * counter_raise_to(revision); // after tokenward_stored()
  * @endcode
  *
  * @param[in] manager The manager.
- * @param[in] scope `TOKENWARD_SNAPSHOT_*`.
  * @param[out] out Written on success.
  * @retval TOKENWARD_OK done
  */
-int32_t tokenward_unpersisted(const tokenward_manager *manager,
-                              tokenward_snapshot_scope scope,
-                              tokenward_unpersisted_result *out);
-
-/**
- * Reports that a snapshot of `revision` is in storage. #TOKENWARD_SNAPSHOT_ALL covers both scopes.
- *
- * Not from an interrupt handler; nothing else may use the manager during the call.
- *
- * @code
- * bool written = flash_write(snapshot.ptr, snapshot.len);
- * tokenward_wipe(buffer, sizeof buffer); // the snapshot lies there
- * if (written) return tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, state.revision);
- * @endcode
- *
- * @param[in,out] manager The manager.
- * @param[in] scope `TOKENWARD_SNAPSHOT_*`: that of the snapshot.
- * @param[in] revision What tokenward_unpersisted() said before the snapshot was taken.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_OUT_OF_RANGE the manager has not reached this revision
- */
-int32_t tokenward_persisted(tokenward_manager *manager,
-                            tokenward_snapshot_scope scope,
-                            uint64_t revision);
-
-/**
- * Reports that storage was read again and holds nothing newer. Ends #TOKENWARD_NEXT_RELOAD, and the wait for
- * another process.
- *
- * Not from an interrupt handler; nothing else may use the manager during the call.
- *
- * @code
- * int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
- * tokenward_wipe(buffer, sizeof buffer); // the snapshot was read into it
- * if (result != TOKENWARD_OK) result = tokenward_reloaded(manager); // storage holds nothing newer
- * return result;
- * @endcode
- *
- * @param[in,out] manager The manager.
- * @retval TOKENWARD_OK done
- */
-int32_t tokenward_reloaded(tokenward_manager *manager);
+int32_t tokenward_revision(const tokenward_manager *manager,
+                           uint64_t *out);
 
 /**
  * Lifts a permanent failure: the configuration was corrected, or the user wants to try again.
@@ -1646,15 +1594,15 @@ int32_t tokenward_retry(tokenward_manager *manager);
 int32_t tokenward_renew(tokenward_manager *manager);
 
 /**
- * Signs out: wipes the tokens; the manager goes on without one. Erasing or overwriting what is in storage is up
- * to the caller. To end a manager, tokenward_wipe() its memory.
+ * Signs out: wipes the tokens; the manager goes on without one. With storage tokenward_poll() then says to store that
+ * nobody is signed in: nothing is erased first. To end a manager, tokenward_wipe() its memory.
  *
  * Not from an interrupt handler; nothing else may use the manager during the call.
  *
  * @code
  * int32_t result = tokenward_clear(manager);
  * if (result != TOKENWARD_OK) return result;
- * if (!flash_erase()) log_line("the snapshot is still in flash");
+ * wake_token_task(); // which stores it, now that tokenward_poll() says #TOKENWARD_NEXT_STORE
  * @endcode
  *
  * @param[in,out] manager The manager.
@@ -2116,109 +2064,6 @@ const char *tokenward_result_name(tokenward_result result);
 const char *tokenward_result_text(tokenward_result result);
 
 /**
- * Writes the state into `buf`, sealed under `key` (HMAC-SHA-256). Changes nothing.
- *
- * The seal proves that nobody without the key has changed it. It does not encrypt the tokens, nor does it prove
- * that the snapshot is the newest: that takes the floor of tokenward_restore(). Only in a library that was built
- * with the feature `snapshot`.
- *
- * May run concurrently with other functions that take this manager as `const`.
- *
- * @code
- * size_t len;
- * int32_t result =
- *   tokenward_snapshot(manager, now_ms, wall_s, TOKENWARD_SNAPSHOT_ALL, key, buffer, sizeof buffer, &len);
- * bool written = result == TOKENWARD_OK && flash_write(buffer, len);
- * tokenward_wipe(buffer, sizeof buffer);
- * return written ? tokenward_persisted(manager, TOKENWARD_SNAPSHOT_ALL, state.revision) : result;
- * @endcode
- *
- * @param[in] manager The manager.
- * @param[in] now_ms The caller's clock.
- * @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then a restart keeps
- * only the refresh token.
- * @param[in] scope `TOKENWARD_SNAPSHOT_*`.
- * @param[in] key 32 random bytes.
- * @param[out] buf Where it is written. It holds the tokens afterwards.
- * @param[in] cap Bytes of `buf`.
- * @param[out] len Bytes that were written; if `buf` is too small, the bytes needed.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
- * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
- */
-TOKENWARD_MUST_CHECK
-int32_t tokenward_snapshot(const tokenward_manager *manager,
-                           uint64_t now_ms,
-                           const uint64_t *wall_s,
-                           tokenward_snapshot_scope scope,
-                           tokenward_span key,
-                           uint8_t *buf,
-                           size_t cap,
-                           size_t *len);
-
-/**
- * Takes the state of a snapshot: its tokens replace the manager's, reload, backoff and failure end, and a
- * request in flight becomes stale. If the snapshot is refused, the manager stays as it was, except for its
- * clock.
- *
- * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may
- * use the manager during the call.
- *
- * @code
- * int32_t result = tokenward_restore(manager, now_ms, wall_s, 0, key, snapshot);
- * tokenward_wipe(buffer, sizeof buffer); // the snapshot was read into it
- * if (result != TOKENWARD_OK) log_line(tokenward_result_text(result)); // it goes on without a token
- * @endcode
- *
- * @param[in,out] manager The manager.
- * @param[in] now_ms The caller's clock.
- * @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then access tokens
- * that expire are not taken.
- * @param[in] floor The oldest revision that may be restored: the last one that the caller knows it wrote,
- * or 0.
- * @param[in] key 32 random bytes.
- * @param[in] snapshot What tokenward_snapshot() wrote. The tokens are copied.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
- * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
- * @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
- * @retval TOKENWARD_ERR_STALE_SNAPSHOT older than `floor`, or than what this manager last kept
- * @retval TOKENWARD_ERR_TOO_LONG a token is longer than its slot
- */
-TOKENWARD_MUST_CHECK
-int32_t tokenward_restore(tokenward_manager *manager,
-                          uint64_t now_ms,
-                          const uint64_t *wall_s,
-                          uint64_t floor,
-                          tokenward_span key,
-                          tokenward_span snapshot);
-
-/**
- * Gets the revision of a snapshot whose seal is right, without taking it: whether storage holds something newer
- * than the manager, when #TOKENWARD_NEXT_RELOAD asks for it to be read again.
- *
- * Only in a library that was built with the feature `snapshot`. May be called from any thread.
- *
- * @code
- * uint64_t stored;
- * int32_t result = tokenward_snapshot_revision(key, snapshot, &stored);
- * if (result != TOKENWARD_OK || stored <= state.revision) return tokenward_reloaded(manager);
- * return tokenward_restore(manager, now_ms, wall_s, stored, key, snapshot);
- * @endcode
- *
- * @param[in] key 32 random bytes.
- * @param[in] snapshot What tokenward_snapshot() wrote.
- * @param[out] revision Written on success.
- * @retval TOKENWARD_OK done
- * @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
- * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated, tampered with, or of another version
- */
-TOKENWARD_MUST_CHECK
-int32_t tokenward_snapshot_revision(tokenward_span key,
-                                    tokenward_span snapshot,
-                                    uint64_t *revision);
-
-/**
  * Hands over what was in each place of storage, after #TOKENWARD_NEXT_LOAD.
  *
  * All that is refused but #TOKENWARD_ERR_STALE_REQUEST and wrong arguments has been read all the same: nothing in storage
@@ -2301,7 +2146,7 @@ int32_t tokenward_load_failed(tokenward_manager *manager,
  *
  * @code
  * size_t len;
- * int32_t result = tokenward_snapshot_for(manager, now_ms, wall_s, next.id, key, buffer, sizeof buffer, &len);
+ * int32_t result = tokenward_snapshot(manager, now_ms, wall_s, next.id, key, buffer, sizeof buffer, &len);
  * bool written = result == TOKENWARD_OK && flash_write(buffer, len);
  * tokenward_wipe(buffer, sizeof buffer);
  * return written ? tokenward_stored(manager, now_ms, next.id) : tokenward_store_failed(manager, now_ms, next.id);
@@ -2323,14 +2168,14 @@ int32_t tokenward_load_failed(tokenward_manager *manager,
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  */
 TOKENWARD_MUST_CHECK
-int32_t tokenward_snapshot_for(tokenward_manager *manager,
-                               uint64_t now_ms,
-                               const uint64_t *wall_s,
-                               uint64_t id,
-                               tokenward_span key,
-                               uint8_t *buf,
-                               size_t cap,
-                               size_t *len);
+int32_t tokenward_snapshot(tokenward_manager *manager,
+                           uint64_t now_ms,
+                           const uint64_t *wall_s,
+                           uint64_t id,
+                           tokenward_span key,
+                           uint8_t *buf,
+                           size_t cap,
+                           size_t *len);
 
 /**
  * Reports that the snapshot of #TOKENWARD_NEXT_STORE is in its place.
@@ -2350,7 +2195,7 @@ int32_t tokenward_snapshot_for(tokenward_manager *manager,
  * @param[in] id The `id` that tokenward_poll() gave with #TOKENWARD_NEXT_STORE.
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_STALE_REQUEST `id` is not that of the store
- * @retval TOKENWARD_ERR_NOT_DUE tokenward_snapshot_for() has not written a snapshot for it
+ * @retval TOKENWARD_ERR_NOT_DUE tokenward_snapshot() has not written a snapshot for it
  */
 int32_t tokenward_stored(tokenward_manager *manager,
                          uint64_t now_ms,

@@ -710,14 +710,6 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
     func loaded(now: UInt64, wall: UInt64?, id: UInt64, key: Data, slots: [Data?]) throws  -> FoundRecord
 
     /**
-     * A snapshot of `revision` is in storage.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-    func persisted(all: Bool, revision: UInt64) throws
-
-    /**
      * What to do at `now`. Changes nothing.
      *
      * # Errors
@@ -743,31 +735,12 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
     func reload() throws
 
     /**
-     * Storage was read again and holds nothing newer.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-    func reloaded() throws
-
-    /**
      * A refresh is due now; the token stays usable meanwhile.
      *
      * # Errors
      * [`CoreError::Internal`] alone.
      */
     func renew() throws
-
-    /**
-     * Takes the state of a snapshot whose revision is at least `floor`.
-     *
-     * # Errors
-     * Refused whole: the manager stays as it was.
-     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
-     * `stale_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
-     * - [`CoreError::Capacity`], `too_long`.
-     */
-    func restore(now: UInt64, wall: UInt64?, floor: UInt64, key: Data, snapshot: Data) throws
 
     /**
      * Lifts a failure that waits for the caller.
@@ -778,20 +751,12 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
     func retry() throws
 
     /**
-     * The revision that a snapshot taken now would have.
+     * The greatest revision that was written to storage, or found there; 0 without storage.
      *
      * # Errors
      * [`CoreError::Internal`] alone.
      */
     func revision() throws  -> UInt64
-
-    /**
-     * The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
-     *
-     * # Errors
-     * [`CoreError::Input`], `invalid_argument`: a key of another length, or of zeros.
-     */
-    func snapshot(now: UInt64, wall: UInt64?, all: Bool, key: Data) throws  -> Data
 
     /**
      * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
@@ -801,7 +766,7 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * - [`CoreError::State`]: `stale_request`, `not_due`.
      * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
      */
-    func snapshotFor(now: UInt64, wall: UInt64?, id: UInt64, key: Data) throws  -> Data
+    func snapshot(now: UInt64, wall: UInt64?, id: UInt64, key: Data) throws  -> Data
 
     /**
      * The snapshot could not be written, or it is not known whether it was.
@@ -861,14 +826,6 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      */
     func took(now: UInt64, id: UInt64) throws
 
-    /**
-     * The revision to persist, if that part has changed since: `all`, or the refresh token alone.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-    func unpersisted(all: Bool) throws  -> UInt64?
-
 }
 /**
  * One token of one provider and identity, kept alive: [`TokenManager`] behind a lock.
@@ -925,7 +882,7 @@ package class CoreManager: CoreManagerProtocol, @unchecked Sendable {
      * - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
      * `allow_server_only` does not say that this is one.
      */
-package convenience init(now: UInt64, provider: TokenProvider, identity: TokenIdentity, accessCapacity: UInt32, refreshCapacity: UInt32, seed: UInt64, sharedStorage: Bool, allowServerOnly: Bool, options: OptionsRecord? = nil)throws  {
+package convenience init(now: UInt64, provider: TokenProvider, identity: TokenIdentity, accessCapacity: UInt32, refreshCapacity: UInt32, seed: UInt64, allowServerOnly: Bool, options: OptionsRecord? = nil)throws  {
     let handle =
         try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
@@ -936,7 +893,6 @@ package convenience init(now: UInt64, provider: TokenProvider, identity: TokenId
         FfiConverterUInt32.lower(accessCapacity),
         FfiConverterUInt32.lower(refreshCapacity),
         FfiConverterUInt64.lower(seed),
-        FfiConverterBool.lower(sharedStorage),
         FfiConverterBool.lower(allowServerOnly),
         FfiConverterOptionTypeOptionsRecord.lower(options),uniffiCallStatus
     )
@@ -1156,22 +1112,6 @@ package func loaded(now: UInt64, wall: UInt64?, id: UInt64, key: Data, slots: [D
 }
 
     /**
-     * A snapshot of `revision` is in storage.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-package func persisted(all: Bool, revision: UInt64)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
-        uniffiCallStatus in
-    uniffi_tokenward_uniffi_fn_method_coremanager_persisted(
-            self.uniffiCloneHandle(),
-        FfiConverterBool.lower(all),
-        FfiConverterUInt64.lower(revision),uniffiCallStatus
-    )
-}
-}
-
-    /**
      * What to do at `now`. Changes nothing.
      *
      * # Errors
@@ -1222,20 +1162,6 @@ package func reload()throws   {try rustCallWithError(FfiConverterTypeCoreError_l
 }
 
     /**
-     * Storage was read again and holds nothing newer.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-package func reloaded()throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
-        uniffiCallStatus in
-    uniffi_tokenward_uniffi_fn_method_coremanager_reloaded(
-            self.uniffiCloneHandle(),uniffiCallStatus
-    )
-}
-}
-
-    /**
      * A refresh is due now; the token stays usable meanwhile.
      *
      * # Errors
@@ -1245,28 +1171,6 @@ package func renew()throws   {try rustCallWithError(FfiConverterTypeCoreError_li
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coremanager_renew(
             self.uniffiCloneHandle(),uniffiCallStatus
-    )
-}
-}
-
-    /**
-     * Takes the state of a snapshot whose revision is at least `floor`.
-     *
-     * # Errors
-     * Refused whole: the manager stays as it was.
-     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
-     * `stale_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
-     * - [`CoreError::Capacity`], `too_long`.
-     */
-package func restore(now: UInt64, wall: UInt64?, floor: UInt64, key: Data, snapshot: Data)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
-        uniffiCallStatus in
-    uniffi_tokenward_uniffi_fn_method_coremanager_restore(
-            self.uniffiCloneHandle(),
-        FfiConverterUInt64.lower(now),
-        FfiConverterOptionUInt64.lower(wall),
-        FfiConverterUInt64.lower(floor),
-        FfiConverterData.lower(key),
-        FfiConverterData.lower(snapshot),uniffiCallStatus
     )
 }
 }
@@ -1286,7 +1190,7 @@ package func retry()throws   {try rustCallWithError(FfiConverterTypeCoreError_li
 }
 
     /**
-     * The revision that a snapshot taken now would have.
+     * The greatest revision that was written to storage, or found there; 0 without storage.
      *
      * # Errors
      * [`CoreError::Internal`] alone.
@@ -1301,25 +1205,6 @@ package func revision()throws  -> UInt64  {
 }
 
     /**
-     * The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
-     *
-     * # Errors
-     * [`CoreError::Input`], `invalid_argument`: a key of another length, or of zeros.
-     */
-package func snapshot(now: UInt64, wall: UInt64?, all: Bool, key: Data)throws  -> Data  {
-    return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
-        uniffiCallStatus in
-    uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(
-            self.uniffiCloneHandle(),
-        FfiConverterUInt64.lower(now),
-        FfiConverterOptionUInt64.lower(wall),
-        FfiConverterBool.lower(all),
-        FfiConverterData.lower(key),uniffiCallStatus
-    )
-})
-}
-
-    /**
      * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
      * stand in it.
      *
@@ -1327,10 +1212,10 @@ package func snapshot(now: UInt64, wall: UInt64?, all: Bool, key: Data)throws  -
      * - [`CoreError::State`]: `stale_request`, `not_due`.
      * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
      */
-package func snapshotFor(now: UInt64, wall: UInt64?, id: UInt64, key: Data)throws  -> Data  {
+package func snapshot(now: UInt64, wall: UInt64?, id: UInt64, key: Data)throws  -> Data  {
     return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
-    uniffi_tokenward_uniffi_fn_method_coremanager_snapshot_for(
+    uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(
             self.uniffiCloneHandle(),
         FfiConverterUInt64.lower(now),
         FfiConverterOptionUInt64.lower(wall),
@@ -1461,22 +1346,6 @@ package func took(now: UInt64, id: UInt64)throws   {try rustCallWithError(FfiCon
         FfiConverterUInt64.lower(id),uniffiCallStatus
     )
 }
-}
-
-    /**
-     * The revision to persist, if that part has changed since: `all`, or the refresh token alone.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-package func unpersisted(all: Bool)throws  -> UInt64?  {
-    return try  FfiConverterOptionUInt64.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
-        uniffiCallStatus in
-    uniffi_tokenward_uniffi_fn_method_coremanager_unpersisted(
-            self.uniffiCloneHandle(),
-        FfiConverterBool.lower(all),uniffiCallStatus
-    )
-})
 }
 
 
@@ -3804,10 +3673,6 @@ public enum TokenNext: Equatable, Hashable {
      */
     case wait
     /**
-     * Storage is to be read again before it is written to.
-     */
-    case reload
-    /**
      * Storage is to be read, whose lock is taken first if it is shared.
      */
     case load(
@@ -3868,15 +3733,13 @@ struct FfiConverterTypeTokenNext: FfiConverterRustBuffer {
 
         case 4: return .wait
 
-        case 5: return .reload
-
-        case 6: return .load(id: try FfiConverterUInt64.read(from: &buf)
+        case 5: return .load(id: try FfiConverterUInt64.read(from: &buf)
         )
 
-        case 7: return .store(id: try FfiConverterUInt64.read(from: &buf), slot: try FfiConverterUInt8.read(from: &buf)
+        case 6: return .store(id: try FfiConverterUInt64.read(from: &buf), slot: try FfiConverterUInt8.read(from: &buf)
         )
 
-        case 8: return .supply(id: try FfiConverterUInt64.read(from: &buf), reason: try FfiConverterTypeTokenReason.read(from: &buf)
+        case 7: return .supply(id: try FfiConverterUInt64.read(from: &buf), reason: try FfiConverterTypeTokenReason.read(from: &buf)
         )
 
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -3905,23 +3768,19 @@ struct FfiConverterTypeTokenNext: FfiConverterRustBuffer {
             writeInt(&buf, Int32(4))
 
 
-        case .reload:
-            writeInt(&buf, Int32(5))
-
-
         case let .load(id):
-            writeInt(&buf, Int32(6))
+            writeInt(&buf, Int32(5))
             FfiConverterUInt64.write(id, into: &buf)
 
 
         case let .store(id,slot):
-            writeInt(&buf, Int32(7))
+            writeInt(&buf, Int32(6))
             FfiConverterUInt64.write(id, into: &buf)
             FfiConverterUInt8.write(slot, into: &buf)
 
 
         case let .supply(id,reason):
-            writeInt(&buf, Int32(8))
+            writeInt(&buf, Int32(7))
             FfiConverterUInt64.write(id, into: &buf)
             FfiConverterTypeTokenReason.write(reason, into: &buf)
 
@@ -4804,22 +4663,6 @@ package func errorSentence(code: String)throws  -> String  {
 })
 }
 /**
- * The revision of a snapshot whose seal is right, without taking it.
- *
- * # Errors
- * [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`; `invalid_argument` for a key
- * that has not 32 bytes, or only zeros.
- */
-package func snapshotRevision(key: Data, snapshot: Data)throws  -> UInt64  {
-    return try  FfiConverterUInt64.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
-        uniffiCallStatus in
-    uniffi_tokenward_uniffi_fn_func_snapshot_revision(
-        FfiConverterData.lower(key),
-        FfiConverterData.lower(snapshot),uniffiCallStatus
-    )
-})
-}
-/**
  * The snake_case name, the same in every language.
  */
 package func grantName(grant: TokenGrant) -> String  {
@@ -4907,9 +4750,6 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_func_error_sentence() != 48005) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_func_snapshot_revision() != 75) {
-        return InitializationResult.apiChecksumMismatch
-    }
     if (uniffi_tokenward_uniffi_checksum_func_grant_name() != 16090) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -4958,9 +4798,6 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_loaded() != 9797) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_persisted() != 23302) {
-        return InitializationResult.apiChecksumMismatch
-    }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_poll() != 44954) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -4970,25 +4807,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_reload() != 43255) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_reloaded() != 50615) {
-        return InitializationResult.apiChecksumMismatch
-    }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_renew() != 18219) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_restore() != 12981) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_retry() != 40329) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_revision() != 27682) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_revision() != 4352) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() != 806) {
-        return InitializationResult.apiChecksumMismatch
-    }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot_for() != 7434) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() != 18804) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_store_failed() != 51300) {
@@ -5012,9 +4840,6 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_took() != 48869) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_unpersisted() != 33109) {
-        return InitializationResult.apiChecksumMismatch
-    }
     if (uniffi_tokenward_uniffi_checksum_method_corerequest_body() != 43550) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -5030,7 +4855,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_corerequest_url() != 53091) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() != 45191) {
+    if (uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() != 46751) {
         return InitializationResult.apiChecksumMismatch
     }
 

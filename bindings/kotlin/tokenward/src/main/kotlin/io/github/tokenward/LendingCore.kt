@@ -25,7 +25,6 @@ internal class LendingCore(
     options.accessCapacity.toUInt(),
     options.refreshCapacity.toUInt(),
     seed,
-    sharedStorage = false,
     options.dangerouslyAllowServerOnlyCredentials,
     OptionsRecord(
         isShared?.let { StorageRecord(it, all = true, slots = 1u, floor = 0uL, proveRoom = false) },

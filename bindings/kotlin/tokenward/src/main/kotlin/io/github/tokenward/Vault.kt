@@ -49,7 +49,7 @@ internal class Vault(
             val slots = listOf(access.read())
             synchronized(lock) { found(core.loaded(clock.instant(), clock.unixTime(), task.id, key, slots)) }
         } else if (task is TokenNext.Store) {
-            access.write(core.snapshotFor(clock.instant(), clock.unixTime(), task.id, key))
+            access.write(core.snapshot(clock.instant(), clock.unixTime(), task.id, key))
             core.stored(clock.instant(), task.id)
         }
         failure = null

@@ -99,7 +99,7 @@ private class Scenario(private val scenario: Members) {
             }
             "load_failed" -> manager.loadFailed(now, hand.load)
             "write" -> {
-                val bytes = manager.snapshotFor(now, wall(now), hand.store.id, KEY)
+                val bytes = manager.snapshot(now, wall(now), hand.store.id, KEY)
                 val torn = minOf(step.integer("torn") ?: ULong.MAX_VALUE, bytes.size.toULong()).toInt()
                 if (step["lost"] != true) slots[hand.store.slot.toInt()] = bytes.copyOf(torn)
             }
@@ -141,7 +141,6 @@ private class Scenario(private val scenario: Members) {
             is TokenNext.Request -> mapOf("next" to "request", "grant" to grantName(next.grant))
             is TokenNext.AwaitAnswer -> mapOf("next" to "await")
             TokenNext.Wait -> mapOf("next" to "wait")
-            TokenNext.Reload -> mapOf("next" to "reload")
             is TokenNext.Load -> mapOf("next" to "load").also { hand.load = next.id }
             is TokenNext.Store -> mapOf("next" to "store", "slot" to next.slot.toULong()).also { hand.store = next }
             is TokenNext.Supply -> mapOf("next" to "supply", "reason" to next.reason.code).also { hand.supply = next.id }
@@ -217,7 +216,7 @@ private class Scenario(private val scenario: Members) {
         val capacity = (overrides["capacity"] ?: scenario["capacity"]).members().orEmpty()
         fun slot(name: String) = (capacity.integer(name) ?: DEFAULT_SLOT).toUInt()
         return CoreManager(
-            at, provider(overrides), identity(overrides), slot("access"), slot("refresh"), seed, false, true, options(overrides),
+            at, provider(overrides), identity(overrides), slot("access"), slot("refresh"), seed, true, options(overrides),
         )
     }
 

@@ -549,12 +549,6 @@ public sealed class TokenNext {
 
 
     /**
-     * Storage is to be read again before it is written to.
-     */
-    public data object Reload : TokenNext()
-
-
-    /**
      * Storage is to be read, whose lock is taken first if it is shared.
      */
     public data class Load(

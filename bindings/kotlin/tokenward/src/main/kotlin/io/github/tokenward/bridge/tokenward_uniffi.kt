@@ -694,8 +694,6 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_func_error_sentence(
     ): Int
-    external fun uniffi_tokenward_uniffi_checksum_func_snapshot_revision(
-    ): Int
     external fun uniffi_tokenward_uniffi_checksum_func_grant_name(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_func_reason_name(
@@ -728,27 +726,19 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_loaded(
     ): Int
-    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_persisted(
-    ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_poll(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_rejected(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_reload(
     ): Int
-    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_reloaded(
-    ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_renew(
-    ): Int
-    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_restore(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_retry(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_revision(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot(
-    ): Int
-    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot_for(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_store_failed(
     ): Int
@@ -763,8 +753,6 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_token_url(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_took(
-    ): Int
-    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_unpersisted(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_corerequest_body(
     ): Int
@@ -802,7 +790,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_free_coremanager(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_tokenward_uniffi_fn_constructor_coremanager_new(`now`: Long,`provider`: RustBuffer.ByValue,`identity`: RustBuffer.ByValue,`accessCapacity`: Int,`refreshCapacity`: Int,`seed`: Long,`sharedStorage`: Byte,`allowServerOnly`: Byte,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_constructor_coremanager_new(`now`: Long,`provider`: RustBuffer.ByValue,`identity`: RustBuffer.ByValue,`accessCapacity`: Int,`refreshCapacity`: Int,`seed`: Long,`allowServerOnly`: Byte,`options`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_answer(`ptr`: Long,`now`: Long,`requestId`: Long,`status`: Int,`headers`: RustBuffer.ByValue,`body`: RustBuffer.ByValue,`wall`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -824,27 +812,19 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_loaded(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`key`: RustBuffer.ByValue,`slots`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_persisted(`ptr`: Long,`all`: Byte,`revision`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_poll(`ptr`: Long,`now`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_rejected(`ptr`: Long,`now`: Long,`generation`: Long,`status`: Int,`challenge`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_reload(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_reloaded(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_renew(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Unit
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_restore(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`floor`: Long,`key`: RustBuffer.ByValue,`snapshot`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_retry(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_revision(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`all`: Byte,`key`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_snapshot_for(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`key`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`key`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_store_failed(`ptr`: Long,`now`: Long,`id`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
@@ -860,8 +840,6 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_took(`ptr`: Long,`now`: Long,`id`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_unpersisted(`ptr`: Long,`all`: Byte,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_clone_corerequest(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_free_corerequest(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -880,8 +858,6 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_func_error_sentence(`code`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_func_snapshot_revision(`key`: RustBuffer.ByValue,`snapshot`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
-    ): Long
     external fun uniffi_tokenward_uniffi_fn_func_grant_name(`grant`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_func_reason_name(`reason`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1019,9 +995,6 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_func_error_sentence() and 0xFFFF) != 48005) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_snapshot_revision() and 0xFFFF) != 75) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
     if ((lib.uniffi_tokenward_uniffi_checksum_func_grant_name() and 0xFFFF) != 16090) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1070,9 +1043,6 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_loaded() and 0xFFFF) != 9797) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_persisted() and 0xFFFF) != 23302) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_poll() and 0xFFFF) != 44954) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1082,25 +1052,16 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_reload() and 0xFFFF) != 43255) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_reloaded() and 0xFFFF) != 50615) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_renew() and 0xFFFF) != 18219) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_restore() and 0xFFFF) != 12981) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_retry() and 0xFFFF) != 40329) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revision() and 0xFFFF) != 27682) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revision() and 0xFFFF) != 4352) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() and 0xFFFF) != 806) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot_for() and 0xFFFF) != 7434) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() and 0xFFFF) != 18804) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_store_failed() and 0xFFFF) != 51300) {
@@ -1124,9 +1085,6 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_took() and 0xFFFF) != 48869) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_unpersisted() and 0xFFFF) != 33109) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_body() and 0xFFFF) != 43550) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1142,7 +1100,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_url() and 0xFFFF) != 53091) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() and 0xFFFF) != 45191) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() and 0xFFFF) != 46751) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
 }
@@ -1652,14 +1610,6 @@ internal interface CoreManagerInterface {
     fun `loaded`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `key`: kotlin.ByteArray, `slots`: List<kotlin.ByteArray?>): FoundRecord
 
     /**
-     * A snapshot of `revision` is in storage.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-    fun `persisted`(`all`: kotlin.Boolean, `revision`: kotlin.ULong)
-
-    /**
      * What to do at `now`. Changes nothing.
      *
      * # Errors
@@ -1685,31 +1635,12 @@ internal interface CoreManagerInterface {
     fun `reload`()
 
     /**
-     * Storage was read again and holds nothing newer.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-    fun `reloaded`()
-
-    /**
      * A refresh is due now; the token stays usable meanwhile.
      *
      * # Errors
      * [`CoreError::Internal`] alone.
      */
     fun `renew`()
-
-    /**
-     * Takes the state of a snapshot whose revision is at least `floor`.
-     *
-     * # Errors
-     * Refused whole: the manager stays as it was.
-     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
-     * `stale_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
-     * - [`CoreError::Capacity`], `too_long`.
-     */
-    fun `restore`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `floor`: kotlin.ULong, `key`: kotlin.ByteArray, `snapshot`: kotlin.ByteArray)
 
     /**
      * Lifts a failure that waits for the caller.
@@ -1720,20 +1651,12 @@ internal interface CoreManagerInterface {
     fun `retry`()
 
     /**
-     * The revision that a snapshot taken now would have.
+     * The greatest revision that was written to storage, or found there; 0 without storage.
      *
      * # Errors
      * [`CoreError::Internal`] alone.
      */
     fun `revision`(): kotlin.ULong
-
-    /**
-     * The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
-     *
-     * # Errors
-     * [`CoreError::Input`], `invalid_argument`: a key of another length, or of zeros.
-     */
-    fun `snapshot`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `all`: kotlin.Boolean, `key`: kotlin.ByteArray): kotlin.ByteArray
 
     /**
      * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
@@ -1743,7 +1666,7 @@ internal interface CoreManagerInterface {
      * - [`CoreError::State`]: `stale_request`, `not_due`.
      * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
      */
-    fun `snapshotFor`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `key`: kotlin.ByteArray): kotlin.ByteArray
+    fun `snapshot`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `key`: kotlin.ByteArray): kotlin.ByteArray
 
     /**
      * The snapshot could not be written, or it is not known whether it was.
@@ -1803,14 +1726,6 @@ internal interface CoreManagerInterface {
      */
     fun `took`(`now`: kotlin.ULong, `id`: kotlin.ULong)
 
-    /**
-     * The revision to persist, if that part has changed since: `all`, or the refresh token alone.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-    fun `unpersisted`(`all`: kotlin.Boolean): kotlin.ULong?
-
     companion object
 }
 
@@ -1854,7 +1769,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      * - [`CoreError::NotAllowed`], `server_only`: the credentials are for servers only, and
      * `allow_server_only` does not say that this is one.
      */
-    constructor(`now`: kotlin.ULong, `provider`: TokenProvider, `identity`: TokenIdentity, `accessCapacity`: kotlin.UInt, `refreshCapacity`: kotlin.UInt, `seed`: kotlin.ULong, `sharedStorage`: kotlin.Boolean, `allowServerOnly`: kotlin.Boolean, `options`: OptionsRecord? = null) :
+    constructor(`now`: kotlin.ULong, `provider`: TokenProvider, `identity`: TokenIdentity, `accessCapacity`: kotlin.UInt, `refreshCapacity`: kotlin.UInt, `seed`: kotlin.ULong, `allowServerOnly`: kotlin.Boolean, `options`: OptionsRecord? = null) :
         this(UniffiWithHandle,
     uniffiRustCallWithError(CoreException) { _status ->
     UniffiLib.uniffi_tokenward_uniffi_fn_constructor_coremanager_new(
@@ -1866,7 +1781,6 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
         FfiConverterUInt.lower(`accessCapacity`),
         FfiConverterUInt.lower(`refreshCapacity`),
         FfiConverterULong.lower(`seed`),
-        FfiConverterBoolean.lower(`sharedStorage`),
         FfiConverterBoolean.lower(`allowServerOnly`),
         FfiConverterOptionalTypeOptionsRecord.lower(`options`),_status)
 }
@@ -2199,27 +2113,6 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
 
     /**
-     * A snapshot of `revision` is in storage.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-    @Throws(CoreException::class)override fun `persisted`(`all`: kotlin.Boolean, `revision`: kotlin.ULong)
-        =
-    callWithHandle {
-    uniffiRustCallWithError(CoreException) { _status ->
-    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_persisted(
-        it,
-
-        FfiConverterBoolean.lower(`all`),
-        FfiConverterULong.lower(`revision`),_status)
-}
-    }
-
-
-
-
-    /**
      * What to do at `now`. Changes nothing.
      *
      * # Errors
@@ -2285,25 +2178,6 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
 
     /**
-     * Storage was read again and holds nothing newer.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-    @Throws(CoreException::class)override fun `reloaded`()
-        =
-    callWithHandle {
-    uniffiRustCallWithError(CoreException) { _status ->
-    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_reloaded(
-        it,
-        _status)
-}
-    }
-
-
-
-
-    /**
      * A refresh is due now; the token stays usable meanwhile.
      *
      * # Errors
@@ -2316,33 +2190,6 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
     UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_renew(
         it,
         _status)
-}
-    }
-
-
-
-
-    /**
-     * Takes the state of a snapshot whose revision is at least `floor`.
-     *
-     * # Errors
-     * Refused whole: the manager stays as it was.
-     * - [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`,
-     * `stale_snapshot`; `invalid_argument` for a key that has not 32 bytes, or only zeros.
-     * - [`CoreError::Capacity`], `too_long`.
-     */
-    @Throws(CoreException::class)override fun `restore`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `floor`: kotlin.ULong, `key`: kotlin.ByteArray, `snapshot`: kotlin.ByteArray)
-        =
-    callWithHandle {
-    uniffiRustCallWithError(CoreException) { _status ->
-    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_restore(
-        it,
-
-        FfiConverterULong.lower(`now`),
-        FfiConverterOptionalULong.lower(`wall`),
-        FfiConverterULong.lower(`floor`),
-        FfiConverterByteArray.lower(`key`),
-        FfiConverterByteArray.lower(`snapshot`),_status)
 }
     }
 
@@ -2369,7 +2216,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
 
     /**
-     * The revision that a snapshot taken now would have.
+     * The greatest revision that was written to storage, or found there; 0 without storage.
      *
      * # Errors
      * [`CoreError::Internal`] alone.
@@ -2389,30 +2236,6 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
 
     /**
-     * The state, sealed under a key of 32 bytes. The tokens stand in it. Changes nothing.
-     *
-     * # Errors
-     * [`CoreError::Input`], `invalid_argument`: a key of another length, or of zeros.
-     */
-    @Throws(CoreException::class)override fun `snapshot`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `all`: kotlin.Boolean, `key`: kotlin.ByteArray): kotlin.ByteArray {
-            return FfiConverterByteArray.lift(
-    callWithHandle {
-    uniffiRustCallWithError(CoreException) { _status ->
-    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(
-        it,
-
-        FfiConverterULong.lower(`now`),
-        FfiConverterOptionalULong.lower(`wall`),
-        FfiConverterBoolean.lower(`all`),
-        FfiConverterByteArray.lower(`key`),_status)
-}
-    }
-    )
-    }
-
-
-
-    /**
      * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
      * stand in it.
      *
@@ -2420,11 +2243,11 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      * - [`CoreError::State`]: `stale_request`, `not_due`.
      * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
      */
-    @Throws(CoreException::class)override fun `snapshotFor`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `key`: kotlin.ByteArray): kotlin.ByteArray {
+    @Throws(CoreException::class)override fun `snapshot`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `key`: kotlin.ByteArray): kotlin.ByteArray {
             return FfiConverterByteArray.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
-    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_snapshot_for(
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(
         it,
 
         FfiConverterULong.lower(`now`),
@@ -2593,27 +2416,6 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 }
     }
 
-
-
-
-    /**
-     * The revision to persist, if that part has changed since: `all`, or the refresh token alone.
-     *
-     * # Errors
-     * [`CoreError::Internal`] alone.
-     */
-    @Throws(CoreException::class)override fun `unpersisted`(`all`: kotlin.Boolean): kotlin.ULong? {
-            return FfiConverterOptionalULong.lift(
-    callWithHandle {
-    uniffiRustCallWithError(CoreException) { _status ->
-    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_unpersisted(
-        it,
-
-        FfiConverterBoolean.lower(`all`),_status)
-}
-    }
-    )
-    }
 
 
 
@@ -4168,15 +3970,14 @@ internal object FfiConverterTypeTokenNext : FfiConverterRustBuffer<TokenNext>{
                 FfiConverterULong.read(buf),
                 )
             4 -> TokenNext.Wait
-            5 -> TokenNext.Reload
-            6 -> TokenNext.Load(
+            5 -> TokenNext.Load(
                 FfiConverterULong.read(buf),
                 )
-            7 -> TokenNext.Store(
+            6 -> TokenNext.Store(
                 FfiConverterULong.read(buf),
                 FfiConverterUByte.read(buf),
                 )
-            8 -> TokenNext.Supply(
+            7 -> TokenNext.Supply(
                 FfiConverterULong.read(buf),
                 FfiConverterTypeTokenReason.read(buf),
                 )
@@ -4206,12 +4007,6 @@ internal object FfiConverterTypeTokenNext : FfiConverterRustBuffer<TokenNext>{
             )
         }
         is TokenNext.Wait -> {
-            // Add the size for the Int that specifies the variant plus the size needed for all fields
-            (
-                4UL
-            )
-        }
-        is TokenNext.Reload -> {
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
@@ -4262,23 +4057,19 @@ internal object FfiConverterTypeTokenNext : FfiConverterRustBuffer<TokenNext>{
                 buf.putInt(4)
                 Unit
             }
-            is TokenNext.Reload -> {
-                buf.putInt(5)
-                Unit
-            }
             is TokenNext.Load -> {
-                buf.putInt(6)
+                buf.putInt(5)
                 FfiConverterULong.write(value.`id`, buf)
                 Unit
             }
             is TokenNext.Store -> {
-                buf.putInt(7)
+                buf.putInt(6)
                 FfiConverterULong.write(value.`id`, buf)
                 FfiConverterUByte.write(value.`slot`, buf)
                 Unit
             }
             is TokenNext.Supply -> {
-                buf.putInt(8)
+                buf.putInt(7)
                 FfiConverterULong.write(value.`id`, buf)
                 FfiConverterTypeTokenReason.write(value.`reason`, buf)
                 Unit
@@ -4872,26 +4663,6 @@ internal fun `version`(): kotlin.String {
 
 
         FfiConverterString.lower(`code`),_status)
-}
-    )
-    }
-
-
-        /**
-         * The revision of a snapshot whose seal is right, without taking it.
-         *
-         * # Errors
-         * [`CoreError::Input`]: `invalid_snapshot`, `other_snapshot_version`, `other_snapshot_key`; `invalid_argument` for a key
-         * that has not 32 bytes, or only zeros.
-         */
-@Throws(CoreException::class) internal fun `snapshotRevision`(`key`: kotlin.ByteArray, `snapshot`: kotlin.ByteArray): kotlin.ULong {
-            return FfiConverterULong.lift(
-    uniffiRustCallWithError(CoreException) { _status ->
-    UniffiLib.uniffi_tokenward_uniffi_fn_func_snapshot_revision(
-
-
-        FfiConverterByteArray.lower(`key`),
-        FfiConverterByteArray.lower(`snapshot`),_status)
 }
     )
     }
