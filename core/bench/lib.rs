@@ -143,13 +143,13 @@ fn turn() -> Side {
 }
 
 fn snapshots() -> [Side; 2] {
-    let (mut kept, id) = stored();
-    let (mut other, other_id) = stored();
+    let (mut kept, id) = stored(1);
+    let (mut other, other_id) = stored(2);
     let mut write = move |out: &mut [u8; 512]| kept.snapshot(START, WALL, id, &KEY, out).expect("room").len();
     let (mut out, mut sealed) = ([0; 512], [[0; 512]; 2]);
     let len = write(&mut sealed[0]);
     assert_eq!(other.snapshot(START, WALL, other_id, &KEY, &mut sealed[1]).map(<[u8]>::len), Ok(len));
-    let (mut reader, mut turn) = (with_storage(), 0);
+    let (mut reader, mut turn) = (with_storage(0), 0);
     let Next::Load(mut id) = reader.poll(START).next else { panic!("storage is read first") };
     [
         side("snapshot", "write", "tokenward", move || _ = black_box(write(&mut out))),
@@ -164,15 +164,15 @@ fn snapshots() -> [Side; 2] {
     ]
 }
 
-fn with_storage() -> Manager {
+fn with_storage(seed: u64) -> Manager {
     let options = Options { storage: Some(Storage::OWN), source: Source::None };
     let slots = Slots::new([0; 768], 512);
-    TokenManager::with_options(START, &ONE_ORIGIN, Identity::CLIENT, slots, 0, options).expect("a manager")
+    TokenManager::with_options(START, &ONE_ORIGIN, Identity::CLIENT, slots, seed, options).expect("a manager")
 }
 
 /// One whose token is to be stored.
-fn stored() -> (Manager, RequestId) {
-    let mut manager = with_storage();
+fn stored(seed: u64) -> (Manager, RequestId) {
+    let mut manager = with_storage(seed);
     let Next::Load(id) = manager.poll(START).next else { panic!("storage is read first") };
     manager.loaded(START, WALL, id, &KEY, &[None]).expect("empty");
     install(&mut manager);
