@@ -100,7 +100,7 @@ pub struct StorageRules {
     pub(crate) note: for<'a> fn(&mut Keeper, Event, &Context<'a>),
     pub(crate) settle: for<'a> fn(&mut Keeper, &Supply, &Context<'a>),
     fingerprint: fn(&[u8]) -> u64,
-    make: fn(Storage, Instant, u64) -> Keeper,
+    make: fn(&mut Option<Keeper>, &Storage, &Session),
 }
 
 #[cfg(feature = "snapshot")]
@@ -111,7 +111,7 @@ pub(crate) static RULES: StorageRules = StorageRules {
     fingerprint: seal::fingerprint,
     note: Keeper::note,
     settle: Keeper::settle,
-    make: Keeper::new,
+    make: Keeper::make,
 };
 
 /// What is asked of the rules of storage.
@@ -312,15 +312,17 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// For `storage`, by its rules.
-    pub(crate) fn of(storage: Storage, now: Instant, salt: u64) -> Self {
-        (storage.rules.make)(storage, now, salt)
+    /// Puts one for `storage` into its place, by the rules that the storage brings: a move of it would take stack.
+    pub(crate) fn place(place: &mut Option<Self>, storage: &Storage, session: &Session) {
+        (storage.rules.make)(place, storage, session);
     }
 
-    fn new(storage: Storage, now: Instant, salt: u64) -> Self {
-        Self {
-            storage,
-            made_at: now.as_millis(),
+    #[inline(never)]
+    fn make(place: &mut Option<Self>, storage: &Storage, session: &Session) {
+        let salt = session.salt();
+        *place = Some(Self {
+            storage: *storage,
+            made_at: session.clock(),
             revision: storage.floor.0,
             session: 0,
             writer: 0,
@@ -347,7 +349,7 @@ impl Keeper {
             loaded_at: 0,
             obstacle: Obstacle::None,
             newest: None,
-        }
+        });
     }
 
     pub(crate) fn stores_all(&self) -> bool {

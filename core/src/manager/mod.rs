@@ -150,22 +150,6 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
         slots: Slots<S>,
         seed: u64,
     ) -> Result<Self, Error> {
-        Self::with_options(now, provider, identity, slots, seed, Options::default())
-    }
-
-    /// The same with storage, or with a source of tokens that can be asked ([`Options`]).
-    ///
-    /// # Errors
-    /// As [`TokenManager::new`].
-    #[inline(always)]
-    pub fn with_options(
-        now: Instant,
-        provider: &'p Provider<'p>,
-        identity: Identity<'p>,
-        slots: Slots<S>,
-        seed: u64,
-        options: Options,
-    ) -> Result<Self, Error> {
         if !identity.fits(provider) {
             return Err(Error::InvalidProvider);
         }
@@ -174,15 +158,42 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
             provider,
             identity,
             session: Session::new(now, provider.policy(), seed, salt),
-            supply: Supply::new(options.source, salt),
+            supply: Supply::new(salt),
             #[cfg(feature = "snapshot")]
-            keeper: options.storage.map(|storage| Keeper::of(storage, now, salt)),
+            keeper: None,
             store: Store::new(slots),
         })
+    }
+
+    /// The same with storage, or with a source of tokens that can be asked ([`Options`]).
+    ///
+    /// # Errors
+    /// As [`TokenManager::new`].
+    pub fn with_options(
+        now: Instant,
+        provider: &'p Provider<'p>,
+        identity: Identity<'p>,
+        slots: Slots<S>,
+        seed: u64,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let mut manager = Self::new(now, provider, identity, slots, seed)?;
+        manager.set_options(&options);
+        Ok(manager)
     }
 }
 
 impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
+    /// Gives a new manager its options where it lies: a move of it would take stack.
+    #[doc(hidden)]
+    pub fn set_options(&mut self, options: &Options) {
+        self.supply.source = options.source;
+        #[cfg(feature = "snapshot")]
+        if let Some(storage) = &options.storage {
+            Keeper::place(&mut self.keeper, storage, &self.session);
+        }
+    }
+
     /// What to do at `now`, whether the token may be sent, and when to ask again. Changes nothing.
     pub fn poll(&self, now: Instant) -> Poll {
         let provider = self.provider;

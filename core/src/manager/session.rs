@@ -302,6 +302,11 @@ impl Session {
         self.clock
     }
 
+    /// What the ids start from, where there was no request yet.
+    pub(crate) const fn salt(&self) -> u64 {
+        self.request_id
+    }
+
     pub(crate) const fn generation(&self) -> Generation {
         Generation(self.generation)
     }

@@ -80,14 +80,14 @@ pub(crate) const fn first_id(salt: u64, kind: u64) -> u64 {
 
 /// A source, and when it is asked.
 pub(crate) struct Supply {
-    source: Source,
+    pub(crate) source: Source,
     pub(crate) tries: Tries,
 }
 
 impl Supply {
     #[inline(always)]
-    pub(crate) const fn new(source: Source, salt: u64) -> Self {
-        Self { source, tries: Tries::new(first_id(salt, 1)) }
+    pub(crate) const fn new(salt: u64) -> Self {
+        Self { source: Source::None, tries: Tries::new(first_id(salt, 1)) }
     }
 
     /// What to do where the decision without a source says `base`.

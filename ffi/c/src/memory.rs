@@ -174,14 +174,15 @@ pub unsafe extern "C" fn tokenward_init_abi(
         let memory = memory.get_mut(..size).ok_or(Fault::of(Error::BufferTooSmall { needed: 0 }))?;
         let now = Instant::from_millis(config.now_ms);
         let none = Slots::new([], config.access_capacity);
-        let manager = TokenManager::with_options(now, service, identity, none, config.seed, options)?;
+        let manager = TokenManager::new(now, service, identity, none, config.seed)?;
         tokenward::wipe(memory);
-        // SAFETY: not NULL, aligned, and as long as a block without slots, which this is the front of.
+        // SAFETY: not NULL, aligned, and as long as a block without slots, which this is the front of; a manager in the end.
         unsafe {
             (&raw mut (*block).magic).write(MAGIC);
             (&raw mut (*block).slots).write(slots);
             (&raw mut (*block).not_slots).write(!slots);
             (&raw mut (*block).manager).write(manager);
+            (*block).manager.set_options(&options);
         }
         out.write(block.cast());
         Ok(())
