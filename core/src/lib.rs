@@ -67,6 +67,8 @@ pub mod storage {
 
     pub use crate::manager::keeper::{Storage, StorageRules};
     #[cfg(feature = "snapshot")]
+    pub use crate::manager::seal::{HmacSha256, Pieces, Seal};
+    #[cfg(feature = "snapshot")]
     pub use crate::manager::storage::Found;
     pub use crate::manager::supply::Source;
 }

@@ -22,7 +22,8 @@ TARGETS = {
     "virt": ("riscv32imac", "RISC-V", 1, 1),
 }
 CONTROL = 8
-IMAGES = (("reader", "the reader alone"), ("manager", "without storage"), ("storage", "with storage"))
+IMAGES = (("reader", "the reader alone"), ("manager", "without storage"), ("storage", "with storage"),
+          ("sealed", "with storage that the device seals"))
 NO_PART = "no_part"
 # How a service names a part, by its kind.
 NAMED = {
@@ -43,8 +44,11 @@ CODE = {
     r"is_loopback_http": {"tokenward_loopback_http"},
     r"wire::jwt": {"tokenward_expiry_jwt"},
 }
-# What only an image with storage may carry.
-STORES = {r"::RULES$|_with_storage|Keeper::(with_storage|store_next)": {"storage"}, r"manager::seal|sha2::": {"storage"}}
+# What only an image with storage may carry, and what only one that this library seals.
+STORES = {
+    r"::RULES$|_with_storage|Keeper::(with_storage|store_next)": {"storage", "sealed"},
+    r"sha2::|HmacSha256": {"storage"},
+}
 SAME_COMPILER, OTHER_COMPILER = 1.02, 1.10
 
 PAGE = """# Flash, stack and instructions

@@ -239,7 +239,7 @@ size() {
   LIBS="-lc_nano -lgcc"
   for features in panic-handler panic-handler,snapshot; do
     flags= first=
-    case $features in *snapshot) flags=-DSTORAGE ;; esac
+    case $features in *snapshot) flags=-DSTORAGE=tokenward_storage_own ;; esac
     archive=$(firmware_library thumbv7em-none-eabi "$features" z)
     # The first image says which it needs; the second asks newlib for them before the archive gives its own.
     for _ in 1 2; do

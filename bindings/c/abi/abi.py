@@ -37,8 +37,10 @@ def main():
     rows = []
     for name, body in re.findall(r"typedef struct (\w+) \{(.*?)\} \w+;", text, re.S):
         rows.append((f"struct {name}", f"sizeof({name})"))
-        for kind, star, member in re.findall(r"^\s*(.+?) (\**)(\w+);$", body, re.M):
-            rows.append((f"  {kind} {star}{member}", f"offsetof({name}, {member})"))
+        for kind, star, member, function, arguments in re.findall(
+                r"^\s*(\w[\w ]*?) (\**)(?:(\w+)|\(\*(\w+)\)(\([^;]*\)));$", body, re.M):
+            said = f"{star}{member}" if member else re.sub(r"\s+", " ", f"{star}(*{function}){arguments}")
+            rows.append((f"  {kind} {said}", f"offsetof({name}, {member or function})"))
     measured = [measure(compiler, header, [expression for _, expression in rows]) for compiler in sys.argv[2:]]
     print("# Bytes: size of a struct, offset of a member; with pointers of 32 and of 64 bits.")
     for (what, _), narrow, wide in zip(rows, *measured):

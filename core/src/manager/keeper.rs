@@ -17,6 +17,9 @@ use crate::time::{Instant, difference, product, quotient, sum};
 pub struct Storage {
     /// The code that it brings: that of `Storage::OWN`.
     pub rules: &'static StorageRules,
+    /// What seals a snapshot.
+    #[cfg(feature = "snapshot")]
+    pub seal: &'static dyn seal::Seal,
     /// Whether other processes use it too. Then its lock is held from the first [`crate::Next::Load`] until `poll` says
     /// neither that nor [`crate::Next::Store`].
     pub shared: bool,
@@ -60,6 +63,7 @@ impl Storage {
     /// ```
     pub const OWN: Self = Self {
         rules: &RULES,
+        seal: &seal::HmacSha256,
         shared: false,
         stored: SnapshotScope::All,
         slots: 1,
@@ -99,7 +103,7 @@ pub struct StorageRules {
     pub(crate) lends: for<'a> fn(&Keeper, u64, &Provider<'a>) -> bool,
     pub(crate) note: for<'a> fn(&mut Keeper, Event, &Context<'a>),
     pub(crate) settle: for<'a> fn(&mut Keeper, &Supply, &Context<'a>),
-    fingerprint: fn(&[u8]) -> u64,
+    fingerprint: fn(&Storage, &[u8]) -> u64,
     make: fn(&mut Option<Keeper>, &Storage, &Session),
 }
 
@@ -108,7 +112,7 @@ pub(crate) static RULES: StorageRules = StorageRules {
     next: Keeper::next,
     changes_at: Keeper::changes_at,
     lends: Keeper::lends,
-    fingerprint: seal::fingerprint,
+    fingerprint: |storage, token| seal::fingerprint(storage.seal, token),
     note: Keeper::note,
     settle: Keeper::settle,
     make: Keeper::make,
@@ -599,7 +603,7 @@ impl Keeper {
 
     /// Which refresh token it is, without keeping it.
     pub(crate) fn fingerprint(&self, token: &[u8]) -> u64 {
-        (self.storage.rules.fingerprint)(token)
+        (self.storage.rules.fingerprint)(&self.storage, token)
     }
 
     /// A number for a session or for what this manager writes, never 0. A device may draw the same ones after each start:

@@ -19,7 +19,7 @@ use crate::wire::www_authenticate::is_insufficient_scope;
 pub(crate) mod keeper;
 pub(crate) mod options;
 #[cfg(feature = "snapshot")]
-mod seal;
+pub(crate) mod seal;
 pub(crate) mod session;
 #[cfg(feature = "snapshot")]
 mod snapshot;

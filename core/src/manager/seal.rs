@@ -1,42 +1,79 @@
-//! The seal of a snapshot, HMAC-SHA-256 (RFC 2104), and what else is told apart by a hash.
+//! The seal of a snapshot, HMAC-SHA-256 (RFC 2104), and what else is told apart by it.
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
+
+use crate::secret::ct_eq;
 
 pub(crate) const TAG_LEN: usize = 32;
 
 /// Bytes of a key as the hash takes it.
 const BLOCK_LEN: usize = 64;
 
+/// Hands bytes to its argument, piece by piece.
+pub type Pieces<'a> = dyn FnMut(&mut dyn FnMut(&[u8])) + 'a;
+
+/// What computes the HMAC-SHA-256 that seals snapshots: [`HmacSha256`], or what a device has in hardware or links anyway.
+///
+/// ```
+/// use tokenward::storage::{HmacSha256, Pieces, Seal, Storage};
+///
+/// struct Chip;
+///
+/// impl Seal for Chip {
+///     fn hmac_sha256(&self, key: &[u8; 32], pieces: &mut Pieces<'_>) -> [u8; 32] {
+///         // A driver starts here, goes on with each piece, and finishes.
+///         let mut length = 0;
+///         pieces(&mut |piece| length += piece.len());
+///         HmacSha256.hmac_sha256(key, pieces)
+///     }
+/// }
+///
+/// let flash = Storage { seal: &Chip, slots: 2, ..Storage::OWN };
+/// ```
+pub trait Seal: Sync {
+    /// The HMAC-SHA-256 (RFC 2104) under `key` of the bytes that `pieces` hands to its argument, one after the other. Zeros
+    /// if it cannot be computed: they open nothing.
+    ///
+    /// # Security
+    /// The bytes are tokens. Whatever keeps them meanwhile is wiped afterwards.
+    fn hmac_sha256(&self, key: &[u8; 32], pieces: &mut Pieces<'_>) -> [u8; 32];
+}
+
+/// By the crates `hmac` and `sha2`.
+#[derive(Clone, Copy, Debug)]
+pub struct HmacSha256;
+
+impl Seal for HmacSha256 {
+    #[inline(never)]
+    fn hmac_sha256(&self, key: &[u8; 32], pieces: &mut Pieces<'_>) -> [u8; 32] {
+        // A short key is filled up with zeros (RFC 2104 section 2); with a whole block nothing can fail.
+        let mut block = [0; BLOCK_LEN];
+        block.iter_mut().zip(key).for_each(|(to, byte)| *to = *byte);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        pieces(&mut |piece| mac.update(piece));
+        mac.finalize().into_bytes().into()
+    }
+}
+
 /// The tag of `contents`.
+pub(crate) fn seal_of(seal: &dyn Seal, key: &[u8; 32], contents: &[u8]) -> [u8; TAG_LEN] {
+    seal.hmac_sha256(key, &mut |add| add(contents))
+}
+
+/// Whether `tag` is that of `contents`, compared in constant time. Zeros are what a seal leaves that was not computed.
 #[inline(never)]
-pub(crate) fn seal_of(key: &[u8; 32], contents: &[u8]) -> [u8; TAG_LEN] {
-    keyed(key, contents).finalize().into_bytes().into()
+pub(crate) fn is_sealed(seal: &dyn Seal, key: &[u8; 32], contents: &[u8], tag: &[u8; TAG_LEN]) -> bool {
+    ct_eq(&seal_of(seal, key, contents), tag) && *tag != [0; TAG_LEN]
 }
 
-/// Whether `tag` is that of `contents`, compared in constant time.
-#[inline(never)]
-pub(crate) fn is_sealed(key: &[u8; 32], contents: &[u8], tag: &[u8; TAG_LEN]) -> bool {
-    keyed(key, contents).verify(tag.into()).is_ok()
-}
-
-#[inline(always)]
-fn keyed(key: &[u8; 32], contents: &[u8]) -> Hmac<Sha256> {
-    // A short key is filled up with zeros (RFC 2104 section 2); with a whole block nothing can fail.
-    let mut block = [0; BLOCK_LEN];
-    block.iter_mut().zip(key).for_each(|(to, byte)| *to = *byte);
-    let mut mac = Hmac::new(&block.into());
-    mac.update(contents);
-    mac
-}
-
-/// Tells a refused refresh token from others without keeping it: 64 bits of a SHA-256.
-pub(crate) fn fingerprint(token: &[u8]) -> u64 {
-    let mut hash = Sha256::new();
-    hash.update(token);
-    // A block of zeros takes the token's place in the hash's buffer, which nothing wipes, before the hash is moved.
-    hash.update([0; BLOCK_LEN]);
-    let hash: [u8; 32] = hash.finalize().into();
+/// Tells a refused refresh token from others without keeping it: 64 bits of a hash.
+pub(crate) fn fingerprint(seal: &dyn Seal, token: &[u8]) -> u64 {
+    let hash = seal.hmac_sha256(&[0; 32], &mut |add| {
+        add(token);
+        // The block of zeros takes the token's place in the hash's buffer, which nothing wipes.
+        add(&[0; BLOCK_LEN]);
+    });
     hash.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
 }
 
@@ -44,7 +81,7 @@ pub(crate) fn fingerprint(token: &[u8]) -> u64 {
 mod tests {
     extern crate std;
 
-    use super::{TAG_LEN, is_sealed, seal_of};
+    use super::{HmacSha256, Pieces, Seal, TAG_LEN, is_sealed, seal_of};
 
     /// RFC 4231 is among them. A key that is longer than the block is never used here.
     #[test]
@@ -57,15 +94,29 @@ mod tests {
                 let mut key = [0; 32];
                 let Some(filled) = key.get_mut(..test.key.len()) else { continue };
                 filled.copy_from_slice(&test.key);
-                let tag = seal_of(&key, &test.msg);
+                let tag = seal_of(&HmacSha256, &key, &test.msg);
                 assert_eq!(tag.starts_with(&test.tag), test.result == TestResult::Valid, "{}", test.tc_id);
                 if let Ok(given) = <&[u8; TAG_LEN]>::try_from(&test.tag[..]) {
-                    assert_eq!(is_sealed(&key, &test.msg, given), test.result == TestResult::Valid);
+                    assert_eq!(
+                        is_sealed(&HmacSha256, &key, &test.msg, given),
+                        test.result == TestResult::Valid
+                    );
                 }
                 checked += 1;
             }
         }
         assert!(checked > 100, "{checked}");
+    }
+
+    #[test]
+    fn a_seal_that_is_not_computed_opens_nothing() {
+        struct Broken;
+        impl Seal for Broken {
+            fn hmac_sha256(&self, _: &[u8; 32], _: &mut Pieces<'_>) -> [u8; 32] {
+                [0; 32]
+            }
+        }
+        assert!(!is_sealed(&Broken, &[7; 32], b"contents", &seal_of(&Broken, &[7; 32], b"contents")));
     }
 
     /// RFC 4231 section 4.2 to 4.4.
@@ -74,7 +125,7 @@ mod tests {
         let tag = |short: &[u8], data: &[u8]| {
             let mut key = [0; 32];
             key[..short.len()].copy_from_slice(short);
-            seal_of(&key, data).map(|byte| std::format!("{byte:02x}")).concat()
+            seal_of(&HmacSha256, &key, data).map(|byte| std::format!("{byte:02x}")).concat()
         };
         assert_eq!(
             tag(&[0x0B; 20], b"Hi There"),

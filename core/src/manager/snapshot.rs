@@ -1,11 +1,9 @@
 //! State for flash or a keychain: versioned, sealed with HMAC-SHA-256 (RFC 2104).
 
-use sha2::{Digest, Sha256};
-
 use crate::endpoint::provider::{Identity, Provider};
 use crate::error::Error;
 use crate::manager::keeper::{Announcement, Find, Written};
-use crate::manager::seal::{TAG_LEN, is_sealed, seal_of};
+use crate::manager::seal::{Seal, TAG_LEN, is_sealed, seal_of};
 use crate::wire::url::Url;
 use crate::wire::writer::Writer;
 
@@ -51,7 +49,12 @@ pub(crate) struct Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
-    pub(crate) fn seal<'b>(&self, key: &[u8; 32], out: &'b mut [u8]) -> Result<&'b [u8], Error> {
+    pub(crate) fn seal<'b>(
+        &self,
+        seal: &dyn Seal,
+        key: &[u8; 32],
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], Error> {
         let lengths = [self.access_token.len(), self.refresh_token.len()]
             .map(|len| u32::try_from(len).map_err(|_| Error::TooLong { needed: len }));
         let [access_len, refresh_len] = lengths;
@@ -76,7 +79,7 @@ impl<'a> Contents<'a> {
         let mut out = Writer::new(out);
         out.bytes(&NAME);
         out.bytes(&[VERSION]);
-        out.bytes(&mark_of(key));
+        out.bytes(&mark_of(seal, key));
         out.bytes(&access_len.to_le_bytes());
         out.bytes(&refresh_len.to_le_bytes());
         out.bytes(self.access_token);
@@ -93,14 +96,14 @@ impl<'a> Contents<'a> {
         out.bytes(&[0; TAG_LEN]);
         let out = out.finish()?;
         let (contents, rest) = out.split_at_mut_checked(sealed).unwrap_or_default();
-        let tag = seal_of(key, contents);
+        let tag = seal_of(seal, key, contents);
         rest.iter_mut().zip(tag).for_each(|(to, byte)| *to = byte);
         Ok(out)
     }
 
     /// Reads a snapshot whose seal is right.
     #[inline(always)]
-    pub(crate) fn open(key: &[u8; 32], bytes: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn open(seal: &dyn Seal, key: &[u8; 32], bytes: &'a [u8]) -> Result<Self, Error> {
         let mut start = Cursor(bytes);
         let (name, version, mark) = (start.take(), start.take(), start.take());
         let (Some(NAME), Some([version]), Some(mark)) = (name, version, mark) else {
@@ -109,10 +112,10 @@ impl<'a> Contents<'a> {
         if version != VERSION {
             return Err(Error::OtherSnapshotVersion);
         }
-        if mark_of(key) != mark {
+        if mark_of(seal, key) != mark {
             return Err(Error::OtherSnapshotKey);
         }
-        sealed(key, bytes).and_then(Self::read).ok_or(Error::InvalidSnapshot)
+        sealed(seal, key, bytes).and_then(Self::read).ok_or(Error::InvalidSnapshot)
     }
 
     fn read(contents: &'a [u8]) -> Option<Self> {
@@ -167,15 +170,15 @@ impl<'a> Contents<'a> {
 
 /// A mark of a key: nothing that the key could be told from.
 #[inline(never)]
-fn mark_of(key: &[u8; 32]) -> [u8; MARK_LEN] {
-    seal_of(key, &NAME).first_chunk().copied().unwrap_or_default()
+fn mark_of(seal: &dyn Seal, key: &[u8; 32]) -> [u8; MARK_LEN] {
+    seal_of(seal, key, &NAME).first_chunk().copied().unwrap_or_default()
 }
 
 /// The contents, where the seal behind them is right. Apart from their reader: each has the stack to itself.
 #[inline(never)]
-fn sealed<'a>(key: &[u8; 32], bytes: &'a [u8]) -> Option<&'a [u8]> {
+fn sealed<'a>(seal: &dyn Seal, key: &[u8; 32], bytes: &'a [u8]) -> Option<&'a [u8]> {
     let (contents, tag) = bytes.split_last_chunk::<TAG_LEN>()?;
-    is_sealed(key, contents, tag).then_some(contents)
+    is_sealed(seal, key, contents, tag).then_some(contents)
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -200,21 +203,27 @@ impl<'a> Cursor<'a> {
 
 /// Whose token it is: provider, environment, the origin of the base URL, the client itself or one site, and the caller's
 /// own account. Not the path of the token endpoint: a release that corrects it must not orphan what is stored.
-pub(crate) fn identity(provider: &Provider<'_>, identity: &Identity<'_>) -> [u8; 32] {
-    let mut hash = Sha256::new();
+pub(crate) fn identity(
+    seal: &dyn Seal,
+    key: &[u8; 32],
+    provider: &Provider<'_>,
+    identity: &Identity<'_>,
+) -> [u8; 32] {
     let base_url = identity.base_url(provider).as_bytes();
     let kind: &[u8] = if identity.site.is_some() { b"site" } else { b"client" };
     let site = identity.site.unwrap_or_default().as_bytes();
     let account = identity.account.unwrap_or_default().as_bytes();
-    for part in [provider.name.as_bytes(), identity.environment(provider).as_bytes(), kind, site, account] {
-        hash.update(wide(part.len()).to_le_bytes());
-        hash.update(part);
-    }
-    match Url::parse(base_url) {
-        Some(url) => url.normal_origin(|byte| hash.update([byte])),
-        None => hash.update(base_url),
-    }
-    hash.finalize().into()
+    seal.hmac_sha256(key, &mut |add| {
+        for part in [provider.name.as_bytes(), identity.environment(provider).as_bytes(), kind, site, account]
+        {
+            add(&wide(part.len()).to_le_bytes());
+            add(part);
+        }
+        match Url::parse(base_url) {
+            Some(url) => url.normal_origin(|byte| add(&[byte])),
+            None => add(base_url),
+        }
+    })
 }
 
 /// A length in as many bits on every machine.
@@ -230,8 +239,13 @@ mod tests {
 
     use super::*;
     use crate::endpoint::providers;
+    use crate::manager::seal::HmacSha256;
 
     const KEY: [u8; 32] = [7; 32];
+
+    fn identity_of(provider: &Provider<'_>, whose: &Identity<'_>) -> [u8; 32] {
+        identity(&HmacSha256, &KEY, provider, whose)
+    }
 
     fn contents() -> Contents<'static> {
         Contents {
@@ -254,13 +268,13 @@ mod tests {
 
     fn sealed() -> Vec<u8> {
         let mut out = [0; 512];
-        contents().seal(&KEY, &mut out).expect("room").to_vec()
+        contents().seal(&HmacSha256, &KEY, &mut out).expect("room").to_vec()
     }
 
     #[test]
     fn what_is_sealed_is_opened_again() {
         let bytes = sealed();
-        let opened = Contents::open(&KEY, &bytes).expect("a snapshot");
+        let opened = Contents::open(&HmacSha256, &KEY, &bytes).expect("a snapshot");
         let expected = contents();
         assert_eq!(opened.identity, expected.identity);
         assert_eq!((opened.revision, opened.generation, opened.wall), (2, 3, Some(4)));
@@ -278,8 +292,11 @@ mod tests {
     fn padding_makes_a_snapshot_as_long_as_the_longest_and_is_not_read() {
         let length = |padded_to| {
             let mut out = [0; 512];
-            let sealed = Contents { padded_to, ..contents() }.seal(&KEY, &mut out).expect("room").to_vec();
-            let opened = Contents::open(&KEY, &sealed).expect("a snapshot");
+            let sealed = Contents { padded_to, ..contents() }
+                .seal(&HmacSha256, &KEY, &mut out)
+                .expect("room")
+                .to_vec();
+            let opened = Contents::open(&HmacSha256, &KEY, &sealed).expect("a snapshot");
             assert_eq!((opened.access_token, opened.refresh_token), (&b"access"[..], &b"refresh"[..]));
             sealed.len()
         };
@@ -298,18 +315,18 @@ mod tests {
                 4..8 => Error::OtherSnapshotKey,
                 _ => Error::InvalidSnapshot,
             };
-            assert_eq!(Contents::open(&KEY, &torn).map(drop), Err(expected), "bit {bit}");
+            assert_eq!(Contents::open(&HmacSha256, &KEY, &torn).map(drop), Err(expected), "bit {bit}");
         }
         for kept in 0..bytes.len() {
             assert_eq!(
-                Contents::open(&KEY, &bytes[..kept]).map(drop),
+                Contents::open(&HmacSha256, &KEY, &bytes[..kept]).map(drop),
                 Err(Error::InvalidSnapshot),
                 "{kept} bytes"
             );
         }
         let longer = [&bytes[..], b"x"].concat();
-        assert_eq!(Contents::open(&KEY, &longer).map(drop), Err(Error::InvalidSnapshot));
-        assert_eq!(Contents::open(&[8; 32], &bytes).map(drop), Err(Error::OtherSnapshotKey));
+        assert_eq!(Contents::open(&HmacSha256, &KEY, &longer).map(drop), Err(Error::InvalidSnapshot));
+        assert_eq!(Contents::open(&HmacSha256, &[8; 32], &bytes).map(drop), Err(Error::OtherSnapshotKey));
     }
 
     #[test]
@@ -319,12 +336,12 @@ mod tests {
         let reseal = |place: usize, value: u8| {
             let mut changed = body.to_vec();
             changed[place] = value;
-            let tag = seal_of(&KEY, &changed);
+            let tag = seal_of(&HmacSha256, &KEY, &changed);
             [&changed[..], &tag].concat()
         };
         let access_len = NAME.len() + 1 + MARK_LEN;
         for changed in [reseal(access_len, 200), reseal(access_len + 4, 6), reseal(access_len + 7, 0xFF)] {
-            assert_eq!(Contents::open(&KEY, &changed).map(drop), Err(Error::InvalidSnapshot));
+            assert_eq!(Contents::open(&HmacSha256, &KEY, &changed).map(drop), Err(Error::InvalidSnapshot));
         }
     }
 
@@ -332,43 +349,46 @@ mod tests {
     fn identity_is_provider_environment_origin_subject_and_account() {
         let sandbox = providers::FLUTE_SANDBOX;
         let none = Identity::CLIENT;
-        let base = identity(&sandbox, &none);
+        let base = identity_of(&sandbox, &none);
         let renamed = Provider { name: "x", ..sandbox };
         for other in [
-            identity(&providers::FLUTE_PRODUCTION, &none),
-            identity(&renamed, &none),
-            identity(&sandbox, &Identity { environment: Some("production"), ..none }),
-            identity(&sandbox, &Identity { base_url: Some("https://x.example"), ..none }),
-            identity(&sandbox, &Identity { site: Some("client"), ..none }),
-            identity(&sandbox, &Identity { site: Some(""), ..none }),
-            identity(&sandbox, &Identity { account: Some("somebody"), ..none }),
-            identity(&sandbox, &Identity { base_url: Some("no url"), ..none }),
+            identity_of(&providers::FLUTE_PRODUCTION, &none),
+            identity_of(&renamed, &none),
+            identity_of(&sandbox, &Identity { environment: Some("production"), ..none }),
+            identity_of(&sandbox, &Identity { base_url: Some("https://x.example"), ..none }),
+            identity_of(&sandbox, &Identity { site: Some("client"), ..none }),
+            identity_of(&sandbox, &Identity { site: Some(""), ..none }),
+            identity_of(&sandbox, &Identity { account: Some("somebody"), ..none }),
+            identity_of(&sandbox, &Identity { base_url: Some("no url"), ..none }),
         ] {
             assert_ne!(base, other);
         }
-        let site = |site| identity(&sandbox, &Identity { site: Some(site), ..none });
+        let site = |site| identity_of(&sandbox, &Identity { site: Some(site), ..none });
         assert_ne!(site("1"), site("2"));
     }
 
     #[test]
     fn an_origin_is_the_same_however_it_is_spelled_and_whatever_path_follows() {
         let sandbox = providers::FLUTE_SANDBOX;
-        let base = identity(&sandbox, &Identity::CLIENT);
+        let base = identity_of(&sandbox, &Identity::CLIENT);
         for base_url in ["HTTPS://Sandbox.oauth.api.flute.com:443", "https://sandbox.oauth.api.flute.com/v2/"]
         {
             let moved = Identity { base_url: Some(base_url), ..Identity::CLIENT };
-            assert_eq!(base, identity(&sandbox, &moved), "{base_url}");
+            assert_eq!(base, identity_of(&sandbox, &moved), "{base_url}");
         }
         let corrected = Provider { token_path: Some("/v2/token"), ..sandbox };
-        assert_eq!(base, identity(&corrected, &Identity::CLIENT), "a path is no part of it");
-        assert_eq!(base, identity(&sandbox, &Identity { account: Some(""), ..Identity::CLIENT }));
+        assert_eq!(base, identity_of(&corrected, &Identity::CLIENT), "a path is no part of it");
+        assert_eq!(base, identity_of(&sandbox, &Identity { account: Some(""), ..Identity::CLIENT }));
     }
 
     #[test]
     fn a_snapshot_is_written_whole_or_wiped() {
         let needed = sealed().len();
         let mut small = std::vec![0xAA; needed - 1];
-        assert_eq!(contents().seal(&KEY, &mut small).map(drop), Err(Error::BufferTooSmall { needed }));
+        assert_eq!(
+            contents().seal(&HmacSha256, &KEY, &mut small).map(drop),
+            Err(Error::BufferTooSmall { needed })
+        );
         assert!(small.iter().all(|byte| *byte == 0));
     }
 }

@@ -90,15 +90,21 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         key: &[u8; 32],
         slots: &[Option<&[u8]>],
     ) -> Result<Found, Error> {
-        let own = identity(self.provider, &self.identity);
         let keeper = self.keeper.as_mut().ok_or(Error::StaleRequest)?;
+        let seal = keeper.storage.seal;
+        let (provider, whose) = (self.provider, &self.identity);
+        let mut own = None;
         let mut best: Option<(Find<'_>, Contents<'_>)> = None;
         let mut candidates: Candidates = [NO_CANDIDATE; MAX_SLOTS];
         let mut refused = None;
         for ((slot, candidate), bytes) in (0_u8..).zip(&mut candidates).take(keeper.slots()).zip(slots) {
             let Some(bytes) = bytes else { continue };
-            let opened = Contents::open(key, bytes).and_then(|contents| match contents {
-                Contents { identity, .. } if identity != own => Err(Error::ForeignSnapshot),
+            let opened = Contents::open(seal, key, bytes).and_then(|contents| match contents {
+                Contents { identity: found, .. }
+                    if found != *own.get_or_insert_with(|| identity(seal, key, provider, whose)) =>
+                {
+                    Err(Error::ForeignSnapshot)
+                }
                 Contents { revision, .. } if revision < keeper.storage.floor.0 => Err(Error::StaleSnapshot),
                 contents => Ok(contents),
             });
@@ -260,7 +266,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         let context = Context::of(&self.session, self.provider, &self.store);
         let slot = keeper.store_slot(&self.supply, &context).ok_or(Error::NotDue)?;
         let writes = keeper.writes(wall.map(UnixTime::as_secs), &context);
-        let out = self.contents(keeper, wall, &writes).seal(key, out)?;
+        let out = self.contents(keeper, wall, key, &writes).seal(keeper.storage.seal, key, out)?;
         if let Some(keeper) = &mut self.keeper {
             keeper.wrote(clock, slot, &writes);
         }
@@ -268,7 +274,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     }
 
     /// What a snapshot holds.
-    fn contents(&self, keeper: &Keeper, wall: Option<UnixTime>, writes: &Writes) -> Contents<'_> {
+    fn contents(
+        &self,
+        keeper: &Keeper,
+        wall: Option<UnixTime>,
+        key: &[u8; 32],
+        writes: &Writes,
+    ) -> Contents<'_> {
         let session = &self.session;
         let deadlines = session.deadlines().filter(|_| keeper.stores_all());
         // Whole seconds, floored: a deadline never moves out.
@@ -280,7 +292,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         let end = deadlines.as_ref().map(|deadlines| deadlines.usable_until);
         let pads = writes.announces && writes.announcement.is_none();
         Contents {
-            identity: identity(self.provider, &self.identity),
+            identity: identity(keeper.storage.seal, key, self.provider, &self.identity),
             revision: writes.written.revision,
             generation: session.generation().0,
             wall: wall.map(UnixTime::as_secs),

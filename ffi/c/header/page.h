@@ -5,8 +5,8 @@
  * @file
  * @brief OAuth 2.0 tokens kept alive in one block of the caller's memory.
  *
- * tokenward does no I/O, allocates nothing, reads no clock, starts no thread and calls nothing back: the
- * caller hands in time, bytes and a seed, and gets back a decision or bytes.
+ * tokenward does no I/O, allocates nothing, reads no clock, starts no thread and calls nothing back, but for a
+ * #tokenward_seal that is named: the caller hands in time, bytes and a seed, and gets back a decision or bytes.
  *
  * @section loop The run loop
  *

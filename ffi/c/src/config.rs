@@ -10,6 +10,7 @@ use crate::manager::{scope_of, tokenward_snapshot_scope};
 use crate::parts::tokenward_storage_part;
 use crate::provider::{numbered, tokenward_service};
 use crate::result::*;
+use crate::seal::tokenward_seal;
 
 /// Where a token comes from that no grant obtains: `TOKENWARD_SOURCE_*`.
 pub type tokenward_source = i32;
@@ -32,9 +33,11 @@ pub const TOKENWARD_STORAGE_SLOTS: u8 = 4;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_storage {
-    /// #tokenward_storage_own or #tokenward_storage_shared, which bring the code that decides when storage is read and
-    /// written; NULL: there is no storage.
+    /// #tokenward_storage_own, #tokenward_storage_shared, or one of the two kinds with a seal: they bring the code that decides
+    /// when storage is read and written. NULL: there is no storage.
     pub kind: *const tokenward_storage_part,
+    /// What seals a snapshot, for #tokenward_storage_own_with_seal and #tokenward_storage_shared_with_seal; NULL with the others.
+    pub seal: *const tokenward_seal,
     /// The oldest revision that is accepted: the last one that the caller knows it stored, or 0.
     pub floor: u64,
     /// `TOKENWARD_SNAPSHOT_*`: what is stored; 0: all.
@@ -87,18 +90,18 @@ pub(crate) fn options_of(edge: &mut Edge<'_>, config: &tokenward_config) -> Resu
         TOKENWARD_SOURCE_PROGRAM => Source::Program,
         _ => return Err(OUT_OF_RANGE),
     };
-    let tokenward_storage { kind, floor, stored, slots, prove_room } = config.storage;
+    let tokenward_storage { kind, seal, floor, stored, slots, prove_room } = config.storage;
     let prove_room = edge.boolean(&prove_room);
     let stored = if stored == 0 { SnapshotScope::All } else { scope_of(stored)? };
     if slots > TOKENWARD_STORAGE_SLOTS {
         return Err(OUT_OF_RANGE);
     }
-    let storage = edge.storage(kind).map(|storage| Storage {
+    let storage = edge.storage(kind, seal).map(|storage| Storage {
         stored,
         slots: slots.max(1),
         floor: Revision(floor),
         prove_room,
-        ..*storage
+        ..storage
     });
     Ok(Options { storage, source })
 }

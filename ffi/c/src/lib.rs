@@ -25,6 +25,7 @@ mod provider;
 mod readers;
 mod request;
 mod result;
+mod seal;
 #[cfg(feature = "snapshot")]
 mod storage;
 mod writers;
@@ -39,6 +40,7 @@ pub use provider::*;
 pub use readers::*;
 pub use request::*;
 pub use result::*;
+pub use seal::*;
 #[cfg(feature = "snapshot")]
 pub use storage::*;
 pub use writers::*;

@@ -1,5 +1,6 @@
 //! Values that bring their code: the objects that a description in C points to. An image links those that it names.
 
+#[cfg(feature = "snapshot")]
 use core::alloc::Layout;
 
 use tokenward::parts::{
@@ -8,6 +9,8 @@ use tokenward::parts::{
 use tokenward::storage::Storage;
 
 use crate::edge::Edge;
+use crate::result::*;
+use crate::seal::*;
 
 /// How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`.
 pub struct tokenward_authentication_part(ClientAuthentication);
@@ -71,27 +74,73 @@ pub struct tokenward_expiry_part(TokenExpiry);
 #[unsafe(no_mangle)]
 pub static tokenward_expiry_jwt: tokenward_expiry_part = tokenward_expiry_part(*TokenExpiry::JWT);
 
-/// Whose storage it is, and what decides when it is read and written.
-pub struct tokenward_storage_part(Storage);
-/// No other process uses it.
+/// Whose storage it is, what decides when it is read and written, and what seals what is written.
+#[cfg_attr(not(feature = "snapshot"), expect(dead_code, reason = "then there is no object of it"))]
+pub struct tokenward_storage_part {
+    storage: Storage,
+    /// The seal is the configuration's.
+    wants_seal: bool,
+}
+/// No other process uses it. A snapshot is sealed by this library.
 #[cfg(feature = "snapshot")]
 #[unsafe(no_mangle)]
-pub static tokenward_storage_own: tokenward_storage_part = tokenward_storage_part(Storage::OWN);
+pub static tokenward_storage_own: tokenward_storage_part =
+    tokenward_storage_part { storage: Storage::OWN, wants_seal: false };
 /// Several processes use it. Its lock is held from the first #TOKENWARD_NEXT_LOAD until tokenward_poll() says neither
-/// that nor #TOKENWARD_NEXT_STORE.
+/// that nor #TOKENWARD_NEXT_STORE. A snapshot is sealed by this library.
 #[cfg(feature = "snapshot")]
 #[unsafe(no_mangle)]
-pub static tokenward_storage_shared: tokenward_storage_part = tokenward_storage_part(Storage::SHARED);
+pub static tokenward_storage_shared: tokenward_storage_part =
+    tokenward_storage_part { storage: Storage::SHARED, wants_seal: false };
+/// #tokenward_storage_own, but a snapshot is sealed by the `seal` of #tokenward_storage: an image that names this one
+/// contains no hash of this library.
+#[cfg(feature = "snapshot")]
+#[unsafe(no_mangle)]
+pub static tokenward_storage_own_with_seal: tokenward_storage_part =
+    tokenward_storage_part { storage: Storage { seal: &NO_SEAL, ..Storage::OWN }, wants_seal: true };
+/// #tokenward_storage_shared, but a snapshot is sealed by the `seal` of #tokenward_storage: an image that names this one
+/// contains no hash of this library.
+#[cfg(feature = "snapshot")]
+#[unsafe(no_mangle)]
+pub static tokenward_storage_shared_with_seal: tokenward_storage_part =
+    tokenward_storage_part { storage: Storage { seal: &NO_SEAL, ..Storage::SHARED }, wants_seal: true };
 
 impl<'c> Edge<'c> {
-    /// A kind of storage, or NULL. That it is one is the caller's word.
-    pub(crate) fn storage(&mut self, ptr: *const tokenward_storage_part) -> Option<&'c Storage> {
-        if ptr.is_null() || !self.may_read(ptr.addr(), 1, Layout::new::<tokenward_storage_part>()) {
+    /// A kind of storage, or NULL, with the seal that it wants. That it is one of the header's is the caller's word.
+    #[cfg(feature = "snapshot")]
+    pub(crate) fn storage(
+        &mut self,
+        kind: *const tokenward_storage_part,
+        seal: *const tokenward_seal,
+    ) -> Option<Storage> {
+        let seal = self.seal(seal);
+        if kind.is_null() || !self.may_read(kind.addr(), 1, Layout::new::<tokenward_storage_part>()) {
             return None;
         }
         // SAFETY: not NULL, aligned, apart from all that this call writes to; one of the objects above, which live as
         // long as the program, by the word of the caller of `Edge::new`.
-        Some(&unsafe { &*ptr }.0)
+        let part = unsafe { &*kind };
+        match seal {
+            Some(seal) => Some(Storage { seal, ..part.storage }),
+            None if part.wants_seal => {
+                self.fail(TOKENWARD_ERR_NULL);
+                None
+            }
+            None => Some(part.storage),
+        }
+    }
+
+    /// Without the feature there is no object that could be a kind of storage.
+    #[cfg(not(feature = "snapshot"))]
+    pub(crate) fn storage(
+        &mut self,
+        kind: *const tokenward_storage_part,
+        _: *const tokenward_seal,
+    ) -> Option<Storage> {
+        if !kind.is_null() {
+            self.fail(TOKENWARD_ERR_OUT_OF_RANGE);
+        }
+        None
     }
 }
 

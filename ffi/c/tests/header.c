@@ -13,7 +13,7 @@ int main(void) {
   tokenward_manager *manager = NULL;
   tokenward_provider provider = tokenward_provider_of(&tokenward_opower);
   tokenward_poll_result poll;
-  tokenward_config config = { NULL, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, 64, 0, 0, 0, { NULL, 0, 0, 0, false }, 0 };
+  tokenward_config config = { NULL, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, 64, 0, 0, 0, { NULL, NULL, 0, 0, 0, false }, 0 };
   config.base_url = tokenward_text("https://utility.example");
   provider.authentication = &tokenward_authentication_post;
   provider.scope = scope;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What an image takes that keeps a token by client_credentials and refresh_token, with Basic authentication, a Bearer
- * header and one preset; with STORAGE also what it takes to survive a restart. Linked and measured, not run. */
+ * header and one preset; with a kind of storage as STORAGE also what it takes to survive a restart. Linked and measured, not run. */
 
 #include <tokenward/tokenward.h>
 
@@ -48,6 +48,6 @@ void _start(void) {
   kept = (uintptr_t)&service;
   kept = (uintptr_t)memory;
 #ifdef STORAGE
-  kept = (uintptr_t)&tokenward_storage_own;
+  kept = (uintptr_t)&STORAGE;
 #endif
 }

@@ -208,6 +208,99 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
     assert_eq!((rejected, retry.kind), (TOKENWARD_OK, tokenward::Retry::AfterRefresh.code().into()));
 }
 
+/// A device's own HMAC-SHA-256; its state is on the heap, so that Miri sees who uses it.
+mod device {
+    use std::ffi::c_void;
+
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::Sha256;
+    use tokenward_c::tokenward_seal;
+
+    pub(super) type State = Option<Hmac<Sha256>>;
+
+    unsafe fn begun<'s>(state: *mut c_void) -> &'s mut State {
+        unsafe { &mut *state.cast() }
+    }
+
+    pub(super) unsafe extern "C" fn start(state: *mut c_void, key: *const u8) {
+        let key = unsafe { std::slice::from_raw_parts(key, 32) };
+        *unsafe { begun(state) } = Hmac::new_from_slice(key).ok();
+    }
+
+    pub(super) unsafe extern "C" fn add(state: *mut c_void, bytes: *const u8, len: usize) {
+        let bytes = unsafe { std::slice::from_raw_parts(bytes, len) };
+        unsafe { begun(state) }.as_mut().expect("started").update(bytes);
+    }
+
+    pub(super) unsafe extern "C" fn finish(state: *mut c_void, tag: *mut u8) {
+        let hmac = unsafe { begun(state) }.take().expect("started");
+        unsafe { tag.cast::<[u8; 32]>().write(hmac.finalize().into_bytes().into()) };
+    }
+
+    pub(super) fn seal(state: &mut State) -> tokenward_seal {
+        tokenward_seal {
+            start: Some(start),
+            add: Some(add),
+            finish: Some(finish),
+            state: (&raw mut *state).cast(),
+        }
+    }
+}
+
+fn due(block: &mut Block) -> u64 {
+    let mut poll: tokenward_poll_result = zeroed();
+    assert_eq!(unsafe { tokenward_poll(block.manager(), 0, &mut poll) }, TOKENWARD_OK);
+    poll.id
+}
+
+/// What was found, or why that was refused: their numbers differ.
+fn loaded(block: &mut Block, slots: &[tokenward_span]) -> i32 {
+    let (id, mut found) = (due(block), 0);
+    let result = unsafe {
+        let (manager, key) = (block.manager(), span(&[7; 32]));
+        tokenward_loaded(manager, 0, null(), id, key, slots.as_ptr(), slots.len(), &mut found)
+    };
+    if result == TOKENWARD_OK { found } else { result }
+}
+
+#[test]
+fn a_seal_of_the_callers_own_seals_what_this_librarys_opens_and_opens_what_that_seals() {
+    let mut state: device::State = None;
+    let seal = device::seal(&mut state);
+    let ours = tokenward_config {
+        service: &tokenward_flute_sandbox,
+        access_capacity: ACCESS,
+        refresh_capacity: REFRESH,
+        storage: tokenward_storage { kind: &tokenward_storage_own, slots: 2, ..zeroed() },
+        ..zeroed()
+    };
+    let kind = &raw const tokenward_storage_own_with_seal;
+    let own = tokenward_config { storage: tokenward_storage { kind, seal: &seal, ..ours.storage }, ..ours };
+    let shared = tokenward_storage { kind: &tokenward_storage_shared_with_seal, ..own.storage };
+    let shared = tokenward_config { storage: shared, ..ours };
+    let token = tokenward_token { access_token: span(b"first"), refresh_token: span(b"r"), ..zeroed() };
+    for (writer, reader) in [(&ours, &own), (&own, &ours), (&own, &shared)] {
+        let mut block = init(writer);
+        assert_eq!(loaded(&mut block, &[NONE, NONE]), i32::from(Found::Empty.code()));
+        let mut generation = 0;
+        let installed = unsafe { tokenward_install(block.manager(), 0, &token, &mut generation) };
+        assert_eq!(installed, TOKENWARD_OK);
+        let (mut snapshot, mut len) = (vec![0_u8; 256], 0);
+        let id = due(&mut block);
+        let taken = unsafe {
+            let (manager, key, buf) = (block.manager(), span(&[7; 32]), &mut snapshot);
+            tokenward_snapshot(manager, 0, null(), id, key, buf.as_mut_ptr(), buf.len(), &mut len)
+        };
+        assert_eq!(taken, TOKENWARD_OK);
+        let mut block = init(reader);
+        assert_eq!(loaded(&mut block, &[span(&snapshot[..len]), NONE]), i32::from(Found::Taken.code()));
+        snapshot[60] ^= 1;
+        let mut block = init(reader);
+        let changed = loaded(&mut block, &[span(&snapshot[..len]), NONE]);
+        assert_eq!(changed, i32::from(Error::InvalidSnapshot.code()));
+    }
+}
+
 #[test]
 fn what_is_read_and_written_without_a_manager_stays_where_it_is() {
     let mut buf = vec![0_u8; 6];

@@ -881,6 +881,33 @@ static void what_a_configuration_says_of_storage_is_checked(void **state) {
   assert_int_equal(init_with(f), TOKENWARD_OK);
 }
 
+static void starts(void *state, const uint8_t *key) { (void)state, (void)key; }
+static void adds(void *state, const uint8_t *bytes, size_t len) { (void)state, (void)bytes, (void)len; }
+static void finishes(void *state, uint8_t *tag) { (void)state, (void)tag; }
+
+static void a_kind_that_wants_a_seal_gets_a_whole_one(void **state) {
+  fixture *f = *state;
+  static const tokenward_seal whole = { starts, adds, finishes, NULL };
+  static const tokenward_seal parts[] = { { NULL, adds, finishes, NULL },
+                                          { starts, NULL, finishes, NULL },
+                                          { starts, adds, NULL, NULL } };
+  tokenward_storage *s = &f->config.storage;
+  s->kind = &tokenward_storage_own_with_seal;
+  assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
+  for (size_t i = 0; i < COUNT(parts); i++) {
+    s->seal = &parts[i];
+    assert_int_equal(init_with(f), TOKENWARD_ERR_NULL);
+  }
+  s->seal = (const tokenward_seal *)((char *)f->memory + 1);
+  assert_int_equal(init_with(f), TOKENWARD_ERR_MISALIGNED);
+  s->seal = (const tokenward_seal *)f->memory;
+  assert_int_equal(init_with(f), TOKENWARD_ERR_OVERLAP);
+  s->seal = &whole;
+  assert_int_equal(init_with(f), TOKENWARD_OK);
+  s->kind = &tokenward_storage_shared_with_seal;
+  assert_int_equal(init_with(f), TOKENWARD_OK);
+}
+
 static tokenward_poll_result polled(fixture *f, uint64_t at) {
   tokenward_poll_result poll;
   assert_int_equal(tokenward_poll(f->manager, at, &poll), TOKENWARD_OK);
@@ -1863,6 +1890,7 @@ int main(void) {
     TEST(memory_is_as_long_as_the_header_says),
     TEST(pointers_of_init_are_checked),
     TEST(what_a_configuration_says_of_storage_is_checked),
+    TEST(a_kind_that_wants_a_seal_gets_a_whole_one),
     TEST(what_a_configuration_says_wins_over_the_service),
     TEST(structs_full_of_one_byte_are_refused),
     TEST(what_is_no_manager_is_refused),

@@ -9,6 +9,8 @@ use core::panic::PanicInfo;
 use tokenward::parts::{
     BodyFormat, ClientAuthentication, LoopbackHttp, NestedReader, RouteTable, SitePath, TokenExpiry,
 };
+#[cfg(feature = "snapshot")]
+use tokenward::storage::{HmacSha256, Seal};
 use tokenward::storage::{Source, Storage};
 use tokenward::wire::{Challenges, http_date, jwt_claims, retry_after};
 use tokenward::{
@@ -254,6 +256,7 @@ entry!(
         let id = || RequestId(black_box(0));
         black_box(manager.loaded(now(), wall(), id(), key, black_box(&[Some(bytes()); 2][..]))).ok();
         black_box(manager.load_failed(now(), id())).ok();
+        black_box(HmacSha256.hmac_sha256(key, &mut |add| add(bytes())));
         let stored = manager.snapshot(now(), wall(), id(), key, buffer());
         black_box(stored.ok().map(<[u8]>::len));
         black_box(manager.stored(now(), id())).ok();

@@ -52,4 +52,5 @@ void sleep_until(uint64_t at_ms);
 void wake_token_task(void);
 void show_sign_in(uint64_t id);
 void set_clock(uint64_t unix_s);
+void counter_raise_to(uint64_t revision);
 uint32_t tick_count(void);

@@ -5,8 +5,8 @@
  * @file
  * @brief OAuth 2.0 tokens kept alive in one block of the caller's memory.
  *
- * tokenward does no I/O, allocates nothing, reads no clock, starts no thread and calls nothing back: the
- * caller hands in time, bytes and a seed, and gets back a decision or bytes.
+ * tokenward does no I/O, allocates nothing, reads no clock, starts no thread and calls nothing back, but for a
+ * #tokenward_seal that is named: the caller hands in time, bytes and a seed, and gets back a decision or bytes.
  *
  * @section loop The run loop
  *
@@ -140,7 +140,7 @@ typedef struct tokenward_service tokenward_service;
 /** Makes `{site}` in a token path stand for the subject's site. */
 typedef struct tokenward_site_part tokenward_site_part;
 
-/** Whose storage it is, and what decides when it is read and written. */
+/** Whose storage it is, what decides when it is read and written, and what seals what is written. */
 typedef struct tokenward_storage_part tokenward_storage_part;
 
 /** What the caller is to do: `TOKENWARD_NEXT_*`. */
@@ -402,6 +402,36 @@ typedef struct tokenward_token {
   const uint64_t *wall_s;
 } tokenward_token;
 
+/**
+ * Computes the HMAC-SHA-256 (RFC 2104) that seals snapshots, for #tokenward_storage_own_with_seal and
+ * #tokenward_storage_shared_with_seal: three functions, as PSA, mbedTLS and hardware have them. Calls that change the
+ * manager call them, one after the other. They must not call anything here. What they are given are tokens: nothing of it
+ * may stay behind.
+ *
+ * The object must live and stay unchanged for as long as the manager. Managers that are used concurrently need one each,
+ * unless `state` is not used.
+ */
+typedef struct tokenward_seal {
+  /**
+   * Starts anew, under the 32 bytes at `key`: those that the call was given, or zeros. A seal with a key of its own, in
+   * a secure element, ignores them.
+   */
+  void (*start)(void *state,
+                const uint8_t *key);
+  /** Goes on with `len` bytes. */
+  void (*add)(void *state,
+              const uint8_t *bytes,
+              size_t len);
+  /**
+   * Writes the 32 bytes of the result to `tag`. Where that is not done they are zeros, which open nothing: what is
+   * stored counts as damaged.
+   */
+  void (*finish)(void *state,
+                 uint8_t *tag);
+  /** What the functions are given; NULL if they need nothing. */
+  void *state;
+} tokenward_seal;
+
 /** Which part of the state a snapshot holds: `TOKENWARD_SNAPSHOT_*`. */
 typedef int32_t tokenward_snapshot_scope;
 /** Only the refresh token, for flash that wears: it is stored only when that changes. */
@@ -412,10 +442,12 @@ typedef int32_t tokenward_snapshot_scope;
 /** How a manager's tokens outlive it. Zeros: they do not. */
 typedef struct tokenward_storage {
   /**
-   * #tokenward_storage_own or #tokenward_storage_shared, which bring the code that decides when storage is read and
-   * written; NULL: there is no storage.
+   * #tokenward_storage_own, #tokenward_storage_shared, or one of the two kinds with a seal: they bring the code that decides
+   * when storage is read and written. NULL: there is no storage.
    */
   const tokenward_storage_part *kind;
+  /** What seals a snapshot, for #tokenward_storage_own_with_seal and #tokenward_storage_shared_with_seal; NULL with the others. */
+  const tokenward_seal *seal;
   /** The oldest revision that is accepted: the last one that the caller knows it stored, or 0. */
   uint64_t floor;
   /** `TOKENWARD_SNAPSHOT_*`: what is stored; 0: all. */
@@ -1047,14 +1079,26 @@ extern const tokenward_loopback_part tokenward_loopback_http;
 /** The claim `exp` of a JWT (RFC 7519 section 4.1.4). */
 extern const tokenward_expiry_part tokenward_expiry_jwt;
 
-/** No other process uses it. */
+/** No other process uses it. A snapshot is sealed by this library. */
 extern const tokenward_storage_part tokenward_storage_own;
 
 /**
  * Several processes use it. Its lock is held from the first #TOKENWARD_NEXT_LOAD until tokenward_poll() says neither
- * that nor #TOKENWARD_NEXT_STORE.
+ * that nor #TOKENWARD_NEXT_STORE. A snapshot is sealed by this library.
  */
 extern const tokenward_storage_part tokenward_storage_shared;
+
+/**
+ * #tokenward_storage_own, but a snapshot is sealed by the `seal` of #tokenward_storage: an image that names this one
+ * contains no hash of this library.
+ */
+extern const tokenward_storage_part tokenward_storage_own_with_seal;
+
+/**
+ * #tokenward_storage_shared, but a snapshot is sealed by the `seal` of #tokenward_storage: an image that names this one
+ * contains no hash of this library.
+ */
+extern const tokenward_storage_part tokenward_storage_shared_with_seal;
 
 /**
  * Flip Utility with an OAuth client, for development and tests: one token endpoint, an API origin for each
