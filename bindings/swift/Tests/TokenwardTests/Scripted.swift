@@ -265,7 +265,7 @@ struct ScriptedOther: Sendable {
         self.process = process
         core = try CoreManager(
             now: clock.now(), provider: provider, identity: TokenIdentity(), accessCapacity: 4096, refreshCapacity: 4096,
-            seed: .random(in: 0 ... .max), sharedStorage: false, allowServerOnly: true,
+            seed: .random(in: 0 ... .max), allowServerOnly: true,
             options: OptionsRecord(
                 storage: StorageRecord(shared: process.isShared, all: true, slots: 1, floor: 0, proveRoom: false),
                 source: .person))
@@ -319,7 +319,7 @@ struct ScriptedOther: Sendable {
         case .load(let id):
             _ = try core.loaded(now: now, wall: wall, id: id, key: key, slots: [try access.read()])
         case .store(let id, _):
-            try access.write(try core.snapshotFor(now: now, wall: wall, id: id, key: key))
+            try access.write(try core.snapshot(now: now, wall: wall, id: id, key: key))
             try core.stored(now: now, id: id)
         default: return false
         }
