@@ -11,11 +11,11 @@ import java.io.IOException
 
 /** Ends when the token is usable and nothing is to be done, or when nothing more comes of waiting. */
 internal suspend fun TokenManager.fly(flight: Any) {
-    var failure: TokenwardException? = null
+    var trouble: Trouble? = null
     var prepared: Prepared? = null
     var isFirst = true
     while (true) {
-        vault.settle()?.let { failure = it }
+        vault.settle()?.let { trouble = Trouble(it) }
         val now = clock.instant()
         val poll = aboard(flight) { core.poll(now) }
         when (val next = poll.next) {
@@ -27,24 +27,21 @@ internal suspend fun TokenManager.fly(flight: Any) {
                     continue
                 }
                 val begun = begin(flight, now, prepared.credentials) ?: continue
-                failure = request(flight, begun, now, prepared.lent.takeIf { isFirst })
+                trouble = request(flight, begun, now, prepared.lent.takeIf { isFirst })
                 prepared = null
                 isFirst = false
-                if (failure == null && isUsable) return
+                if (trouble == null && isUsable) return
             }
             is TokenNext.Supply -> {
                 val ask = program(next.reason) ?: return needsSignIn(next.reason, poll.usable)
-                failure = supply(flight, next.id, ask)
-                if (failure == null && isUsable) return
+                trouble = supply(flight, next.id, ask)
+                if (trouble == null && isUsable) return
             }
             else -> {
                 if (poll.usable) return
                 val later = poll.pollAt?.let(::until)
-                if (failure is TokenwardException.TemporarilyUnavailable) {
-                    throw TokenwardException.TemporarilyUnavailable(later, failure.status, failure.error)
-                }
-                failure?.let { throw it }
-                sleep(poll.pollAt, TokenwardException.TemporarilyUnavailable(later))
+                val known = trouble ?: Trouble()
+                sleep(poll.pollAt, TokenwardException.TemporarilyUnavailable(later, known.status, known.error, known.cause))
             }
         }
     }
@@ -52,11 +49,18 @@ internal suspend fun TokenManager.fly(flight: Any) {
 
 private val TokenManager.isUsable: Boolean get() = core.poll(clock.instant()).usable
 
+/** Why no token came, for whoever will not wait until there is another try. */
+private class Trouble(val cause: Throwable? = null, val status: Int? = null, val error: String? = null)
+
 /** What a request is made of that the manager does not keep, and the token of the parent that opens the token endpoint. */
 private class Prepared(val credentials: Credentials, val lent: Authorization? = null)
 
 private suspend fun TokenManager.prepare(): Prepared = when (source) {
-    is TokenSource.Kind.Credentials -> Prepared(asked(source.credentials))
+    is TokenSource.Kind.Credentials -> try {
+        Prepared(asked(source.credentials))
+    } catch (failed: Exception) {
+        throw failed as? TokenwardException ?: TokenwardException.Transport(failed)
+    }
     is TokenSource.Kind.Parent -> source.manager.authorize("POST", bridged { core.tokenUrl() }).let {
         Prepared(Credentials.bearer(it.header.removePrefix("Bearer ")), it)
     }
@@ -71,38 +75,37 @@ private fun TokenManager.begin(flight: Any, now: ULong, with: Credentials): Core
 }
 
 /** Sends it; why no token came. Of a 401 the parent is told whose token was [lent]. */
-private suspend fun TokenManager.request(
-    flight: Any,
-    request: CoreRequest,
-    begunAt: ULong,
-    lent: Authorization?,
-): TokenwardException? {
+private suspend fun TokenManager.request(flight: Any, request: CoreRequest, begunAt: ULong, lent: Authorization?): Trouble? {
     val id = request.id()
     val response = try {
         request.use { send(it, begunAt) }
-    } catch (failed: TokenwardException) {
+    } catch (failed: Exception) {
         unlessStale { core.failed(clock.instant(), id) }
-        return failed.takeUnless { it is TokenwardException.TemporarilyUnavailable }
+        return Trouble(failed)
     }
     val status = response.status.coerceIn(0, 0xFFFF)
     val headers = response.headers.flatMap { listOf(it.name, it.value) }
-    val refusal = try {
+    val trouble = try {
         val outcome = core.answer(clock.instant(), id, status.toUInt(), headers, response.body, clock.unixTime())
         when (outcome) {
             is OutcomeRecord.Token -> return stored(flight, outcome.generation)
-            is OutcomeRecord.Error -> TokenwardException.TemporarilyUnavailable(null, status, outcome.code)
+            is OutcomeRecord.Error -> Trouble(null, status, outcome.code)
         }
     } catch (refused: CoreException) {
         // Signed out, or another token was installed meanwhile.
         if (refused is CoreException.State) return null
-        // A gateway in trouble: whatever its body is, it says nothing about the answer.
-        if (status >= 500 || status in TROUBLE) TokenwardException.TemporarilyUnavailable(null, status) else refused.typed()
+        Trouble(refused.typed(), status)
     }
-    if (status != 401 || lent == null || source !is TokenSource.Kind.Parent) return refusal
+    if (status != 401 || lent == null || source !is TokenSource.Kind.Parent) return trouble
     val challenges = response.headers.filter { it.name.equals("WWW-Authenticate", ignoreCase = true) }.map { it.value }
     val decision = source.manager.rejected(lent.generation, status, challenges.joinToString("\n").ifEmpty { null })
+    if (decision is RetryDecision.Surface) {
+        val isOver = decision.reason == TokenReason.REVOKED || decision.reason == TokenReason.NO_TOKEN
+        return if (isOver) throw TokenwardException.SignInRequired(decision.reason.code) else trouble
+    }
     // With another token of the parent the same request may do.
-    return if (decision == RetryDecision.Retry) bridged { core.retry() }.let { null } else refusal
+    core.retry()
+    return null
 }
 
 private suspend fun TokenManager.send(request: CoreRequest, begunAt: ULong): TransportResponse {
@@ -112,13 +115,11 @@ private suspend fun TokenManager.send(request: CoreRequest, begunAt: ULong): Tra
     val sent = TransportRequest(request.method(), request.url(), headers, request.body())
     val response = asked {
         // Others count on it that nothing is sent later, and this process may have slept.
-        val isLate = (clock.instant() - begunAt).toLong() > timeout.inWholeMilliseconds / 4
-        if (isLate) throw TokenwardException.TemporarilyUnavailable(null)
+        if ((clock.instant() - begunAt).toLong() > timeout.inWholeMilliseconds / 4) throw IOException("too late to be sent")
         checkNotNull(transport).send(sent)
     }
     sent.body?.fill(0)
-    if (response.body.size <= TokenTransport.MAX_BODY_BYTES) return response
-    throw TokenwardException.Transport(IOException("the answer is too long"))
+    return if (response.body.size <= TokenTransport.MAX_BODY_BYTES) response else throw IOException("the answer is too long")
 }
 
 /** What can be asked for a token without a person. */
@@ -129,7 +130,7 @@ internal fun TokenManager.program(reason: TokenReason): (suspend () -> IssuedTok
 }.takeIf { reason !in MISCONFIGURED }
 
 /** Why no token came. */
-private suspend fun TokenManager.supply(flight: Any, id: ULong, ask: suspend () -> IssuedToken): TokenwardException? {
+private suspend fun TokenManager.supply(flight: Any, id: ULong, ask: suspend () -> IssuedToken): Trouble? {
     unlessStale { aboard(flight) { core.took(clock.instant(), id) } }
     return try {
         stored(flight, vault.keep(asked(ask), id))
@@ -138,11 +139,11 @@ private suspend fun TokenManager.supply(flight: Any, id: ULong, ask: suspend () 
         null
     } catch (failed: Exception) {
         unlessStale { core.supplyFailed(clock.instant(), id, failed !is CoreException) }
-        (failed as? CoreException)?.typed() ?: failed as? TokenwardException ?: throw failed
+        Trouble((failed as? CoreException)?.typed() ?: failed)
     }
 }
 
-private fun TokenManager.stored(flight: Any, generation: ULong): TokenwardException? {
+private fun TokenManager.stored(flight: Any, generation: ULong): Trouble? {
     vault.settle()
     if (this.flight === flight) refreshed(generation)
     return null
@@ -158,15 +159,16 @@ private fun TokenManager.needsSignIn(reason: TokenReason, isUsable: Boolean) {
 /** Asks the app, or its transport. What comes too late counts no more, even of a function that blocks its thread. */
 private suspend fun <T> TokenManager.asked(call: suspend () -> T): T {
     val answer = scope.async(io) { call() }
-    return try {
-        withTimeout(timeout) { answer.await() }
-    } catch (failed: Throwable) {
+    try {
+        return withTimeout(timeout) { answer.await() }
+    } catch (failed: Error) {
+        // Of the app's own: the manager goes on.
+        throw IOException(failed)
+    } finally {
         answer.cancel()
-        throw failed as? TokenwardException ?: TokenwardException.Transport(failed)
     }
 }
 
-private val TROUBLE = setOf(408, 425, 429)
 private val MISCONFIGURED = setOf(
     TokenReason.INVALID_CLIENT,
     TokenReason.UNAUTHORIZED_CLIENT,

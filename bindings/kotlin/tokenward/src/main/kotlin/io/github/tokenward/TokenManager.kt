@@ -25,8 +25,8 @@ import kotlin.time.Duration.Companion.seconds
  *
  * @property accessCapacity Bytes that an access token may have.
  * @property refreshCapacity Bytes that a refresh token may have.
- * @property requestTimeout How long pauses hold up who waits for a token. How long a token request may take, the provider's
- *   policy says.
+ * @property requestTimeout How long a caller waits in all for another try, or for another process; with zero it is told at
+ *   once that there is no token. How long a token request may take, the provider's policy says.
  * @property dangerouslyAllowServerOnlyCredentials This process is a server: it may hold credentials that an app must not.
  * @property clock Another clock than the JVM's.
  */
@@ -343,9 +343,9 @@ public class TokenManager internal constructor(
 
     /** Sleeps for whoever waits, until `poll` may answer otherwise; where that is later than anybody waits it throws [error]. */
     internal suspend fun sleep(pollAt: ULong?, error: TokenwardException) {
-        if (pollAt == null || closed) throw error
+        val isWorthIt = pollAt != null && !closed && synchronized(vault.lock) { waiting.values.any { it >= pollAt } }
+        if (!isWorthIt) throw error
         wake(error) { it < pollAt }
-        if (synchronized(vault.lock) { waiting.isEmpty() }) throw error
         withTimeoutOrNull(until(pollAt).coerceAtLeast(1.milliseconds)) { changes.receive() }
     }
 

@@ -42,22 +42,26 @@ public sealed class TokenwardException(
     public class NotAllowed internal constructor(code: String) : TokenwardException(code, false, sentence(code))
 
     /**
-     * The token service has trouble. [retryAfter] says when it is asked again, where that is known; [status] and [error], a
-     * code in its own words, are those of its answer, if there was one.
+     * No token came while the caller waited ([TokenManagerOptions.requestTimeout]). There is another try after [retryAfter],
+     * where that is known. [status] and [error], a code in its own words, are those of the service's last answer; the cause
+     * is what came in place of one that could be read: what the network, the app's backend or storage threw.
      */
     public class TemporarilyUnavailable internal constructor(
         public val retryAfter: Duration?,
         public val status: Int? = null,
         public val error: String? = null,
+        cause: Throwable? = null,
     ) : TokenwardException(
         "temporarily_unavailable",
         true,
-        if (retryAfter == null) "Try again later." else "Try again in $retryAfter.",
+        "Try again ${if (retryAfter == null) "later" else "in $retryAfter"}: " +
+            "the token service is in trouble or not to be reached.",
+        cause,
     )
 
-    /** The token service, or the app's backend, could not be reached: see the cause. */
+    /** The function that gives the credentials failed: see the cause. */
     public class Transport internal constructor(cause: Throwable) :
-        TokenwardException("transport", true, "Try again when the token service can be reached.", cause)
+        TokenwardException("transport", true, "Try again: there are no credentials.", cause)
 
     /**
      * What is stored cannot be read, written or used: `storage_failed`, `storage_locked` until the device is unlocked or
@@ -75,7 +79,7 @@ public sealed class TokenwardException(
             cause,
         )
 
-    /** The token service answered something that cannot be used, such as `not_json`, `truncated` or `too_long`. */
+    /** A token or an answer that cannot be used, such as `not_json`, `truncated` or `too_long`. */
     public class BadAnswer internal constructor(code: String) : TokenwardException(code, true, sentence(code))
 
     /** The native library is missing ([found] is null) or of another version than this package. */

@@ -9,8 +9,10 @@ import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.currentTime
 import java.io.IOException
 import java.util.concurrent.CopyOnWriteArrayList
+import kotlin.test.assertFailsWith
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
 
 /** A token service in memory, with refresh tokens that rotate and may be used once. */
 class MemoryService(private val lifetimeSeconds: Int = 3600, private val latency: Duration = 100.milliseconds) : TokenTransport {
@@ -71,6 +73,10 @@ val NO_GRANT: TokenProvider.() -> Unit = {
 
 val CREDENTIALS = TokenSource.credentials { Credentials("id", "client-secret-canary") }
 
+/** What came in place of a token while a caller waited. */
+suspend fun TokenManager.trouble(): Throwable? =
+    assertFailsWith<TokenwardException.TemporarilyUnavailable> { authorize("GET", API) }.cause
+
 /** A core alone. [isShared]: whether storage is; null: there is none. */
 internal fun core(isShared: Boolean? = null, provider: TokenProvider = ACME, accessCapacity: Int = 4096) =
     LendingCore(0uL, provider, TokenIdentity {}, TokenManagerOptions(accessCapacity), 0uL, CREDENTIALS.kind, isShared)
@@ -112,8 +118,9 @@ fun TestScope.manager(
     storage: TokenStorage = MemoryTokenStorage(),
     allowServerOnly: Boolean = false,
     clock: TokenClock = VirtualClock(this),
+    patience: Duration = 30.seconds,
 ): TokenManager {
     val dispatcher = StandardTestDispatcher(testScheduler)
-    val options = TokenManagerOptions(clock = clock, dangerouslyAllowServerOnlyCredentials = allowServerOnly)
+    val options = TokenManagerOptions(4096, 4096, patience, allowServerOnly, clock)
     return TokenManager(provider, identity, source, transport, storage, options, dispatcher, dispatcher, 0)
 }

@@ -14,6 +14,7 @@ import java.io.PrintStream
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertTrue
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.seconds
 
@@ -71,7 +72,8 @@ class RedactionTest {
             for ((status, body) in bodies) {
                 val service = MemoryService()
                 service.answers += MemoryService.answer(status, body)
-                manager(service, TokenSource.credentials { Credentials(canary, canary) }).use { manager ->
+                val source = TokenSource.credentials { Credentials(canary, canary) }
+                manager(service, source, patience = Duration.ZERO).use { manager ->
                     val events = ArrayList<TokenEvent>()
                     backgroundScope.launch(UnconfinedTestDispatcher(testScheduler)) { manager.events.toList(events) }
                     val results = List(3) { async { runCatching { manager.authorize("GET", API) } } }.awaitAll()

@@ -14,11 +14,13 @@ import kotlinx.coroutines.test.UnconfinedTestDispatcher
 import kotlinx.coroutines.test.advanceTimeBy
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
+import java.io.IOException
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertIs
 import kotlin.test.assertTrue
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
@@ -113,15 +115,17 @@ class SingleFlightTest {
     @Test
     fun `a refresh that fails after a 401 throws what failed`() = runTest {
         val service = MemoryService()
-        manager(service).use { manager ->
+        manager(service, patience = Duration.ZERO).use { manager ->
             val used = manager.authorize("GET", API)
+            suspend fun failed() =
+                assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.rejected(used.generation, 401) }
             advanceTimeBy(1.minutes)
             service.isDown = true
-            assertFailsWith<TokenwardException.Transport> { manager.rejected(used.generation, 401) }
+            assertIs<IOException>(failed().cause)
             service.isDown = false
             service.answers += MemoryService.answer(503, "busy", "Retry-After" to "120")
             advanceTimeBy(1.minutes)
-            assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.rejected(used.generation, 401) }
+            assertEquals(503, failed().status)
         }
     }
 
@@ -139,14 +143,25 @@ class SingleFlightTest {
     }
 
     @Test
-    fun `a server that is down is told at once and asked again when the pause is over`() = runTest {
+    fun `a server that is down is asked again as long as a caller has patience`() = runTest {
         val service = MemoryService().apply { isDown = true }
         manager(service).use { manager ->
-            val failure = assertFailsWith<TokenwardException.Transport> { manager.authorize("GET", API) }
-            assertTrue(failure.isRetryable)
+            assertIs<IOException>(manager.trouble())
+            assertTrue(testScheduler.currentTime <= 30_000)
+            assertEquals(5, service.requests.size)
+            advanceTimeBy(10.seconds)
             service.isDown = false
-            assertEquals("Bearer access-2", manager.authorize("GET", API).header)
-            assertEquals(2, service.requests.size)
+            assertEquals("Bearer access-6", manager.authorize("GET", API).header)
+        }
+    }
+
+    @Test
+    fun `without patience a server that is down is told at once`() = runTest {
+        val service = MemoryService().apply { isDown = true }
+        manager(service, patience = Duration.ZERO).use { manager ->
+            repeat(2) { manager.trouble() }
+            assertEquals(1, service.requests.size)
+            assertEquals(0, testScheduler.currentTime)
         }
     }
 
@@ -168,7 +183,7 @@ class SingleFlightTest {
     fun `a refusal that the service may take back is told in its own words`() = runTest {
         val service = MemoryService()
         service.answers += MemoryService.answer(400, """{"error":"quota_exceeded"}""")
-        manager(service).use { manager ->
+        manager(service, patience = Duration.ZERO).use { manager ->
             val refused = assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", API) }
             assertEquals(listOf(400, "quota_exceeded"), listOf(refused.status, refused.error))
         }

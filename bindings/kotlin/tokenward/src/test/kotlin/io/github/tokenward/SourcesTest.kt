@@ -3,6 +3,7 @@ package io.github.tokenward
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.TimeoutCancellationException
 import kotlinx.coroutines.async
 import kotlinx.coroutines.test.TestScope
 import kotlinx.coroutines.test.advanceTimeBy
@@ -14,6 +15,7 @@ import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertIs
 import kotlin.test.assertTrue
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
@@ -53,13 +55,11 @@ class SourcesTest {
         var asked = 0
         var isDown = true
         val source = TokenSource.backend { if (isDown) error("${++asked}") else IssuedToken("site", 3600.seconds) }
-        manager(null, source, site, s1).use { manager ->
-            assertIs<IllegalStateException>(
-                assertFailsWith<TokenwardException.Transport> {
-                    manager.authorize("GET", siteUrl)
-                }.cause,
-            )
+        manager(null, source, site, s1, patience = Duration.ZERO).use { manager ->
+            val down = assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", siteUrl) }
+            assertIs<IllegalStateException>(down.cause)
             isDown = false
+            advanceTimeBy(2.seconds)
             assertEquals("Bearer site", manager.authorize("GET", siteUrl).header)
             isDown = true
             advanceTimeBy(50.minutes)
@@ -96,7 +96,7 @@ class SourcesTest {
             assertEquals("Bearer fl_2", manager.authorize("GET", url).header)
             // A source that fails is left alone until the backoff is over.
             isDown = true
-            assertFailsWith<TokenwardException.Transport> { refused() }
+            assertFailsWith<TokenwardException.TemporarilyUnavailable> { refused() }
             isDown = false
             val start = testScheduler.currentTime
             assertEquals("Bearer fl_3", manager.authorize("GET", url).header)
@@ -115,8 +115,8 @@ class SourcesTest {
             IssuedToken("site-$asked", 3600.seconds)
         }
         manager(null, source, site, s1).use { manager ->
-            val late = assertFailsWith<TokenwardException.Transport> { manager.authorize("GET", siteUrl) }
-            assertTrue(late.isRetryable)
+            val late = assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", siteUrl) }
+            assertIs<TimeoutCancellationException>(late.cause)
             assertEquals(RefreshPolicy().responseTimeoutMs.toLong(), testScheduler.currentTime)
             gate.complete(Unit)
             runCurrent()
@@ -130,8 +130,8 @@ class SourcesTest {
         var asked = 0
         val source = TokenSource.backend { IssuedToken(if (++asked == 1) "with space" else "site", 3600.seconds) }
         manager(null, source, site, s1).use { manager ->
-            val refused = assertFailsWith<TokenwardException.BadAnswer> { manager.authorize("GET", siteUrl) }
-            assertEquals("invalid_access_token", refused.code)
+            val refused = assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", siteUrl) }
+            assertEquals("invalid_access_token", assertIs<TokenwardException.BadAnswer>(refused.cause).code)
             assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", siteUrl) }
             assertEquals(1, asked)
             advanceTimeBy(5.minutes)

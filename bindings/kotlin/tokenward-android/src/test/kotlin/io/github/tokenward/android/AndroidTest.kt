@@ -149,12 +149,14 @@ class AndroidTest {
             override suspend fun send(request: TransportRequest) = throw IOException("offline")
         }
         val source = TokenSource.credentials { Credentials("app") }
-        fun process() = TokenManager(acme, source = source, transport = offline, storage = AndroidTokenStorage(app, "user"))
+        val options = TokenManagerOptions(requestTimeout = 0.hours)
+        fun process() = TokenManager(acme, TokenIdentity {}, source, offline, AndroidTokenStorage(app, "user"), options)
         val url = "https://api.example/"
         process().use { it.install(IssuedToken("access", 1.hours, "refresh")) }
         val key = checkNotNull(SoftwareKeystore.keys.remove(ALIAS))
         process().use { manager ->
-            assertThrows(TokenwardException.Storage::class.java) { runBlocking { manager.authorize("GET", url) } }
+            val none = assertThrows(TokenwardException::class.java) { runBlocking { manager.authorize("GET", url) } }
+            assertTrue(none.cause is TokenwardException.Storage)
         }
         SoftwareKeystore.keys[ALIAS] = key
         process().use { assertEquals("Bearer access", it.authorize("GET", url).header) }

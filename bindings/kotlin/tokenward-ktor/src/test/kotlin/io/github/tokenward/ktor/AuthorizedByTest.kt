@@ -43,6 +43,7 @@ import java.io.IOException
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 
 class AuthorizedByTest {
@@ -57,7 +58,11 @@ class AuthorizedByTest {
         }
     }
 
-    private fun manager(clock: TokenClock = TokenClock.system, change: TokenProvider.() -> Unit = {}) = TokenManager(
+    private fun manager(
+        clock: TokenClock = TokenClock.system,
+        patience: Duration = 30.seconds,
+        change: TokenProvider.() -> Unit = {},
+    ) = TokenManager(
         TokenProvider("acme", "https://login.example/token") {
             apiOrigins = listOf("https://api.example")
             primaryGrant = TokenGrant.CLIENT_CREDENTIALS
@@ -69,7 +74,7 @@ class AuthorizedByTest {
         TokenIdentity {},
         TokenSource.credentials { Credentials("id", "secret") },
         KtorTransport(tokenService),
-        options = TokenManagerOptions(clock = clock),
+        options = TokenManagerOptions(clock = clock, requestTimeout = patience),
     )
 
     private fun client(engine: MockEngine, manager: TokenManager) = HttpClient(engine) {
@@ -122,7 +127,7 @@ class AuthorizedByTest {
 
     @Test
     fun `a refresh that fails after a 401 throws what failed`() = runTest {
-        manager().use { manager ->
+        manager(patience = Duration.ZERO).use { manager ->
             val api = MockEngine { respond("", if (isDown) HttpStatusCode.Unauthorized else HttpStatusCode.OK) }
             assertEquals(HttpStatusCode.OK, client(api, manager).get("https://api.example/v1").status)
             isDown = true
