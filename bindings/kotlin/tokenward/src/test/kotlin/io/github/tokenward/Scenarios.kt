@@ -216,7 +216,14 @@ private class Scenario(private val scenario: Members) {
         val capacity = (overrides["capacity"] ?: scenario["capacity"]).members().orEmpty()
         fun slot(name: String) = (capacity.integer(name) ?: DEFAULT_SLOT).toUInt()
         return CoreManager(
-            at, provider(overrides), identity(overrides), slot("access"), slot("refresh"), seed, true, options(overrides),
+            at,
+            provider(overrides),
+            identity(overrides),
+            slot("access"),
+            slot("refresh"),
+            seed,
+            true,
+            options(overrides),
         )
     }
 
