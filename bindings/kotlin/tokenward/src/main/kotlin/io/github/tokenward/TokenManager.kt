@@ -266,12 +266,17 @@ public class TokenManager internal constructor(
      */
     public fun reload(): Unit = change { core.reload() }
 
-    /** How things stand. Asks storage, never the token service. */
+    /**
+     * How things stand. Asks storage and not the token service; but where storage is shared a refresh that is due is announced
+     * in it by that, and is sent.
+     */
     public suspend fun status(): TokenStatus {
         open()
         settle()
         if (vault.isSignedOut) return TokenStatus(false, TokenNext.Supply(0uL, TokenReason.NO_TOKEN), null)
         val poll = bridged { core.poll(clock.instant()) }
+        // Others wait for what was announced.
+        if (vault.isShared && poll.next == TokenNext.Request(TokenGrant.REFRESH_TOKEN)) refreshAhead()
         return TokenStatus(isUsable = poll.usable, next = poll.next, changesIn = poll.pollAt?.let(::until))
     }
 

@@ -10,6 +10,8 @@ internal class Vault(
     val clock: TokenClock,
     val report: (TokenEvent) -> Unit,
 ) {
+    val isShared: Boolean get() = storage.isShared
+
     /** Held while the core learns who is signed in, and while a request is begun for whom it knows. Never during I/O. */
     val lock = Any()
 
@@ -26,7 +28,7 @@ internal class Vault(
     /** Loads and stores until `poll` says neither, or one fails: then why. */
     fun settle(): TokenwardException.Storage? {
         // Another process may have signed in.
-        if (isSignedOut && storage.isShared) bridged { core.reload() }
+        if (isSignedOut && isShared) bridged { core.reload() }
         if (due() == null) return null
         var trouble: TokenwardException.Storage? = null
         try {

@@ -352,6 +352,18 @@ class StorageTest {
     }
 
     @Test
+    fun `a refresh that a look at the status announces is sent`() = runTest {
+        val service = MemoryService()
+        manager(service, storage = FileTokenStorage(file, key, isShared = true)).use { manager ->
+            manager.authorize("GET", API)
+            advanceTimeBy(50.minutes)
+            manager.status()
+            advanceTimeBy(1.seconds)
+            assertEquals(listOf("client_credentials", "refresh_token"), service.grants)
+        }
+    }
+
+    @Test
     fun `one process takes what another has refreshed`() = runTest {
         val service = MemoryService()
         fun process() = manager(service, storage = Elsewhere(FileTokenStorage(file, key, isShared = true)))
