@@ -173,6 +173,7 @@ fuzz_target!(|input: Input<'_>| {
         now_ms: 0,
         seed: 1,
         storage: tokenward_storage {
+            seal: null(),
             kind: match input.storage.kind % 3 {
                 0 => null(),
                 1 => &tokenward_storage_own,
