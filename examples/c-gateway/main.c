@@ -243,8 +243,8 @@ static void load(uint64_t id) {
 /* Writes what the store is for, under the lock of the load before it. */
 static void save(uint64_t id) {
   size_t len = 0;
-  const int32_t code = tokenward_snapshot_for(manager, clock_now(), clock_wall(), id,
-                                              (tokenward_span){ store.key, sizeof store.key }, snapshot, sizeof snapshot, &len);
+  const int32_t code = tokenward_snapshot(manager, clock_now(), clock_wall(), id,
+                                          (tokenward_span){ store.key, sizeof store.key }, snapshot, sizeof snapshot, &len);
   saved = code == TOKENWARD_OK && storage_write(&store, snapshot, len);
   tokenward_wipe(snapshot, sizeof snapshot);
   if (saved) tokenward_stored(manager, clock_now(), id);
