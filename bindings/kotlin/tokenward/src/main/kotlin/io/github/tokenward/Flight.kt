@@ -88,7 +88,7 @@ private suspend fun TokenManager.request(flight: Any, request: CoreRequest, begu
     val trouble = try {
         val outcome = core.answer(clock.instant(), id, status.toUInt(), headers, response.body, clock.unixTime())
         when (outcome) {
-            is OutcomeRecord.Token -> return stored(flight, outcome.generation)
+            is OutcomeRecord.Token -> return stored(flight)
             is OutcomeRecord.Error -> Trouble(null, status, outcome.code)
         }
     } catch (refused: CoreException) {
@@ -133,7 +133,8 @@ internal fun TokenManager.program(reason: TokenReason): (suspend () -> IssuedTok
 private suspend fun TokenManager.supply(flight: Any, id: ULong, ask: suspend () -> IssuedToken): Trouble? {
     unlessStale { aboard(flight) { core.took(clock.instant(), id) } }
     return try {
-        stored(flight, vault.keep(asked(ask), id))
+        vault.keep(asked(ask), id)
+        stored(flight)
     } catch (_: CoreException.State) {
         // Signed out, or another token was installed meanwhile.
         null
@@ -143,9 +144,9 @@ private suspend fun TokenManager.supply(flight: Any, id: ULong, ask: suspend () 
     }
 }
 
-private fun TokenManager.stored(flight: Any, generation: ULong): Trouble? {
+private fun TokenManager.stored(flight: Any): Trouble? {
     vault.settle()
-    if (this.flight === flight) refreshed(generation)
+    synchronized(vault.lock) { if (this.flight === flight) refreshed() }
     return null
 }
 

@@ -214,10 +214,9 @@ public class TokenManager internal constructor(
      */
     public suspend fun install(token: IssuedToken) {
         open()
-        val generation = bridged { vault.keep(token) }
+        bridged { vault.keep(token) }
         settle()
-        if (vault.isSignedOut) throw TokenwardException.SignInRequired(SIGNED_OUT)
-        refreshed(generation)
+        if (!refreshed()) throw TokenwardException.SignInRequired(SIGNED_OUT)
         wake(null)
         changed()
     }
@@ -387,9 +386,12 @@ public class TokenManager internal constructor(
         refreshAhead()
     }
 
-    internal fun refreshed(generation: ULong) {
+    /** A token has come, if storage has it so: another process may have signed out or in meanwhile. */
+    internal fun refreshed(): Boolean = synchronized(vault.lock) {
+        if (vault.isSignedOut) return false
         told.clear()
-        vault.report(TokenEvent.Refreshed(generation.toLong()))
+        vault.report(TokenEvent.Refreshed(core.generation().toLong()))
+        true
     }
 
     /** Until when who comes now waits. */

@@ -80,8 +80,8 @@ internal class Vault(
         return TokenwardException.Storage(code, cause).also { failure = it }
     }
 
-    /** Hands a token to the core, as that which [supply] brought or as one that nobody asked for; its generation. */
-    fun keep(token: IssuedToken, supply: ULong? = null): ULong = synchronized(lock) {
+    /** Hands a token to the core, as that which [supply] brought or as one that nobody asked for. */
+    fun keep(token: IssuedToken, supply: ULong? = null) = synchronized(lock) {
         val (now, wall) = clock.instant() to clock.unixTime()
         val seconds = token.expiresIn?.wholeSeconds()
         with(token) {
@@ -91,7 +91,8 @@ internal class Vault(
                 json != null -> core.suppliedJson(now, wall, supply, json)
                 else -> core.supplied(now, wall, supply, accessToken, tokenType, seconds, refreshToken)
             }
-        }.also { isSignedOut = false }
+        }
+        isSignedOut = false
     }
 
     /** Forgets the token at once; [settle] is still to store that. */
