@@ -319,7 +319,8 @@ public class TokenManager internal constructor(
         try {
             waiter.await()
         } finally {
-            synchronized(vault.lock) { waiting.remove(waiter) }
+            // A flight sleeps for whoever waits.
+            if (synchronized(vault.lock) { waiting.remove(waiter) != null && waiting.isEmpty() }) changes.trySend(Unit)
         }
     }
 

@@ -87,6 +87,20 @@ class SingleFlightTest {
     }
 
     @Test
+    fun `nothing waits for the next try when the last caller is cancelled`() = runTest {
+        val service = MemoryService()
+        service.answers += MemoryService.answer(429, "", "Retry-After" to "20")
+        manager(service).use { manager ->
+            val caller = launch { manager.authorize("GET", API) }
+            advanceTimeBy(1.seconds)
+            assertEquals(1, manager.children)
+            caller.cancelAndJoin()
+            runCurrent()
+            assertEquals(0, manager.children)
+        }
+    }
+
+    @Test
     fun `a refresh that is due runs while the old token is used`() = runTest {
         val service = MemoryService()
         manager(service).use { manager ->
