@@ -180,12 +180,13 @@ public class TokenManager internal constructor(
      * @throws TokenwardException there is no token, or none for this URL.
      */
     public suspend fun authorize(method: String, url: String): Authorization {
+        lend(method, url)?.let { return it }
         val until = patient()
         repeat(ATTEMPTS) {
-            lend(method, url)?.let { return it }
             obtain(until)
+            lend(method, url)?.let { return it }
         }
-        return lend(method, url) ?: throw TokenwardException.TemporarilyUnavailable(null)
+        throw TokenwardException.TemporarilyUnavailable(null)
     }
 
     /**
