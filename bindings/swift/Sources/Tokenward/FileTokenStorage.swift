@@ -4,6 +4,7 @@ public import Foundation
 ///
 /// A change is written to a new file beside it, flushed, and renamed over it; a lock file beside it (`flock`) keeps
 /// other processes out meanwhile. Both names are `path` with an ending: leave them alone. Links are not followed.
+/// Before each refresh a write proves that there is room for its answer: a full disk spends no refresh token.
 public final class FileTokenStorage: TokenStorage, PlacedStorage {
     public let isShared: Bool
     let place: String

@@ -93,7 +93,9 @@ public actor TokenManager {
     ) throws(TokenwardError) {
         let isFixed = if case .fixed = source { true } else { false }
         let storage = isFixed ? MemoryTokenStorage() : storage
-        let record = StorageRecord(shared: storage.isShared, all: true, slots: 1, floor: 0, proveRoom: false)
+        // A full disk is noticed before a refresh token is spent.
+        let record = StorageRecord(
+            shared: storage.isShared, all: true, slots: 1, floor: 0, proveRoom: storage is FileTokenStorage)
         core = try bridged {
             try CoreManager(
                 now: clock.now(), provider: provider, identity: identity, accessCapacity: options.accessCapacity,
