@@ -23,7 +23,8 @@ import java.util.concurrent.locks.ReentrantLock
 /**
  * One file, readable by its owner alone. A new state is written to a new file beside it, flushed, renamed over it, and
  * the folder flushed. A lock of the operating system on `PATH.lock` excludes other processes, and ends with the process;
- * who does not get it within five seconds is told so by a [StorageLockedException]. Links are not followed.
+ * who does not get it within five seconds is told so by a [StorageLockedException]. Links are not followed. Before each refresh
+ * a write proves that there is room for its answer: a full disk spends no refresh token.
  *
  * The seal proves that nobody without [sealKey] has changed the file; the tokens in it are not encrypted.
  *

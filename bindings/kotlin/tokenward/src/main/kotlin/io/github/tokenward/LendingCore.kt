@@ -9,7 +9,7 @@ import io.github.tokenward.bridge.OptionsRecord
 import io.github.tokenward.bridge.SourceRecord
 import io.github.tokenward.bridge.StorageRecord
 
-/** The core and, as [lend], its [authorize] in one plain call. [isShared]: whether storage is; null: there is none. */
+/** The core and, as [lend], its [authorize] in one plain call. [isShared]: whether storage is; null: there is none. [provesRoom]: before a refresh. */
 internal class LendingCore(
     now: ULong,
     provider: TokenProvider,
@@ -18,6 +18,7 @@ internal class LendingCore(
     seed: ULong,
     source: TokenSource.Kind,
     isShared: Boolean?,
+    provesRoom: Boolean = false,
 ) : CoreManager(
     now,
     provider,
@@ -27,7 +28,7 @@ internal class LendingCore(
     seed,
     options.dangerouslyAllowServerOnlyCredentials,
     OptionsRecord(
-        isShared?.let { StorageRecord(it, all = true, slots = 1u, floor = 0uL, proveRoom = false) },
+        isShared?.let { StorageRecord(it, all = true, slots = 1u, floor = 0uL, provesRoom) },
         if (source is TokenSource.Kind.Fixed || source is TokenSource.Kind.Backend) SourceRecord.PROGRAM else SourceRecord.PERSON,
     ),
 ) {

@@ -152,7 +152,10 @@ public class TokenManager internal constructor(
         checkLibrary()
         val stored = storage.takeUnless { this.source is TokenSource.Kind.Fixed }
         core =
-            bridged { LendingCore(clock.instant(), provider, identity, options, seed.toULong(), this.source, stored?.isShared) }
+            bridged {
+                val (now, provesRoom) = clock.instant() to (stored is FileTokenStorage)
+                LendingCore(now, provider, identity, options, seed.toULong(), this.source, stored?.isShared, provesRoom)
+            }
         val fault = when {
             transport == null && (provider.primaryGrant != null || provider.refreshGrant) -> TRANSPORT_MISSING
             stored != null && !storagesInUse.add(stored) -> STORAGE_IN_USE
