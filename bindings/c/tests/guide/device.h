@@ -1,36 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A device around the guide's loop: flash, a clock that a test moves, and a service that says what the test wants. */
-#include <string.h>
-
+/* A device around the guide's loop: a board, a clock that a test moves, and a service that says what the test wants. */
 #include "acme.c"
-#include "check.h"
+#include "board.h"
 #include "clock.c"
-#include "loop.c"
-#include "slots.c"
 
-static uint8_t flash[SLOTS][SLOT_BYTES];
 static uint32_t ticks;
-static uint8_t buf[SLOTS * SLOT_BYTES];
 static const tokenward_credentials client = { .client_id = TOKENWARD_TEXT("id"), .client_secret = TOKENWARD_TEXT("secret") };
 /* What the service last gave: refresh tokens are r1, r2, …; how often it was asked, and what it was presented last. */
 static int serial, requests, presented;
 
 uint32_t tick_count(void) { return ticks; }
-void token_lock(void) {}
-void token_unlock(void) {}
-
-tokenward_span snapshot_key(void) {
-  static const uint8_t key[32] = { 1, 2, 3 };
-  return (tokenward_span){ key, sizeof key };
-}
-
-/* Whether flash can be read. */
-static bool readable = true;
-
-bool flash_read(int slot, uint8_t *bytes, size_t len) {
-  memcpy(bytes, flash[slot], len);
-  return readable;
-}
 
 /* A service that rotates. */
 static bool rotates(const tokenward_request *request, uint8_t *to, size_t cap, tokenward_http_answer *answer) {

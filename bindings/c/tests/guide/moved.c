@@ -1,40 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The guide's loop and slots in a device that is moved to another environment: what it had there hides nothing. */
-#include <string.h>
+#include "board.h"
+#include "steady_flash.h"
 
-#include "check.h"
-#include "loop.c"
-#include "slots.c"
-
-static uint8_t flash[SLOTS][SLOT_BYTES], buf[SLOTS * SLOT_BYTES];
 static char body[512];
 
 uint64_t clock_ms(void) {
   static uint64_t now;
   return now += 1000;
-}
-
-void token_lock(void) {}
-void token_unlock(void) {}
-
-tokenward_span snapshot_key(void) {
-  static const uint8_t key[32] = { 7 };
-  return (tokenward_span){ key, sizeof key };
-}
-
-bool flash_erase(int slot) {
-  memset(flash[slot], 0xff, SLOT_BYTES);
-  return true;
-}
-
-bool flash_write(int slot, size_t at, const uint8_t *bytes, size_t len) {
-  memcpy(flash[slot] + at, bytes, len);
-  return true;
-}
-
-bool flash_read(int slot, uint8_t *bytes, size_t len) {
-  memcpy(bytes, flash[slot], len);
-  return true;
 }
 
 void token_wanted(uint64_t id, tokenward_reason reason) {
