@@ -700,30 +700,32 @@ impl Keeper {
         }
     }
 
-    /// A `Load` failed: it waits as a failed request does.
+    /// A `Load` failed.
     pub(crate) fn load_failed(&mut self, session: &mut Session, provider: &Provider<'_>) {
-        let longest = if self.attempt_fails() { LONGEST_OWED_BACKOFF_MS } else { LONGEST_LOAD_BACKOFF_MS };
-        let usable = session.is_usable() && self.lends(session.clock(), provider);
-        let clock = session.clock();
-        self.load
-            .failed(clock, |failures| session.wait_after(failures, usable, provider.policy()).min(longest));
+        self.task_failed(|keeper| &mut keeper.load, LONGEST_LOAD_BACKOFF_MS, session, provider);
     }
 
-    /// The same of a `Store`.
+    /// A `Store` failed.
     pub(crate) fn store_failed(&mut self, session: &mut Session, provider: &Provider<'_>) {
-        let longest = if self.attempt_fails() { LONGEST_OWED_BACKOFF_MS } else { u64::MAX };
-        let usable = session.is_usable() && self.lends(session.clock(), provider);
-        let clock = session.clock();
         self.pending = None;
-        self.store
-            .failed(clock, |failures| session.wait_after(failures, usable, provider.policy()).min(longest));
+        self.task_failed(|keeper| &mut keeper.store, u64::MAX, session, provider);
     }
 
-    /// If anything is owed the attempt has failed now; true if that must not take long in shared storage.
-    fn attempt_fails(&mut self) -> bool {
+    /// A task failed: it waits as a failed request does, `longest` at most, less in shared storage that is owed something.
+    fn task_failed(
+        &mut self,
+        task: fn(&mut Self) -> &mut Tries,
+        longest: u64,
+        session: &mut Session,
+        provider: &Provider<'_>,
+    ) {
         let owes = self.owed != Owed::Nothing;
         self.attempt_failed |= owes;
-        owes && self.storage.shared
+        let longest = if owes && self.storage.shared { LONGEST_OWED_BACKOFF_MS } else { longest };
+        let clock = session.clock();
+        let usable = session.is_usable() && self.lends(clock, provider);
+        let wait = |failures| session.wait_after(failures, usable, provider.policy()).min(longest);
+        task(self).failed(clock, wait);
     }
 
     /// A `Load` or a `Store` is being done; false: the id is that of neither. The one that was taken up last counts.
