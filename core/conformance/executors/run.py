@@ -146,9 +146,6 @@ class Executor:
         self.program, self.folder, self.service, self.kind = program, folder, service, kind
         self.callers, self.held, self.aside = {}, None, folder / "aside"
 
-    def after(self, name, status):
-        raise NotImplementedError
-
     def slots(self):
         raise NotImplementedError
 
@@ -198,12 +195,12 @@ class Command(Executor):
     def slots(self):
         return [self.folder / "token"]
 
-    def ask(self, renew):
-        renews = [renew]
+    def asks(self, name, status):
+        assert status in (None, 401)
 
         def run(caller):
             command = [self.program, "token", "--provider-file", self.file, "--allow-loopback-http", "--save",
-                       self.folder / "token", "--show-secrets", "--json"] + ["--renew"] * renews[0]
+                       self.folder / "token", "--show-secrets", "--json"] + ["--renew"] * (status is not None)
             process = subprocess.Popen(command, env={**os.environ, **SECRETS}, stdin=subprocess.DEVNULL,
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             self.running.add((process, caller))
@@ -214,10 +211,6 @@ class Command(Executor):
             return None, error, process.returncode != UNAVAILABLE and "try again in" not in error
 
         return Caller(run)
-
-    def asks(self, name, status):
-        assert status in (None, 401)
-        return self.ask(status == 401)
 
     def cancel(self, caller):
         caller.gone = True
