@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The certified oidc-provider on loopback. usage: server.mjs SECRET LIFETIME_SECONDS; prints its URL.
-// A user's sign-in needs a browser: GET /_test/sign-in does what comes of it.
+// A user's sign-in needs a browser: GET /_test/sign-in?user=USER does what comes of it.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
@@ -10,7 +10,6 @@ const server = createServer().listen(0, '127.0.0.1');
 await once(server, 'listening');
 const url = `http://127.0.0.1:${server.address().port}`;
 const CLIENT = 'app';
-const USER = 'user';
 const SCOPE = 'openid offline_access';
 const provider = new Provider(url, {
   clients: [{
@@ -26,11 +25,11 @@ const provider = new Provider(url, {
   ttl: { AccessToken: Number(lifetime), ClientCredentials: Number(lifetime), RefreshToken: 86400, Grant: 86400 },
 });
 
-async function signIn() {
+async function signIn(user) {
   const client = await provider.Client.find(CLIENT);
-  const grant = new provider.Grant({ accountId: USER, clientId: CLIENT });
+  const grant = new provider.Grant({ accountId: user, clientId: CLIENT });
   grant.addOIDCScope(SCOPE);
-  const members = { accountId: USER, client, grantId: await grant.save(), scope: SCOPE, gty: 'authorization_code' };
+  const members = { accountId: user, client, grantId: await grant.save(), scope: SCOPE, gty: 'authorization_code' };
   const token = await new provider.AccessToken(members).save();
   issued.push(token);
   return {
@@ -51,7 +50,7 @@ async function revoke() {
 
 provider.use(async (context, next) => {
   switch (context.path) {
-    case '/_test/sign-in': return void (context.body = await signIn());
+    case '/_test/sign-in': return void (context.body = await signIn(context.query.user));
     case '/_test/grants': return void (context.body = grants);
     case '/_test/revoke': return void (context.body = await revoke());
   }

@@ -19,7 +19,7 @@ public class OidcProvider(lifetimeSeconds: Int = 60) : AutoCloseable {
     public val baseUrl: String = checkNotNull(process.inputStream.bufferedReader().readLine()) { "oidc-provider did not start" }
 
     /** What the app's sign-in brings: an answer with access and refresh token of a user. */
-    public fun signIn(): ByteArray = call("sign-in").encodeToByteArray()
+    public fun signIn(user: String = "user"): ByteArray = call("sign-in?user=$user").encodeToByteArray()
 
     /** Ends all access tokens. */
     public fun revokeAccessTokens() {
