@@ -238,10 +238,10 @@ public actor TokenManager {
         try vault.isSignedOut.with { isSignedOut in
             try bridgedNow { _ in try core.clear() }
             isSignedOut = true
+            announcements.send(.signedOut)
         }
         flight = nil
         wake(.failure(TokenwardError.signedOut))
-        announcements.send(.signedOut)
         sleeper?.cancel()
         if let failure = await settle() { throw failure }
     }

@@ -55,7 +55,8 @@ public final class URLSessionTransport: TokenTransport {
 
     private let configuration: URLSessionConfiguration
 
-    /// - Parameter configuration: Copied. Cookies, caches and stored credentials are turned off in any case.
+    /// - Parameter configuration: Copied. Cookies, caches and stored credentials are turned off in any case, and how long a
+    ///   request may take, the provider's policy says.
     public init(configuration: URLSessionConfiguration = .ephemeral) {
         self.configuration = configuration.copy() as? URLSessionConfiguration ?? .ephemeral
         self.configuration.urlCache = nil
@@ -75,6 +76,8 @@ public final class URLSessionTransport: TokenTransport {
         let exchanges = Exchanges(maximumBody: Self.maximumBody) { _ in nil }
         let configuration = configuration.copy() as? URLSessionConfiguration ?? configuration
         if sent.url?.scheme == "http" { configuration.connectionProxyDictionary = [:] }
+        configuration.timeoutIntervalForRequest = request.timeout
+        configuration.timeoutIntervalForResource = request.timeout
         let session = URLSession(configuration: configuration, delegate: exchanges, delegateQueue: nil)
         defer { session.finishTasksAndInvalidate() }
         let task = session.dataTask(with: sent)

@@ -41,14 +41,16 @@ struct Vault: Sendable {
 
     /// Loads and stores under one lock until `poll` says neither; why that failed.
     func settle() async -> TokenwardError? {
-        let failure = Locked<TokenwardError?>(nil)
+        let (failure, isLent) = (Locked<TokenwardError?>(nil), Locked(false))
         do {
             let key = try await storage.sealKey()
             try await storage.locked { access in
+                isLent.current = true
                 while failure.current == nil, let step {
                     do { try take(step, access, key) } catch { failure.current = failed(step, error) }
                 }
             }
+            guard isLent.current else { throw TokenwardError.storage(code: "storage_failed", underlying: nil) }
         } catch {
             // The lock was not to be had.
             if let step { failure.current = failed(step, error) }

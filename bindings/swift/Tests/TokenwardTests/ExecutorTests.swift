@@ -90,10 +90,14 @@ private final class Stage {
         let source: TokenSource
         switch script.service {
         case "client", "both", "refresh":
-            source = .credentials { Credentials(clientId: "id", clientSecret: "secret") }
+            source = .credentials { [service] in
+                try await service.person()
+                return Credentials(clientId: "id", clientSecret: "secret")
+            }
         case "password":
-            source = .credentials {
-                Credentials(clientId: "id", clientSecret: "secret", username: "user", password: "word")
+            source = .credentials { [service] in
+                try await service.person()
+                return Credentials(clientId: "id", clientSecret: "secret", username: "user", password: "word")
             }
         case "fixed": source = .fixed { IssuedToken(accessToken: "key") }
         case "backend": source = .backend { [service] in try await service.supply() }
@@ -143,6 +147,8 @@ private final class Stage {
         } else if let supplies = try step.take("supply", \.list) {
             let supplies = try supplies.map(ScriptedService.Supply.init)
             service.state.with { $0.supplies += supplies }
+        } else if let name = try step.text("credentials") {
+            service.state.with { $0.person = name }
         } else if let name = try step.text("release") {
             service.state.with { _ = $0.released.insert(name) }
         } else if let name = try step.text("ask") {

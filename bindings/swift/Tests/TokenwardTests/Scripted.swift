@@ -103,6 +103,8 @@ final class ScriptedService: Sendable {
         var requests: [String] = []
         var supplies: [Supply] = []
         var asked: UInt64 = 0
+        /// What the closure that brings the credentials waits for.
+        var person: String?
         var released: Set<String> = []
         var isOver = false
     }
@@ -134,6 +136,10 @@ final class ScriptedService: Sendable {
         return IssuedToken(accessToken: token)
     }
 
+    func person() async throws {
+        try await until(.distantFuture) { self.isReleased(self.state.current.person) }
+    }
+
     private func isReleased(_ hold: String?) -> Bool {
         state.with { state in hold.map { state.isOver || state.released.contains($0) } ?? true }
     }
@@ -156,7 +162,7 @@ final class ScriptedService: Sendable {
 
 /// What outlives a process.
 final class ScriptedDisk: Sendable {
-    enum State: String { case works, unreadable, unwritable, held, held_write }
+    enum State: String { case works, unreadable, unwritable, held, held_write, silent }
 
     struct Content: Sendable {
         var bytes: Data?
@@ -215,7 +221,7 @@ final class ScriptedProcess: TokenStorage, TokenTransport {
         // What blocks does so on a thread of its own.
         await withCheckedContinuation { done in
             Thread.detachNewThread {
-                body(StorageAccess(read: self.read, write: self.write))
+                if self.disk.content.current.state != .silent { body(StorageAccess(read: self.read, write: self.write)) }
                 self.letGo()
                 done.resume()
             }

@@ -55,6 +55,18 @@ import Testing
         #expect(Date().timeIntervalSince(start) < 5)
     }
 
+    @Test func a_token_request_takes_as_long_as_the_policy_lets_it() async throws {
+        let server = try Server { _, _ in
+            usleep(2_500_000)
+            return .token(1)
+        }
+        let hasty = URLSessionConfiguration.ephemeral
+        (hasty.timeoutIntervalForRequest, hasty.timeoutIntervalForResource) = (1, 1)
+        let request = TransportRequest(
+            method: "POST", url: server.url("/token"), headers: [], body: Data(), timeout: 30)
+        #expect(try await URLSessionTransport(configuration: hasty).send(request).status == 200)
+    }
+
     @Test func what_came_in_place_of_an_answer_is_told_to_who_does_not_wait() async throws {
         let demo = try Demo("flute")
         let url = demo.url("/v2/transactions")

@@ -68,7 +68,10 @@ public class TokenSource private constructor(internal val kind: Kind) {
          */
         public fun fixed(token: suspend () -> IssuedToken): TokenSource = TokenSource(Kind.Fixed(token))
 
-        /** A client's credentials, and a user's: asked for at each token request, never kept. They may change at any time. */
+        /**
+         * A client's credentials, and a user's: asked for at each token request, never kept. They may change at any time. A
+         * person may be asked for them, and is waited for.
+         */
         public fun credentials(credentials: suspend () -> Credentials): TokenSource = TokenSource(Kind.Credentials(credentials))
 
         /** The token of another manager opens the token endpoint, as a client token opens that of a site. */

@@ -6,6 +6,7 @@ import io.github.tokenward.bridge.OutcomeRecord
 import kotlinx.coroutines.async
 import kotlinx.coroutines.withTimeout
 import java.io.IOException
+import kotlin.time.Duration
 
 // The executor: it does what `poll` says. One flight is under way at a time.
 
@@ -57,7 +58,8 @@ private class Prepared(val credentials: Credentials, val lent: Authorization? = 
 
 private suspend fun TokenManager.prepare(): Prepared = when (source) {
     is TokenSource.Kind.Credentials -> try {
-        Prepared(asked(source.credentials))
+        // A person may be asked, who takes as long as a person takes.
+        Prepared(asked(Duration.INFINITE, source.credentials))
     } catch (failed: Exception) {
         throw failed as? TokenwardException ?: TokenwardException.Transport(failed)
     }
@@ -133,7 +135,7 @@ internal fun TokenManager.program(reason: TokenReason): (suspend () -> IssuedTok
 private suspend fun TokenManager.supply(flight: Any, id: ULong, ask: suspend () -> IssuedToken): Trouble? {
     unlessStale { aboard(flight) { core.took(clock.instant(), id) } }
     return try {
-        vault.keep(asked(ask), id)
+        vault.keep(asked(call = ask), id)
         stored(flight)
     } catch (_: CoreException.State) {
         // Signed out, or another token was installed meanwhile.
@@ -158,10 +160,10 @@ private fun TokenManager.needsSignIn(reason: TokenReason, isUsable: Boolean) {
 }
 
 /** Asks the app, or its transport. What comes too late counts no more, even of a function that blocks its thread. */
-private suspend fun <T> TokenManager.asked(call: suspend () -> T): T {
+private suspend fun <T> TokenManager.asked(limit: Duration = timeout, call: suspend () -> T): T {
     val answer = scope.async(io) { call() }
     try {
-        return withTimeout(timeout) { answer.await() }
+        return withTimeout(limit) { answer.await() }
     } catch (failed: Error) {
         // Of the app's own: the manager goes on.
         throw IOException(failed)

@@ -251,7 +251,6 @@ public class TokenManager internal constructor(
             flight = null
         }
         wake(TokenwardException.SignInRequired(SIGNED_OUT))
-        happened.tryEmit(TokenEvent.SignedOut)
         settle()
         changed()
         vault.failure?.let { throw it }

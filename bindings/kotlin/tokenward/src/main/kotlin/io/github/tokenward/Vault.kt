@@ -2,6 +2,7 @@ package io.github.tokenward
 
 import io.github.tokenward.bridge.CoreException
 import io.github.tokenward.bridge.FoundRecord
+import java.io.IOException
 
 /** The core and its storage: does what `poll` says of that. Every load and every store of a manager goes through here. */
 internal class Vault(
@@ -31,11 +32,14 @@ internal class Vault(
         if (isSignedOut && isShared) bridged { core.reload() }
         if (due() == null) return null
         var trouble: TokenwardException.Storage? = null
+        var isLent = false
         try {
             val key = storage.sealKey()
             storage.locked { access ->
+                isLent = true
                 while (trouble == null) trouble = perform(due() ?: break, access, key)
             }
+            if (!isLent) throw IOException("the storage has lent nothing under its lock")
         } catch (cause: Exception) {
             // The lock was not to be had.
             trouble = due()?.let { failed(it, cause) }
@@ -95,10 +99,11 @@ internal class Vault(
         isSignedOut = false
     }
 
-    /** Forgets the token at once; [settle] is still to store that. */
+    /** Forgets the token at once, and says so; [settle] is still to store that. */
     fun clear() = synchronized(lock) {
         bridged { core.clear() }
         isSignedOut = true
+        report(TokenEvent.SignedOut)
     }
 
     /** Ends the signed-out state. */

@@ -102,8 +102,8 @@ private class Stage(private val script: Script) : AutoCloseable {
 
     private fun made(account: String?): TokenManager {
         val source = when (script.service) {
-            "client", "both", "refresh" -> TokenSource.credentials { Credentials("id", "secret") }
-            "password" -> TokenSource.credentials { Credentials("id", "secret", "user", "word") }
+            "client", "both", "refresh" -> TokenSource.credentials { service.credentials() }
+            "password" -> TokenSource.credentials { service.credentials("user", "word") }
             "fixed" -> TokenSource.fixed { IssuedToken("key") }
             "backend" -> TokenSource.backend(service::supply)
             else -> throw Differs("an unknown service")
@@ -149,6 +149,7 @@ private class Stage(private val script: Script) : AutoCloseable {
             "answers" in step -> service.answer(step.list("answers").map(ScriptedService::Answer))
             "otherwise" in step -> service.otherwise(ScriptedService.Answer(step.take("otherwise")))
             "supply" in step -> service.supply(step.list("supply").map(ScriptedService::Supply))
+            "credentials" in step -> service.person = step.take("credentials")
             "release" in step -> service.release(step.take("release"))
             "ask" in step -> {
                 val (name, status) = step.take<String>("ask") to step.number("after")?.toInt()

@@ -151,6 +151,15 @@ class ScriptedService : TokenTransport {
         IssuedToken(supply?.token ?: throw IOException("no token"))
     }
 
+    /** What the function that brings the credentials waits for. */
+    @Volatile
+    var person: String? = null
+
+    suspend fun credentials(username: String? = null, password: String? = null): Credentials {
+        untilReleased(person)
+        return Credentials("id", "secret", username, password)
+    }
+
     private suspend fun untilReleased(hold: String?) {
         while (hold != null && !isOver && !synchronized(this) { hold in released }) delay(2)
     }
@@ -210,7 +219,7 @@ class ScriptedDisk {
     }
 
     private companion object {
-        val STATES = setOf("works", "unreadable", "unwritable", "held", "held_write")
+        val STATES = setOf("works", "unreadable", "unwritable", "held", "held_write", "silent")
     }
 }
 
@@ -237,7 +246,7 @@ class ScriptedProcess(private val disk: ScriptedDisk, private val service: Scrip
             Thread.sleep(2)
         }
         try {
-            body(this)
+            if (disk.state != "silent") body(this)
         } finally {
             disk.letGo(this)
         }

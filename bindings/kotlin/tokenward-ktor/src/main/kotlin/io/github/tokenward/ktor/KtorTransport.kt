@@ -6,6 +6,8 @@ import io.github.tokenward.TransportRequest
 import io.github.tokenward.TransportResponse
 import io.ktor.client.HttpClient
 import io.ktor.client.engine.HttpClientEngine
+import io.ktor.client.plugins.HttpTimeout
+import io.ktor.client.plugins.HttpTimeoutConfig.Companion.INFINITE_TIMEOUT_MS
 import io.ktor.client.request.prepareRequest
 import io.ktor.client.request.setBody
 import io.ktor.client.statement.bodyAsChannel
@@ -19,7 +21,8 @@ import kotlinx.io.readByteArray
 import java.io.IOException
 
 /**
- * Sends token requests over [engine], by a client of its own: none of the plugins of yours take part.
+ * Sends token requests over [engine], by a client of its own: none of the plugins of yours take part, nor do the engine's
+ * time-outs: how long a token request may take, the provider's policy says.
  *
  * Ktor's engines use the threads of `Dispatchers.IO`. Where callers may block all of them while they wait for a token, by
  * `runBlocking` or through OkHttp, take `OkHttpTransport`.
@@ -28,6 +31,11 @@ public class KtorTransport(engine: HttpClientEngine) : TokenTransport {
     private val client = HttpClient(engine) {
         followRedirects = false
         expectSuccess = false
+        install(HttpTimeout) {
+            requestTimeoutMillis = INFINITE_TIMEOUT_MS
+            connectTimeoutMillis = INFINITE_TIMEOUT_MS
+            socketTimeoutMillis = INFINITE_TIMEOUT_MS
+        }
     }
 
     override suspend fun send(request: TransportRequest): TransportResponse = client.prepareRequest(request.url) {

@@ -1,5 +1,6 @@
 package io.github.tokenward.ktor
 
+import com.sun.net.httpserver.HttpServer
 import io.github.tokenward.Credentials
 import io.github.tokenward.Exposure
 import io.github.tokenward.RefreshPolicy
@@ -40,6 +41,7 @@ import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.test.runTest
 import kotlinx.coroutines.withTimeout
 import java.io.IOException
+import java.net.InetSocketAddress
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
@@ -168,6 +170,20 @@ class AuthorizedByTest {
             }
             engine.close()
         }
+    }
+
+    @Test
+    fun `the transport has no time-outs but the manager's`() = runBlocking {
+        val server = HttpServer.create(InetSocketAddress("127.0.0.1", 0), 0)
+        server.createContext("/") { exchange ->
+            Thread.sleep(500)
+            exchange.sendResponseHeaders(200, -1)
+        }
+        server.start()
+        val hasty = CIO.create { requestTimeout = 100 }
+        val request = TransportRequest("POST", "http://127.0.0.1:${server.address.port}/", emptyList(), "a=b".encodeToByteArray())
+        assertEquals(200, KtorTransport(hasty).send(request).status)
+        server.stop(0)
     }
 
     @Test

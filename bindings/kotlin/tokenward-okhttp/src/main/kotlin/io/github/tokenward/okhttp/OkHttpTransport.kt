@@ -17,18 +17,25 @@ import okhttp3.RequestBody
 import okhttp3.Response
 import okio.BufferedSink
 import java.io.IOException
+import java.util.concurrent.Executors
+import java.util.concurrent.TimeUnit.MILLISECONDS
 import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
 
 /**
- * Sends token requests over an OkHttp client of its own. It takes proxy, TLS and time-outs of [client], but shares
- * neither threads nor connections with it: API calls that wait for a token must not hold up the token request
- * (github.com/square/okhttp/issues/6747).
+ * Sends token requests over an OkHttp client of its own. It takes proxy and TLS of [client], but shares neither threads
+ * nor connections with it: API calls that wait for a token must not hold up the token request
+ * (github.com/square/okhttp/issues/6747). Nor does it take its time-outs: how long a token request may take, the
+ * provider's policy says. Its threads keep no JVM alive.
  */
 public class OkHttpTransport(client: OkHttpClient = OkHttpClient()) : TokenTransport {
     private val client = client.newBuilder()
-        .dispatcher(Dispatcher())
+        .dispatcher(Dispatcher(Executors.newCachedThreadPool { Thread(it, "tokenward").apply { isDaemon = true } }))
         .connectionPool(ConnectionPool())
+        .callTimeout(0, MILLISECONDS)
+        .connectTimeout(0, MILLISECONDS)
+        .readTimeout(0, MILLISECONDS)
+        .writeTimeout(0, MILLISECONDS)
         .followRedirects(false)
         .followSslRedirects(false)
         .retryOnConnectionFailure(false)
@@ -80,7 +87,7 @@ public class OkHttpTransport(client: OkHttpClient = OkHttpClient()) : TokenTrans
     }
 
     private fun Response.read(): TransportResponse {
-        val source = body.source()
+        val source = checkNotNull(body).source()
         if (source.request(TokenTransport.MAX_BODY_BYTES + 1L)) throw IOException("the answer is too long")
         return TransportResponse(code, headers.map { (name, value) -> TransportHeader(name, value) }, source.readByteArray())
     }
