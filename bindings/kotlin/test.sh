@@ -82,9 +82,9 @@ test() {
   native
   services
   # All modules' tests run, whichever fail; no report of an earlier run counts.
-  rm -rf "$OUT"/*/surefire-reports
+  rm -rf "$OUT"/*/surefire-reports*
   maven -Dmaven.test.failure.ignore=true test
-  cat "$OUT"/*/surefire-reports/TEST-*.xml | awk -F'"' '
+  cat "$OUT"/*/surefire-reports*/TEST-*.xml | awk -F'"' '
     /<testsuite /{for(i=1;i<NF;i++){if($i~/ tests=$/)t+=$(i+1);if($i~/ (errors|failures|skipped)=$/)f+=$(i+1)}}
     END{printf "counted: %d passed, %d failed\n",t-f,f; exit !(t>0&&f==0)}' ||
     { grep -v '^\[INFO\]\|^\[WARNING\]' "$LOG" >&2; fail "tests; all that Maven said is in $LOG"; }

@@ -15,7 +15,7 @@ class OkHttpLifecycleTest : Lifecycle() {
         private val client = OkHttpClient.Builder().authorizedBy(manager).build()
 
         override suspend fun get(url: String) = withContext(Dispatchers.IO) {
-            client.newCall(Request.Builder().url(url).build()).execute().use { it.code to it.body.string() }
+            client.newCall(Request.Builder().url(url).build()).execute().use { it.code to checkNotNull(it.body).string() }
         }
 
         override fun close() {
