@@ -43,6 +43,7 @@ pub use endpoint::credentials::Credentials;
 pub use endpoint::error_response::{ErrorCode, ErrorResponse};
 pub use endpoint::lifetime::MissingLifetime;
 pub use endpoint::nested::Nested;
+pub use endpoint::own_members::OwnMembers;
 pub use endpoint::provider::{Exposure, Grant, Identity, Provider, ZeroLifetime};
 pub use endpoint::providers;
 pub use endpoint::refresh_policy::RefreshPolicy;
@@ -81,6 +82,7 @@ pub mod parts {
     pub use crate::endpoint::lifetime::TokenExpiry;
     pub use crate::endpoint::loopback::LoopbackHttp;
     pub use crate::endpoint::nested::NestedReader;
+    pub use crate::endpoint::own_members::MemberReader;
     pub use crate::endpoint::routes::RouteTable;
     pub use crate::endpoint::site::SitePath;
 }

@@ -2,8 +2,8 @@
 
 use tokenward::{
     Answer, Credentials, Error, ErrorCode, ErrorResponse, Grant, Identity, Instant, Nested, Outcome,
-    Provider, RequestId, Slots, TokenAlphabet, TokenAnswer, TokenManager, TokenResponse, providers,
-    token_answer,
+    OwnMembers, Provider, RequestId, Slots, TokenAlphabet, TokenAnswer, TokenManager, TokenResponse,
+    providers, token_answer,
 };
 
 const START: Instant = Instant::from_millis(0);
@@ -607,4 +607,42 @@ fn what_an_answer_was_outlives_the_header_fields_that_were_put_together_for_it()
     assert_eq!(text(error.error()), "temporarily_unavailable");
     let waits_ms = manager.poll(START).poll_at.map_or(0, Instant::as_millis);
     assert!((120_000..=132_000).contains(&waits_ms), "120 s and up to a tenth more: {waits_ms}");
+}
+
+#[test]
+fn members_may_have_names_of_the_services_own() {
+    const NAMES: &[(&str, &str)] = &[
+        ("access_token", "token"),
+        ("expires_in", "expiresIn"),
+        ("error", "code"),
+        ("error_description", "error"),
+        ("id_token", "tok\u{e9}n"),
+    ];
+    for (nested, wrap) in [(Nested::NONE, false), (Nested::at(Some("data[0]"), None), true)] {
+        let provider = Provider { members: OwnMembers::named(NAMES), nested, ..CUSTOM };
+        let at = |members: &str| {
+            if wrap { format!("{{\"data\":[{{{members}}}]}}") } else { format!("{{{members}}}") }
+        };
+        let body =
+            at(r#""t\u006fken":"t","expires_in":[],"expiresIn":60,"refresh_token":"r","tok\u00e9n":"i""#);
+        let token = token_by(&provider, body.as_bytes());
+        assert_eq!((text(token.access_token()), token.expires_in()), ("t".to_owned(), Some(60)));
+        assert_eq!(token.refresh_token().map(text), Some("r".to_owned()));
+        assert_eq!(token.id_token().map(text), Some("i".to_owned()));
+        for (members, expected) in [
+            (r#""access_token":"t""#, Error::InvalidAccessToken),
+            (r#""token":"t","token":"t""#, Error::DuplicateMember),
+            (r#""token":"t","expiresIn":true"#, Error::InvalidExpiresIn),
+        ] {
+            let body = at(members);
+            assert_eq!(token_answer(200, body.as_bytes(), &provider).unwrap_err(), expected, "{body}");
+        }
+        let error = error_by(&provider, 400, r#"{"code":"invalid_grant","error":"why","error_uri":"u"}"#);
+        assert_eq!(
+            (text(error.error()), error.code()),
+            ("invalid_grant".to_owned(), ErrorCode::InvalidGrant)
+        );
+        assert_eq!(error.error_description().map(text), Some("why".to_owned()));
+        assert_eq!(token_answer(400, br#"{"error":"e"}"#, &provider).unwrap_err(), Error::NoErrorCode);
+    }
 }

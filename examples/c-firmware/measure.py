@@ -30,6 +30,7 @@ NAMED = {
     "authentication": ".authentication = &{}",
     "body": ".body = &{}",
     "nested": ".nested.reader = &{}",
+    "member": ".members.reader = &{}",
     "route": ".routes.table = &{}",
     "site": ".site = &{}",
     "loopback": ".loopback_http = &{}",
@@ -39,6 +40,7 @@ NAMED = {
 CODE = {
     r"authorization::write_basic": {"tokenward_authentication_basic", "tokenward_authentication_basic_raw"},
     r"endpoint::nested_answer": {"tokenward_nested_paths"},
+    r"endpoint::own_members": {"tokenward_member_names"},
     r"endpoint::routes": {"tokenward_route_table"},
     r"endpoint::site": {"tokenward_site_path"},
     r"is_loopback_http": {"tokenward_loopback_http"},

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use tokenward::parts::{BodyFormat, ClientAuthentication, LoopbackHttp, SitePath};
 use tokenward::storage::{Source, Storage};
 use tokenward::{
-    Exposure, Grant, Identity, MissingLifetime, Nested, Options, Provider, RefreshPolicy, Revision, Route,
-    Routes, SnapshotScope, TokenAlphabet, ZeroLifetime, providers,
+    Exposure, Grant, Identity, MissingLifetime, Nested, Options, OwnMembers, Provider, RefreshPolicy,
+    Revision, Route, Routes, SnapshotScope, TokenAlphabet, ZeroLifetime, providers,
 };
 
 use crate::members::{integer, list, optional, required, text};
@@ -208,7 +208,7 @@ fn override_policy(policy: &mut RefreshPolicy, numbers: Option<&Value>) -> Resul
 /// # Errors
 /// A sentence, where the object describes no provider.
 pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Provider<'a>, String> {
-    const KNOWN: [&str; 20] = [
+    const KNOWN: &[&str] = &[
         "name",
         "environment",
         "token_url",
@@ -220,6 +220,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         "scope",
         "member_path",
         "error_path",
+        "members",
         "error_codes",
         "token_type_aliases",
         "token_alphabet",
@@ -237,6 +238,13 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
     let strings = |name| {
         let list = list(object, name)?.iter().map(text).collect::<Result<Vec<_>, _>>()?;
         Ok::<_, String>((!list.is_empty()).then(|| &*arena.alloc_slice_copy(&list)))
+    };
+    let pairs = |name: &str| {
+        let Some(pairs) = object.get(name) else { return Ok(None) };
+        let pairs = pairs.as_object().ok_or_else(|| format!("`{name}` is an object"))?;
+        let pairs = pairs.iter().map(|(one, other)| Ok((one.as_str(), text(other)?)));
+        let pairs = pairs.collect::<Result<Vec<_>, String>>()?;
+        Ok::<_, String>(Some(&*arena.alloc_slice_copy(&pairs)))
     };
     let default = Provider::custom();
     let grants = list(object, "grants")?.iter().map(|value| {
@@ -265,17 +273,11 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
             (None, None) => Nested::NONE,
             (member_path, error_path) => Nested::at(member_path, error_path),
         },
-        error_codes: match object.get("error_codes") {
-            None => None,
-            Some(codes) => {
-                let codes = codes.as_object().ok_or("`error_codes` is an object")?;
-                let codes = codes
-                    .iter()
-                    .map(|(own, standard)| Ok((own.as_str(), text(standard)?)))
-                    .collect::<Result<Vec<_>, String>>()?;
-                Some(arena.alloc_slice_copy(&codes))
-            }
+        members: match pairs("members")? {
+            None | Some([]) => OwnMembers::NONE,
+            Some(names) => OwnMembers::named(names),
         },
+        error_codes: pairs("error_codes")?,
         token_type_aliases: strings("token_type_aliases")?,
         token_alphabet: match optional(object, "token_alphabet", text)? {
             None | Some("b64token") => TokenAlphabet::B64Token,
@@ -380,6 +382,7 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         loopback_http: _,
         nested,
         routes,
+        members,
         missing_lifetime,
         zero_lifetime,
         token_alphabet,
@@ -404,11 +407,10 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
             json!({ "method": route.method, "path": route.path, "token": token })
         })
         .collect();
-    let error_codes: Map<_, _> = error_codes
-        .unwrap_or_default()
-        .iter()
-        .map(|(own, standard)| ((*own).to_owned(), json!(standard)))
-        .collect();
+    let pairs = |pairs: Option<&[(&str, &str)]>| -> Map<_, _> {
+        let pairs = pairs.unwrap_or_default().iter();
+        pairs.map(|(one, other)| ((*one).to_owned(), json!(other))).collect()
+    };
     json!({
         "name": name,
         "environment": environment.unwrap_or_default(),
@@ -421,7 +423,8 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         "scope": scope.unwrap_or_default(),
         "member_path": nested.member_path.unwrap_or_default(),
         "error_path": nested.error_path.unwrap_or_default(),
-        "error_codes": error_codes,
+        "members": pairs(members.names),
+        "error_codes": pairs(error_codes),
         "token_type_aliases": token_type_aliases.unwrap_or_default(),
         "token_alphabet": match token_alphabet {
             TokenAlphabet::B64Token => "b64token",

@@ -3,8 +3,8 @@
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
 use tokenward::{
-    Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, Provider, RequestId, Retry,
-    Slots, TokenAnswer, TokenManager, TokenResponse, UnixTime, token_answer,
+    Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers, Provider, RequestId,
+    Retry, Slots, TokenAnswer, TokenManager, TokenResponse, UnixTime, token_answer,
 };
 
 use crate::compare::step_difference;
@@ -495,7 +495,7 @@ impl<'a> Driver<'a> {
         // The members of RFC 6749 section 5.1 stand flat, wherever the provider's own answers have them.
         let (provider, _) =
             description::of_scenario(self.scenario, self.arena.alloc(Map::new()), self.arena)?;
-        let flat = Provider { nested: Nested::NONE, ..*provider };
+        let flat = Provider { nested: Nested::NONE, members: OwnMembers::NONE, ..*provider };
         let refused = match token_answer(200, body.as_bytes(), &flat) {
             Ok(TokenAnswer::Token(token)) => {
                 let installed = install(&token);

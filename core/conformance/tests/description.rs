@@ -38,6 +38,7 @@ fn what_is_left_out_has_the_default_and_every_member_is_read() {
         ("scope", json!("read")),
         ("member_path", json!("data[0]")),
         ("error_path", json!("detailed[0]")),
+        ("members", json!({ "access_token": "token" })),
         ("error_codes", json!({ "expired": "invalid_grant" })),
         ("token_type_aliases", json!(["token"])),
         ("token_alphabet", json!("visible")),

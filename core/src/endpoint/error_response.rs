@@ -91,7 +91,7 @@ impl ErrorCode {
 }
 
 /// `==` where a constant is computed.
-const fn is_same(mut one: &[u8], mut other: &[u8]) -> bool {
+pub(crate) const fn is_same(mut one: &[u8], mut other: &[u8]) -> bool {
     while let ([a, one_rest @ ..], [b, other_rest @ ..]) = (one, other) {
         if *a != *b {
             return false;

@@ -1,7 +1,9 @@
 //! What of a description cannot work. Constants are checked when they are compiled, so all of this is `const`.
 
 use crate::ascii::{Class, is_token_byte};
-use crate::endpoint::error_response::ErrorCode;
+use crate::endpoint::error_response::{ErrorCode, is_same};
+use crate::endpoint::members::Member;
+use crate::endpoint::own_members::OwnMembers;
 use crate::endpoint::provider::{Grant, Provider};
 use crate::endpoint::routes::Route;
 
@@ -44,6 +46,7 @@ impl Provider<'_> {
             _ if matches!(self.primary_grant, Some(Grant::SiteToken)) && !wants_site => "primary_grant",
             _ if !is_member_path(self.nested.member_path, self.nested.reader.is_some()) => "member_path",
             _ if !is_member_path(self.nested.error_path, self.nested.reader.is_some()) => "error_path",
+            _ if !are_members(&self.members) => "members",
             _ if !are_routes(self.routes.rows, self.routes.table.is_some()) => "routes",
             _ => return None,
         })
@@ -203,6 +206,46 @@ const fn is_member_path(path: Option<&str>, has_reader: bool) -> bool {
     !in_brackets && !is_empty
 }
 
+/// Whether each name of the service's own is that of one member, and each member has one name. Nothing reads names
+/// without the part that does.
+const fn are_members(own: &OwnMembers<'_>) -> bool {
+    let Some(names) = own.names else { return true };
+    own.reader.is_some()
+        && all!(names, (standard, own) => {
+            let is_free = !is_member(own) || times(names, own, true) == 1;
+            is_member(standard)
+                && !own.is_empty()
+                && is_printable(own.as_bytes())
+                && times(names, standard, true) == 1
+                && times(names, own, false) == 1
+                && is_free
+        })
+}
+
+const fn is_member(name: &str) -> bool {
+    let mut rest: &[&str] = &Member::NAMES;
+    while let [first, behind @ ..] = rest {
+        if is_same(first.as_bytes(), name.as_bytes()) {
+            return true;
+        }
+        rest = behind;
+    }
+    false
+}
+
+/// How often a text stands among the standard names, or the service's own.
+const fn times(mut names: &[(&str, &str)], text: &str, standard: bool) -> u32 {
+    let mut times = 0_u32;
+    while let [(first, second), rest @ ..] = names {
+        let name = if standard { *first } else { *second };
+        if is_same(name.as_bytes(), text.as_bytes()) {
+            times = times.saturating_add(1);
+        }
+        names = rest;
+    }
+    times
+}
+
 /// Rows without the part that reads them would open everything.
 const fn are_routes(rows: Option<&[Route<'_>]>, has_table: bool) -> bool {
     let rows = match rows {
@@ -222,6 +265,7 @@ const _: () = {
 mod tests {
     use crate::endpoint::client_authentication::ClientAuthentication;
     use crate::endpoint::nested::Nested;
+    use crate::endpoint::own_members::OwnMembers;
     use crate::endpoint::provider::{Grant, Provider};
     use crate::endpoint::providers;
     use crate::endpoint::routes::{Route, Routes};
@@ -245,6 +289,12 @@ mod tests {
 
     const NO_ROOT: &[Route<'static>] = &[Route::client("GET", "v1")];
     const NO_METHOD: &[Route<'static>] = &[Route::client("", "/v1")];
+
+    const TOKEN: &[(&str, &str)] = &[("access_token", "token")];
+
+    const fn named(names: &'static [(&'static str, &'static str)]) -> Provider<'static> {
+        Provider { members: OwnMembers::named(names), ..GOOD }
+    }
 
     #[test]
     fn a_description_that_cannot_work_is_named_by_its_fact() {
@@ -296,6 +346,13 @@ mod tests {
                     ..GOOD
                 },
             ),
+            ("members", Provider { members: OwnMembers { names: Some(TOKEN), ..OwnMembers::NONE }, ..GOOD }),
+            ("members", named(&[("token", "access_token")])),
+            ("members", named(&[("access_token", "")])),
+            ("members", named(&[("access_token", "a\nb")])),
+            ("members", named(&[("access_token", "scope")])),
+            ("members", named(&[("access_token", "a"), ("access_token", "b")])),
+            ("members", named(&[("access_token", "a"), ("refresh_token", "a")])),
             ("routes", Provider { routes: Routes::table(&[]), ..GOOD }),
             ("routes", Provider { routes: Routes::table(NO_ROOT), ..GOOD }),
             ("routes", Provider { routes: Routes::table(NO_METHOD), ..GOOD }),
@@ -315,6 +372,8 @@ mod tests {
             Provider { token_path: Some("/token?api-version=1"), ..GOOD },
             Provider { nested: Nested::at(Some("data[0].token"), Some("[1].code[2]")), ..GOOD },
             Provider { authentication: Some(ClientAuthentication::NONE), ..GOOD },
+            named(TOKEN),
+            named(&[("scope", "access_token"), ("access_token", "scope")]),
             Provider { any_https_origin: true, ..GOOD },
             Provider { token_type_aliases: Some(&["User Access Token"]), ..GOOD },
         ] {

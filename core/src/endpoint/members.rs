@@ -26,6 +26,19 @@ impl Member {
     pub(crate) const LIKELY: [&str; 6] =
         ["access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token"];
 
+    /// The names of RFC 6749 sections 5.1 and 5.2, and of OpenID Connect.
+    pub(crate) const NAMES: [&str; 9] = [
+        "access_token",
+        "token_type",
+        "expires_in",
+        "refresh_token",
+        "scope",
+        "id_token",
+        "error",
+        "error_description",
+        "error_uri",
+    ];
+
     /// The member that stands in the object of a token or an error under this name.
     #[inline(always)]
     pub(crate) fn named(name: JsonStr<'_>) -> Option<Self> {

@@ -15,6 +15,7 @@ pub(crate) mod loopback;
 pub(crate) mod members;
 pub(crate) mod nested;
 mod nested_answer;
+pub(crate) mod own_members;
 pub(crate) mod provider;
 pub mod providers;
 pub(crate) mod refresh_policy;

@@ -2,6 +2,7 @@
 
 use crate::endpoint::members::Members;
 use crate::endpoint::nested_answer;
+use crate::endpoint::own_members::OwnMembers;
 use crate::error::Error;
 use crate::wire::input::Slice;
 
@@ -44,8 +45,9 @@ pub struct NestedReader {
     pub(crate) read: Read,
 }
 
-/// Reads a body from its start, of which the second stands behind a byte order mark, by a member path and an error path.
-type Read = for<'a> fn(&mut Members<'a>, &Slice<'a>, Slice<'a>, &str, &str) -> Result<(), Error>;
+/// Reads a body from its start, of which the second stands behind a byte order mark, by paths and names.
+type Read =
+    for<'a> fn(&mut Members<'a>, &Slice<'a>, Slice<'a>, (&str, &str), &OwnMembers<'_>) -> Result<(), Error>;
 
 impl NestedReader {
     /// Names separated by `.`, places of arrays in brackets.

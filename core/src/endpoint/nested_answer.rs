@@ -2,6 +2,7 @@
 
 use crate::ascii::decimal;
 use crate::endpoint::members::{Member, Members};
+use crate::endpoint::own_members::OwnMembers;
 use crate::error::Error;
 use crate::machine::inlined_if_wide;
 use crate::wire::input::Slice;
@@ -13,8 +14,8 @@ pub(crate) fn read<'a>(
     members: &mut Members<'a>,
     start: &Slice<'a>,
     at: Slice<'a>,
-    member_path: &str,
-    error_path: &str,
+    (member_path, error_path): (&str, &str),
+    own: &OwnMembers<'_>,
 ) -> Result<(), Error> {
     let (mut member_path, mut error_path) = (Path::new(member_path), Path::new(error_path));
     #[cfg(feature = "serde")]
@@ -38,7 +39,7 @@ pub(crate) fn read<'a>(
         let at_top = item.depth == 1;
         let in_token = member_path.holds(item.depth);
         if (at_top || in_token)
-            && let Some(member) = item.name().and_then(Member::named)
+            && let Some(member) = item.name().and_then(|name| own.find(name))
             && (if member.is_of_token() { in_token } else { at_top })
         {
             members.put(member, item);

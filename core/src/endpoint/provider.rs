@@ -5,6 +5,7 @@ use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::lifetime::MissingLifetime;
 use crate::endpoint::loopback::LoopbackHttp;
 use crate::endpoint::nested::Nested;
+use crate::endpoint::own_members::OwnMembers;
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::endpoint::routes::Routes;
 use crate::endpoint::site::SitePath;
@@ -14,8 +15,8 @@ use crate::endpoint::token_alphabet::TokenAlphabet;
 ///
 /// The five of [`crate::providers`] are values of this type; a sixth is one more value. It lives as long as the managers
 /// that are made from it: a `const` or a `static`, as a rule. What may be absent is an `Option`; `None` is the default
-/// that is named at the field. What takes code ([`ClientAuthentication`], [`BodyFormat`], [`Nested`], [`Routes`],
-/// [`MissingLifetime`], [`SitePath`], [`LoopbackHttp`]) is a value that brings it: a program links it if it names it.
+/// that is named at the field. What takes code ([`ClientAuthentication`], [`BodyFormat`], [`Nested`], [`OwnMembers`],
+/// [`Routes`], [`MissingLifetime`], [`SitePath`], [`LoopbackHttp`]) is a value that brings it: a program links it if it names it.
 ///
 /// ```
 /// use tokenward::parts::ClientAuthentication;
@@ -69,6 +70,8 @@ pub struct Provider<'a> {
     pub nested: Nested<'a>,
     /// Which token opens which endpoint; none: every path of the origins.
     pub routes: Routes<'a>,
+    /// What the members of an answer are called, if not as RFC 6749 calls them.
+    pub members: OwnMembers<'a>,
     /// What an answer without `expires_in` means.
     pub missing_lifetime: MissingLifetime<'a>,
     /// What `expires_in` 0 means.
@@ -106,6 +109,7 @@ impl<'a> Provider<'a> {
             loopback_http: None,
             nested: Nested::NONE,
             routes: Routes::NONE,
+            members: OwnMembers::NONE,
             missing_lifetime: MissingLifetime::jwt_expiry(3600),
             zero_lifetime: ZeroLifetime::Expired,
             token_alphabet: TokenAlphabet::B64Token,

@@ -295,12 +295,14 @@ impl<'a> Members<'a> {
         if !matches!(token(&mut at), b'{') && !at.is_at_end() {
             return Err(Error::NotJson);
         }
-        let nested = provider.nested;
-        match nested.reader {
-            None => self.read_flat(&start, at)?,
-            Some(reader) => {
+        let (nested, own) = (&provider.nested, &provider.members);
+        match (nested.reader, own.reader) {
+            (None, None) => self.read_flat(&start, at)?,
+            (None, Some(reader)) => (reader.read)(self, &start, at, own)?,
+            (Some(reader), _) => {
                 let path = Option::unwrap_or_default;
-                (reader.read)(self, &start, at, path(nested.member_path), path(nested.error_path))?;
+                let paths = (path(nested.member_path), path(nested.error_path));
+                (reader.read)(self, &start, at, paths, own)?;
             }
         }
         self.forget_ungranted(provider);

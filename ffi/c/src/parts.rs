@@ -4,7 +4,8 @@
 use core::alloc::Layout;
 
 use tokenward::parts::{
-    BodyFormat, ClientAuthentication, LoopbackHttp, NestedReader, RouteTable, SitePath, TokenExpiry,
+    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RouteTable, SitePath,
+    TokenExpiry,
 };
 use tokenward::storage::Storage;
 
@@ -49,6 +50,12 @@ pub struct tokenward_nested_part(NestedReader);
 /// Names separated by `.`, array indices in brackets.
 #[unsafe(no_mangle)]
 pub static tokenward_nested_paths: tokenward_nested_part = tokenward_nested_part(*NestedReader::PATHS);
+
+/// Finds the members of an answer by a service's own names.
+pub struct tokenward_member_part(MemberReader);
+/// By a list of names.
+#[unsafe(no_mangle)]
+pub static tokenward_member_names: tokenward_member_part = tokenward_member_part(*MemberReader::NAMES);
 
 /// Looks a request up in a route table.
 pub struct tokenward_route_part(RouteTable);
@@ -155,6 +162,7 @@ const _: () = {
     ));
     alike::<BodyFormat, tokenward_body_part>(core::mem::offset_of!(tokenward_body_part, 0));
     alike::<NestedReader, tokenward_nested_part>(core::mem::offset_of!(tokenward_nested_part, 0));
+    alike::<MemberReader, tokenward_member_part>(core::mem::offset_of!(tokenward_member_part, 0));
     alike::<RouteTable, tokenward_route_part>(core::mem::offset_of!(tokenward_route_part, 0));
     alike::<SitePath, tokenward_site_part>(core::mem::offset_of!(tokenward_site_part, 0));
     alike::<LoopbackHttp, tokenward_loopback_part>(core::mem::offset_of!(tokenward_loopback_part, 0));
@@ -185,6 +193,7 @@ mod tests {
         named!("authentication", ClientAuthentication: tokenward_authentication_basic, tokenward_authentication_basic_raw, tokenward_authentication_post, tokenward_authentication_bearer, tokenward_authentication_none);
         named!("body", BodyFormat: tokenward_body_form, tokenward_body_json);
         named!("nested", NestedReader: tokenward_nested_paths);
+        named!("member", MemberReader: tokenward_member_names);
         named!("route", RouteTable: tokenward_route_table);
         named!("site", SitePath: tokenward_site_path);
         named!("loopback", LoopbackHttp: tokenward_loopback_http);

@@ -9,8 +9,10 @@ use core::alloc::Layout;
 use core::ffi::c_char;
 use core::mem::{MaybeUninit, offset_of, transmute};
 
-use tokenward::{Error, Exposure, Grant, MissingLifetime, Nested, Provider, RefreshPolicy, Route, Routes};
-use tokenward::{TokenAlphabet, ZeroLifetime};
+use tokenward::{
+    Error, Exposure, Grant, MissingLifetime, Nested, OwnMembers, Provider, RefreshPolicy, Route,
+};
+use tokenward::{Routes, TokenAlphabet, ZeroLifetime};
 
 use crate::edge::{Edge, OUT_OF_RANGE, Plain, at_the_edge, tokenward_span};
 use crate::parts::*;
@@ -96,8 +98,8 @@ pub struct tokenward_policy {
     pub recheck: MaybeUninit<bool>,
 }
 
-/// A name and its value: a service's own error code and the standard one that it stands for, or a parameter
-/// of a request.
+/// A name and its value: a service's own error code and the standard one that it stands for, the standard name of
+/// a member and the service's own, or a parameter of a request.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_pair {
@@ -171,6 +173,16 @@ pub struct tokenward_routes {
     pub rows: tokenward_route_list,
 }
 
+/// What the members of an answer are called, if not as RFC 6749 calls them.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_members {
+    /// What finds them: #tokenward_member_names.
+    pub reader: *const tokenward_member_part,
+    /// Names of RFC 6749 sections 5.1 and 5.2 such as `access_token`, and what the service calls those members.
+    pub names: tokenward_pair_list,
+}
+
 /// What an answer without `expires_in` means. No token lives for ever unless this says so.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -225,6 +237,8 @@ pub struct tokenward_provider {
     pub nested: tokenward_nested,
     /// Which token opens which endpoint; none: every path of the origins.
     pub routes: tokenward_routes,
+    /// What the members of an answer are called, if not as RFC 6749 calls them.
+    pub members: tokenward_members,
     /// What an answer without `expires_in` means.
     pub missing_lifetime: tokenward_missing_lifetime,
     /// `TOKENWARD_ZERO_*`: what `expires_in` 0 means.
@@ -356,6 +370,7 @@ impl<'c> Edge<'c> {
             self.listed_text(route.path);
             self.boolean(&route.of_site);
         }
+        self.pairs(given.members.names.ptr, given.members.names.len);
         if let Some(policy) = self.optional(given.policy) {
             self.boolean(&policy.recheck);
         }
@@ -365,6 +380,7 @@ impl<'c> Edge<'c> {
         self.part(given.loopback_http);
         self.part(reader);
         self.part(table);
+        self.part(given.members.reader);
         let missing = given.missing_lifetime;
         if missing.kind == TOKENWARD_LIFETIME_TOLD {
             self.part(missing.expiry);
@@ -447,10 +463,11 @@ macro_rules! alike {
 
 alike!(Provider<'static>, tokenward_provider:
     name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases, policy,
-    authentication, body, site, loopback_http, nested, routes, missing_lifetime, zero_lifetime, token_alphabet,
-    exposure, primary_grant, refresh_grant, any_https_origin);
+    authentication, body, site, loopback_http, nested, routes, members, missing_lifetime, zero_lifetime,
+    token_alphabet, exposure, primary_grant, refresh_grant, any_https_origin);
 alike!(Nested<'static>, tokenward_nested: reader, member_path, error_path);
 alike!(Routes<'static>, tokenward_routes: table, rows);
+alike!(OwnMembers<'static>, tokenward_members: reader, names);
 alike!(Route<'static>, tokenward_route: method, path, of_site);
 alike!(RefreshPolicy, tokenward_policy:
     margin_ms, min_interval_ms, startup_spread_ms, response_timeout_ms, first_backoff_ms, max_backoff_ms,
@@ -541,6 +558,7 @@ const _: () = {
         loopback_http: None,
         nested: Nested { reader: None, member_path: None, error_path: None },
         routes: Routes { table: None, rows: None },
+        members: OwnMembers { reader: None, names: None },
         missing_lifetime: MissingLifetime::Assume(0),
         zero_lifetime: ZeroLifetime::Expired,
         token_alphabet: TokenAlphabet::B64Token,

@@ -217,6 +217,18 @@ static void divide(tokenward_span url, tokenward_span *base_url, tokenward_span 
   }
 }
 
+static tokenward_pair_list pairs(driver *d, json_t *object) {
+  tokenward_pair *list = keep(d, json_object_size(object) * sizeof *list);
+  tokenward_pair_list pairs = { list, 0 };
+  const char *name;
+  json_t *value;
+  json_object_foreach(object, name, value) {
+    list[pairs.len].name = tokenward_text(name);
+    list[pairs.len++].value = text_of(value);
+  }
+  return pairs;
+}
+
 /* A provider object; what it leaves out has the default of a custom provider. */
 static void custom_provider(driver *d, const json_t *object) {
   static const char *const AUTHENTICATIONS[] = { "basic", "basic_raw", "post", "bearer", "none", NULL };
@@ -269,15 +281,11 @@ static void custom_provider(driver *d, const json_t *object) {
     }
   }
 
-  json_t *codes = json_object_get(object, "error_codes");
-  tokenward_pair *pairs = keep(d, json_object_size(codes) * sizeof *pairs);
-  const char *own;
-  json_t *standard;
-  json_object_foreach(codes, own, standard) {
-    pairs[p->error_codes.len].name = tokenward_text(own);
-    pairs[p->error_codes.len++].value = text_of(standard);
+  p->error_codes = pairs(d, json_object_get(object, "error_codes"));
+  p->members.names = pairs(d, json_object_get(object, "members"));
+  if (p->members.names.len > 0) {
+    p->members.reader = &tokenward_member_names;
   }
-  p->error_codes.ptr = pairs;
 
   const json_t *rows = json_object_get(object, "routes");
   size_t count = json_array_size(rows);
@@ -665,6 +673,7 @@ static int32_t do_install(driver *d, const json_t *step, uint64_t at, bool suppl
   memset(&token, 0, sizeof token);
   token.wall_s = wall_at(d, at, &wall);
   memset(&flat.nested, 0, sizeof flat.nested);
+  memset(&flat.members, 0, sizeof flat.members);
   must(tokenward_describe(&flat, &service), "no provider");
   int32_t result = tokenward_token_answer(200, tokenward_text(body), service, d->buffer, BUFFER, &read);
   if (result == TOKENWARD_OK && read.kind == TOKENWARD_ANSWER_ERROR) {

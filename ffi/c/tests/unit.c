@@ -648,7 +648,8 @@ static void every_pointer_of_a_provider_is_checked(void **state) {
   fixture *f = *state;
   tokenward_provider *p = &f->provider;
   void *pointers[] = { &p->policy, &p->authentication,       &p->body,         &p->site,
-                       &p->loopback_http, &p->nested.reader, &p->routes.table, &p->missing_lifetime.expiry };
+                       &p->loopback_http, &p->nested.reader, &p->routes.table, &p->missing_lifetime.expiry,
+                       &p->members.reader };
   p->missing_lifetime.kind = TOKENWARD_LIFETIME_TOLD;
   p->missing_lifetime.expiry = NULL;
   assert_int_equal(describe(f), TOKENWARD_ERR_NULL);

@@ -6,8 +6,8 @@ use bumpalo::Bump;
 use self_cell::self_cell;
 use tokenward::{
     Answer, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr, Nested, Next, Outcome,
-    Provider, Request, RequestId, Retry, Slots, SnapshotScope, TokenAnswer, TokenManager, TokenRequest,
-    TokenResponse, UnixTime, token_answer,
+    OwnMembers, Provider, Request, RequestId, Retry, Slots, SnapshotScope, TokenAnswer, TokenManager,
+    TokenRequest, TokenResponse, UnixTime, token_answer,
 };
 
 use crate::error::caught;
@@ -572,7 +572,7 @@ impl Kept<'_> {
     }
 
     fn read_flat<'t>(&self, token: &'t [u8]) -> Result<TokenResponse<'t>, Error> {
-        let flat = Provider { nested: Nested::NONE, ..*self.provider };
+        let flat = Provider { nested: Nested::NONE, members: OwnMembers::NONE, ..*self.provider };
         match token_answer(200, token, &flat)? {
             TokenAnswer::Token(token) => Ok(token),
             TokenAnswer::Error(_) => Err(Error::InvalidAccessToken),

@@ -4,7 +4,7 @@
 
 use bumpalo::Bump;
 use tokenward::parts::{ClientAuthentication as Authentication, LoopbackHttp, SitePath, TokenExpiry};
-use tokenward::{Nested, Provider, Route, Routes, providers};
+use tokenward::{Nested, OwnMembers, Provider, Route, Routes, providers};
 
 /// A token service: all that tells one from another, and no secret. What may be absent has the default that is named
 /// at the member.
@@ -42,6 +42,8 @@ pub struct TokenProvider {
     pub member_path: Option<String>,
     /// Where an error code stands if there is no top-level `error`, such as `detailed[0]`.
     pub error_path: Option<String>,
+    /// What the service calls the members of an answer that it does not call as RFC 6749 does.
+    pub members: Option<Vec<TokenMember>>,
     /// The service's own error codes and the standard ones that they stand for.
     pub error_codes: Option<Vec<TokenErrorCode>>,
     /// Values of `token_type` that mean Bearer.
@@ -83,6 +85,15 @@ pub struct TokenErrorCode {
     pub service: String,
     /// The one of RFC 6749 section 5.2.
     pub standard: String,
+}
+
+/// A member of an answer: its name in RFC 6749 and the service's own.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct TokenMember {
+    /// The one of RFC 6749 sections 5.1 and 5.2.
+    pub standard: String,
+    /// The service's own.
+    pub service: String,
 }
 
 /// An endpoint and the token that opens it.
@@ -383,6 +394,7 @@ impl TokenProvider {
             loopback_http,
             nested: Nested { reader: _, member_path, error_path },
             routes: Routes { table: _, rows },
+            members: OwnMembers { reader: _, names },
             missing_lifetime,
             zero_lifetime,
             token_alphabet,
@@ -409,6 +421,7 @@ impl TokenProvider {
             body: body.and_then(|part| BodyFormat::ALL.into_iter().find(|format| format.core() == part)),
             member_path: member_path.map(str::to_owned),
             error_path: error_path.map(str::to_owned),
+            members: names.map(|names| names.iter().map(TokenMember::of).collect()),
             error_codes: error_codes.map(|codes| codes.iter().map(TokenErrorCode::of).collect()),
             token_type_aliases: token_type_aliases.map(owned),
             token_alphabet: TokenAlphabet::of(token_alphabet),
@@ -437,6 +450,7 @@ impl TokenProvider {
             body,
             member_path,
             error_path,
+            members,
             error_codes,
             token_type_aliases,
             token_alphabet,
@@ -480,6 +494,12 @@ impl TokenProvider {
                     Route { method: text(method), path: text(path), of_site: *of_site }
                 })))
             }),
+            members: members.as_ref().map_or(OwnMembers::NONE, |names| {
+                OwnMembers::named(arena.alloc_slice_fill_iter(names.iter().map(|name| {
+                    let TokenMember { standard, service } = name;
+                    (text(standard), text(service))
+                })))
+            }),
             missing_lifetime: missing_lifetime.core(),
             zero_lifetime: zero_lifetime.core(),
             token_alphabet: token_alphabet.core(),
@@ -509,6 +529,12 @@ impl TokenRoute {
     fn of(route: &Route<'_>) -> Self {
         let Route { method, path, of_site } = *route;
         Self { method: method.to_owned(), path: path.to_owned(), of_site }
+    }
+}
+
+impl TokenMember {
+    fn of((standard, service): &(&str, &str)) -> Self {
+        Self { standard: (*standard).to_owned(), service: (*service).to_owned() }
     }
 }
 
@@ -591,6 +617,7 @@ mod tests {
             refresh_grant: true,
             scope: Some("scope"),
             nested: Nested::at(Some("data[0]"), Some("detailed[0]")),
+            members: OwnMembers::named(&[("access_token", "token"), ("scope", "scopes")]),
             error_codes: Some(&[("own", "invalid_grant"), ("other", "invalid_client")]),
             token_type_aliases: Some(&["Access", "Key"]),
             routes: Routes::table(&rows),

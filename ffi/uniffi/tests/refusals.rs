@@ -4,8 +4,8 @@ use std::fmt::{Debug, Display};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokenward_uniffi::{
-    CoreError, CoreManager, Exposure, OutcomeRecord, TokenErrorCode, TokenGrant, TokenIdentity, TokenPreset,
-    TokenProvider, TokenRoute, custom_provider, preset_provider,
+    CoreError, CoreManager, Exposure, OutcomeRecord, TokenErrorCode, TokenGrant, TokenIdentity, TokenMember,
+    TokenPreset, TokenProvider, TokenRoute, custom_provider, preset_provider,
 };
 
 fn flute() -> TokenProvider {
@@ -42,6 +42,9 @@ fn a_description_that_cannot_work_is_refused_with_the_name_of_the_fact() {
     let code = |service: &str, standard: &str| {
         Some(vec![TokenErrorCode { service: service.to_owned(), standard: standard.to_owned() }])
     };
+    let member = |standard: &str, service: &str| {
+        Some(vec![TokenMember { standard: standard.to_owned(), service: service.to_owned() }])
+    };
     for (fact, provider) in [
         ("name", TokenProvider { name: String::new(), ..sound.clone() }),
         ("environment", TokenProvider { environment: some("a b"), ..sound.clone() }),
@@ -59,6 +62,7 @@ fn a_description_that_cannot_work_is_refused_with_the_name_of_the_fact() {
         ("primary_grant", TokenProvider { primary_grant: Some(TokenGrant::RefreshToken), ..sound.clone() }),
         ("member_path", TokenProvider { member_path: some("a..b"), ..sound.clone() }),
         ("error_path", TokenProvider { error_path: some("a["), ..sound.clone() }),
+        ("members", TokenProvider { members: member("token", "key"), ..sound.clone() }),
         ("routes", TokenProvider { routes: Some(Vec::new()), ..sound.clone() }),
         ("routes", TokenProvider { routes: Some(vec![route("v1")]), ..sound.clone() }),
         // The path wants a site, and the identity has none.

@@ -7,7 +7,8 @@
 use core::hint::black_box;
 use core::panic::PanicInfo;
 use tokenward::parts::{
-    BodyFormat, ClientAuthentication, LoopbackHttp, NestedReader, RouteTable, SitePath, TokenExpiry,
+    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RouteTable, SitePath,
+    TokenExpiry,
 };
 #[cfg(feature = "snapshot")]
 use tokenward::storage::{HmacSha256, Seal};
@@ -204,7 +205,8 @@ entry!(tokenward_gate_providers, {
 
 // The functions of every part, whichever provider names it.
 entry!(tokenward_gate_parts, {
-    black_box((ClientAuthentication::ALL, BodyFormat::ALL, NestedReader::PATHS, RouteTable::ROWS));
+    black_box((ClientAuthentication::ALL, BodyFormat::ALL, NestedReader::PATHS, MemberReader::NAMES));
+    black_box(RouteTable::ROWS);
     (SitePath::SEGMENT, LoopbackHttp::ALLOWED, TokenExpiry::JWT)
 });
 

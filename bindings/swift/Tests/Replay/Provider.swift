@@ -90,6 +90,7 @@ private func custom(_ object: Object) -> TokenProvider {
     provider.body = named("body")
     provider.scope = string("scope")
     (provider.memberPath, provider.errorPath) = (string("member_path"), string("error_path"))
+    provider.members = (object["members"] as? [String: String])?.map(TokenMember.init(standard:service:))
     provider.errorCodes = (object["error_codes"] as? [String: String])?.map(TokenErrorCode.init(service:standard:))
     provider.tokenTypeAliases = strings("token_type_aliases")
     provider.tokenAlphabet = named("token_alphabet") ?? provider.tokenAlphabet

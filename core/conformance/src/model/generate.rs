@@ -284,6 +284,14 @@ impl Generator {
         if self.dice.percent(20) {
             p.insert("error_path".into(), json!("detailed[0]"));
         }
+        if self.dice.percent(15) {
+            let names = self.dice.pick(&[
+                json!({"access_token": "accessToken", "expires_in": "expiresIn", "refresh_token": "refreshToken"}),
+                json!({"access_token": "token", "token_type": "access_token"}),
+                json!({"error": "code", "error_description": "error", "scope": "x-scope"}),
+            ]);
+            p.insert("members".into(), names);
+        }
         if self.dice.percent(25) {
             p.insert(
                 "error_codes".into(),
@@ -947,6 +955,7 @@ impl Generator {
             }
             _ => self.refused_body(replay, at),
         };
+        let body = self.renamed(replay, body);
         let body = if self.dice.percent(3) { [b"\xEF\xBB\xBF".to_vec(), body].concat() } else { body };
         step.insert("status".into(), json!(status));
         match String::from_utf8(body) {
@@ -969,6 +978,24 @@ impl Generator {
         if self.dice.percent(70) || headers.len() > 1 {
             step.insert("headers".into(), json!(headers));
         }
+    }
+
+    /// Calls members as the service does, for the most part.
+    fn renamed(&mut self, replay: &Replay<'_>, body: Vec<u8>) -> Vec<u8> {
+        let names = &replay.manager().provider.members;
+        if names.is_empty() || self.dice.percent(8) {
+            return body;
+        }
+        let Ok(mut text) = String::from_utf8(body.clone()) else { return body };
+        // In two rounds, as one name may be another member's standard name.
+        let marked = |name: &str| format!("\"\u{1}{name}\":");
+        for (standard, _) in names {
+            text = text.replace(&format!("\"{standard}\":"), &marked(standard));
+        }
+        for (standard, own) in names {
+            text = text.replace(&marked(standard), &format!("\"{own}\":"));
+        }
+        text.into_bytes()
     }
 
     /// One value of a `Retry-After` line.

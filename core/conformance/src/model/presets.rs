@@ -70,6 +70,8 @@ pub(crate) struct Provider {
     pub(crate) scope: String,
     pub(crate) member_path: String,
     pub(crate) error_path: String,
+    /// Names of RFC 6749 and the service's own.
+    pub(crate) members: Vec<(String, String)>,
     pub(crate) error_codes: Vec<(String, String)>,
     pub(crate) token_type_aliases: Vec<String>,
     pub(crate) visible_alphabet: bool,
@@ -82,6 +84,11 @@ impl Provider {
     /// Where its tokens may go: the listed origins, or that of the base URL.
     pub(crate) fn origins(&self) -> Vec<String> {
         if self.api_origins.is_empty() { vec![self.base_url.clone()] } else { self.api_origins.clone() }
+    }
+
+    /// What the service calls a member of RFC 6749.
+    pub(crate) fn called<'a>(&'a self, standard: &'a str) -> &'a str {
+        self.members.iter().find(|(name, _)| name == standard).map_or(standard, |(_, own)| own)
     }
 
     pub(crate) fn refreshes(&self) -> bool {
@@ -162,6 +169,7 @@ fn custom_default(name: &str, environment: &str, base_url: &str, token_path: &st
         scope: String::new(),
         member_path: String::new(),
         error_path: String::new(),
+        members: Vec::new(),
         error_codes: Vec::new(),
         token_type_aliases: Vec::new(),
         visible_alphabet: false,
@@ -313,6 +321,11 @@ fn custom(object: &Value, environment: &str) -> Provider {
     provider.scope = text("scope");
     provider.member_path = text("member_path");
     provider.error_path = text("error_path");
+    if let Some(names) = object["members"].as_object() {
+        for (standard, own) in names {
+            provider.members.push((standard.clone(), own.as_str().unwrap_or("").to_owned()));
+        }
+    }
     if let Some(codes) = object["error_codes"].as_object() {
         for (code, standard) in codes {
             provider.error_codes.push((code.clone(), standard.as_str().unwrap_or("").to_owned()));

@@ -83,8 +83,8 @@ fn utf8(bytes: &[u8]) -> String {
 }
 
 /// The error code of a body: `Ok(None)` for none, `Err` where a string must be and is not.
-fn error_code(root: &Json, at_path: Option<&Json>) -> Result<Option<String>, ()> {
-    let flat = match root.member("error") {
+fn error_code(provider: &Provider, root: &Json, at_path: Option<&Json>) -> Result<Option<String>, ()> {
+    let flat = match root.member(provider.called("error")) {
         None => None,
         Some(value) => Some(text_of(value).ok_or(())?).filter(|t| !t.is_empty()),
     };
@@ -122,7 +122,8 @@ pub(crate) fn allowed_token(provider: &Provider, token: &[u8]) -> bool {
 pub(crate) fn read_answer(provider: &Provider, status: u64, body: &[u8]) -> Result<Answer, Refusal> {
     let success = (200..300).contains(&status);
     let root = json::read(body).map_err(|name| refusal(if success { name } else { "http_status" }))?;
-    let twice = |object: &Json, names: &[&str]| names.iter().any(|n| object.all(n).len() > 1);
+    let twice =
+        |object: &Json, names: &[&str]| names.iter().any(|n| object.all(provider.called(n)).len() > 1);
 
     let at_error_path = if provider.error_path.is_empty() {
         None
@@ -134,9 +135,9 @@ pub(crate) fn read_answer(provider: &Provider, status: u64, body: &[u8]) -> Resu
         if twice(&root, &["error", "error_description", "error_uri"]) {
             return Err(refusal("duplicate_member"));
         }
-        let code = error_code(&root, at_error_path).map_err(|()| refusal("invalid_error"))?;
+        let code = error_code(provider, &root, at_error_path).map_err(|()| refusal("invalid_error"))?;
         for name in ["error_description", "error_uri"] {
-            if let Some(value) = root.member(name) {
+            if let Some(value) = root.member(provider.called(name)) {
                 text_of(value).ok_or_else(|| refusal("invalid_error"))?;
             }
         }
@@ -155,7 +156,7 @@ pub(crate) fn read_answer(provider: &Provider, status: u64, body: &[u8]) -> Resu
     } else {
         follow(&root, &provider.member_path).map_err(|()| refusal("duplicate_member"))?.unwrap_or(&nothing)
     };
-    read_token(provider, object, error_code(&root, at_error_path))
+    read_token(provider, object, error_code(provider, &root, at_error_path))
 }
 
 /// Reads the token members of an object; `error` is what stands beside them.
@@ -168,19 +169,19 @@ fn read_token(
     if provider.refreshes() {
         names.push("refresh_token");
     }
-    if names.iter().any(|n| object.all(n).len() > 1) {
+    let member = |name: &str| object.member(provider.called(name));
+    if names.iter().any(|n| object.all(provider.called(n)).len() > 1) {
         return Err(refusal("duplicate_member"));
     }
 
-    if object.member("access_token").is_none()
+    if member("access_token").is_none()
         && let Ok(Some(code)) = &error
     {
         return Ok(Answer::Error(code.clone(), translated(provider, code)));
     }
 
-    let access =
-        object.member("access_token").and_then(text_of).filter(|token| allowed_token(provider, token));
-    let refresh = match object.member("refresh_token") {
+    let access = member("access_token").and_then(text_of).filter(|token| allowed_token(provider, token));
+    let refresh = match member("refresh_token") {
         Some(value) if provider.refreshes() => match text_of(value) {
             Some(text) if text.is_empty() => Ok(None),
             Some(text) => Ok(Some(text)),
@@ -188,16 +189,16 @@ fn read_token(
         },
         _ => Ok(None),
     };
-    let token_type = match object.member("token_type") {
+    let token_type = match member("token_type") {
         None => Ok(None),
         Some(value) => text_of(value).map(|t| Some(utf8(&t))).ok_or(()),
     };
-    let scope = match object.member("scope") {
+    let scope = match member("scope") {
         None => Ok(()),
         Some(Json::Array(items)) if items.iter().all(|v| text_of(v).is_some()) => Ok(()),
         Some(value) => text_of(value).map(|_| ()).ok_or(()),
     };
-    let expires_in = match object.member("expires_in") {
+    let expires_in = match member("expires_in") {
         None => Ok(None),
         Some(Json::Number(raw)) => json::floor_u64(raw).map(Some).ok_or(()),
         Some(Json::String(Some(text))) if !text.is_empty() && text.iter().all(u8::is_ascii_digit) => {
@@ -242,7 +243,8 @@ pub(crate) fn read_installed(provider: &Provider, token: &Value) -> Result<Insta
         }
         return Ok(Installed::Refresh(refresh));
     }
-    match read_token(provider, &root, error_code(&root, None))? {
+    let flat = Provider { members: Vec::new(), ..provider.clone() };
+    match read_token(&flat, &root, error_code(&flat, &root, None))? {
         Answer::Token(token) => Ok(Installed::Token(token)),
         Answer::Error(..) => Err(refusal("invalid_access_token")),
     }

@@ -128,6 +128,9 @@ typedef struct tokenward_loopback_part tokenward_loopback_part;
  */
 typedef struct tokenward_manager tokenward_manager;
 
+/** Finds the members of an answer by a service's own names. */
+typedef struct tokenward_member_part tokenward_member_part;
+
 /** Follows paths through an answer. */
 typedef struct tokenward_nested_part tokenward_nested_part;
 
@@ -511,8 +514,8 @@ typedef struct tokenward_text_list {
 } tokenward_text_list;
 
 /**
- * A name and its value: a service's own error code and the standard one that it stands for, or a parameter
- * of a request.
+ * A name and its value: a service's own error code and the standard one that it stands for, the standard name of
+ * a member and the service's own, or a parameter of a request.
  */
 typedef struct tokenward_pair {
   /** The name. */
@@ -612,6 +615,14 @@ typedef struct tokenward_routes {
   tokenward_route_list rows;
 } tokenward_routes;
 
+/** What the members of an answer are called, if not as RFC 6749 calls them. */
+typedef struct tokenward_members {
+  /** What finds them: #tokenward_member_names. */
+  const tokenward_member_part *reader;
+  /** Names of RFC 6749 sections 5.1 and 5.2 such as `access_token`, and what the service calls those members. */
+  tokenward_pair_list names;
+} tokenward_members;
+
 /** What an answer without `expires_in` means, as a kind: `TOKENWARD_LIFETIME_*`. */
 typedef int32_t tokenward_lifetime_kind;
 /** A number of seconds. */
@@ -708,6 +719,8 @@ typedef struct tokenward_provider {
   tokenward_nested nested;
   /** Which token opens which endpoint; none: every path of the origins. */
   tokenward_routes routes;
+  /** What the members of an answer are called, if not as RFC 6749 calls them. */
+  tokenward_members members;
   /** What an answer without `expires_in` means. */
   tokenward_missing_lifetime missing_lifetime;
   /** `TOKENWARD_ZERO_*`: what `expires_in` 0 means. */
@@ -1066,6 +1079,9 @@ extern const tokenward_body_part tokenward_body_json;
 
 /** Names separated by `.`, array indices in brackets. */
 extern const tokenward_nested_part tokenward_nested_paths;
+
+/** By a list of names. */
+extern const tokenward_member_part tokenward_member_names;
 
 /** Row by row. */
 extern const tokenward_route_part tokenward_route_table;

@@ -14,7 +14,7 @@ const KOTLIN: &str = "bindings/kotlin/tokenward/src/main/kotlin/io/github/tokenw
 const PACKAGE: &str = "io.github.tokenward";
 
 /// The types that are the packages' own: users describe a service with them. Nothing else that is generated is public.
-const PUBLIC: [&str; 15] = [
+const PUBLIC: &[&str] = &[
     "BodyFormat",
     "ClientAuthentication",
     "Exposure",
@@ -24,6 +24,7 @@ const PUBLIC: [&str; 15] = [
     "TokenErrorCode",
     "TokenGrant",
     "TokenIdentity",
+    "TokenMember",
     "TokenNext",
     "TokenPreset",
     "TokenProvider",
@@ -186,7 +187,7 @@ fn kotlin(generated: &str) -> Result<(String, String), String> {
         }
         out.push('\n');
         if line.starts_with("package ") {
-            out.extend(PUBLIC.map(|name| format!("import {PACKAGE}.{name}\n")));
+            out.extend(PUBLIC.iter().map(|name| format!("import {PACKAGE}.{name}\n")));
         }
         open.pass(line)?;
     }

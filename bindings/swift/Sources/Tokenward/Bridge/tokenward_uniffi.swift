@@ -2197,6 +2197,75 @@ func FfiConverterTypeTokenIdentity_lower(_ value: TokenIdentity) -> RustBuffer {
 
 
 /**
+ * A member of an answer: its name in RFC 6749 and the service's own.
+ */
+public struct TokenMember: Equatable, Hashable {
+    /**
+     * The one of RFC 6749 sections 5.1 and 5.2.
+     */
+    public var standard: String
+    /**
+     * The service's own.
+     */
+    public var service: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The one of RFC 6749 sections 5.1 and 5.2.
+         */standard: String,
+        /**
+         * The service's own.
+         */service: String) {
+        self.standard = standard
+        self.service = service
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TokenMember: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeTokenMember: FfiConverterRustBuffer {
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TokenMember {
+        return
+            try TokenMember(
+                standard: FfiConverterString.read(from: &buf),
+                service: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    static func write(_ value: TokenMember, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.standard, into: &buf)
+        FfiConverterString.write(value.service, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeTokenMember_lift(_ buf: RustBuffer) throws -> TokenMember {
+    return try FfiConverterTypeTokenMember.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeTokenMember_lower(_ value: TokenMember) -> RustBuffer {
+    return FfiConverterTypeTokenMember.lower(value)
+}
+
+
+/**
  * A token service: all that tells one from another, and no secret. What may be absent has the default that is named
  * at the member.
  */
@@ -2263,6 +2332,10 @@ public struct TokenProvider: Equatable, Hashable {
      * Where an error code stands if there is no top-level `error`, such as `detailed[0]`.
      */
     public var errorPath: String?
+    /**
+     * What the service calls the members of an answer that it does not call as RFC 6749 does.
+     */
+    public var members: [TokenMember]?
     /**
      * The service's own error codes and the standard ones that they stand for.
      */
@@ -2343,6 +2416,9 @@ public struct TokenProvider: Equatable, Hashable {
          * Where an error code stands if there is no top-level `error`, such as `detailed[0]`.
          */errorPath: String?,
         /**
+         * What the service calls the members of an answer that it does not call as RFC 6749 does.
+         */members: [TokenMember]?,
+        /**
          * The service's own error codes and the standard ones that they stand for.
          */errorCodes: [TokenErrorCode]?,
         /**
@@ -2378,6 +2454,7 @@ public struct TokenProvider: Equatable, Hashable {
         self.body = body
         self.memberPath = memberPath
         self.errorPath = errorPath
+        self.members = members
         self.errorCodes = errorCodes
         self.tokenTypeAliases = tokenTypeAliases
         self.tokenAlphabet = tokenAlphabet
@@ -2418,6 +2495,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
                 body: FfiConverterOptionTypeBodyFormat.read(from: &buf),
                 memberPath: FfiConverterOptionString.read(from: &buf),
                 errorPath: FfiConverterOptionString.read(from: &buf),
+                members: FfiConverterOptionSequenceTypeTokenMember.read(from: &buf),
                 errorCodes: FfiConverterOptionSequenceTypeTokenErrorCode.read(from: &buf),
                 tokenTypeAliases: FfiConverterOptionSequenceString.read(from: &buf),
                 tokenAlphabet: FfiConverterTypeTokenAlphabet.read(from: &buf),
@@ -2444,6 +2522,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
         FfiConverterOptionTypeBodyFormat.write(value.body, into: &buf)
         FfiConverterOptionString.write(value.memberPath, into: &buf)
         FfiConverterOptionString.write(value.errorPath, into: &buf)
+        FfiConverterOptionSequenceTypeTokenMember.write(value.members, into: &buf)
         FfiConverterOptionSequenceTypeTokenErrorCode.write(value.errorCodes, into: &buf)
         FfiConverterOptionSequenceString.write(value.tokenTypeAliases, into: &buf)
         FfiConverterTypeTokenAlphabet.write(value.tokenAlphabet, into: &buf)
@@ -4518,6 +4597,30 @@ fileprivate struct FfiConverterOptionSequenceTypeTokenErrorCode: FfiConverterRus
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionSequenceTypeTokenMember: FfiConverterRustBuffer {
+    typealias SwiftType = [TokenMember]?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceTypeTokenMember.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceTypeTokenMember.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionSequenceTypeTokenRoute: FfiConverterRustBuffer {
     typealias SwiftType = [TokenRoute]?
 
@@ -4584,6 +4687,31 @@ fileprivate struct FfiConverterSequenceTypeTokenErrorCode: FfiConverterRustBuffe
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeTokenErrorCode.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTokenMember: FfiConverterRustBuffer {
+    typealias SwiftType = [TokenMember]
+
+    static func write(_ value: [TokenMember], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTokenMember.write(item, into: &buf)
+        }
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TokenMember] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TokenMember]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTokenMember.read(from: &buf))
         }
         return seq
     }

@@ -295,6 +295,7 @@ private class Scenario(private val scenario: Members) {
         scope = text("scope")
         memberPath = text("member_path")
         errorPath = text("error_path")
+        this.members = members["members"].members()?.map { (standard, own) -> TokenMember(standard, own as String) }
         errorCodes = members["error_codes"].members()?.map { (own, code) -> TokenErrorCode(own, code as String) }
         tokenTypeAliases = texts("token_type_aliases")
         val b64token = mapOf("b64token" to TokenAlphabet.B64_TOKEN)

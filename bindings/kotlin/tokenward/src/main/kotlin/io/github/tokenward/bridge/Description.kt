@@ -140,6 +140,31 @@ public class TokenIdentity internal constructor(
 
 
 /**
+ * A member of an answer: its name in RFC 6749 and the service's own.
+ */
+public data class TokenMember (
+    /**
+     * The one of RFC 6749 sections 5.1 and 5.2.
+     */
+    public var `standard`: kotlin.String
+    ,
+    /**
+     * The service's own.
+     */
+    public var `service`: kotlin.String
+
+){
+
+
+
+
+
+    public companion object
+}
+
+
+
+/**
  * A token service: all that tells one from another, and no secret. What may be absent has the default that is named
  * at the member.
  */
@@ -220,6 +245,11 @@ public class TokenProvider internal constructor(
      * Where an error code stands if there is no top-level `error`, such as `detailed[0]`.
      */
     public var `errorPath`: kotlin.String?
+    ,
+    /**
+     * What the service calls the members of an answer that it does not call as RFC 6749 does.
+     */
+    public var `members`: List<TokenMember>?
     ,
     /**
      * The service's own error codes and the standard ones that they stand for.

@@ -13,6 +13,7 @@ import io.github.tokenward.TokenAlphabet
 import io.github.tokenward.TokenErrorCode
 import io.github.tokenward.TokenGrant
 import io.github.tokenward.TokenIdentity
+import io.github.tokenward.TokenMember
 import io.github.tokenward.TokenNext
 import io.github.tokenward.TokenPreset
 import io.github.tokenward.TokenProvider
@@ -3118,6 +3119,28 @@ internal object FfiConverterTypeTokenIdentity: FfiConverterRustBuffer<TokenIdent
 /**
  * @suppress
  */
+internal object FfiConverterTypeTokenMember: FfiConverterRustBuffer<TokenMember> {
+    override fun read(buf: ByteBuffer): TokenMember {
+        return TokenMember(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TokenMember) = (
+            FfiConverterString.allocationSize(value.`standard`) +
+            FfiConverterString.allocationSize(value.`service`)
+    )
+
+    override fun write(value: TokenMember, buf: ByteBuffer) {
+            FfiConverterString.write(value.`standard`, buf)
+            FfiConverterString.write(value.`service`, buf)
+    }
+}
+
+/**
+ * @suppress
+ */
 internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvider> {
     override fun read(buf: ByteBuffer): TokenProvider {
         return TokenProvider(
@@ -3136,6 +3159,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalTypeBodyFormat.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalSequenceTypeTokenMember.read(buf),
             FfiConverterOptionalSequenceTypeTokenErrorCode.read(buf),
             FfiConverterOptionalSequenceString.read(buf),
             FfiConverterTypeTokenAlphabet.read(buf),
@@ -3162,6 +3186,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalTypeBodyFormat.allocationSize(value.`body`) +
             FfiConverterOptionalString.allocationSize(value.`memberPath`) +
             FfiConverterOptionalString.allocationSize(value.`errorPath`) +
+            FfiConverterOptionalSequenceTypeTokenMember.allocationSize(value.`members`) +
             FfiConverterOptionalSequenceTypeTokenErrorCode.allocationSize(value.`errorCodes`) +
             FfiConverterOptionalSequenceString.allocationSize(value.`tokenTypeAliases`) +
             FfiConverterTypeTokenAlphabet.allocationSize(value.`tokenAlphabet`) +
@@ -3187,6 +3212,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalTypeBodyFormat.write(value.`body`, buf)
             FfiConverterOptionalString.write(value.`memberPath`, buf)
             FfiConverterOptionalString.write(value.`errorPath`, buf)
+            FfiConverterOptionalSequenceTypeTokenMember.write(value.`members`, buf)
             FfiConverterOptionalSequenceTypeTokenErrorCode.write(value.`errorCodes`, buf)
             FfiConverterOptionalSequenceString.write(value.`tokenTypeAliases`, buf)
             FfiConverterTypeTokenAlphabet.write(value.`tokenAlphabet`, buf)
@@ -4499,6 +4525,38 @@ internal object FfiConverterOptionalSequenceTypeTokenErrorCode: FfiConverterRust
 /**
  * @suppress
  */
+internal object FfiConverterOptionalSequenceTypeTokenMember: FfiConverterRustBuffer<List<TokenMember>?> {
+    override fun read(buf: ByteBuffer): List<TokenMember>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeTokenMember.read(buf)
+    }
+
+    override fun allocationSize(value: List<TokenMember>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeTokenMember.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<TokenMember>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeTokenMember.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterOptionalSequenceTypeTokenRoute: FfiConverterRustBuffer<List<TokenRoute>?> {
     override fun read(buf: ByteBuffer): List<TokenRoute>? {
         if (buf.get().toInt() == 0) {
@@ -4577,6 +4635,34 @@ internal object FfiConverterSequenceTypeTokenErrorCode: FfiConverterRustBuffer<L
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeTokenErrorCode.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceTypeTokenMember: FfiConverterRustBuffer<List<TokenMember>> {
+    override fun read(buf: ByteBuffer): List<TokenMember> {
+        val len = buf.getInt()
+        return List<TokenMember>(len) {
+            FfiConverterTypeTokenMember.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TokenMember>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTokenMember.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TokenMember>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTokenMember.write(it, buf)
         }
     }
 }
