@@ -95,6 +95,18 @@ table! {
             "The stored state was written by another version of tokenward: delete it and sign in again.";
         OtherSnapshotKey = 134, "other_snapshot_key",
             "The stored state is sealed with another key: find that key, or delete the state and sign in again.";
+        /// RFC 6749 section 4.1.2: it says neither a code nor an error, or both, or a code that is none.
+        InvalidCallback = 140, "invalid_callback",
+            "The callback brings neither a code nor an error: start the sign-in again.";
+        /// RFC 6749 section 3.1.2.
+        OtherRedirectUri = 141, "other_redirect_uri",
+            "The callback is not at the redirect URI that was asked for: ignore it.";
+        /// RFC 6749 section 10.12.
+        OtherState = 142, "other_state",
+            "The callback belongs to another sign-in, or somebody made it up: ignore it.";
+        /// RFC 9207 section 2.4.
+        OtherIssuer = 143, "other_issuer",
+            "The callback does not come from the provider's issuer: ignore it, and check the issuer.";
         TooLong {
             /// Bytes that the slot would need.
             needed
@@ -132,10 +144,18 @@ table! {
             "There is no token that may be sent now: get one first.";
         /// RFC 6749 section 3.2.
         DuplicateParameter = 309, "duplicate_parameter",
-            "A parameter would be sent twice: give each one once.";
+            "A parameter stands twice: give each one once.";
         /// The token endpoint wants a site and there is none, or the site would not stay in its place of the path.
         InvalidProvider = 310, "invalid_provider",
             "The provider and the subject do not fit: check whether it needs a site.";
+        /// RFC 7636 section 7.1.
+        NotRandom = 320, "not_random",
+            "The bytes that must be random are all alike: check the random number generator.";
+        NoWallClock = 321, "no_wall_clock",
+            "The time of day is not known: set the clock first.";
+        /// A sign-in that was stored is good for ten minutes.
+        SignInExpired = 322, "sign_in_expired",
+            "The sign-in took too long: start it again.";
     }
 }
 

@@ -22,10 +22,12 @@
 // one above. `time`, `error`, `secret`, `ascii` and `machine` are the ground; `wire` has the grammars of the RFCs and
 // knows nothing of OAuth; `endpoint` describes a token service, writes what is asked of it and reads what it answers;
 // `manager` keeps one token alive: the decision in `session`, the bytes in `store`, when
-// storage is read and written in `keeper`, and what is read and written there in `storage`.
+// storage is read and written in `keeper`, and what is read and written there in `storage`; `grants` has what obtains the
+// first token of a person, and puts it into a manager.
 mod ascii;
 mod endpoint;
 mod error;
+pub mod grants;
 mod machine;
 mod manager;
 mod secret;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors, the lowest first: folders of `core/src`; the files beside them are the ground.
-const FLOORS: [&str; 4] = ["", "wire", "endpoint", "manager"];
+const FLOORS: [&str; 5] = ["", "wire", "endpoint", "manager", "grants"];
 
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {

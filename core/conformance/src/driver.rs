@@ -2,9 +2,12 @@
 
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
+use tokenward::grants::{AuthorizationCode, Callback, Code};
+use tokenward::storage::HmacSha256;
 use tokenward::{
-    Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers, Provider, RequestId,
-    Retry, Slots, TokenAnswer, TokenManager, TokenResponse, UnixTime, token_answer,
+    Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers, ParsedAnswer,
+    Provider, Request, RequestId, Retry, Slots, TokenAnswer, TokenManager, TokenResponse, UnixTime,
+    token_answer,
 };
 
 use crate::compare::step_difference;
@@ -74,6 +77,8 @@ struct Driver<'a> {
     made: u64,
     /// What is in storage.
     slots: Vec<Option<Vec<u8>>>,
+    /// What is stored of a sign-in.
+    sign_in: Option<Vec<u8>>,
 }
 
 /// A manager, and what is in the hands of the process that it lives in.
@@ -90,6 +95,9 @@ struct Hand<'a> {
     supply: RequestId,
     /// The slots as they were read.
     read: Option<Vec<Option<Vec<u8>>>>,
+    sign_in: Option<AuthorizationCode<'a>>,
+    /// What the last callback brought.
+    code: Option<Code<'a>>,
 }
 
 impl<'a> Hand<'a> {
@@ -104,6 +112,8 @@ impl<'a> Hand<'a> {
             store: (RequestId(0), 0),
             supply: RequestId(0),
             read: None,
+            sign_in: None,
+            code: None,
         }
     }
 
@@ -131,6 +141,7 @@ impl<'a> Driver<'a> {
             name: FIRST.to_owned(),
             made: 0,
             slots: vec![None; usize::try_from(slots).unwrap_or_default()],
+            sign_in: None,
         })
     }
 
@@ -251,8 +262,92 @@ impl<'a> Driver<'a> {
                 self.hand.manager.reload();
                 nothing()
             }
+            "sign_in" | "sign_in_resumed" => self.sign_in(step, action, at),
+            "sign_in_url" | "sign_in_stored" | "sign_in_deleted" | "callback" | "begin_sign_in"
+            | "answer_sign_in" => self.signing_in(step, action, now, at),
             other => Err(format!("nothing is called {other:?}")),
         }
+    }
+
+    /// A sign-in of this manager, new or as it was stored.
+    fn sign_in(
+        &mut self,
+        step: &'a Map<String, Value>,
+        action: &str,
+        at: u64,
+    ) -> Result<Result<Map<String, Value>, Error>, String> {
+        let made = if action == "sign_in" {
+            let random = bytes_of_hex(required(step, "random_hex", text)?)?;
+            let random = random.try_into().map_err(|_| "`random_hex` is 32 bytes")?;
+            AuthorizationCode::new(random, required(step, "redirect_uri", text)?)
+        } else {
+            let mut stored = self.sign_in.clone().ok_or("no sign-in is stored")?;
+            flip(step, &mut stored)?;
+            let stored = self.arena.alloc_slice_copy(&stored);
+            AuthorizationCode::open(&self.hand.manager, self.wall(at), &HmacSha256, &KEY, stored)
+        };
+        self.hand.code = None;
+        Ok(made.map(|made| {
+            self.hand.sign_in = Some(made);
+            Map::new()
+        }))
+    }
+
+    /// What the sign-in of this manager does.
+    fn signing_in(
+        &mut self,
+        step: &'a Map<String, Value>,
+        action: &str,
+        now: Instant,
+        at: u64,
+    ) -> Result<Result<Map<String, Value>, Error>, String> {
+        let wall = self.wall(at);
+        let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
+        let mut out = vec![0; 1 << 17];
+        let Hand { manager, sign_in, code, .. } = &mut self.hand;
+        let sign_in = sign_in.as_mut().ok_or("nobody signs in")?;
+        Ok(match action {
+            "sign_in_url" => {
+                sign_in.url(manager, &credentials, &mut out).map(|url| members([("url", json!(url))]))
+            }
+            "sign_in_stored" => {
+                let sealed = sign_in.seal(manager, wall, &HmacSha256, &KEY, &mut out);
+                sealed.map(|sealed| {
+                    self.sign_in = Some(sealed.to_vec());
+                    Map::new()
+                })
+            }
+            "sign_in_deleted" => {
+                sign_in.deleted();
+                self.sign_in = None;
+                Ok(Map::new())
+            }
+            "callback" => sign_in.callback(manager, required(step, "url", text)?).map(|callback| {
+                let text = |bytes: Vec<u8>| json!(String::from_utf8_lossy(&bytes));
+                match callback {
+                    Callback::Code(brought) => {
+                        *code = Some(brought);
+                        members([
+                            ("callback", json!("code")),
+                            ("code", text(brought.text().bytes().collect())),
+                        ])
+                    }
+                    Callback::Error(error) => members([
+                        ("callback", json!("error")),
+                        ("error_code", text(error.error().bytes().collect())),
+                    ]),
+                }
+            }),
+            "begin_sign_in" => {
+                let code = code.ok_or("no callback has brought a code")?;
+                sign_in.begin(now, manager, &credentials, &code, &mut out).map(|request| written(&request))
+            }
+            _ => {
+                let (status, body) = (status(step)?, body(step)?);
+                let answer = ParsedAnswer { status, retry_after: None, body: &body, wall };
+                sign_in.answer(now, manager, &answer).map(|outcome| answered(&outcome))
+            }
+        })
     }
 
     /// Puts the manager of this step into the hand.
@@ -381,13 +476,7 @@ impl<'a> Driver<'a> {
             self.hand.requests.retain(|(known, _)| known != name);
             self.hand.requests.push((name.to_owned(), id));
         }
-        let headers: Vec<_> = request.headers().map(|(name, value)| json!([name, value])).collect();
-        Ok(Ok(members([
-            ("method", json!(request.method())),
-            ("url", json!(request.url())),
-            ("headers", json!(headers)),
-            ("body", json!(String::from_utf8_lossy(request.body()))),
-        ])))
+        Ok(Ok(written(&request)))
     }
 
     fn request(&self, step: &Map<String, Value>) -> Result<RequestId, String> {
@@ -408,26 +497,12 @@ impl<'a> Driver<'a> {
         at: u64,
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let id = self.request(step)?;
-        let status = required(step, "status", integer)?;
-        let status = u16::try_from(status).map_err(|_| "`status` is a status code")?;
+        let status = status(step)?;
         let headers = pairs(step)?;
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-        let body = match (step.get("body"), step.get("body_hex")) {
-            (Some(Value::String(body)), None) => body.as_bytes().to_vec(),
-            (None, Some(Value::String(hex))) => bytes_of_hex(hex)?,
-            (None, None) => Vec::new(),
-            _ => return Err("one of `body` and `body_hex`, a string".to_owned()),
-        };
+        let body = body(step)?;
         let answer = Answer { status, headers: &headers, body: &body, wall: self.wall(at) };
-        Ok(self.hand.manager.answer(now, id, &answer).map(|outcome| match outcome {
-            Outcome::Token(generation) => {
-                members([("outcome", json!("token")), ("generation", json!(generation.0))])
-            }
-            Outcome::Error(response) => {
-                let code: Vec<u8> = response.error().bytes().collect();
-                members([("outcome", json!("error")), ("error_code", json!(String::from_utf8_lossy(&code)))])
-            }
-        }))
+        Ok(self.hand.manager.answer(now, id, &answer).map(|outcome| answered(&outcome)))
     }
 
     fn rejected(
@@ -437,8 +512,7 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let generation =
             optional(step, "generation", integer)?.map_or(self.hand.manager.generation(), Generation);
-        let status = required(step, "status", integer)?;
-        let status = u16::try_from(status).map_err(|_| "`status` is a status code")?;
+        let status = status(step)?;
         let challenges: Vec<_> = pairs(step)?
             .into_iter()
             .filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"))
@@ -507,6 +581,43 @@ impl<'a> Driver<'a> {
         // A call that is refused moves the clock too, and an id that is stale is refused first.
         let stale = install(&TokenResponse::new("")) == Err(Error::StaleRequest);
         Ok(Err(if stale { Error::StaleRequest } else { refused }))
+    }
+}
+
+/// A request, as an `expect` names it.
+fn written(request: &Request<'_>) -> Map<String, Value> {
+    let headers: Vec<_> = request.headers().map(|(name, value)| json!([name, value])).collect();
+    members([
+        ("method", json!(request.method())),
+        ("url", json!(request.url())),
+        ("headers", json!(headers)),
+        ("body", json!(String::from_utf8_lossy(request.body()))),
+    ])
+}
+
+/// What an answer was, as an `expect` names it.
+fn answered(outcome: &Outcome<'_>) -> Map<String, Value> {
+    match outcome {
+        Outcome::Token(generation) => {
+            members([("outcome", json!("token")), ("generation", json!(generation.0))])
+        }
+        Outcome::Error(response) => {
+            let code: Vec<u8> = response.error().bytes().collect();
+            members([("outcome", json!("error")), ("error_code", json!(String::from_utf8_lossy(&code)))])
+        }
+    }
+}
+
+fn status(step: &Map<String, Value>) -> Result<u16, String> {
+    u16::try_from(required(step, "status", integer)?).map_err(|_| "`status` is a status code".to_owned())
+}
+
+fn body(step: &Map<String, Value>) -> Result<Vec<u8>, String> {
+    match (step.get("body"), step.get("body_hex")) {
+        (Some(Value::String(body)), None) => Ok(body.as_bytes().to_vec()),
+        (None, Some(Value::String(hex))) => bytes_of_hex(hex),
+        (None, None) => Ok(Vec::new()),
+        _ => Err("one of `body` and `body_hex`, a string".to_owned()),
     }
 }
 
@@ -581,5 +692,5 @@ fn bytes_of_hex(hex: &str) -> Result<Vec<u8>, String> {
     let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
     let bytes =
         pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<Vec<_>>>();
-    bytes.filter(|_| rest.is_empty()).ok_or_else(|| "`body_hex` is pairs of hexadecimal digits".to_owned())
+    bytes.filter(|_| rest.is_empty()).ok_or_else(|| "hexadecimal digits come in pairs".to_owned())
 }

@@ -26,7 +26,8 @@ impl Provider<'_> {
     /// ```
     #[must_use]
     pub const fn fault(&self) -> Option<&'static str> {
-        let has_grant = self.primary_grant.is_some() || self.refresh_grant;
+        let has_grant =
+            self.primary_grant.is_some() || self.refresh_grant || self.authorization_url.is_some();
         let path = text(self.token_path);
         let wants_site = has_site(path);
         Some(match self {
@@ -41,6 +42,8 @@ impl Provider<'_> {
             _ if !are_error_codes(self.error_codes) => "error_codes",
             _ if !are_aliases(self.token_type_aliases) => "token_type_aliases",
             _ if matches!(self.policy, Some(policy) if !policy.is_valid()) => "policy",
+            _ if !is_authorization_url(self.authorization_url) => "authorization_url",
+            _ if self.issuer.is_some() && !is_base_url(text(self.issuer), true) => "issuer",
             _ if has_grant && self.authentication.is_none() => "authentication",
             _ if matches!(self.primary_grant, Some(Grant::RefreshToken)) => "primary_grant",
             _ if matches!(self.primary_grant, Some(Grant::SiteToken)) && !wants_site => "primary_grant",
@@ -128,6 +131,31 @@ const fn is_token_path(path: &[u8]) -> bool {
         };
     }
     true
+}
+
+/// A URL whose query, if it has one, says nothing that a sign-in says itself.
+const fn is_authorization_url(url: Option<&str>) -> bool {
+    let Some(url) = url else { return true };
+    let Some(mut rest) = behind_authority(url.as_bytes()) else { return false };
+    let own: &[&str] = &Provider::AUTHORIZATION_PARAMETERS;
+    let plain = all!(rest, byte => is_of_path_or_query(*byte));
+    while let [first, behind @ ..] = rest {
+        if matches!(first, b'?' | b'&') && !all!(own, name => !is_named(behind, name.as_bytes())) {
+            return false;
+        }
+        rest = behind;
+    }
+    plain
+}
+
+/// Whether a query begins with a parameter of this name.
+const fn is_named(mut query: &[u8], mut name: &[u8]) -> bool {
+    while let ([a, behind @ ..], [b, rest @ ..]) = (query, name)
+        && *a == *b
+    {
+        (query, name) = (behind, rest);
+    }
+    name.is_empty() && matches!(query, [] | [b'=' | b'&', ..])
 }
 
 const fn is_of_path_or_query(byte: u8) -> bool {
@@ -326,6 +354,24 @@ mod tests {
             ("error_codes", Provider { error_codes: Some(&[("", "invalid_grant")]), ..GOOD }),
             ("token_type_aliases", Provider { token_type_aliases: Some(&[""]), ..GOOD }),
             ("token_type_aliases", Provider { token_type_aliases: Some(&["a\nb"]), ..GOOD }),
+            ("authorization_url", Provider { authorization_url: Some("/authorize"), ..GOOD }),
+            ("authorization_url", Provider { authorization_url: Some("https://a.example/a#b"), ..GOOD }),
+            ("authorization_url", Provider { authorization_url: Some("https://a.example/?state=1"), ..GOOD }),
+            (
+                "authorization_url",
+                Provider { authorization_url: Some("https://a.example/?a=b&scope"), ..GOOD },
+            ),
+            ("issuer", Provider { issuer: Some("a.example"), ..GOOD }),
+            ("issuer", Provider { issuer: Some("https://a.example?b"), ..GOOD }),
+            (
+                "authentication",
+                Provider {
+                    authorization_url: Some("https://a.example/"),
+                    authentication: None,
+                    primary_grant: None,
+                    ..GOOD
+                },
+            ),
             ("authentication", Provider { authentication: None, ..GOOD }),
             (
                 "authentication",
@@ -375,6 +421,8 @@ mod tests {
             named(TOKEN),
             named(&[("scope", "access_token"), ("access_token", "scope")]),
             Provider { any_https_origin: true, ..GOOD },
+            Provider { authorization_url: Some("https://a.example/authorize?scopes=a&b=state"), ..GOOD },
+            Provider { issuer: Some("https://a.example/realms/a"), ..GOOD },
             Provider { token_type_aliases: Some(&["User Access Token"]), ..GOOD },
         ] {
             assert_eq!(provider.fault(), None, "{provider:?}");

@@ -56,6 +56,10 @@ pub struct Provider<'a> {
     pub error_codes: Option<&'a [(&'a str, &'a str)]>,
     /// Values of `token_type` that mean Bearer.
     pub token_type_aliases: Option<&'a [&'a str]>,
+    /// Where somebody signs in in a browser ([`crate::grants::AuthorizationCode`]): an absolute URL, with or without a query.
+    pub authorization_url: Option<&'a str>,
+    /// Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
+    pub issuer: Option<&'a str>,
     /// When its tokens are refreshed; none: [`RefreshPolicy::DEFAULT`].
     pub policy: Option<&'a RefreshPolicy>,
     /// How the client authenticates to the token endpoint. A service with a grant names it.
@@ -89,6 +93,17 @@ pub struct Provider<'a> {
 }
 
 impl<'a> Provider<'a> {
+    /// What a sign-in in a browser says itself (RFC 6749 section 4.1.1, RFC 7636 section 4.3), in this order.
+    pub(crate) const AUTHORIZATION_PARAMETERS: [&'static str; 7] = [
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+        "code_challenge",
+        "code_challenge_method",
+    ];
+
     /// The defaults of a custom provider: RFC 6749 to the letter, tokens only for the origin of the base URL,
     /// credentials for servers only.
     #[must_use]
@@ -102,6 +117,8 @@ impl<'a> Provider<'a> {
             scope: None,
             error_codes: None,
             token_type_aliases: None,
+            authorization_url: None,
+            issuer: None,
             policy: None,
             authentication: Some(ClientAuthentication::BASIC),
             body: None,

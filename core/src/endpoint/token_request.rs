@@ -29,7 +29,8 @@ pub struct TokenRequest<'a> {
     provider: &'a Provider<'a>,
     base_url: &'a str,
     site: Option<&'a str>,
-    grant: Grant,
+    /// None: one that a manager does not know, whose parameters [`TokenRequest::write_beside`] is given.
+    grant: Option<Grant>,
     credentials: &'a Credentials<'a>,
     refresh_token: &'a [u8],
     extra: &'a [(&'a str, &'a str)],
@@ -51,7 +52,18 @@ impl<'a> TokenRequest<'a> {
         credentials: &'a Credentials<'a>,
     ) -> Self {
         let (base_url, site) = (identity.base_url(provider), identity.site);
-        Self { provider, base_url, site, grant, credentials, refresh_token: &[], extra: &[] }
+        Self { provider, base_url, site, grant: Some(grant), credentials, refresh_token: &[], extra: &[] }
+    }
+
+    /// A request for a grant that a manager does not know.
+    #[cfg(feature = "snapshot")]
+    pub(crate) const fn beside(
+        provider: &'a Provider<'a>,
+        identity: &Identity<'a>,
+        credentials: &'a Credentials<'a>,
+    ) -> Self {
+        let (base_url, site) = (identity.base_url(provider), identity.site);
+        Self { provider, base_url, site, grant: None, credentials, refresh_token: &[], extra: &[] }
     }
 
     /// The same with the refresh token to present, for [`Grant::RefreshToken`].
@@ -104,17 +116,45 @@ impl<'a> TokenRequest<'a> {
         self.write_checked(out)
     }
 
+    /// Writes the request of a grant that a manager does not know, to `path`; `own` writes what is the grant's own.
+    #[cfg(feature = "snapshot")]
+    pub(crate) fn write_beside<'b>(
+        &self,
+        path: &str,
+        out: &'b mut [u8],
+        own: impl FnOnce(&mut Body<'_, '_, '_>),
+    ) -> Result<Request<'b>, Error> {
+        self.check()?;
+        let mut out = Writer::new(out);
+        let ends = self.write_fields(path, &mut out);
+        let mut body = Body { out: &mut out, format: self.body_format(), empty: true };
+        own(&mut body);
+        self.write_client(&mut body);
+        body.end();
+        self.finish(out, ends)
+    }
+
     fn write_checked<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
         let mut out = Writer::new(out);
-        self.write_url(&mut out);
+        let ends = self.write_fields(self.provider.token_path.unwrap_or_default(), &mut out);
+        self.write_body(&mut out);
+        self.finish(out, ends)
+    }
+
+    /// What stands in front of the body, and where each part of it ends.
+    fn write_fields(&self, path: &str, out: &mut Writer<'_>) -> (usize, usize) {
+        self.write_url(path.as_bytes(), out);
         let url_end = out.written();
         if let Some(write) =
             self.provider.authentication.and_then(|authentication| authentication.write_field)
         {
-            write(&mut out, self.credentials);
+            write(out, self.credentials);
         }
-        let authorization_end = out.written();
-        self.write_body(&mut out);
+        (url_end, out.written())
+    }
+
+    fn finish<'b>(&self, out: Writer<'b>, ends: (usize, usize)) -> Result<Request<'b>, Error> {
+        let (url_end, authorization_end) = ends;
         let out = out.finish()?;
         let allowed = match Url::parse(out.get(..url_end).unwrap_or_default()) {
             None => Err(Error::BadUrl),
@@ -146,9 +186,9 @@ impl<'a> TokenRequest<'a> {
             _ => return Err(Error::BadUrl),
         }
         let has_grant = match self.grant {
-            Grant::ClientCredentials | Grant::SiteToken => true,
-            Grant::Password => !credentials.username.is_empty() && !credentials.password.is_empty(),
-            Grant::RefreshToken => !self.refresh_token.is_empty(),
+            None | Some(Grant::ClientCredentials | Grant::SiteToken) => true,
+            Some(Grant::Password) => !credentials.username.is_empty() && !credentials.password.is_empty(),
+            Some(Grant::RefreshToken) => !self.refresh_token.is_empty(),
         };
         if !(authentication.accepts)(credentials) || !has_grant {
             return Err(Error::WrongCredentials);
@@ -175,8 +215,7 @@ impl<'a> TokenRequest<'a> {
         Ok(())
     }
 
-    fn write_url(&self, out: &mut Writer<'_>) {
-        let path = self.provider.token_path.unwrap_or_default().as_bytes();
+    fn write_url(&self, path: &[u8], out: &mut Writer<'_>) {
         let mut base_url = self.base_url.as_bytes();
         // A slash at its end counts for nothing in front of a path.
         while let [rest @ .., b'/'] = base_url
@@ -192,37 +231,42 @@ impl<'a> TokenRequest<'a> {
     }
 
     fn write_body(&self, out: &mut Writer<'_>) {
-        if self.grant == Grant::SiteToken {
+        let grant = match self.grant {
             // Its URL says it all.
-            return;
-        }
-        let Credentials { client_id, client_secret, username, password, .. } = *self.credentials;
+            None | Some(Grant::SiteToken) => return,
+            Some(grant) => grant,
+        };
+        let Credentials { username, password, .. } = *self.credentials;
         let mut body = Body { out, format: self.body_format(), empty: true };
-        body.parameter("grant_type", self.grant.name().as_bytes());
-        if self.grant == Grant::Password {
+        body.parameter("grant_type", grant.name().as_bytes());
+        if grant == Grant::Password {
             body.parameter("username", username.as_bytes());
             body.parameter("password", password.as_bytes());
         }
-        if self.grant == Grant::RefreshToken {
+        if grant == Grant::RefreshToken {
             body.parameter("refresh_token", self.refresh_token);
         } else {
             body.parameter("scope", self.provider.scope.unwrap_or_default().as_bytes());
         }
         self.extra.iter().for_each(|(name, value)| body.parameter(name, value.as_bytes()));
+        self.write_client(&mut body);
+        body.end();
+    }
+
+    fn write_client(&self, body: &mut Body<'_, '_, '_>) {
         if let Some(authentication) = self.provider.authentication {
             if authentication.id_in_body {
-                body.parameter("client_id", client_id.as_bytes());
+                body.parameter("client_id", self.credentials.client_id.as_bytes());
             }
             if authentication.secret_in_body {
-                body.parameter("client_secret", client_secret.as_bytes());
+                body.parameter("client_secret", self.credentials.client_secret.as_bytes());
             }
         }
-        body.end();
     }
 }
 
 /// A request's parameters while they are written.
-struct Body<'w, 'b, 'f> {
+pub(crate) struct Body<'w, 'b, 'f> {
     out: &'w mut Writer<'b>,
     format: &'f BodyFormat,
     empty: bool,
@@ -231,16 +275,33 @@ struct Body<'w, 'b, 'f> {
 impl Body<'_, '_, '_> {
     /// The next one; an empty one is left out.
     #[inline(never)]
-    fn parameter(&mut self, name: &str, value: &[u8]) {
+    pub(crate) fn parameter(&mut self, name: &str, value: &[u8]) {
         if value.is_empty() {
             return;
         }
-        let [first, between, equals, behind, _] = &self.format.punctuation;
+        self.name(name);
+        (self.format.encode)(self.out, value);
+        self.end_value();
+    }
+
+    /// The next one, whose value comes byte by byte.
+    #[cfg(feature = "snapshot")]
+    pub(crate) fn bytewise(&mut self, name: &str, value: impl Iterator<Item = u8>) {
+        self.name(name);
+        value.for_each(|byte| (self.format.encode)(self.out, &[byte]));
+        self.end_value();
+    }
+
+    fn name(&mut self, name: &str) {
+        let [first, between, equals, ..] = &self.format.punctuation;
         self.out.bytes(if self.empty { first } else { between }.as_bytes());
         self.empty = false;
         (self.format.encode)(self.out, name.as_bytes());
         self.out.bytes(equals.as_bytes());
-        (self.format.encode)(self.out, value);
+    }
+
+    fn end_value(&mut self) {
+        let [.., behind, _] = &self.format.punctuation;
         self.out.bytes(behind.as_bytes());
     }
 

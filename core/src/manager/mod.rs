@@ -22,7 +22,9 @@ pub(crate) mod options;
 pub(crate) mod seal;
 pub(crate) mod session;
 #[cfg(feature = "snapshot")]
-mod snapshot;
+pub(crate) mod sign_in;
+#[cfg(feature = "snapshot")]
+pub(crate) mod snapshot;
 mod state_line;
 #[cfg(feature = "snapshot")]
 pub(crate) mod storage;

@@ -76,10 +76,7 @@ impl<'a> Contents<'a> {
             self.announcement.map_or(0, |of| of.span_ms),
             self.announcement.and_then(|of| of.end).unwrap_or(0),
         ];
-        let mut out = Writer::new(out);
-        out.bytes(&NAME);
-        out.bytes(&[VERSION]);
-        out.bytes(&mark_of(seal, key));
+        let mut out = begin(NAME, seal, key, out);
         out.bytes(&access_len.to_le_bytes());
         out.bytes(&refresh_len.to_le_bytes());
         out.bytes(self.access_token);
@@ -92,35 +89,16 @@ impl<'a> Contents<'a> {
             let held = self.access_token.len().saturating_add(self.refresh_token.len());
             (held..access.saturating_add(refresh)).for_each(|_| out.bytes(&[0]));
         }
-        let sealed = out.written();
-        out.bytes(&[0; TAG_LEN]);
-        let out = out.finish()?;
-        let (contents, rest) = out.split_at_mut_checked(sealed).unwrap_or_default();
-        let tag = seal_of(seal, key, contents);
-        rest.iter_mut().zip(tag).for_each(|(to, byte)| *to = byte);
-        Ok(out)
+        finish(out, seal, key)
     }
 
     /// Reads a snapshot whose seal is right.
     #[inline(always)]
     pub(crate) fn open(seal: &dyn Seal, key: &[u8; 32], bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut start = Cursor(bytes);
-        let (name, version, mark) = (start.take(), start.take(), start.take());
-        let (Some(NAME), Some([version]), Some(mark)) = (name, version, mark) else {
-            return Err(Error::InvalidSnapshot);
-        };
-        if version != VERSION {
-            return Err(Error::OtherSnapshotVersion);
-        }
-        if mark_of(seal, key) != mark {
-            return Err(Error::OtherSnapshotKey);
-        }
-        sealed(seal, key, bytes).and_then(Self::read).ok_or(Error::InvalidSnapshot)
+        open(NAME, seal, key, bytes).and_then(|contents| Self::read(contents).ok_or(Error::InvalidSnapshot))
     }
 
-    fn read(contents: &'a [u8]) -> Option<Self> {
-        let mut rest = Cursor(contents);
-        let _: [u8; NAME.len() + 1 + MARK_LEN] = rest.take()?;
+    fn read(mut rest: Cursor<'a>) -> Option<Self> {
         let access_len = u32::from_le_bytes(rest.take()?);
         let refresh_len = u32::from_le_bytes(rest.take()?);
         let access_token = rest.split(access_len)?;
@@ -168,6 +146,60 @@ impl<'a> Contents<'a> {
     }
 }
 
+/// The start of sealed state: what it is, in which version, and a mark of its key.
+#[inline(always)]
+pub(crate) fn begin<'b>(
+    name: [u8; NAME.len()],
+    seal: &dyn Seal,
+    key: &[u8; 32],
+    out: &'b mut [u8],
+) -> Writer<'b> {
+    let mut out = Writer::new(out);
+    out.bytes(&name);
+    out.bytes(&[VERSION]);
+    out.bytes(&mark_of(seal, key));
+    out
+}
+
+/// Puts the seal behind what was written.
+#[inline(always)]
+pub(crate) fn finish<'b>(mut out: Writer<'b>, seal: &dyn Seal, key: &[u8; 32]) -> Result<&'b [u8], Error> {
+    let sealed = out.written();
+    out.bytes(&[0; TAG_LEN]);
+    let out = out.finish()?;
+    let (contents, rest) = out.split_at_mut_checked(sealed).unwrap_or_default();
+    let tag = seal_of(seal, key, contents);
+    rest.iter_mut().zip(tag).for_each(|(to, byte)| *to = byte);
+    Ok(out)
+}
+
+/// What stands between the start of sealed state and its seal, where both are right.
+#[inline(always)]
+pub(crate) fn open<'a>(
+    name: [u8; NAME.len()],
+    seal: &dyn Seal,
+    key: &[u8; 32],
+    bytes: &'a [u8],
+) -> Result<Cursor<'a>, Error> {
+    let mut start = Cursor(bytes);
+    let (found, version, mark) = (start.take(), start.take(), start.take());
+    let (Some(found), Some([version]), Some(mark)) = (found, version, mark) else {
+        return Err(Error::InvalidSnapshot);
+    };
+    if found != name {
+        return Err(Error::InvalidSnapshot);
+    }
+    if version != VERSION {
+        return Err(Error::OtherSnapshotVersion);
+    }
+    if mark_of(seal, key) != mark {
+        return Err(Error::OtherSnapshotKey);
+    }
+    let mut rest = sealed(seal, key, bytes).map(Cursor).ok_or(Error::InvalidSnapshot)?;
+    let _: Option<[u8; NAME.len() + 1 + MARK_LEN]> = rest.take();
+    Ok(rest)
+}
+
 /// A mark of a key: nothing that the key could be told from.
 #[inline(never)]
 fn mark_of(seal: &dyn Seal, key: &[u8; 32]) -> [u8; MARK_LEN] {
@@ -181,7 +213,8 @@ fn sealed<'a>(seal: &dyn Seal, key: &[u8; 32], bytes: &'a [u8]) -> Option<&'a [u
     is_sealed(seal, key, contents, tag).then_some(contents)
 }
 
-struct Cursor<'a>(&'a [u8]);
+/// What is left to be read.
+pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Cursor<'a> {
     fn split(&mut self, len: u32) -> Option<&'a [u8]> {
@@ -190,13 +223,13 @@ impl<'a> Cursor<'a> {
         Some(taken)
     }
 
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*taken)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(crate) fn number(&mut self) -> Option<u64> {
         self.take().map(u64::from_le_bytes)
     }
 }

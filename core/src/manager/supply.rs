@@ -78,6 +78,9 @@ pub(crate) const fn first_id(salt: u64, kind: u64) -> u64 {
     (salt ^ kind << 62).wrapping_add(1)
 }
 
+/// What an id grows by when what was asked for is of no use any more; by one when it is only answered.
+const OUTDATED: u64 = 1 << 32;
+
 /// A source, and when it is asked.
 pub(crate) struct Supply {
     pub(crate) source: Source,
@@ -139,10 +142,17 @@ impl Supply {
         });
     }
 
-    /// What was asked for is of no use any more.
+    /// What was asked for is of no use any more, in whatever way: the upper half of the id says that too.
     pub(crate) const fn outdate(&mut self) {
         self.tries.spend();
+        self.tries.id = self.tries.id.wrapping_add(OUTDATED);
         self.tries.wait_until = 0;
+    }
+
+    /// Whether nobody has signed out or in since `id` was this task's own.
+    #[cfg(feature = "snapshot")]
+    pub(crate) const fn is_current(&self, id: RequestId) -> bool {
+        self.tries.id.wrapping_sub(id.0) < OUTDATED
     }
 
     /// Asks again by itself, whatever a person would have to do.

@@ -31,6 +31,21 @@ pub(crate) fn encode_in_place(room: &mut [u8], len: usize) {
     room.iter_mut().rev().take(padding).for_each(|byte| *byte = b'=');
 }
 
+/// At most 32 bytes in base64url without padding (RFC 7515 section 2), at the start of `room`.
+#[cfg(feature = "snapshot")]
+pub(crate) fn base64url<'r>(bytes: &[u8], room: &'r mut [u8; 44]) -> &'r [u8] {
+    room.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+    encode_in_place(room.get_mut(..encoded_len(bytes.len())).unwrap_or_default(), bytes.len());
+    for digit in room.iter_mut() {
+        *digit = match *digit {
+            b'+' => b'-',
+            b'/' => b'_',
+            digit => digit,
+        };
+    }
+    room.get(..bytes.len().saturating_mul(8).div_ceil(6)).unwrap_or_default()
+}
+
 #[inline(always)]
 fn encode<const BYTES: usize, const DIGITS: usize>(room: &mut [u8], from: usize, to: usize) -> Option<()> {
     let bytes: [u8; BYTES] = *room.get(from..)?.first_chunk()?;

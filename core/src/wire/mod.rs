@@ -1,6 +1,8 @@
 //! The grammars of the RFCs: each reads or writes bytes and knows nothing of OAuth.
 
 pub(crate) mod base64;
+#[cfg(feature = "snapshot")]
+pub(crate) mod form;
 pub(crate) mod http_date;
 pub(crate) mod input;
 pub(crate) mod json;
@@ -12,6 +14,8 @@ pub(crate) mod url;
 pub(crate) mod writer;
 pub(crate) mod www_authenticate;
 
+#[cfg(feature = "snapshot")]
+pub use form::FormStr;
 pub use http_date::http_date;
 #[cfg(feature = "serde")]
 pub use jwt::jwt_claims_into;

@@ -222,6 +222,10 @@ pub struct tokenward_provider {
     pub error_codes: tokenward_pair_list,
     /// Values of `token_type` that mean Bearer.
     pub token_type_aliases: tokenward_text_list,
+    /// Where somebody signs in in a browser: an absolute URL, with or without a query.
+    pub authorization_url: tokenward_span,
+    /// Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
+    pub issuer: tokenward_span,
     /// When its tokens are refreshed; NULL: #TOKENWARD_POLICY_DEFAULT.
     pub policy: *const tokenward_policy,
     /// How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`.
@@ -355,9 +359,16 @@ impl<'c> Edge<'c> {
         let given = self.value(ptr)?;
         self.listed_text(given.name);
         let tokenward_nested { reader, member_path, error_path } = given.nested;
-        for text in
-            [given.environment, given.base_url, given.token_path, given.scope, member_path, error_path]
-        {
+        for text in [
+            given.environment,
+            given.base_url,
+            given.token_path,
+            given.scope,
+            given.authorization_url,
+            given.issuer,
+            member_path,
+            error_path,
+        ] {
             self.text(text);
         }
         for texts in [given.api_origins, given.token_type_aliases] {
@@ -462,9 +473,9 @@ macro_rules! alike {
 }
 
 alike!(Provider<'static>, tokenward_provider:
-    name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases, policy,
-    authentication, body, site, loopback_http, nested, routes, members, missing_lifetime, zero_lifetime,
-    token_alphabet, exposure, primary_grant, refresh_grant, any_https_origin);
+    name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases,
+    authorization_url, issuer, policy, authentication, body, site, loopback_http, nested, routes, members,
+    missing_lifetime, zero_lifetime, token_alphabet, exposure, primary_grant, refresh_grant, any_https_origin);
 alike!(Nested<'static>, tokenward_nested: reader, member_path, error_path);
 alike!(Routes<'static>, tokenward_routes: table, rows);
 alike!(OwnMembers<'static>, tokenward_members: reader, names);
@@ -551,6 +562,8 @@ const _: () = {
         scope: None,
         error_codes: None,
         token_type_aliases: None,
+        authorization_url: None,
+        issuer: None,
         policy: None,
         authentication: None,
         body: None,

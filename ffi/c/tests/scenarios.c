@@ -260,6 +260,8 @@ static void custom_provider(driver *d, const json_t *object) {
   p->api_origins = texts(d, object, "api_origins");
   p->any_https_origin = json_is_true(json_object_get(object, "any_https_origin"));
   p->token_type_aliases = texts(d, object, "token_type_aliases");
+  p->authorization_url = text(object, "authorization_url");
+  p->issuer = text(object, "issuer");
   p->authentication = AUTHENTICATION_PARTS[choice(object, "authentication", AUTHENTICATIONS, 0)];
   p->body = BODY_PARTS[choice(object, "body", BODIES, 0)];
   p->token_alphabet = choice(object, "token_alphabet", ALPHABETS, p->token_alphabet);

@@ -48,6 +48,10 @@ pub struct TokenProvider {
     pub error_codes: Option<Vec<TokenErrorCode>>,
     /// Values of `token_type` that mean Bearer.
     pub token_type_aliases: Option<Vec<String>>,
+    /// Where somebody signs in in a browser: an absolute URL, with or without a query.
+    pub authorization_url: Option<String>,
+    /// Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
+    pub issuer: Option<String>,
     /// The bytes that an access token may have.
     pub token_alphabet: TokenAlphabet,
     /// What an answer without `expires_in` means.
@@ -386,6 +390,8 @@ impl TokenProvider {
             scope,
             error_codes,
             token_type_aliases,
+            authorization_url,
+            issuer,
             policy,
             authentication,
             body,
@@ -424,6 +430,8 @@ impl TokenProvider {
             members: names.map(|names| names.iter().map(TokenMember::of).collect()),
             error_codes: error_codes.map(|codes| codes.iter().map(TokenErrorCode::of).collect()),
             token_type_aliases: token_type_aliases.map(owned),
+            authorization_url: authorization_url.map(str::to_owned),
+            issuer: issuer.map(str::to_owned),
             token_alphabet: TokenAlphabet::of(token_alphabet),
             missing_lifetime: MissingLifetime::of(missing_lifetime),
             zero_lifetime: ZeroLifetime::of(zero_lifetime),
@@ -453,6 +461,8 @@ impl TokenProvider {
             members,
             error_codes,
             token_type_aliases,
+            authorization_url,
+            issuer,
             token_alphabet,
             missing_lifetime,
             zero_lifetime,
@@ -479,6 +489,8 @@ impl TokenProvider {
                 }))
             }),
             token_type_aliases: token_type_aliases.as_ref().map(texts),
+            authorization_url: authorization_url.as_ref().map(text),
+            issuer: issuer.as_ref().map(text),
             policy: Some(arena.alloc(policy)),
             authentication: authentication.map(ClientAuthentication::core),
             body: body.map(BodyFormat::core),
@@ -620,6 +632,8 @@ mod tests {
             members: OwnMembers::named(&[("access_token", "token"), ("scope", "scopes")]),
             error_codes: Some(&[("own", "invalid_grant"), ("other", "invalid_client")]),
             token_type_aliases: Some(&["Access", "Key"]),
+            authorization_url: Some("https://base.example/authorize?a=b"),
+            issuer: Some("https://base.example"),
             routes: Routes::table(&rows),
             any_https_origin: true,
             policy: Some(&policy),

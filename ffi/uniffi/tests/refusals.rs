@@ -58,6 +58,8 @@ fn a_description_that_cannot_work_is_refused_with_the_name_of_the_fact() {
             "token_type_aliases",
             TokenProvider { token_type_aliases: Some(vec!["a\nb".to_owned()]), ..sound.clone() },
         ),
+        ("authorization_url", TokenProvider { authorization_url: some("/authorize"), ..sound.clone() }),
+        ("issuer", TokenProvider { issuer: some("base.example"), ..sound.clone() }),
         ("authentication", TokenProvider { authentication: None, ..sound.clone() }),
         ("primary_grant", TokenProvider { primary_grant: Some(TokenGrant::RefreshToken), ..sound.clone() }),
         ("member_path", TokenProvider { member_path: some("a..b"), ..sound.clone() }),

@@ -6,6 +6,8 @@
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
+#[cfg(feature = "snapshot")]
+use tokenward::grants::{AuthorizationCode, Callback};
 use tokenward::parts::{
     BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RouteTable, SitePath,
     TokenExpiry,
@@ -264,6 +266,41 @@ entry!(
         black_box(manager.stored(now(), id())).ok();
         black_box(manager.store_failed(now(), id())).ok();
         manager.reload();
+        Some(manager)
+    }
+);
+
+entry!(
+    #[cfg(feature = "snapshot")]
+    tokenward_gate_authorization_code,
+    {
+        let mut manager = manager()?;
+        let (credentials, key) = (credentials(), black_box(&[0; 32]));
+        let mut sign_in = AuthorizationCode::new(black_box([0; 32]), text()).ok()?;
+        let _ = black_box(sign_in.url(&manager, &credentials, buffer()));
+        let _ = black_box(sign_in.seal(&manager, wall(), &HmacSha256, key, buffer()));
+        let mut sign_in =
+            black_box(AuthorizationCode::open(&manager, wall(), &HmacSha256, key, bytes())).ok()?;
+        sign_in.deleted();
+        let code = match sign_in.callback(&manager, text()).ok()? {
+            Callback::Code(code) => code,
+            Callback::Error(error) => {
+                black_box((error.error().is_empty(), error.error_uri().is_some()));
+                let description = error.error_description()?;
+                black_box((description.ct_eq(bytes()), description.bytes().count()));
+                let _ = black_box(description.copy_to(buffer()));
+                return None;
+            }
+        };
+        black_box(code.text().bytes().count());
+        if let Ok(request) = sign_in.begin(now(), &mut manager, &credentials, &code, buffer()) {
+            black_box((request.url(), request.body()));
+        }
+        let answer =
+            ParsedAnswer { status: black_box(0), retry_after: black_box(None), body: bytes(), wall: wall() };
+        if let Ok(Outcome::Error(error)) = sign_in.answer(now(), &mut manager, &answer) {
+            error_response(&error);
+        }
         Some(manager)
     }
 );

@@ -7,12 +7,14 @@ mod examples;
 pub(crate) mod generate;
 pub(crate) mod json;
 pub(crate) mod presets;
+mod sign_in;
 pub(crate) mod storage;
 pub(crate) mod wire;
 
 use crate::dice::Dice;
 use presets::{Grant, MissingLifetime, Policy, Provider};
 use serde_json::{Map, Value, json};
+use sign_in::{SigningIn, StoredSignIn};
 use std::cell::Cell;
 use std::rc::Rc;
 use storage::{Slots, Source, Storage, Task};
@@ -582,7 +584,7 @@ impl Manager {
             reached("2.98 several lines");
         }
         let refused = match wire::read_answer(&self.provider, status, body) {
-            Ok(Answer::Token(response)) => match self.accept(&response, Some(&out), wall) {
+            Ok(Answer::Token(response)) => match self.accept(&response, Some(&out), out.begun, wall) {
                 Ok(()) => return Ok(json!({"outcome": "token", "generation": written(self.generation)})),
                 Err(name) => Refusal { name, refresh: response.refresh },
             },
@@ -624,11 +626,13 @@ impl Manager {
         }
     }
 
-    /// Checks a token response in full, then stores it. `out` is absent for an installed token.
+    /// Checks a token response in full, then stores it. `out` is absent for an installed token; `begun` is when its life
+    /// began.
     fn accept(
         &mut self,
         response: &TokenResponse,
         out: Option<&Out>,
+        begun: u64,
         wall: Option<u64>,
     ) -> Result<(), Refused> {
         if !wire::supported_type(&self.provider, response.token_type.as_deref()) {
@@ -642,7 +646,7 @@ impl Manager {
             return Err("refresh_token_too_long");
         }
 
-        let start = i128::from(out.map_or(self.clock, |out| out.begun));
+        let start = i128::from(begun);
         let now = i128::from(self.clock);
         let ends = lifetime.map(|seconds| {
             let l = i128::from(seconds.saturating_mul(1000));
@@ -905,7 +909,7 @@ impl Manager {
                 {
                     reached("1.31 installed");
                 }
-                self.accept(&response, None, wall)?;
+                self.accept(&response, None, self.clock, wall)?;
             }
             Installed::Refresh(refresh) => self.accept_refresh_token(refresh)?,
         }
@@ -994,6 +998,7 @@ pub(crate) struct Held {
     supply: u64,
     slot: u64,
     copy: Option<Slots>,
+    signing_in: SigningIn,
 }
 
 impl Held {
@@ -1010,6 +1015,7 @@ impl Held {
             supply: 0,
             slot: 0,
             copy: None,
+            signing_in: SigningIn::default(),
         }
     }
 
@@ -1038,6 +1044,8 @@ pub(crate) struct Replay<'s> {
     /// Whose step it is.
     turn: usize,
     pub(crate) slots: Slots,
+    /// What is stored of a sign-in.
+    sign_in: Option<StoredSignIn>,
     /// How many managers have been made after the first.
     makes: u64,
     numbers: Rc<Cell<u64>>,
@@ -1059,6 +1067,7 @@ impl<'s> Replay<'s> {
             held: vec![Held::new("a", manager, 0, number(&scenario["wall"]))],
             turn: 0,
             slots,
+            sign_in: None,
             makes: 0,
             numbers,
         }
@@ -1208,6 +1217,12 @@ impl<'s> Replay<'s> {
             "supplied" => return manager.supplied(at, here.supply, &step["token"], wall),
             "supply_failed" => return manager.supply_failed(at, here.supply, step["retryable"] == true),
             "reload" => manager.reload(),
+            "sign_in" | "sign_in_url" | "sign_in_stored" | "sign_in_resumed" | "sign_in_deleted"
+            | "callback" | "begin_sign_in" | "answer_sign_in" => {
+                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
+                let Held { signing_in, manager, .. } = here;
+                return signing_in.act(at, step, credentials, wall, manager, &mut self.sign_in);
+            }
             other => panic!("no such step: {other}"),
         }
         Ok(json!({}))

@@ -74,6 +74,8 @@ pub(crate) struct Provider {
     pub(crate) members: Vec<(String, String)>,
     pub(crate) error_codes: Vec<(String, String)>,
     pub(crate) token_type_aliases: Vec<String>,
+    pub(crate) authorization_url: String,
+    pub(crate) issuer: String,
     pub(crate) visible_alphabet: bool,
     pub(crate) missing_lifetime: MissingLifetime,
     pub(crate) zero_is_never: bool,
@@ -172,6 +174,8 @@ fn custom_default(name: &str, environment: &str, base_url: &str, token_path: &st
         members: Vec::new(),
         error_codes: Vec::new(),
         token_type_aliases: Vec::new(),
+        authorization_url: String::new(),
+        issuer: String::new(),
         visible_alphabet: false,
         missing_lifetime: MissingLifetime::JwtExpiryElse(3600),
         zero_is_never: false,
@@ -332,6 +336,8 @@ fn custom(object: &Value, environment: &str) -> Provider {
         }
     }
     provider.token_type_aliases = list("token_type_aliases");
+    provider.authorization_url = text("authorization_url");
+    provider.issuer = text("issuer");
     provider.visible_alphabet = object["token_alphabet"] == "visible";
     let missing = &object["missing_lifetime"];
     if let Some(seconds) = super::number(&missing["jwt_expiry_else"]) {

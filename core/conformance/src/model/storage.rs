@@ -316,20 +316,34 @@ pub(crate) struct Source {
     pub(crate) taken_up: bool,
     pub(crate) wait_until: u64,
     failures: u64,
+    /// How often what was asked for, in whatever way, has become of no use.
+    pub(crate) outdated: u64,
 }
 
 impl Source {
     pub(crate) fn new(source: &Value) -> Source {
-        Source { program: source == "program", id: 1, taken_up: false, wait_until: 0, failures: 0 }
+        Source {
+            program: source == "program",
+            id: 1,
+            taken_up: false,
+            wait_until: 0,
+            failures: 0,
+            outdated: 0,
+        }
     }
 
     pub(crate) fn is_a_program(&self) -> bool {
         self.program
     }
 
-    fn make_stale(&mut self) {
+    fn spend(&mut self) {
         self.id += 1;
         self.taken_up = false;
+    }
+
+    fn make_stale(&mut self) {
+        self.spend();
+        self.outdated += 1;
     }
 }
 
@@ -681,7 +695,7 @@ impl Manager {
         if self.source.id != id {
             return Err("stale_request");
         }
-        self.source.make_stale();
+        self.source.spend();
         self.source.failures += 1;
         if self.source.program {
             self.source.wait_until = if retryable {

@@ -345,6 +345,34 @@ pub(crate) fn write_request(
     scope_and_refresh: Option<&[u8]>,
 ) -> Option<Value> {
     let given = |name: &str| credentials[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
+    let mut parameters: Vec<(&str, String)> = Vec::new();
+    match grant {
+        Grant::ClientCredentials => parameters.push(("grant_type", "client_credentials".to_owned())),
+        Grant::Password => {
+            parameters.push(("grant_type", "password".to_owned()));
+            parameters.push(("username", given("username")?));
+            parameters.push(("password", given("password")?));
+        }
+        Grant::RefreshToken => {
+            parameters.push(("grant_type", "refresh_token".to_owned()));
+            parameters.push(("refresh_token", utf8(scope_and_refresh.unwrap_or_default())));
+        }
+        Grant::SiteToken => {}
+    }
+    if matches!(grant, Grant::ClientCredentials | Grant::Password) && !provider.scope.is_empty() {
+        parameters.push(("scope", provider.scope.clone()));
+    }
+    write_own_request(provider, site, parameters, credentials)
+}
+
+/// Writes a request with a grant's own parameters; without any it has no body.
+pub(crate) fn write_own_request(
+    provider: &Provider,
+    site: &str,
+    own: Vec<(&str, String)>,
+    credentials: &Value,
+) -> Option<Value> {
+    let given = |name: &str| credentials[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
     let mut headers = vec![json!(["Accept", "application/json"])];
     let mut at_the_end: Vec<(&str, String)> = Vec::new();
     match provider.authentication {
@@ -373,26 +401,11 @@ pub(crate) fn write_request(
         Authentication::None => at_the_end.push(("client_id", given("client_id")?)),
     }
 
-    let mut parameters: Vec<(&str, String)> = Vec::new();
-    match grant {
-        Grant::ClientCredentials => parameters.push(("grant_type", "client_credentials".to_owned())),
-        Grant::Password => {
-            parameters.push(("grant_type", "password".to_owned()));
-            parameters.push(("username", given("username")?));
-            parameters.push(("password", given("password")?));
-        }
-        Grant::RefreshToken => {
-            parameters.push(("grant_type", "refresh_token".to_owned()));
-            parameters.push(("refresh_token", utf8(scope_and_refresh.unwrap_or_default())));
-        }
-        Grant::SiteToken => {}
-    }
-    if matches!(grant, Grant::ClientCredentials | Grant::Password) && !provider.scope.is_empty() {
-        parameters.push(("scope", provider.scope.clone()));
-    }
+    let has_body = !own.is_empty();
+    let mut parameters = own;
     parameters.extend(at_the_end);
 
-    let body = if grant == Grant::SiteToken {
+    let body = if !has_body {
         // The service's page shows a bare POST: no parameter has a name there.
         String::new()
     } else if provider.json_body {
@@ -705,10 +718,12 @@ pub(crate) fn read_url(text: &str) -> Option<Url> {
     Some(Url { scheme, host: host.to_ascii_lowercase(), port, path: path.to_owned() })
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host == "[::1]"
-        || (host.starts_with("127.") && host.split('.').filter(|p| p.parse::<u8>().is_ok()).count() == 4)
+        || (host.starts_with("127.")
+            && host.split('.').count() == 4
+            && host.split('.').all(|part| part.parse::<u8>().is_ok()))
 }
 
 pub(crate) fn origin_allowed(url: &Url, provider: &Provider, allow_loopback_http: bool) -> bool {

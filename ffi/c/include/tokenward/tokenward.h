@@ -702,6 +702,10 @@ typedef struct tokenward_provider {
   tokenward_pair_list error_codes;
   /** Values of `token_type` that mean Bearer. */
   tokenward_text_list token_type_aliases;
+  /** Where somebody signs in in a browser: an absolute URL, with or without a query. */
+  tokenward_span authorization_url;
+  /** Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read. */
+  tokenward_span issuer;
   /** When its tokens are refreshed; NULL: #TOKENWARD_POLICY_DEFAULT. */
   const tokenward_policy *policy;
   /**
@@ -900,6 +904,14 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_OTHER_SNAPSHOT_VERSION 133
 /** The stored state is sealed with another key: find that key, or delete the state and sign in again. */
 #define TOKENWARD_ERR_OTHER_SNAPSHOT_KEY 134
+/** The callback brings neither a code nor an error: start the sign-in again. */
+#define TOKENWARD_ERR_INVALID_CALLBACK 140
+/** The callback is not at the redirect URI that was asked for: ignore it. */
+#define TOKENWARD_ERR_OTHER_REDIRECT_URI 141
+/** The callback belongs to another sign-in, or somebody made it up: ignore it. */
+#define TOKENWARD_ERR_OTHER_STATE 142
+/** The callback does not come from the provider's issuer: ignore it, and check the issuer. */
+#define TOKENWARD_ERR_OTHER_ISSUER 143
 /** The access token is longer than its slot: give the token manager more room for it. */
 #define TOKENWARD_ERR_TOO_LONG 200
 /** The buffer is too small: give a larger one. */
@@ -924,10 +936,16 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_OTHER_SITE 307
 /** There is no token that may be sent now: get one first. */
 #define TOKENWARD_ERR_NOT_USABLE 308
-/** A parameter would be sent twice: give each one once. */
+/** A parameter stands twice: give each one once. */
 #define TOKENWARD_ERR_DUPLICATE_PARAMETER 309
 /** The provider and the subject do not fit: check whether it needs a site. */
 #define TOKENWARD_ERR_INVALID_PROVIDER 310
+/** The bytes that must be random are all alike: check the random number generator. */
+#define TOKENWARD_ERR_NOT_RANDOM 320
+/** The time of day is not known: set the clock first. */
+#define TOKENWARD_ERR_NO_WALL_CLOCK 321
+/** The sign-in took too long: start it again. */
+#define TOKENWARD_ERR_SIGN_IN_EXPIRED 322
 
 /** What was found in storage: `TOKENWARD_FOUND_*`. */
 typedef int32_t tokenward_found;

@@ -2345,6 +2345,14 @@ public struct TokenProvider: Equatable, Hashable {
      */
     public var tokenTypeAliases: [String]?
     /**
+     * Where somebody signs in in a browser: an absolute URL, with or without a query.
+     */
+    public var authorizationUrl: String?
+    /**
+     * Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
+     */
+    public var issuer: String?
+    /**
      * The bytes that an access token may have.
      */
     public var tokenAlphabet: TokenAlphabet
@@ -2425,6 +2433,12 @@ public struct TokenProvider: Equatable, Hashable {
          * Values of `token_type` that mean Bearer.
          */tokenTypeAliases: [String]?,
         /**
+         * Where somebody signs in in a browser: an absolute URL, with or without a query.
+         */authorizationUrl: String?,
+        /**
+         * Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
+         */issuer: String?,
+        /**
          * The bytes that an access token may have.
          */tokenAlphabet: TokenAlphabet,
         /**
@@ -2457,6 +2471,8 @@ public struct TokenProvider: Equatable, Hashable {
         self.members = members
         self.errorCodes = errorCodes
         self.tokenTypeAliases = tokenTypeAliases
+        self.authorizationUrl = authorizationUrl
+        self.issuer = issuer
         self.tokenAlphabet = tokenAlphabet
         self.missingLifetime = missingLifetime
         self.zeroLifetime = zeroLifetime
@@ -2498,6 +2514,8 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
                 members: FfiConverterOptionSequenceTypeTokenMember.read(from: &buf),
                 errorCodes: FfiConverterOptionSequenceTypeTokenErrorCode.read(from: &buf),
                 tokenTypeAliases: FfiConverterOptionSequenceString.read(from: &buf),
+                authorizationUrl: FfiConverterOptionString.read(from: &buf),
+                issuer: FfiConverterOptionString.read(from: &buf),
                 tokenAlphabet: FfiConverterTypeTokenAlphabet.read(from: &buf),
                 missingLifetime: FfiConverterTypeMissingLifetime.read(from: &buf),
                 zeroLifetime: FfiConverterTypeZeroLifetime.read(from: &buf),
@@ -2525,6 +2543,8 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
         FfiConverterOptionSequenceTypeTokenMember.write(value.members, into: &buf)
         FfiConverterOptionSequenceTypeTokenErrorCode.write(value.errorCodes, into: &buf)
         FfiConverterOptionSequenceString.write(value.tokenTypeAliases, into: &buf)
+        FfiConverterOptionString.write(value.authorizationUrl, into: &buf)
+        FfiConverterOptionString.write(value.issuer, into: &buf)
         FfiConverterTypeTokenAlphabet.write(value.tokenAlphabet, into: &buf)
         FfiConverterTypeMissingLifetime.write(value.missingLifetime, into: &buf)
         FfiConverterTypeZeroLifetime.write(value.zeroLifetime, into: &buf)

@@ -298,6 +298,8 @@ private class Scenario(private val scenario: Members) {
         this.members = members["members"].members()?.map { (standard, own) -> TokenMember(standard, own as String) }
         errorCodes = members["error_codes"].members()?.map { (own, code) -> TokenErrorCode(own, code as String) }
         tokenTypeAliases = texts("token_type_aliases")
+        authorizationUrl = text("authorization_url")
+        issuer = text("issuer")
         val b64token = mapOf("b64token" to TokenAlphabet.B64_TOKEN)
         tokenAlphabet = named("token_alphabet", TokenAlphabet.entries, b64token) ?: tokenAlphabet
         missingLifetime = when (val given = members["missing_lifetime"]) {

@@ -262,6 +262,16 @@ public class TokenProvider internal constructor(
     public var `tokenTypeAliases`: List<kotlin.String>?
     ,
     /**
+     * Where somebody signs in in a browser: an absolute URL, with or without a query.
+     */
+    public var `authorizationUrl`: kotlin.String?
+    ,
+    /**
+     * Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
+     */
+    public var `issuer`: kotlin.String?
+    ,
+    /**
      * The bytes that an access token may have.
      */
     public var `tokenAlphabet`: TokenAlphabet

@@ -3162,6 +3162,8 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceTypeTokenMember.read(buf),
             FfiConverterOptionalSequenceTypeTokenErrorCode.read(buf),
             FfiConverterOptionalSequenceString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
             FfiConverterTypeTokenAlphabet.read(buf),
             FfiConverterTypeMissingLifetime.read(buf),
             FfiConverterTypeZeroLifetime.read(buf),
@@ -3189,6 +3191,8 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceTypeTokenMember.allocationSize(value.`members`) +
             FfiConverterOptionalSequenceTypeTokenErrorCode.allocationSize(value.`errorCodes`) +
             FfiConverterOptionalSequenceString.allocationSize(value.`tokenTypeAliases`) +
+            FfiConverterOptionalString.allocationSize(value.`authorizationUrl`) +
+            FfiConverterOptionalString.allocationSize(value.`issuer`) +
             FfiConverterTypeTokenAlphabet.allocationSize(value.`tokenAlphabet`) +
             FfiConverterTypeMissingLifetime.allocationSize(value.`missingLifetime`) +
             FfiConverterTypeZeroLifetime.allocationSize(value.`zeroLifetime`) +
@@ -3215,6 +3219,8 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceTypeTokenMember.write(value.`members`, buf)
             FfiConverterOptionalSequenceTypeTokenErrorCode.write(value.`errorCodes`, buf)
             FfiConverterOptionalSequenceString.write(value.`tokenTypeAliases`, buf)
+            FfiConverterOptionalString.write(value.`authorizationUrl`, buf)
+            FfiConverterOptionalString.write(value.`issuer`, buf)
             FfiConverterTypeTokenAlphabet.write(value.`tokenAlphabet`, buf)
             FfiConverterTypeMissingLifetime.write(value.`missingLifetime`, buf)
             FfiConverterTypeZeroLifetime.write(value.`zeroLifetime`, buf)

@@ -1,0 +1,8 @@
+//! What obtains the first token of a person. Each is a small state machine beside a manager and ends in it: nothing of
+//! it is linked where it is not named.
+
+#[cfg(feature = "snapshot")]
+mod authorization_code;
+
+#[cfg(feature = "snapshot")]
+pub use authorization_code::{AuthorizationCode, AuthorizationError, Callback, Code};
