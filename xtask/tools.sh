@@ -45,6 +45,14 @@ bare_metal() {
   program riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf
 }
 
+# c_library DEBIAN'S NAME OF A CPU: what programs for it load under qemu-user.
+c_library() { [ -e "/usr/share/doc/libc6-$1-cross" ] || install "the C library of $1" "libc6-$1-cross"; }
+
+venv() {
+  program python3 python3
+  python3 -c 'import ensurepip' 2>/dev/null || install "Python's venv" python3-venv
+}
+
 boards() {
   bare_metal
   program qemu-system-arm qemu-system-arm
@@ -93,7 +101,17 @@ for leg; do
       program pkg-config pkg-config
       program git git
       program valgrind valgrind
-      python3 -c 'import ensurepip' 2>/dev/null || install "Python's venv" python3-venv
+      venv
+      ;;
+    c-linux)
+      program make make
+      program cmake cmake
+      program ninja ninja-build
+      program pkg-config pkg-config
+      program readelf binutils
+      program qemu-aarch64 qemu-user
+      for cpu in arm64 armhf riscv64; do c_library $cpu; done
+      venv
       ;;
     c-gateway)
       program make make

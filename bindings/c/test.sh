@@ -7,7 +7,7 @@ ROOT=$(cd "$HERE/../.." && pwd)
 # A target folder of its own: the package that stands in the other one stays.
 OUT=${CARGO_TARGET_DIR:-$ROOT/target}/bindings-c
 export CARGO_TARGET_DIR=$OUT
-LEGS="dist cmake pkgconfig make zephyr esp-idf qemu guide abi reproducible"
+LEGS="dist cmake pkgconfig make zephyr esp-idf qemu guide abi reproducible linux gateway"
 WARN="-Wall -Wextra -Wpedantic -Werror"
 mkdir -p "$OUT"
 
@@ -79,7 +79,7 @@ dist() {
   (cd "$PACKAGE" && sha256sum --check --quiet SHA256SUMS)
   [ "$(find "$PACKAGE" -type f ! -name SHA256SUMS | wc -l)" = "$(wc -l <"$PACKAGE/SHA256SUMS")" ] ||
     fail "SHA256SUMS is not of all files"
-  ! grep -rlE '@(VERSION|HOST)@' "$PACKAGE" || fail "a version is not filled in"
+  ! grep -rlE '@(VERSION|TARGET)@' "$PACKAGE" || fail "a version is not filled in"
   grep -q '^== sha2 ' "$PACKAGE/THIRD-PARTY" || fail "THIRD-PARTY does not name what is inside"
   echo "dist: $(wc -l <"$PACKAGE/SHA256SUMS") files, $(find "$PACKAGE/lib" -name '*.a' | wc -l) archives," \
     "$(du -b "$CARGO_TARGET_DIR"/dist/*.tar.gz | cut -f1) bytes packed"
@@ -117,7 +117,9 @@ cmake-leg() {
   must "$OUT/cmake/consumer-cpp"
   refused configure cmake-none -S "$HERE/tests/cmake" -DCMAKE_PREFIX_PATH="$moved" -DTOKENWARD_TARGET=avr-none
   says 'no archive for the target "avr-none"'
-  says "There are: riscv32imac-unknown-none-elf, riscv32imafc-unknown-none-elf,"
+  says "There are: aarch64-unknown-linux-gnu, aarch64-unknown-linux-musl, armv7-unknown-linux-gnueabihf,"
+  refused configure cmake-other -S "$HERE/tests/cmake" -DCMAKE_PREFIX_PATH="$moved" -DTOKENWARD_TARGET=aarch64-unknown-linux-gnu
+  says 'TOKENWARD_TARGET is aarch64-unknown-linux-gnu'
   mkdir -p "$OUT/newer"
   sed 's/tokenward 0\.1/tokenward 0.2/' "$HERE/tests/cmake/CMakeLists.txt" >"$OUT/newer/CMakeLists.txt"
   refused configure cmake-newer -S "$OUT/newer" -DCMAKE_PREFIX_PATH="$moved"
@@ -138,8 +140,10 @@ pkgconfig() {
   # shellcheck disable=SC2086
   gcc $WARN "$HERE/tests/consumer.c" $flags -o "$OUT/consumer"
   must "$OUT/consumer"
-  must env PKG_CONFIG_PATH="$PACKAGE/lib/pkgconfig" pkg-config --define-variable=target=thumbv6m-none-eabi --libs tokenward
+  must env PKG_CONFIG_PATH="$PACKAGE/lib/pkgconfig" pkg-config --libs tokenward-thumbv6m-none-eabi
   says "/lib/thumbv6m-none-eabi "
+  refused env PKG_CONFIG_PATH="$PACKAGE/lib/pkgconfig" pkg-config --define-variable=target=avr-none --print-errors --exists tokenward
+  says "'tokenward-avr-none'"
   refused env PKG_CONFIG_PATH="$PACKAGE/lib/pkgconfig" pkg-config --exists --print-errors 'tokenward >= 0.2'
   echo "pkgconfig: runs on the host"
 }
@@ -157,6 +161,8 @@ make-leg() {
     command make --silent --always-make -C "$HERE/tests/make" TOKENWARD="$PACKAGE" OUT="$OUT/consumer" CC=$cc CFLAGS="-O2 $WARN"
     must "$OUT/consumer"
   done
+  refused command make --always-make -C "$HERE/tests/make" TOKENWARD="$PACKAGE" OUT="$OUT/consumer" CC=arm-none-eabi-gcc
+  says 'tokenward has no archive for the target "unknown"'
   for_boards make_board
   echo "make: runs on the host (gcc, clang), links for nine targets"
 }
@@ -363,6 +369,123 @@ reproducible() {
   done
   cmp "$OUT/here.sum" "$OUT/elsewhere.sum" || fail "the package is not reproducible"
   echo "reproducible: $(cat "$OUT/here.sum")"
+}
+
+# Every Linux: target, what zig calls it, the emulator and the folder with the C library that it loads.
+linuxes() {
+  printf '%s|%s|%s\n' \
+    aarch64-unknown-linux-gnu aarch64-linux-gnu.2.28 "qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+    aarch64-unknown-linux-musl aarch64-linux-musl qemu-aarch64 \
+    armv7-unknown-linux-gnueabihf arm-linux-gnueabihf.2.28 "qemu-arm -L /usr/arm-linux-gnueabihf" \
+    armv7-unknown-linux-musleabihf arm-linux-musleabihf qemu-arm \
+    riscv64gc-unknown-linux-gnu riscv64-linux-gnu.2.28 "qemu-riscv64 -L /usr/riscv64-linux-gnu" \
+    riscv64gc-unknown-linux-musl riscv64-linux-musl qemu-riscv64 \
+    x86_64-unknown-linux-musl x86_64-linux-musl ""
+}
+
+# zig NAME TARGET FLAGS...: CC is a compiler for the target, which brings the target's C library.
+zig() {
+  python_with zig ziglang==0.17.0
+  export ZIG_GLOBAL_CACHE_DIR=${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/zig ZIG_LOCAL_CACHE_DIR=$OUT/zig
+  mkdir -p "$OUT/zig"
+  CC=$OUT/zig/$1-cc
+  printf '#!/bin/sh\nexec "%s" -m ziglang cc -target %s "$@"\n' "$PYTHON" "${*:2}" >"$CC"
+  chmod +x "$CC"
+}
+
+# configure_linux: tests/cmake for the compiler CC.
+configure_linux() {
+  configure cmake-linux -S "$HERE/tests/cmake" -DCMAKE_PREFIX_PATH="$PACKAGE" -DCMAKE_SYSTEM_NAME=Linux \
+    -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CC" -DCMAKE_C_FLAGS="$WARN" -DCMAKE_CXX_FLAGS="$WARN" \
+    -DCMAKE_BUILD_TYPE=Release "$@"
+}
+
+make_linux() {
+  command make --silent --always-make -C "$HERE/tests/make" TOKENWARD="$PACKAGE" OUT="$OUT/consumer" CC="$CC" CFLAGS="-O2 $WARN" "$@"
+}
+
+# foreign NAME TARGET FLAGS...: a compiler for which there is no archive is refused by this name, by CMake and Make.
+foreign() {
+  zig foreign "${@:2}"
+  # It only preprocesses: there is no need to build its C library.
+  refused configure_linux -DCMAKE_C_COMPILER_FORCED=1 -DCMAKE_CXX_COMPILER_FORCED=1
+  says "no archive for the target \"$1\""
+  refused make_linux
+  says "no archive for the target \"$1\""
+}
+
+# The archives for Linux, taken by CMake, Make and pkg-config, and run.
+linux() {
+  need cmake ninja make pkg-config readelf qemu-aarch64 qemu-arm qemu-riscv64
+  unpacked
+  local target triple run library flags
+  while IFS='|' read -r TARGET triple run <&3; do
+    library=$PACKAGE/lib/$TARGET/libtokenward_c.a
+    # shellcheck disable=SC2086
+    zig "$TARGET" $triple
+    must configure_linux
+    takes cmake-linux
+    must $run "$OUT/cmake-linux/consumer-c"
+    must $run "$OUT/cmake-linux/consumer-cpp"
+    must make_linux
+    must $run "$OUT/consumer"
+    flags=$(PKG_CONFIG_PATH=$PACKAGE/lib/pkgconfig pkg-config --define-variable=target="$TARGET" --cflags --libs tokenward)
+    [[ $flags == *"/lib/$TARGET "* ]] || fail "pkg-config, $TARGET: $flags"
+    # shellcheck disable=SC2086
+    must "$CC" $WARN "$HERE/tests/consumer.c" $flags -o "$OUT/consumer"
+    must $run "$OUT/consumer"
+    readelf --symbols --wide "$library" 2>/dev/null | awk '
+      $5 == "GLOBAL" || $5 == "WEAK" { if ($7 == "UND") wanted[$8]; else there[$8] }
+      END { for (name in wanted) if (!(name in there)) print name }' | sort >"$OUT/wanted"
+    ! grep -vxE 'mem(cpy|move|set|cmp)|bcmp|getauxval|__aeabi_unwind_cpp_pr[01]' "$OUT/wanted" ||
+      fail "$TARGET's archive wants more of a C library"
+    echo "linux: $TARGET: CMake, Make, pkg-config; $triple by zig; $(readelf --version-info --wide "$OUT/consumer" |
+      grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -1) wants $(tr '\n' ' ' <"$OUT/wanted")"
+  done 3< <(linuxes)
+  foreign linux-arm-soft-float arm-linux-gnueabi.2.28
+  foreign linux-arm-soft-float arm-linux-musleabi
+  foreign linux-arm-before-v7 arm-linux-gnueabihf.2.28 -mcpu=arm1176jzf_s
+  foreign linux-big-endian aarch64_be-linux-gnu.2.28
+  foreign linux-riscv-not-rv64gc-lp64d riscv64-linux-musl -mabi=lp64
+  foreign linux-x32 x86_64-linux-gnux32.2.28
+  foreign linux-i386 x86-linux-musl
+  zig other aarch64-linux-gnu.2.28
+  refused configure_linux -DTOKENWARD_TARGET=aarch64-unknown-linux-musl
+  says "TOKENWARD_TARGET is aarch64-unknown-linux-musl, and this compiler is for aarch64-unknown-linux-gnu"
+  echo "linux: run for seven targets; soft float, ARMv6, big-endian and other ABIs are refused by name"
+}
+
+# arm64_root: ARM64 is a folder with Debian's libcurl for arm64, and what that needs; nothing of it is installed.
+arm64_root() {
+  ARM64=${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/arm64
+  [ ! -f "$ARM64/done" ] || return 0
+  command -v dpkg >/dev/null || fail "libcurl for arm64 is taken from Debian's packages, by apt-get and dpkg"
+  local apt=$OUT/arm64 package
+  rm -rf "$apt" "$ARM64"
+  mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$ARM64"
+  touch "$apt/status"
+  local settings="APT::Architecture=arm64 APT::Architectures=arm64 APT::Sandbox::User=$(id -un) Dir::State=$apt/state
+    Dir::State::status=$apt/status Dir::Cache=$apt/cache APT::Install-Recommends=false"
+  # shellcheck disable=SC2086
+  must apt-get -qq $(printf -- '-o %s ' $settings) update
+  # shellcheck disable=SC2086
+  must apt-get -qq $(printf -- '-o %s ' $settings) --download-only --yes install libcurl4-openssl-dev
+  for package in "$apt"/cache/archives/*.deb; do dpkg -x "$package" "$ARM64"; done
+  rm -rf "$apt"
+  touch "$ARM64/done"
+}
+
+# The gateway of the examples, built for arm64 from the package, against the demo service.
+gateway() {
+  need make qemu-aarch64
+  unpacked
+  arm64_root
+  zig gateway aarch64-linux-gnu
+  local gateway=$ROOT/examples/c-gateway lib=$ARM64/usr/lib/aarch64-linux-gnu
+  CFLAGS="-O2 -isystem $ARM64/usr/include/aarch64-linux-gnu" LDFLAGS="-L$lib -Wl,-rpath-link,$lib" must command make \
+    -C "$gateway" CC="$CC" OUT="$OUT/gateway" TOKENWARD_INCLUDE="$PACKAGE/include" \
+    TOKENWARD_LIB="$PACKAGE/lib/aarch64-unknown-linux-gnu/libtokenward_c.a"
+  GATEWAY="qemu-aarch64 -L $ARM64 $OUT/gateway/tokenward-gateway" KILLS=6 "$gateway/test.sh" demo kills
 }
 
 [ "${1:-}" != --list ] || { echo "$LEGS"; exit; }

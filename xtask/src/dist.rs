@@ -1,5 +1,5 @@
-//! `cargo xtask dist`: the C library, packed for a firmware team: one header, an archive for each target, and what
-//! CMake, pkg-config, Zephyr and ESP-IDF want to find.
+//! `cargo xtask dist`: the C library, packed for firmware and gateways: one header, an archive for each target, and
+//! what CMake, pkg-config, Zephyr and ESP-IDF want to find.
 
 use crate::toolchain;
 use crate::workspace::{Program, Result, Workspace};
@@ -10,17 +10,25 @@ use std::{env, fs};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The bare-metal targets that are packed beside the host. Images with another float ABI do not link together.
-const BARE_METAL: &[&str] = &[
+/// What is packed beside the host's archive. Images with another float ABI do not link together.
+const TARGETS: &[&str] = &[
+    "aarch64-unknown-linux-gnu",
+    "aarch64-unknown-linux-musl",
+    "armv7-unknown-linux-gnueabihf",
+    "armv7-unknown-linux-musleabihf",
     "riscv32imac-unknown-none-elf",
     "riscv32imafc-unknown-none-elf",
     "riscv32imc-unknown-none-elf",
+    "riscv64gc-unknown-linux-gnu",
+    "riscv64gc-unknown-linux-musl",
     "thumbv6m-none-eabi",
     "thumbv7em-none-eabi",
     "thumbv7em-none-eabihf",
     "thumbv7m-none-eabi",
     "thumbv8m.main-none-eabi",
     "thumbv8m.main-none-eabihf",
+    "x86_64-unknown-linux-gnu",
+    "x86_64-unknown-linux-musl",
 ];
 
 /// Where a file of the workspace stands in the package. Folders are taken whole.
@@ -46,8 +54,8 @@ const TIME: &str = "@946684800";
 /// `cargo xtask dist [--target TARGET…]`: prints the package's path.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     let host = toolchain::host()?;
-    let targets: Vec<&str> = match args.split_first() {
-        None => BARE_METAL.iter().copied().chain([host.as_str()]).collect(),
+    let targets: BTreeSet<&str> = match args.split_first() {
+        None => TARGETS.iter().copied().chain([host.as_str()]).collect(),
         Some((flag, named)) if flag == "--target" && !named.is_empty() => {
             named.iter().map(String::as_str).collect()
         }
@@ -61,8 +69,10 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     }
     for target in targets {
         println!("{target}");
-        let archive = build(workspace, target, target == host)?;
-        copy(&archive, &package.join("lib").join(target).join("libtokenward_c.a"), &host)?;
+        let archive = build(workspace, target)?;
+        copy(&archive, &package.join("lib").join(target).join("libtokenward_c.a"), target)?;
+        let facts = package.join(format!("lib/pkgconfig/tokenward-{target}.pc"));
+        copy(&workspace.root.join("bindings/c/archive.pc"), &facts, target)?;
     }
     for (from, to) in FILES {
         copy(&workspace.root.join(from), &package.join(to), &host)?;
@@ -80,10 +90,16 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Builds the archive with snapshots; the linker leaves out what an image does not call.
-fn build(workspace: &Workspace, target: &str, host: bool) -> Result<PathBuf> {
+/// Builds the archive with snapshots; the linker leaves out what an image does not call. It is of `core` alone, on
+/// Linux too, so that no linker and no C library of the target is needed here.
+fn build(workspace: &Workspace, target: &str) -> Result<PathBuf> {
     let folder = workspace.target.join("dist/build");
-    toolchain::bare_metal(target)?
+    let (toolchain, opt_level) = if target.contains("-none-") {
+        (toolchain::with_core(target)?, "z")
+    } else {
+        (toolchain::with_sources(target)?, "3")
+    };
+    toolchain
         .cargo(workspace)
         .args([
             "rustc",
@@ -97,25 +113,25 @@ fn build(workspace: &Workspace, target: &str, host: bool) -> Result<PathBuf> {
         ])
         .args(["--profile", "firmware", "--features", "panic-handler,snapshot", "--target", target])
         .env("CARGO_TARGET_DIR", &folder)
-        .env("CARGO_PROFILE_FIRMWARE_OPT_LEVEL", if host { "3" } else { "z" })
+        .env("CARGO_PROFILE_FIRMWARE_OPT_LEVEL", opt_level)
         .flags("RUSTFLAGS", r#"--cfg sha2_backend_soft="compact""#)
         .run()?;
     Ok(folder.join(target).join("firmware/libtokenward_c.a"))
 }
 
-/// Copies a file or a folder, and puts version and host where a text asks for them.
-fn copy(from: &Path, to: &Path, host: &str) -> Result<()> {
+/// Copies a file or a folder, and puts version and target where a text asks for them.
+fn copy(from: &Path, to: &Path, target: &str) -> Result<()> {
     if from.is_dir() {
         for entry in fs::read_dir(from)? {
             let entry = entry?;
-            copy(&entry.path(), &to.join(entry.file_name()), host)?;
+            copy(&entry.path(), &to.join(entry.file_name()), target)?;
         }
         return Ok(());
     }
     fs::create_dir_all(to.parent().ok_or("a file stands in a folder")?)?;
     let bytes = fs::read(from).map_err(|error| format!("{}: {error}", from.display()))?;
     match std::str::from_utf8(&bytes) {
-        Ok(text) => fs::write(to, text.replace("@VERSION@", VERSION).replace("@HOST@", host))?,
+        Ok(text) => fs::write(to, text.replace("@VERSION@", VERSION).replace("@TARGET@", target))?,
         Err(_) => fs::write(to, bytes)?,
     }
     Ok(())

@@ -66,7 +66,7 @@ pub(crate) fn host(workspace: &Workspace) -> Result<()> {
 /// The test leg for bare-metal targets.
 pub(crate) fn firmware(workspace: &Workspace) -> Result<()> {
     for target in FIRMWARE {
-        let toolchain = toolchain::bare_metal(target.triple)?;
+        let toolchain = toolchain::with_core(target.triple)?;
         let ld = ld(target)?;
         each_variant(|profile, features| {
             let archive = build(workspace, Some((&toolchain, target.triple)), profile, features)?;
@@ -82,7 +82,7 @@ pub(crate) fn firmware(workspace: &Workspace) -> Result<()> {
 pub(crate) fn print_sizes(workspace: &Workspace) -> Result<()> {
     let mut columns = Vec::new();
     for target in FIRMWARE {
-        let toolchain = toolchain::bare_metal(target.triple)?;
+        let toolchain = toolchain::with_core(target.triple)?;
         let archive = build(workspace, Some((&toolchain, target.triple)), "small", FEATURE_SETS[1])?;
         columns.push(Image { linker: Linker::Ld(ld(target)?, target.emulation), archive });
     }

@@ -70,7 +70,16 @@ const LEGS: &[Leg] = &[
         "c-package",
         "the C library as its users take it: CMake, pkg-config, Make, Zephyr, ESP-IDF",
         Lane::Own,
-        |workspace| workspace.script("bindings/c/test.sh").run(),
+        |workspace| {
+            let parts = ["dist", "cmake", "pkgconfig", "make", "zephyr", "esp-idf", "qemu", "guide"];
+            workspace.script("bindings/c/test.sh").args(parts).args(["abi", "reproducible"]).run()
+        },
+    ),
+    leg(
+        "c-linux",
+        "the C library and the gateway for ARM and RISC-V Linux, under qemu-user",
+        Lane::Own,
+        |workspace| workspace.script("bindings/c/test.sh").args(["linux", "gateway"]).run(),
     ),
     leg(
         "c-gateway",
@@ -344,7 +353,7 @@ fn msrv(workspace: &Workspace) -> Result<()> {
 
 fn no_std(workspace: &Workspace) -> Result<()> {
     const TARGET: &str = "thumbv7em-none-eabi";
-    let toolchain = toolchain::bare_metal(TARGET)?;
+    let toolchain = toolchain::with_core(TARGET)?;
     for features in feature_sets(workspace) {
         println!("{TARGET}, features [{features}]");
         toolchain
@@ -382,7 +391,7 @@ fn no_alloc_example(workspace: &Workspace) -> Result<()> {
     cargo().args(["fmt", "--check"]).run()?;
     cargo().args(["clippy", "--quiet", "--release", "--features", "host", "--", "-D", "warnings"]).run()?;
     cargo().args(["run", "--quiet", "--release", "--bin", "static-manager"]).run()?;
-    let bare_metal = toolchain::bare_metal(TARGET)?;
+    let bare_metal = toolchain::with_core(TARGET)?;
     here(bare_metal.cargo(workspace))
         .args(["build", "--quiet", "--release", "--bin", "static-manager", "--target", TARGET])
         .run()?;

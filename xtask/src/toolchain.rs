@@ -1,42 +1,69 @@
-//! Compilers beside the one that runs: bare-metal targets, the oldest Rust promised, a sysroot of `core` alone.
+//! Compilers beside the one that runs: other targets, the oldest Rust promised, a sysroot of `core` alone.
 
 use crate::workspace::{Program, Result, Workspace, on_path};
 use std::env::consts::ARCH;
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
-/// A compiler that has a bare-metal target's `core`.
-pub(crate) struct Toolchain {
-    /// Debian's compiler in a private copy; `None` is the compiler that runs.
-    private: Option<PathBuf>,
+/// A compiler that has a target's `core`.
+pub(crate) enum Toolchain {
+    /// The compiler that runs.
+    Installed,
+    /// The same with the sources of `core`, which cargo builds.
+    Sources,
+    /// Debian's compiler in a private copy.
+    Private(PathBuf),
 }
 
 impl Toolchain {
     /// This toolchain's cargo in the workspace, with a target folder of its own.
     pub(crate) fn cargo(&self, workspace: &Workspace) -> Program {
-        let cargo = match &self.private {
-            None => workspace.cargo(),
-            Some(usr) => private_cargo(usr).dir(&workspace.root),
+        let cargo = match self {
+            Self::Installed => workspace.cargo(),
+            Self::Sources => {
+                workspace.cargo().env("RUSTC_BOOTSTRAP", "1").env("CARGO_UNSTABLE_BUILD_STD", "core")
+            }
+            Self::Private(usr) => private_cargo(usr).dir(&workspace.root),
         };
         cargo.env("CARGO_TARGET_DIR", workspace.target.join("bare-metal"))
     }
 }
 
-/// A compiler for `target`: the one that runs where rustup has or fetches the target, else Debian's, whose
-/// library sources are built for the target once, in the cache.
-pub(crate) fn bare_metal(target: &str) -> Result<Toolchain> {
+/// A compiler for `target`: the one that runs where rustup has or fetches the target or its sources, else Debian's,
+/// whose library sources are built for the target once, in the cache.
+pub(crate) fn with_core(target: &str) -> Result<Toolchain> {
     if has_core(&target_libdir(Some(target), None)?) {
-        return Ok(Toolchain { private: None });
+        return Ok(Toolchain::Installed);
     }
-    if on_path("rustup") {
-        println!("rustup: adding the target {target}");
-        let (added, said) = Program::new("rustup").args(["target", "add", target]).outcome()?;
-        if added && has_core(&target_libdir(Some(target), None)?) {
-            return Ok(Toolchain { private: None });
-        }
-        println!("rustup cannot add it: {}", said.lines().last().unwrap_or_default());
+    if rustup_adds("target", target)? && has_core(&target_libdir(Some(target), None)?) {
+        return Ok(Toolchain::Installed);
     }
-    debian(target).map(|usr| Toolchain { private: Some(usr) })
+    with_sources(target)
+}
+
+/// A compiler that builds `core` for `target` with `panic = "abort"`. For a target with `std` the build that rustup has
+/// unwinds: a C program that takes one of its functions for integers of 128 bits would want Rust's unwinder too.
+pub(crate) fn with_sources(target: &str) -> Result<Toolchain> {
+    let sources = rustc().args(["--print", "sysroot"]).output()?;
+    let sources = Path::new(sources.trim_end()).join("lib/rustlib/src/rust/library/core");
+    if sources.is_dir() || rustup_adds("component", "rust-src")? {
+        return Ok(Toolchain::Sources);
+    }
+    debian(target).map(Toolchain::Private)
+}
+
+/// Whether rustup has this `kind` of thing, or can add it now.
+fn rustup_adds(kind: &str, name: &str) -> Result<bool> {
+    if !on_path("rustup") {
+        return Ok(false);
+    }
+    println!("rustup: adding the {kind} {name}");
+    let (added, said) = Program::new("rustup").args([kind, "add", name]).outcome()?;
+    if !added {
+        let why = said.lines().find(|line| line.starts_with("error")).unwrap_or_default();
+        println!("rustup cannot add it: {why}");
+    }
+    Ok(added)
 }
 
 /// Whether rustup has this Rust version, or can install it now.
