@@ -40,12 +40,18 @@ let settings: [SwiftSetting] = [.enableUpcomingFeature("InternalImportsByDefault
 let package = Package(
     name: "tokenward",
     platforms: [.iOS(.v15), .macOS(.v12)],
-    products: [.library(name: "Tokenward", targets: ["Tokenward"])],
+    products: [
+        .library(name: "Tokenward", targets: ["Tokenward"]),
+        .library(name: "TokenwardTesting", targets: ["TokenwardTesting"]),
+    ],
     targets: [
         ffi,
         .target(
             name: "Tokenward", dependencies: ["TokenwardFFI"], path: "\(swift)/Sources/Tokenward",
             resources: [.copy("PrivacyInfo.xcprivacy")], swiftSettings: settings, linkerSettings: link),
+        .target(
+            name: "TokenwardTesting", dependencies: ["Tokenward"], path: "\(swift)/Sources/TokenwardTesting",
+            swiftSettings: settings),
         .executableTarget(
             name: "tokenward-replay", dependencies: ["Tokenward"], path: "\(swift)/Tests/Replay",
             swiftSettings: settings),
@@ -56,7 +62,7 @@ let package = Package(
             name: "tokenward-bench", dependencies: ["Tokenward"], path: "\(swift)/Tests/Bench",
             swiftSettings: settings),
         .testTarget(
-            name: "TokenwardTests", dependencies: ["Tokenward"], path: "\(swift)/Tests/TokenwardTests",
+            name: "TokenwardTests", dependencies: ["Tokenward", "TokenwardTesting"], path: "\(swift)/Tests/TokenwardTests",
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

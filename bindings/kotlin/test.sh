@@ -12,6 +12,7 @@ export CARGO_TARGET_DIR=$TARGET
 OUT=$TARGET/kotlin
 M2=${TOKENWARD_M2:-${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/m2}
 VERSION=$(sed -n 's:^  <version>\(.*\)</version>$:\1:p' "$KOTLIN/pom.xml")
+MODULES="tokenward tokenward-test tokenward-okhttp tokenward-ktor tokenward-android"
 LEGS="build lint test docs api aar consumer bench"
 mkdir -p "$OUT"
 
@@ -124,7 +125,7 @@ deploy() {
 docs() {
   deploy
   local module jar
-  for module in tokenward tokenward-okhttp tokenward-ktor tokenward-android; do
+  for module in $MODULES; do
     for jar in sources javadoc; do
       [ -s "$OUT/repository/io/github/tokenward/$module/$VERSION/$module-$VERSION-$jar.jar" ] || fail "$module has no $jar jar"
     done
@@ -143,7 +144,7 @@ api() {
   maven -f "$KOTLIN/api/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies \
     -DoutputDirectory="$OUT/api-dump"
   local module
-  for module in tokenward tokenward-okhttp tokenward-ktor tokenward-android; do
+  for module in $MODULES; do
     java -cp "$OUT/api-dump/*" "$KOTLIN/api/ApiDump.java" "$OUT/$module/$module-$VERSION.jar" >"$OUT/$module.api"
     if grep -q '/bridge/' "$OUT/$module.api"; then fail "the bridge is in the API of $module"; fi
     if [ -n "${TOKENWARD_WRITE_API:-}" ]; then cp "$OUT/$module.api" "$KOTLIN/api/$module.api"; fi

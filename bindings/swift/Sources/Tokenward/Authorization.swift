@@ -11,6 +11,11 @@ public struct Authorization: Sendable {
     /// For ``TokenManager/rejected(generation:status:challenge:)``.
     public let generation: UInt64
 
+    public init(header: String, generation: UInt64) {
+        self.header = header
+        self.generation = generation
+    }
+
     /// - Parameter line: `<generation> Bearer <token>`, as the bridge writes it.
     init?(line: String) {
         guard let space = line.utf8.firstIndex(of: UInt8(ascii: " ")), let generation = UInt64(line[..<space]) else {
@@ -49,7 +54,7 @@ extension URLSession {
     ///
     /// - Throws: ``TokenwardError``, why there is no token; or what the session throws.
     public func data(
-        for request: URLRequest, authorizedBy manager: TokenManager
+        for request: URLRequest, authorizedBy manager: any TokenKeeper
     ) async throws -> (Data, URLResponse) {
         let first = try await manager.authorize(request)
         let answer = try await data(for: first.request, redirectedBy: manager)
@@ -66,7 +71,7 @@ extension URLSession {
 
     /// A token goes nowhere that its manager does not know.
     private func data(
-        for request: URLRequest, redirectedBy manager: TokenManager
+        for request: URLRequest, redirectedBy manager: any TokenKeeper
     ) async throws -> (Data, URLResponse) {
         #if canImport(FoundationNetworking)
             // Foundation on Linux loses any body on its way to where a redirect leads.

@@ -1,7 +1,8 @@
 internal import Foundation
 
-/// The two clocks that tokens live by, and the wait between two looks at them.
-package protocol TokenClock: Sendable {
+/// The two clocks that tokens live by, and the wait between two looks at them. Tests set one by hand: `HandClock` of the
+/// product `TokenwardTesting`.
+public protocol TokenClock: Sendable {
     /// Milliseconds of a clock that never steps back and counts while the device sleeps.
     func now() -> UInt64
     /// Unix seconds: for what outlives the process.

@@ -4,6 +4,10 @@ public import Foundation
 public enum TokenEvent: Sendable, Hashable {
     /// There is a new one.
     case refreshed(generation: UInt64)
+    /// A token request, or the app's own closure in place of one, has brought none. `code`: `refused`, see `answer`; what is
+    /// wrong with the answer, such as `http_status` or `not_json`; `no_answer`: none came. There is another try after
+    /// `retryAfter` seconds; `nil`: not by itself, or at once.
+    case refreshFailed(code: String, answer: ServiceAnswer?, retryAfter: TimeInterval?)
     /// No new token comes without a person or the app: a sign-in, another token, mended configuration. Told once for each
     /// reason until there is a token.
     case needsSignIn(reason: TokenReason)
@@ -32,22 +36,41 @@ public struct TokenStatus: Sendable, Hashable {
 }
 
 /// The streams of one manager's readers.
-final class Announcements: Sendable {
-    private let readers = Locked<[UUID: AsyncStream<TokenEvent>.Continuation]>([:])
+package final class Announcements<Value: Sendable & Equatable>: Sendable {
+    private struct State {
+        var readers: [UUID: AsyncStream<Value>.Continuation] = [:]
+        /// What a new reader is told first, if values are states and no events.
+        var present: Value?
+    }
 
-    func stream() -> AsyncStream<TokenEvent> {
-        let (stream, continuation) = AsyncStream.makeStream(of: TokenEvent.self, bufferingPolicy: .bufferingNewest(64))
+    private let state: Locked<State>
+
+    package init(present: Value? = nil) {
+        state = Locked(State(present: present))
+    }
+
+    package func stream() -> AsyncStream<Value> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Value.self, bufferingPolicy: .bufferingNewest(64))
         let id = UUID()
-        continuation.onTermination = { [readers] _ in readers.with { _ = $0.removeValue(forKey: id) } }
-        readers.with { $0[id] = continuation }
+        continuation.onTermination = { [state] _ in state.with { _ = $0.readers.removeValue(forKey: id) } }
+        state.with { state in
+            if let present = state.present { continuation.yield(present) }
+            state.readers[id] = continuation
+        }
         return stream
     }
 
-    func send(_ event: TokenEvent) {
-        for reader in readers.current.values { reader.yield(event) }
+    package func send(_ value: Value) {
+        state.with { state in
+            if let present = state.present {
+                guard present != value else { return }
+                state.present = value
+            }
+            for reader in state.readers.values { reader.yield(value) }
+        }
     }
 
-    func finish() {
-        for reader in readers.current.values { reader.finish() }
+    package func finish() {
+        for reader in state.current.readers.values { reader.finish() }
     }
 }

@@ -16,10 +16,13 @@ public final class FileTokenStorage: TokenStorage, PlacedStorage {
     ///   - path: The file, in a folder that exists.
     ///   - sealKey: 32 random bytes, kept apart from the file.
     ///   - shared: Another process uses the same file.
-    /// - Throws: ``TokenwardError/configuration(code:fact:)``, `invalid_argument`: the key has not 32 bytes.
+    /// - Throws: ``TokenwardError/configuration(code:fact:answer:)``, `invalid_argument` with the fact `seal_key`: it has not
+    ///   32 bytes, or they are all zero.
     ///   ``TokenwardError/storage(code:underlying:)``, `storage_failed`: there is no such folder.
     public init(path: URL, sealKey: Data, shared: Bool = false) throws(TokenwardError) {
-        guard sealKey.count == 32 else { throw .configuration(code: "invalid_argument", fact: nil) }
+        guard sealKey.count == 32, sealKey.contains(where: { $0 != 0 }) else {
+            throw .configuration(code: "invalid_argument", fact: "seal_key")
+        }
         guard let folder = realpath(folder(of: path.path), nil) else { throw failure() }
         defer { free(folder) }
         place = String(cString: folder) + "/" + path.lastPathComponent

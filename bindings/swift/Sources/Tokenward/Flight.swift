@@ -21,22 +21,27 @@ extension TokenManager {
                 }
                 guard let begun = try begin(ready) else { continue }
                 prepared = nil
+                asks(flight)
+                defer { hasAsked(flight) }
                 trouble = try await request(begun, flight, again: !isReplaced)
+                tell(trouble)
                 isReplaced = true
                 if trouble == nil && isUsable { return }
             case .supply(let id, let reason):
                 guard let ask = source.program(for: reason) else {
                     if told.insert(reason).inserted { announcements.send(.needsSignIn(reason: reason)) }
                     if poll.usable { return }
-                    throw TokenwardError(supply: reason)
+                    throw TokenwardError(supply: reason, trouble?.answer)
                 }
+                asks(flight)
+                defer { hasAsked(flight) }
                 trouble = try await supply(id, ask, flight)
+                tell(trouble)
                 if trouble == nil && isUsable { return }
             default:
                 if poll.usable { return }
                 let error = TokenwardError.temporarilyUnavailable(
-                    retryAfter: seconds(until: poll.pollAt), status: trouble?.status, error: trouble?.error,
-                    underlying: trouble?.underlying)
+                    retryAfter: seconds(until: poll.pollAt), answer: trouble?.answer, underlying: trouble?.underlying)
                 guard await nap(until: poll.pollAt ?? .max, orThrow: error) else { throw error }
             }
         }
@@ -44,9 +49,17 @@ extension TokenManager {
 
     /// Why no token came, for whoever will not wait until there is another try.
     private struct Trouble {
-        var status: Int?
-        var error: String?
+        var answer: ServiceAnswer?
         var underlying: (any Error)?
+    }
+
+    private func tell(_ trouble: Trouble?) {
+        guard let trouble else { return }
+        let isRefused = trouble.answer?.error != nil
+        announcements.send(
+            .refreshFailed(
+                code: isRefused ? "refused" : (trouble.underlying as? TokenwardError)?.code ?? "no_answer",
+                answer: trouble.answer, retryAfter: seconds(until: (try? core.poll(now: clock.now()))?.pollAt)))
     }
 
     /// A token has come, if storage has it so: another process may have signed out or in meanwhile.
@@ -104,8 +117,7 @@ extension TokenManager {
             let message = try message(begun)
             // Others count on it that nothing is sent later, and this process may have slept.
             guard clock.now() <= begun.at + timeout / 4 else {
-                try core.failed(now: clock.now(), requestId: begun.id)
-                return nil
+                throw URLError(.timedOut)
             }
             response = try await transport.send(message)
         } catch {
@@ -122,13 +134,14 @@ extension TokenManager {
                 await stored(flight)
                 return nil
             case .error(let code, _, _):
-                trouble = Trouble(status: response.status, error: code)
+                trouble = Trouble(answer: ServiceAnswer(status: response.status, error: code))
             }
         } catch CoreError.State("stale_request", _) {
             // Signed out or installed meanwhile.
             return nil
         } catch CoreError.Input(let code, _, _), CoreError.Capacity(let code, _) {
-            trouble = Trouble(status: response.status, underlying: TokenwardError.badAnswer(code: code))
+            trouble = Trouble(
+                answer: ServiceAnswer(status: response.status), underlying: TokenwardError.badAnswer(code: code))
         } catch {
             throw TokenwardError.internal
         }
@@ -177,7 +190,7 @@ extension TokenManager {
     private func bearer() async throws -> Bearer? {
         guard case .parent(let parent) = source else { return nil }
         let url = try bridgedNow { _ in try core.tokenUrl() }
-        guard let target = URL(string: url) else { throw TokenwardError.configuration(code: "bad_url", fact: nil) }
+        guard let target = URL(string: url) else { throw TokenwardError.configuration(code: "bad_url") }
         let authorization = try await parent.authorize(method: "POST", url: target)
         return Bearer(
             parent: parent, url: url, token: String(authorization.header.dropFirst("Bearer ".count)),

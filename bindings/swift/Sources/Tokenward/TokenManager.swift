@@ -1,9 +1,5 @@
 public import Foundation
 
-#if canImport(FoundationNetworking)
-    public import FoundationNetworking
-#endif
-
 /// Settings of a ``TokenManager``.
 public struct TokenManagerOptions: Sendable {
     /// Bytes that an access token may have at most.
@@ -16,6 +12,8 @@ public struct TokenManagerOptions: Sendable {
     /// Says that this program runs on a server, or that its users may have the credentials. In an app they
     /// will be found: everybody can read what an app is made of.
     public var dangerouslyAllowServerOnlyCredentials = false
+    /// Another clock than the system's.
+    public var clock: any TokenClock = SystemClock()
 
     public init() {}
 }
@@ -32,7 +30,7 @@ public struct TokenManagerOptions: Sendable {
 ///
 /// Every rule is the Rust core's; this actor adds clock, network, storage, and that any number of callers cause one
 /// token request. Errors are ``TokenwardError``, or `CancellationError` for a caller that was cancelled.
-public actor TokenManager {
+public actor TokenManager: TokenKeeper {
     /// The provider that the manager was made with.
     public nonisolated let provider: TokenProvider
     /// Whose token it keeps.
@@ -46,7 +44,8 @@ public actor TokenManager {
     /// Milliseconds that a token request or a program that is asked for a token takes at most: the policy's.
     let timeout: UInt64
     private let patience: UInt64
-    let announcements = Announcements()
+    let announcements = Announcements<TokenEvent>()
+    private let looks = Announcements<TokenState>(present: .noToken)
 
     /// What was told to need a person since a token came.
     var told: Set<TokenReason> = []
@@ -55,6 +54,8 @@ public actor TokenManager {
     /// The flight that is under way; what an earlier one brings counts no more.
     private(set) var flight: UInt64?
     private var lastFlight: UInt64 = 0
+    /// The flight that has a request out, or asks the app for a token.
+    private var busy: UInt64?
     private var waiting: [UInt64: Waiter] = [:]
     private var lastWaiter: UInt64 = 0
     private var settling: Task<TokenwardError?, Never>?
@@ -73,7 +74,7 @@ public actor TokenManager {
     ///     throws `storage_in_use` at its first use.
     ///   - transport: Carries the requests to the token endpoint.
     ///   - options: Sizes and times.
-    /// - Throws: ``TokenwardError/configuration(code:fact:)``: `server_only` where the provider's credentials do not
+    /// - Throws: ``TokenwardError/configuration(code:fact:answer:)``: `server_only` where the provider's credentials do not
     ///   belong into an app, `invalid_provider` with the fact that cannot work;
     ///   ``TokenwardError/incompatibleLibrary(expected:found:)``.
     public init(
@@ -81,16 +82,7 @@ public actor TokenManager {
         storage: any TokenStorage = MemoryTokenStorage(), transport: any TokenTransport = URLSessionTransport(),
         options: TokenManagerOptions = TokenManagerOptions()
     ) throws(TokenwardError) {
-        try self.init(
-            provider: provider, identity: identity, source: source, storage: storage, transport: transport,
-            options: options, clock: SystemClock())
-    }
-
-    package init(
-        provider: TokenProvider, identity: TokenIdentity = TokenIdentity(), source: TokenSource,
-        storage: any TokenStorage, transport: any TokenTransport, options: TokenManagerOptions,
-        clock: any TokenClock
-    ) throws(TokenwardError) {
+        let clock = options.clock
         let isFixed = if case .fixed = source { true } else { false }
         let storage = isFixed ? MemoryTokenStorage() : storage
         // A full disk is noticed before a refresh token is spent.
@@ -117,15 +109,11 @@ public actor TokenManager {
 
     deinit {
         announcements.finish()
+        looks.finish()
     }
 
     // MARK: - Using a token
 
-    /// The `Authorization` field for one request. Waits for a token if there is none that may be sent; a refresh
-    /// that is merely due runs in the background.
-    ///
-    /// - Throws: ``TokenwardError/notAllowed(code:)`` before anything is sent, where the token may not go there;
-    ///   otherwise why there is no token.
     public func authorize(method: String, url: URL) async throws -> Authorization {
         var now = clock.now()
         let until = now + patience
@@ -141,23 +129,6 @@ public actor TokenManager {
         throw TokenwardError.temporarilyUnavailable(retryAfter: nil)
     }
 
-    /// The request with its `Authorization` field, and the generation of the token for
-    /// ``rejected(generation:status:challenge:)``.
-    public func authorize(_ request: URLRequest) async throws -> AuthorizedRequest {
-        guard let url = request.url else { throw TokenwardError.notAllowed(code: "bad_url") }
-        let authorization = try await authorize(method: request.httpMethod ?? "GET", url: url)
-        var authorized = request
-        authorized.setValue(authorization.header, forHTTPHeaderField: "Authorization")
-        return AuthorizedRequest(request: authorized, generation: authorization.generation)
-    }
-
-    /// Tells of a resource server's refusal, and asks whether to send the request again, once, authorized anew.
-    ///
-    /// - Parameters:
-    ///   - generation: Which token the request carried.
-    ///   - status: Of the answer.
-    ///   - challenge: Its `WWW-Authenticate` field; several of them with a line feed between them.
-    /// - Throws: Why there is no new token, where one was needed.
     public func rejected(generation: UInt64, status: Int, challenge: String?) async throws -> RetryDecision {
         let until = clock.now() + patience
         guard !isSignedOut else {
@@ -180,9 +151,6 @@ public actor TokenManager {
 
     // MARK: - Changing it
 
-    /// Keeps a token that someone else obtained, in place of what is kept: a sign-in.
-    ///
-    /// - Throws: ``TokenwardError/badAnswer(code:)``: it is refused, and the token that was good stays good.
     public func install(_ token: IssuedToken) async throws {
         try await vault.claimed()
         let generation: UInt64
@@ -218,21 +186,13 @@ public actor TokenManager {
         }
     }
 
-    /// Ends the signed-out state and obtains a token, as the source has it: after ``signOut()`` only this and
-    /// ``install(_:)`` do.
-    ///
-    /// - Throws: Why there is no token.
     public func signIn() async throws {
         vault.isSignedOut.current = false
+        look()
         try retry()
         try await obtain(until: clock.now() + patience)
     }
 
-    /// Wipes the token from memory, and what is stored is overwritten. A token request that is out comes to nothing, and
-    /// no other is sent until ``signIn()`` or ``install(_:)``; whoever waits for a token is told `signed_out`.
-    ///
-    /// - Throws: ``TokenwardError/storage(code:underlying:)``: it is gone from memory, but not from storage; a later
-    ///   call tries again.
     public func signOut() async throws {
         try await vault.claimed()
         try vault.isSignedOut.with { isSignedOut in
@@ -240,26 +200,23 @@ public actor TokenManager {
             isSignedOut = true
             announcements.send(.signedOut)
         }
-        flight = nil
+        (flight, busy) = (nil, nil)
+        look()
         wake(.failure(TokenwardError.signedOut))
         sleeper?.cancel()
         if let failure = await settle() { throw failure }
     }
 
-    /// A refresh is due now; the token stays usable meanwhile. Starts it.
     public func renew() throws {
         try bridgedNow { _ in try core.renew() }
         changed()
     }
 
-    /// Lifts a failure that waits for someone to act: the credentials were mended.
     public func retry() throws {
         try bridgedNow { _ in try core.retry() }
         changed()
     }
 
-    /// Reads storage now: call it when the app comes to the foreground. Who has signed in or out in another process is
-    /// noticed at once only so; otherwise when a refresh is due or a token is refused. It is done when ``status()`` returns.
     public func reload() throws {
         try bridgedNow { _ in try core.reload() }
         changed()
@@ -282,8 +239,12 @@ public actor TokenManager {
         return TokenStatus(isUsable: poll.usable, next: poll.next, changesIn: seconds(until: poll.pollAt))
     }
 
-    /// What happens from now on: a stream of its own for each reader, which ends with the manager.
     public nonisolated var events: AsyncStream<TokenEvent> { announcements.stream() }
+
+    public nonisolated var states: AsyncStream<TokenState> {
+        Task { [weak self] in _ = try? await self?.status() }
+        return looks.stream()
+    }
 
     // MARK: - One flight for all
 
@@ -336,8 +297,36 @@ public actor TokenManager {
             failure = await task.value
             pollAt = 0
             if settling == task { settling = nil }
+            if busy == nil { look() }
         }
         return failure
+    }
+
+    /// Tells who watches the state how things stand.
+    private func look() {
+        guard let poll = try? core.poll(now: clock.now()) else { return }
+        let state: TokenState =
+            if isSignedOut {
+                .signedOut
+            } else if busy != nil {
+                .refreshing(isUsable: poll.usable)
+            } else if case .supply(_, let reason) = poll.next, source.program(for: reason) == nil {
+                .needsSignIn(reason: reason, isUsable: poll.usable)
+            } else {
+                poll.usable ? .signedIn : .noToken
+            }
+        looks.send(state)
+    }
+
+    /// A flight asks for a token, whoever is asked.
+    func asks(_ flight: UInt64) {
+        busy = flight
+        look()
+    }
+
+    func hasAsked(_ flight: UInt64) {
+        if busy == flight { busy = nil }
+        look()
     }
 
     var isSignedOut: Bool { vault.isSignedOut.current }
@@ -382,6 +371,7 @@ public actor TokenManager {
             // Of before a sign-out: whoever waits waits for the next one.
             guard flight == number else { return }
             (flight, pollAt) = (nil, 0)
+            look()
             wake(result)
         }
     }

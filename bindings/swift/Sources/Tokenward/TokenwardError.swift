@@ -5,19 +5,20 @@ public import Foundation
 /// A cancelled caller gets Swift's own `CancellationError`.
 public enum TokenwardError: Error, Sendable {
     /// The user, or whoever supplies tokens, has to act: `no_token`, `refresh_token_rejected`, `grant_rejected`,
-    /// `revoked`, `damaged`, `stored_too_long`, `signed_out`.
-    case signInRequired(reason: String)
+    /// `revoked`, `damaged`, `stored_too_long`, `signed_out`. `answer` is what the service said, where that is why.
+    case signInRequired(reason: String, answer: ServiceAnswer? = nil)
     /// Provider, credentials or their registration are wrong: `server_only`, `invalid_provider` with the fact that
-    /// cannot work, `wrong_credentials`, `invalid_client`, `storage_in_use` …
-    case configuration(code: String, fact: String?)
+    /// cannot work, `invalid_argument` likewise, `wrong_credentials`, `invalid_client`, `storage_in_use` … `answer` is what the
+    /// service said, where that is why.
+    case configuration(code: String, fact: String? = nil, answer: ServiceAnswer? = nil)
     /// The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`,
     /// `other_site`, `bad_url`.
     case notAllowed(code: String)
     /// No token came while the caller waited (``TokenManagerOptions/requestTimeout``). There is another try after
-    /// `retryAfter` seconds, if we know. `status` and `error`, a code in its own words, are those of the service's last answer;
-    /// `underlying` is what came in place of one that could be read: what the network, the app's backend or storage threw.
+    /// `retryAfter` seconds, if we know. `answer` is the service's last one; `underlying` is what came in place of one that could
+    /// be read: what the network, the app's backend or storage threw.
     case temporarilyUnavailable(
-        retryAfter: TimeInterval?, status: Int? = nil, error: String? = nil, underlying: (any Error)? = nil)
+        retryAfter: TimeInterval?, answer: ServiceAnswer? = nil, underlying: (any Error)? = nil)
     /// The closure that asks for credentials failed.
     case transport(underlying: any Error)
     /// The token could not be kept: `storage_locked`, `storage_failed`, `foreign_snapshot` …
@@ -34,12 +35,20 @@ extension TokenwardError {
     /// The rule in snake_case, the same word in every language that tokenward speaks.
     public var code: String {
         switch self {
-        case .signInRequired(let reason): reason
-        case .configuration(let code, _), .notAllowed(let code), .storage(let code, _), .badAnswer(let code): code
+        case .signInRequired(let reason, _): reason
+        case .configuration(let code, _, _), .notAllowed(let code), .storage(let code, _), .badAnswer(let code): code
         case .temporarilyUnavailable: "temporarily_unavailable"
         case .transport: "transport"
         case .incompatibleLibrary: "incompatible_library"
         case .internal: "internal"
+        }
+    }
+
+    /// What the token service answered in place of a token, where that is why.
+    public var answer: ServiceAnswer? {
+        switch self {
+        case .signInRequired(_, let answer), .configuration(_, _, let answer), .temporarilyUnavailable(_, let answer, _): answer
+        default: nil
         }
     }
 
@@ -56,16 +65,17 @@ extension TokenwardError: LocalizedError {
     /// One sentence that says what to do.
     public var errorDescription: String? {
         switch self {
-        case .signInRequired("signed_out"): "Sign in: you signed out."
-        case .configuration("storage_in_use", _):
+        case .signInRequired("signed_out", _): "Sign in: you signed out."
+        case .configuration("storage_in_use", _, _):
             "Use the manager that keeps this storage, or let go of it first: one storage serves one manager."
-        case .temporarilyUnavailable: "Try again later: the token service is in trouble or not to be reached."
+        case .temporarilyUnavailable(_, let answer?, _): "Try again later: the token service answered \(answer.status)."
+        case .temporarilyUnavailable: "Try again later: the token service is not to be reached."
         case .transport: "Try again: there are no credentials."
         case .storage("storage_locked", _): "Try again when the device is unlocked or the other process is done."
         case .storage("storage_failed", _): "Check the storage: the token could not be kept."
         case .incompatibleLibrary(let expected, let found):
             "Link the tokenward library \(expected): this one is \(found)."
-        case .configuration("invalid_provider", let fact?):
+        case .configuration(let code, let fact?, _):
             "\((try? errorSentence(code: code)) ?? code) (\(fact))"
         default: (try? errorSentence(code: code)) ?? code
         }
@@ -113,11 +123,11 @@ extension TokenwardError {
     static let signedOut = Self.signInRequired(reason: "signed_out")
 
     /// Why `poll` wants something supplied.
-    init(supply reason: TokenReason) {
+    init(supply reason: TokenReason, _ answer: ServiceAnswer? = nil) {
         switch reason {
         case .noToken, .refreshTokenRejected, .grantRejected, .revoked, .damaged, .tooLong:
-            self = .signInRequired(reason: reason.code)
-        default: self = .configuration(code: reason.code, fact: nil)
+            self = .signInRequired(reason: reason.code, answer: answer)
+        default: self = .configuration(code: reason.code, answer: answer)
         }
     }
 }

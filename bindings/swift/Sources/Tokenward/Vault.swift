@@ -5,7 +5,7 @@ struct Vault: Sendable {
     let core: CoreManager
     let storage: any TokenStorage
     let clock: any TokenClock
-    let announcements: Announcements
+    let announcements: Announcements<TokenEvent>
     /// Signed out, here or by another process, and nobody has signed in since. Held while the core hears of either.
     let isSignedOut = Locked(false)
     private let claim: StorageClaim
@@ -15,7 +15,7 @@ struct Vault: Sendable {
         case store(UInt64)
     }
 
-    init(core: CoreManager, storage: any TokenStorage, clock: any TokenClock, announcements: Announcements) {
+    init(core: CoreManager, storage: any TokenStorage, clock: any TokenClock, announcements: Announcements<TokenEvent>) {
         self.core = core
         self.storage = storage
         self.clock = clock
@@ -25,7 +25,7 @@ struct Vault: Sendable {
 
     /// The storage is this manager's, as it must be before anything changes.
     func claimed() async throws(TokenwardError) {
-        guard await claim.isTaken() else { throw .configuration(code: "storage_in_use", fact: nil) }
+        guard await claim.isTaken() else { throw .configuration(code: "storage_in_use") }
     }
 
     /// `poll` says load or store.

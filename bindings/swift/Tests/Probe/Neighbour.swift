@@ -31,11 +31,12 @@ struct Neighbour {
         let storage = try FileTokenStorage(
             path: URL(fileURLWithPath: file), sealKey: Data(repeating: 7, count: 32), shared: true)
         me = URL(string: base + "/me")!
+        var options = TokenManagerOptions()
+        options.clock = OffClock(seconds: Int(arguments[4])!)
         manager = try TokenManager(
             provider: provider, source: .credentials { Credentials(clientId: "app", clientSecret: "s3cret+/=%") },
             storage: FusedStorage(storage: storage, fuse: fuse, journal: journal),
-            transport: FusedTransport(fuse: fuse, journal: journal), options: TokenManagerOptions(),
-            clock: OffClock(seconds: Int(arguments[4])!))
+            transport: FusedTransport(fuse: fuse, journal: journal), options: options)
     }
 
     func live() async throws -> Never {

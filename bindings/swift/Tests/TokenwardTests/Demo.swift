@@ -164,24 +164,21 @@ func fluteManager(
     options.requestTimeout = patience ?? timeout
     return try TokenManager(
         provider: provider, source: .credentials { credentials }, storage: storage,
-        transport: transport, options: options, clock: clock)
+        transport: transport, options: options.at(clock))
+}
+
+extension TokenManagerOptions {
+    func at(_ clock: any TokenClock) -> TokenManagerOptions {
+        var options = self
+        options.clock = clock
+        return options
+    }
 }
 
 var serverOptions: TokenManagerOptions {
     var options = TokenManagerOptions()
     options.dangerouslyAllowServerOnlyCredentials = true
     return options
-}
-
-/// A clock that is set by hand; whoever sleeps on it takes a real millisecond.
-final class HandClock: TokenClock {
-    private let skipped = Locked<UInt64>(0)
-    private let system = SystemClock()
-
-    func advance(seconds: UInt64) { skipped.with { $0 += seconds * 1000 } }
-    func now() -> UInt64 { system.now() + skipped.current }
-    func wall() -> UInt64 { system.wall() + skipped.current / 1000 }
-    func sleep(milliseconds: UInt64) async { await system.sleep(milliseconds: min(milliseconds, 1)) }
 }
 
 /// The system's clock, for a device that sleeps when a test says so.
@@ -324,8 +321,9 @@ func eventually(_ seconds: Double = 60, _ condition: () async throws -> Bool) as
 func cause(_ body: () async throws -> some Any) async -> String? {
     do {
         _ = try await body()
-    } catch TokenwardError.temporarilyUnavailable(_, let status, let error, let underlying) {
-        return (underlying as? TokenwardError)?.code ?? underlying.map { "\(type(of: $0))" } ?? error ?? status.map { "\($0)" }
+    } catch TokenwardError.temporarilyUnavailable(_, let answer, let underlying) {
+        return (underlying as? TokenwardError)?.code ?? underlying.map { "\(type(of: $0))" } ?? answer?.error
+            ?? answer.map { "\($0.status)" }
     } catch {
         Issue.record(error)
     }

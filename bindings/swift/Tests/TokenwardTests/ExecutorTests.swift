@@ -330,7 +330,7 @@ private func settled(_ within: TimeInterval, _ condition: () -> Bool) async thro
 
 private func text(of error: any Error) -> String {
     switch error {
-    case TokenwardError.signInRequired(let reason): "sign_in_required \(reason)"
+    case TokenwardError.signInRequired(let reason, _): "sign_in_required \(reason)"
     case let error as TokenwardError: error.code
     default: "\(error)"
     }
@@ -339,6 +339,7 @@ private func text(of error: any Error) -> String {
 private func text(of event: TokenEvent) -> String {
     switch event {
     case .refreshed: "refreshed"
+    case .refreshFailed(let code, _, _): "refresh_failed \(code)"
     case .needsSignIn(let reason): "needs_sign_in \(reason.code)"
     case .rejected(let reason): "rejected \(reason.code)"
     case .storageFailed(let code): "storage_failed \(code)"

@@ -43,7 +43,10 @@ import Testing
             TransportResponse(status: 200, headers: [("Set-Cookie", canary)], body: data),
             authorization, request, manager, storage, provider,
             try FileTokenStorage(path: URL(fileURLWithPath: "/tmp/x"), sealKey: key),
-            try await manager.status(), TokenEvent.refreshed(generation: 1), RetryDecision.surface(reason: .revoked),
+            try await manager.status(), TokenEvent.refreshed(generation: 1),
+            TokenEvent.refreshFailed(
+                code: "refused", answer: ServiceAnswer(status: 400, error: canary), retryAfter: nil),
+            RetryDecision.surface(reason: .revoked),
         ]
         let bytes = Array(canary.utf8).map(String.init).joined(separator: ", ")
         for value in values {
@@ -55,9 +58,11 @@ import Testing
     @Test func no_error_shows_what_lies_under_it() {
         struct Leaky: Error { let secret = Redaction.canary }
         let errors: [TokenwardError] = [
-            .temporarilyUnavailable(retryAfter: nil, status: 400, error: Self.canary, underlying: Leaky()),
+            .temporarilyUnavailable(
+                retryAfter: nil, answer: ServiceAnswer(status: 400, error: Self.canary), underlying: Leaky()),
             .transport(underlying: Leaky()), .storage(code: "storage_failed", underlying: Leaky()),
-            .signInRequired(reason: "revoked"), .configuration(code: "invalid_client", fact: nil),
+            .signInRequired(reason: "revoked", answer: ServiceAnswer(status: 400, error: Self.canary)),
+            .configuration(code: "invalid_client"),
         ]
         for error in errors {
             #expect(!(shown(error) + error.localizedDescription).contains(Self.canary))

@@ -1,6 +1,7 @@
 internal import Foundation
 import Testing
 @testable import Tokenward
+import TokenwardTesting
 
 #if canImport(FoundationNetworking)
     internal import FoundationNetworking
@@ -25,8 +26,7 @@ import Testing
             source: .backend {
                 asked.with { $0 += 1 }
                 return try await demo.siteToken("site-1")
-            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: TokenManagerOptions(),
-            clock: clock)
+            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: TokenManagerOptions().at(clock))
         let devices = demo.url("/v1/site/site-1/devices")
         #expect(try await status(devices, manager) == 200)
         // Within the hour nobody is asked.
@@ -64,7 +64,7 @@ import Testing
                 asked.with { $0 += 1 }
                 if isDown.current { throw URLError(.cannotConnectToHost) }
                 return try await demo.siteToken("site-1")
-            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: options, clock: clock)
+            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: options.at(clock))
         let devices = demo.url("/v1/site/site-1/devices")
         #expect(try await manager.authorize(method: "GET", url: devices).generation == 1)
         isDown.current = true
@@ -94,7 +94,7 @@ import Testing
                     while !isOpen.current { try? await Task.sleep(nanoseconds: 1_000_000) }
                 }.value
                 return IssuedToken(accessToken: "late")
-            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: options, clock: clock)
+            }, storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: options.at(clock))
         let devices = URL(string: "https://flip.example/v1/site/site-1/devices")!
         let caller = Task { try await manager.authorize(method: "GET", url: devices) }
         try await eventually { asked.current == 1 }
@@ -113,7 +113,7 @@ import Testing
         func made(_ preset: TokenPreset, _ source: TokenSource, _ site: String? = nil) throws -> TokenManager {
             try TokenManager(
                 provider: demo.provider(preset), identity: TokenIdentity(site: site), source: source,
-                storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: serverOptions, clock: clock)
+                storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: serverOptions.at(clock))
         }
         let client = try made(.flipEnergyClient, .fixed { IssuedToken(accessToken: bearer.current) })
         let sites = try ["site-1", "site-2"].map { try made(.flipEnergySite, .parent(client), $0) }
@@ -177,7 +177,7 @@ import Testing
         let clock = HandClock()
         let manager = try TokenManager(
             provider: demo.provider(.fluteSandbox), source: .credentials { secret.current },
-            storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: serverOptions, clock: clock)
+            storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: serverOptions.at(clock))
         let transactions = demo.url("/v2/transactions")
         #expect(try await status(transactions, manager) == 200)
         clock.advance(seconds: 60)

@@ -1,6 +1,7 @@
 internal import Foundation
 import Testing
 @testable import Tokenward
+import TokenwardTesting
 
 @Suite struct SingleFlight {
     private func crowd(_ count: Int, _ manager: TokenManager, _ url: URL) async throws -> Set<UInt64> {
@@ -164,7 +165,7 @@ import Testing
         options.requestTimeout = .infinity
         let manager = try TokenManager(
             provider: demo.provider(.fluteSandbox), source: .credentials { credentials },
-            storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: options, clock: clock)
+            storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: options.at(clock))
         let url = demo.url("/v2/transactions")
         let caller = Task { try await manager.authorize(method: "GET", url: url).generation }
         try await eventually { try await demo.log().count == 1 }
@@ -179,8 +180,8 @@ import Testing
         do {
             _ = try await manager.authorize(method: "GET", url: demo.url("/v2/transactions"))
             Issue.record("a token came")
-        } catch TokenwardError.temporarilyUnavailable(let retryAfter, let status, let error, nil) {
-            #expect(retryAfter != nil && status == 400 && error == "quota_exceeded")
+        } catch TokenwardError.temporarilyUnavailable(let retryAfter, let answer, nil) {
+            #expect(retryAfter != nil && answer == ServiceAnswer(status: 400, error: "quota_exceeded"))
         }
     }
 
@@ -213,9 +214,9 @@ import Testing
             do {
                 _ = try await manager.authorize(method: "GET", url: url)
                 Issue.record("a token came")
-            } catch TokenwardError.temporarilyUnavailable(let retryAfter, let status, nil, _) {
+            } catch TokenwardError.temporarilyUnavailable(let retryAfter, let said, _) {
                 let seconds = try #require(retryAfter)
-                #expect((590...660).contains(seconds) && status == answer)
+                #expect((590...660).contains(seconds) && said?.status == answer && said?.error == nil)
             }
         }
         #expect(try await demo.log().count == 1)

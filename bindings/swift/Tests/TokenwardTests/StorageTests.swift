@@ -1,6 +1,7 @@
 internal import Foundation
 import Testing
 @testable import Tokenward
+import TokenwardTesting
 
 @Suite struct Storage {
     private func generation(_ manager: TokenManager, _ demo: Demo) async throws -> UInt64 {

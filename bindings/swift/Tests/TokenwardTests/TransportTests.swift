@@ -1,6 +1,7 @@
 internal import Foundation
 import Testing
 @testable import Tokenward
+import TokenwardTesting
 
 #if canImport(FoundationNetworking)
     internal import FoundationNetworking

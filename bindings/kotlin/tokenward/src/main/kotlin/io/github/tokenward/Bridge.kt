@@ -55,8 +55,12 @@ internal val CoreException.code: String
         is CoreException.Internal -> code
     }
 
-/** What a person should do about an error code or a reason. */
-internal fun sentence(code: String): String = errorSentence(code)
+/** What a person should do about an error code or a reason; the code itself in a test without the native library. */
+internal fun sentence(code: String): String = try {
+    errorSentence(code)
+} catch (_: LinkageError) {
+    code
+}
 
 internal fun Duration.wholeSeconds(): ULong =
     if (this >= Duration.ZERO) inWholeSeconds.toULong() else throw TokenwardException.Configuration("invalid_argument")

@@ -1,5 +1,6 @@
 package io.github.tokenward
 
+import java.io.IOException
 import java.nio.ByteBuffer
 import java.nio.channels.Channels
 import java.nio.channels.FileChannel
@@ -28,19 +29,27 @@ import java.util.concurrent.locks.ReentrantLock
  *
  * The seal proves that nobody without [sealKey] has changed the file; the tokens in it are not encrypted.
  *
- * @param sealKey 32 bytes, secret, the same at each start.
+ * @param sealKey 32 random bytes, secret, the same at each start.
  * @param isShared other processes use the file too.
+ * @throws TokenwardException.Configuration `invalid_argument` with the fact `seal_key`: it has not 32 bytes, or they are all zero.
+ * @throws TokenwardException.Storage `storage_failed`: there is no such folder; see the cause.
  */
 public class FileTokenStorage(path: Path, sealKey: ByteArray, override val isShared: Boolean = false) : TokenStorage {
     private val file = path.toAbsolutePath().normalize().let {
-        if (Files.exists(it.parent)) it.parent.toRealPath().resolve(it.fileName) else it
+        val folder = try {
+            it.parent.toRealPath()
+        } catch (missing: IOException) {
+            throw TokenwardException.Storage(STORAGE_FAILED, missing)
+        }
+        folder.resolve(it.fileName)
     }
     private val folder = file.parent
     private val unfinished = Regex(Regex.escape("${file.fileName}") + """\.[0-9a-f-]{36}\.new""")
     private val key = sealKey.copyOf()
 
     init {
-        require(key.size == SEAL_KEY_BYTES) { "the seal key is $SEAL_KEY_BYTES bytes long" }
+        val isGood = key.size == SEAL_KEY_BYTES && key.any { it != 0.toByte() }
+        if (!isGood) throw TokenwardException.Configuration("invalid_argument", "seal_key")
     }
 
     override fun sealKey(): ByteArray = key.copyOf()

@@ -28,21 +28,22 @@ internal suspend fun TokenManager.fly(flight: Any) {
                     continue
                 }
                 val begun = begin(flight, now, prepared.credentials) ?: continue
-                trouble = request(flight, begun, now, prepared.lent.takeIf { isFirst })
+                val lent = prepared.lent.takeIf { isFirst }
+                trouble = asking(flight) { request(flight, begun, now, lent) }?.also(::tell)
                 prepared = null
                 isFirst = false
                 if (trouble == null && isUsable) return
             }
             is TokenNext.Supply -> {
-                val ask = program(next.reason) ?: return needsSignIn(next.reason, poll.usable)
-                trouble = supply(flight, next.id, ask)
+                val ask = program(next.reason) ?: return needsSignIn(next.reason, poll.usable, trouble?.answer)
+                trouble = asking(flight) { supply(flight, next.id, ask) }?.also(::tell)
                 if (trouble == null && isUsable) return
             }
             else -> {
                 if (poll.usable) return
                 val later = poll.pollAt?.let(::until)
                 val known = trouble ?: Trouble()
-                sleep(poll.pollAt, TokenwardException.TemporarilyUnavailable(later, known.status, known.error, known.cause))
+                sleep(poll.pollAt, TokenwardException.TemporarilyUnavailable(later, known.answer, known.cause))
             }
         }
     }
@@ -51,7 +52,12 @@ internal suspend fun TokenManager.fly(flight: Any) {
 private val TokenManager.isUsable: Boolean get() = core.poll(clock.instant()).usable
 
 /** Why no token came, for whoever will not wait until there is another try. */
-private class Trouble(val cause: Throwable? = null, val status: Int? = null, val error: String? = null)
+private class Trouble(val cause: Throwable? = null, val answer: ServiceAnswer? = null)
+
+private fun TokenManager.tell(trouble: Trouble) {
+    val code = if (trouble.answer?.error != null) REFUSED else (trouble.cause as? TokenwardException)?.code ?: NO_ANSWER
+    vault.report(TokenEvent.RefreshFailed(code, trouble.answer, core.poll(clock.instant()).pollAt?.let(::until)))
+}
 
 /** What a request is made of that the manager does not keep, and the token of the parent that opens the token endpoint. */
 private class Prepared(val credentials: Credentials, val lent: Authorization? = null)
@@ -91,12 +97,12 @@ private suspend fun TokenManager.request(flight: Any, request: CoreRequest, begu
         val outcome = core.answer(clock.instant(), id, status.toUInt(), headers, response.body, clock.unixTime())
         when (outcome) {
             is OutcomeRecord.Token -> return stored(flight)
-            is OutcomeRecord.Error -> Trouble(null, status, outcome.code)
+            is OutcomeRecord.Error -> Trouble(null, ServiceAnswer(status, outcome.code))
         }
     } catch (refused: CoreException) {
         // Signed out, or another token was installed meanwhile.
         if (refused is CoreException.State) return null
-        Trouble(refused.typed(), status)
+        Trouble(refused.typed(), ServiceAnswer(status))
     }
     if (status != 401 || lent == null || source !is TokenSource.Kind.Parent) return trouble
     val challenges = response.headers.filter { it.name.equals("WWW-Authenticate", ignoreCase = true) }.map { it.value }
@@ -152,11 +158,12 @@ private fun TokenManager.stored(flight: Any): Trouble? {
     return null
 }
 
-private fun TokenManager.needsSignIn(reason: TokenReason, isUsable: Boolean) {
+private fun TokenManager.needsSignIn(reason: TokenReason, isUsable: Boolean, answer: ServiceAnswer?) {
     if (told.add(reason)) vault.report(TokenEvent.NeedsSignIn(reason))
     if (isUsable) return
     val code = reason.code
-    throw if (reason in MISCONFIGURED) TokenwardException.Configuration(code) else TokenwardException.SignInRequired(code)
+    if (reason in MISCONFIGURED) throw TokenwardException.Configuration(code, answer = answer)
+    throw TokenwardException.SignInRequired(code, answer)
 }
 
 /** Asks the app, or its transport. What comes too late counts no more, even of a function that blocks its thread. */
@@ -171,6 +178,9 @@ private suspend fun <T> TokenManager.asked(limit: Duration = timeout, call: susp
         answer.cancel()
     }
 }
+
+private const val REFUSED = "refused"
+private const val NO_ANSWER = "no_answer"
 
 private val MISCONFIGURED = setOf(
     TokenReason.INVALID_CLIENT,

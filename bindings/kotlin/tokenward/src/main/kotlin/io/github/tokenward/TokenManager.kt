@@ -10,8 +10,12 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.flow.MutableSharedFlow
+import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.SharedFlow
+import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asSharedFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeoutOrNull
 import java.util.concurrent.ConcurrentHashMap
 import kotlin.coroutines.CoroutineContext
@@ -37,42 +41,6 @@ public class TokenManagerOptions(
     public val dangerouslyAllowServerOnlyCredentials: Boolean = false,
     public val clock: TokenClock = TokenClock.system,
 )
-
-/** The value of an `Authorization` field, which its text does not show, and which token it carries. */
-public class Authorization internal constructor(public val header: String, public val generation: Long) {
-    override fun toString(): String = "Authorization([redacted], generation=$generation)"
-}
-
-/** What to do with a request that a resource server refused. */
-public sealed interface RetryDecision {
-    /** Authorize it anew and send it once more. */
-    public data object Retry : RetryDecision
-
-    /**
-     * Hand the refusal to the user or the log.
-     *
-     * @property retryAfter When the same refusal will be answered otherwise; null: not by itself.
-     */
-    public data class Surface(val reason: TokenReason, val retryAfter: Duration? = null) : RetryDecision
-}
-
-/** What has happened. Holds no token. */
-public sealed interface TokenEvent {
-    /** There is a new token. */
-    public data class Refreshed(val generation: Long) : TokenEvent
-
-    /** No new token comes without a person or the app: see [TokenwardException.SignInRequired] and [TokenwardException.Configuration]. */
-    public data class NeedsSignIn(val reason: TokenReason) : TokenEvent
-
-    /** A resource server refused a request, and a new token would not help. */
-    public data class Rejected(val reason: TokenReason) : TokenEvent
-
-    /** Storage cannot be read or written, or what is in it cannot be used; it is tried again later. */
-    public data class StorageFailed(val code: String) : TokenEvent
-
-    /** The token was wiped, here or by another process of the same storage. */
-    public data object SignedOut : TokenEvent
-}
 
 /**
  * How a manager stands.
@@ -107,7 +75,8 @@ public class TokenManager internal constructor(
     /** Where the app's functions and its transport run. */
     internal val io: CoroutineContext,
     seed: Long,
-) : AutoCloseable {
+) : TokenKeeper,
+    AutoCloseable {
     public constructor(
         provider: TokenProvider,
         identity: TokenIdentity = TokenIdentity(site = null),
@@ -119,6 +88,7 @@ public class TokenManager internal constructor(
 
     private val name = listOfNotNull(provider.name, identity.site).joinToString()
     private val happened = MutableSharedFlow<TokenEvent>(extraBufferCapacity = 64, onBufferOverflow = BufferOverflow.DROP_OLDEST)
+    private val states = MutableStateFlow<TokenState>(TokenState.NoToken)
     private val job = SupervisorJob()
     internal val source = source.kind
     internal val clock = options.clock
@@ -138,6 +108,9 @@ public class TokenManager internal constructor(
     @Volatile
     internal var flight: Any? = null
         private set
+
+    /** The flight that has a request out, or asks the app for a token. */
+    @Volatile private var busy: Any? = null
 
     /** Who waits for it, and until when. */
     private val waiting = HashMap<CompletableDeferred<Unit>, ULong>()
@@ -173,16 +146,14 @@ public class TokenManager internal constructor(
         vault = Vault(core, storage, clock, happened::tryEmit)
     }
 
-    /** What happens from now on; a slow collector loses the oldest. */
-    public val events: SharedFlow<TokenEvent> = happened.asSharedFlow()
+    override val events: SharedFlow<TokenEvent> = happened.asSharedFlow()
 
-    /**
-     * The header for a request of [method] to the absolute [url], after it was checked that the token may be sent there.
-     * Waits for a token only if there is none that may be sent; a refresh that is merely due runs meanwhile.
-     *
-     * @throws TokenwardException there is no token, or none for this URL.
-     */
-    public suspend fun authorize(method: String, url: String): Authorization {
+    override val state: StateFlow<TokenState> by lazy {
+        scope.launch { runCatching { status() } }
+        states.asStateFlow()
+    }
+
+    override suspend fun authorize(method: String, url: String): Authorization {
         lend(method, url)?.let { return it }
         val until = patient()
         repeat(ATTEMPTS) {
@@ -192,14 +163,7 @@ public class TokenManager internal constructor(
         throw TokenwardException.TemporarilyUnavailable(null)
     }
 
-    /**
-     * A resource server answered [status] to a request that carried the token [generation]. Of a 401 it may come that
-     * there is a new token: then authorize anew and send the request once more, once at most.
-     *
-     * @param challenge the `WWW-Authenticate` field; several lines of it with a line feed between them.
-     * @throws TokenwardException why there is no new token, where one was needed.
-     */
-    public suspend fun rejected(generation: Long, status: Int, challenge: String? = null): RetryDecision {
+    override suspend fun rejected(generation: Long, status: Int, challenge: String?): RetryDecision {
         open()
         val retry = bridged { core.rejected(clock.instant(), generation.toULong(), status.toUInt(), challenge) }
         if (retry is RetryRecord.Surface && !vault.isSignedOut) {
@@ -210,13 +174,7 @@ public class TokenManager internal constructor(
         return RetryDecision.Retry
     }
 
-    /**
-     * Takes a token that someone else obtained: a sign-in. It replaces what there was, and is stored before this returns;
-     * where it cannot be stored it is used from memory, and [events] say so.
-     *
-     * @throws TokenwardException.BadAnswer it cannot be used; what there was stays.
-     */
-    public suspend fun install(token: IssuedToken) {
+    override suspend fun install(token: IssuedToken) {
         open()
         bridged { vault.keep(token) }
         settle()
@@ -225,30 +183,19 @@ public class TokenManager internal constructor(
         changed()
     }
 
-    /**
-     * Ends the signed-out state and obtains a token, as the source has it: after [signOut] only this and [install] do.
-     *
-     * @throws TokenwardException why there is no token.
-     */
-    public suspend fun signIn() {
+    override suspend fun signIn() {
         open()
         vault.admit()
         retry()
         obtain()
     }
 
-    /**
-     * Wipes the token in memory, and overwrites what is stored. A token request that is out changes nothing any more, and no
-     * other is sent until [install] or [signIn]; whoever waits for a token is told `signed_out`.
-     *
-     * @throws TokenwardException.Storage what is stored cannot be overwritten now; the token in memory is gone all the same,
-     *   and a later call tries again.
-     */
-    public suspend fun signOut() {
+    override suspend fun signOut() {
         open()
         synchronized(vault.lock) {
             vault.clear()
             flight = null
+            busy = null
         }
         wake(TokenwardException.SignInRequired(SIGNED_OUT))
         settle()
@@ -256,17 +203,11 @@ public class TokenManager internal constructor(
         vault.failure?.let { throw it }
     }
 
-    /** A new token is wanted now, in the background; the present one stays usable. */
-    public fun renew(): Unit = change { core.renew() }
+    override fun renew(): Unit = change { core.renew() }
 
-    /** Configuration or credentials were mended: what the token service refused for good may be asked again. */
-    public fun retry(): Unit = change { core.retry() }
+    override fun retry(): Unit = change { core.retry() }
 
-    /**
-     * Reads storage again, in the background: call it when the app comes to the foreground. That somebody has signed out in
-     * another process is noticed at once only so, and otherwise when a refresh is due.
-     */
-    public fun reload(): Unit = change { core.reload() }
+    override fun reload(): Unit = change { core.reload() }
 
     /**
      * How things stand. Asks storage and not the token service; but where storage is shared a refresh that is due is announced
@@ -309,7 +250,32 @@ public class TokenManager internal constructor(
 
     /** Loads and stores what is due, to the end, whoever is cancelled meanwhile. */
     private suspend fun settle() {
-        scope.async { vault.settle() }.await()
+        scope.async { vault.settle().also { look() } }.await()
+    }
+
+    /** Tells who watches the state how things stand. */
+    private fun look(): Unit = synchronized(vault.lock) {
+        val poll = bridged { core.poll(clock.instant()) }
+        val next = poll.next
+        states.value = when {
+            vault.isSignedOut -> TokenState.SignedOut
+            busy != null -> TokenState.Refreshing(poll.usable)
+            next is TokenNext.Supply && program(next.reason) == null -> TokenState.NeedsSignIn(next.reason, poll.usable)
+            poll.usable -> TokenState.SignedIn
+            else -> TokenState.NoToken
+        }
+    }
+
+    /** [flight] asks for a token by [act], whoever is asked. */
+    internal suspend fun <T> asking(flight: Any, act: suspend () -> T): T {
+        busy = flight
+        look()
+        try {
+            return act()
+        } finally {
+            if (busy === flight) busy = null
+            look()
+        }
     }
 
     /** Waits for the flight that is under way, or for a new one. Who is cancelled stops waiting; the flight goes on. */
@@ -333,7 +299,13 @@ public class TokenManager internal constructor(
         val number = Any()
         flight = number
         // Whoever waits is told when the manager can be closed at once.
-        scope.async { bridged { fly(number) } }.invokeOnCompletion { failure ->
+        scope.async {
+            try {
+                bridged { fly(number) }
+            } finally {
+                look()
+            }
+        }.invokeOnCompletion { failure ->
             synchronized(vault.lock) {
                 // Of before a sign-out: whoever waits waits for the next one.
                 if (flight !== number) return@invokeOnCompletion
@@ -403,7 +375,9 @@ public class TokenManager internal constructor(
 
     internal fun until(instant: ULong): Duration = (instant - minOf(instant, clock.instant())).toLong().milliseconds
 
-    private fun open() = check(!closed) { "the token manager is closed" }
+    private fun open() {
+        if (closed) throw TokenwardException.Configuration(MANAGER_CLOSED)
+    }
 
     /** Flights, coroutines: for tests. */
     internal val children: Int get() = job.children.count()

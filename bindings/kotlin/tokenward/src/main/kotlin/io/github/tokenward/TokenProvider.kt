@@ -4,7 +4,6 @@ import io.github.tokenward.bridge.FfiConverterTypeTokenProvider
 import io.github.tokenward.bridge.customProvider
 import io.github.tokenward.bridge.defaultPolicy
 import io.github.tokenward.bridge.presetProvider
-import io.github.tokenward.bridge.reasonName
 
 // What users describe a token service with is generated from the bridge: `bridge/Description.kt`.
 
@@ -61,4 +60,4 @@ public fun RefreshPolicy(change: RefreshPolicy.() -> Unit = {}): RefreshPolicy {
 }
 
 /** The word in snake_case, the same in every language. */
-public val TokenReason.code: String get() = reasonName(this)
+public val TokenReason.code: String get() = if (this == TokenReason.TOO_LONG) "stored_too_long" else name.lowercase()

@@ -9,65 +9,74 @@ import kotlin.time.Duration
  *
  * @property code Which rule, in snake_case: the same word in every language.
  * @property isRetryable The same call may succeed later without anybody doing anything.
+ * @property answer What the token service answered in place of a token, where that is why.
  */
 public sealed class TokenwardException(
     public val code: String,
     public val isRetryable: Boolean,
     message: String,
     cause: Throwable? = null,
+    public val answer: ServiceAnswer? = null,
 ) : IOException(message, cause) {
     /**
      * A person must sign in, or the app must install a token: `no_token`, `refresh_token_rejected`, `grant_rejected`, `revoked`,
      * `signed_out`; `damaged` and `stored_too_long`, where nothing that is stored can be used.
      */
-    public class SignInRequired internal constructor(public val reason: String) :
-        TokenwardException(reason, false, if (reason == SIGNED_OUT) "Sign in: you signed out." else sentence(reason))
+    public class SignInRequired(public val reason: String, answer: ServiceAnswer? = null) :
+        TokenwardException(
+            reason,
+            false,
+            if (reason == SIGNED_OUT) "Sign in: you signed out." else sentence(reason),
+            answer = answer,
+        )
 
     /**
-     * Configuration is wrong: `server_only`, `wrong_credentials`, `invalid_client`, `transport_missing`, `storage_in_use` …,
-     * and `invalid_provider` with the [fact] that cannot work.
+     * Configuration is wrong: `server_only`, `wrong_credentials`, `invalid_client`, `transport_missing`, `storage_in_use`,
+     * `manager_closed` …, and `invalid_provider` and `invalid_argument` with the [fact] that cannot work.
      */
-    public class Configuration internal constructor(code: String, public val fact: String? = null) :
+    public class Configuration(code: String, public val fact: String? = null, answer: ServiceAnswer? = null) :
         TokenwardException(
             code,
             false,
             when (code) {
                 TRANSPORT_MISSING -> "Give the token manager a transport."
                 STORAGE_IN_USE -> "Close the other token manager of this storage first."
+                MANAGER_CLOSED -> "Make a new token manager: this one was closed."
                 else -> sentence(code)
             } + (if (fact == null) "" else " ($fact)"),
+            answer = answer,
         )
 
     /** The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`, `other_site`, `bad_url`. */
-    public class NotAllowed internal constructor(code: String) : TokenwardException(code, false, sentence(code))
+    public class NotAllowed(code: String) : TokenwardException(code, false, sentence(code))
 
     /**
      * No token came while the caller waited ([TokenManagerOptions.requestTimeout]). There is another try after [retryAfter],
-     * where that is known. [status] and [error], a code in its own words, are those of the service's last answer; the cause
-     * is what came in place of one that could be read: what the network, the app's backend or storage threw.
+     * where that is known. [answer] is the service's last one; the cause is what came in place of one that could be read: what
+     * the network, the app's backend or storage threw.
      */
-    public class TemporarilyUnavailable internal constructor(
+    public class TemporarilyUnavailable(
         public val retryAfter: Duration?,
-        public val status: Int? = null,
-        public val error: String? = null,
+        answer: ServiceAnswer? = null,
         cause: Throwable? = null,
     ) : TokenwardException(
         "temporarily_unavailable",
         true,
         "Try again ${if (retryAfter == null) "later" else "in $retryAfter"}: " +
-            "the token service is in trouble or not to be reached.",
+            if (answer == null) "the token service is not to be reached." else "the token service answered ${answer.status}.",
         cause,
+        answer,
     )
 
     /** The function that gives the credentials failed: see the cause. */
-    public class Transport internal constructor(cause: Throwable) :
+    public class Transport(cause: Throwable) :
         TokenwardException("transport", true, "Try again: there are no credentials.", cause)
 
     /**
      * What is stored cannot be read, written or used: `storage_failed`, `storage_locked` until the device is unlocked or
      * another process is done. See the cause.
      */
-    public class Storage internal constructor(code: String, cause: Throwable?) :
+    public class Storage(code: String, cause: Throwable?) :
         TokenwardException(
             code,
             true,
@@ -80,7 +89,7 @@ public sealed class TokenwardException(
         )
 
     /** A token or an answer that cannot be used, such as `not_json`, `truncated` or `too_long`. */
-    public class BadAnswer internal constructor(code: String) : TokenwardException(code, true, sentence(code))
+    public class BadAnswer(code: String) : TokenwardException(code, true, sentence(code))
 
     /** The native library is missing ([found] is null) or of another version than this package. */
     public class IncompatibleLibrary internal constructor(
@@ -104,5 +113,6 @@ public class StorageLockedException(message: String, cause: Throwable? = null) :
 internal const val SIGNED_OUT = "signed_out"
 internal const val TRANSPORT_MISSING = "transport_missing"
 internal const val STORAGE_IN_USE = "storage_in_use"
+internal const val MANAGER_CLOSED = "manager_closed"
 internal const val STORAGE_FAILED = "storage_failed"
 internal const val STORAGE_LOCKED = "storage_locked"

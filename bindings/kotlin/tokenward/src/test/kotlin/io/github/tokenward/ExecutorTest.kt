@@ -301,6 +301,7 @@ private fun text(failure: Throwable): String = when (failure) {
 
 private fun text(event: TokenEvent): String = when (event) {
     is TokenEvent.Refreshed -> "refreshed"
+    is TokenEvent.RefreshFailed -> "refresh_failed ${event.code}"
     is TokenEvent.NeedsSignIn -> "needs_sign_in ${event.reason.code}"
     is TokenEvent.Rejected -> "rejected ${event.reason.code}"
     is TokenEvent.StorageFailed -> "storage_failed ${event.code}"

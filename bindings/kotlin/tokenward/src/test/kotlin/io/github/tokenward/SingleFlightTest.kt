@@ -139,7 +139,7 @@ class SingleFlightTest {
             service.isDown = false
             service.answers += MemoryService.answer(503, "busy", "Retry-After" to "120")
             advanceTimeBy(1.minutes)
-            assertEquals(503, failed().status)
+            assertEquals(503, failed().answer?.status)
         }
     }
 
@@ -185,7 +185,7 @@ class SingleFlightTest {
         service.answers += MemoryService.answer(503, "busy", "Retry-After" to "120")
         manager(service).use { manager ->
             val first = assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", API) }
-            assertEquals(listOf(120.seconds, 503, null), listOf(first.retryAfter, first.status, first.error))
+            assertEquals(listOf(120.seconds, 503, null), listOf(first.retryAfter, first.answer?.status, first.answer?.error))
             assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", API) }
             assertEquals(1, service.requests.size)
             advanceTimeBy(120.seconds)
@@ -199,7 +199,7 @@ class SingleFlightTest {
         service.answers += MemoryService.answer(400, """{"error":"quota_exceeded"}""")
         manager(service, patience = Duration.ZERO).use { manager ->
             val refused = assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", API) }
-            assertEquals(listOf(400, "quota_exceeded"), listOf(refused.status, refused.error))
+            assertEquals(ServiceAnswer(400, "quota_exceeded"), refused.answer)
         }
     }
 
@@ -276,11 +276,11 @@ class SingleFlightTest {
         val waiting = async { runCatching { manager.authorize("GET", API) } }
         runCurrent()
         manager.close()
-        assertFailsWith<IllegalStateException> { manager.authorize("GET", API) }
+        assertEquals("manager_closed", assertFailsWith<TokenwardException> { manager.authorize("GET", API) }.code)
         advanceTimeBy(1.seconds)
         runCurrent()
         assertTrue(storage.item() != null, "the answer was lost")
-        assertIs<IllegalStateException>(waiting.await().exceptionOrNull())
+        assertIs<TokenwardException.Configuration>(waiting.await().exceptionOrNull())
     }
 
     @Test

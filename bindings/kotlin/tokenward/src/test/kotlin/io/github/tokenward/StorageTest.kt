@@ -164,8 +164,10 @@ class StorageTest {
     }
 
     @Test
-    fun `a folder that is missing is no empty storage`() = runTest {
-        val storage = FileTokenStorage(folder.resolve("missing").resolve("token"), key)
+    fun `a folder that has gone is no empty storage`() = runTest {
+        val gone = Files.createDirectory(folder.resolve("gone"))
+        val storage = FileTokenStorage(gone.resolve("token"), key)
+        Files.delete(gone)
         assertFailsWith<IOException> { storage.item() }
         val service = MemoryService()
         manager(service, storage = storage).use { manager ->

@@ -36,8 +36,7 @@ public class AndroidTokenStorage(context: Context, private val name: String, ove
         require(NAME.matches(name)) { "a name has letters, digits, hyphens and underscores" }
     }
 
-    /** No secret: AES-GCM under the key of the Keystore is the seal. */
-    override fun sealKey(): ByteArray = ALIAS.encodeToByteArray().copyOf(SEAL_KEY_BYTES)
+    override fun sealKey(): ByteArray = NO_SECRET.copyOf()
 
     override fun locked(body: (StorageAccess) -> Unit): Unit = state.locked(body)
 
@@ -57,12 +56,13 @@ public class AndroidTokenStorage(context: Context, private val name: String, ove
     }
 }
 
-private const val SEAL_KEY_BYTES = 32
+/** AES-GCM under the key of the Keystore is the seal. */
+private val NO_SECRET = ALIAS.encodeToByteArray().copyOf(32)
 
 /** One file under the key of the Keystore. */
 private class EncryptedFile(private val file: File, isShared: Boolean) {
     // AES-GCM is the seal of this file: nothing else is asked to be.
-    private val plain = FileTokenStorage(file.toPath(), ByteArray(SEAL_KEY_BYTES), isShared)
+    private val plain = FileTokenStorage(file.toPath(), NO_SECRET, isShared)
     private val masterKey = MasterKey(file.parentFile)
 
     fun locked(body: (StorageAccess) -> Unit) = plain.locked { access ->
@@ -114,7 +114,7 @@ private const val ALIAS = "io.github.tokenward"
 /** The key of all files in [folder]: one lock over threads and processes is held while it is looked for and made. */
 private class MasterKey(private val folder: File) {
     /** Since when the Keystore has not found the key, if so; else nothing, or no byte. */
-    private val missed = FileTokenStorage(File(folder, ALIAS).toPath(), ByteArray(SEAL_KEY_BYTES))
+    private val missed = FileTokenStorage(File(folder, ALIAS).toPath(), NO_SECRET)
 
     /** A key that is not found may be back in a moment: while there are files, no other takes its place before a day is over. */
     fun get(): SecretKey {

@@ -168,7 +168,7 @@ class AndroidTest {
         SoftwareKeystore.keys.clear()
         assertThrows(IOException::class.java) { AndroidTokenStorage(app, "site").read() }
         val day = Duration.ofDays(1).toMillis()
-        val since = FileTokenStorage(File(folder, ALIAS).toPath(), ByteArray(32))
+        val since = FileTokenStorage(File(folder, ALIAS).toPath(), ByteArray(32) { 1 })
         since.locked { access ->
             val noted = checkNotNull(access.read()).decodeToString().toLong()
             access.write("${noted - day}".encodeToByteArray())

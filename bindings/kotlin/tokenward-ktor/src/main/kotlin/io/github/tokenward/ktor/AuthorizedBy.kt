@@ -1,7 +1,7 @@
 package io.github.tokenward.ktor
 
 import io.github.tokenward.RetryDecision
-import io.github.tokenward.TokenManager
+import io.github.tokenward.TokenKeeper
 import io.github.tokenward.TokenwardException
 import io.ktor.client.plugins.api.ClientPlugin
 import io.ktor.client.plugins.api.Send
@@ -14,7 +14,7 @@ import io.ktor.util.AttributeKey
 /** Configuration of [AuthorizedBy]. */
 public class AuthorizedByConfig {
     /** The manager that keeps the token: the plugin keeps none. */
-    public lateinit var manager: TokenManager
+    public lateinit var manager: TokenKeeper
 }
 
 /**

@@ -2,7 +2,7 @@ package io.github.tokenward.okhttp
 
 import io.github.tokenward.Authorization
 import io.github.tokenward.RetryDecision
-import io.github.tokenward.TokenManager
+import io.github.tokenward.TokenKeeper
 import io.github.tokenward.TokenwardException
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.async
@@ -34,7 +34,7 @@ import kotlin.time.Duration.Companion.milliseconds
  *   a client that serves several hosts.
  */
 @JvmOverloads
-public fun OkHttpClient.Builder.authorizedBy(manager: TokenManager, passesOtherOrigins: Boolean = false): OkHttpClient.Builder {
+public fun OkHttpClient.Builder.authorizedBy(manager: TokenKeeper, passesOtherOrigins: Boolean = false): OkHttpClient.Builder {
     val authorizing = Authorizing(manager, passesOtherOrigins, build().authenticator)
     return addInterceptor(authorizing).addNetworkInterceptor(authorizing::hop).authenticator(authorizing)
 }
@@ -46,7 +46,7 @@ public fun Request.Builder.withoutToken(): Request.Builder = tag(WithoutToken::c
 public object WithoutToken
 
 private class Authorizing(
-    private val manager: TokenManager,
+    private val manager: TokenKeeper,
     private val passesOtherOrigins: Boolean,
     private val others: Authenticator,
 ) : Interceptor,

@@ -192,7 +192,8 @@ class AuthorizedByTest {
             answered(200).setSocketPolicy(SocketPolicy.DISCONNECT_AFTER_REQUEST) to "null null",
         )
         fun said(failure: TokenwardException) = when (failure) {
-            is TokenwardException.TemporarilyUnavailable -> "${failure.status} ${(failure.cause as? TokenwardException)?.code}"
+            is TokenwardException.TemporarilyUnavailable ->
+                "${failure.answer?.status} ${(failure.cause as? TokenwardException)?.code}"
             else -> failure.code
         }
         for ((answer, failure) in cases) {

@@ -1,20 +1,30 @@
 package io.github.tokenward.okhttp
 
+import io.github.tokenward.Credentials
 import io.github.tokenward.FileTokenStorage
 import io.github.tokenward.IssuedToken
 import io.github.tokenward.MemoryTokenStorage
+import io.github.tokenward.TokenGrant
 import io.github.tokenward.TokenIdentity
+import io.github.tokenward.TokenKeeper
 import io.github.tokenward.TokenManager
 import io.github.tokenward.TokenManagerOptions
 import io.github.tokenward.TokenPreset
 import io.github.tokenward.TokenProvider
 import io.github.tokenward.TokenSource
+import io.github.tokenward.TokenState
 import io.github.tokenward.TokenwardException
+import io.github.tokenward.code
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.test.runTest
 import okhttp3.OkHttpClient
 import okhttp3.Request
 import java.io.File
 import java.nio.file.Path
+import java.security.SecureRandom
 import kotlin.test.Test
+import kotlin.test.assertContains
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 
@@ -23,7 +33,7 @@ class ReadmeTest {
     private val flip = "https://api.invalid"
     private val storage = MemoryTokenStorage()
     private val path = Path.of("state")
-    private val sealKey = ByteArray(32)
+    private val sealKey = ByteArray(32) { 1 }
 
     private class Backend {
         fun siteToken(site: String) = """{"access_token":"token-of-$site","expires_in":3600}""".encodeToByteArray()
@@ -91,6 +101,44 @@ class ReadmeTest {
         return site
     }
 
+    private fun watched(scope: CoroutineScope, tokens: TokenKeeper, log: (String) -> Unit, show: (String) -> Unit) {
+        // watched
+        scope.launch { tokens.events.collect { log("$it") } }
+        scope.launch {
+            tokens.state.collect { state ->
+                if (state is TokenState.NeedsSignIn) show("Please sign in (${state.reason.code}).")
+            }
+        }
+        // end
+    }
+
+    private fun development(): TokenProvider {
+        // development
+        val local = TokenProvider("local", "http://localhost:8080", "/token") {
+            loopbackHttp = true
+            primaryGrant = TokenGrant.CLIENT_CREDENTIALS
+        }
+        val newSealKey = ByteArray(32).also(SecureRandom()::nextBytes)
+        // end
+        assertEquals(32, newSealKey.size)
+        return local
+    }
+
+    @Test
+    fun `the examples of watching and of development run`() = runTest {
+        val options = TokenManagerOptions(dangerouslyAllowServerOnlyCredentials = true)
+        val source = TokenSource.credentials { Credentials("id", "secret") }
+        TokenManager(development(), source = source, transport = OkHttpTransport(), options = options).use { manager ->
+            watched(backgroundScope, manager, {}, {})
+        }
+    }
+
+    @Test
+    fun `the dependency that is shown is the one that a stranger's project has`() {
+        val shown = Regex("```xml\n(.*?)```", RegexOption.DOT_MATCHES_ALL).find(File("../README.md").readText())
+        assertContains(File("../../../examples/kotlin-cli/pom.xml").readText(), checkNotNull(shown).groupValues[1].trim())
+    }
+
     @Test
     fun `the examples of a phone run up to a host that does not exist`() {
         for (example in listOf(::first, ::phone)) {
@@ -104,13 +152,16 @@ class ReadmeTest {
 
     @Test
     fun `the examples that are shown are those that are compiled here`() {
-        val source = File("src/test/kotlin/io/github/tokenward/okhttp/ReadmeTest.kt").readText()
-        for ((readme, names) in listOf("../../../README.md" to listOf("first"), "../README.md" to listOf("phone", "server"))) {
+        val source = listOf("tokenward-okhttp" to "okhttp/ReadmeTest", "tokenward-test" to "test/FakeTokenManagerTest")
+            .joinToString("") { (module, file) -> File("../$module/src/test/kotlin/io/github/tokenward/$file.kt").readText() }
+        val guide = listOf("phone", "server", "watched", "view model", "development")
+        for ((readme, names) in listOf("../../../README.md" to listOf("first"), "../README.md" to guide)) {
             val shown = Regex("```kotlin\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(File(readme).readText()).map {
                 it.groupValues[1].trim()
             }.toList()
             val compiled = names.map { name ->
-                source.substringAfter("        // $name\n").substringBefore("        // end").trimIndent().trim()
+                val example = Regex("( +)// $name\n(.*?)\\1// end", RegexOption.DOT_MATCHES_ALL).find(source)
+                checkNotNull(example) { name }.groupValues[2].trimIndent().trim()
             }
             assertEquals(compiled, shown, readme)
         }
