@@ -107,6 +107,9 @@ table! {
         /// RFC 9207 section 2.4.
         OtherIssuer = 143, "other_issuer",
             "The callback does not come from the provider's issuer: ignore it, and check the issuer.";
+        /// RFC 8628 section 3.2.
+        InvalidDeviceAuthorization = 144, "invalid_device_authorization",
+            "The answer lacks a code, or a page to enter it at, that can be shown: report it to the service.";
         TooLong {
             /// Bytes that the slot would need.
             needed

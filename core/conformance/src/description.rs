@@ -224,6 +224,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         "error_codes",
         "token_type_aliases",
         "authorization_url",
+        "device_path",
         "issuer",
         "token_alphabet",
         "missing_lifetime",
@@ -282,6 +283,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         error_codes: pairs("error_codes")?,
         token_type_aliases: strings("token_type_aliases")?,
         authorization_url: string("authorization_url")?,
+        device_path: string("device_path")?,
         issuer: string("issuer")?,
         token_alphabet: match optional(object, "token_alphabet", text)? {
             None | Some("b64token") => TokenAlphabet::B64Token,
@@ -380,6 +382,7 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         error_codes,
         token_type_aliases,
         authorization_url,
+        device_path,
         issuer,
         policy: _,
         authentication,
@@ -433,6 +436,7 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         "error_codes": pairs(error_codes),
         "token_type_aliases": token_type_aliases.unwrap_or_default(),
         "authorization_url": authorization_url.unwrap_or_default(),
+        "device_path": device_path.unwrap_or_default(),
         "issuer": issuer.unwrap_or_default(),
         "token_alphabet": match token_alphabet {
             TokenAlphabet::B64Token => "b64token",

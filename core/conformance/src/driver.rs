@@ -2,8 +2,9 @@
 
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
-use tokenward::grants::{AuthorizationCode, Callback, Code};
+use tokenward::grants::{AuthorizationCode, Callback, Code, DeviceAuthorization, DeviceOutcome};
 use tokenward::storage::HmacSha256;
+use tokenward::wire::retry_after;
 use tokenward::{
     Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers, ParsedAnswer,
     Provider, Request, RequestId, Retry, Slots, TokenAnswer, TokenManager, TokenResponse, UnixTime,
@@ -98,10 +99,13 @@ struct Hand<'a> {
     sign_in: Option<AuthorizationCode<'a>>,
     /// What the last callback brought.
     code: Option<Code<'a>>,
+    device: DeviceAuthorization<Vec<u8>>,
+    device_requests: Vec<(String, RequestId)>,
+    last_device_request: RequestId,
 }
 
 impl<'a> Hand<'a> {
-    fn new(manager: Manager<'a>, wall: Option<u64>, epoch: u64) -> Self {
+    fn new(manager: Manager<'a>, device_memory: usize, wall: Option<u64>, epoch: u64) -> Self {
         Self {
             manager,
             wall,
@@ -114,6 +118,9 @@ impl<'a> Hand<'a> {
             read: None,
             sign_in: None,
             code: None,
+            device: DeviceAuthorization::new(vec![0; device_memory]),
+            device_requests: Vec::new(),
+            last_device_request: RequestId(0),
         }
     }
 
@@ -136,7 +143,7 @@ impl<'a> Driver<'a> {
         Ok(Self {
             scenario,
             arena,
-            hand: Hand::new(manager, optional(scenario, "wall", integer)?, 0),
+            hand: Hand::new(manager, device_memory(scenario)?, optional(scenario, "wall", integer)?, 0),
             others: Vec::new(),
             name: FIRST.to_owned(),
             made: 0,
@@ -265,8 +272,83 @@ impl<'a> Driver<'a> {
             "sign_in" | "sign_in_resumed" => self.sign_in(step, action, at),
             "sign_in_url" | "sign_in_stored" | "sign_in_deleted" | "callback" | "begin_sign_in"
             | "answer_sign_in" => self.signing_in(step, action, now, at),
+            "start_device" | "cancel_device" | "shown_device" | "poll_device" | "begin_device"
+            | "answer_device" | "failed_device" => self.device(step, action, now, at),
             other => Err(format!("nothing is called {other:?}")),
         }
+    }
+
+    /// What the device authorization of this manager does.
+    fn device(
+        &mut self,
+        step: &'a Map<String, Value>,
+        action: &str,
+        now: Instant,
+        at: u64,
+    ) -> Result<Result<Map<String, Value>, Error>, String> {
+        let wall = self.wall(at);
+        let Hand { manager, device, device_requests, last_device_request, .. } = &mut self.hand;
+        let id = match optional(step, "request", text)? {
+            None => *last_device_request,
+            Some(name) => {
+                let known = device_requests.iter().find(|(known, _)| known == name);
+                known.map_or(RequestId(u64::MAX), |(_, id)| *id)
+            }
+        };
+        Ok(match action {
+            "start_device" => {
+                device.start(now);
+                Ok(Map::new())
+            }
+            "cancel_device" => {
+                device.cancel();
+                Ok(Map::new())
+            }
+            "shown_device" => {
+                device.shown(now, manager);
+                Ok(Map::new())
+            }
+            "poll_device" => {
+                let poll = device.poll(now, manager);
+                Ok(members([
+                    ("next", json!(poll.next.name())),
+                    ("poll_at", json!(poll.poll_at.map(Instant::as_millis))),
+                    ("user_code", json!(device.user_code())),
+                    ("verification_uri", json!(device.verification_uri())),
+                    ("verification_uri_complete", json!(device.verification_uri_complete())),
+                    ("expires_at", json!(device.expires_at().map(Instant::as_millis))),
+                ]))
+            }
+            "begin_device" => {
+                let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
+                let mut out = vec![0; 1 << 17];
+                let begun = device.begin(now, manager, &credentials, &mut out);
+                let name = optional(step, "as", text)?;
+                begun.map(|(id, request)| {
+                    *last_device_request = id;
+                    if let Some(name) = name {
+                        device_requests.retain(|(known, _)| known != name);
+                        device_requests.push((name.to_owned(), id));
+                    }
+                    written(&request)
+                })
+            }
+            "failed_device" => device.failed(now, manager, id).map(|()| Map::new()),
+            _ => {
+                let (status, body) = (status(step)?, body(step)?);
+                let retry_after = pairs(step)?
+                    .into_iter()
+                    .filter(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
+                    .filter_map(|(_, value)| retry_after(value.as_bytes(), wall).ok())
+                    .max();
+                let answer = ParsedAnswer { status, retry_after, body: &body, wall };
+                device.answer(now, manager, id, &answer).map(|outcome| match outcome {
+                    DeviceOutcome::Code => members([("outcome", json!("code"))]),
+                    DeviceOutcome::Token(generation) => answered(&Outcome::Token(generation)),
+                    DeviceOutcome::Error(error) => answered(&Outcome::Error(error)),
+                })
+            }
+        })
     }
 
     /// A sign-in of this manager, new or as it was stored.
@@ -373,7 +455,7 @@ impl<'a> Driver<'a> {
         let seed = optional(self.scenario, "seed", integer)?.unwrap_or(0).wrapping_add(self.made);
         let seed = optional(step, "seed", integer)?.unwrap_or(seed);
         let manager = new_manager(self.scenario, step, at, seed, self.arena)?;
-        let hand = Hand::new(manager, optional(step, "wall", integer)?, at);
+        let hand = Hand::new(manager, device_memory(self.scenario)?, optional(step, "wall", integer)?, at);
         let before = core::mem::replace(&mut self.hand, hand);
         let name_before = core::mem::replace(&mut self.name, name.to_owned());
         self.others.push((name_before, before));
@@ -606,6 +688,13 @@ fn answered(outcome: &Outcome<'_>) -> Map<String, Value> {
             members([("outcome", json!("error")), ("error_code", json!(String::from_utf8_lossy(&code)))])
         }
     }
+}
+
+/// Bytes of memory for the codes of a device authorization.
+fn device_memory(scenario: &Map<String, Value>) -> Result<usize, String> {
+    let capacity = scenario.get("capacity").and_then(Value::as_object);
+    let bytes = capacity.map_or(Ok(None), |capacity| optional(capacity, "device", integer))?;
+    Ok(bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(1024))
 }
 
 fn status(step: &Map<String, Value>) -> Result<u16, String> {

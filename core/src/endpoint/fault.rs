@@ -26,8 +26,10 @@ impl Provider<'_> {
     /// ```
     #[must_use]
     pub const fn fault(&self) -> Option<&'static str> {
-        let has_grant =
-            self.primary_grant.is_some() || self.refresh_grant || self.authorization_url.is_some();
+        let has_grant = self.primary_grant.is_some()
+            || self.refresh_grant
+            || self.authorization_url.is_some()
+            || self.device_path.is_some();
         let path = text(self.token_path);
         let wants_site = has_site(path);
         Some(match self {
@@ -43,6 +45,7 @@ impl Provider<'_> {
             _ if !are_aliases(self.token_type_aliases) => "token_type_aliases",
             _ if matches!(self.policy, Some(policy) if !policy.is_valid()) => "policy",
             _ if !is_authorization_url(self.authorization_url) => "authorization_url",
+            _ if self.device_path.is_some() && !is_device_path(text(self.device_path)) => "device_path",
             _ if self.issuer.is_some() && !is_base_url(text(self.issuer), true) => "issuer",
             _ if has_grant && self.authentication.is_none() => "authentication",
             _ if matches!(self.primary_grant, Some(Grant::RefreshToken)) => "primary_grant",
@@ -160,6 +163,11 @@ const fn is_named(mut query: &[u8], mut name: &[u8]) -> bool {
 
 const fn is_of_path_or_query(byte: u8) -> bool {
     Class::PATH.contains(byte) || byte == b'?'
+}
+
+/// The same without a place for a site.
+const fn is_device_path(path: &[u8]) -> bool {
+    is_token_path(path) && !has_site(path)
 }
 
 const fn has_site(mut path: &[u8]) -> bool {
@@ -361,6 +369,8 @@ mod tests {
                 "authorization_url",
                 Provider { authorization_url: Some("https://a.example/?a=b&scope"), ..GOOD },
             ),
+            ("device_path", Provider { device_path: Some("device"), ..GOOD }),
+            ("device_path", Provider { device_path: Some("/{site}"), ..GOOD }),
             ("issuer", Provider { issuer: Some("a.example"), ..GOOD }),
             ("issuer", Provider { issuer: Some("https://a.example?b"), ..GOOD }),
             (
@@ -423,6 +433,7 @@ mod tests {
             Provider { any_https_origin: true, ..GOOD },
             Provider { authorization_url: Some("https://a.example/authorize?scopes=a&b=state"), ..GOOD },
             Provider { issuer: Some("https://a.example/realms/a"), ..GOOD },
+            Provider { device_path: Some("/device?a=b"), ..GOOD },
             Provider { token_type_aliases: Some(&["User Access Token"]), ..GOOD },
         ] {
             assert_eq!(provider.fault(), None, "{provider:?}");

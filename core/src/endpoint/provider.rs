@@ -58,6 +58,8 @@ pub struct Provider<'a> {
     pub token_type_aliases: Option<&'a [&'a str]>,
     /// Where somebody signs in in a browser ([`crate::grants::AuthorizationCode`]): an absolute URL, with or without a query.
     pub authorization_url: Option<&'a str>,
+    /// Where a device asks for a code to show ([`crate::grants::DeviceAuthorization`]): follows the base URL.
+    pub device_path: Option<&'a str>,
     /// Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
     pub issuer: Option<&'a str>,
     /// When its tokens are refreshed; none: [`RefreshPolicy::DEFAULT`].
@@ -118,6 +120,7 @@ impl<'a> Provider<'a> {
             error_codes: None,
             token_type_aliases: None,
             authorization_url: None,
+            device_path: None,
             issuer: None,
             policy: None,
             authentication: Some(ClientAuthentication::BASIC),

@@ -56,7 +56,6 @@ impl<'a> TokenRequest<'a> {
     }
 
     /// A request for a grant that a manager does not know.
-    #[cfg(feature = "snapshot")]
     pub(crate) const fn beside(
         provider: &'a Provider<'a>,
         identity: &Identity<'a>,
@@ -117,7 +116,6 @@ impl<'a> TokenRequest<'a> {
     }
 
     /// Writes the request of a grant that a manager does not know, to `path`; `own` writes what is the grant's own.
-    #[cfg(feature = "snapshot")]
     pub(crate) fn write_beside<'b>(
         &self,
         path: &str,
@@ -130,7 +128,9 @@ impl<'a> TokenRequest<'a> {
         let mut body = Body { out: &mut out, format: self.body_format(), empty: true };
         own(&mut body);
         self.write_client(&mut body);
-        body.end();
+        if !body.empty {
+            body.end();
+        }
         self.finish(out, ends)
     }
 

@@ -59,7 +59,7 @@ const CLOCKS_APART_S: u64 = 6;
 /// // 2. The browser comes back to the redirect URI.
 /// let Callback::Code(code) = sign_in.callback(&manager, &callback).unwrap() else { panic!() };
 /// // 3. Send the code, and hand in what came back.
-/// let request = sign_in.begin(at(0), &mut manager, &app, &code, &mut out).unwrap();
+/// let request = sign_in.begin(at(0), &manager, &app, &code, &mut out).unwrap();
 /// assert_eq!(request.url(), "https://login.acme.example/token");
 /// let body = br#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
 /// let answer = ParsedAnswer { status: 200, retry_after: None, body, wall: None };
@@ -267,7 +267,7 @@ impl<'a> AuthorizationCode<'a> {
         }
         let callback = self.read(provider.issuer, url.as_bytes())?;
         if let Callback::Error(_) = callback {
-            self.state = State::Over;
+            self.ends_as(State::Over);
         }
         Ok(callback)
     }
@@ -324,7 +324,7 @@ impl<'a> AuthorizationCode<'a> {
     /// lifetime counts from here.
     ///
     /// # Errors
-    /// A refused call changes nothing but the manager's clock.
+    /// A refused call changes nothing.
     /// - [`Error::NotDue`]: the code was sent before, or what was stored of the sign-in is not deleted.
     /// - [`Error::InvalidProvider`], [`Error::WrongCredentials`], [`Error::BufferTooSmall`], [`Error::BadUrl`],
     ///   [`Error::OriginNotAllowed`]: as [`TokenRequest::write`].
@@ -334,12 +334,11 @@ impl<'a> AuthorizationCode<'a> {
     pub fn begin<'b, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized>(
         &mut self,
         now: Instant,
-        manager: &mut TokenManager<'_, S>,
+        manager: &TokenManager<'_, S>,
         credentials: &Credentials<'_>,
         code: &Code<'_>,
         out: &'b mut [u8],
     ) -> Result<Request<'b>, Error> {
-        let sign_in = manager.begin_sign_in(now);
         let State::Waits = self.state else { return Err(Error::NotDue) };
         let (provider, identity) = manager.service();
         let mut verifier = [0; 44];
@@ -356,7 +355,7 @@ impl<'a> AuthorizationCode<'a> {
         );
         wipe(&mut verifier);
         if request.is_ok() {
-            self.state = State::Sent(sign_in);
+            self.ends_as(State::Sent(manager.begin_sign_in(now)));
         }
         request
     }
@@ -378,6 +377,12 @@ impl<'a> AuthorizationCode<'a> {
         let State::Sent(sign_in) = self.state else { return Err(Error::StaleRequest) };
         self.state = State::Over;
         manager.answer_sign_in(now, sign_in, answer)
+    }
+
+    /// Nobody needs the random bytes any more.
+    fn ends_as(&mut self, state: State) {
+        self.state = state;
+        wipe(&mut self.random);
     }
 
     fn waits(&self) -> Result<(), Error> {

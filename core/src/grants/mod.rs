@@ -3,6 +3,8 @@
 
 #[cfg(feature = "snapshot")]
 mod authorization_code;
+mod device;
 
 #[cfg(feature = "snapshot")]
 pub use authorization_code::{AuthorizationCode, AuthorizationError, Callback, Code};
+pub use device::{DeviceAuthorization, DeviceNext, DeviceOutcome, DevicePoll};

@@ -21,7 +21,6 @@ pub(crate) mod options;
 #[cfg(feature = "snapshot")]
 pub(crate) mod seal;
 pub(crate) mod session;
-#[cfg(feature = "snapshot")]
 pub(crate) mod sign_in;
 #[cfg(feature = "snapshot")]
 pub(crate) mod snapshot;
@@ -727,7 +726,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> core::fmt::Debug for TokenManager<'_
 }
 
 /// A gateway in trouble: whatever its body says, it says nothing about the grant.
-const fn is_trouble(status: u16) -> bool {
+pub(crate) const fn is_trouble(status: u16) -> bool {
     status >= 500 || matches!(status, 408 | 425 | 429)
 }
 

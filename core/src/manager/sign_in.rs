@@ -24,10 +24,9 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'p, S> {
         (self.provider, &self.identity)
     }
 
-    /// A token request of somebody who signs in is about to be sent.
-    pub(crate) fn begin_sign_in(&mut self, now: Instant) -> SignIn {
-        self.advance(now);
-        SignIn { began_at: self.session.clock(), supply: self.supply.tries.id() }
+    /// A token request of somebody who signs in is about to be sent. The manager's clock moves when it is answered.
+    pub(crate) fn begin_sign_in(&self, now: Instant) -> SignIn {
+        SignIn { began_at: self.session.seen(now), supply: self.supply.tries.id() }
     }
 
     /// Reads the answer to it. A token is kept as one that is installed, but for its lifetime, which counts from the
@@ -38,7 +37,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'p, S> {
         sign_in: SignIn,
         answer: &ParsedAnswer<'b>,
     ) -> Result<Outcome<'b>, Error> {
-        self.advance(now);
+        self.advance(now.max(Instant::from_millis(sign_in.began_at)));
         if !self.supply.is_current(sign_in.supply) {
             return Err(Error::StaleRequest);
         }

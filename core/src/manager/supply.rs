@@ -150,7 +150,6 @@ impl Supply {
     }
 
     /// Whether nobody has signed out or in since `id` was this task's own.
-    #[cfg(feature = "snapshot")]
     pub(crate) const fn is_current(&self, id: RequestId) -> bool {
         self.tries.id.wrapping_sub(id.0) < OUTDATED
     }

@@ -224,6 +224,8 @@ pub struct tokenward_provider {
     pub token_type_aliases: tokenward_text_list,
     /// Where somebody signs in in a browser: an absolute URL, with or without a query.
     pub authorization_url: tokenward_span,
+    /// Where a device asks for a code to show: follows the base URL.
+    pub device_path: tokenward_span,
     /// Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
     pub issuer: tokenward_span,
     /// When its tokens are refreshed; NULL: #TOKENWARD_POLICY_DEFAULT.
@@ -365,6 +367,7 @@ impl<'c> Edge<'c> {
             given.token_path,
             given.scope,
             given.authorization_url,
+            given.device_path,
             given.issuer,
             member_path,
             error_path,
@@ -474,7 +477,7 @@ macro_rules! alike {
 
 alike!(Provider<'static>, tokenward_provider:
     name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases,
-    authorization_url, issuer, policy, authentication, body, site, loopback_http, nested, routes, members,
+    authorization_url, device_path, issuer, policy, authentication, body, site, loopback_http, nested, routes, members,
     missing_lifetime, zero_lifetime, token_alphabet, exposure, primary_grant, refresh_grant, any_https_origin);
 alike!(Nested<'static>, tokenward_nested: reader, member_path, error_path);
 alike!(Routes<'static>, tokenward_routes: table, rows);
@@ -563,6 +566,7 @@ const _: () = {
         error_codes: None,
         token_type_aliases: None,
         authorization_url: None,
+        device_path: None,
         issuer: None,
         policy: None,
         authentication: None,

@@ -261,6 +261,7 @@ static void custom_provider(driver *d, const json_t *object) {
   p->any_https_origin = json_is_true(json_object_get(object, "any_https_origin"));
   p->token_type_aliases = texts(d, object, "token_type_aliases");
   p->authorization_url = text(object, "authorization_url");
+  p->device_path = text(object, "device_path");
   p->issuer = text(object, "issuer");
   p->authentication = AUTHENTICATION_PARTS[choice(object, "authentication", AUTHENTICATIONS, 0)];
   p->body = BODY_PARTS[choice(object, "body", BODIES, 0)];

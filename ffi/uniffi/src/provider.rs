@@ -50,6 +50,8 @@ pub struct TokenProvider {
     pub token_type_aliases: Option<Vec<String>>,
     /// Where somebody signs in in a browser: an absolute URL, with or without a query.
     pub authorization_url: Option<String>,
+    /// Where a device asks for a code to show: follows the base URL.
+    pub device_path: Option<String>,
     /// Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
     pub issuer: Option<String>,
     /// The bytes that an access token may have.
@@ -391,6 +393,7 @@ impl TokenProvider {
             error_codes,
             token_type_aliases,
             authorization_url,
+            device_path,
             issuer,
             policy,
             authentication,
@@ -431,6 +434,7 @@ impl TokenProvider {
             error_codes: error_codes.map(|codes| codes.iter().map(TokenErrorCode::of).collect()),
             token_type_aliases: token_type_aliases.map(owned),
             authorization_url: authorization_url.map(str::to_owned),
+            device_path: device_path.map(str::to_owned),
             issuer: issuer.map(str::to_owned),
             token_alphabet: TokenAlphabet::of(token_alphabet),
             missing_lifetime: MissingLifetime::of(missing_lifetime),
@@ -462,6 +466,7 @@ impl TokenProvider {
             error_codes,
             token_type_aliases,
             authorization_url,
+            device_path,
             issuer,
             token_alphabet,
             missing_lifetime,
@@ -490,6 +495,7 @@ impl TokenProvider {
             }),
             token_type_aliases: token_type_aliases.as_ref().map(texts),
             authorization_url: authorization_url.as_ref().map(text),
+            device_path: device_path.as_ref().map(text),
             issuer: issuer.as_ref().map(text),
             policy: Some(arena.alloc(policy)),
             authentication: authentication.map(ClientAuthentication::core),
@@ -633,6 +639,7 @@ mod tests {
             error_codes: Some(&[("own", "invalid_grant"), ("other", "invalid_client")]),
             token_type_aliases: Some(&["Access", "Key"]),
             authorization_url: Some("https://base.example/authorize?a=b"),
+            device_path: Some("/device"),
             issuer: Some("https://base.example"),
             routes: Routes::table(&rows),
             any_https_origin: true,

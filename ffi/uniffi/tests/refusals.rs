@@ -59,6 +59,7 @@ fn a_description_that_cannot_work_is_refused_with_the_name_of_the_fact() {
             TokenProvider { token_type_aliases: Some(vec!["a\nb".to_owned()]), ..sound.clone() },
         ),
         ("authorization_url", TokenProvider { authorization_url: some("/authorize"), ..sound.clone() }),
+        ("device_path", TokenProvider { device_path: some("device"), ..sound.clone() }),
         ("issuer", TokenProvider { issuer: some("base.example"), ..sound.clone() }),
         ("authentication", TokenProvider { authentication: None, ..sound.clone() }),
         ("primary_grant", TokenProvider { primary_grant: Some(TokenGrant::RefreshToken), ..sound.clone() }),

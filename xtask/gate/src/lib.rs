@@ -6,6 +6,7 @@
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
+use tokenward::grants::{DeviceAuthorization, DeviceOutcome};
 #[cfg(feature = "snapshot")]
 use tokenward::grants::{AuthorizationCode, Callback};
 use tokenward::parts::{
@@ -293,7 +294,7 @@ entry!(
             }
         };
         black_box(code.text().bytes().count());
-        if let Ok(request) = sign_in.begin(now(), &mut manager, &credentials, &code, buffer()) {
+        if let Ok(request) = sign_in.begin(now(), &manager, &credentials, &code, buffer()) {
             black_box((request.url(), request.body()));
         }
         let answer =
@@ -304,3 +305,27 @@ entry!(
         Some(manager)
     }
 );
+
+entry!(tokenward_gate_device_authorization, {
+    let mut manager = manager()?;
+    let credentials = credentials();
+    let mut device = black_box(DeviceAuthorization::new(buffer()));
+    device.start(now());
+    device.shown(now(), &manager);
+    let poll = device.poll(now(), &manager);
+    black_box((poll, poll.next.name(), poll.next.code(), poll.next.sentence()));
+    if let Ok((id, request)) = device.begin(now(), &manager, &credentials, buffer()) {
+        black_box((id, request.url(), request.body()));
+    }
+    let id = || RequestId(black_box(0));
+    let answer =
+        ParsedAnswer { status: black_box(0), retry_after: black_box(None), body: bytes(), wall: wall() };
+    if let Ok(DeviceOutcome::Error(error)) = device.answer(now(), &mut manager, id(), &answer) {
+        error_response(&error);
+    }
+    black_box(device.failed(now(), &manager, id())).ok();
+    black_box((device.user_code(), device.verification_uri(), device.verification_uri_complete()));
+    black_box(device.expires_at());
+    device.cancel();
+    Some(manager)
+});

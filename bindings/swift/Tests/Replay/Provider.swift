@@ -94,6 +94,7 @@ private func custom(_ object: Object) -> TokenProvider {
     provider.errorCodes = (object["error_codes"] as? [String: String])?.map(TokenErrorCode.init(service:standard:))
     provider.tokenTypeAliases = strings("token_type_aliases")
     (provider.authorizationUrl, provider.issuer) = (string("authorization_url"), string("issuer"))
+    provider.devicePath = string("device_path")
     provider.tokenAlphabet = named("token_alphabet") ?? provider.tokenAlphabet
     if let word = object["missing_lifetime"] as? String {
         provider.missingLifetime = word == "never" ? .never : .refuse

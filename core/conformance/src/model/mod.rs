@@ -2,6 +2,7 @@
 //!
 //! `run` replays a scenario and says for every step all that its `expect` may name. `generate` makes random scenarios.
 
+mod device;
 #[cfg(test)]
 mod examples;
 pub(crate) mod generate;
@@ -12,6 +13,7 @@ pub(crate) mod storage;
 pub(crate) mod wire;
 
 use crate::dice::Dice;
+use device::Device;
 use presets::{Grant, MissingLifetime, Policy, Provider};
 use serde_json::{Map, Value, json};
 use sign_in::{SigningIn, StoredSignIn};
@@ -999,6 +1001,7 @@ pub(crate) struct Held {
     slot: u64,
     copy: Option<Slots>,
     signing_in: SigningIn,
+    device: Device,
 }
 
 impl Held {
@@ -1016,6 +1019,7 @@ impl Held {
             slot: 0,
             copy: None,
             signing_in: SigningIn::default(),
+            device: Device::default(),
         }
     }
 
@@ -1222,6 +1226,13 @@ impl<'s> Replay<'s> {
                 let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
                 let Held { signing_in, manager, .. } = here;
                 return signing_in.act(at, step, credentials, wall, manager, &mut self.sign_in);
+            }
+            "start_device" | "cancel_device" | "shown_device" | "poll_device" | "begin_device"
+            | "answer_device" | "failed_device" => {
+                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
+                let memory = number(&self.scenario["capacity"]["device"]).unwrap_or(1024);
+                let Held { device, manager, .. } = here;
+                return device.act(at, step, credentials, memory, wall, manager);
             }
             other => panic!("no such step: {other}"),
         }

@@ -276,7 +276,6 @@ impl SigningIn {
             }
             // 6.16, 6.17
             "begin_sign_in" => {
-                manager.advance(at);
                 if !matches!(sign_in.stage, Stage::Waits) {
                     return Err("not_due");
                 }
@@ -286,10 +285,14 @@ impl SigningIn {
                     ("redirect_uri", sign_in.redirect_uri.clone()),
                     ("code_verifier", sign_in.verifier()),
                 ];
-                let request =
-                    wire::write_own_request(&manager.provider, &manager.site, own.to_vec(), credentials)
-                        .ok_or("wrong_credentials")?;
-                sign_in.stage = Stage::Sent(manager.clock, manager.source.outdated);
+                let request = wire::write_own_request(
+                    &manager.provider,
+                    &manager.site,
+                    Some(own.to_vec()),
+                    credentials,
+                )
+                .ok_or("wrong_credentials")?;
+                sign_in.stage = Stage::Sent(manager.clock.max(at), manager.source.outdated);
                 Ok(request)
             }
             // 6.18, 6.19
@@ -340,7 +343,7 @@ impl Manager {
         step: &Value,
         wall: Option<u64>,
     ) -> Result<Value, Refused> {
-        self.advance(now);
+        self.advance(now.max(began));
         if self.source.outdated != outdated {
             return Err("stale_request");
         }

@@ -362,14 +362,16 @@ pub(crate) fn write_request(
     if matches!(grant, Grant::ClientCredentials | Grant::Password) && !provider.scope.is_empty() {
         parameters.push(("scope", provider.scope.clone()));
     }
-    write_own_request(provider, site, parameters, credentials)
+    // The service's page shows a bare POST: no parameter has a name there.
+    let own = Some(parameters).filter(|_| grant != Grant::SiteToken);
+    write_own_request(provider, site, own, credentials)
 }
 
-/// Writes a request with a grant's own parameters; without any it has no body.
+/// Writes a request with a grant's own parameters; one that has no body has none.
 pub(crate) fn write_own_request(
     provider: &Provider,
     site: &str,
-    own: Vec<(&str, String)>,
+    own: Option<Vec<(&str, String)>>,
     credentials: &Value,
 ) -> Option<Value> {
     let given = |name: &str| credentials[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
@@ -401,12 +403,11 @@ pub(crate) fn write_own_request(
         Authentication::None => at_the_end.push(("client_id", given("client_id")?)),
     }
 
-    let has_body = !own.is_empty();
-    let mut parameters = own;
+    let has_body = own.is_some();
+    let mut parameters = own.unwrap_or_default();
     parameters.extend(at_the_end);
 
-    let body = if !has_body {
-        // The service's page shows a bare POST: no parameter has a name there.
+    let body = if !has_body || parameters.is_empty() {
         String::new()
     } else if provider.json_body {
         headers.push(json!(["Content-Type", "application/json"]));

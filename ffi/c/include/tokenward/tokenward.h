@@ -704,6 +704,8 @@ typedef struct tokenward_provider {
   tokenward_text_list token_type_aliases;
   /** Where somebody signs in in a browser: an absolute URL, with or without a query. */
   tokenward_span authorization_url;
+  /** Where a device asks for a code to show: follows the base URL. */
+  tokenward_span device_path;
   /** Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read. */
   tokenward_span issuer;
   /** When its tokens are refreshed; NULL: #TOKENWARD_POLICY_DEFAULT. */
@@ -912,6 +914,8 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_OTHER_STATE 142
 /** The callback does not come from the provider's issuer: ignore it, and check the issuer. */
 #define TOKENWARD_ERR_OTHER_ISSUER 143
+/** The answer lacks a code, or a page to enter it at, that can be shown: report it to the service. */
+#define TOKENWARD_ERR_INVALID_DEVICE_AUTHORIZATION 144
 /** The access token is longer than its slot: give the token manager more room for it. */
 #define TOKENWARD_ERR_TOO_LONG 200
 /** The buffer is too small: give a larger one. */

@@ -2349,6 +2349,10 @@ public struct TokenProvider: Equatable, Hashable {
      */
     public var authorizationUrl: String?
     /**
+     * Where a device asks for a code to show: follows the base URL.
+     */
+    public var devicePath: String?
+    /**
      * Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
      */
     public var issuer: String?
@@ -2436,6 +2440,9 @@ public struct TokenProvider: Equatable, Hashable {
          * Where somebody signs in in a browser: an absolute URL, with or without a query.
          */authorizationUrl: String?,
         /**
+         * Where a device asks for a code to show: follows the base URL.
+         */devicePath: String?,
+        /**
          * Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
          */issuer: String?,
         /**
@@ -2472,6 +2479,7 @@ public struct TokenProvider: Equatable, Hashable {
         self.errorCodes = errorCodes
         self.tokenTypeAliases = tokenTypeAliases
         self.authorizationUrl = authorizationUrl
+        self.devicePath = devicePath
         self.issuer = issuer
         self.tokenAlphabet = tokenAlphabet
         self.missingLifetime = missingLifetime
@@ -2515,6 +2523,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
                 errorCodes: FfiConverterOptionSequenceTypeTokenErrorCode.read(from: &buf),
                 tokenTypeAliases: FfiConverterOptionSequenceString.read(from: &buf),
                 authorizationUrl: FfiConverterOptionString.read(from: &buf),
+                devicePath: FfiConverterOptionString.read(from: &buf),
                 issuer: FfiConverterOptionString.read(from: &buf),
                 tokenAlphabet: FfiConverterTypeTokenAlphabet.read(from: &buf),
                 missingLifetime: FfiConverterTypeMissingLifetime.read(from: &buf),
@@ -2544,6 +2553,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
         FfiConverterOptionSequenceTypeTokenErrorCode.write(value.errorCodes, into: &buf)
         FfiConverterOptionSequenceString.write(value.tokenTypeAliases, into: &buf)
         FfiConverterOptionString.write(value.authorizationUrl, into: &buf)
+        FfiConverterOptionString.write(value.devicePath, into: &buf)
         FfiConverterOptionString.write(value.issuer, into: &buf)
         FfiConverterTypeTokenAlphabet.write(value.tokenAlphabet, into: &buf)
         FfiConverterTypeMissingLifetime.write(value.missingLifetime, into: &buf)

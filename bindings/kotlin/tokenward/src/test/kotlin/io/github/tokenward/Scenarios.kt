@@ -299,6 +299,7 @@ private class Scenario(private val scenario: Members) {
         errorCodes = members["error_codes"].members()?.map { (own, code) -> TokenErrorCode(own, code as String) }
         tokenTypeAliases = texts("token_type_aliases")
         authorizationUrl = text("authorization_url")
+        devicePath = text("device_path")
         issuer = text("issuer")
         val b64token = mapOf("b64token" to TokenAlphabet.B64_TOKEN)
         tokenAlphabet = named("token_alphabet", TokenAlphabet.entries, b64token) ?: tokenAlphabet

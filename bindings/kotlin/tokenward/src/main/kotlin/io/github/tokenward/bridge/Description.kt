@@ -267,6 +267,11 @@ public class TokenProvider internal constructor(
     public var `authorizationUrl`: kotlin.String?
     ,
     /**
+     * Where a device asks for a code to show: follows the base URL.
+     */
+    public var `devicePath`: kotlin.String?
+    ,
+    /**
      * Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
      */
     public var `issuer`: kotlin.String?

@@ -3164,6 +3164,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
             FfiConverterTypeTokenAlphabet.read(buf),
             FfiConverterTypeMissingLifetime.read(buf),
             FfiConverterTypeZeroLifetime.read(buf),
@@ -3192,6 +3193,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceTypeTokenErrorCode.allocationSize(value.`errorCodes`) +
             FfiConverterOptionalSequenceString.allocationSize(value.`tokenTypeAliases`) +
             FfiConverterOptionalString.allocationSize(value.`authorizationUrl`) +
+            FfiConverterOptionalString.allocationSize(value.`devicePath`) +
             FfiConverterOptionalString.allocationSize(value.`issuer`) +
             FfiConverterTypeTokenAlphabet.allocationSize(value.`tokenAlphabet`) +
             FfiConverterTypeMissingLifetime.allocationSize(value.`missingLifetime`) +
@@ -3220,6 +3222,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceTypeTokenErrorCode.write(value.`errorCodes`, buf)
             FfiConverterOptionalSequenceString.write(value.`tokenTypeAliases`, buf)
             FfiConverterOptionalString.write(value.`authorizationUrl`, buf)
+            FfiConverterOptionalString.write(value.`devicePath`, buf)
             FfiConverterOptionalString.write(value.`issuer`, buf)
             FfiConverterTypeTokenAlphabet.write(value.`tokenAlphabet`, buf)
             FfiConverterTypeMissingLifetime.write(value.`missingLifetime`, buf)
