@@ -646,3 +646,18 @@ fn members_may_have_names_of_the_services_own() {
         assert_eq!(token_answer(400, br#"{"error":"e"}"#, &provider).unwrap_err(), Error::NoErrorCode);
     }
 }
+
+#[test]
+fn an_end_that_is_no_time_is_refused_where_expires_in_is_absent() {
+    let provider =
+        Provider { members: OwnMembers { expires_at: Some("ends"), ..OwnMembers::FOUND }, ..CUSTOM };
+    let answer = |members: &str| token_answer(200, with(members).as_bytes(), &provider).map(drop);
+    for time in ["1732793100", "\"1732793100\"", "1.7e9", "null", "0"] {
+        assert_eq!(answer(&format!(",\"ends\":{time}")), Ok(()), "{time}");
+    }
+    for nonsense in ["-1", "true", "\"\"", "\"2024-11-28\"", "[]"] {
+        let member = format!(",\"ends\":{nonsense}");
+        assert_eq!(answer(&member), Err(Error::InvalidExpiresIn), "{nonsense}");
+        assert_eq!(answer(&format!("{member},\"expires_in\":60")), Ok(()), "{nonsense}");
+    }
+}

@@ -221,6 +221,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         "member_path",
         "error_path",
         "members",
+        "expires_at",
         "error_codes",
         "token_type_aliases",
         "authorization_url",
@@ -276,9 +277,12 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
             (None, None) => Nested::NONE,
             (member_path, error_path) => Nested::at(member_path, error_path),
         },
-        members: match pairs("members")? {
-            None | Some([]) => OwnMembers::NONE,
-            Some(names) => OwnMembers::named(names),
+        members: {
+            let names = pairs("members")?.filter(|names| !names.is_empty());
+            let (expires_at, expires_at_in_ms) = expires_at(object)?;
+            let base =
+                if names.is_some() || expires_at.is_some() { OwnMembers::FOUND } else { OwnMembers::NONE };
+            OwnMembers { names, expires_at, expires_at_in_ms, ..base }
         },
         error_codes: pairs("error_codes")?,
         token_type_aliases: strings("token_type_aliases")?,
@@ -317,6 +321,20 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         loopback_http: None,
         policy: None,
     })
+}
+
+/// The member that says when a token ends, and whether in milliseconds.
+fn expires_at(object: &Map<String, Value>) -> Result<(Option<&str>, bool), String> {
+    let Some(given) = object.get("expires_at").filter(|given| !given.is_null()) else {
+        return Ok((None, false));
+    };
+    let given = given.as_object().ok_or("`expires_at` is an object")?;
+    let in_ms = match optional(given, "unit", text)? {
+        None | Some("s") => false,
+        Some("ms") => true,
+        Some(other) => return Err(format!("no unit {other:?}")),
+    };
+    Ok((Some(required(given, "member", text)?), in_ms))
 }
 
 /// A token URL as base URL and path.
@@ -433,6 +451,9 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         "member_path": nested.member_path.unwrap_or_default(),
         "error_path": nested.error_path.unwrap_or_default(),
         "members": pairs(members.names),
+        "expires_at": members.expires_at.map(|member| {
+            json!({ "member": member, "unit": if members.expires_at_in_ms { "ms" } else { "s" } })
+        }),
         "error_codes": pairs(error_codes),
         "token_type_aliases": token_type_aliases.unwrap_or_default(),
         "authorization_url": authorization_url.unwrap_or_default(),

@@ -39,6 +39,7 @@ fn what_is_left_out_has_the_default_and_every_member_is_read() {
         ("member_path", json!("data[0]")),
         ("error_path", json!("detailed[0]")),
         ("members", json!({ "access_token": "token" })),
+        ("expires_at", json!({ "member": "expires_on", "unit": "ms" })),
         ("error_codes", json!({ "expired": "invalid_grant" })),
         ("token_type_aliases", json!(["token"])),
         ("authorization_url", json!("https://login.acme.example/authorize?prompt=consent")),

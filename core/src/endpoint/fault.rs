@@ -53,6 +53,7 @@ impl Provider<'_> {
             _ if !is_member_path(self.nested.member_path, self.nested.reader.is_some()) => "member_path",
             _ if !is_member_path(self.nested.error_path, self.nested.reader.is_some()) => "error_path",
             _ if !are_members(&self.members) => "members",
+            _ if !is_further_member(&self.members, self.members.expires_at) => "expires_at",
             _ if !are_routes(self.routes.rows, self.routes.table.is_some()) => "routes",
             _ => return None,
         })
@@ -258,6 +259,17 @@ const fn are_members(own: &OwnMembers<'_>) -> bool {
         })
 }
 
+/// Whether a member beside those has a name of its own, or there is none.
+const fn is_further_member(own: &OwnMembers<'_>, further: Option<&str>) -> bool {
+    let Some(name) = further else { return true };
+    let names = match own.names {
+        Some(names) => names,
+        None => &[],
+    };
+    let is_free = times(names, name, false) == 0 && (!is_member(name) || times(names, name, true) == 1);
+    own.reader.is_some() && !name.is_empty() && is_printable(name.as_bytes()) && is_free
+}
+
 const fn is_member(name: &str) -> bool {
     let mut rest: &[&str] = &Member::NAMES;
     while let [first, behind @ ..] = rest {
@@ -330,6 +342,10 @@ mod tests {
 
     const fn named(names: &'static [(&'static str, &'static str)]) -> Provider<'static> {
         Provider { members: OwnMembers::named(names), ..GOOD }
+    }
+
+    const fn expiring(name: &'static str, members: OwnMembers<'static>) -> Provider<'static> {
+        Provider { members: OwnMembers { expires_at: Some(name), ..members }, ..GOOD }
     }
 
     #[test]
@@ -409,6 +425,11 @@ mod tests {
             ("members", named(&[("access_token", "scope")])),
             ("members", named(&[("access_token", "a"), ("access_token", "b")])),
             ("members", named(&[("access_token", "a"), ("refresh_token", "a")])),
+            ("expires_at", expiring("", OwnMembers::FOUND)),
+            ("expires_at", expiring("a\nb", OwnMembers::FOUND)),
+            ("expires_at", expiring("expires", OwnMembers::NONE)),
+            ("expires_at", expiring("expires_in", OwnMembers::FOUND)),
+            ("expires_at", expiring("token", OwnMembers::named(TOKEN))),
             ("routes", Provider { routes: Routes::table(&[]), ..GOOD }),
             ("routes", Provider { routes: Routes::table(NO_ROOT), ..GOOD }),
             ("routes", Provider { routes: Routes::table(NO_METHOD), ..GOOD }),
@@ -429,6 +450,8 @@ mod tests {
             Provider { nested: Nested::at(Some("data[0].token"), Some("[1].code[2]")), ..GOOD },
             Provider { authentication: Some(ClientAuthentication::NONE), ..GOOD },
             named(TOKEN),
+            expiring("expires_on", OwnMembers::FOUND),
+            expiring("access_token", OwnMembers::named(TOKEN)),
             named(&[("scope", "access_token"), ("access_token", "scope")]),
             Provider { any_https_origin: true, ..GOOD },
             Provider { authorization_url: Some("https://a.example/authorize?scopes=a&b=state"), ..GOOD },

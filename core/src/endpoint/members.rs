@@ -13,6 +13,8 @@ pub(crate) enum Member {
     RefreshToken,
     Scope,
     IdToken,
+    /// When the token ends, by the provider's own name.
+    ExpiresAt,
     Error,
     ErrorDescription,
     ErrorUri,
@@ -21,7 +23,7 @@ pub(crate) enum Member {
 }
 
 impl Member {
-    const COUNT: usize = 10;
+    const COUNT: usize = 11;
     /// The names of a token's members.
     pub(crate) const LIKELY: [&str; 6] =
         ["access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token"];
@@ -96,6 +98,7 @@ impl MemberSet {
         Member::RefreshToken,
         Member::Scope,
         Member::IdToken,
+        Member::ExpiresAt,
         Member::Error,
         Member::NestedError,
     ]);
@@ -172,6 +175,11 @@ impl<'a> Members<'a> {
         if let Some(place) = self.values.get_mut(member.place()) {
             *place = value;
         }
+    }
+
+    /// Whether what stands for `expires_in` is an end.
+    pub(crate) fn tells_end(&self) -> bool {
+        self.value(Member::ExpiresAt).is_some()
     }
 
     /// Marks a member that may stand twice.

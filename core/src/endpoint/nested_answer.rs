@@ -53,6 +53,7 @@ pub(crate) fn read<'a>(
     if error_path.twice {
         members.put_twice(Member::NestedError);
     }
+    own.finish(members);
     Ok(())
 }
 

@@ -2,11 +2,12 @@
 
 use crate::endpoint::members::{Member, Members};
 use crate::error::Error;
+use crate::time::{UnixTime, quotient};
 use crate::wire::input::Slice;
 use crate::wire::json::walk;
 use crate::wire::json_str::JsonStr;
 
-/// What the members of an answer are called, if not as RFC 6749 calls them.
+/// What the members of an answer are called, if not as RFC 6749 calls them, and what it has beside them.
 ///
 /// ```
 /// use tokenward::{OwnMembers, Provider, TokenAnswer, token_answer};
@@ -26,16 +27,30 @@ pub struct OwnMembers<'a> {
     pub reader: Option<&'a MemberReader>,
     /// Names of RFC 6749 sections 5.1 and 5.2, and what the service calls those members.
     pub names: Option<&'a [(&'a str, &'a str)]>,
+    /// What the service calls a member that says when the access token ends: a time since 1970. It counts in an answer
+    /// without `expires_in` that comes with a wall clock.
+    pub expires_at: Option<&'a str>,
+    /// That member is in milliseconds; else it is in seconds.
+    pub expires_at_in_ms: bool,
 }
 
 impl<'a> OwnMembers<'a> {
-    /// The names are those of RFC 6749.
-    pub const NONE: Self = Self { reader: None, names: None };
+    /// The members are those of RFC 6749.
+    pub const NONE: Self = Self { reader: None, names: None, expires_at: None, expires_at_in_ms: false };
+    /// The same with the part that finds others. To be copied from:
+    ///
+    /// ```
+    /// use tokenward::OwnMembers;
+    ///
+    /// let azure = OwnMembers { expires_at: Some("expires_on"), ..OwnMembers::FOUND };
+    /// assert!(azure.names.is_none());
+    /// ```
+    pub const FOUND: Self = Self { reader: Some(MemberReader::NAMES), ..Self::NONE };
 
     /// The members of the first names are called by the second ones.
     #[must_use]
     pub const fn named(names: &'a [(&'a str, &'a str)]) -> Self {
-        Self { reader: Some(MemberReader::NAMES), names: Some(names) }
+        Self { names: Some(names), ..Self::FOUND }
     }
 
     /// The member of this name.
@@ -43,6 +58,26 @@ impl<'a> OwnMembers<'a> {
         match self.reader {
             None => Member::named(name),
             Some(reader) => (reader.find)(self, name),
+        }
+    }
+
+    /// Looks at all that was read.
+    pub(crate) fn finish(&self, members: &mut Members<'_>) {
+        if let Some(reader) = self.reader {
+            (reader.finish)(members);
+        }
+    }
+
+    /// How long a token lives, in place of when it ends; nothing without a wall clock.
+    pub(crate) fn lifetime(
+        &self,
+        members: &Members<'_>,
+        expires_in: Option<u64>,
+        wall: Option<UnixTime>,
+    ) -> Option<u64> {
+        match self.reader {
+            None => expires_in,
+            Some(reader) => (reader.lifetime)(self, members, expires_in?, wall),
         }
     }
 }
@@ -54,6 +89,8 @@ pub struct MemberReader {
     name: &'static str,
     find: fn(&OwnMembers<'_>, JsonStr<'_>) -> Option<Member>,
     pub(crate) read: Read,
+    finish: fn(&mut Members<'_>),
+    lifetime: fn(&OwnMembers<'_>, &Members<'_>, u64, Option<UnixTime>) -> Option<u64>,
 }
 
 /// Reads a body whose members stand in the top object from its start, of which the second stands behind a byte order mark.
@@ -61,7 +98,7 @@ type Read = for<'a> fn(&mut Members<'a>, &Slice<'a>, Slice<'a>, &OwnMembers<'_>)
 
 impl MemberReader {
     /// By a list of names.
-    pub const NAMES: &'static Self = &Self { number: 1, name: "names", find, read };
+    pub const NAMES: &'static Self = &Self { number: 1, name: "names", find, read, finish, lifetime };
 }
 
 part!(MemberReader: NAMES);
@@ -72,6 +109,9 @@ fn find(own: &OwnMembers<'_>, name: JsonStr<'_>) -> Option<Member> {
     let is = |text: &str| name.is(text.as_bytes());
     if let Some((standard, _)) = names.iter().find(|(_, own)| is(own)) {
         return Member::named(JsonStr::literal(standard.as_bytes()));
+    }
+    if own.expires_at.is_some_and(is) {
+        return Some(Member::ExpiresAt);
     }
     Member::named(name).filter(|_| !names.iter().any(|(standard, _)| is(standard)))
 }
@@ -92,5 +132,24 @@ fn read<'a>(
         }
         Ok(())
     })?;
+    finish(members);
     Ok(())
+}
+
+/// An end stands in the place of a lifetime that is absent.
+fn finish(members: &mut Members<'_>) {
+    if members.value(Member::ExpiresIn).is_some() {
+        members.set(Member::ExpiresAt, None);
+    } else {
+        members.set(Member::ExpiresIn, members.value(Member::ExpiresAt));
+        members.wrong.put(Member::ExpiresIn, members.wrong.has(Member::ExpiresAt));
+    }
+}
+
+fn lifetime(own: &OwnMembers<'_>, members: &Members<'_>, number: u64, wall: Option<UnixTime>) -> Option<u64> {
+    if !members.tells_end() {
+        return Some(number);
+    }
+    let end = UnixTime::from_secs(if own.expires_at_in_ms { quotient(number, 1000) } else { number });
+    wall.map(|wall| end.saturating_secs_since(wall))
 }

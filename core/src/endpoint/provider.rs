@@ -76,7 +76,7 @@ pub struct Provider<'a> {
     pub nested: Nested<'a>,
     /// Which token opens which endpoint; none: every path of the origins.
     pub routes: Routes<'a>,
-    /// What the members of an answer are called, if not as RFC 6749 calls them.
+    /// What the members of an answer are called, if not as RFC 6749 calls them, and what it has beside them.
     pub members: OwnMembers<'a>,
     /// What an answer without `expires_in` means.
     pub missing_lifetime: MissingLifetime<'a>,

@@ -375,7 +375,7 @@ impl<'a> Members<'a> {
         Ok(TokenResponse {
             access_token: self.value(Member::AccessToken).ok_or(Error::InvalidAccessToken)?,
             token_type: self.value(Member::TokenType),
-            expires_in,
+            expires_in: expires_in.filter(|_| !self.tells_end()),
             refresh_token: self.refresh_token(),
             scope: self.value(Member::Scope).map(|value| {
                 Scope(match value.as_plain() {

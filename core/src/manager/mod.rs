@@ -645,7 +645,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         if !members.is_bearer(provider) {
             return Err(Error::UnsupportedTokenType);
         }
-        let lifetime_ms = lifetime_ms(access_token, expires_in, wall, provider)?;
+        let lifetime_ms = lifetime_ms(members, access_token, expires_in, wall, provider)?;
         let refresh_token = members.refresh_token();
         self.store.check_access_token(&access_token)?;
         if let Some(refresh_token) = &refresh_token {
@@ -732,13 +732,16 @@ pub(crate) const fn is_trouble(status: u16) -> bool {
 
 /// The lifetime by the answer and the provider's policies, capped; `None` if there is no end.
 fn lifetime_ms(
+    members: &Members<'_>,
     access_token: JsonStr<'_>,
     expires_in: Option<u64>,
     wall: Option<UnixTime>,
     provider: &Provider<'_>,
 ) -> Result<Option<u64>, Error> {
-    let seconds = match expires_in {
-        Some(0) if provider.zero_lifetime == ZeroLifetime::Never => return Ok(None),
+    if expires_in == Some(0) && provider.zero_lifetime == ZeroLifetime::Never {
+        return Ok(None);
+    }
+    let seconds = match provider.members.lifetime(members, expires_in, wall) {
         Some(seconds) => seconds,
         None => match provider.missing_lifetime {
             MissingLifetime::Never => return Ok(None),

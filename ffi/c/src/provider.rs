@@ -173,7 +173,7 @@ pub struct tokenward_routes {
     pub rows: tokenward_route_list,
 }
 
-/// What the members of an answer are called, if not as RFC 6749 calls them.
+/// What the members of an answer are called, if not as RFC 6749 calls them, and what it has beside them.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_members {
@@ -181,6 +181,11 @@ pub struct tokenward_members {
     pub reader: *const tokenward_member_part,
     /// Names of RFC 6749 sections 5.1 and 5.2 such as `access_token`, and what the service calls those members.
     pub names: tokenward_pair_list,
+    /// What the service calls a member that says when the access token ends: a time since 1970. It counts in an answer
+    /// without `expires_in` that comes with the time of day.
+    pub expires_at: tokenward_span,
+    /// That member is in milliseconds; else it is in seconds.
+    pub expires_at_in_ms: MaybeUninit<bool>,
 }
 
 /// What an answer without `expires_in` means. No token lives for ever unless this says so.
@@ -243,7 +248,7 @@ pub struct tokenward_provider {
     pub nested: tokenward_nested,
     /// Which token opens which endpoint; none: every path of the origins.
     pub routes: tokenward_routes,
-    /// What the members of an answer are called, if not as RFC 6749 calls them.
+    /// What the members of an answer are called, if not as RFC 6749 calls them, and what it has beside them.
     pub members: tokenward_members,
     /// What an answer without `expires_in` means.
     pub missing_lifetime: tokenward_missing_lifetime,
@@ -374,6 +379,8 @@ impl<'c> Edge<'c> {
         ] {
             self.text(text);
         }
+        self.text(given.members.expires_at);
+        self.boolean(&given.members.expires_at_in_ms);
         for texts in [given.api_origins, given.token_type_aliases] {
             self.list(texts.ptr, texts.len).iter().for_each(|text| self.listed_text(*text));
         }
@@ -481,7 +488,7 @@ alike!(Provider<'static>, tokenward_provider:
     missing_lifetime, zero_lifetime, token_alphabet, exposure, primary_grant, refresh_grant, any_https_origin);
 alike!(Nested<'static>, tokenward_nested: reader, member_path, error_path);
 alike!(Routes<'static>, tokenward_routes: table, rows);
-alike!(OwnMembers<'static>, tokenward_members: reader, names);
+alike!(OwnMembers<'static>, tokenward_members: reader, names, expires_at, expires_at_in_ms);
 alike!(Route<'static>, tokenward_route: method, path, of_site);
 alike!(RefreshPolicy, tokenward_policy:
     margin_ms, min_interval_ms, startup_spread_ms, response_timeout_ms, first_backoff_ms, max_backoff_ms,
@@ -575,7 +582,7 @@ const _: () = {
         loopback_http: None,
         nested: Nested { reader: None, member_path: None, error_path: None },
         routes: Routes { table: None, rows: None },
-        members: OwnMembers { reader: None, names: None },
+        members: OwnMembers { reader: None, names: None, expires_at: None, expires_at_in_ms: false },
         missing_lifetime: MissingLifetime::Assume(0),
         zero_lifetime: ZeroLifetime::Expired,
         token_alphabet: TokenAlphabet::B64Token,

@@ -286,7 +286,9 @@ static void custom_provider(driver *d, const json_t *object) {
 
   p->error_codes = pairs(d, json_object_get(object, "error_codes"));
   p->members.names = pairs(d, json_object_get(object, "members"));
-  if (p->members.names.len > 0) {
+  p->members.expires_at = text(json_object_get(object, "expires_at"), "member");
+  p->members.expires_at_in_ms = is(text(json_object_get(object, "expires_at"), "unit"), "ms");
+  if (p->members.names.len > 0 || p->members.expires_at.len > 0) {
     p->members.reader = &tokenward_member_names;
   }
 

@@ -685,7 +685,8 @@ static void every_text_of_a_provider_is_checked(void **state) {
   fixture *f = *state;
   tokenward_provider *p = &f->provider;
   tokenward_span *texts[] = { &p->environment, &p->base_url,           &p->token_path,
-                              &p->scope,       &p->nested.member_path, &p->nested.error_path };
+                              &p->scope,       &p->nested.member_path, &p->nested.error_path,
+                              &p->members.expires_at };
   for (size_t i = 0; i < COUNT(texts); i++) {
     text_is_checked(f, texts[i]);
     *texts[i] = span(NULL, 0);

@@ -20,8 +20,8 @@ pub use manager::{CoreManager, CoreRequest, OutcomeRecord, PollRecord, RetryReco
 pub use next::{TokenNext, TokenReason, grant_name, reason_name};
 pub use provider::{
     BodyFormat, ClientAuthentication, Exposure, MissingLifetime, RefreshPolicy, TokenAlphabet,
-    TokenErrorCode, TokenGrant, TokenIdentity, TokenMember, TokenPreset, TokenProvider, TokenRoute,
-    ZeroLifetime, custom_provider, default_policy, preset_provider,
+    TokenErrorCode, TokenExpiresAt, TokenGrant, TokenIdentity, TokenMember, TokenPreset, TokenProvider,
+    TokenRoute, ZeroLifetime, custom_provider, default_policy, preset_provider,
 };
 pub use storage::{FoundRecord, OptionsRecord, SourceRecord, StorageRecord, found_name};
 

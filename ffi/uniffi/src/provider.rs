@@ -44,6 +44,9 @@ pub struct TokenProvider {
     pub error_path: Option<String>,
     /// What the service calls the members of an answer that it does not call as RFC 6749 does.
     pub members: Option<Vec<TokenMember>>,
+    /// The member that says when the access token ends, if there is one. It counts in an answer without `expires_in`
+    /// that comes with the time of day.
+    pub expires_at: Option<TokenExpiresAt>,
     /// The service's own error codes and the standard ones that they stand for.
     pub error_codes: Option<Vec<TokenErrorCode>>,
     /// Values of `token_type` that mean Bearer.
@@ -100,6 +103,16 @@ pub struct TokenMember {
     pub standard: String,
     /// The service's own.
     pub service: String,
+}
+
+/// A member of an answer that says when the access token ends: a time since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct TokenExpiresAt {
+    /// Its name.
+    pub member: String,
+    /// It is in milliseconds; else it is in seconds.
+    #[uniffi(default = false)]
+    pub milliseconds: bool,
 }
 
 /// An endpoint and the token that opens it.
@@ -403,7 +416,7 @@ impl TokenProvider {
             loopback_http,
             nested: Nested { reader: _, member_path, error_path },
             routes: Routes { table: _, rows },
-            members: OwnMembers { reader: _, names },
+            members: OwnMembers { reader: _, names, expires_at, expires_at_in_ms },
             missing_lifetime,
             zero_lifetime,
             token_alphabet,
@@ -431,6 +444,8 @@ impl TokenProvider {
             member_path: member_path.map(str::to_owned),
             error_path: error_path.map(str::to_owned),
             members: names.map(|names| names.iter().map(TokenMember::of).collect()),
+            expires_at: expires_at
+                .map(|member| TokenExpiresAt { member: member.to_owned(), milliseconds: expires_at_in_ms }),
             error_codes: error_codes.map(|codes| codes.iter().map(TokenErrorCode::of).collect()),
             token_type_aliases: token_type_aliases.map(owned),
             authorization_url: authorization_url.map(str::to_owned),
@@ -463,6 +478,7 @@ impl TokenProvider {
             member_path,
             error_path,
             members,
+            expires_at,
             error_codes,
             token_type_aliases,
             authorization_url,
@@ -512,12 +528,17 @@ impl TokenProvider {
                     Route { method: text(method), path: text(path), of_site: *of_site }
                 })))
             }),
-            members: members.as_ref().map_or(OwnMembers::NONE, |names| {
-                OwnMembers::named(arena.alloc_slice_fill_iter(names.iter().map(|name| {
-                    let TokenMember { standard, service } = name;
-                    (text(standard), text(service))
-                })))
-            }),
+            members: OwnMembers {
+                names: members.as_ref().map(|names| -> &'a [(&'a str, &'a str)] {
+                    arena.alloc_slice_fill_iter(names.iter().map(|name| {
+                        let TokenMember { standard, service } = name;
+                        (text(standard), text(service))
+                    }))
+                }),
+                expires_at: expires_at.as_ref().map(|at| text(&at.member)),
+                expires_at_in_ms: expires_at.as_ref().is_some_and(|at| at.milliseconds),
+                ..if members.is_some() || expires_at.is_some() { OwnMembers::FOUND } else { OwnMembers::NONE }
+            },
             missing_lifetime: missing_lifetime.core(),
             zero_lifetime: zero_lifetime.core(),
             token_alphabet: token_alphabet.core(),
@@ -635,7 +656,12 @@ mod tests {
             refresh_grant: true,
             scope: Some("scope"),
             nested: Nested::at(Some("data[0]"), Some("detailed[0]")),
-            members: OwnMembers::named(&[("access_token", "token"), ("scope", "scopes")]),
+            members: OwnMembers {
+                names: Some(&[("access_token", "token"), ("scope", "scopes")]),
+                expires_at: Some("expires"),
+                expires_at_in_ms: true,
+                ..OwnMembers::FOUND
+            },
             error_codes: Some(&[("own", "invalid_grant"), ("other", "invalid_client")]),
             token_type_aliases: Some(&["Access", "Key"]),
             authorization_url: Some("https://base.example/authorize?a=b"),
@@ -673,6 +699,8 @@ mod tests {
         ] {
             survives(&Provider { missing_lifetime, ..full });
         }
+        let seconds = OwnMembers { expires_at: Some("expires_on"), ..OwnMembers::FOUND };
+        survives(&Provider { members: seconds, ..full });
         survives(&Provider { nested: Nested::at(None, Some("detailed")), ..full });
         survives(&Provider { api_origins: Some(&[]), ..full });
         survives(&Provider { authentication: None, ..full });

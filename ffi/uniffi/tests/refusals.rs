@@ -4,8 +4,8 @@ use std::fmt::{Debug, Display};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokenward_uniffi::{
-    CoreError, CoreManager, Exposure, OutcomeRecord, TokenErrorCode, TokenGrant, TokenIdentity, TokenMember,
-    TokenPreset, TokenProvider, TokenRoute, custom_provider, preset_provider,
+    CoreError, CoreManager, Exposure, OutcomeRecord, TokenErrorCode, TokenExpiresAt, TokenGrant,
+    TokenIdentity, TokenMember, TokenPreset, TokenProvider, TokenRoute, custom_provider, preset_provider,
 };
 
 fn flute() -> TokenProvider {
@@ -42,6 +42,7 @@ fn a_description_that_cannot_work_is_refused_with_the_name_of_the_fact() {
     let code = |service: &str, standard: &str| {
         Some(vec![TokenErrorCode { service: service.to_owned(), standard: standard.to_owned() }])
     };
+    let ends = |name: &str| Some(TokenExpiresAt { member: name.to_owned(), milliseconds: false });
     let member = |standard: &str, service: &str| {
         Some(vec![TokenMember { standard: standard.to_owned(), service: service.to_owned() }])
     };
@@ -66,6 +67,7 @@ fn a_description_that_cannot_work_is_refused_with_the_name_of_the_fact() {
         ("member_path", TokenProvider { member_path: some("a..b"), ..sound.clone() }),
         ("error_path", TokenProvider { error_path: some("a["), ..sound.clone() }),
         ("members", TokenProvider { members: member("token", "key"), ..sound.clone() }),
+        ("expires_at", TokenProvider { expires_at: ends("scope"), ..sound.clone() }),
         ("routes", TokenProvider { routes: Some(Vec::new()), ..sound.clone() }),
         ("routes", TokenProvider { routes: Some(vec![route("v1")]), ..sound.clone() }),
         // The path wants a site, and the identity has none.

@@ -91,6 +91,9 @@ private func custom(_ object: Object) -> TokenProvider {
     provider.scope = string("scope")
     (provider.memberPath, provider.errorPath) = (string("member_path"), string("error_path"))
     provider.members = (object["members"] as? [String: String])?.map(TokenMember.init(standard:service:))
+    provider.expiresAt = object.object("expires_at").map {
+        TokenExpiresAt(member: $0.string("member")!, milliseconds: $0.string("unit") == "ms")
+    }
     provider.errorCodes = (object["error_codes"] as? [String: String])?.map(TokenErrorCode.init(service:standard:))
     provider.tokenTypeAliases = strings("token_type_aliases")
     (provider.authorizationUrl, provider.issuer) = (string("authorization_url"), string("issuer"))

@@ -292,6 +292,10 @@ impl Generator {
             ]);
             p.insert("members".into(), names);
         }
+        if self.dice.percent(15) {
+            let unit = self.dice.pick(&[json!({"member": "ends"}), json!({"member": "ends", "unit": "ms"})]);
+            p.insert("expires_at".into(), unit);
+        }
         if self.dice.percent(25) {
             p.insert(
                 "error_codes".into(),
@@ -609,6 +613,26 @@ impl Generator {
             members.push(("expires_in".to_owned(), self.lifetime(replay, at)));
         } else if self.dice.percent(20) {
             members.push(("expires_in".to_owned(), "null".to_owned()));
+        }
+        if let Some((name, in_a_second)) = replay.manager().provider.expires_at.clone()
+            && self.dice.percent(if missing { 70 } else { 15 })
+        {
+            let end = wall.unwrap_or(1000) + self.dice.pick(&[0, 20, 100, 3600]);
+            let end = (end.saturating_sub(self.dice.pick(&[0, 0, 0, 30])) * in_a_second).to_string();
+            let spelled = self.dice.pick(&[
+                end.clone(),
+                end.clone(),
+                format!("\"{end}\""),
+                format!("{end}.7"),
+                "null".to_owned(),
+                "\"2024-11-28\"".to_owned(),
+                "1e300".to_owned(),
+                "-1".to_owned(),
+                "0".to_owned(),
+            ]);
+            for _ in 0..self.dice.pick(&[1, 1, 1, 1, 1, 2]) {
+                members.push((name.clone(), spelled.clone()));
+            }
         }
         if self.dice.percent(74) {
             let aliases = &replay.manager().provider.token_type_aliases;

@@ -730,6 +730,11 @@ impl Manager {
         let seconds = match response.expires_in {
             Some(0) if self.provider.zero_is_never => return Ok(None),
             Some(seconds) => seconds,
+            None if response.expires_at == Some(0) && self.provider.zero_is_never => return Ok(None),
+            None if response.expires_at.is_some() && wall.is_some() => {
+                let in_a_second = self.provider.expires_at.as_ref().map_or(1, |(_, units)| *units);
+                (response.expires_at.unwrap_or(0) / in_a_second).saturating_sub(wall.unwrap_or(0))
+            }
             None => match self.provider.missing_lifetime {
                 MissingLifetime::Never => return Ok(None),
                 MissingLifetime::Refuse => return Err("missing_lifetime"),

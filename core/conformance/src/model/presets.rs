@@ -72,6 +72,8 @@ pub(crate) struct Provider {
     pub(crate) error_path: String,
     /// Names of RFC 6749 and the service's own.
     pub(crate) members: Vec<(String, String)>,
+    /// The member that says when a token ends, and how many of its units a second has.
+    pub(crate) expires_at: Option<(String, u64)>,
     pub(crate) error_codes: Vec<(String, String)>,
     pub(crate) token_type_aliases: Vec<String>,
     pub(crate) authorization_url: String,
@@ -173,6 +175,7 @@ fn custom_default(name: &str, environment: &str, base_url: &str, token_path: &st
         member_path: String::new(),
         error_path: String::new(),
         members: Vec::new(),
+        expires_at: None,
         error_codes: Vec::new(),
         token_type_aliases: Vec::new(),
         authorization_url: String::new(),
@@ -331,6 +334,10 @@ fn custom(object: &Value, environment: &str) -> Provider {
         for (standard, own) in names {
             provider.members.push((standard.clone(), own.as_str().unwrap_or("").to_owned()));
         }
+    }
+    if let Some(name) = object["expires_at"]["member"].as_str() {
+        let in_a_second = if object["expires_at"]["unit"] == "ms" { 1000 } else { 1 };
+        provider.expires_at = Some((name.to_owned(), in_a_second));
     }
     if let Some(codes) = object["error_codes"].as_object() {
         for (code, standard) in codes {

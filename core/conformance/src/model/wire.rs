@@ -19,6 +19,8 @@ pub(crate) struct TokenResponse {
     pub(crate) refresh: Option<Vec<u8>>,
     pub(crate) token_type: Option<String>,
     pub(crate) expires_in: Option<u64>,
+    /// Where `expires_in` is absent, in the provider's units.
+    pub(crate) expires_at: Option<u64>,
 }
 
 /// Why an answer is refused, and the refresh token that a 2xx answer brings all the same.
@@ -173,6 +175,11 @@ fn read_token(
     if names.iter().any(|n| object.all(provider.called(n)).len() > 1) {
         return Err(refusal("duplicate_member"));
     }
+    if let Some((name, _)) = &provider.expires_at
+        && object.all(name).len() > 1
+    {
+        return Err(refusal("duplicate_member"));
+    }
 
     if member("access_token").is_none()
         && let Ok(Some(code)) = &error
@@ -198,13 +205,18 @@ fn read_token(
         Some(Json::Array(items)) if items.iter().all(|v| text_of(v).is_some()) => Ok(()),
         Some(value) => text_of(value).map(|_| ()).ok_or(()),
     };
-    let expires_in = match member("expires_in") {
+    let number = |value: Option<&Json>| match value {
         None => Ok(None),
         Some(Json::Number(raw)) => json::floor_u64(raw).map(Some).ok_or(()),
         Some(Json::String(Some(text))) if !text.is_empty() && text.iter().all(u8::is_ascii_digit) => {
             Ok(Some(utf8(text).parse().unwrap_or(u64::MAX)))
         }
         Some(_) => Err(()),
+    };
+    let expires_in = number(member("expires_in"));
+    let expires_at = match &provider.expires_at {
+        Some((name, _)) if expires_in == Ok(None) => number(object.member(name)),
+        _ => Ok(None),
     };
 
     let rotated = refresh.clone().unwrap_or(None);
@@ -216,11 +228,13 @@ fn read_token(
         return Err(refuse("invalid_scope_member"));
     }
     let Ok(error) = error else { return Err(refuse("invalid_error")) };
-    let Ok(expires_in) = expires_in else { return Err(refuse("invalid_expires_in")) };
+    let (Ok(expires_in), Ok(expires_at)) = (expires_in, expires_at) else {
+        return Err(refuse("invalid_expires_in"));
+    };
     if error.is_some() {
         return Err(refuse("error_beside_token"));
     }
-    Ok(Answer::Token(TokenResponse { access, refresh, token_type, expires_in }))
+    Ok(Answer::Token(TokenResponse { access, refresh, token_type, expires_in, expires_at }))
 }
 
 /// What a caller installs.
@@ -243,7 +257,7 @@ pub(crate) fn read_installed(provider: &Provider, token: &Value) -> Result<Insta
         }
         return Ok(Installed::Refresh(refresh));
     }
-    let flat = Provider { members: Vec::new(), ..provider.clone() };
+    let flat = Provider { members: Vec::new(), expires_at: None, ..provider.clone() };
     match read_token(&flat, &root, error_code(&flat, &root, None))? {
         Answer::Token(token) => Ok(Installed::Token(token)),
         Answer::Error(..) => Err(refusal("invalid_access_token")),

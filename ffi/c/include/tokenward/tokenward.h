@@ -615,12 +615,19 @@ typedef struct tokenward_routes {
   tokenward_route_list rows;
 } tokenward_routes;
 
-/** What the members of an answer are called, if not as RFC 6749 calls them. */
+/** What the members of an answer are called, if not as RFC 6749 calls them, and what it has beside them. */
 typedef struct tokenward_members {
   /** What finds them: #tokenward_member_names. */
   const tokenward_member_part *reader;
   /** Names of RFC 6749 sections 5.1 and 5.2 such as `access_token`, and what the service calls those members. */
   tokenward_pair_list names;
+  /**
+   * What the service calls a member that says when the access token ends: a time since 1970. It counts in an answer
+   * without `expires_in` that comes with the time of day.
+   */
+  tokenward_span expires_at;
+  /** That member is in milliseconds; else it is in seconds. */
+  bool expires_at_in_ms;
 } tokenward_members;
 
 /** What an answer without `expires_in` means, as a kind: `TOKENWARD_LIFETIME_*`. */
@@ -725,7 +732,7 @@ typedef struct tokenward_provider {
   tokenward_nested nested;
   /** Which token opens which endpoint; none: every path of the origins. */
   tokenward_routes routes;
-  /** What the members of an answer are called, if not as RFC 6749 calls them. */
+  /** What the members of an answer are called, if not as RFC 6749 calls them, and what it has beside them. */
   tokenward_members members;
   /** What an answer without `expires_in` means. */
   tokenward_missing_lifetime missing_lifetime;

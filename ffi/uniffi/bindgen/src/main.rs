@@ -22,6 +22,7 @@ const PUBLIC: &[&str] = &[
     "RefreshPolicy",
     "TokenAlphabet",
     "TokenErrorCode",
+    "TokenExpiresAt",
     "TokenGrant",
     "TokenIdentity",
     "TokenMember",

@@ -2106,6 +2106,75 @@ func FfiConverterTypeTokenErrorCode_lower(_ value: TokenErrorCode) -> RustBuffer
 
 
 /**
+ * A member of an answer that says when the access token ends: a time since 1970.
+ */
+public struct TokenExpiresAt: Equatable, Hashable {
+    /**
+     * Its name.
+     */
+    public var member: String
+    /**
+     * It is in milliseconds; else it is in seconds.
+     */
+    public var milliseconds: Bool
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name.
+         */member: String,
+        /**
+         * It is in milliseconds; else it is in seconds.
+         */milliseconds: Bool = false) {
+        self.member = member
+        self.milliseconds = milliseconds
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TokenExpiresAt: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeTokenExpiresAt: FfiConverterRustBuffer {
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TokenExpiresAt {
+        return
+            try TokenExpiresAt(
+                member: FfiConverterString.read(from: &buf),
+                milliseconds: FfiConverterBool.read(from: &buf)
+        )
+    }
+
+    static func write(_ value: TokenExpiresAt, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.member, into: &buf)
+        FfiConverterBool.write(value.milliseconds, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeTokenExpiresAt_lift(_ buf: RustBuffer) throws -> TokenExpiresAt {
+    return try FfiConverterTypeTokenExpiresAt.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeTokenExpiresAt_lower(_ value: TokenExpiresAt) -> RustBuffer {
+    return FfiConverterTypeTokenExpiresAt.lower(value)
+}
+
+
+/**
  * Whose token it is, as far as that is known only at run time. What is given here wins over the provider's.
  */
 public struct TokenIdentity: Equatable, Hashable {
@@ -2337,6 +2406,11 @@ public struct TokenProvider: Equatable, Hashable {
      */
     public var members: [TokenMember]?
     /**
+     * The member that says when the access token ends, if there is one. It counts in an answer without `expires_in`
+     * that comes with the time of day.
+     */
+    public var expiresAt: TokenExpiresAt?
+    /**
      * The service's own error codes and the standard ones that they stand for.
      */
     public var errorCodes: [TokenErrorCode]?
@@ -2431,6 +2505,10 @@ public struct TokenProvider: Equatable, Hashable {
          * What the service calls the members of an answer that it does not call as RFC 6749 does.
          */members: [TokenMember]?,
         /**
+         * The member that says when the access token ends, if there is one. It counts in an answer without `expires_in`
+         * that comes with the time of day.
+         */expiresAt: TokenExpiresAt?,
+        /**
          * The service's own error codes and the standard ones that they stand for.
          */errorCodes: [TokenErrorCode]?,
         /**
@@ -2476,6 +2554,7 @@ public struct TokenProvider: Equatable, Hashable {
         self.memberPath = memberPath
         self.errorPath = errorPath
         self.members = members
+        self.expiresAt = expiresAt
         self.errorCodes = errorCodes
         self.tokenTypeAliases = tokenTypeAliases
         self.authorizationUrl = authorizationUrl
@@ -2520,6 +2599,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
                 memberPath: FfiConverterOptionString.read(from: &buf),
                 errorPath: FfiConverterOptionString.read(from: &buf),
                 members: FfiConverterOptionSequenceTypeTokenMember.read(from: &buf),
+                expiresAt: FfiConverterOptionTypeTokenExpiresAt.read(from: &buf),
                 errorCodes: FfiConverterOptionSequenceTypeTokenErrorCode.read(from: &buf),
                 tokenTypeAliases: FfiConverterOptionSequenceString.read(from: &buf),
                 authorizationUrl: FfiConverterOptionString.read(from: &buf),
@@ -2550,6 +2630,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
         FfiConverterOptionString.write(value.memberPath, into: &buf)
         FfiConverterOptionString.write(value.errorPath, into: &buf)
         FfiConverterOptionSequenceTypeTokenMember.write(value.members, into: &buf)
+        FfiConverterOptionTypeTokenExpiresAt.write(value.expiresAt, into: &buf)
         FfiConverterOptionSequenceTypeTokenErrorCode.write(value.errorCodes, into: &buf)
         FfiConverterOptionSequenceString.write(value.tokenTypeAliases, into: &buf)
         FfiConverterOptionString.write(value.authorizationUrl, into: &buf)
@@ -4499,6 +4580,30 @@ fileprivate struct FfiConverterOptionTypeStorageRecord: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeStorageRecord.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeTokenExpiresAt: FfiConverterRustBuffer {
+    typealias SwiftType = TokenExpiresAt?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeTokenExpiresAt.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeTokenExpiresAt.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }

@@ -296,6 +296,7 @@ private class Scenario(private val scenario: Members) {
         memberPath = text("member_path")
         errorPath = text("error_path")
         this.members = members["members"].members()?.map { (standard, own) -> TokenMember(standard, own as String) }
+        expiresAt = members["expires_at"].members()?.let { TokenExpiresAt(it.text("member")!!, it.text("unit") == "ms") }
         errorCodes = members["error_codes"].members()?.map { (own, code) -> TokenErrorCode(own, code as String) }
         tokenTypeAliases = texts("token_type_aliases")
         authorizationUrl = text("authorization_url")

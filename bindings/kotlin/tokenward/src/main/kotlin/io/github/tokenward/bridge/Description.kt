@@ -104,6 +104,31 @@ public data class TokenErrorCode (
 
 
 /**
+ * A member of an answer that says when the access token ends: a time since 1970.
+ */
+public data class TokenExpiresAt (
+    /**
+     * Its name.
+     */
+    public var `member`: kotlin.String
+    ,
+    /**
+     * It is in milliseconds; else it is in seconds.
+     */
+    public var `milliseconds`: kotlin.Boolean = false
+
+){
+
+
+
+
+
+    public companion object
+}
+
+
+
+/**
  * Whose token it is, as far as that is known only at run time. What is given here wins over the provider's.
  */
 public class TokenIdentity internal constructor(
@@ -250,6 +275,12 @@ public class TokenProvider internal constructor(
      * What the service calls the members of an answer that it does not call as RFC 6749 does.
      */
     public var `members`: List<TokenMember>?
+    ,
+    /**
+     * The member that says when the access token ends, if there is one. It counts in an answer without `expires_in`
+     * that comes with the time of day.
+     */
+    public var `expiresAt`: TokenExpiresAt?
     ,
     /**
      * The service's own error codes and the standard ones that they stand for.

@@ -11,6 +11,7 @@ import io.github.tokenward.MissingLifetime
 import io.github.tokenward.RefreshPolicy
 import io.github.tokenward.TokenAlphabet
 import io.github.tokenward.TokenErrorCode
+import io.github.tokenward.TokenExpiresAt
 import io.github.tokenward.TokenGrant
 import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenMember
@@ -3091,6 +3092,28 @@ internal object FfiConverterTypeTokenErrorCode: FfiConverterRustBuffer<TokenErro
 /**
  * @suppress
  */
+internal object FfiConverterTypeTokenExpiresAt: FfiConverterRustBuffer<TokenExpiresAt> {
+    override fun read(buf: ByteBuffer): TokenExpiresAt {
+        return TokenExpiresAt(
+            FfiConverterString.read(buf),
+            FfiConverterBoolean.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TokenExpiresAt) = (
+            FfiConverterString.allocationSize(value.`member`) +
+            FfiConverterBoolean.allocationSize(value.`milliseconds`)
+    )
+
+    override fun write(value: TokenExpiresAt, buf: ByteBuffer) {
+            FfiConverterString.write(value.`member`, buf)
+            FfiConverterBoolean.write(value.`milliseconds`, buf)
+    }
+}
+
+/**
+ * @suppress
+ */
 internal object FfiConverterTypeTokenIdentity: FfiConverterRustBuffer<TokenIdentity> {
     override fun read(buf: ByteBuffer): TokenIdentity {
         return TokenIdentity(
@@ -3160,6 +3183,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalSequenceTypeTokenMember.read(buf),
+            FfiConverterOptionalTypeTokenExpiresAt.read(buf),
             FfiConverterOptionalSequenceTypeTokenErrorCode.read(buf),
             FfiConverterOptionalSequenceString.read(buf),
             FfiConverterOptionalString.read(buf),
@@ -3190,6 +3214,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalString.allocationSize(value.`memberPath`) +
             FfiConverterOptionalString.allocationSize(value.`errorPath`) +
             FfiConverterOptionalSequenceTypeTokenMember.allocationSize(value.`members`) +
+            FfiConverterOptionalTypeTokenExpiresAt.allocationSize(value.`expiresAt`) +
             FfiConverterOptionalSequenceTypeTokenErrorCode.allocationSize(value.`errorCodes`) +
             FfiConverterOptionalSequenceString.allocationSize(value.`tokenTypeAliases`) +
             FfiConverterOptionalString.allocationSize(value.`authorizationUrl`) +
@@ -3219,6 +3244,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalString.write(value.`memberPath`, buf)
             FfiConverterOptionalString.write(value.`errorPath`, buf)
             FfiConverterOptionalSequenceTypeTokenMember.write(value.`members`, buf)
+            FfiConverterOptionalTypeTokenExpiresAt.write(value.`expiresAt`, buf)
             FfiConverterOptionalSequenceTypeTokenErrorCode.write(value.`errorCodes`, buf)
             FfiConverterOptionalSequenceString.write(value.`tokenTypeAliases`, buf)
             FfiConverterOptionalString.write(value.`authorizationUrl`, buf)
@@ -4364,6 +4390,38 @@ internal object FfiConverterOptionalTypeStorageRecord: FfiConverterRustBuffer<St
         } else {
             buf.put(1)
             FfiConverterTypeStorageRecord.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalTypeTokenExpiresAt: FfiConverterRustBuffer<TokenExpiresAt?> {
+    override fun read(buf: ByteBuffer): TokenExpiresAt? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeTokenExpiresAt.read(buf)
+    }
+
+    override fun allocationSize(value: TokenExpiresAt?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeTokenExpiresAt.allocationSize(value)
+        }
+    }
+
+    override fun write(value: TokenExpiresAt?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeTokenExpiresAt.write(value, buf)
         }
     }
 }
