@@ -661,3 +661,31 @@ fn an_end_that_is_no_time_is_refused_where_expires_in_is_absent() {
         assert_eq!(answer(&format!("{member},\"expires_in\":60")), Ok(()), "{nonsense}");
     }
 }
+
+#[test]
+fn an_error_path_may_end_at_a_number_and_go_through_error() {
+    let by = |path| Provider { nested: Nested::at(None, Some(path)), ..CUSTOM };
+    for (path, body, code) in [
+        ("status.code", r#"{"status":{"code":16}}"#, "16"),
+        ("status", r#"{"status":-1.50}"#, "-1.50"),
+        ("error", r#"{"error":7}"#, "7"),
+        ("error", r#"{"error":"invalid_grant"}"#, "invalid_grant"),
+        ("error.code", r#"{"error":{"code":2,"message":"m"}}"#, "2"),
+        ("error[0].code", r#"{"error":[{"code":"x"}]}"#, "x"),
+        ("status.code", r#"{"status":{"code":16},"error":"flat"}"#, "flat"),
+    ] {
+        assert_eq!(text(error_by(&by(path), 400, body).error()), code, "{body}");
+    }
+    for (path, body, refused) in [
+        ("error.code", r#"{"error":{"code":0}}"#, Error::NoErrorCode),
+        ("error.code", r#"{"error":{"code":true}}"#, Error::InvalidError),
+        ("error.code", r#"{"error":{"code":1,"code":2}}"#, Error::DuplicateMember),
+        ("error", r#"{"error":{}}"#, Error::InvalidError),
+        ("error", r#"{"error":1,"error":2}"#, Error::DuplicateMember),
+        ("status", r#"{"error":7}"#, Error::InvalidError),
+    ] {
+        assert_eq!(token_answer(400, body.as_bytes(), &by(path)).unwrap_err(), refused, "{body}");
+    }
+    let zero = br#"{"access_token":"t","status":0}"#;
+    assert_eq!(text(token_by(&by("status"), zero).access_token()), "t");
+}

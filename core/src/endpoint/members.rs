@@ -182,6 +182,14 @@ impl<'a> Members<'a> {
         self.value(Member::ExpiresAt).is_some()
     }
 
+    /// Makes the digits of a number a text; 0 is none.
+    pub(crate) fn take_number(&mut self, member: Member) {
+        self.wrong.put(member, false);
+        if self.value(member).is_some_and(|number| number.is(b"0")) {
+            self.set(member, None);
+        }
+    }
+
     /// Marks a member that may stand twice.
     pub(crate) fn put_twice(&mut self, member: Member) {
         self.twice.put(member, true);

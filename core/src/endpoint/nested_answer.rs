@@ -33,10 +33,15 @@ pub(crate) fn read<'a>(
         if at_object && item.kind == b'{' {
             members.object = item.value;
         }
-        if error_path.step(item) {
+        let at_code = error_path.step(item);
+        if at_code {
             members.put(Member::NestedError, item);
+            if matches!(item.kind, b'-' | b'0'..=b'9') {
+                members.take_number(Member::NestedError);
+            }
         }
-        let at_top = item.depth == 1;
+        // What the error path leads to, or through, is no `error` of the top object.
+        let at_top = item.depth == 1 && !at_code && error_path.open != 1;
         let in_token = member_path.holds(item.depth);
         if (at_top || in_token)
             && let Some(member) = item.name().and_then(|name| own.find(name))

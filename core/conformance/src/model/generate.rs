@@ -282,7 +282,8 @@ impl Generator {
             p.insert("member_path".into(), json!(path));
         }
         if self.dice.percent(20) {
-            p.insert("error_path".into(), json!("detailed[0]"));
+            let path = self.dice.pick(&["detailed[0]", "detailed[0]", "error.code", "error", "status"]);
+            p.insert("error_path".into(), json!(path));
         }
         if self.dice.percent(15) {
             let names = self.dice.pick(&[
@@ -717,8 +718,15 @@ impl Generator {
         let at_path = !provider.error_path.is_empty() && self.dice.percent(70);
         let mut members = Vec::new();
         if at_path {
-            members.push(("detailed".to_owned(), json!([code]).to_string()));
-            if self.dice.percent(20) {
+            let number = self.dice.pick(&["16", "0", "-1", "1e3"]).to_owned();
+            let spelled = if self.dice.percent(40) { number } else { json!(code).to_string() };
+            let (name, holder) = match provider.error_path.as_str() {
+                "error.code" => ("error", format!("{{\"code\":{spelled}}}")),
+                "detailed[0]" => ("detailed", format!("[{spelled}]")),
+                name => (name, spelled),
+            };
+            members.push((name.to_owned(), holder));
+            if name != "error" && self.dice.percent(20) {
                 members.push(("error".to_owned(), self.dice.pick(&["null", "\"\""]).to_owned()));
             }
         } else {

@@ -86,13 +86,19 @@ fn utf8(bytes: &[u8]) -> String {
 
 /// The error code of a body: `Ok(None)` for none, `Err` where a string must be and is not.
 fn error_code(provider: &Provider, root: &Json, at_path: Option<&Json>) -> Result<Option<String>, ()> {
+    let starts = |step: &Step| matches!(step, Step::Member(name) if name == provider.called("error"));
+    let path = path_steps(&provider.error_path);
+    let ends = path.len() == 1;
+    let on_the_path = path.first().is_some_and(starts);
     let flat = match root.member(provider.called("error")) {
         None => None,
+        Some(value) if on_the_path && (ends || matches!(value, Json::Object(_) | Json::Array(_))) => None,
         Some(value) => Some(text_of(value).ok_or(())?).filter(|t| !t.is_empty()),
     };
     match (flat, at_path) {
         (Some(code), _) => Ok(Some(utf8(&code))),
         (None, None) => Ok(None),
+        (None, Some(Json::Number(number))) => Ok(Some(number.clone()).filter(|number| number != "0")),
         (None, Some(value)) => {
             Ok(Some(text_of(value).ok_or(())?).filter(|t| !t.is_empty()).map(|t| utf8(&t)))
         }
