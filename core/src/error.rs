@@ -67,6 +67,9 @@ table! {
             status
         } = 117, "http_status",
             "The token service answered with an HTTP error and without a reason that can be read.";
+        /// It begins as gzip does (RFC 1952 section 2.3.1).
+        EncodedBody = 118, "encoded_body",
+            "The body is compressed, and nobody asked for that: let the HTTP client decode it.";
         BadUrl = 120, "bad_url",
             "The URL is not absolute, or is ambiguous: leave out user names, spaces and dot segments.";
         /// RFC 9110 section 11.6.1.

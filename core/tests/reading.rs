@@ -689,3 +689,13 @@ fn an_error_path_may_end_at_a_number_and_go_through_error() {
     let zero = br#"{"access_token":"t","status":0}"#;
     assert_eq!(text(token_by(&by("status"), zero).access_token()), "t");
 }
+
+#[test]
+fn a_body_that_begins_as_gzip_does_is_an_encoded_one() {
+    assert_eq!(read(200, b"\x1f\x8b\x08").unwrap_err(), Error::EncodedBody);
+    assert_eq!(read(200, b"\x1f\x8b").unwrap_err(), Error::EncodedBody);
+    assert_eq!(read(503, b"\x1f\x8b").unwrap_err(), Error::HttpStatus { status: 503 });
+    for other in [&b"\x1f"[..], b"\x1f{}", b" \x1f\x8b", b"\x8b\x1f"] {
+        assert_eq!(read(200, other).unwrap_err(), Error::NotJson, "{other:?}");
+    }
+}

@@ -200,6 +200,9 @@ impl core::fmt::Debug for Scope<'_> {
     }
 }
 
+/// What a body begins with that is compressed by gzip (RFC 1952 section 2.3.1).
+const GZIP: &[u8] = &[0x1F, 0x8B];
+
 /// Reads what a token endpoint answered.
 ///
 /// A 2xx status is a token, or a non-empty `error` without one; every other status is an error answer.
@@ -219,8 +222,8 @@ impl core::fmt::Debug for Scope<'_> {
 ///
 /// # Errors
 /// Of two faults the body's own come first, the earliest byte winning, then this order:
-/// - [`Error::NotJson`], [`Error::Truncated`], [`Error::Malformed`], [`Error::TooDeep`]: no whole JSON object. Under a
-///   status other than 2xx all of these are [`Error::HttpStatus`].
+/// - [`Error::EncodedBody`], [`Error::NotJson`], [`Error::Truncated`], [`Error::Malformed`], [`Error::TooDeep`]: no whole
+///   JSON object. Under a status other than 2xx all of these are [`Error::HttpStatus`].
 /// - [`Error::DuplicateMember`]: a member that is read stands twice in its object.
 /// - [`Error::InvalidAccessToken`], [`Error::InvalidRefreshToken`], [`Error::InvalidTokenType`],
 ///   [`Error::InvalidScopeMember`], [`Error::InvalidError`], [`Error::InvalidExpiresIn`]: a member is not
@@ -293,7 +296,7 @@ impl<'a> Members<'a> {
         let start = Slice::new(body);
         let mut at = Slice::new(if let [0xEF, 0xBB, 0xBF, text @ ..] = body { text } else { body });
         if !matches!(token(&mut at), b'{') && !at.is_at_end() {
-            return Err(Error::NotJson);
+            return Err(if body.starts_with(GZIP) { Error::EncodedBody } else { Error::NotJson });
         }
         let (nested, own) = (&provider.nested, &provider.members);
         match (nested.reader, own.reader) {

@@ -756,6 +756,7 @@ impl Generator {
         let good = self.wrapped(replay, &members);
         let kind = self.dice.weighted(&[
             ("not_json", 8),
+            ("encoded_body", 3),
             ("truncated", 8),
             ("malformed", 8),
             ("too_deep", 6),
@@ -775,6 +776,7 @@ impl Generator {
             ("two", 6),
         ]);
         match kind {
+            "encoded_body" => return b"\x1f\x8b\x08\0{}"[..self.dice.pick(&[1, 2, 4, 6])].to_vec(),
             "not_json" => {
                 let text = self.dice.pick(&[
                     "<html>busy</html>",

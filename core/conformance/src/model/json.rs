@@ -36,6 +36,9 @@ const DEPTH: usize = 32;
 
 /// Reads a whole body: one object, and nothing after it.
 pub(crate) fn read(body: &[u8]) -> Result<Json, &'static str> {
+    if body.starts_with(&[0x1F, 0x8B]) {
+        return Err("encoded_body");
+    }
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let mut reader = Reader { bytes: body, at: 0, open: 0 };
     reader.space();

@@ -891,6 +891,8 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_SAME_TOKEN 116
 /** The token service answered with an HTTP error and without a reason that can be read. */
 #define TOKENWARD_ERR_HTTP_STATUS 117
+/** The body is compressed, and nobody asked for that: let the HTTP client decode it. */
+#define TOKENWARD_ERR_ENCODED_BODY 118
 /** The URL is not absolute, or is ambiguous: leave out user names, spaces and dot segments. */
 #define TOKENWARD_ERR_BAD_URL 120
 /** The WWW-Authenticate field is not a list of challenges: report it to the service. */
