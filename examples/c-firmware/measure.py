@@ -23,7 +23,9 @@ TARGETS = {
 }
 CONTROL = 8
 IMAGES = (("reader", "the reader alone"), ("manager", "without storage"), ("storage", "with storage"),
-          ("sealed", "with storage that the device seals"))
+          ("sealed", "with storage that the device seals"), ("device", "without storage, with device authorization"),
+          ("sign_in", "with storage and sign-in in a browser"),
+          ("sign_in_stored", "with storage and sign-in in a browser that survives a restart"))
 NO_PART = "no_part"
 # How a service names a part, by its kind.
 NAMED = {
@@ -46,10 +48,13 @@ CODE = {
     r"is_loopback_http": {"tokenward_loopback_http"},
     r"wire::jwt": {"tokenward_expiry_jwt"},
 }
-# What only an image with storage may carry, and what only one that this library seals.
+# What only an image with storage may carry, what only one that this library seals or whose person signs in, and each way to
+# do that.
 STORES = {
-    r"::RULES$|_with_storage|Keeper::(with_storage|store_next)": {"storage", "sealed"},
-    r"sha2::|HmacSha256": {"storage"},
+    r"::RULES$|_with_storage|Keeper::(with_storage|store_next)": {"storage", "sealed", "sign_in", "sign_in_stored"},
+    r"sha2::|HmacSha256": {"storage", "sign_in", "sign_in_stored"},
+    r"grants::device": {"device"},
+    r"grants::authorization_code": {"sign_in", "sign_in_stored"},
 }
 SAME_COMPILER, OTHER_COMPILER = 1.02, 1.10
 

@@ -32,9 +32,13 @@ for name in $BOARDS; do
   plain=$OUT/$name.a
   linked "$OUT/$name-reader.elf" "$plain" tokenward_token_answer
   linked "$OUT/$name-manager.elf" "$plain" _start "$ROOT/ffi/c/tests/image.c"
+  linked "$OUT/$name-device.elf" "$plain" _start -DDEVICE "$ROOT/ffi/c/tests/image.c"
   stores=$(library "$TRIPLE" panic-handler,snapshot)
   linked "$OUT/$name-storage.elf" "$stores" _start -DSTORAGE=tokenward_storage_own "$ROOT/ffi/c/tests/image.c"
   linked "$OUT/$name-sealed.elf" "$stores" _start -DSTORAGE=tokenward_storage_own_with_seal "$ROOT/ffi/c/tests/image.c"
+  linked "$OUT/$name-sign_in.elf" "$stores" _start -DSTORAGE=tokenward_storage_own -DSIGN_IN "$ROOT/ffi/c/tests/image.c"
+  linked "$OUT/$name-sign_in_stored.elf" "$stores" _start -DSTORAGE=tokenward_storage_own -DSIGN_IN -DSIGN_IN_STORED \
+    "$ROOT/ffi/c/tests/image.c"
   while IFS=$'\t' read -r part named <&3; do
     linked "$OUT/$name-$part.elf" "$plain" _start "-DPART=$named" "$ROOT/ffi/c/tests/image.c"
   done 3<<<"$parts"

@@ -116,31 +116,35 @@ impl<'a> AuthorizationCode<'a> {
         credentials: &Credentials<'_>,
         out: &'b mut [u8],
     ) -> Result<&'b str, Error> {
-        let (provider, _) = manager.service();
-        self.waits()?;
-        self.write_url(provider, credentials, out)
+        let url = self.url_bytes(manager, credentials, out)?;
+        Ok(core::str::from_utf8(url).unwrap_or_default())
     }
 
-    fn write_url<'b>(
+    /// The same as bytes: for C, where text is bytes.
+    #[doc(hidden)]
+    pub fn url_bytes<'b, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized>(
         &self,
-        provider: &Provider<'_>,
+        manager: &TokenManager<'_, S>,
         credentials: &Credentials<'_>,
         out: &'b mut [u8],
-    ) -> Result<&'b str, Error> {
+    ) -> Result<&'b [u8], Error> {
+        let (provider, _) = manager.service();
+        self.waits()?;
         let url = provider.authorization_url.ok_or(Error::InvalidProvider)?;
         match Url::parse(url.as_bytes()) {
-            Some(parsed) if is_secure(provider, &parsed) && !url.contains('#') => {}
+            Some(parsed) if is_secure(provider, &parsed) && !url.bytes().any(|byte| byte == b'#') => {}
             Some(parsed) if !is_secure(provider, &parsed) => return Err(Error::OriginNotAllowed),
             _ => return Err(Error::BadUrl),
         }
         if credentials.client_id.is_empty() {
             return Err(Error::WrongCredentials);
         }
-        let query = url.split_once('?').map(|(_, query)| query);
+        let question = url.bytes().position(|byte| byte == b'?');
+        let query = question.and_then(|place| url.as_bytes().get(place..)?.get(1..));
         let own = |name: FormStr<'_>| {
             Provider::AUTHORIZATION_PARAMETERS.iter().any(|own| name.bytes().eq(own.bytes()))
         };
-        if query.is_some_and(|query| pairs(query.as_bytes()).any(|(name, _)| own(name))) {
+        if query.is_some_and(|query| pairs(query).any(|(name, _)| own(name))) {
             return Err(Error::InvalidProvider);
         }
         let (mut state, mut challenge) = ([0; 44], [0; 44]);
@@ -157,7 +161,7 @@ impl<'a> AuthorizationCode<'a> {
         out.bytes(url.as_bytes());
         let mut between: &[u8] = match query {
             None => b"?",
-            Some("") => b"",
+            Some([]) => b"",
             Some(_) => b"&",
         };
         for (name, value) in Provider::AUTHORIZATION_PARAMETERS.iter().zip(values) {
@@ -169,7 +173,7 @@ impl<'a> AuthorizationCode<'a> {
                 between = b"&";
             }
         }
-        Ok(core::str::from_utf8(out.finish()?).unwrap_or_default())
+        Ok(out.finish()?)
     }
 
     /// Writes what survives a restart between browser and callback. Store it before the browser is opened; it is good
@@ -310,7 +314,8 @@ impl<'a> AuthorizationCode<'a> {
     fn query<'u>(&self, url: &'u [u8]) -> Option<&'u [u8]> {
         let redirect_uri = self.redirect_uri.as_bytes();
         let rest = url.strip_prefix(redirect_uri)?;
-        let rest = rest.split(|byte| *byte == b'#').next()?;
+        let end = rest.iter().position(|byte| *byte == b'#').unwrap_or(rest.len());
+        let rest = rest.get(..end)?;
         if redirect_uri.contains(&b'?') {
             return rest.strip_prefix(b"&");
         }

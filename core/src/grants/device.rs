@@ -411,6 +411,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         (!self.text(1).is_empty()).then_some(Instant::from_millis(self.flow.expires_at))
     }
 
+    /// What is to be shown, as UTF-8: user code, where to enter it, and the same with the code in it. For C, where text is
+    /// bytes.
+    #[doc(hidden)]
+    pub fn shown_bytes(&self) -> [&[u8]; 3] {
+        [self.text(1), self.text(2), self.text(3)]
+    }
+
     /// Spends the id of the request that is out.
     fn take_out(&mut self, now: Instant, policy: &RefreshPolicy, id: RequestId) -> Result<Out, Error> {
         self.flow.advance(now, policy);

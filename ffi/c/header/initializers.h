@@ -74,6 +74,10 @@ static inline tokenward_provider tokenward_provider_of(const tokenward_service *
 #define TOKENWARD_MANAGER_WORDS(access_capacity, refresh_capacity) \
   ((TOKENWARD_MANAGER_HEAD + (access_capacity) + (refresh_capacity) + 7) / 8)
 
+/** Words of memory for a device authorization whose codes, as the service sends them, take so many bytes: 512 will do as a
+ * rule. `static uint64_t device_memory[TOKENWARD_DEVICE_WORDS(512)];` */
+#define TOKENWARD_DEVICE_WORDS(codes) ((176 + (codes) + 7) / 8)
+
 /** Bytes that hold any snapshot of a manager with slots of these sizes. */
 #define TOKENWARD_SNAPSHOT_BYTES(access_capacity, refresh_capacity) ((access_capacity) + (refresh_capacity) + 192)
 

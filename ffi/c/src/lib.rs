@@ -17,6 +17,7 @@ extern crate std;
 
 mod config;
 mod edge;
+mod grants;
 mod manager;
 mod memory;
 mod parts;
@@ -32,6 +33,7 @@ mod writers;
 
 pub use config::*;
 pub use edge::tokenward_span;
+pub use grants::*;
 pub use manager::*;
 pub use memory::*;
 pub use parts::*;

@@ -372,7 +372,10 @@ pub unsafe extern "C" fn tokenward_answer_parsed(
 }
 
 /// Says what an answer was.
-fn said(answered: Result<Outcome<'_>, Error>, out: Out<'_, tokenward_outcome>) -> Result<(), Fault> {
+pub(crate) fn said(
+    answered: Result<Outcome<'_>, Error>,
+    out: Out<'_, tokenward_outcome>,
+) -> Result<(), Fault> {
     let mut said = tokenward_outcome { generation: 0, detail: 0, kind: 0, code: TOKENWARD_CODE_NONE };
     let refused = match answered {
         Ok(Outcome::Token(Generation(generation))) => {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What an image takes that keeps a token by client_credentials and refresh_token, with Basic authentication, a Bearer
- * header and one preset; with a kind of storage as STORAGE also what it takes to survive a restart. Linked and measured, not run. */
+ * header and one preset; with a kind of storage as STORAGE also what it takes to survive a restart; with DEVICE, SIGN_IN or SIGN_IN_STORED
+ * also what obtains the first token of a person. Linked and measured, not run. */
 
 #include <tokenward/tokenward.h>
 
@@ -37,6 +38,27 @@ function *const used[] = {
   (function *)tokenward_snapshot,
   (function *)tokenward_stored,
   (function *)tokenward_store_failed,
+#endif
+#ifdef DEVICE
+  (function *)tokenward_device_init,
+  (function *)tokenward_device_start,
+  (function *)tokenward_device_poll,
+  (function *)tokenward_device_shown,
+  (function *)tokenward_device_begin,
+  (function *)tokenward_device_answer,
+  (function *)tokenward_device_failed,
+#endif
+#ifdef SIGN_IN
+  (function *)tokenward_sign_in_new,
+  (function *)tokenward_sign_in_url,
+  (function *)tokenward_sign_in_callback,
+  (function *)tokenward_sign_in_begin,
+  (function *)tokenward_sign_in_answer,
+#endif
+#ifdef SIGN_IN_STORED
+  (function *)tokenward_sign_in_seal,
+  (function *)tokenward_sign_in_open,
+  (function *)tokenward_sign_in_deleted,
 #endif
 };
 

@@ -79,6 +79,14 @@ typedef struct hand {
   /* The slots as they were read. */
   bool has_read;
   slots read;
+
+  tokenward_sign_in sign_in;
+  /* The callback that brought a code. */
+  tokenward_span callback;
+
+  tokenward_device *device;
+  json_t *device_requests;
+  uint64_t last_device_request;
 } hand;
 
 /* The manager that is made at 0. */
@@ -99,6 +107,8 @@ typedef struct driver {
 
   slots storage;
   size_t storage_slots;
+  /* What is stored of a sign-in. */
+  tokenward_span sign_in;
 
   uint8_t *buffer;
 } driver;
@@ -447,11 +457,16 @@ static void make_manager(driver *d, const json_t *step, uint64_t at, uint64_t se
   } else {
     drop_manager(h);
     json_decref(h->requests);
+    json_decref(h->device_requests);
     *h = (hand){ .next = h->next, .name = h->name };
   }
   d->hand = h;
   h->requests = json_object();
+  h->device_requests = json_object();
   h->last_request = NEVER_GIVEN;
+  size_t device_words =
+    TOKENWARD_DEVICE_WORDS((size_t)integer(json_object_get(d->scenario, "capacity"), "device", 1024));
+  must(tokenward_device_init(&h->device, keep(d, device_words * 8), device_words * 8), "no device");
   h->has_wall = has(step, "wall");
   h->wall = integer(step, "wall", 0);
   h->epoch = at;
@@ -475,6 +490,11 @@ static json_t *number(uint64_t value) {
   }
   snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
   return json_string(digits);
+}
+
+/* An instant, null where it never comes. */
+static json_t *instant(uint64_t at) {
+  return at == TOKENWARD_NEVER ? json_null() : number(at);
 }
 
 static json_t *string_of(tokenward_span span) {
@@ -520,15 +540,31 @@ static void put_header(json_t *headers, const char *name, tokenward_span value) 
   }
 }
 
-static int32_t do_begin(driver *d, const json_t *step, uint64_t at, json_t *actual) {
+static tokenward_credentials credentials_of(const driver *d, const json_t *step) {
   const json_t *given = json_object_get(has(step, "credentials") ? step : d->scenario, "credentials");
   tokenward_credentials credentials;
-  tokenward_request request;
   credentials.client_id = text(given, "client_id");
   credentials.client_secret = text(given, "client_secret");
   credentials.username = text(given, "username");
   credentials.password = text(given, "password");
   credentials.bearer = text(given, "bearer");
+  return credentials;
+}
+
+static void put_request(json_t *actual, const tokenward_request *request) {
+  json_t *headers = json_array();
+  put_header(headers, "Authorization", request->authorization);
+  put_header(headers, "Content-Type", request->content_type);
+  put_header(headers, "Accept", request->accept);
+  json_object_set_new(actual, "method", string_of(request->method));
+  json_object_set_new(actual, "url", string_of(request->url));
+  json_object_set_new(actual, "headers", headers);
+  json_object_set_new(actual, "body", string_of(request->body));
+}
+
+static int32_t do_begin(driver *d, const json_t *step, uint64_t at, json_t *actual) {
+  const tokenward_credentials credentials = credentials_of(d, step);
+  tokenward_request request;
   int32_t result = tokenward_begin(d->hand->manager, at, &credentials, d->buffer, BUFFER, &request);
   if (result != TOKENWARD_OK) {
     return result;
@@ -537,14 +573,7 @@ static int32_t do_begin(driver *d, const json_t *step, uint64_t at, json_t *actu
   if (has(step, "as")) {
     json_object_set_new(d->hand->requests, (const char *)text(step, "as").ptr, number(request.id));
   }
-  json_t *headers = json_array();
-  put_header(headers, "Authorization", request.authorization);
-  put_header(headers, "Content-Type", request.content_type);
-  put_header(headers, "Accept", request.accept);
-  json_object_set_new(actual, "method", string_of(request.method));
-  json_object_set_new(actual, "url", string_of(request.url));
-  json_object_set_new(actual, "headers", headers);
-  json_object_set_new(actual, "body", string_of(request.body));
+  put_request(actual, &request);
   return TOKENWARD_OK;
 }
 
@@ -596,10 +625,29 @@ static tokenward_span lines_of(driver *d, const json_t *step, const char *name) 
   return bytes_of(d->buffer, len);
 }
 
+static void put_outcome(driver *d, const tokenward_outcome *outcome, uint16_t status, tokenward_span body, json_t *actual) {
+  tokenward_token_answer_result read;
+  if (outcome->kind == TOKENWARD_ANSWER_TOKEN) {
+    json_object_set_new(actual, "outcome", json_string("token"));
+    json_object_set_new(actual, "generation", number(outcome->generation));
+    return;
+  }
+  if (outcome->kind == TOKENWARD_ANSWER_DEVICE_CODE) {
+    json_object_set_new(actual, "outcome", json_string("code"));
+    return;
+  }
+  /* The text of the error is the reader's to say. */
+  must(tokenward_token_answer(status, body, d->config.service, d->buffer, BUFFER, &read), "reader");
+  if (read.kind != TOKENWARD_ANSWER_ERROR || (read.code != outcome->code && outcome->code != TOKENWARD_CODE_OTHER)) {
+    end("the reader differs from the manager");
+  }
+  json_object_set_new(actual, "outcome", json_string("error"));
+  json_object_set_new(actual, "error_code", string_of(read.error));
+}
+
 static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   tokenward_http_answer answer;
   tokenward_outcome outcome;
-  tokenward_token_answer_result read;
   uint64_t wall;
   uint64_t id = request_of(d, step);
   memset(&answer, 0, sizeof answer);
@@ -611,18 +659,7 @@ static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *act
   if (result != TOKENWARD_OK) {
     return result;
   }
-  if (outcome.kind == TOKENWARD_ANSWER_TOKEN) {
-    json_object_set_new(actual, "outcome", json_string("token"));
-    json_object_set_new(actual, "generation", number(outcome.generation));
-    return TOKENWARD_OK;
-  }
-  /* The text of the error is the reader's to say. */
-  must(tokenward_token_answer(answer.status, answer.body, d->config.service, d->buffer, BUFFER, &read), "reader");
-  if (read.kind != TOKENWARD_ANSWER_ERROR || read.code != outcome.code) {
-    end("the reader differs from the manager");
-  }
-  json_object_set_new(actual, "outcome", json_string("error"));
-  json_object_set_new(actual, "error_code", string_of(read.error));
+  put_outcome(d, &outcome, answer.status, answer.body, actual);
   return TOKENWARD_OK;
 }
 
@@ -805,6 +842,182 @@ static int32_t do_storage_step(driver *d, const json_t *step, uint64_t at, json_
                                        : TOKENWARD_ERR_NO_SUCH_ITEM;
 }
 
+/* ---- signing in */
+
+static const char *text_in(const driver *d, size_t len) {
+  return len < BUFFER ? (const char *)d->buffer : "";
+}
+
+static int32_t do_sign_in(driver *d, const json_t *step) {
+  uint8_t random[32] = { 0 };
+  tokenward_span hex = text(step, "random_hex");
+  for (size_t i = 0; i < sizeof random && 2 * i + 1 < hex.len; i++) {
+    unsigned byte = 0;
+    sscanf((const char *)hex.ptr + 2 * i, "%2x", &byte);
+    random[i] = (uint8_t)byte;
+  }
+  return tokenward_sign_in_new(&d->hand->sign_in, bytes_of(random, sizeof random), text(step, "redirect_uri"));
+}
+
+static int32_t do_sign_in_url(driver *d, const json_t *step, json_t *actual) {
+  const tokenward_credentials credentials = credentials_of(d, step);
+  size_t len;
+  int32_t result = tokenward_sign_in_url(&d->hand->sign_in, d->hand->manager, &credentials, (char *)d->buffer, BUFFER, &len);
+  if (result == TOKENWARD_OK) {
+    json_object_set_new(actual, "url", json_string(text_in(d, len)));
+  }
+  return result;
+}
+
+static int32_t do_sign_in_stored(driver *d, uint64_t at) {
+  uint64_t wall;
+  size_t len;
+  int32_t result = tokenward_sign_in_seal(&d->hand->sign_in, d->hand->manager, wall_at(d, at, &wall),
+                                          bytes_of(KEY, sizeof KEY), d->buffer, BUFFER, &len);
+  if (result == TOKENWARD_OK) {
+    d->sign_in = kept_of(d, bytes_of(d->buffer, len));
+  }
+  return result;
+}
+
+static int32_t do_sign_in_resumed(driver *d, const json_t *step, uint64_t at) {
+  uint64_t wall;
+  uint8_t *copy = keep(d, d->sign_in.len);
+  memcpy(copy, d->sign_in.ptr, d->sign_in.len);
+  if (has(step, "flip")) {
+    uint64_t bit = integer(step, "flip", 0);
+    copy[bit / 8 % d->sign_in.len] ^= (uint8_t)(1U << (bit % 8));
+  }
+  return tokenward_sign_in_open(&d->hand->sign_in, d->hand->manager, wall_at(d, at, &wall), bytes_of(KEY, sizeof KEY),
+                                bytes_of(copy, d->sign_in.len));
+}
+
+static int32_t do_callback(driver *d, const json_t *step, json_t *actual) {
+  tokenward_callback callback;
+  int32_t result = tokenward_sign_in_callback(&d->hand->sign_in, d->hand->manager, text(step, "url"), (char *)d->buffer,
+                                              BUFFER, &callback);
+  if (result != TOKENWARD_OK) {
+    return result;
+  }
+  bool is_code = callback.kind == TOKENWARD_CALLBACK_CODE;
+  if (is_code) {
+    d->hand->callback = text(step, "url");
+  }
+  json_object_set_new(actual, "callback", json_string(is_code ? "code" : "error"));
+  json_object_set_new(actual, is_code ? "code" : "error_code", json_string(text_in(d, callback.len)));
+  return TOKENWARD_OK;
+}
+
+static int32_t do_begin_sign_in(driver *d, const json_t *step, uint64_t at, json_t *actual) {
+  const tokenward_credentials credentials = credentials_of(d, step);
+  tokenward_request request;
+  int32_t result = tokenward_sign_in_begin(&d->hand->sign_in, d->hand->manager, at, &credentials, d->hand->callback,
+                                           d->buffer, BUFFER, &request);
+  if (result == TOKENWARD_OK) {
+    put_request(actual, &request);
+  }
+  return result;
+}
+
+static tokenward_parsed_answer parsed_of(driver *d, const json_t *step, uint64_t at, uint64_t *wall, uint64_t *seconds) {
+  tokenward_parsed_answer answer;
+  tokenward_span value;
+  size_t i = 0;
+  memset(&answer, 0, sizeof answer);
+  answer.status = (uint16_t)integer(step, "status", 0);
+  answer.body = body_of(d, step);
+  answer.wall_s = wall_at(d, at, wall);
+  while (next_field(step, "retry-after", &i, &value)) {
+    if (tokenward_retry_after(value, answer.wall_s, seconds) == TOKENWARD_OK) {
+      answer.retry_after_s = seconds;
+    }
+  }
+  return answer;
+}
+
+static int32_t do_answer_sign_in(driver *d, const json_t *step, uint64_t at, json_t *actual) {
+  uint64_t wall;
+  uint64_t seconds;
+  tokenward_outcome outcome;
+  const tokenward_parsed_answer answer = parsed_of(d, step, at, &wall, &seconds);
+  int32_t result = tokenward_sign_in_answer(&d->hand->sign_in, d->hand->manager, at, &answer, &outcome);
+  if (result == TOKENWARD_OK) {
+    put_outcome(d, &outcome, answer.status, answer.body, actual);
+  }
+  return result;
+}
+
+static int32_t do_poll_device(driver *d, uint64_t at, json_t *actual) {
+  tokenward_device_poll_result said;
+  int32_t result = tokenward_device_poll(d->hand->device, d->hand->manager, at, &said);
+  if (result != TOKENWARD_OK) {
+    return result;
+  }
+  bool complete = said.verification_uri_complete.len > 0;
+  json_object_set_new(actual, "next", json_string(tokenward_device_next_name(said.next)));
+  json_object_set_new(actual, "poll_at", instant(said.poll_at_ms));
+  json_object_set_new(actual, "user_code", string_of(said.user_code));
+  json_object_set_new(actual, "verification_uri", string_of(said.verification_uri));
+  json_object_set_new(actual, "verification_uri_complete", complete ? string_of(said.verification_uri_complete) : json_null());
+  json_object_set_new(actual, "expires_at", instant(said.expires_at_ms));
+  return TOKENWARD_OK;
+}
+
+static int32_t do_begin_device(driver *d, const json_t *step, uint64_t at, json_t *actual) {
+  const tokenward_credentials credentials = credentials_of(d, step);
+  tokenward_request request;
+  int32_t result = tokenward_device_begin(d->hand->device, d->hand->manager, at, &credentials, d->buffer, BUFFER, &request);
+  if (result != TOKENWARD_OK) {
+    return result;
+  }
+  d->hand->last_device_request = request.id;
+  if (has(step, "as")) {
+    json_object_set_new(d->hand->device_requests, (const char *)text(step, "as").ptr, number(request.id));
+  }
+  put_request(actual, &request);
+  return TOKENWARD_OK;
+}
+
+static uint64_t device_request_of(driver *d, const json_t *step) {
+  return has(step, "request") ? integer(d->hand->device_requests, (const char *)text(step, "request").ptr, NEVER_GIVEN)
+                              : d->hand->last_device_request;
+}
+
+static int32_t do_answer_device(driver *d, const json_t *step, uint64_t at, json_t *actual) {
+  uint64_t wall;
+  uint64_t seconds;
+  tokenward_outcome outcome;
+  const tokenward_parsed_answer answer = parsed_of(d, step, at, &wall, &seconds);
+  int32_t result =
+    tokenward_device_answer(d->hand->device, d->hand->manager, at, device_request_of(d, step), &answer, &outcome);
+  if (result == TOKENWARD_OK) {
+    put_outcome(d, &outcome, answer.status, answer.body, actual);
+  }
+  return result;
+}
+
+static int32_t do_sign_in_step(driver *d, const json_t *step, uint64_t at, json_t *actual) {
+  tokenward_span action = text(step, "do");
+  tokenward_device *device = d->hand->device;
+  const tokenward_manager *manager = d->hand->manager;
+  return is(action, "sign_in")           ? do_sign_in(d, step)
+         : is(action, "sign_in_url")     ? do_sign_in_url(d, step, actual)
+         : is(action, "sign_in_stored")  ? do_sign_in_stored(d, at)
+         : is(action, "sign_in_resumed") ? do_sign_in_resumed(d, step, at)
+         : is(action, "sign_in_deleted") ? tokenward_sign_in_deleted(&d->hand->sign_in)
+         : is(action, "callback")        ? do_callback(d, step, actual)
+         : is(action, "begin_sign_in")   ? do_begin_sign_in(d, step, at, actual)
+         : is(action, "answer_sign_in")  ? do_answer_sign_in(d, step, at, actual)
+         : is(action, "start_device")    ? tokenward_device_start(device, at)
+         : is(action, "cancel_device")   ? tokenward_device_cancel(device)
+         : is(action, "shown_device")    ? tokenward_device_shown(device, manager, at)
+         : is(action, "poll_device")     ? do_poll_device(d, at, actual)
+         : is(action, "begin_device")    ? do_begin_device(d, step, at, actual)
+         : is(action, "answer_device")   ? do_answer_device(d, step, at, actual)
+         : is(action, "failed_device")   ? tokenward_device_failed(device, manager, at, device_request_of(d, step))
+                                         : do_storage_step(d, step, at, actual);
+}
+
 static int32_t do_step(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   tokenward_span action = text(step, "do");
   return is(action, "poll")        ? do_poll(d, at, actual)
@@ -817,7 +1030,7 @@ static int32_t do_step(driver *d, const json_t *step, uint64_t at, json_t *actua
          : is(action, "retry")     ? tokenward_retry(d->hand->manager)
          : is(action, "renew")     ? tokenward_renew(d->hand->manager)
          : is(action, "clear")     ? tokenward_clear(d->hand->manager)
-                                   : do_storage_step(d, step, at, actual);
+                                   : do_sign_in_step(d, step, at, actual);
 }
 
 /* All that the `expect` of a step may name. */
@@ -860,6 +1073,7 @@ static void run(const json_t *scenario) {
     hand *next = d.hands->next;
     drop_manager(d.hands);
     json_decref(d.hands->requests);
+    json_decref(d.hands->device_requests);
     free(d.hands);
     d.hands = next;
   }

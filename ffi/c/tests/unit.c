@@ -1860,6 +1860,174 @@ static void numbers_have_names(void **state) {
   assert_int_equal(tokenward_text("abc").len, 3);
 }
 
+/* ---- signing in */
+
+enum { CODES = 256 };
+
+static const char CODE_ANSWER[] = "{\"device_code\":\"d\",\"user_code\":\"WDJB-MJHT\","
+                                  "\"verification_uri\":\"https://acme.example/device\",\"expires_in\":900}";
+static const char REDIRECT[] = "http://127.0.0.1:49152/callback";
+
+/* A manager of a service that a person signs in to. */
+static void sign_in_service(fixture *f) {
+  f->provider.authorization_url = TEXT("https://login.acme.example/authorize");
+  f->provider.device_path = TEXT("/device");
+  assert_int_equal(tokenward_describe(&f->provider, &f->config.service), TOKENWARD_OK);
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+}
+
+static void device_calls(tokenward_device *device, fixture *f, int32_t expected) {
+  tokenward_device_poll_result said;
+  tokenward_request request;
+  tokenward_outcome outcome;
+  tokenward_parsed_answer parsed = { 0 };
+  assert_int_equal(tokenward_device_start(device, 0), expected);
+  assert_int_equal(tokenward_device_cancel(device), expected);
+  assert_int_equal(tokenward_device_poll(device, f->manager, 0, &said), expected);
+  assert_int_equal(tokenward_device_shown(device, f->manager, 0), expected);
+  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), expected);
+  assert_int_equal(tokenward_device_answer(device, f->manager, 0, 1, &parsed, &outcome), expected);
+  assert_int_equal(tokenward_device_failed(device, f->manager, 0, 1), expected);
+}
+
+static void what_is_no_device_authorization_is_refused(void **state) {
+  fixture *f = *state;
+  uint64_t good[TOKENWARD_DEVICE_WORDS(CODES)];
+  uint64_t memory[COUNT(good)];
+  tokenward_device *device = (tokenward_device *)memory;
+  assert_int_equal(tokenward_device_init(NULL, memory, sizeof memory), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_device_init(&device, NULL, sizeof memory), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_device_init(&device, (char *)memory + 4, 64), TOKENWARD_ERR_MISALIGNED);
+  assert_int_equal(tokenward_device_init(&device, memory, 8), TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  assert_int_equal(tokenward_device_init(&device, good, sizeof good), TOKENWARD_OK);
+  device_calls(NULL, f, TOKENWARD_ERR_NULL);
+  device_calls((tokenward_device *)((char *)good + 4), f, TOKENWARD_ERR_MISALIGNED);
+  device = (tokenward_device *)memory;
+  for (int bits = 0; bits < 256; bits++) {
+    memset(memory, bits, sizeof memory);
+    device_calls(device, f, TOKENWARD_ERR_UNINITIALIZED);
+  }
+  for (size_t byte = 0; byte < 8 + 2 * sizeof(size_t); byte++) {
+    memcpy(memory, good, sizeof memory);
+    ((uint8_t *)memory)[byte] ^= 1;
+    device_calls(device, f, TOKENWARD_ERR_UNINITIALIZED);
+  }
+}
+
+static void a_device_shows_a_code_wherever_it_lies(void **state) {
+  fixture *f = *state;
+  uint64_t first[TOKENWARD_DEVICE_WORDS(CODES)];
+  uint64_t second[COUNT(first)];
+  tokenward_device *device;
+  tokenward_device_poll_result said;
+  tokenward_request request;
+  tokenward_outcome outcome;
+  tokenward_parsed_answer parsed = { 0 };
+  sign_in_service(f);
+  assert_int_equal(tokenward_device_init(&device, first, sizeof first), TOKENWARD_OK);
+  assert_int_equal(tokenward_device_start(device, 0), TOKENWARD_OK);
+  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, (uint8_t *)first, 16, &request),
+                   TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, f->buf, 8, &request),
+                   TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, f->buf, request.len, &request), TOKENWARD_OK);
+  assert_span(request.url, "https://sandbox.oauth.api.flute.com/device");
+  parsed.status = 200;
+  parsed.body = TEXT(CODE_ANSWER);
+  memcpy(second, first, sizeof second);
+  assert_int_equal(tokenward_wipe(first, sizeof first), TOKENWARD_OK);
+  device = (tokenward_device *)second;
+  assert_int_equal(tokenward_device_answer(device, f->manager, 0, request.id, &parsed, &outcome), TOKENWARD_OK);
+  assert_int_equal(outcome.kind, TOKENWARD_ANSWER_DEVICE_CODE);
+  assert_int_equal(tokenward_device_poll(device, f->manager, 0, &said), TOKENWARD_OK);
+  assert_int_equal(said.next, TOKENWARD_DEVICE_SHOW);
+  assert_span(said.user_code, "WDJB-MJHT");
+  assert_int_equal(said.expires_at_ms, 900000);
+  assert_int_equal(tokenward_device_shown(device, f->manager, 0), TOKENWARD_OK);
+  assert_int_equal(tokenward_device_begin(device, f->manager, 5000, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  parsed.body = TEXT(TOKEN);
+  assert_int_equal(tokenward_device_answer(device, f->manager, 5000, request.id, &parsed, &outcome), TOKENWARD_OK);
+  assert_int_equal(outcome.generation, 1);
+  assert_int_equal(tokenward_device_poll(device, f->manager, 5000, &said), TOKENWARD_OK);
+  assert_string_equal(tokenward_device_next_name(said.next), "done");
+  assert_int_equal(said.user_code.len, 0);
+  assert_string_equal(tokenward_device_next_name(99), "unknown");
+}
+
+static void sign_in_calls(tokenward_sign_in *sign_in, fixture *f, int32_t expected) {
+  tokenward_span key = span(KEY, sizeof KEY);
+  tokenward_callback callback;
+  tokenward_request request;
+  tokenward_outcome outcome;
+  tokenward_parsed_answer parsed = { 0 };
+  uint64_t wall = 1000;
+  char url[8];
+  size_t len;
+  assert_int_equal(tokenward_sign_in_url(sign_in, f->manager, &f->credentials, url, sizeof url, &len), expected);
+  assert_int_equal(tokenward_sign_in_seal(sign_in, f->manager, &wall, key, f->buf, sizeof f->buf, &len), expected);
+  assert_int_equal(tokenward_sign_in_deleted(sign_in), expected);
+  assert_int_equal(tokenward_sign_in_callback(sign_in, f->manager, TEXT(REDIRECT), url, sizeof url, &callback), expected);
+  assert_int_equal(tokenward_sign_in_begin(sign_in, f->manager, 0, &f->credentials, TEXT(REDIRECT), f->buf, sizeof f->buf, &request),
+                   expected);
+  assert_int_equal(tokenward_sign_in_answer(sign_in, f->manager, 0, &parsed, &outcome), expected);
+}
+
+static void what_is_no_sign_in_is_refused(void **state) {
+  fixture *f = *state;
+  tokenward_sign_in sign_in;
+  tokenward_span key = span(KEY, sizeof KEY);
+  uint64_t wall = 1000;
+  sign_in_service(f);
+  sign_in_calls(NULL, f, TOKENWARD_ERR_NULL);
+  sign_in_calls((tokenward_sign_in *)((char *)f->memory + 4), f, TOKENWARD_ERR_MISALIGNED);
+  memset(&sign_in, 0, sizeof sign_in);
+  sign_in_calls(&sign_in, f, TOKENWARD_ERR_UNINITIALIZED);
+  assert_int_equal(tokenward_sign_in_new(NULL, key, TEXT(REDIRECT)), TOKENWARD_ERR_NULL);
+  assert_int_equal(tokenward_sign_in_new(&sign_in, span(KEY, 31), TEXT(REDIRECT)), TOKENWARD_ERR_KEY);
+  assert_int_equal(tokenward_sign_in_new(&sign_in, span(&sign_in, 32), TEXT(REDIRECT)), TOKENWARD_ERR_OVERLAP);
+  assert_int_equal(tokenward_sign_in_new(&sign_in, key, span(NOT_UTF8, sizeof NOT_UTF8)), TOKENWARD_ERR_NOT_UTF8);
+  assert_int_equal(tokenward_sign_in_open(&sign_in, f->manager, &wall, span(KEY, 31), span(NULL, 0)), TOKENWARD_ERR_KEY);
+  assert_int_equal(tokenward_sign_in_open(&sign_in, f->manager, &wall, key, span(NULL, 0)), TOKENWARD_ERR_INVALID_SNAPSHOT);
+  sign_in_calls(&sign_in, f, TOKENWARD_ERR_UNINITIALIZED);
+}
+
+static void a_sign_in_is_written_whole_or_says_what_it_takes(void **state) {
+  fixture *f = *state;
+  tokenward_sign_in sign_in;
+  tokenward_span key = span(KEY, sizeof KEY);
+  uint64_t wall = 1000;
+  char url[512];
+  char back[256];
+  char said[8];
+  size_t needed;
+  size_t len;
+  tokenward_callback callback;
+  tokenward_request request;
+  sign_in_service(f);
+  assert_int_equal(tokenward_sign_in_new(&sign_in, key, TEXT(REDIRECT)), TOKENWARD_OK);
+  assert_int_equal(tokenward_sign_in_url(&sign_in, f->manager, &f->credentials, url, 8, &needed), TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  assert_int_equal(tokenward_sign_in_url(&sign_in, f->manager, &f->credentials, url, needed, &len), TOKENWARD_OK);
+  assert_int_equal(strlen(url), len);
+  assert_int_equal(len + 1, needed);
+  assert_int_equal(tokenward_sign_in_seal(&sign_in, f->manager, &wall, key, f->buf, 8, &needed), TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  assert_int_equal(needed, strlen(REDIRECT) + 112);
+  assert_int_equal(tokenward_sign_in_seal(&sign_in, f->manager, &wall, key, f->buf, needed, &len), TOKENWARD_OK);
+  assert_int_equal(tokenward_sign_in_deleted(&sign_in), TOKENWARD_OK);
+  const char *given = strstr(url, "state=");
+  assert_non_null(given);
+  snprintf(back, sizeof back, "%s?code=0123456789&%.28s", REDIRECT, given);
+  assert_int_equal(tokenward_sign_in_callback(&sign_in, f->manager, tokenward_text(back), said, sizeof said, &callback),
+                   TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  assert_int_equal(callback.kind, TOKENWARD_CALLBACK_CODE);
+  assert_int_equal(callback.len, 11);
+  assert_int_equal(tokenward_sign_in_begin(&sign_in, f->manager, 0, &f->credentials, tokenward_text(back), f->buf, 8, &request),
+                   TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  assert_int_equal(tokenward_sign_in_begin(&sign_in, f->manager, 0, &f->credentials, tokenward_text(back), f->buf, request.len, &request),
+                   TOKENWARD_OK);
+  assert_int_equal(tokenward_sign_in_begin(&sign_in, f->manager, 0, &f->credentials, tokenward_text(back), f->buf, sizeof f->buf, &request),
+                   TOKENWARD_ERR_NOT_DUE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -1914,6 +2082,10 @@ int main(void) {
     TEST(ticks_are_widened),
     TEST(the_line_for_a_log_says_what_poll_says),
     TEST(numbers_have_names),
+    TEST(what_is_no_device_authorization_is_refused),
+    TEST(a_device_shows_a_code_wherever_it_lies),
+    TEST(what_is_no_sign_in_is_refused),
+    TEST(a_sign_in_is_written_whole_or_says_what_it_takes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

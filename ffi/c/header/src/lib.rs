@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use cbindgen::{Builder, Config};
+use tokenward::grants::DeviceNext;
 use tokenward::storage::Found;
 use tokenward::{Error, ErrorCode, Next, Reason, RefreshPolicy, Retry};
 
@@ -38,6 +39,7 @@ pub fn render() -> Result<String, String> {
     define(&mut declared, "CODE", ErrorCode::NUMBERS, ErrorCode::NAMES, ErrorCode::SENTENCES);
     define(&mut declared, "NEXT", Next::NUMBERS, Next::NAMES, Next::SENTENCES);
     define(&mut declared, "RETRY", Retry::NUMBERS, Retry::NAMES, Retry::SENTENCES);
+    define(&mut declared, "DEVICE", DeviceNext::NUMBERS, DeviceNext::NAMES, DeviceNext::SENTENCES);
     define(&mut declared, "FOUND", Found::NUMBERS, Found::NAMES, Found::SENTENCES);
     for (name, default, meaning) in RefreshPolicy::NUMBERS {
         let apart = if meaning.len() > 85 { "\n   *" } else { "" };

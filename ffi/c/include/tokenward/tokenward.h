@@ -115,6 +115,9 @@ typedef struct tokenward_authentication_part tokenward_authentication_part;
 /** How a request's parameters are written: `tokenward_body_*`. */
 typedef struct tokenward_body_part tokenward_body_part;
 
+/** A device authorization (RFC 8628) in the caller's memory. */
+typedef struct tokenward_device tokenward_device;
+
 /** Reads from the token itself when it expires. */
 typedef struct tokenward_expiry_part tokenward_expiry_part;
 
@@ -145,6 +148,179 @@ typedef struct tokenward_site_part tokenward_site_part;
 
 /** Whose storage it is, what decides when it is read and written, and what seals what is written. */
 typedef struct tokenward_storage_part tokenward_storage_part;
+
+/**
+ * Borrowed bytes: `len` of them at `ptr`. NULL with 0 is empty.
+ *
+ * No NUL follows them. #TOKENWARD_TEXT makes a span from a literal, tokenward_text() from a string.
+ */
+typedef struct tokenward_span {
+  /** The first byte. */
+  const uint8_t *ptr;
+  /** How many there are. */
+  size_t len;
+} tokenward_span;
+
+/** What a device authorization asks for: `TOKENWARD_DEVICE_*`. */
+typedef int32_t tokenward_device_next;
+/** Nobody has started it. */
+#define TOKENWARD_DEVICE_OFF 0
+/** Show the user code and where to enter it, then say so. */
+#define TOKENWARD_DEVICE_SHOW 1
+/** Send a request. */
+#define TOKENWARD_DEVICE_REQUEST 2
+/** A request is out. */
+#define TOKENWARD_DEVICE_AWAIT 3
+/** Wait until it is time for the next request. */
+#define TOKENWARD_DEVICE_WAIT 4
+/** The person has signed in, and the manager holds the token. */
+#define TOKENWARD_DEVICE_DONE 5
+/** The code has expired: start anew if somebody asks for it. */
+#define TOKENWARD_DEVICE_EXPIRED 6
+/** The person or the service has said no. */
+#define TOKENWARD_DEVICE_DENIED 7
+
+/**
+ * What tokenward_device_poll() says. Its spans point into the memory of the device authorization, and hold until the next
+ * call that changes it.
+ */
+typedef struct tokenward_device_poll_result {
+  /** The earliest instant at which `next` changes by itself; #TOKENWARD_NEVER if it does not. */
+  uint64_t poll_at_ms;
+  /** How long the code is good; #TOKENWARD_NEVER if there is none. */
+  uint64_t expires_at_ms;
+  /** The code to show; empty if there is none. */
+  tokenward_span user_code;
+  /** Where to enter it. */
+  tokenward_span verification_uri;
+  /** The same with the code in it, for a QR code; empty if the service does not give it. */
+  tokenward_span verification_uri_complete;
+  /** `TOKENWARD_DEVICE_*`: what the caller is to do. */
+  tokenward_device_next next;
+} tokenward_device_poll_result;
+
+/**
+ * What a request presents. It is passed in for each request and never kept; what a grant does not need is
+ * ignored.
+ */
+typedef struct tokenward_credentials {
+  /** RFC 6749 section 2.2. */
+  tokenward_span client_id;
+  /** RFC 6749 section 2.3.1. */
+  tokenward_span client_secret;
+  /** RFC 6749 section 4.3.2. */
+  tokenward_span username;
+  /** RFC 6749 section 4.3.2. */
+  tokenward_span password;
+  /** The token that opens the token endpoint itself, if the provider authenticates that way. */
+  tokenward_span bearer;
+} tokenward_credentials;
+
+/** A request to send. Its spans point into the buffer that it was written to, or to constants. */
+typedef struct tokenward_request {
+  /** Identifies the request to tokenward_answer() and tokenward_failed(); 0 if no manager sends it. */
+  uint64_t id;
+  /** Bytes of the buffer that it takes, also if the buffer is too small for it. */
+  size_t len;
+  /** `POST`. */
+  tokenward_span method;
+  /** The URL of the token endpoint; it never contains a secret. */
+  tokenward_span url;
+  /** The value of the `Authorization` field; empty: send none. */
+  tokenward_span authorization;
+  /** The value of the `Content-Type` field; empty: send none. */
+  tokenward_span content_type;
+  /** The value of the `Accept` field. */
+  tokenward_span accept;
+  /** The body. */
+  tokenward_span body;
+} tokenward_request;
+
+/** What the token endpoint answered, from an HTTP client that has parsed the header fields itself. */
+typedef struct tokenward_parsed_answer {
+  /** The whole body. */
+  tokenward_span body;
+  /** Seconds that `Retry-After` asks to wait; NULL if there is no such field, or it is not understood. */
+  const uint64_t *retry_after_s;
+  /** The time of day in Unix seconds, for JWTs without `expires_in`; NULL if the device does not know it. */
+  const uint64_t *wall_s;
+  /** The status code. */
+  uint16_t status;
+} tokenward_parsed_answer;
+
+/** What an answer of the token endpoint is: `TOKENWARD_ANSWER_*`. */
+typedef int32_t tokenward_answer_kind;
+/** A token (RFC 6749 section 5.1). */
+#define TOKENWARD_ANSWER_TOKEN 1
+/** The server's own reason why there is none (RFC 6749 section 5.2). */
+#define TOKENWARD_ANSWER_ERROR 2
+/** The answer brought the code that a device shows. */
+#define TOKENWARD_ANSWER_DEVICE_CODE 3
+
+/** An error code of the token endpoint (RFC 6749 section 5.2, RFC 8628 section 3.5): `TOKENWARD_CODE_*`. */
+typedef int32_t tokenward_error_code;
+/** None: it was a token. */
+#define TOKENWARD_CODE_NONE 0
+/** The request lacks a parameter or is malformed. */
+#define TOKENWARD_CODE_INVALID_REQUEST 1
+/** Client authentication failed. */
+#define TOKENWARD_CODE_INVALID_CLIENT 2
+/** The password, refresh token or other grant is no longer valid. */
+#define TOKENWARD_CODE_INVALID_GRANT 3
+/** The client may not use this grant. */
+#define TOKENWARD_CODE_UNAUTHORIZED_CLIENT 4
+/** The server does not know this grant. */
+#define TOKENWARD_CODE_UNSUPPORTED_GRANT_TYPE 5
+/** The scope is unknown, or more than may be granted. */
+#define TOKENWARD_CODE_INVALID_SCOPE 6
+/** Ask less often. */
+#define TOKENWARD_CODE_SLOW_DOWN 7
+/** A code that neither RFC nor provider lists. */
+#define TOKENWARD_CODE_OTHER 8
+
+/** What an answer was. */
+typedef struct tokenward_outcome {
+  /** The token's generation, if it is a token. */
+  uint64_t generation;
+  /**
+   * For a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG, #TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG),
+   * the offset in the body (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED, #TOKENWARD_ERR_TOO_DEEP), or the
+   * status (#TOKENWARD_ERR_HTTP_STATUS).
+   */
+  size_t detail;
+  /** `TOKENWARD_ANSWER_*`. If it is an error, tokenward_poll() says what to do. */
+  tokenward_answer_kind kind;
+  /**
+   * `TOKENWARD_CODE_*`, if it is an error; tokenward_error_code_name() names it. For the server's own text
+   * pass the same body to tokenward_token_answer().
+   */
+  tokenward_error_code code;
+} tokenward_outcome;
+
+/**
+ * A sign-in in a browser (RFC 6749 section 4.1, RFC 7636), in the caller's memory. Its members are nobody's business:
+ * tokenward_sign_in_new() and tokenward_sign_in_open() fill them. It holds the verifier until the code is sent:
+ * tokenward_wipe() it when it is given up.
+ */
+typedef struct tokenward_sign_in {
+  /** Zeros: there is no sign-in. */
+  uint64_t memory[12];
+} tokenward_sign_in;
+
+/** What came back from the browser: `TOKENWARD_CALLBACK_*`. */
+typedef int32_t tokenward_callback_kind;
+/** A code: tokenward_sign_in_begin() sends it. */
+#define TOKENWARD_CALLBACK_CODE 1
+/** The service or the person said no. */
+#define TOKENWARD_CALLBACK_ERROR 2
+
+/** What tokenward_sign_in_callback() has read. */
+typedef struct tokenward_callback {
+  /** Characters of the text, without the NUL; if the buffer is too small, the bytes needed, with the NUL. */
+  size_t len;
+  /** `TOKENWARD_CALLBACK_*`. */
+  tokenward_callback_kind kind;
+} tokenward_callback;
 
 /** What the caller is to do: `TOKENWARD_NEXT_*`. */
 typedef int32_t tokenward_next;
@@ -237,55 +413,6 @@ typedef struct tokenward_poll_result {
   uint8_t slot;
 } tokenward_poll_result;
 
-/**
- * Borrowed bytes: `len` of them at `ptr`. NULL with 0 is empty.
- *
- * No NUL follows them. #TOKENWARD_TEXT makes a span from a literal, tokenward_text() from a string.
- */
-typedef struct tokenward_span {
-  /** The first byte. */
-  const uint8_t *ptr;
-  /** How many there are. */
-  size_t len;
-} tokenward_span;
-
-/**
- * What a request presents. It is passed in for each request and never kept; what a grant does not need is
- * ignored.
- */
-typedef struct tokenward_credentials {
-  /** RFC 6749 section 2.2. */
-  tokenward_span client_id;
-  /** RFC 6749 section 2.3.1. */
-  tokenward_span client_secret;
-  /** RFC 6749 section 4.3.2. */
-  tokenward_span username;
-  /** RFC 6749 section 4.3.2. */
-  tokenward_span password;
-  /** The token that opens the token endpoint itself, if the provider authenticates that way. */
-  tokenward_span bearer;
-} tokenward_credentials;
-
-/** A request to send. Its spans point into the buffer that it was written to, or to constants. */
-typedef struct tokenward_request {
-  /** Identifies the request to tokenward_answer() and tokenward_failed(); 0 if no manager sends it. */
-  uint64_t id;
-  /** Bytes of the buffer that it takes, also if the buffer is too small for it. */
-  size_t len;
-  /** `POST`. */
-  tokenward_span method;
-  /** The URL of the token endpoint; it never contains a secret. */
-  tokenward_span url;
-  /** The value of the `Authorization` field; empty: send none. */
-  tokenward_span authorization;
-  /** The value of the `Content-Type` field; empty: send none. */
-  tokenward_span content_type;
-  /** The value of the `Accept` field. */
-  tokenward_span accept;
-  /** The body. */
-  tokenward_span body;
-} tokenward_request;
-
 /** What the token endpoint answered, as the caller's HTTP client has it. */
 typedef struct tokenward_http_answer {
   /** The whole body. */
@@ -300,65 +427,6 @@ typedef struct tokenward_http_answer {
   /** The status code. */
   uint16_t status;
 } tokenward_http_answer;
-
-/** What an answer of the token endpoint is: `TOKENWARD_ANSWER_*`. */
-typedef int32_t tokenward_answer_kind;
-/** A token (RFC 6749 section 5.1). */
-#define TOKENWARD_ANSWER_TOKEN 1
-/** The server's own reason why there is none (RFC 6749 section 5.2). */
-#define TOKENWARD_ANSWER_ERROR 2
-
-/** An error code of the token endpoint (RFC 6749 section 5.2, RFC 8628 section 3.5): `TOKENWARD_CODE_*`. */
-typedef int32_t tokenward_error_code;
-/** None: it was a token. */
-#define TOKENWARD_CODE_NONE 0
-/** The request lacks a parameter or is malformed. */
-#define TOKENWARD_CODE_INVALID_REQUEST 1
-/** Client authentication failed. */
-#define TOKENWARD_CODE_INVALID_CLIENT 2
-/** The password, refresh token or other grant is no longer valid. */
-#define TOKENWARD_CODE_INVALID_GRANT 3
-/** The client may not use this grant. */
-#define TOKENWARD_CODE_UNAUTHORIZED_CLIENT 4
-/** The server does not know this grant. */
-#define TOKENWARD_CODE_UNSUPPORTED_GRANT_TYPE 5
-/** The scope is unknown, or more than may be granted. */
-#define TOKENWARD_CODE_INVALID_SCOPE 6
-/** Ask less often. */
-#define TOKENWARD_CODE_SLOW_DOWN 7
-/** A code that neither RFC nor provider lists. */
-#define TOKENWARD_CODE_OTHER 8
-
-/** What an answer was. */
-typedef struct tokenward_outcome {
-  /** The token's generation, if it is a token. */
-  uint64_t generation;
-  /**
-   * For a refusal: the bytes that the token needs (#TOKENWARD_ERR_TOO_LONG, #TOKENWARD_ERR_REFRESH_TOKEN_TOO_LONG),
-   * the offset in the body (#TOKENWARD_ERR_TRUNCATED, #TOKENWARD_ERR_MALFORMED, #TOKENWARD_ERR_TOO_DEEP), or the
-   * status (#TOKENWARD_ERR_HTTP_STATUS).
-   */
-  size_t detail;
-  /** `TOKENWARD_ANSWER_*`. If it is an error, tokenward_poll() says what to do. */
-  tokenward_answer_kind kind;
-  /**
-   * `TOKENWARD_CODE_*`, if it is an error; tokenward_error_code_name() names it. For the server's own text
-   * pass the same body to tokenward_token_answer().
-   */
-  tokenward_error_code code;
-} tokenward_outcome;
-
-/** What the token endpoint answered, from an HTTP client that has parsed the header fields itself. */
-typedef struct tokenward_parsed_answer {
-  /** The whole body. */
-  tokenward_span body;
-  /** Seconds that `Retry-After` asks to wait; NULL if there is no such field, or it is not understood. */
-  const uint64_t *retry_after_s;
-  /** The time of day in Unix seconds, for JWTs without `expires_in`; NULL if the device does not know it. */
-  const uint64_t *wall_s;
-  /** The status code. */
-  uint16_t status;
-} tokenward_parsed_answer;
 
 /** A header value that was written. */
 typedef struct tokenward_header {
@@ -1049,6 +1117,10 @@ static inline tokenward_provider tokenward_provider_of(const tokenward_service *
 #define TOKENWARD_MANAGER_WORDS(access_capacity, refresh_capacity) \
   ((TOKENWARD_MANAGER_HEAD + (access_capacity) + (refresh_capacity) + 7) / 8)
 
+/** Words of memory for a device authorization whose codes, as the service sends them, take so many bytes: 512 will do as a
+ * rule. `static uint64_t device_memory[TOKENWARD_DEVICE_WORDS(512)];` */
+#define TOKENWARD_DEVICE_WORDS(codes) ((176 + (codes) + 7) / 8)
+
 /** Bytes that hold any snapshot of a manager with slots of these sizes. */
 #define TOKENWARD_SNAPSHOT_BYTES(access_capacity, refresh_capacity) ((access_capacity) + (refresh_capacity) + 192)
 
@@ -1203,6 +1275,490 @@ extern const tokenward_service tokenward_flute_sandbox;
 
 /** Flute, in production. */
 extern const tokenward_service tokenward_flute_production;
+
+/**
+ * Makes a device authorization that nobody has started, in the caller's memory: #TOKENWARD_DEVICE_WORDS words.
+ *
+ * Whatever was in the memory is overwritten. It may be copied to other memory of the same size and alignment, and works
+ * there. It holds the device code while it asks: tokenward_wipe() the memory when it is given up.
+ *
+ * Not from an interrupt handler; nothing else may use the memory during the call.
+ *
+ * @code
+ * static uint64_t device_memory[TOKENWARD_DEVICE_WORDS(512)];
+ * tokenward_device *device;
+ * int32_t result = tokenward_device_init(&device, device_memory, sizeof device_memory);
+ * if (result != TOKENWARD_OK) return result;
+ * return tokenward_device_start(device, now_ms); // somebody has pressed the button
+ * @endcode
+ *
+ * @param[out] out The device authorization: written on success.
+ * @param[in,out] memory Aligned as `uint64_t`. What is left behind the head holds the codes as the service sends them.
+ * @param[in] size Bytes of the memory.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `size` is too small
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_device_init(tokenward_device **out,
+                              void *memory,
+                              size_t size);
+
+/**
+ * Somebody wants to sign in: a code is asked for, in place of the one before. Nothing else does that: a code that has
+ * expired unseen is not replaced.
+ *
+ * Not from an interrupt handler; nothing else may use the device authorization during the call.
+ *
+ * @code
+ * int32_t result = tokenward_device_start(device, now_ms);
+ * if (result != TOKENWARD_OK) return result;
+ * wake_token_task();
+ * @endcode
+ *
+ * @param[in,out] device The device authorization.
+ * @param[in] now_ms The caller's clock.
+ * @retval TOKENWARD_OK done
+ */
+int32_t tokenward_device_start(tokenward_device *device,
+                               uint64_t now_ms);
+
+/**
+ * Nobody wants to sign in any more: the codes are wiped, and what is out comes to nothing.
+ *
+ * Not from an interrupt handler; nothing else may use the device authorization during the call.
+ *
+ * @code
+ * int32_t result = tokenward_device_cancel(device);
+ * if (result != TOKENWARD_OK) return result;
+ * wake_token_task();
+ * @endcode
+ *
+ * @param[in,out] device The device authorization.
+ * @retval TOKENWARD_OK done
+ */
+int32_t tokenward_device_cancel(tokenward_device *device);
+
+/**
+ * Says what to do at `now_ms`, when to ask again, and what to show. Changes nothing.
+ *
+ * May run concurrently with other functions that take manager and device authorization as `const`.
+ *
+ * @code
+ * tokenward_device_poll_result said;
+ * int32_t result = tokenward_device_poll(device, manager, now_ms, &said);
+ * if (result != TOKENWARD_OK) return result;
+ * if (said.next == TOKENWARD_DEVICE_REQUEST) return send_device_request();
+ * sleep_until(said.poll_at_ms);
+ * @endcode
+ *
+ * @param[in] device The device authorization.
+ * @param[in] manager The manager that the token is for.
+ * @param[in] now_ms The caller's clock.
+ * @param[out] out Written on success.
+ * @retval TOKENWARD_OK done
+ */
+int32_t tokenward_device_poll(const tokenward_device *device,
+                              const tokenward_manager *manager,
+                              uint64_t now_ms,
+                              tokenward_device_poll_result *out);
+
+/**
+ * Reports that the code is shown: from now on the service is asked whether somebody has entered it.
+ *
+ * Not from an interrupt handler; nothing else may use the device authorization during the call.
+ *
+ * @code
+ * if (said.next == TOKENWARD_DEVICE_SHOW) {
+ *   show_code(said.verification_uri, said.user_code);
+ *   int32_t result = tokenward_device_shown(device, manager, now_ms);
+ *   if (result != TOKENWARD_OK) return result;
+ * }
+ * @endcode
+ *
+ * @param[in,out] device The device authorization.
+ * @param[in] manager The manager that the token is for.
+ * @param[in] now_ms The caller's clock.
+ * @retval TOKENWARD_OK done
+ */
+int32_t tokenward_device_shown(tokenward_device *device,
+                               const tokenward_manager *manager,
+                               uint64_t now_ms);
+
+/**
+ * Writes the request that tokenward_device_poll() asks for. A token's lifetime counts from here. A refused call changes
+ * nothing but the clock of the device authorization.
+ *
+ * Not from an interrupt handler; nothing else may use the device authorization during the call.
+ *
+ * @code
+ * tokenward_request request;
+ * int32_t result = tokenward_device_begin(device, manager, now_ms, &credentials, buffer, sizeof buffer, &request);
+ * if (result != TOKENWARD_OK) return result;
+ * if (!http_post(&request, &answer)) result = tokenward_device_failed(device, manager, now_ms, request.id);
+ * tokenward_wipe(buffer, sizeof buffer);
+ * return result;
+ * @endcode
+ *
+ * @param[in,out] device The device authorization.
+ * @param[in] manager The manager that the token is for.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] credentials What the request presents; nothing of it is kept.
+ * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many bytes are
+ * needed.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+ * @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is in flight and has not timed out
+ * @retval TOKENWARD_ERR_NOT_DUE tokenward_device_poll() does not say #TOKENWARD_DEVICE_REQUEST
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER the service has no device path
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the client needs is empty
+ * @retval TOKENWARD_ERR_BAD_URL the URL is none, or ambiguous
+ * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the URL is not `https`
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_device_begin(tokenward_device *device,
+                               const tokenward_manager *manager,
+                               uint64_t now_ms,
+                               const tokenward_credentials *credentials,
+                               uint8_t *buf,
+                               size_t cap,
+                               tokenward_request *out);
+
+/**
+ * Reads the answer to a request of a device authorization. A token is kept as by tokenward_install(), but its lifetime
+ * counts from the request.
+ *
+ * Every refusal of the input is trouble: the next request waits. #TOKENWARD_ERR_STALE_REQUEST means another request, or
+ * that somebody has signed out or in meanwhile, which ends it.
+ *
+ * Not from an interrupt handler; nothing else may use manager and device authorization during the call.
+ *
+ * @code
+ * const tokenward_parsed_answer parsed = { .body = answer.body, .status = answer.status };
+ * tokenward_outcome outcome;
+ * int32_t result = tokenward_device_answer(device, manager, now_ms, request.id, &parsed, &outcome);
+ * tokenward_wipe(body, sizeof body); // what `answer.body` points to held the codes or the tokens
+ * if (result != TOKENWARD_OK) return result; // tokenward_device_poll() says when to try again
+ * @endcode
+ *
+ * @param[in,out] device The device authorization.
+ * @param[in,out] manager The manager that the token is for.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] request_id The `id` that tokenward_device_begin() gave.
+ * @param[in] answer What the service answered. Codes and tokens are copied.
+ * @param[out] out Written on success; its `detail` also if that explains a refusal. Its `kind` may be
+ * #TOKENWARD_ANSWER_DEVICE_CODE.
+ * @retval TOKENWARD_OK there is a code to show, or a token, which is stored, or an error that the service gave
+ * @retval TOKENWARD_ERR_INVALID_DEVICE_AUTHORIZATION a code, or where to enter it, is missing or cannot be shown
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL the codes do not fit into the memory of the device authorization
+ * @return Else what tokenward_answer() returns.
+ */
+int32_t tokenward_device_answer(tokenward_device *device,
+                                tokenward_manager *manager,
+                                uint64_t now_ms,
+                                uint64_t request_id,
+                                const tokenward_parsed_answer *answer,
+                                tokenward_outcome *out);
+
+/**
+ * Reports that a request of a device authorization got no answer: it backs off and does not end.
+ *
+ * Not from an interrupt handler; nothing else may use the device authorization during the call.
+ *
+ * @code
+ * if (!http_post(&request, &answer)) {
+ *   int32_t result = tokenward_device_failed(device, manager, now_ms, request.id);
+ *   if (result != TOKENWARD_OK) return result;
+ * }
+ * @endcode
+ *
+ * @param[in,out] device The device authorization.
+ * @param[in] manager The manager that the token is for.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] request_id The `id` that tokenward_device_begin() gave.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_STALE_REQUEST `request_id` is not that of the request in flight
+ */
+int32_t tokenward_device_failed(tokenward_device *device,
+                                const tokenward_manager *manager,
+                                uint64_t now_ms,
+                                uint64_t request_id);
+
+/**
+ * The name of what a device authorization asks for in snake_case, the same in every language: `show`.
+ *
+ * May be called from any thread and from an interrupt handler.
+ *
+ * @code
+ * log_line(tokenward_device_next_name(said.next)); // show
+ * @endcode
+ *
+ * @param[in] next `TOKENWARD_DEVICE_*`.
+ * @return A string that lives as long as the program; `unknown` for any other number.
+ */
+const char *tokenward_device_next_name(tokenward_device_next next);
+
+/**
+ * Makes a sign-in in a browser that comes back to `redirect_uri`.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler.
+ *
+ * @code
+ * tokenward_sign_in sign_in;
+ * uint8_t random[32];
+ * fill_random(random, sizeof random); // of the system's generator, anew for each sign-in
+ * int32_t result = tokenward_sign_in_new(&sign_in, (tokenward_span){ random, sizeof random }, redirect_uri);
+ * tokenward_wipe(random, sizeof random);
+ * return result;
+ * @endcode
+ *
+ * @param[out] sign_in Written on success.
+ * @param[in] random 32 bytes that nobody can predict, and that are never used again.
+ * @param[in] redirect_uri `https`, `http` to the loopback interface, or a scheme of the app's own. It must live and stay
+ * unchanged for as long as the sign-in.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_KEY `random` does not have 32 bytes
+ * @retval TOKENWARD_ERR_NOT_RANDOM the bytes are all alike
+ * @retval TOKENWARD_ERR_BAD_URL the redirect URI is none, or has a fragment
+ * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED it is `http` to another machine
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_sign_in_new(tokenward_sign_in *sign_in,
+                              tokenward_span random,
+                              tokenward_span redirect_uri);
+
+/**
+ * Writes the URL to open in a browser.
+ *
+ * Only in a library that was built with the feature `snapshot`. May run concurrently with other functions that take manager
+ * and sign-in as `const`.
+ *
+ * @code
+ * char address[1024];
+ * size_t len;
+ * int32_t result = tokenward_sign_in_url(&sign_in, manager, &credentials, address, sizeof address, &len);
+ * if (result != TOKENWARD_OK) return result;
+ * open_browser(address);
+ * @endcode
+ *
+ * @param[in] sign_in The sign-in.
+ * @param[in] manager The manager that the token is for.
+ * @param[in] credentials Whose `client_id` is sent.
+ * @param[out] buf Where the URL is written, followed by a NUL.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Characters of the URL, without the NUL; if `buf` is too small, the bytes needed, with the NUL.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_NOT_DUE the browser has come back already
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER the service has no authorization URL, or one whose query says what a sign-in says
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS there is no client id
+ * @retval TOKENWARD_ERR_BAD_URL the authorization URL is none, is ambiguous, or has a fragment
+ * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the authorization URL is not `https`
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_sign_in_url(const tokenward_sign_in *sign_in,
+                              const tokenward_manager *manager,
+                              const tokenward_credentials *credentials,
+                              char *buf,
+                              size_t cap,
+                              size_t *len);
+
+/**
+ * Writes what survives a restart between browser and callback, sealed under `key` and as secret as a token. Store it before
+ * the browser is opened; it is good for ten minutes. It must be deleted before the code is sent:
+ * tokenward_sign_in_deleted().
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may use the
+ * sign-in during the call.
+ *
+ * @code
+ * size_t len;
+ * int32_t result = tokenward_sign_in_seal(&sign_in, manager, wall_s, key, buffer, sizeof buffer, &len);
+ * if (result != TOKENWARD_OK) return result;
+ * bool written = flash_write(buffer, len);
+ * tokenward_wipe(buffer, sizeof buffer);
+ * @endcode
+ *
+ * @param[in,out] sign_in The sign-in.
+ * @param[in] manager The manager that the token is for.
+ * @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it: then nothing is stored.
+ * @param[in] key 32 random bytes.
+ * @param[out] buf Where it is written: as long as the redirect URI, and 112 bytes.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Bytes that were written; if `buf` is too small, the bytes needed.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
+ * @retval TOKENWARD_ERR_NOT_DUE the browser has come back already
+ * @retval TOKENWARD_ERR_NO_WALL_CLOCK the time of day is not known
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_sign_in_seal(tokenward_sign_in *sign_in,
+                               const tokenward_manager *manager,
+                               const uint64_t *wall_s,
+                               tokenward_span key,
+                               uint8_t *buf,
+                               size_t cap,
+                               size_t *len);
+
+/**
+ * Takes a sign-in up again that was stored before a restart. Delete what is refused.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler.
+ *
+ * @code
+ * int32_t result = tokenward_sign_in_open(&sign_in, manager, wall_s, key, snapshot);
+ * if (result != TOKENWARD_OK) log_line(tokenward_result_text(result));
+ * @endcode
+ *
+ * @param[out] sign_in Written on success.
+ * @param[in] manager The manager that the token is for.
+ * @param[in] wall_s The time of day in Unix seconds; NULL if the device does not know it.
+ * @param[in] key 32 random bytes.
+ * @param[in] stored What was stored. It must live and stay unchanged for as long as the sign-in.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_KEY the key does not have 32 bytes, or is all zeros
+ * @retval TOKENWARD_ERR_INVALID_SNAPSHOT torn, truncated or tampered with
+ * @retval TOKENWARD_ERR_OTHER_SNAPSHOT_VERSION written by another version
+ * @retval TOKENWARD_ERR_OTHER_SNAPSHOT_KEY sealed with another key
+ * @retval TOKENWARD_ERR_FOREIGN_SNAPSHOT of another provider, environment or subject
+ * @retval TOKENWARD_ERR_NO_WALL_CLOCK the time of day is not known
+ * @retval TOKENWARD_ERR_SIGN_IN_EXPIRED it is older than ten minutes, or from the future
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_sign_in_open(tokenward_sign_in *sign_in,
+                               const tokenward_manager *manager,
+                               const uint64_t *wall_s,
+                               tokenward_span key,
+                               tokenward_span stored);
+
+/**
+ * Reports that what was stored of a sign-in is gone: its code may be sent.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may use the
+ * sign-in during the call.
+ *
+ * @code
+ * if (flash_erase()) {
+ *   int32_t result = tokenward_sign_in_deleted(&sign_in);
+ *   if (result != TOKENWARD_OK) return result;
+ * }
+ * @endcode
+ *
+ * @param[in,out] sign_in The sign-in.
+ * @retval TOKENWARD_OK done
+ */
+int32_t tokenward_sign_in_deleted(tokenward_sign_in *sign_in);
+
+/**
+ * Reads what the browser came back with. What is refused changes nothing: somebody else may have made it up. An error of
+ * the service ends the sign-in. Of several faults the first one listed below is returned.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may use the
+ * sign-in during the call.
+ *
+ * @code
+ * char said[128];
+ * tokenward_callback callback;
+ * int32_t result = tokenward_sign_in_callback(&sign_in, manager, url, said, sizeof said, &callback);
+ * if (result != TOKENWARD_OK) return result; // wait for the right one
+ * if (callback.kind == TOKENWARD_CALLBACK_ERROR) log_line(said); // access_denied
+ * @endcode
+ *
+ * @param[in,out] sign_in The sign-in.
+ * @param[in] manager The manager that the token is for.
+ * @param[in] url The whole URL.
+ * @param[out] buf Where the code, or the error code as the service spells it, is written, followed by a NUL. What does not
+ * fit is read all the same.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success, and if `buf` is too small.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_STALE_REQUEST the browser has come back already
+ * @retval TOKENWARD_ERR_OTHER_REDIRECT_URI it is not the redirect URI with a query
+ * @retval TOKENWARD_ERR_BAD_URL it has a byte that no URL has, or an escape that is none
+ * @retval TOKENWARD_ERR_DUPLICATE_PARAMETER one that is read appears twice
+ * @retval TOKENWARD_ERR_OTHER_STATE it belongs to another sign-in, or to none
+ * @retval TOKENWARD_ERR_OTHER_ISSUER `iss` is not the provider's issuer, if that is known
+ * @retval TOKENWARD_ERR_INVALID_CALLBACK it has neither a code nor an error, or both
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small for the text
+ */
+int32_t tokenward_sign_in_callback(tokenward_sign_in *sign_in,
+                                   const tokenward_manager *manager,
+                                   tokenward_span url,
+                                   char *buf,
+                                   size_t cap,
+                                   tokenward_callback *out);
+
+/**
+ * Writes the request that presents the code of a callback, once. The token's lifetime counts from here. A refused call
+ * changes nothing.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may use the
+ * sign-in during the call.
+ *
+ * @code
+ * tokenward_request request;
+ * int32_t result = tokenward_sign_in_begin(&sign_in, manager, now_ms, &credentials, url, buffer, sizeof buffer, &request);
+ * if (result != TOKENWARD_OK) return result;
+ * bool answered = http_post(&request, &answer);
+ * tokenward_wipe(buffer, sizeof buffer);
+ * @endcode
+ *
+ * @param[in,out] sign_in The sign-in.
+ * @param[in] manager The manager that the token is for.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] credentials What the request presents; nothing of it is kept.
+ * @param[in] url The callback that brought the code.
+ * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many bytes are
+ * needed.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+ * @retval TOKENWARD_ERR_NOT_DUE the code was sent before, or what was stored of the sign-in is not deleted
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the client needs is empty
+ * @return Else what tokenward_sign_in_callback() and tokenward_begin() return.
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_sign_in_begin(tokenward_sign_in *sign_in,
+                                const tokenward_manager *manager,
+                                uint64_t now_ms,
+                                const tokenward_credentials *credentials,
+                                tokenward_span url,
+                                uint8_t *buf,
+                                size_t cap,
+                                tokenward_request *out);
+
+/**
+ * Reads the answer to that request. Its token is kept as by tokenward_install(), but its lifetime counts from the request;
+ * an error changes nothing. Either way the sign-in is over.
+ *
+ * Only in a library that was built with the feature `snapshot`. Not from an interrupt handler; nothing else may use manager
+ * and sign-in during the call.
+ *
+ * @code
+ * const tokenward_parsed_answer parsed = { .body = answer.body, .status = answer.status };
+ * tokenward_outcome outcome;
+ * int32_t result = tokenward_sign_in_answer(&sign_in, manager, now_ms, &parsed, &outcome);
+ * tokenward_wipe(body, sizeof body);
+ * if (result != TOKENWARD_OK) return result; // start the sign-in again
+ * @endcode
+ *
+ * @param[in,out] sign_in The sign-in.
+ * @param[in,out] manager The manager that the token is for.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] answer What the token endpoint answered. Tokens are copied into the manager.
+ * @param[out] out Written on success; its `detail` also if that explains a refusal.
+ * @retval TOKENWARD_OK it is a token, which is stored, or an error that the server gave
+ * @retval TOKENWARD_ERR_STALE_REQUEST no code is out, or somebody has signed out or in meanwhile
+ * @return Else what tokenward_answer() returns.
+ */
+int32_t tokenward_sign_in_answer(tokenward_sign_in *sign_in,
+                                 tokenward_manager *manager,
+                                 uint64_t now_ms,
+                                 const tokenward_parsed_answer *answer,
+                                 tokenward_outcome *out);
 
 /**
  * Says what to do at `now_ms`, whether the token may be sent, and when to ask again. Changes nothing.
