@@ -1,5 +1,6 @@
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
     not(test),
@@ -25,6 +26,8 @@
 // storage is read and written in `keeper`, and what is read and written there in `storage`; `grants` has what obtains the
 // first token of a person, and puts it into a manager.
 mod ascii;
+#[cfg(feature = "defmt")]
+mod defmt_format;
 mod endpoint;
 mod error;
 pub mod grants;

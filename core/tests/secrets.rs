@@ -9,9 +9,27 @@ use tokenward::{
 const CANARY: &str = "canary-7f3a9c";
 const START: Instant = Instant::from_millis(0);
 
+#[cfg(not(feature = "defmt"))]
+trait Format {}
+#[cfg(not(feature = "defmt"))]
+impl<T> Format for T {}
+#[cfg(feature = "defmt")]
+use defmt::Format;
+
 #[track_caller]
-fn is_redacted(value: &impl std::fmt::Debug) {
-    for text in [format!("{value:?}"), format!("{value:#?}")] {
+fn is_redacted(value: &(impl std::fmt::Debug + Format)) {
+    let texts = [
+        format!("{value:?}"),
+        format!("{value:#?}"),
+        #[cfg(feature = "defmt")]
+        {
+            value.format(defmt::export::make_formatter());
+            let logged = String::from_utf8_lossy(&defmt::export::fetch_bytes()).into_owned();
+            assert!(logged.contains(&format!("{value:?}")), "{logged}");
+            logged
+        },
+    ];
+    for text in texts {
         assert!(!text.contains("canary") && !text.contains("99, 97, 110"), "{text}");
     }
 }
@@ -37,7 +55,7 @@ fn debug_shows_no_secret_of_any_public_type() {
     is_redacted(&token);
     let TokenAnswer::Token(token) = token else { panic!("an error response") };
     is_redacted(&token.access_token());
-    is_redacted(&token.scope());
+    is_redacted(&token.scope().expect("a scope"));
 
     let error = format!(r#"{{"error":"{CANARY}","error_description":"{CANARY}","error_uri":"{CANARY}"}}"#);
     is_redacted(&token_answer(400, error.as_bytes(), &provider).expect("an error response"));

@@ -93,12 +93,13 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
 /// Builds the archive with snapshots; the linker leaves out what an image does not call. It is of `core` alone, on
 /// Linux too, so that no linker and no C library of the target is needed here.
 fn build(workspace: &Workspace, target: &str) -> Result<PathBuf> {
-    let folder = workspace.target.join("dist/build");
-    let (toolchain, opt_level) = if target.contains("-none-") {
-        (toolchain::with_core(target)?, "z")
+    // A folder for each: cargo remembers there what the compiler says of a target, which is more for sources.
+    let (toolchain, folder, opt_level) = if target.contains("-none-") {
+        (toolchain::with_core(target)?, "dist/firmware", "z")
     } else {
-        (toolchain::with_sources(target)?, "3")
+        (toolchain::with_sources(target)?, "dist/linux", "3")
     };
+    let folder = workspace.target.join(folder);
     toolchain
         .cargo(workspace)
         .args([

