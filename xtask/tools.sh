@@ -88,7 +88,7 @@ for leg; do
     counts) program valgrind valgrind ;;
     deny) program git git ;;
     changes) program git git; program patch patch ;;
-    doc | no-std | panic-free-firmware | no-alloc-example) bare_metal_rust ;;
+    doc | no-std | panic-free-firmware | no-alloc-example | embassy-example) bare_metal_rust ;;
     c) c_surface; bare_metal_rust ;;
     c-firmware | memory) boards; bare_metal_rust ;;
     c-package)

@@ -51,6 +51,12 @@ const LEGS: &[Leg] = &[
         no_alloc_example,
     ),
     leg(
+        "embassy-example",
+        "a manager in a task of embassy, through power cuts; built for Cortex-M",
+        Lane::Own,
+        embassy_example,
+    ),
+    leg(
         "c",
         "the C surface: compilers, unit tests, sanitizers, valgrind, manual, link gate",
         Lane::Common,
@@ -441,6 +447,22 @@ fn no_alloc_example(workspace: &Workspace) -> Result<()> {
         }
     }
     cargo().args(["run", "--quiet", "--release", "--features", "host", "--bin", "reqwless"]).run()
+}
+
+/// Cuts the power at each write on the host, and links the same for a Cortex-M.
+fn embassy_example(workspace: &Workspace) -> Result<()> {
+    const TARGET: &str = "thumbv7em-none-eabi";
+    let folder = workspace.root.join("examples/rust-embassy");
+    let here =
+        |cargo: Program| cargo.dir(&folder).env("CARGO_TARGET_DIR", workspace.target.join("rust-embassy"));
+    let cargo = || here(workspace.cargo());
+    cargo().args(["fmt", "--check"]).run()?;
+    cargo().args(["clippy", "--quiet", "--release", "--locked", "--", "-D", "warnings"]).run()?;
+    cargo().args(["run", "--quiet", "--release", "--locked"]).run()?;
+    let bare_metal = toolchain::with_core(TARGET)?;
+    here(bare_metal.cargo(workspace))
+        .args(["build", "--quiet", "--release", "--locked", "--target", TARGET])
+        .run()
 }
 
 /// No feature, and all that need no `std`, as cargo wants them.
