@@ -153,7 +153,7 @@ table! {
             "A parameter stands twice: give each one once.";
         /// The token endpoint wants a site and there is none, or the site would not stay in its place of the path.
         InvalidProvider = 310, "invalid_provider",
-            "The provider and the subject do not fit: check whether it needs a site.";
+            "The provider's description does not work here: mend the fact that is named, or say the site.";
         /// RFC 7636 section 7.1.
         NotRandom = 320, "not_random",
             "The bytes that must be random are all alike: check the random number generator.";

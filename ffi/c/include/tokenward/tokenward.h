@@ -1019,7 +1019,7 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_NOT_USABLE 308
 /** A parameter stands twice: give each one once. */
 #define TOKENWARD_ERR_DUPLICATE_PARAMETER 309
-/** The provider and the subject do not fit: check whether it needs a site. */
+/** The provider's description does not work here: mend the fact that is named, or say the site. */
 #define TOKENWARD_ERR_INVALID_PROVIDER 310
 /** The bytes that must be random are all alike: check the random number generator. */
 #define TOKENWARD_ERR_NOT_RANDOM 320
