@@ -211,16 +211,19 @@ docs() {
   library
   local symbols=$OUT/symbols snippets=$OUT/snippets
   rm -rf "$symbols" "$snippets" "$OUT/docc" && mkdir -p "$symbols" "$snippets"
-  spm build --target Tokenward >"$OUT/docs.log" 2>&1 || { tail -n 20 "$OUT/docs.log" >&2; fail "build"; }
+  spm build --target TokenwardTesting >"$OUT/docs.log" 2>&1 || { tail -n 20 "$OUT/docs.log" >&2; fail "build"; }
   local modules="-I '$OUT/build/debug/Modules' -Xcc -fmodule-map-file='$SWIFT/Sources/TokenwardFFI/module.modulemap'"
-  in_swift "swift symbolgraph-extract -module-name Tokenward -minimum-access-level public -output-dir '$symbols' \
+  in_swift "swift symbolgraph-extract -module-name Tokenward -minimum-access-level public -emit-extension-block-symbols -output-dir '$symbols' \
     -target \$(swiftc -print-target-info | awk -F'\"' '!found && /\"triple\"/ { print \$4; found = 1 }') $modules" >"$OUT/docs.log" 2>&1 ||
     { tail -n 20 "$OUT/docs.log" >&2; fail "symbol graph"; }
   in_swift "docc convert '$SWIFT/Sources/Tokenward/Tokenward.docc' --additional-symbol-graph-dir '$symbols' \
     --fallback-display-name Tokenward --fallback-bundle-identifier tokenward --output-path '$OUT/docc' \
     --warnings-as-errors" >"$OUT/docs.log" 2>&1 || { cat "$OUT/docs.log" >&2; fail "docc"; }
+  find "$OUT/docc" -name 'data(for:authorizedby:).json' | grep -q . || fail "URLSession.data(for:authorizedBy:) has no page"
+  python3 "$ROOT/bindings/names.py" "$symbols/Tokenward.symbols.json" ||
+    fail "names; bindings/names.py $symbols/Tokenward.symbols.json --write writes the list anew"
   python3 "$SWIFT/Tests/snippets.py" "$snippets" "$SWIFT"/Sources/Tokenward/Tokenward.docc/*.md \
-    "$SWIFT/README.md" "$ROOT/README.md" "$SWIFT"/Sources/Tokenward/*.swift
+    "$SWIFT/README.md" "$ROOT/README.md" "$SWIFT"/Sources/Tokenward/*.swift "$SWIFT"/Sources/TokenwardTesting/*.swift
   in_swift "for file in '$snippets'/*.swift; do swiftc -typecheck -swift-version 6 -warnings-as-errors $modules \
     \"\$file\"; done" >"$OUT/docs.log" 2>&1 || { cat "$OUT/docs.log" >&2; fail "a snippet does not compile"; }
   echo "docs: $(find "$OUT/docc" -name '*.json' -path '*/documentation/*' | wc -l) pages without a warning," \

@@ -3,7 +3,7 @@
 
 usage: snippets.py FOLDER FILE...
 
-A piece is the body of a function that has `manager`, `key`, `request` and `myServer`. One that begins with
+A piece is the body of a function that has `manager`, `key`, `request` and `myServer`, and of a file that has the app's `Devices`. One that begins with
 `// swift-tools-version` or a dependency is for Package.swift and left out.
 """
 
@@ -13,10 +13,12 @@ import sys
 
 HEAD = """import Foundation
 import Tokenward
+import TokenwardTesting
 #if canImport(FoundationNetworking)
 import FoundationNetworking
 #endif
 struct MyServer: Sendable { func siteToken() async throws -> IssuedToken { IssuedToken(accessToken: "t") } }
+struct Devices: Sendable { let tokens: any TokenKeeper; func load() async -> String { "" } }
 func snippet(manager: TokenManager, key: Data, request: URLRequest, myServer: MyServer) async throws {
 """
 

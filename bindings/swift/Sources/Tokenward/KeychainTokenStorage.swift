@@ -5,7 +5,7 @@
     /// Keeps the state in the Keychain: on this device alone, readable once it was unlocked after a start.
     ///
     /// The Keychain survives the deletion of the app: call ``TokenManager/signOut()`` at the first start if an old
-    /// session must not come back.
+    /// session must not come back. An item from before the app shared it is moved into the group when it is first read there.
     public final class KeychainTokenStorage: TokenStorage, PlacedStorage {
         /// What an app and its extensions have in common.
         public struct Sharing: Sendable {
@@ -78,11 +78,28 @@
         }
 
         private func read(_ account: String) throws -> Data? {
+            if let bytes = try found(item(account))?[kSecValueData] as? Data { return bytes }
+            return try sharing.flatMap { _ in try moved(account) }
+        }
+
+        /// From before the app had the group: without a group all of the app's are searched.
+        private func moved(_ account: String) throws -> Data? {
             var query = item(account)
-            query[kSecReturnData] = true
-            var item: CFTypeRef?
-            switch SecItemCopyMatching(query as CFDictionary, &item) {
-            case errSecSuccess: return item as? Data
+            query[kSecAttrAccessGroup] = nil
+            guard let old = try found(query), let bytes = old[kSecValueData] as? Data, let group = old[kSecAttrAccessGroup]
+            else { return nil }
+            try write(account, bytes)
+            query[kSecAttrAccessGroup] = group
+            SecItemDelete(query as CFDictionary)
+            return bytes
+        }
+
+        private func found(_ item: [CFString: Any]) throws -> [CFString: Any]? {
+            var query = item
+            (query[kSecReturnData], query[kSecReturnAttributes]) = (true, true)
+            var found: CFTypeRef?
+            switch SecItemCopyMatching(query as CFDictionary, &found) {
+            case errSecSuccess: return found as? [CFString: Any]
             case errSecItemNotFound: return nil
             case let status: throw failure(status)
             }

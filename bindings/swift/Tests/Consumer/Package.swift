@@ -6,6 +6,9 @@ let package = Package(
     platforms: [.iOS(.v15), .macOS(.v12)],
     dependencies: [.package(name: "tokenward", path: Context.environment["TOKENWARD_PACKAGE"]!)],
     targets: [
-        .executableTarget(name: "Consumer", dependencies: [.product(name: "Tokenward", package: "tokenward")])
+        .executableTarget(name: "Consumer", dependencies: ["InSwift5", .product(name: "Tokenward", package: "tokenward")]),
+        .target(
+            name: "InSwift5", dependencies: [.product(name: "Tokenward", package: "tokenward")],
+            swiftSettings: [.swiftLanguageMode(.v5)]),
     ]
 )

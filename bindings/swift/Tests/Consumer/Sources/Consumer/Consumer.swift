@@ -1,4 +1,5 @@
 import Foundation
+import InSwift5
 import Tokenward
 
 @main struct Consumer {
@@ -8,7 +9,8 @@ import Tokenward
             $0.exposure = .appAllowed
         }
         let manager = try TokenManager(provider: acme, source: .backend { IssuedToken(accessToken: "from-somewhere-else") })
-        let authorization = try await manager.authorize(method: "GET", url: URL(string: "https://api.acme.example/v1/me")!)
-        print("Authorization: \(authorization.header)")
+        let feed = Feed(manager)
+        try await feed.load(URL(string: "https://api.acme.example/v1/me")!)
+        print("Authorization: \(feed.shown)")
     }
 }
