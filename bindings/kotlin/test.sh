@@ -130,9 +130,14 @@ docs() {
       [ -s "$OUT/repository/io/github/tokenward/$module/$VERSION/$module-$VERSION-$jar.jar" ] || fail "$module has no $jar jar"
     done
   done
-  unzip -Z1 "$OUT/repository/io/github/tokenward/tokenward/$VERSION/tokenward-$VERSION-javadoc.jar" >"$OUT/docs.list"
-  grep -q 'TokenManager' "$OUT/docs.list" || fail "TokenManager is not in the documentation"
-  if grep -q '/bridge/' "$OUT/docs.list"; then fail "the bridge is in the documentation"; fi
+  jar=$OUT/repository/io/github/tokenward/tokenward/$VERSION/tokenward-$VERSION-javadoc.jar
+  unzip -Z1 "$jar" >"$OUT/docs.list"
+  unzip -p "$jar" '*/-token-keeper/authorize.html' '*/-token-manager-options/-token-manager-options.html' |
+    sed 's/<[^>]*>//g' >"$OUT/docs.text"
+  for jar in 'suspend fun authorize' 'accessCapacity: Int = 4096' 'there is no token, or none for this URL'; do
+    grep -q "$jar" "$OUT/docs.text" || fail "the documentation does not say: $jar"
+  done
+  if grep -q 'tokenward.bridge/' "$OUT/docs.list"; then fail "the bridge is in the documentation"; fi
   # The links of the bridge, which is not documented, are Rust's.
   if grep "Couldn't resolve link" "$OUT/deploy.log" | grep -v '\[`'; then fail "links that lead nowhere"; fi
   echo "docs: $(grep -c '\.html$' "$OUT/docs.list") pages of tokenward without a warning"
@@ -205,6 +210,36 @@ restarted: 200, Authorization([redacted], generation=3), token stored: true
 signed out: TokenStatus(isUsable=false, next=Supply(id=0, reason=NO_TOKEN), changesIn=null), token stored: false
 SAID
   sed 's/^/consumer: /' "$OUT/kotlin-cli/said"
+  retrofit 3.0.0 4.12.0
+  retrofit 2.12.0 5.5.1 -P okhttp5
+}
+
+# retrofit VERSION OKHTTP ARGUMENTS...: a Retrofit app of these versions, against a real service.
+retrofit() {
+  local app=$OUT/kotlin-retrofit described service
+  rm -rf "$app" "$M2/io/github/tokenward"
+  maven -f "$ROOT/examples/kotlin-retrofit/pom.xml" -Dretrofit.version="$1" -Dokhttp.version="$2" "${@:3}" package
+  rm -rf "$M2/io/github/tokenward"
+  ls "$app/lib" | grep -q "okhttp.*$2" || fail "OkHttp $2 is not what Retrofit $1 runs on"
+  mkfifo "$app/stdin"
+  "$TARGET/debug/tokenward-demo-service" --kind flute --print-json <"$app/stdin" >"$app/service.json" &
+  service=$!
+  exec 8>"$app/stdin"
+  while [ ! -s "$app/service.json" ]; do kill -0 $service || fail "the demo service did not start"; sleep 0.1; done
+  described=$(cat "$app/service.json")
+  member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" <<<"$described"; }
+  java -cp "$app/kotlin-retrofit-1.jar:$app/lib/*" MainKt "$(member sandbox)" "$(member client_id)" \
+    "$(member client_secret)" >"$app/said" ||
+    { cat "$app/said"; kill $service; fail "kotlin-retrofit"; }
+  exec 8>&-
+  wait $service
+  diff - "$app/said" <<'SAID' || fail "kotlin-retrofit says something else"
+five calls: [200, 200, 200, 200, 200]
+rejected and replaced: 200
+signed out: signed_out: Sign in: you signed out.
+signed in again: 200
+SAID
+  echo "consumer: Retrofit $1 over OkHttp $2 says the same"
 }
 
 # Times of this machine, beside those of a map in the same run: nothing is asserted.

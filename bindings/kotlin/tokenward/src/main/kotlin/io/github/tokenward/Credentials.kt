@@ -11,6 +11,7 @@ public class Credentials private constructor(
     internal val bearer: String?,
 ) {
     /** A client's id and secret (RFC 6749 section 2.3.1), and where the password grant is used a user's name and password. */
+    @JvmOverloads
     public constructor(clientId: String, clientSecret: String? = null, username: String? = null, password: String? = null) :
         this(clientId, clientSecret, username, password, null)
 

@@ -77,6 +77,7 @@ public class TokenManager internal constructor(
     seed: Long,
 ) : TokenKeeper,
     AutoCloseable {
+    @JvmOverloads
     public constructor(
         provider: TokenProvider,
         identity: TokenIdentity = TokenIdentity(site = null),

@@ -6,6 +6,7 @@ import io.github.tokenward.TokenwardException
 import io.ktor.client.plugins.api.ClientPlugin
 import io.ktor.client.plugins.api.Send
 import io.ktor.client.plugins.api.createClientPlugin
+import io.ktor.client.request.HttpRequestBuilder
 import io.ktor.http.HttpHeaders
 import io.ktor.http.HttpStatusCode
 import io.ktor.http.content.OutgoingContent
@@ -15,13 +16,22 @@ import io.ktor.util.AttributeKey
 public class AuthorizedByConfig {
     /** The manager that keeps the token: the plugin keeps none. */
     public lateinit var manager: TokenKeeper
+
+    /**
+     * Requests to origins that the token does not belong to are sent without it, in place of failing: for a client that
+     * serves several hosts.
+     */
+    public var passesOtherOrigins: Boolean = false
 }
+
+/** This request is sent as it is, by a client that has [AuthorizedBy], too. */
+public fun HttpRequestBuilder.withoutToken(): Unit = attributes.put(WITHOUT_TOKEN, true)
 
 /**
  * Every request carries the token of the manager; one that is answered 401 is sent once more where a new token may help
  * and its body can be read twice: bytes and text can, a stream or a form with files cannot.
  * A request that the token does not belong to, or for which there is none, fails with [TokenwardException]; a redirect to
- * where the token does not belong is followed without it.
+ * where the token does not belong is followed without it. A request [withoutToken] is left as it is.
  *
  * ```
  * val api = HttpClient(engine) { install(AuthorizedBy) { manager = sites } }
@@ -29,18 +39,21 @@ public class AuthorizedByConfig {
  */
 public val AuthorizedBy: ClientPlugin<AuthorizedByConfig> = createClientPlugin("Tokenward", ::AuthorizedByConfig) {
     val manager = pluginConfig.manager
+    val passesOtherOrigins = pluginConfig.passesOtherOrigins
     on(Send) { request ->
+        if (WITHOUT_TOKEN in request.attributes) return@on proceed(request)
         val method = request.method.value
         val url = request.url.buildString()
         val isRedirected = AUTHORIZED in request.attributes
-        request.attributes.put(AUTHORIZED, true)
         val first = try {
             manager.authorize(method, url)
         } catch (elsewhere: TokenwardException.NotAllowed) {
-            if (!isRedirected) throw elsewhere
-            request.headers.remove(HttpHeaders.Authorization)
+            if (!isRedirected && !(passesOtherOrigins && elsewhere.code == "origin_not_allowed")) throw elsewhere
+            // What a redirect brings along is the manager's; what the app wrote stays.
+            if (isRedirected) request.headers.remove(HttpHeaders.Authorization)
             return@on proceed(request)
         }
+        request.attributes.put(AUTHORIZED, true)
         request.headers[HttpHeaders.Authorization] = first.header
         val call = proceed(request)
         val status = call.response.status
@@ -59,6 +72,8 @@ private tailrec fun isReadTwice(body: Any): Boolean = when (body) {
     is OutgoingContent.ContentWrapper -> isReadTwice(body.delegate())
     else -> false
 }
+
+private val WITHOUT_TOKEN = AttributeKey<Boolean>("TokenwardWithoutToken")
 
 /** On a request that a redirect made from one that was authorized. */
 private val AUTHORIZED = AttributeKey<Boolean>("TokenwardAuthorized")

@@ -187,6 +187,23 @@ class AuthorizedByTest {
     }
 
     @Test
+    fun `a request without token and other origins where the app says so are sent as they are`() = runTest {
+        manager().use { manager ->
+            val api = MockEngine { respond("") }
+            val client = HttpClient(api) {
+                install(AuthorizedBy) {
+                    this.manager = manager
+                    passesOtherOrigins = true
+                }
+            }
+            client.get("https://elsewhere.example/") { headers.append(HttpHeaders.Authorization, "Basic app") }
+            client.get("https://api.example/v1") { withoutToken() }
+            client.get("https://api.example/v1")
+            assertEquals(listOf("Basic app", null, "Bearer t1"), api.fields())
+        }
+    }
+
+    @Test
     fun `a 403 is not sent again`() = runTest {
         manager().use { manager ->
             val api = MockEngine { respond("", HttpStatusCode.Forbidden) }

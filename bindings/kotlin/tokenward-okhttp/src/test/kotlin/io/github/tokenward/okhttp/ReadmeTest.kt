@@ -152,11 +152,17 @@ class ReadmeTest {
 
     @Test
     fun `the examples that are shown are those that are compiled here`() {
-        val source = listOf("tokenward-okhttp" to "okhttp/ReadmeTest", "tokenward-test" to "test/FakeTokenManagerTest")
-            .joinToString("") { (module, file) -> File("../$module/src/test/kotlin/io/github/tokenward/$file.kt").readText() }
-        val guide = listOf("phone", "server", "watched", "view model", "development")
+        val files = listOf(
+            "tokenward-okhttp" to "okhttp/ReadmeTest.kt",
+            "tokenward-test" to "test/FakeTokenManagerTest.kt",
+            "tokenward" to "JavaTest.java",
+        )
+        val source = files.joinToString("") { (module, file) ->
+            File("../$module/src/test/kotlin/io/github/tokenward/$file").readText()
+        }
+        val guide = listOf("phone", "server", "watched", "view model", "java", "development")
         for ((readme, names) in listOf("../../../README.md" to listOf("first"), "../README.md" to guide)) {
-            val shown = Regex("```kotlin\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(File(readme).readText()).map {
+            val shown = Regex("```(?:kotlin|java)\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(File(readme).readText()).map {
                 it.groupValues[1].trim()
             }.toList()
             val compiled = names.map { name ->
