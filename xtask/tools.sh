@@ -121,6 +121,7 @@ for leg; do
       oidc_provider
       ;;
     executors) program make make; program python3 python3; header curl/curl.h libcurl4-openssl-dev ;;
+    sign-in) program python3 python3; oidc_provider ;;
     swift) swift; oidc_provider ;;
     kotlin) kotlin; oidc_provider ;;
     scenarios) c_surface; swift; kotlin ;;

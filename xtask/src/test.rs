@@ -98,6 +98,9 @@ const LEGS: &[Leg] = &[
     leg("executors", "scripts against the command and the gateway", Lane::Common, |workspace| {
         workspace.script("core/conformance/executors/test.sh").run()
     }),
+    leg("sign-in", "the command signs in at oidc-provider", Lane::Common, |workspace| {
+        workspace.script("examples/cli/oidc/test.sh").run()
+    }),
     leg("swift", "the Swift package, its tests, guides and a consumer", Lane::Common, |workspace| {
         workspace.script("bindings/swift/test.sh").run()
     }),

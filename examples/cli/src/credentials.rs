@@ -153,7 +153,8 @@ struct Needs {
 
 impl Needs {
     fn of(provider: &Provider<'_>) -> Self {
-        let asks = provider.primary_grant.is_some() || provider.refresh_grant;
+        let signs_in = provider.authorization_url.is_some() || provider.device_path.is_some();
+        let asks = provider.primary_grant.is_some() || provider.refresh_grant || signs_in;
         let authentication = provider.authentication.filter(|_| asks);
         let public = authentication == Some(ClientAuthentication::NONE);
         // Without a grant the token itself comes from elsewhere.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokenward::storage::{Found, Source, Storage as Rules};
 use tokenward::{
-    Answer, Error, Generation, Identity, Next, Options, Outcome, Poll, Provider, RequestId, Slots,
-    TokenManager, TokenResponse,
+    Answer, Error, ErrorResponse, Generation, Identity, Next, Options, Outcome, Poll, Provider, RequestId,
+    Slots, TokenManager, TokenResponse,
 };
 
 use super::storage::Storage;
@@ -23,7 +23,7 @@ const SLOTS: (usize, usize) = (16 << 10, 8 << 10);
 pub(crate) struct Holder<'p> {
     pub(crate) manager: TokenManager<'p, Vec<u8>>,
     pub(crate) provider: &'p Provider<'p>,
-    sources: &'p Sources,
+    pub(super) sources: &'p Sources,
     /// What was read before the first request; later ones read again, where nobody need be asked.
     presented: Option<Presented>,
     storage: Option<Storage>,
@@ -31,7 +31,7 @@ pub(crate) struct Holder<'p> {
     pub(crate) trouble: Option<Failure>,
     /// It was said that what is stored is damaged.
     damage_told: bool,
-    http: Http,
+    pub(super) http: Http,
 }
 
 /// What one request came to.
@@ -53,6 +53,14 @@ pub(crate) enum Sent {
 }
 
 impl Sent {
+    pub(super) fn error(response: &ErrorResponse<'_>, status: u16) -> Self {
+        Self::Error {
+            code: shown(response.error().bytes()),
+            description: response.error_description().map_or(String::new(), |text| shown(text.bytes())),
+            status,
+        }
+    }
+
     /// One line for people.
     pub(crate) fn said(&self) -> String {
         match self {
@@ -289,13 +297,7 @@ impl<'p> Holder<'p> {
                 };
                 match self.manager.answer(now, id, &answer) {
                     Ok(Outcome::Token(_)) => Sent::Token,
-                    Ok(Outcome::Error(response)) => Sent::Error {
-                        code: shown(response.error().bytes()),
-                        description: response
-                            .error_description()
-                            .map_or(String::new(), |text| shown(text.bytes())),
-                        status: reply.status,
-                    },
+                    Ok(Outcome::Error(response)) => Sent::error(&response, reply.status),
                     Err(reason) => Sent::Refused { reason, status: reply.status },
                 }
             }
@@ -330,11 +332,11 @@ fn refused(error: Error, storage: &Storage) -> Failure {
     Failure::new(Status::Refused, format!("{}: {}: {what}", storage.path().display(), error.name()))
 }
 
-fn shown(bytes: impl Iterator<Item = u8>) -> String {
+pub(super) fn shown(bytes: impl Iterator<Item = u8>) -> String {
     harmless(&String::from_utf8_lossy(&bytes.collect::<Vec<_>>()))
 }
 
-fn cannot_begin(error: Error, provider: &Provider<'_>) -> Failure {
+pub(super) fn cannot_begin(error: Error, provider: &Provider<'_>) -> Failure {
     let refused = format!("{}: {}", provider.name, error.name());
     match error {
         Error::WrongCredentials => Failure::usage(format!(
@@ -345,6 +347,9 @@ fn cannot_begin(error: Error, provider: &Provider<'_>) -> Failure {
             "{refused}: the token endpoint is not https; for tests on this machine give --allow-loopback-http"
         )),
         Error::BadUrl => Failure::usage(format!("{refused}: mend --base-url")),
+        Error::InvalidProvider => Failure::usage(format!(
+            "{refused}: nobody can sign in there: its description names no authorization_url or device_path"
+        )),
         _ => Failure::new(Status::Refused, refused),
     }
 }

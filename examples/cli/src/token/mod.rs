@@ -2,6 +2,7 @@
 
 mod holder;
 mod keep;
+mod sign_in;
 mod storage;
 
 use std::ffi::OsString;
@@ -47,6 +48,10 @@ pub(crate) struct Token {
     /// Ask for a new token although the kept one is fresh
     #[arg(long)]
     renew: bool,
+
+    /// Have a person sign in where no token is kept
+    #[arg(long, value_name = "HOW")]
+    sign_in: Option<sign_in::Way>,
 
     /// Where the token is to be sent: checked, then the header is made
     #[arg(long, value_name = "URL")]
@@ -107,6 +112,9 @@ impl Token {
         if self.renew {
             holder.manager.renew();
         }
+        if self.sign_in.is_some() {
+            self.obtain(&mut holder)?;
+        }
         if self.keep {
             return keep::run(&mut holder, self.json);
         }
@@ -118,7 +126,7 @@ impl Token {
     fn obtain(&self, holder: &mut Holder<'_>) -> Result<(), Failure> {
         const STEP: Duration = Duration::from_secs(1);
         let mut last: Option<Sent> = None;
-        let mut waits = false;
+        let (mut waits, mut signed_in) = (false, false);
         loop {
             holder.sync()?;
             if let Some(Failure { status, message }) = holder.trouble.take() {
@@ -131,6 +139,13 @@ impl Token {
                     continue;
                 }
                 Next::Nothing if poll.usable => return Ok(()),
+                Next::Supply(..) if !poll.usable && !signed_in && self.sign_in.is_some() => {
+                    if let Some(way) = self.sign_in {
+                        holder.sign_in(way)?;
+                    }
+                    signed_in = true;
+                    continue;
+                }
                 Next::Supply(id, _) if !holder.asks() && !poll.usable => {
                     holder.supply(Some(id))?;
                     continue;

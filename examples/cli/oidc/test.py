@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""`tokenward token --sign-in` against the certified oidc-provider, with a person who is a script. usage: test.py TOKENWARD FOLDER
+
+FOLDER holds oidc-provider as npm installs it."""
+
+import html
+import http.cookiejar
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+
+HERE = pathlib.Path(__file__).parent
+TOKENWARD, FOLDER = sys.argv[1:3]
+WORK = pathlib.Path(tempfile.mkdtemp(prefix="sign-in-"))
+passed = failed = 0
+
+
+def check(what, holds, said=""):
+    global passed, failed
+    passed, failed = passed + bool(holds), failed + (not holds)
+    if not holds:
+        print(f"FAILED: {what}\n{said}")
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+class Browser:
+    """A person's browser, with a jar of its own."""
+
+    def __init__(self):
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()), Stay)
+
+    def visit(self, url, form=None):
+        """The last page that a URL or a form leads to, and where that is."""
+        while True:
+            try:
+                with self.opener.open(url, form and urllib.parse.urlencode(form).encode(), timeout=10) as page:
+                    return url, page.status, page.read().decode()
+            except urllib.error.HTTPError as error:
+                if error.code not in (302, 303):
+                    return url, error.code, error.read().decode()
+                url, form = urllib.parse.urljoin(url, error.headers["Location"]), None
+
+    def fill_in(self, url, page, **more):
+        """Sends the first form of a page."""
+        action = html.unescape(re.search(r'action="([^"]+)"', page)[1])
+        fields = {name: html.unescape(value)
+                  for name, value in re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', page)}
+        return self.visit(urllib.parse.urljoin(url, action), {**fields, **more})
+
+    def sign_in(self, url, abort=False):
+        """Signs in and agrees to all that is asked, or does not."""
+        url, status, page = self.visit(url)
+        for _ in range(8):
+            if status != 200 or "<form" not in page:
+                break
+            if abort and "/interaction/" in url:
+                link = re.search(r'href="([^"]*/abort)"', page)[1]
+                url, status, page = self.visit(urllib.parse.urljoin(url, link))
+                continue
+            url, status, page = self.fill_in(url, page, login="someone", password="x", confirm="yes")
+        return url, status, page
+
+
+class Command:
+    def __init__(self, provider, how, *more):
+        self.saved = WORK / f"{how}.token"
+        environment = {**os.environ, "BROWSER": "true"}
+        self.process = subprocess.Popen(
+            [TOKENWARD, "token", "--provider-file", provider, "--allow-loopback-http", "--client-id", "command",
+             "--sign-in", how, "--save", self.saved, "--json", *more],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+    def line(self):
+        return self.process.stderr.readline()
+
+    def end(self):
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+
+def serve(seconds):
+    node = subprocess.Popen(["node", FOLDER + "/server.mjs", str(seconds)], cwd=FOLDER, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True)
+    base = node.stdout.readline().strip()
+    provider = WORK / f"provider-{seconds}.json"
+    provider.write_text(json.dumps({
+        "name": "oidc", "token_url": base + "/token", "authorization_url": base + "/auth?prompt=consent",
+        "device_path": "/device/auth", "issuer": base, "grants": ["refresh_token"], "authentication": "none",
+        "scope": "openid offline_access"}))
+    return node, base, provider
+
+
+def by_browser(base, provider):
+    command = Command(provider, "browser")
+    url = re.search(r"sign in at (\S+)", command.line())[1]
+    check("the URL is that of the service", url.startswith(base + "/auth?prompt=consent&response_type=code&"), url)
+    forger = Browser()
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+    forged = query["redirect_uri"] + "?" + urllib.parse.urlencode({"code": "a", "state": "b", "iss": base})
+    check("a forged callback is nobody's", forger.visit(forged)[1] == 404)
+    check("and is told", "other_state" in command.line())
+    check("another path is nobody's", forger.visit(query["redirect_uri"].replace("callback", "favicon.ico"))[1] == 404)
+    other = query["redirect_uri"] + "?" + urllib.parse.urlencode({"code": "a", "state": query["state"], "iss": base + "/"})
+    check("another issuer is refused", forger.visit(other)[1] == 404)
+    check("by its name", "other_issuer" in command.line())
+    _, status, page = Browser().sign_in(url)
+    check("the person is told that the window may be closed", status == 200 and "may close this window" in page, page)
+    status, out, err = command.end()
+    check("the command has a token", status == 0 and json.loads(out or "{}").get("outcome") == "token", out + err)
+    check("no secret is told", "code=" not in out + err and query["state"] not in out + err, out + err)
+    again = Command(provider, "browser", "--renew")
+    status, out, err = again.end()
+    check("which is kept and refreshed without a person", status == 0 and "sign in" not in err, out + err)
+    os.remove(again.saved)
+    denied = Command(provider, "browser")
+    url = re.search(r"sign in at (\S+)", denied.line())[1]
+    _, status, page = Browser().sign_in(url, abort=True)
+    check("who says no is told so", status == 200 and "have not signed in" in page, page)
+    status, out, err = denied.end()
+    check("and the command ends with the service's code", status == 1 and "access_denied" in err, out + err)
+
+
+def by_device(base, provider):
+    command = Command(provider, "device")
+    shown = re.search(r"sign in at (\S+) with the code (\S+), within", command.line())
+    check("a code is shown", shown and shown[1] == base + "/device")
+    complete = shown[1] + "?user_code=" + shown[2]
+    url, status, page = Browser().sign_in(complete)
+    check("the person enters it", status == 200 and "successful" in page.lower(), page)
+    status, out, err = command.end()
+    check("the command has a token", status == 0 and json.loads(out or "{}").get("outcome") == "token", out + err)
+    again = Command(provider, "device", "--renew")
+    status, out, err = again.end()
+    check("which is kept and refreshed without a person", status == 0 and "sign in" not in err, out + err)
+    os.remove(again.saved)
+    denied = Command(provider, "device")
+    shown = re.search(r"sign in at (\S+) with the code (\S+), within", denied.line())
+    Browser().sign_in(shown[1] + "?user_code=" + shown[2], abort=True)
+    status, out, err = denied.end()
+    check("who says no ends it", status == 1 and "access_denied" in err, out + err)
+
+
+def expires(base, provider):
+    command = Command(provider, "device")
+    command.line()
+    status, out, err = command.end()
+    check("a code that nobody enters expires", status == 1 and ("expired" in err or "authorization_pending" in err), out + err)
+
+
+try:
+    for seconds, tests in ((600, (by_browser, by_device)), (7, (expires,))):
+        node, base, provider = serve(seconds)
+        try:
+            for test in tests:
+                test(base, provider)
+        finally:
+            node.kill()
+finally:
+    shutil.rmtree(WORK)
+print(f"counted: {passed} passed, {failed} failed")
+sys.exit(failed > 0)
