@@ -124,6 +124,27 @@ fn a_url_names_each_parameter_once_and_holds_no_verifier() {
 }
 
 #[test]
+fn an_authorization_url_that_cannot_work_is_refused() {
+    for (authorization_url, refusal) in [
+        ("https://login.acme.example/authorize?a=b&%73tate=c", Error::InvalidProvider),
+        ("https://login.acme.example/authorize?scope", Error::InvalidProvider),
+        ("https://login.acme.example/authorize#a", Error::BadUrl),
+        ("https://user@login.acme.example/authorize", Error::BadUrl),
+        ("/authorize", Error::BadUrl),
+        ("ftp://login.acme.example/authorize", Error::OriginNotAllowed),
+    ] {
+        let provider = Provider { authorization_url: Some(authorization_url), ..ACME };
+        let slots = Slots::new([0; 64], 32);
+        let manager = TokenManager::new(START, &provider, Identity::CLIENT, slots, 0).expect("a manager");
+        assert_eq!(
+            sign_in().url(&manager, &app(), &mut [0; 512]).map(drop),
+            Err(refusal),
+            "{authorization_url}"
+        );
+    }
+}
+
+#[test]
 fn neither_debug_nor_an_error_shows_a_secret_of_a_sign_in() {
     let callback = format!("{REDIRECT}?code=canary-7f3a9c&state={STATE}");
     let refused = format!("{REDIRECT}?error=canary-7f3a9c&error_description=canary-7f3a9c&state={STATE}");

@@ -160,6 +160,51 @@ int main(void) {
   result = tokenward_init(&manager, memory, sizeof memory, &config);
   tokenward_poll(manager, 0, &next);
   MEASURE("`loaded`, all", tokenward_loaded(manager, 0, &wall_s, next.id, key, &slot, 1, &found));
+
+  static tokenward_provider person;
+  static uint64_t device_memory[TOKENWARD_DEVICE_WORDS(512)];
+  static const tokenward_span redirect = TOKENWARD_TEXT("http://127.0.0.1:49152/callback");
+  static const tokenward_span codes = TOKENWARD_TEXT(
+    "{\"device_code\":\"GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS\",\"user_code\":\"WDJB-MJHT\","
+    "\"verification_uri\":\"https://example.com/device\",\"expires_in\":1800,\"interval\":5}");
+  tokenward_device *device;
+  tokenward_device_poll_result said;
+  person = tokenward_provider_of(config.service);
+  person.authorization_url = (tokenward_span)TOKENWARD_TEXT("https://sandbox.oauth.api.flute.com/authorize");
+  person.device_path = (tokenward_span)TOKENWARD_TEXT("/device");
+  result = tokenward_describe(&person, &config.service);
+  config.storage.kind = NULL;
+  result = tokenward_init(&manager, memory, sizeof memory, &config);
+  result = tokenward_device_init(&device, device_memory, sizeof device_memory);
+  result = tokenward_device_start(device, 0);
+  MEASURE("`device_poll`", tokenward_device_poll(device, manager, 0, &said));
+  MEASURE("`device_begin`, for a code",
+          tokenward_device_begin(device, manager, 0, &credentials, written, sizeof written, &request));
+  answer.body = codes;
+  MEASURE("`device_answer`, a code", tokenward_device_answer(device, manager, 100, request.id, &answer, &outcome));
+  result = tokenward_device_shown(device, manager, 100);
+  MEASURE("`device_begin`, for a token",
+          tokenward_device_begin(device, manager, 5100, &credentials, written, sizeof written, &request));
+  answer.body = (tokenward_span){ w3, (size_t)(w3_end - w3) };
+  MEASURE("`device_answer`, a token", tokenward_device_answer(device, manager, 5200, request.id, &answer, &outcome));
+
+  static tokenward_sign_in sign_in;
+  static char back[160] = "http://127.0.0.1:49152/callback?code=SplxlOBeZQQYbYS6WxSbIA&state=";
+  tokenward_callback callback;
+  const tokenward_span random = { (const uint8_t *)"0123456789abcdefghijklmnopqrstuv", 32 };
+  MEASURE("`sign_in_new`", tokenward_sign_in_new(&sign_in, random, redirect));
+  MEASURE("`sign_in_url`",
+          tokenward_sign_in_url(&sign_in, manager, &credentials, (char *)written, sizeof written, &len));
+  size_t state = 0;
+  while (state + 7 < len && !(written[state] == '&' && written[state + 1] == 's' && written[state + 2] == 't')) state++;
+  size_t end = sizeof "http://127.0.0.1:49152/callback?code=SplxlOBeZQQYbYS6WxSbIA&state=" - 1;
+  for (size_t i = 0; i < 22; i++) back[end + i] = (char)written[state + 7 + i];
+  const tokenward_span callback_url = { (const uint8_t *)back, end + 22 };
+  MEASURE("`sign_in_callback`",
+          tokenward_sign_in_callback(&sign_in, manager, callback_url, (char *)written, sizeof written, &callback));
+  MEASURE("`sign_in_begin`",
+          tokenward_sign_in_begin(&sign_in, manager, 6000, &credentials, callback_url, written, sizeof written, &request));
+  MEASURE("`sign_in_answer`", tokenward_sign_in_answer(&sign_in, manager, 6100, &answer, &outcome));
   channel_send('.', NULL, 0);
   for (;;) board_sleep();
 }

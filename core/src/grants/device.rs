@@ -427,7 +427,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         self.flow.out.take().ok_or(Error::StaleRequest)
     }
 
-    /// Takes the codes of an answer.
+    /// Takes the codes of an answer. Apart from a token's: each has the stack to itself.
+    #[inline(never)]
     fn code<'b>(&mut self, out: Out, answer: &ParsedAnswer<'b>) -> Result<DeviceOutcome<'b>, Error> {
         let codes = match Codes::read(answer.status, answer.body)? {
             Ok(codes) => codes,
@@ -515,21 +516,24 @@ impl<'b> Codes<'b> {
     /// Or the error that an answer says.
     fn read(status: u16, body: &'b [u8]) -> Result<Result<Self, ErrorResponse<'b>>, Error> {
         let is_good = (200..300).contains(&status);
-        let found = match members(body) {
+        let mut found = [None; NAMES.len()];
+        match members(body, &mut found) {
             Err(fault) if is_good => return Err(fault),
             Err(_) => return Err(Error::HttpStatus { status: usize::from(status) }),
-            Ok(found) => found,
-        };
-        let texts = found.map(|member| member.and_then(|member| member.text).filter(|text| !text.is_empty()));
-        let [device_code, user_code, uri, complete, _, _, error, description, error_uri, url] = texts;
+            Ok(twice) if twice => return Err(Error::DuplicateMember),
+            Ok(_) => {}
+        }
+        let text = |member: Option<Member<'b>>| member.and_then(Member::text).filter(|text| !text.is_empty());
+        let [device_code, user_code, uri, complete, expires_in, interval, error, ..] = &found;
+        let [.., description, error_uri, url] = &found;
+        let error = text(*error);
         if let Some(error) = error {
             let meant = if error.is(b"slow_down") { ErrorCode::SlowDown } else { ErrorCode::Other };
-            return Ok(Err(ErrorResponse::new(error, description, error_uri, meant)));
+            return Ok(Err(ErrorResponse::new(error, text(*description), text(*error_uri), meant)));
         }
         if !is_good {
             return Err(Error::NoErrorCode);
         }
-        let [_, _, _, _, expires_in, interval, ..] = found;
         let shown = |text: Option<JsonStr<'b>>| {
             text.filter(|text| text.bytes().all(|byte| byte >= b' ' && byte != 0x7F))
         };
@@ -539,19 +543,19 @@ impl<'b> Codes<'b> {
             })
         };
         let (Some(device_code), Some(user_code), Some(uri)) =
-            (device_code, shown(user_code), shown(link(uri.or(url))))
+            (text(*device_code), shown(text(*user_code)), shown(link(text(*uri).or(text(*url)))))
         else {
             return Err(Error::InvalidDeviceAuthorization);
         };
-        let complete = shown(link(complete)).unwrap_or(JsonStr::literal(b""));
+        let complete = shown(link(text(*complete))).unwrap_or(JsonStr::literal(b""));
         let seconds = |member: Option<Member<'b>>| match member {
             None => Ok(None),
             Some(member) => member.seconds().map(Some).ok_or(Error::InvalidExpiresIn),
         };
         Ok(Ok(Self {
             texts: [device_code, user_code, uri, complete],
-            expires_in: seconds(expires_in)?.ok_or(Error::InvalidExpiresIn)?,
-            interval: seconds(interval)?,
+            expires_in: seconds(*expires_in)?.ok_or(Error::InvalidExpiresIn)?,
+            interval: seconds(*interval)?,
         }))
     }
 }
@@ -559,41 +563,48 @@ impl<'b> Codes<'b> {
 #[derive(Clone, Copy)]
 struct Member<'b> {
     raw: JsonStr<'b>,
-    /// Of a string of Unicode text.
-    text: Option<JsonStr<'b>>,
+    /// It is a string of Unicode text.
+    is_text: bool,
 }
 
-impl Member<'_> {
+impl<'b> Member<'b> {
+    fn text(self) -> Option<JsonStr<'b>> {
+        self.is_text.then_some(self.raw)
+    }
+
     /// A number, or a string of digits.
     fn seconds(&self) -> Option<u64> {
         let first = self.raw.bytes().next()?;
-        let is_number = match self.text {
-            Some(text) => text.bytes().all(|byte| byte.is_ascii_digit()),
-            None => matches!(first, b'-' | b'0'..=b'9'),
+        let is_number = if self.is_text {
+            self.raw.bytes().all(|byte| byte.is_ascii_digit())
+        } else {
+            matches!(first, b'-' | b'0'..=b'9')
         };
         if is_number { whole_seconds(self.raw.bytes()) } else { None }
     }
 }
 
-/// The members of the top object that are read; none for `null`.
-fn members(body: &[u8]) -> Result<[Option<Member<'_>>; NAMES.len()], Error> {
+/// Finds the members of the top object that are read; none for `null`. Whether one of them stands twice.
+#[inline(never)]
+fn members<'b>(body: &'b [u8], found: &mut [Option<Member<'b>>; NAMES.len()]) -> Result<bool, Error> {
     let start = Slice::new(body);
     let mut at = Slice::new(if let [0xEF, 0xBB, 0xBF, text @ ..] = body { text } else { body });
     if !matches!(token(&mut at), b'{') && !at.is_at_end() {
         return Err(Error::NotJson);
     }
-    let mut found = [None; NAMES.len()];
-    let mut seen = [false; NAMES.len()];
-    let mut twice = false;
+    let (mut seen, mut twice) = (0_u16, false);
     walk(&start, at, 1, &[], &mut |item| {
-        let place = item.name().and_then(|name| NAMES.iter().position(|known| name.is(known.as_bytes())));
-        if let Some((seen, found)) = place.and_then(|place| seen.get_mut(place).zip(found.get_mut(place))) {
-            twice = twice || *seen;
-            *seen = true;
-            let raw = JsonStr::read(item.value, item.text);
-            *found = (item.kind != b'n').then_some(Member { raw, text: item.text() });
+        let mut bit = 1_u16;
+        for (known, found) in NAMES.iter().zip(found.iter_mut()) {
+            if item.name().is_some_and(|name| name.is(known.as_bytes())) {
+                twice = twice || seen & bit != 0;
+                seen |= bit;
+                let raw = JsonStr::read(item.value, item.text);
+                *found = (item.kind != b'n').then_some(Member { raw, is_text: item.text().is_some() });
+            }
+            bit <<= 1;
         }
         Ok(())
     })?;
-    if twice { Err(Error::DuplicateMember) } else { Ok(found) }
+    Ok(twice)
 }

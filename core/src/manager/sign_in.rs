@@ -31,6 +31,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'p, S> {
 
     /// Reads the answer to it. A token is kept as one that is installed, but for its lifetime, which counts from the
     /// request; an error changes nothing.
+    #[inline(never)]
     pub(crate) fn answer_sign_in<'b>(
         &mut self,
         now: Instant,

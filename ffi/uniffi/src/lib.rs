@@ -5,6 +5,7 @@ mod same;
 
 mod direct;
 mod error;
+mod grants;
 mod manager;
 mod next;
 mod provider;
@@ -16,6 +17,10 @@ use zeroizing_alloc::ZeroAlloc;
 
 pub use direct::direct_authorize;
 pub use error::{CoreError, error_sentence};
+pub use grants::{
+    CallbackRecord, CoreDevice, CoreSignIn, DeviceOutcomeRecord, DevicePollRecord, TokenDeviceNext,
+    device_next_name,
+};
 pub use manager::{CoreManager, CoreRequest, OutcomeRecord, PollRecord, RetryRecord};
 pub use next::{TokenNext, TokenReason, grant_name, reason_name};
 pub use provider::{

@@ -27,10 +27,10 @@ self_cell!(
     }
 );
 
-struct Kept<'a> {
+pub(crate) struct Kept<'a> {
     provider: &'a Provider<'a>,
     identity: Identity<'a>,
-    manager: TokenManager<'a, Box<[u8]>>,
+    pub(crate) manager: TokenManager<'a, Box<[u8]>>,
 }
 
 /// One token of one provider and identity, kept alive: [`TokenManager`] behind a lock.
@@ -245,14 +245,7 @@ impl CoreManager {
                 headers.iter().map(|[name, value]| (name.as_str(), value.as_bytes())).collect();
             let answer =
                 Answer { status, headers: &headers, body: &body, wall: wall.map(UnixTime::from_secs) };
-            Ok(match kept.manager.answer(instant(now), RequestId(request_id), &answer)? {
-                Outcome::Token(Generation(generation)) => OutcomeRecord::Token { generation },
-                Outcome::Error(response) => OutcomeRecord::Error {
-                    code: text(response.error()),
-                    description: response.error_description().map(text),
-                    uri: response.error_uri().map(text),
-                },
-            })
+            Ok(outcome_of(&kept.manager.answer(instant(now), RequestId(request_id), &answer)?))
         })
     }
 
@@ -535,7 +528,10 @@ impl CoreManager {
         })
     }
 
-    fn with<T>(&self, body: impl FnOnce(&mut Kept<'_>) -> Result<T, CoreError>) -> Result<T, CoreError> {
+    pub(crate) fn with<T>(
+        &self,
+        body: impl FnOnce(&mut Kept<'_>) -> Result<T, CoreError>,
+    ) -> Result<T, CoreError> {
         caught(|| {
             let mut keeper = self.keeper.lock().map_err(|_| CoreError::internal())?;
             keeper.with_dependent_mut(|_, kept| body(kept))
@@ -591,7 +587,7 @@ pub struct CoreRequest {
 }
 
 impl CoreRequest {
-    fn of(id: RequestId, request: &Request<'_>) -> Self {
+    pub(crate) fn of(id: RequestId, request: &Request<'_>) -> Self {
         Self {
             id: id.0,
             method: request.method(),
@@ -648,7 +644,7 @@ impl CoreRequest {
     }
 }
 
-const fn instant(now: u64) -> Instant {
+pub(crate) const fn instant(now: u64) -> Instant {
     Instant::from_millis(now)
 }
 
@@ -671,11 +667,22 @@ fn token_of<'t>(
     }
 }
 
-fn status_of(status: u32) -> Result<u16, CoreError> {
+pub(crate) fn outcome_of(outcome: &Outcome<'_>) -> OutcomeRecord {
+    match outcome {
+        Outcome::Token(Generation(generation)) => OutcomeRecord::Token { generation: *generation },
+        Outcome::Error(response) => OutcomeRecord::Error {
+            code: text(response.error()),
+            description: response.error_description().map(text),
+            uri: response.error_uri().map(text),
+        },
+    }
+}
+
+pub(crate) fn status_of(status: u32) -> Result<u16, CoreError> {
     u16::try_from(status).map_err(|_| CoreError::invalid_argument())
 }
 
-fn key_of(key: &[u8]) -> Result<&[u8; 32], CoreError> {
+pub(crate) fn key_of(key: &[u8]) -> Result<&[u8; 32], CoreError> {
     let is_filled = |key: &&[u8; 32]| key.iter().fold(0, |seen, byte| seen | byte) != 0;
     key.try_into().ok().filter(is_filled).ok_or_else(CoreError::invalid_argument)
 }

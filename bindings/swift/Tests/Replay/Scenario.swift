@@ -10,6 +10,8 @@ struct Scenario {
     private var made: UInt64 = 0
     /// What is in storage.
     private var slots: [Data?]
+    /// What is stored of a sign-in.
+    private var storedSignIn: Data?
 
     /// The sealing key of every scenario: what it proves does not depend on it.
     private static let key = Data(repeating: 0x5C, count: 32)
@@ -32,9 +34,15 @@ struct Scenario {
         var supply: UInt64 = 0
         /// The slots as they were read.
         var read: [Data?]?
+        var signIn: CoreSignIn?
+        /// The callback that brought a code.
+        var callback = ""
+        let device: CoreDevice
+        var deviceRequests: [String: UInt64] = [:]
+        var lastDeviceRequest = Scenario.never
 
-        init(_ manager: CoreManager, wall: UInt64?, at epoch: UInt64) {
-            (self.manager, self.wall, self.epoch) = (manager, wall, epoch)
+        init(_ manager: CoreManager, _ device: CoreDevice, wall: UInt64?, at epoch: UInt64) {
+            (self.manager, self.device, self.wall, self.epoch) = (manager, device, wall, epoch)
         }
     }
 
@@ -47,7 +55,7 @@ struct Scenario {
     init(_ scenario: Object) throws {
         self.scenario = scenario
         let manager = try Self.manager(scenario, [:], at: 0, seed: scenario.integer("seed") ?? 0)
-        hands = [Self.first: Hand(manager, wall: scenario.integer("wall"), at: 0)]
+        hands = [Self.first: Hand(manager, try Self.device(scenario), wall: scenario.integer("wall"), at: 0)]
         let slots = scenario.object("storage").map { $0.integer("slots") ?? 1 } ?? 0
         self.slots = Array(repeating: nil, count: Int(slots))
     }
@@ -59,6 +67,10 @@ struct Scenario {
             now: at, provider: provider, identity: identity, accessCapacity: UInt32(capacity?.integer("access") ?? 2048),
             refreshCapacity: UInt32(capacity?.integer("refresh") ?? 2048), seed: seed,
             allowServerOnly: true, options: options(scenario, step))
+    }
+
+    private static func device(_ scenario: Object) throws -> CoreDevice {
+        try CoreDevice(memory: UInt32(scenario.object("capacity")?.integer("device") ?? 1024))
     }
 
     /// What came of each step: all that its `expect` may name.
@@ -99,7 +111,9 @@ struct Scenario {
             made += 1
             turn = step.string("manager") ?? Self.first
             let seed = step.integer("seed") ?? (scenario.integer("seed") ?? 0) &+ made
-            hand = Hand(try Self.manager(scenario, step, at: at, seed: seed), wall: step.integer("wall"), at: at)
+            hand = Hand(
+                try Self.manager(scenario, step, at: at, seed: seed), try Self.device(scenario),
+                wall: step.integer("wall"), at: at)
         case "tamper": tamper(step)
         case "read": hand.read = slots
         case "loaded":
@@ -122,6 +136,80 @@ struct Scenario {
         case "supply_failed":
             try manager.supplyFailed(now: at, id: hand.supply, retryable: step.isTrue("retryable"))
         case "reload": try manager.reload()
+        case let other: return try signIn(other, step, at)
+        }
+        return [:]
+    }
+
+    /// What a step of a sign-in or of a device authorization does.
+    private mutating func signIn(_ action: String, _ step: Object, _ at: UInt64) throws -> Object {
+        let (credentials, wall) = (credentials(step), wall(at))
+        switch action {
+        case "sign_in":
+            hand.signIn = try CoreSignIn(
+                random: bytes(hex: step.string("random_hex")!), redirectUri: step.string("redirect_uri")!)
+        case "sign_in_resumed":
+            hand.signIn = try CoreSignIn.resumed(
+                manager: manager, wall: wall, key: Self.key, stored: changed(storedSignIn!, step))
+        case "sign_in_url":
+            return ["url": try hand.signIn!.url(manager: manager, clientId: credentials.string("client_id"))]
+        case "sign_in_stored": storedSignIn = try hand.signIn!.seal(manager: manager, wall: wall, key: Self.key)
+        case "sign_in_deleted":
+            try hand.signIn!.deleted()
+            storedSignIn = nil
+        case "callback":
+            let url = step.string("url")!
+            switch try hand.signIn!.callback(manager: manager, url: url) {
+            case .code(let code):
+                hand.callback = url
+                return ["callback": "code", "code": code]
+            case .error(let code, _, _): return ["callback": "error", "error_code": code]
+            }
+        case "begin_sign_in":
+            return try written(hand.signIn!.begin(
+                now: at, manager: manager, clientId: credentials.string("client_id"),
+                clientSecret: credentials.string("client_secret"), bearer: credentials.string("bearer"),
+                url: hand.callback))
+        case "answer_sign_in":
+            return said(try hand.signIn!.answer(
+                now: at, manager: manager, status: UInt32(step.integer("status")!), body: body(step), wall: wall))
+        default: return try device(action, step, at)
+        }
+        return [:]
+    }
+
+    private mutating func device(_ action: String, _ step: Object, _ at: UInt64) throws -> Object {
+        let device = hand.device
+        let id = step.string("request").map { hand.deviceRequests[$0] ?? Self.never } ?? hand.lastDeviceRequest
+        switch action {
+        case "start_device": try device.start(now: at)
+        case "cancel_device": try device.cancel()
+        case "shown_device": try device.shown(now: at, manager: manager)
+        case "poll_device":
+            let poll = try device.poll(now: at, manager: manager)
+            return [
+                "next": deviceNextName(next: poll.next), "poll_at": poll.pollAt ?? NSNull() as Any,
+                "user_code": poll.userCode, "verification_uri": poll.verificationUri,
+                "verification_uri_complete": poll.verificationUriComplete ?? NSNull() as Any,
+                "expires_at": poll.expiresAt ?? NSNull() as Any,
+            ]
+        case "begin_device":
+            let credentials = credentials(step)
+            let request = try device.begin(
+                now: at, manager: manager, clientId: credentials.string("client_id"),
+                clientSecret: credentials.string("client_secret"), bearer: credentials.string("bearer"))
+            hand.lastDeviceRequest = try request.id()
+            if let name = step.string("as") { hand.deviceRequests[name] = hand.lastDeviceRequest }
+            return try written(request)
+        case "answer_device":
+            let outcome = try device.answer(
+                now: at, manager: manager, requestId: id, status: UInt32(step.integer("status")!),
+                headers: step.headers.flatMap { $0 }, body: body(step), wall: wall(at))
+            switch outcome {
+            case .code: return ["outcome": "code"]
+            case .outcome(let outcome): return said(outcome)
+            }
+        case "failed_device": try device.failed(now: at, manager: manager, requestId: id)
         case let other: fatalError("nothing is called \"\(other)\"")
         }
         return [:]
@@ -165,13 +253,21 @@ struct Scenario {
     }
 
     private mutating func begin(_ step: Object, _ at: UInt64) throws -> Object {
-        let credentials = step.object("credentials") ?? scenario.object("credentials") ?? [:]
+        let credentials = credentials(step)
         let request = try manager.begin(
             now: at, clientId: credentials.string("client_id"), clientSecret: credentials.string("client_secret"),
             username: credentials.string("username"), password: credentials.string("password"),
             bearer: credentials.string("bearer"))
         hand.lastRequest = try request.id()
         if let name = step.string("as") { hand.requests[name] = hand.lastRequest }
+        return try written(request)
+    }
+
+    private func credentials(_ step: Object) -> Object {
+        step.object("credentials") ?? scenario.object("credentials") ?? [:]
+    }
+
+    private func written(_ request: CoreRequest) throws -> Object {
         let fields = try request.headers()
         return [
             "method": try request.method(), "url": try request.url(),
@@ -186,14 +282,20 @@ struct Scenario {
     }
 
     private func answer(_ step: Object, _ at: UInt64) throws -> Object {
-        let body = step.string("body_hex").map(bytes(hex:)) ?? Data((step.string("body") ?? "").utf8)
-        let outcome = try manager.answer(
+        said(try manager.answer(
             now: at, requestId: request(step), status: UInt32(step.integer("status")!),
-            headers: step.headers.flatMap { $0 }, body: body, wall: wall(at))
-        return switch outcome {
+            headers: step.headers.flatMap { $0 }, body: body(step), wall: wall(at)))
+    }
+
+    private func said(_ outcome: OutcomeRecord) -> Object {
+        switch outcome {
         case .token(let generation): ["outcome": "token", "generation": generation]
         case .error(let code, _, _): ["outcome": "error", "error_code": code]
         }
+    }
+
+    private func body(_ step: Object) -> Data {
+        step.string("body_hex").map(bytes(hex:)) ?? Data((step.string("body") ?? "").utf8)
     }
 
     /// Hands a token over, as that which a supply brought or as one that nobody asked for.

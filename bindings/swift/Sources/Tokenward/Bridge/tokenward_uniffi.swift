@@ -602,6 +602,316 @@ fileprivate struct FfiConverterData: FfiConverterRustBuffer {
 
 
 /**
+ * A device authorization (RFC 8628): [`DeviceAuthorization`] behind a lock.
+ */
+package protocol CoreDeviceProtocol: AnyObject, Sendable {
+
+    /**
+     * Reads the answer to a request. `headers` are name, value, name, value.
+     *
+     * # Errors
+     * Whatever is refused is trouble and ends nothing, but for `stale_request`.
+     * - [`CoreError::Capacity`], `buffer_too_small`: the codes do not fit into the memory.
+     * - [`CoreError::Input`], `invalid_device_authorization`; as [`CoreManager::answer`].
+     */
+    func answer(now: UInt64, manager: CoreManager, requestId: UInt64, status: UInt32, headers: [String], body: Data, wall: UInt64?) throws  -> DeviceOutcomeRecord
+
+    /**
+     * The request that [`CoreDevice::poll`] asks for.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?) throws  -> CoreRequest
+
+    /**
+     * Nobody wants to sign in any more.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    func cancel() throws
+
+    /**
+     * A request came to nothing.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    func failed(now: UInt64, manager: CoreManager, requestId: UInt64) throws
+
+    /**
+     * What to do at `now`, and what to show. Changes nothing.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    func poll(now: UInt64, manager: CoreManager) throws  -> DevicePollRecord
+
+    /**
+     * The code is shown: from now on the service is asked.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    func shown(now: UInt64, manager: CoreManager) throws
+
+    /**
+     * Somebody wants to sign in: a code is asked for, in place of the one before.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    func start(now: UInt64) throws
+
+}
+/**
+ * A device authorization (RFC 8628): [`DeviceAuthorization`] behind a lock.
+ */
+package class CoreDevice: CoreDeviceProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    package struct NoHandle {
+        package init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required package init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    package init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    package func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_tokenward_uniffi_fn_clone_coredevice(self.handle, $0) }
+    }
+    /**
+     * One that nobody has started, with so many bytes of memory for the codes: 1024 will do as a rule.
+     *
+     * # Errors
+     * [`CoreError::Input`], `invalid_argument`: more than 1 MiB.
+     */
+package convenience init(memory: UInt32)throws  {
+    let handle =
+        try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_constructor_coredevice_new(
+        FfiConverterUInt32.lower(memory),uniffiCallStatus
+    )
+}
+    self.init(unsafeFromHandle: handle)
+}
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_tokenward_uniffi_fn_free_coredevice(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Reads the answer to a request. `headers` are name, value, name, value.
+     *
+     * # Errors
+     * Whatever is refused is trouble and ends nothing, but for `stale_request`.
+     * - [`CoreError::Capacity`], `buffer_too_small`: the codes do not fit into the memory.
+     * - [`CoreError::Input`], `invalid_device_authorization`; as [`CoreManager::answer`].
+     */
+package func answer(now: UInt64, manager: CoreManager, requestId: UInt64, status: UInt32, headers: [String], body: Data, wall: UInt64?)throws  -> DeviceOutcomeRecord  {
+    return try  FfiConverterTypeDeviceOutcomeRecord_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coredevice_answer(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterTypeCoreManager_lower(manager),
+        FfiConverterUInt64.lower(requestId),
+        FfiConverterUInt32.lower(status),
+        FfiConverterSequenceString.lower(headers),
+        FfiConverterData.lower(body),
+        FfiConverterOptionUInt64.lower(wall),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The request that [`CoreDevice::poll`] asks for.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?)throws  -> CoreRequest  {
+    return try  FfiConverterTypeCoreRequest_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coredevice_begin(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterTypeCoreManager_lower(manager),
+        FfiConverterOptionString.lower(clientId),
+        FfiConverterOptionString.lower(clientSecret),
+        FfiConverterOptionString.lower(bearer),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Nobody wants to sign in any more.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+package func cancel()throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coredevice_cancel(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * A request came to nothing.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+package func failed(now: UInt64, manager: CoreManager, requestId: UInt64)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coredevice_failed(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterTypeCoreManager_lower(manager),
+        FfiConverterUInt64.lower(requestId),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * What to do at `now`, and what to show. Changes nothing.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+package func poll(now: UInt64, manager: CoreManager)throws  -> DevicePollRecord  {
+    return try  FfiConverterTypeDevicePollRecord_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coredevice_poll(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterTypeCoreManager_lower(manager),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The code is shown: from now on the service is asked.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+package func shown(now: UInt64, manager: CoreManager)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coredevice_shown(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterTypeCoreManager_lower(manager),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * Somebody wants to sign in: a code is asked for, in place of the one before.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+package func start(now: UInt64)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coredevice_start(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),uniffiCallStatus
+    )
+}
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeCoreDevice: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = CoreDevice
+
+    static func lift(_ handle: UInt64) throws -> CoreDevice {
+        return CoreDevice(unsafeFromHandle: handle)
+    }
+
+    static func lower(_ value: CoreDevice) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CoreDevice {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    static func write(_ value: CoreDevice, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeCoreDevice_lift(_ handle: UInt64) throws -> CoreDevice {
+    return try FfiConverterTypeCoreDevice.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeCoreDevice_lower(_ value: CoreDevice) -> UInt64 {
+    return FfiConverterTypeCoreDevice.lower(value)
+}
+
+
+
+
+
+
+/**
  * One token of one provider and identity, kept alive: [`TokenManager`] behind a lock.
  *
  * `now` is milliseconds of a clock that counts on while the device sleeps; `wall` is Unix seconds.
@@ -1621,6 +1931,429 @@ func FfiConverterTypeCoreRequest_lower(_ value: CoreRequest) -> UInt64 {
 }
 
 
+
+
+
+
+/**
+ * One sign-in in a browser (RFC 6749 section 4.1, RFC 7636): [`AuthorizationCode`] behind a lock.
+ */
+package protocol CoreSignInProtocol: AnyObject, Sendable {
+
+    /**
+     * Reads the answer to that request. Its token is kept; either way the sign-in is over.
+     *
+     * # Errors
+     * As [`CoreManager::answer`].
+     */
+    func answer(now: UInt64, manager: CoreManager, status: UInt32, body: Data, wall: UInt64?) throws  -> OutcomeRecord
+
+    /**
+     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
+     * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
+     */
+    func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, url: String) throws  -> CoreRequest
+
+    /**
+     * Reads the whole URL that the browser came back with. What is refused changes nothing: wait for the right one.
+     *
+     * # Errors
+     * - [`CoreError::Input`]: `other_redirect_uri`, `bad_url`, `other_state`, `other_issuer`, `invalid_callback`.
+     * - [`CoreError::State`]: `stale_request`, `duplicate_parameter`.
+     */
+    func callback(manager: CoreManager, url: String) throws  -> CallbackRecord
+
+    /**
+     * What was stored of it is gone: its code may be sent.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    func deleted() throws
+
+    /**
+     * What survives a restart, sealed under a key of 32 bytes and as secret as a token. Store it before the browser is
+     * opened, and delete it before the code is sent: [`CoreSignIn::deleted`].
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `no_wall_clock`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     */
+    func seal(manager: CoreManager, wall: UInt64?, key: Data) throws  -> Data
+
+    /**
+     * The URL to open in a browser.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    func url(manager: CoreManager, clientId: String?) throws  -> String
+
+}
+/**
+ * One sign-in in a browser (RFC 6749 section 4.1, RFC 7636): [`AuthorizationCode`] behind a lock.
+ */
+package class CoreSignIn: CoreSignInProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    package struct NoHandle {
+        package init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required package init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    package init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    package func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_tokenward_uniffi_fn_clone_coresignin(self.handle, $0) }
+    }
+    /**
+     * A sign-in that comes back to `redirect_uri`. `random` are 32 bytes that nobody can predict, used once.
+     *
+     * # Errors
+     * - [`CoreError::Input`]: `invalid_argument`, not 32 bytes; `bad_url`.
+     * - [`CoreError::State`], `not_random`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+package convenience init(random: Data, redirectUri: String)throws  {
+    let handle =
+        try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_constructor_coresignin_new(
+        FfiConverterData.lower(random),
+        FfiConverterString.lower(redirectUri),uniffiCallStatus
+    )
+}
+    self.init(unsafeFromHandle: handle)
+}
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_tokenward_uniffi_fn_free_coresignin(handle, $0) }
+    }
+
+
+    /**
+     * A sign-in that was stored before a restart. Delete what is refused.
+     *
+     * # Errors
+     * - [`CoreError::Input`]: `invalid_argument`, a key that has not 32 bytes, or only zeros; `invalid_snapshot`,
+     * `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`.
+     * - [`CoreError::State`]: `no_wall_clock`, `sign_in_expired`.
+     */
+package static func resumed(manager: CoreManager, wall: UInt64?, key: Data, stored: Data)throws  -> CoreSignIn  {
+    return try  FfiConverterTypeCoreSignIn_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_constructor_coresignin_resumed(
+        FfiConverterTypeCoreManager_lower(manager),
+        FfiConverterOptionUInt64.lower(wall),
+        FfiConverterData.lower(key),
+        FfiConverterData.lower(stored),uniffiCallStatus
+    )
+})
+}
+
+
+
+    /**
+     * Reads the answer to that request. Its token is kept; either way the sign-in is over.
+     *
+     * # Errors
+     * As [`CoreManager::answer`].
+     */
+package func answer(now: UInt64, manager: CoreManager, status: UInt32, body: Data, wall: UInt64?)throws  -> OutcomeRecord  {
+    return try  FfiConverterTypeOutcomeRecord_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coresignin_answer(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterTypeCoreManager_lower(manager),
+        FfiConverterUInt32.lower(status),
+        FfiConverterData.lower(body),
+        FfiConverterOptionUInt64.lower(wall),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
+     * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
+     */
+package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, url: String)throws  -> CoreRequest  {
+    return try  FfiConverterTypeCoreRequest_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coresignin_begin(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt64.lower(now),
+        FfiConverterTypeCoreManager_lower(manager),
+        FfiConverterOptionString.lower(clientId),
+        FfiConverterOptionString.lower(clientSecret),
+        FfiConverterOptionString.lower(bearer),
+        FfiConverterString.lower(url),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Reads the whole URL that the browser came back with. What is refused changes nothing: wait for the right one.
+     *
+     * # Errors
+     * - [`CoreError::Input`]: `other_redirect_uri`, `bad_url`, `other_state`, `other_issuer`, `invalid_callback`.
+     * - [`CoreError::State`]: `stale_request`, `duplicate_parameter`.
+     */
+package func callback(manager: CoreManager, url: String)throws  -> CallbackRecord  {
+    return try  FfiConverterTypeCallbackRecord_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coresignin_callback(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCoreManager_lower(manager),
+        FfiConverterString.lower(url),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * What was stored of it is gone: its code may be sent.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+package func deleted()throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coresignin_deleted(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
+     * What survives a restart, sealed under a key of 32 bytes and as secret as a token. Store it before the browser is
+     * opened, and delete it before the code is sent: [`CoreSignIn::deleted`].
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `no_wall_clock`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     */
+package func seal(manager: CoreManager, wall: UInt64?, key: Data)throws  -> Data  {
+    return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coresignin_seal(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCoreManager_lower(manager),
+        FfiConverterOptionUInt64.lower(wall),
+        FfiConverterData.lower(key),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * The URL to open in a browser.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+package func url(manager: CoreManager, clientId: String?)throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coresignin_url(
+            self.uniffiCloneHandle(),
+        FfiConverterTypeCoreManager_lower(manager),
+        FfiConverterOptionString.lower(clientId),uniffiCallStatus
+    )
+})
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeCoreSignIn: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = CoreSignIn
+
+    static func lift(_ handle: UInt64) throws -> CoreSignIn {
+        return CoreSignIn(unsafeFromHandle: handle)
+    }
+
+    static func lower(_ value: CoreSignIn) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CoreSignIn {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    static func write(_ value: CoreSignIn, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeCoreSignIn_lift(_ handle: UInt64) throws -> CoreSignIn {
+    return try FfiConverterTypeCoreSignIn.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeCoreSignIn_lower(_ value: CoreSignIn) -> UInt64 {
+    return FfiConverterTypeCoreSignIn.lower(value)
+}
+
+
+
+
+/**
+ * What to do, and what to show.
+ */
+package struct DevicePollRecord: Equatable, Hashable {
+    /**
+     * What the caller is to do.
+     */
+    package var next: TokenDeviceNext
+    /**
+     * When this changes by itself, in milliseconds; never, if there is none.
+     */
+    package var pollAt: UInt64?
+    /**
+     * The code to show; empty if there is none.
+     */
+    package var userCode: String
+    /**
+     * Where to enter it.
+     */
+    package var verificationUri: String
+    /**
+     * The same with the code in it, for a QR code.
+     */
+    package var verificationUriComplete: String?
+    /**
+     * How long the code is good.
+     */
+    package var expiresAt: UInt64?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    package init(
+        /**
+         * What the caller is to do.
+         */next: TokenDeviceNext,
+        /**
+         * When this changes by itself, in milliseconds; never, if there is none.
+         */pollAt: UInt64?,
+        /**
+         * The code to show; empty if there is none.
+         */userCode: String,
+        /**
+         * Where to enter it.
+         */verificationUri: String,
+        /**
+         * The same with the code in it, for a QR code.
+         */verificationUriComplete: String?,
+        /**
+         * How long the code is good.
+         */expiresAt: UInt64?) {
+        self.next = next
+        self.pollAt = pollAt
+        self.userCode = userCode
+        self.verificationUri = verificationUri
+        self.verificationUriComplete = verificationUriComplete
+        self.expiresAt = expiresAt
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DevicePollRecord: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeDevicePollRecord: FfiConverterRustBuffer {
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DevicePollRecord {
+        return
+            try DevicePollRecord(
+                next: FfiConverterTypeTokenDeviceNext.read(from: &buf),
+                pollAt: FfiConverterOptionUInt64.read(from: &buf),
+                userCode: FfiConverterString.read(from: &buf),
+                verificationUri: FfiConverterString.read(from: &buf),
+                verificationUriComplete: FfiConverterOptionString.read(from: &buf),
+                expiresAt: FfiConverterOptionUInt64.read(from: &buf)
+        )
+    }
+
+    static func write(_ value: DevicePollRecord, into buf: inout [UInt8]) {
+        FfiConverterTypeTokenDeviceNext.write(value.next, into: &buf)
+        FfiConverterOptionUInt64.write(value.pollAt, into: &buf)
+        FfiConverterString.write(value.userCode, into: &buf)
+        FfiConverterString.write(value.verificationUri, into: &buf)
+        FfiConverterOptionString.write(value.verificationUriComplete, into: &buf)
+        FfiConverterOptionUInt64.write(value.expiresAt, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeDevicePollRecord_lift(_ buf: RustBuffer) throws -> DevicePollRecord {
+    return try FfiConverterTypeDevicePollRecord.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeDevicePollRecord_lower(_ value: DevicePollRecord) -> RustBuffer {
+    return FfiConverterTypeDevicePollRecord.lower(value)
+}
 
 
 /**
@@ -2815,6 +3548,101 @@ func FfiConverterTypeBodyFormat_lower(_ value: BodyFormat) -> RustBuffer {
 
 
 /**
+ * What the browser came back with.
+ */
+
+package enum CallbackRecord: Equatable, Hashable {
+
+    /**
+     * A code: [`CoreSignIn::begin`] sends it.
+     */
+    case code(
+        /**
+         * The code, a secret.
+         */code: String
+    )
+    /**
+     * The service or the person said no, in its own words.
+     */
+    case error(
+        /**
+         * The code as the server spelled it.
+         */code: String,
+        /**
+         * A text for developers.
+         */description: String?,
+        /**
+         * A page about it.
+         */uri: String?
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension CallbackRecord: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeCallbackRecord: FfiConverterRustBuffer {
+    typealias SwiftType = CallbackRecord
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CallbackRecord {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .code(code: try FfiConverterString.read(from: &buf)
+        )
+
+        case 2: return .error(code: try FfiConverterString.read(from: &buf), description: try FfiConverterOptionString.read(from: &buf), uri: try FfiConverterOptionString.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    static func write(_ value: CallbackRecord, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .code(code):
+            writeInt(&buf, Int32(1))
+            FfiConverterString.write(code, into: &buf)
+
+
+        case let .error(code,description,uri):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(code, into: &buf)
+            FfiConverterOptionString.write(description, into: &buf)
+            FfiConverterOptionString.write(uri, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeCallbackRecord_lift(_ buf: RustBuffer) throws -> CallbackRecord {
+    return try FfiConverterTypeCallbackRecord.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeCallbackRecord_lower(_ value: CallbackRecord) -> RustBuffer {
+    return FfiConverterTypeCallbackRecord.lower(value)
+}
+
+
+
+/**
  * How the client authenticates to the token endpoint (RFC 6749 section 2.3).
  */
 
@@ -3098,6 +3926,87 @@ func FfiConverterTypeCoreError_lift(_ buf: RustBuffer) throws -> CoreError {
 func FfiConverterTypeCoreError_lower(_ value: CoreError) -> RustBuffer {
     return FfiConverterTypeCoreError.lower(value)
 }
+
+
+/**
+ * What an answer to a request of a device authorization was.
+ */
+
+package enum DeviceOutcomeRecord: Equatable, Hashable {
+
+    /**
+     * There is a code to show.
+     */
+    case code
+    /**
+     * A token, or an error.
+     */
+    case outcome(
+        /**
+         * Which.
+         */outcome: OutcomeRecord
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension DeviceOutcomeRecord: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeDeviceOutcomeRecord: FfiConverterRustBuffer {
+    typealias SwiftType = DeviceOutcomeRecord
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DeviceOutcomeRecord {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .code
+
+        case 2: return .outcome(outcome: try FfiConverterTypeOutcomeRecord.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    static func write(_ value: DeviceOutcomeRecord, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .code:
+            writeInt(&buf, Int32(1))
+
+
+        case let .outcome(outcome):
+            writeInt(&buf, Int32(2))
+            FfiConverterTypeOutcomeRecord.write(outcome, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeDeviceOutcomeRecord_lift(_ buf: RustBuffer) throws -> DeviceOutcomeRecord {
+    return try FfiConverterTypeDeviceOutcomeRecord.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeDeviceOutcomeRecord_lower(_ value: DeviceOutcomeRecord) -> RustBuffer {
+    return FfiConverterTypeDeviceOutcomeRecord.lower(value)
+}
+
 
 
 /**
@@ -3733,6 +4642,141 @@ func FfiConverterTypeTokenAlphabet_lift(_ buf: RustBuffer) throws -> TokenAlphab
 #endif
 func FfiConverterTypeTokenAlphabet_lower(_ value: TokenAlphabet) -> RustBuffer {
     return FfiConverterTypeTokenAlphabet.lower(value)
+}
+
+
+
+/**
+ * What a device authorization asks for.
+ */
+
+package enum TokenDeviceNext: Equatable, Hashable, CaseIterable {
+
+    /**
+     * Nobody has started it.
+     */
+    case off
+    /**
+     * Show the user code and where to enter it, then say so.
+     */
+    case show
+    /**
+     * Send a request.
+     */
+    case request
+    /**
+     * A request is out.
+     */
+    case `await`
+    /**
+     * Wait until it is time for the next request.
+     */
+    case wait
+    /**
+     * The person has signed in, and the manager holds the token.
+     */
+    case done
+    /**
+     * The code has expired.
+     */
+    case expired
+    /**
+     * The person or the service has said no.
+     */
+    case denied
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TokenDeviceNext: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeTokenDeviceNext: FfiConverterRustBuffer {
+    typealias SwiftType = TokenDeviceNext
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TokenDeviceNext {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .off
+
+        case 2: return .show
+
+        case 3: return .request
+
+        case 4: return .`await`
+
+        case 5: return .wait
+
+        case 6: return .done
+
+        case 7: return .expired
+
+        case 8: return .denied
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    static func write(_ value: TokenDeviceNext, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .off:
+            writeInt(&buf, Int32(1))
+
+
+        case .show:
+            writeInt(&buf, Int32(2))
+
+
+        case .request:
+            writeInt(&buf, Int32(3))
+
+
+        case .`await`:
+            writeInt(&buf, Int32(4))
+
+
+        case .wait:
+            writeInt(&buf, Int32(5))
+
+
+        case .done:
+            writeInt(&buf, Int32(6))
+
+
+        case .expired:
+            writeInt(&buf, Int32(7))
+
+
+        case .denied:
+            writeInt(&buf, Int32(8))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeTokenDeviceNext_lift(_ buf: RustBuffer) throws -> TokenDeviceNext {
+    return try FfiConverterTypeTokenDeviceNext.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeTokenDeviceNext_lower(_ value: TokenDeviceNext) -> RustBuffer {
+    return FfiConverterTypeTokenDeviceNext.lower(value)
 }
 
 
@@ -4928,6 +5972,17 @@ package func errorSentence(code: String)throws  -> String  {
 /**
  * The snake_case name, the same in every language.
  */
+package func deviceNextName(next: TokenDeviceNext) -> String  {
+    return try!  FfiConverterString.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_func_device_next_name(
+        FfiConverterTypeTokenDeviceNext_lower(next),uniffiCallStatus
+    )
+})
+}
+/**
+ * The snake_case name, the same in every language.
+ */
 package func grantName(grant: TokenGrant) -> String  {
     return try!  FfiConverterString.lift(try! rustCall() {
         uniffiCallStatus in
@@ -5013,6 +6068,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_func_error_sentence() != 48005) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_tokenward_uniffi_checksum_func_device_next_name() != 35848) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_tokenward_uniffi_checksum_func_grant_name() != 16090) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -5029,6 +6087,45 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_func_found_name() != 25576) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coredevice_answer() != 46266) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coredevice_begin() != 6515) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coredevice_cancel() != 25310) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coredevice_failed() != 20611) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coredevice_poll() != 23704) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coredevice_shown() != 15608) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coredevice_start() != 52197) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coresignin_answer() != 47878) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coresignin_begin() != 15026) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coresignin_callback() != 6519) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coresignin_deleted() != 65042) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coresignin_seal() != 52601) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coresignin_url() != 61308) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_answer() != 62223) {
@@ -5116,6 +6213,15 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_corerequest_url() != 53091) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_constructor_coredevice_new() != 42889) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_constructor_coresignin_new() != 14870) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_constructor_coresignin_resumed() != 26384) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() != 46751) {

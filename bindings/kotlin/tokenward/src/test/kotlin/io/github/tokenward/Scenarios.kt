@@ -1,12 +1,18 @@
 package io.github.tokenward
 
+import io.github.tokenward.bridge.CallbackRecord
+import io.github.tokenward.bridge.CoreDevice
 import io.github.tokenward.bridge.CoreException
 import io.github.tokenward.bridge.CoreManager
+import io.github.tokenward.bridge.CoreRequest
+import io.github.tokenward.bridge.CoreSignIn
+import io.github.tokenward.bridge.DeviceOutcomeRecord
 import io.github.tokenward.bridge.OptionsRecord
 import io.github.tokenward.bridge.OutcomeRecord
 import io.github.tokenward.bridge.RetryRecord
 import io.github.tokenward.bridge.SourceRecord
 import io.github.tokenward.bridge.StorageRecord
+import io.github.tokenward.bridge.deviceNextName
 import io.github.tokenward.bridge.foundName
 import io.github.tokenward.bridge.grantName
 import io.github.tokenward.testing.Json
@@ -29,7 +35,7 @@ private typealias Members = Map<String, Any?>
 
 private class Scenario(private val scenario: Members) {
     /** A manager, and what is in the hands of the process that it lives in. [wall] is Unix seconds at [epoch] milliseconds. */
-    private class Hand(val manager: CoreManager, val wall: ULong?, val epoch: ULong) {
+    private class Hand(val manager: CoreManager, val device: CoreDevice, val wall: ULong?, val epoch: ULong) {
         val requests = HashMap<String, ULong>()
         var lastRequest = NEVER
 
@@ -40,13 +46,25 @@ private class Scenario(private val scenario: Members) {
 
         /** The slots as they were read. */
         var read: List<ByteArray?>? = null
+
+        var signIn: CoreSignIn? = null
+
+        /** The callback that brought a code. */
+        var callback = ""
+        val deviceRequests = HashMap<String, ULong>()
+        var lastDeviceRequest = NEVER
+
+        fun close() = listOfNotNull(manager, device, signIn).forEach { it.close() }
     }
 
     /** The managers that share the storage, by name. */
-    private val hands = hashMapOf(FIRST to Hand(newManager(emptyMap(), 0uL), scenario.integer("wall"), 0uL))
+    private val hands = hashMapOf(FIRST to Hand(newManager(emptyMap(), 0uL), newDevice(), scenario.integer("wall"), 0uL))
     private var hand = hands.getValue(FIRST)
     private val manager get() = hand.manager
     private var made = 0uL
+
+    /** What is stored of a sign-in. */
+    private var storedSignIn: ByteArray? = null
 
     /** What is in storage. */
     private val slots =
@@ -59,7 +77,7 @@ private class Scenario(private val scenario: Members) {
         } catch (refused: CoreException) {
             mapOf("error" to refused.code)
         }
-    }.also { hands.values.forEach { it.manager.close() } }
+    }.also { hands.values.forEach { it.close() } }
 
     private fun wall(at: ULong): ULong? {
         val since = (if (at > hand.epoch) at - hand.epoch else 0uL) / 1000uL
@@ -85,9 +103,9 @@ private class Scenario(private val scenario: Members) {
             "clear" -> manager.clear()
             "make" -> {
                 made++
-                hands[name]?.manager?.close()
+                hands[name]?.close()
                 val seed = step.integer("seed") ?: ((scenario.integer("seed") ?: 0uL) + made)
-                hand = Hand(newManager(step, now, seed), step.integer("wall"), now)
+                hand = Hand(newManager(step, now, seed), newDevice(), step.integer("wall"), now)
                 hands[name] = hand
             }
             "tamper" -> tamper(step)
@@ -112,6 +130,73 @@ private class Scenario(private val scenario: Members) {
             "supplied" -> return mapOf("generation" to install(step["token"], now, hand.supply))
             "supply_failed" -> manager.supplyFailed(now, hand.supply, step["retryable"] == true)
             "reload" -> manager.reload()
+            else -> return signIn(action!!, step, now)
+        }
+        return emptyMap()
+    }
+
+    /** What a step of a sign-in or of a device authorization does. */
+    private fun signIn(action: String, step: Members, now: ULong): Members {
+        val signIn by lazy { hand.signIn!! }
+        when (action) {
+            "sign_in" -> hand.signIn = CoreSignIn(bytes(step.text("random_hex")!!), step.text("redirect_uri")!!)
+            "sign_in_resumed" ->
+                hand.signIn = CoreSignIn.resumed(manager, wall(now), KEY, changed(storedSignIn!!, step))
+            "sign_in_url" -> return mapOf("url" to signIn.url(manager, credentials(step).first()))
+            "sign_in_stored" -> storedSignIn = signIn.seal(manager, wall(now), KEY)
+            "sign_in_deleted" -> signIn.deleted().also { storedSignIn = null }
+            "callback" -> return callback(signIn, step.text("url")!!)
+            "begin_sign_in" -> {
+                val (id, secret, _, _, bearer) = credentials(step)
+                return signIn.begin(now, manager, id, secret, bearer, hand.callback).use(::written)
+            }
+            "answer_sign_in" -> {
+                val status = step.integer("status")!!.toUInt()
+                return said(signIn.answer(now, manager, status, body(step), wall(now)))
+            }
+            else -> return device(action, step, now)
+        }
+        return emptyMap()
+    }
+
+    private fun callback(signIn: CoreSignIn, url: String): Members = when (val callback = signIn.callback(manager, url)) {
+        is CallbackRecord.Code -> mapOf("callback" to "code", "code" to callback.code).also { hand.callback = url }
+        is CallbackRecord.Error -> mapOf("callback" to "error", "error_code" to callback.code)
+    }
+
+    private fun device(action: String, step: Members, now: ULong): Members {
+        val device = hand.device
+        val id = step.text("request")?.let { hand.deviceRequests[it] ?: NEVER } ?: hand.lastDeviceRequest
+        when (action) {
+            "start_device" -> device.start(now)
+            "cancel_device" -> device.cancel()
+            "shown_device" -> device.shown(now, manager)
+            "poll_device" -> return device.poll(now, manager).let { poll ->
+                mapOf(
+                    "next" to deviceNextName(poll.next),
+                    "poll_at" to poll.pollAt,
+                    "user_code" to poll.userCode,
+                    "verification_uri" to poll.verificationUri,
+                    "verification_uri_complete" to poll.verificationUriComplete,
+                    "expires_at" to poll.expiresAt,
+                )
+            }
+            "begin_device" -> {
+                val (client, secret, _, _, bearer) = credentials(step)
+                return device.begin(now, manager, client, secret, bearer).use { request ->
+                    hand.lastDeviceRequest = request.id()
+                    step.text("as")?.let { hand.deviceRequests[it] = hand.lastDeviceRequest }
+                    written(request)
+                }
+            }
+            "answer_device" -> {
+                val (status, headers) = step.integer("status")!!.toUInt() to step.headers().flatten()
+                return when (val outcome = device.answer(now, manager, id, status, headers, body(step), wall(now))) {
+                    DeviceOutcomeRecord.Code -> mapOf("outcome" to "code")
+                    is DeviceOutcomeRecord.Outcome -> said(outcome.outcome)
+                }
+            }
+            "failed_device" -> device.failed(now, manager, id)
             else -> error("nothing is called $action")
         }
         return emptyMap()
@@ -149,19 +234,25 @@ private class Scenario(private val scenario: Members) {
     }
 
     private fun begin(step: Members, now: ULong): Members {
-        val credentials = (step["credentials"] ?: scenario["credentials"]).members().orEmpty()
-        val (id, secret, username, password, bearer) = CREDENTIALS.map { credentials.text(it) }
+        val (id, secret, username, password, bearer) = credentials(step)
         return manager.begin(now, id, secret, username, password, bearer).use { request ->
             hand.lastRequest = request.id()
             step.text("as")?.let { hand.requests[it] = hand.lastRequest }
-            mapOf(
-                "method" to request.method(),
-                "url" to request.url(),
-                "headers" to request.headers().chunked(2),
-                "body" to (request.body()?.decodeToString() ?: ""),
-            )
+            written(request)
         }
     }
+
+    private fun credentials(step: Members): List<String?> {
+        val credentials = (step["credentials"] ?: scenario["credentials"]).members().orEmpty()
+        return CREDENTIALS.map { credentials.text(it) }
+    }
+
+    private fun written(request: CoreRequest): Members = mapOf(
+        "method" to request.method(),
+        "url" to request.url(),
+        "headers" to request.headers().chunked(2),
+        "body" to (request.body()?.decodeToString() ?: ""),
+    )
 
     private fun request(step: Members): ULong {
         val name = step.text("request") ?: return hand.lastRequest
@@ -169,14 +260,21 @@ private class Scenario(private val scenario: Members) {
     }
 
     private fun answer(step: Members, now: ULong): Members {
-        val body = step.text("body_hex")?.chunked(2) { "$it".toInt(16).toByte() }?.toByteArray()
-            ?: step.text("body").orEmpty().encodeToByteArray()
         val status = step.integer("status")!!.toUInt()
-        return when (val outcome = manager.answer(now, request(step), status, step.headers().flatten(), body, wall(now))) {
-            is OutcomeRecord.Token -> mapOf("outcome" to "token", "generation" to outcome.generation)
-            is OutcomeRecord.Error -> mapOf("outcome" to "error", "error_code" to outcome.code)
-        }
+        return said(manager.answer(now, request(step), status, step.headers().flatten(), body(step), wall(now)))
     }
+
+    private fun said(outcome: OutcomeRecord): Members = when (outcome) {
+        is OutcomeRecord.Token -> mapOf("outcome" to "token", "generation" to outcome.generation)
+        is OutcomeRecord.Error -> mapOf("outcome" to "error", "error_code" to outcome.code)
+    }
+
+    private fun body(step: Members): ByteArray =
+        step.text("body_hex")?.let(::bytes) ?: step.text("body").orEmpty().encodeToByteArray()
+
+    private fun bytes(hex: String): ByteArray = hex.chunked(2) { "$it".toInt(16).toByte() }.toByteArray()
+
+    private fun newDevice() = CoreDevice((scenario["capacity"].members()?.integer("device") ?: DEFAULT_CODES).toUInt())
 
     /** Hands a token over, as that which a supply brought or as one that nobody asked for. */
     private fun install(token: Any?, now: ULong, supply: ULong?): ULong {
@@ -348,6 +446,7 @@ private class Scenario(private val scenario: Members) {
         /** The manager that is made at 0. */
         const val FIRST = "a"
         const val DEFAULT_SLOT = 2048uL
+        const val DEFAULT_CODES = 1024uL
         val CREDENTIALS = listOf("client_id", "client_secret", "username", "password", "bearer")
 
         /** By name, then by environment or issuer. */

@@ -433,6 +433,8 @@ public enum class ClientAuthentication {
 
 
 
+
+
 /**
  * Who may hold a provider's credentials.
  */

@@ -696,6 +696,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_func_error_sentence(
     ): Int
+    external fun uniffi_tokenward_uniffi_checksum_func_device_next_name(
+    ): Int
     external fun uniffi_tokenward_uniffi_checksum_func_grant_name(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_func_reason_name(
@@ -707,6 +709,32 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_tokenward_uniffi_checksum_func_preset_provider(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_func_found_name(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coredevice_answer(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coredevice_begin(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coredevice_cancel(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coredevice_failed(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coredevice_poll(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coredevice_shown(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coredevice_start(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coresignin_answer(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coresignin_begin(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coresignin_callback(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coresignin_deleted(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coresignin_seal(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coresignin_url(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_answer(
     ): Int
@@ -766,6 +794,12 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_corerequest_url(
     ): Int
+    external fun uniffi_tokenward_uniffi_checksum_constructor_coredevice_new(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_constructor_coresignin_new(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_constructor_coresignin_resumed(
+    ): Int
     external fun uniffi_tokenward_uniffi_checksum_constructor_coremanager_new(
     ): Int
     external fun ffi_tokenward_uniffi_uniffi_contract_version(
@@ -788,6 +822,46 @@ internal object UniffiLib {
     }
 
     internal fun ensureInitialized() = Unit
+    external fun uniffi_tokenward_uniffi_fn_clone_coredevice(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_tokenward_uniffi_fn_free_coredevice(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_tokenward_uniffi_fn_constructor_coredevice_new(`memory`: Int,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_tokenward_uniffi_fn_method_coredevice_answer(`ptr`: Long,`now`: Long,`manager`: Long,`requestId`: Long,`status`: Int,`headers`: RustBuffer.ByValue,`body`: RustBuffer.ByValue,`wall`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coredevice_begin(`ptr`: Long,`now`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_tokenward_uniffi_fn_method_coredevice_cancel(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_tokenward_uniffi_fn_method_coredevice_failed(`ptr`: Long,`now`: Long,`manager`: Long,`requestId`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_tokenward_uniffi_fn_method_coredevice_poll(`ptr`: Long,`now`: Long,`manager`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coredevice_shown(`ptr`: Long,`now`: Long,`manager`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_tokenward_uniffi_fn_method_coredevice_start(`ptr`: Long,`now`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_tokenward_uniffi_fn_clone_coresignin(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_tokenward_uniffi_fn_free_coresignin(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_tokenward_uniffi_fn_constructor_coresignin_new(`random`: RustBuffer.ByValue,`redirectUri`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_tokenward_uniffi_fn_constructor_coresignin_resumed(`manager`: Long,`wall`: RustBuffer.ByValue,`key`: RustBuffer.ByValue,`stored`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_tokenward_uniffi_fn_method_coresignin_answer(`ptr`: Long,`now`: Long,`manager`: Long,`status`: Int,`body`: RustBuffer.ByValue,`wall`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coresignin_begin(`ptr`: Long,`now`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_tokenward_uniffi_fn_method_coresignin_callback(`ptr`: Long,`manager`: Long,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coresignin_deleted(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_tokenward_uniffi_fn_method_coresignin_seal(`ptr`: Long,`manager`: Long,`wall`: RustBuffer.ByValue,`key`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coresignin_url(`ptr`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_clone_coremanager(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_free_coremanager(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -859,6 +933,8 @@ internal object UniffiLib {
     external fun uniffi_tokenward_uniffi_fn_func_version(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_func_error_sentence(`code`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_func_device_next_name(`next`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_func_grant_name(`grant`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -997,6 +1073,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_func_error_sentence() and 0xFFFF) != 48005) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_tokenward_uniffi_checksum_func_device_next_name() and 0xFFFF) != 35848) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_tokenward_uniffi_checksum_func_grant_name() and 0xFFFF) != 16090) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1013,6 +1092,45 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_func_found_name() and 0xFFFF) != 25576) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_answer() and 0xFFFF) != 46266) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_begin() and 0xFFFF) != 6515) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_cancel() and 0xFFFF) != 25310) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_failed() and 0xFFFF) != 20611) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_poll() and 0xFFFF) != 23704) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_shown() and 0xFFFF) != 15608) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_start() and 0xFFFF) != 52197) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_answer() and 0xFFFF) != 47878) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_begin() and 0xFFFF) != 15026) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_callback() and 0xFFFF) != 6519) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_deleted() and 0xFFFF) != 65042) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_seal() and 0xFFFF) != 52601) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_url() and 0xFFFF) != 61308) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_answer() and 0xFFFF) != 62223) {
@@ -1100,6 +1218,15 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_url() and 0xFFFF) != 53091) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coredevice_new() and 0xFFFF) != 42889) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coresignin_new() and 0xFFFF) != 14870) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coresignin_resumed() and 0xFFFF) != 26384) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() and 0xFFFF) != 46751) {
@@ -1404,6 +1531,485 @@ internal object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
     override fun write(value: ByteArray, buf: ByteBuffer) {
         buf.putInt(value.size)
         buf.put(value)
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * A device authorization (RFC 8628): [`DeviceAuthorization`] behind a lock.
+ */
+internal interface CoreDeviceInterface {
+
+    /**
+     * Reads the answer to a request. `headers` are name, value, name, value.
+     *
+     * # Errors
+     * Whatever is refused is trouble and ends nothing, but for `stale_request`.
+     * - [`CoreError::Capacity`], `buffer_too_small`: the codes do not fit into the memory.
+     * - [`CoreError::Input`], `invalid_device_authorization`; as [`CoreManager::answer`].
+     */
+    fun `answer`(`now`: kotlin.ULong, `manager`: CoreManager, `requestId`: kotlin.ULong, `status`: kotlin.UInt, `headers`: List<kotlin.String>, `body`: kotlin.ByteArray, `wall`: kotlin.ULong?): DeviceOutcomeRecord
+
+    /**
+     * The request that [`CoreDevice::poll`] asks for.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?): CoreRequest
+
+    /**
+     * Nobody wants to sign in any more.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    fun `cancel`()
+
+    /**
+     * A request came to nothing.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    fun `failed`(`now`: kotlin.ULong, `manager`: CoreManager, `requestId`: kotlin.ULong)
+
+    /**
+     * What to do at `now`, and what to show. Changes nothing.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    fun `poll`(`now`: kotlin.ULong, `manager`: CoreManager): DevicePollRecord
+
+    /**
+     * The code is shown: from now on the service is asked.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    fun `shown`(`now`: kotlin.ULong, `manager`: CoreManager)
+
+    /**
+     * Somebody wants to sign in: a code is asked for, in place of the one before.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    fun `start`(`now`: kotlin.ULong)
+
+    companion object
+}
+
+/**
+ * A device authorization (RFC 8628): [`DeviceAuthorization`] behind a lock.
+ */
+internal open class CoreDevice: Disposable, AutoCloseable, CoreDeviceInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+    /**
+     * One that nobody has started, with so many bytes of memory for the codes: 1024 will do as a rule.
+     *
+     * # Errors
+     * [`CoreError::Input`], `invalid_argument`: more than 1 MiB.
+     */
+    constructor(`memory`: kotlin.UInt) :
+        this(UniffiWithHandle,
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_constructor_coredevice_new(
+
+
+        FfiConverterUInt.lower(`memory`),_status)
+}
+    )
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_tokenward_uniffi_fn_free_coredevice(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_tokenward_uniffi_fn_clone_coredevice(handle, status)
+        }
+    }
+
+
+    /**
+     * Reads the answer to a request. `headers` are name, value, name, value.
+     *
+     * # Errors
+     * Whatever is refused is trouble and ends nothing, but for `stale_request`.
+     * - [`CoreError::Capacity`], `buffer_too_small`: the codes do not fit into the memory.
+     * - [`CoreError::Input`], `invalid_device_authorization`; as [`CoreManager::answer`].
+     */
+    @Throws(CoreException::class)override fun `answer`(`now`: kotlin.ULong, `manager`: CoreManager, `requestId`: kotlin.ULong, `status`: kotlin.UInt, `headers`: List<kotlin.String>, `body`: kotlin.ByteArray, `wall`: kotlin.ULong?): DeviceOutcomeRecord {
+            return FfiConverterTypeDeviceOutcomeRecord.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coredevice_answer(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterTypeCoreManager.lower(`manager`),
+        FfiConverterULong.lower(`requestId`),
+        FfiConverterUInt.lower(`status`),
+        FfiConverterSequenceString.lower(`headers`),
+        FfiConverterByteArray.lower(`body`),
+        FfiConverterOptionalULong.lower(`wall`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The request that [`CoreDevice::poll`] asks for.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?): CoreRequest {
+            return FfiConverterTypeCoreRequest.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coredevice_begin(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterTypeCoreManager.lower(`manager`),
+        FfiConverterOptionalString.lower(`clientId`),
+        FfiConverterOptionalString.lower(`clientSecret`),
+        FfiConverterOptionalString.lower(`bearer`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Nobody wants to sign in any more.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    @Throws(CoreException::class)override fun `cancel`()
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coredevice_cancel(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * A request came to nothing.
+     *
+     * # Errors
+     * [`CoreError::State`], `stale_request`.
+     */
+    @Throws(CoreException::class)override fun `failed`(`now`: kotlin.ULong, `manager`: CoreManager, `requestId`: kotlin.ULong)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coredevice_failed(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterTypeCoreManager.lower(`manager`),
+        FfiConverterULong.lower(`requestId`),_status)
+}
+    }
+
+
+
+
+    /**
+     * What to do at `now`, and what to show. Changes nothing.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    @Throws(CoreException::class)override fun `poll`(`now`: kotlin.ULong, `manager`: CoreManager): DevicePollRecord {
+            return FfiConverterTypeDevicePollRecord.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coredevice_poll(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterTypeCoreManager.lower(`manager`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The code is shown: from now on the service is asked.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    @Throws(CoreException::class)override fun `shown`(`now`: kotlin.ULong, `manager`: CoreManager)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coredevice_shown(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterTypeCoreManager.lower(`manager`),_status)
+}
+    }
+
+
+
+
+    /**
+     * Somebody wants to sign in: a code is asked for, in place of the one before.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    @Throws(CoreException::class)override fun `start`(`now`: kotlin.ULong)
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coredevice_start(
+        it,
+
+        FfiConverterULong.lower(`now`),_status)
+}
+    }
+
+
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeCoreDevice: FfiConverter<CoreDevice, Long> {
+    override fun lower(value: CoreDevice): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): CoreDevice {
+        return CoreDevice(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): CoreDevice {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: CoreDevice) = 8UL
+
+    override fun write(value: CoreDevice, buf: ByteBuffer) {
+        buf.putLong(lower(value))
     }
 }
 
@@ -2845,6 +3451,565 @@ internal object FfiConverterTypeCoreRequest: FfiConverter<CoreRequest, Long> {
 }
 
 
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * One sign-in in a browser (RFC 6749 section 4.1, RFC 7636): [`AuthorizationCode`] behind a lock.
+ */
+internal interface CoreSignInInterface {
+
+    /**
+     * Reads the answer to that request. Its token is kept; either way the sign-in is over.
+     *
+     * # Errors
+     * As [`CoreManager::answer`].
+     */
+    fun `answer`(`now`: kotlin.ULong, `manager`: CoreManager, `status`: kotlin.UInt, `body`: kotlin.ByteArray, `wall`: kotlin.ULong?): OutcomeRecord
+
+    /**
+     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
+     * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
+     */
+    fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `url`: kotlin.String): CoreRequest
+
+    /**
+     * Reads the whole URL that the browser came back with. What is refused changes nothing: wait for the right one.
+     *
+     * # Errors
+     * - [`CoreError::Input`]: `other_redirect_uri`, `bad_url`, `other_state`, `other_issuer`, `invalid_callback`.
+     * - [`CoreError::State`]: `stale_request`, `duplicate_parameter`.
+     */
+    fun `callback`(`manager`: CoreManager, `url`: kotlin.String): CallbackRecord
+
+    /**
+     * What was stored of it is gone: its code may be sent.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    fun `deleted`()
+
+    /**
+     * What survives a restart, sealed under a key of 32 bytes and as secret as a token. Store it before the browser is
+     * opened, and delete it before the code is sent: [`CoreSignIn::deleted`].
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `no_wall_clock`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     */
+    fun `seal`(`manager`: CoreManager, `wall`: kotlin.ULong?, `key`: kotlin.ByteArray): kotlin.ByteArray
+
+    /**
+     * The URL to open in a browser.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    fun `url`(`manager`: CoreManager, `clientId`: kotlin.String?): kotlin.String
+
+    companion object
+}
+
+/**
+ * One sign-in in a browser (RFC 6749 section 4.1, RFC 7636): [`AuthorizationCode`] behind a lock.
+ */
+internal open class CoreSignIn: Disposable, AutoCloseable, CoreSignInInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+    /**
+     * A sign-in that comes back to `redirect_uri`. `random` are 32 bytes that nobody can predict, used once.
+     *
+     * # Errors
+     * - [`CoreError::Input`]: `invalid_argument`, not 32 bytes; `bad_url`.
+     * - [`CoreError::State`], `not_random`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    constructor(`random`: kotlin.ByteArray, `redirectUri`: kotlin.String) :
+        this(UniffiWithHandle,
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_constructor_coresignin_new(
+
+
+        FfiConverterByteArray.lower(`random`),
+        FfiConverterString.lower(`redirectUri`),_status)
+}
+    )
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_tokenward_uniffi_fn_free_coresignin(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_tokenward_uniffi_fn_clone_coresignin(handle, status)
+        }
+    }
+
+
+    /**
+     * Reads the answer to that request. Its token is kept; either way the sign-in is over.
+     *
+     * # Errors
+     * As [`CoreManager::answer`].
+     */
+    @Throws(CoreException::class)override fun `answer`(`now`: kotlin.ULong, `manager`: CoreManager, `status`: kotlin.UInt, `body`: kotlin.ByteArray, `wall`: kotlin.ULong?): OutcomeRecord {
+            return FfiConverterTypeOutcomeRecord.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coresignin_answer(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterTypeCoreManager.lower(`manager`),
+        FfiConverterUInt.lower(`status`),
+        FfiConverterByteArray.lower(`body`),
+        FfiConverterOptionalULong.lower(`wall`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
+     * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
+     */
+    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `url`: kotlin.String): CoreRequest {
+            return FfiConverterTypeCoreRequest.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coresignin_begin(
+        it,
+
+        FfiConverterULong.lower(`now`),
+        FfiConverterTypeCoreManager.lower(`manager`),
+        FfiConverterOptionalString.lower(`clientId`),
+        FfiConverterOptionalString.lower(`clientSecret`),
+        FfiConverterOptionalString.lower(`bearer`),
+        FfiConverterString.lower(`url`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Reads the whole URL that the browser came back with. What is refused changes nothing: wait for the right one.
+     *
+     * # Errors
+     * - [`CoreError::Input`]: `other_redirect_uri`, `bad_url`, `other_state`, `other_issuer`, `invalid_callback`.
+     * - [`CoreError::State`]: `stale_request`, `duplicate_parameter`.
+     */
+    @Throws(CoreException::class)override fun `callback`(`manager`: CoreManager, `url`: kotlin.String): CallbackRecord {
+            return FfiConverterTypeCallbackRecord.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coresignin_callback(
+        it,
+
+        FfiConverterTypeCoreManager.lower(`manager`),
+        FfiConverterString.lower(`url`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * What was stored of it is gone: its code may be sent.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    @Throws(CoreException::class)override fun `deleted`()
+        =
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coresignin_deleted(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
+     * What survives a restart, sealed under a key of 32 bytes and as secret as a token. Store it before the browser is
+     * opened, and delete it before the code is sent: [`CoreSignIn::deleted`].
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `no_wall_clock`.
+     * - [`CoreError::Input`], `invalid_argument`: a key that has not 32 bytes, or only zeros.
+     */
+    @Throws(CoreException::class)override fun `seal`(`manager`: CoreManager, `wall`: kotlin.ULong?, `key`: kotlin.ByteArray): kotlin.ByteArray {
+            return FfiConverterByteArray.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coresignin_seal(
+        it,
+
+        FfiConverterTypeCoreManager.lower(`manager`),
+        FfiConverterOptionalULong.lower(`wall`),
+        FfiConverterByteArray.lower(`key`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * The URL to open in a browser.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `not_due`, `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    @Throws(CoreException::class)override fun `url`(`manager`: CoreManager, `clientId`: kotlin.String?): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coresignin_url(
+        it,
+
+        FfiConverterTypeCoreManager.lower(`manager`),
+        FfiConverterOptionalString.lower(`clientId`),_status)
+}
+    }
+    )
+    }
+
+
+
+
+
+
+
+
+    companion object {
+
+    /**
+     * A sign-in that was stored before a restart. Delete what is refused.
+     *
+     * # Errors
+     * - [`CoreError::Input`]: `invalid_argument`, a key that has not 32 bytes, or only zeros; `invalid_snapshot`,
+     * `other_snapshot_version`, `other_snapshot_key`, `foreign_snapshot`.
+     * - [`CoreError::State`]: `no_wall_clock`, `sign_in_expired`.
+     */
+    @Throws(CoreException::class) fun `resumed`(`manager`: CoreManager, `wall`: kotlin.ULong?, `key`: kotlin.ByteArray, `stored`: kotlin.ByteArray): CoreSignIn {
+            return FfiConverterTypeCoreSignIn.lift(
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_constructor_coresignin_resumed(
+
+
+        FfiConverterTypeCoreManager.lower(`manager`),
+        FfiConverterOptionalULong.lower(`wall`),
+        FfiConverterByteArray.lower(`key`),
+        FfiConverterByteArray.lower(`stored`),_status)
+}
+    )
+    }
+
+
+
+    }
+
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeCoreSignIn: FfiConverter<CoreSignIn, Long> {
+    override fun lower(value: CoreSignIn): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): CoreSignIn {
+        return CoreSignIn(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): CoreSignIn {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: CoreSignIn) = 8UL
+
+    override fun write(value: CoreSignIn, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+
+/**
+ * What to do, and what to show.
+ */
+internal data class DevicePollRecord (
+    /**
+     * What the caller is to do.
+     */
+    var `next`: TokenDeviceNext
+    ,
+    /**
+     * When this changes by itself, in milliseconds; never, if there is none.
+     */
+    var `pollAt`: kotlin.ULong?
+    ,
+    /**
+     * The code to show; empty if there is none.
+     */
+    var `userCode`: kotlin.String
+    ,
+    /**
+     * Where to enter it.
+     */
+    var `verificationUri`: kotlin.String
+    ,
+    /**
+     * The same with the code in it, for a QR code.
+     */
+    var `verificationUriComplete`: kotlin.String?
+    ,
+    /**
+     * How long the code is good.
+     */
+    var `expiresAt`: kotlin.ULong?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeDevicePollRecord: FfiConverterRustBuffer<DevicePollRecord> {
+    override fun read(buf: ByteBuffer): DevicePollRecord {
+        return DevicePollRecord(
+            FfiConverterTypeTokenDeviceNext.read(buf),
+            FfiConverterOptionalULong.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalULong.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: DevicePollRecord) = (
+            FfiConverterTypeTokenDeviceNext.allocationSize(value.`next`) +
+            FfiConverterOptionalULong.allocationSize(value.`pollAt`) +
+            FfiConverterString.allocationSize(value.`userCode`) +
+            FfiConverterString.allocationSize(value.`verificationUri`) +
+            FfiConverterOptionalString.allocationSize(value.`verificationUriComplete`) +
+            FfiConverterOptionalULong.allocationSize(value.`expiresAt`)
+    )
+
+    override fun write(value: DevicePollRecord, buf: ByteBuffer) {
+            FfiConverterTypeTokenDeviceNext.write(value.`next`, buf)
+            FfiConverterOptionalULong.write(value.`pollAt`, buf)
+            FfiConverterString.write(value.`userCode`, buf)
+            FfiConverterString.write(value.`verificationUri`, buf)
+            FfiConverterOptionalString.write(value.`verificationUriComplete`, buf)
+            FfiConverterOptionalULong.write(value.`expiresAt`, buf)
+    }
+}
+
+
 
 /**
  * What a manager has beside its slots.
@@ -3304,6 +4469,119 @@ internal object FfiConverterTypeBodyFormat: FfiConverterRustBuffer<BodyFormat> {
 }
 
 
+
+
+
+/**
+ * What the browser came back with.
+ */
+internal sealed class CallbackRecord {
+
+    /**
+     * A code: [`CoreSignIn::begin`] sends it.
+     */
+    data class Code(
+        /**
+         * The code, a secret.
+         */
+        val `code`: kotlin.String) : CallbackRecord()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The service or the person said no, in its own words.
+     */
+    data class Error(
+        /**
+         * The code as the server spelled it.
+         */
+        val `code`: kotlin.String,
+        /**
+         * A text for developers.
+         */
+        val `description`: kotlin.String?,
+        /**
+         * A page about it.
+         */
+        val `uri`: kotlin.String?) : CallbackRecord()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeCallbackRecord : FfiConverterRustBuffer<CallbackRecord>{
+    override fun read(buf: ByteBuffer): CallbackRecord {
+        return when(buf.getInt()) {
+            1 -> CallbackRecord.Code(
+                FfiConverterString.read(buf),
+                )
+            2 -> CallbackRecord.Error(
+                FfiConverterString.read(buf),
+                FfiConverterOptionalString.read(buf),
+                FfiConverterOptionalString.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: CallbackRecord): ULong = when(value) {
+        is CallbackRecord.Code -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`code`)
+            )
+        }
+        is CallbackRecord.Error -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`code`)
+                + FfiConverterOptionalString.allocationSize(value.`description`)
+                + FfiConverterOptionalString.allocationSize(value.`uri`)
+            )
+        }
+    }
+
+    override fun write(value: CallbackRecord, buf: ByteBuffer) {
+        when(value) {
+            is CallbackRecord.Code -> {
+                buf.putInt(1)
+                FfiConverterString.write(value.`code`, buf)
+                Unit
+            }
+            is CallbackRecord.Error -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.`code`, buf)
+                FfiConverterOptionalString.write(value.`description`, buf)
+                FfiConverterOptionalString.write(value.`uri`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */
+}
+    }
+}
+
+
 /**
  * @suppress
  */
@@ -3554,6 +4832,90 @@ internal object FfiConverterTypeCoreError : FfiConverterRustBuffer<CoreException
 }
     }
 
+}
+
+
+
+/**
+ * What an answer to a request of a device authorization was.
+ */
+internal sealed class DeviceOutcomeRecord {
+
+    /**
+     * There is a code to show.
+     */
+    object Code : DeviceOutcomeRecord()
+
+
+    /**
+     * A token, or an error.
+     */
+    data class Outcome(
+        /**
+         * Which.
+         */
+        val `outcome`: io.github.tokenward.bridge.OutcomeRecord) : DeviceOutcomeRecord()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeDeviceOutcomeRecord : FfiConverterRustBuffer<DeviceOutcomeRecord>{
+    override fun read(buf: ByteBuffer): DeviceOutcomeRecord {
+        return when(buf.getInt()) {
+            1 -> DeviceOutcomeRecord.Code
+            2 -> DeviceOutcomeRecord.Outcome(
+                FfiConverterTypeOutcomeRecord.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: DeviceOutcomeRecord): ULong = when(value) {
+        is DeviceOutcomeRecord.Code -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is DeviceOutcomeRecord.Outcome -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeOutcomeRecord.allocationSize(value.`outcome`)
+            )
+        }
+    }
+
+    override fun write(value: DeviceOutcomeRecord, buf: ByteBuffer) {
+        when(value) {
+            is DeviceOutcomeRecord.Code -> {
+                buf.putInt(1)
+                Unit
+            }
+            is DeviceOutcomeRecord.Outcome -> {
+                buf.putInt(2)
+                FfiConverterTypeOutcomeRecord.write(value.`outcome`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */
+}
+    }
 }
 
 
@@ -3993,6 +5355,75 @@ internal object FfiConverterTypeTokenAlphabet: FfiConverterRustBuffer<TokenAlpha
     override fun allocationSize(value: TokenAlphabet) = 4UL
 
     override fun write(value: TokenAlphabet, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * What a device authorization asks for.
+ */
+
+internal enum class TokenDeviceNext {
+
+    /**
+     * Nobody has started it.
+     */
+    OFF,
+    /**
+     * Show the user code and where to enter it, then say so.
+     */
+    SHOW,
+    /**
+     * Send a request.
+     */
+    REQUEST,
+    /**
+     * A request is out.
+     */
+    AWAIT,
+    /**
+     * Wait until it is time for the next request.
+     */
+    WAIT,
+    /**
+     * The person has signed in, and the manager holds the token.
+     */
+    DONE,
+    /**
+     * The code has expired.
+     */
+    EXPIRED,
+    /**
+     * The person or the service has said no.
+     */
+    DENIED;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeTokenDeviceNext: FfiConverterRustBuffer<TokenDeviceNext> {
+    override fun read(buf: ByteBuffer) = try {
+
+        TokenDeviceNext.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: TokenDeviceNext) = 4UL
+
+    override fun write(value: TokenDeviceNext, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -4816,6 +6247,21 @@ internal fun `version`(): kotlin.String {
 
 
         FfiConverterString.lower(`code`),_status)
+}
+    )
+    }
+
+
+        /**
+         * The snake_case name, the same in every language.
+         */
+internal fun `deviceNextName`(`next`: TokenDeviceNext): kotlin.String {
+            return FfiConverterString.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_func_device_next_name(
+
+
+        FfiConverterTypeTokenDeviceNext.lower(`next`),_status)
 }
     )
     }
