@@ -58,6 +58,8 @@ private final class Stage {
     private var leaving: Outcome?
     private let lent = Locked<[String: Tokenward.Authorization]>([:])
     private let events = Locked<[String]>([])
+    /// What who watches the manager sees; `nil`: nobody does.
+    private var state: Locked<String>?
 
     /// How a call ended; `nil`: it has not.
     private typealias Outcome = Locked<String?>
@@ -116,9 +118,16 @@ private final class Stage {
         process = ScriptedProcess(disk, service, shared: script.storage == "shared")
         let manager = try made(account: account)
         self.manager = manager
+        state = nil
         Task { [events, process, stream = manager.events] in
             for await event in stream where process.isAlive { events.with { $0.append(text(of: event)) } }
         }
+    }
+
+    private func watched() throws -> Locked<String> {
+        let state = Locked("")
+        Task { [states = try listen().states] in for await next in states { state.current = text(of: next) } }
+        return state
     }
 
     private func listen() throws -> TokenManager {
@@ -184,6 +193,12 @@ private final class Stage {
                 return events
             }
             try same(found, wanted)
+        } else if let wanted = try step.text("state") {
+            let state = try self.state ?? watched()
+            self.state = state
+            let end = Date().addingTimeInterval(within)
+            while state.current != wanted && Date() < end { try await pause(5) }
+            try same(state.current, wanted)
         } else if let milliseconds = try step.number("sleep_ms") {
             try await pause(milliseconds)
         } else {
@@ -333,6 +348,17 @@ private func text(of error: any Error) -> String {
     case TokenwardError.signInRequired(let reason, _): "sign_in_required \(reason)"
     case let error as TokenwardError: error.code
     default: "\(error)"
+    }
+}
+
+private func text(of state: TokenState) -> String {
+    func usable(_ isUsable: Bool) -> String { isUsable ? "usable" : "unusable" }
+    return switch state {
+    case .noToken: "no_token"
+    case .signedIn: "signed_in"
+    case .refreshing(let isUsable): "refreshing \(usable(isUsable))"
+    case .needsSignIn(let reason, let isUsable): "needs_sign_in \(reason.code) \(usable(isUsable))"
+    case .signedOut: "signed_out"
     }
 }
 

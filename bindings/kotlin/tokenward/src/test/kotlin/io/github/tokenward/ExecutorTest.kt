@@ -188,6 +188,11 @@ private class Stage(private val script: Script) : AutoCloseable {
                 settled(limit) { synchronized(events) { events.size >= wanted.size } }
                 same(synchronized(events) { events.toList().also { events.clear() } }, wanted)
             }
+            "state" in step -> {
+                val (manager, wanted) = present() to step.take<String>("state")
+                within(limit) { text(manager.state.value) == wanted }
+                same(text(manager.state.value), wanted)
+            }
             "sleep_ms" in step -> delay(step.take<ULong>("sleep_ms").toLong())
             else -> change(step, limit)
         }
@@ -298,6 +303,16 @@ private fun text(failure: Throwable): String = when (failure) {
     is TokenwardException -> failure.code
     else -> "$failure"
 }
+
+private fun text(state: TokenState): String = when (state) {
+    TokenState.NoToken -> "no_token"
+    TokenState.SignedIn -> "signed_in"
+    is TokenState.Refreshing -> "refreshing ${usable(state.isUsable)}"
+    is TokenState.NeedsSignIn -> "needs_sign_in ${state.reason.code} ${usable(state.isUsable)}"
+    TokenState.SignedOut -> "signed_out"
+}
+
+private fun usable(isUsable: Boolean) = if (isUsable) "usable" else "unusable"
 
 private fun text(event: TokenEvent): String = when (event) {
     is TokenEvent.Refreshed -> "refreshed"
