@@ -69,6 +69,18 @@ extension URLSession {
         return try await data(for: second.request, redirectedBy: manager)
     }
 
+    /// Sends bytes with a token, as ``data(for:authorizedBy:)`` sends a request: once more with the next token where the server
+    /// refuses that.
+    ///
+    /// - Throws: ``TokenwardError``, why there is no token; or what the session throws.
+    public func upload(
+        for request: URLRequest, from body: Data, authorizedBy manager: any TokenKeeper
+    ) async throws -> (Data, URLResponse) {
+        var request = request
+        request.httpBody = body
+        return try await data(for: request, authorizedBy: manager)
+    }
+
     /// A token goes nowhere that its manager does not know.
     private func data(
         for request: URLRequest, redirectedBy manager: any TokenKeeper

@@ -188,7 +188,6 @@ public actor TokenManager: TokenKeeper {
 
     public func signIn() async throws {
         vault.isSignedOut.current = false
-        look()
         try retry()
         try await obtain(until: clock.now() + patience)
     }

@@ -19,7 +19,7 @@ import TokenwardTesting
         var current: [Value] { values.current }
 
         func become(_ expected: [Value]) async throws {
-            for _ in 0..<1000 where values.current.count < expected.count { try await Task.sleep(nanoseconds: 5_000_000) }
+            for _ in 0..<4000 where values.current.count < expected.count { try await Task.sleep(nanoseconds: 5_000_000) }
             #expect(values.current == expected)
         }
     }
@@ -40,7 +40,7 @@ import TokenwardTesting
         try await manager.signOut()
         try await manager.signIn()
         try await seen.become([
-            .noToken, .refreshing(isUsable: false), .signedIn, .refreshing(isUsable: true), .signedIn, .signedOut, .noToken,
+            .noToken, .refreshing(isUsable: false), .signedIn, .refreshing(isUsable: true), .signedIn, .signedOut,
             .refreshing(isUsable: false), .signedIn,
         ])
     }

@@ -168,6 +168,20 @@ import TokenwardTesting
             ] + (isLinux ? [] : ["POST /v1/other payload"]))
     }
 
+    @Test func an_upload_is_sent_once_more_with_the_next_token() async throws {
+        let server = try Server { request, count in
+            request.path == "/token" ? .token(count) : Server.Answer(status: request.authorization == "Bearer t1" ? 401 : 200)
+        }
+        var request = URLRequest(url: server.url("/v1"))
+        request.httpMethod = "PUT"
+        let (_, response) = try await URLSession.shared.upload(
+            for: request, from: Data("twelve litres".utf8), authorizedBy: try server.manager())
+        #expect((response as? HTTPURLResponse)?.statusCode == 200)
+        let sent = server.requests.filter { $0.path == "/v1" }
+        #expect(sent.map(\.body) == ["twelve litres", "twelve litres"])
+        #expect(sent.map(\.method) == ["PUT", "PUT"])
+    }
+
     @Test func a_token_request_is_never_sent_twice() async throws {
         // It reads every second request whole, as a service that has rotated, and closes without an answer.
         let server = try Server { _, count in count.isMultiple(of: 2) ? nil : .token(count) }
