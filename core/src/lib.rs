@@ -44,19 +44,23 @@ pub mod wire;
 struct Readme;
 
 pub use endpoint::authorization::{Bearer, Generation, basic, basic_raw};
-pub use endpoint::credentials::Credentials;
+pub use endpoint::credentials::{Additions, Credentials};
 pub use endpoint::error_response::{ErrorCode, ErrorResponse};
+pub use endpoint::grant::Grant;
 pub use endpoint::lifetime::MissingLifetime;
 pub use endpoint::nested::Nested;
 pub use endpoint::own_members::OwnMembers;
-pub use endpoint::provider::{Exposure, Grant, Identity, Provider, ZeroLifetime};
+pub use endpoint::parameter::{Parameter, Target};
+pub use endpoint::provider::{Exposure, Identity, Provider, ZeroLifetime};
 pub use endpoint::providers;
 pub use endpoint::refresh_policy::RefreshPolicy;
+#[cfg(feature = "heapless")]
+pub use endpoint::request::OwnedRequest;
+pub use endpoint::request::Request;
 pub use endpoint::routes::{Route, Routes};
 pub use endpoint::token_alphabet::TokenAlphabet;
-#[cfg(feature = "heapless")]
-pub use endpoint::token_request::OwnedRequest;
-pub use endpoint::token_request::{Request, TokenRequest};
+pub use endpoint::token_header::TokenHeader;
+pub use endpoint::token_request::{Requests, TokenRequest};
 pub use endpoint::token_response::{Scope, TokenAnswer, TokenResponse, token_answer};
 pub use error::Error;
 pub use manager::keeper::{Revision, SnapshotScope};
@@ -90,4 +94,5 @@ pub mod parts {
     pub use crate::endpoint::own_members::MemberReader;
     pub use crate::endpoint::routes::RouteTable;
     pub use crate::endpoint::site::SitePath;
+    pub use crate::endpoint::token_request::RequestWriter;
 }

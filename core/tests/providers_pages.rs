@@ -181,6 +181,7 @@ mod flip_utility {
         let (mut expected, user) = curl(excerpt(PAGE, "curl"));
         assert_eq!((user, expected.parameters.len()), (None, 3));
         expected.headers.insert("Accept".to_owned(), "application/json".to_owned());
+        expected.headers.insert("Accept-Encoding".to_owned(), "identity".to_owned());
         for (provider, ..) in environments() {
             assert_eq!(sent(&mut manager(&provider, Identity::CLIENT), 0, &CREDENTIALS), expected);
         }
@@ -567,6 +568,7 @@ mod opower {
         let basic = "Basic Y2xpZW50X2lkOmNsaWVudF9zZWNyZXQ=";
         expected.headers.insert("Authorization".to_owned(), basic.to_owned());
         expected.headers.insert("Accept".to_owned(), "application/json".to_owned());
+        expected.headers.insert("Accept-Encoding".to_owned(), "identity".to_owned());
         let provider = Provider { base_url: Some(BASE), ..providers::OPOWER };
         let credentials =
             Credentials { client_id: "client_id", client_secret: "client_secret", ..Credentials::default() };
@@ -643,6 +645,7 @@ mod flute {
         assert_eq!(user, Some(basic));
         expected.headers.insert("Authorization".to_owned(), BASIC.to_owned());
         expected.headers.insert("Accept".to_owned(), "application/json".to_owned());
+        expected.headers.insert("Accept-Encoding".to_owned(), "identity".to_owned());
         let provider = providers::FLUTE_SANDBOX;
         assert_eq!(sent(&mut manager(&provider, Identity::CLIENT), 0, &CREDENTIALS), expected);
         let mut out = [0; 512];

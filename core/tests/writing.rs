@@ -3,8 +3,8 @@
 use tokenward::parts::{BodyFormat, ClientAuthentication, LoopbackHttp};
 use tokenward::wire::form_encode;
 use tokenward::{
-    Bearer, Credentials, Error, Grant, Identity, Instant, Provider, Route, Routes, Slots, TokenManager,
-    TokenRequest, TokenResponse, basic, basic_raw, providers,
+    Additions, Bearer, Credentials, Error, Grant, Identity, Instant, Parameter, Provider, Requests, Route,
+    Routes, Slots, Target, TokenManager, TokenRequest, TokenResponse, basic, basic_raw, providers,
 };
 
 const START: Instant = Instant::from_millis(0);
@@ -53,11 +53,11 @@ const BASE: Provider<'static> = Provider {
 const ANYWHERE: Provider<'static> = Provider { any_https_origin: true, ..Provider::custom() };
 
 #[test]
-fn a_bearer_field_is_written_whole_or_not_at_all() {
+fn a_bearer_field_is_written_whole_or_wiped() {
     let bearer = Bearer::new("tok").expect("a token");
     let mut out = [0xAA; 10];
     assert_eq!(bearer.write(&mut out[..9]), Err(Error::BufferTooSmall { needed: 10 }));
-    assert_eq!(out, [0xAA; 10]);
+    assert_eq!(out, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0xAA]);
     assert_eq!(bearer.write(&mut out), Ok(&b"Bearer tok"[..]));
     assert_eq!(bearer.encoded_len(), 10);
 }
@@ -250,7 +250,7 @@ fn no_parameter_is_sent_twice() {
     let mut out = [0; 512];
     let mut write = |extra: &[(&str, &str)]| {
         TokenRequest::new(&BASE, Identity::CLIENT, Grant::ClientCredentials, &CREDENTIALS)
-            .with_extra(extra)
+            .with_additions(&Additions { parameters: extra, ..Additions::default() })
             .write(&mut out)
             .map(|request| String::from_utf8_lossy(request.body()).into_owned())
     };
@@ -638,4 +638,58 @@ fn a_heapless_vector_of_full_length_is_storage() {
         TokenManager::new(START, &provider, Identity::CLIENT, Slots::new(vector, 64), 0).expect("a manager");
     manager.install(START, None, &TokenResponse::new("tok").with_expires_in(60)).expect("a token");
     assert!(manager.poll(START).usable);
+}
+
+#[test]
+fn a_place_without_an_end_is_an_invalid_provider() {
+    let check = |value: &str, target| {
+        let parameters = [Parameter::new("audience", value).on(target)];
+        let told = Requests { parameters: Some(&parameters), ..Requests::STANDARD };
+        let provider = Provider { requests: Some(&told), ..BASE };
+        let additions = Additions { values: &[("a", "1")], ..Additions::default() };
+        TokenRequest::new(&provider, Identity::CLIENT, Grant::ClientCredentials, &CREDENTIALS)
+            .with_additions(&additions)
+            .write(&mut [0; 512])
+            .map(|_| ())
+    };
+    for value in ["{", "x{a", "{a}{", "{access_token"] {
+        assert_eq!(check(value, Target::Token), Err(Error::InvalidProvider), "{value}");
+        assert_eq!(check(value, Target::Refresh), Ok(()), "{value}: not of this request");
+    }
+    for value in ["{a}", "{a}{a}x", "}", "a}b", "{access_token}{a}"] {
+        assert_eq!(check(value, Target::Token), Ok(()), "{value}");
+    }
+    for value in ["{}", "{b}", "{a}{b}", "{a }"] {
+        assert_eq!(check(value, Target::Token), Err(Error::WrongCredentials), "{value}");
+    }
+}
+
+#[test]
+fn requests_without_what_writes_them_are_an_invalid_provider() {
+    let told = Requests { writer: None, scope_on_refresh: true, ..Requests::STANDARD };
+    let provider = Provider { name: "acme", requests: Some(&told), ..BASE };
+    assert_eq!(provider.fault(), Some("requests"));
+    let slots = Slots::new([0; 64], 32);
+    let mut manager = TokenManager::new(START, &provider, Identity::CLIENT, slots, 0).expect("a manager");
+    assert_eq!(manager.begin(START, &CREDENTIALS, &mut [0; 512]).map(|_| ()), Err(Error::InvalidProvider));
+}
+
+#[test]
+fn a_refused_request_leaves_nothing_in_the_buffer() {
+    let told = Requests { headers: Some(&[("x-api-key", "{key}")]), ..Requests::STANDARD };
+    let provider = Provider { requests: Some(&told), ..BASE };
+    let mut out = [0; 512];
+    let refused = TokenRequest::new(&provider, Identity::CLIENT, Grant::ClientCredentials, &CREDENTIALS)
+        .write(&mut out)
+        .map(|_| ());
+    assert_eq!((refused, out), (Err(Error::WrongCredentials), [0; 512]));
+}
+
+#[test]
+fn an_extension_grant_without_a_name_is_an_invalid_provider() {
+    let told = Requests::STANDARD;
+    for requests in [None, Some(&told)] {
+        let provider = Provider { primary_grant: Some(Grant::Extension), requests, ..BASE };
+        assert_eq!(request(&provider, Grant::Extension, &CREDENTIALS), Err(Error::InvalidProvider));
+    }
 }

@@ -95,8 +95,10 @@ typedef struct response {
 
 /* Sends a request through the modem. False: no answer. */
 static bool exchange(const tokenward_request *request, uint32_t timeout_ms, response *out) {
-  const tokenward_span fields[] = { request->method,       request->url,    request->authorization,
-                                    request->content_type, request->accept, request->body };
+  const tokenward_span fields[] = { request->method, request->url,
+                                    request->authorization, request->content_type,
+                                    request->accept, request->accept_encoding,
+                                    request->body };
   tokenward_span got[5];
   channel_send(FRAME_REQUEST, fields, sizeof fields / sizeof *fields);
   tokenward_wipe(written, sizeof written);

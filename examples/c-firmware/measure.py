@@ -31,6 +31,7 @@ NO_PART = "no_part"
 NAMED = {
     "authentication": ".authentication = &{}",
     "body": ".body = &{}",
+    "request": ".requests = &(const tokenward_requests){{ .writer = &{} }}",
     "nested": ".nested.reader = &{}",
     "member": ".members.reader = &{}",
     "route": ".routes.table = &{}",
@@ -40,7 +41,9 @@ NAMED = {
 }
 # What only an image that names one of these parts may carry.
 CODE = {
-    r"authorization::write_basic": {"tokenward_authentication_basic", "tokenward_authentication_basic_raw"},
+    r"authorization::write_basic": {"tokenward_authentication_basic", "tokenward_authentication_basic_raw",
+                                    "tokenward_authentication_basic_id"},
+    r"write_as_told|endpoint::template": {"tokenward_request_own"},
     r"endpoint::nested_answer": {"tokenward_nested_paths"},
     r"endpoint::own_members": {"tokenward_member_names"},
     r"endpoint::routes": {"tokenward_route_table"},

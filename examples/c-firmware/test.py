@@ -160,10 +160,11 @@ class Board:
         self.process.stdin.write(sent)
         self.process.stdin.flush()
 
-    def perform(self, method, url, authorization, content_type, accept, body):
+    def perform(self, method, url, authorization, content_type, accept, accept_encoding, body):
         """The request as HTTP; status 0 where nothing whole comes back."""
         url = urllib.parse.urlsplit(url.decode())
-        fields = {"Authorization": authorization, "Content-Type": content_type, "Accept": accept}
+        fields = {"Authorization": authorization, "Content-Type": content_type, "Accept": accept,
+                  "Accept-Encoding": accept_encoding}
         self.canaries.add(authorization.decode().split(" ", 1)[1])
         try:
             connection = http.client.HTTPConnection(url.hostname, url.port, timeout=4)

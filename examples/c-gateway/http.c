@@ -80,6 +80,25 @@ static bool field(const char *name, tokenward_span value) {
   return more != NULL;
 }
 
+/* The service's own fields: lines of `name: value`, each ended by CR and LF. */
+static bool lines(tokenward_span all) {
+  const char *at = (const char *)all.ptr;
+  const char *const end = all.len > 0 ? at + all.len : at;
+  while (at < end) {
+    const size_t len = (size_t)((const char *)memchr(at, '\r', (size_t)(end - at)) - at);
+    static char line[SECRET_CAPACITY * 4];
+    if (len >= sizeof line) return false;
+    memcpy(line, at, len);
+    line[len] = '\0';
+    struct curl_slist *more = curl_slist_append(fields, line);
+    tokenward_wipe(line, sizeof line);
+    if (more == NULL) return false;
+    fields = more;
+    at += len + 2;
+  }
+  return true;
+}
+
 bool http_start(const tokenward_request *request) {
   char url[URL_CAPACITY];
   if (request->url.len >= sizeof url) return log_line(LOG_ERROR, "the token endpoint's URL is too long"), false;
@@ -88,7 +107,8 @@ bool http_start(const tokenward_request *request) {
   easy = curl_easy_init();
   const struct curl_slist *expect = easy == NULL ? NULL : (fields = curl_slist_append(NULL, "Expect:"));
   if (expect == NULL || !field("Authorization", request->authorization) || !field("Accept", request->accept) ||
-      !field("Content-Type", request->content_type)) {
+      !field("Accept-Encoding", request->accept_encoding) || !field("Content-Type", request->content_type) ||
+      !lines(request->fields)) {
     http_finish();
     return log_line(LOG_ERROR, "the request does not fit"), false;
   }

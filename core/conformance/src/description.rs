@@ -6,11 +6,12 @@ use serde_json::{Map, Value, json};
 use tokenward::parts::{BodyFormat, ClientAuthentication, LoopbackHttp, SitePath};
 use tokenward::storage::{Source, Storage};
 use tokenward::{
-    Exposure, Grant, Identity, MissingLifetime, Nested, Options, OwnMembers, Provider, RefreshPolicy,
-    Revision, Route, Routes, SnapshotScope, TokenAlphabet, ZeroLifetime, providers,
+    Exposure, Grant, Identity, MissingLifetime, Nested, Options, OwnMembers, Parameter, Provider,
+    RefreshPolicy, Requests, Revision, Route, Routes, SnapshotScope, Target, TokenAlphabet, TokenHeader,
+    ZeroLifetime, providers,
 };
 
-use crate::members::{integer, list, optional, required, text};
+use crate::members::{integer, list, optional, pair, required, text};
 
 /// A service of the core: one value, or several that differ by environment or by who issues the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,6 +234,14 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         "routes",
         "exposure",
         "policy",
+        "refresh_path",
+        "extension_grant",
+        "request_names",
+        "parameters",
+        "headers",
+        "scope_on_refresh",
+        "header",
+        "expired_status",
         "comment",
     ];
     if let Some(unknown) = object.keys().find(|name| !KNOWN.contains(&name.as_str())) {
@@ -243,13 +252,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         let list = list(object, name)?.iter().map(text).collect::<Result<Vec<_>, _>>()?;
         Ok::<_, String>((!list.is_empty()).then(|| &*arena.alloc_slice_copy(&list)))
     };
-    let pairs = |name: &str| {
-        let Some(pairs) = object.get(name) else { return Ok(None) };
-        let pairs = pairs.as_object().ok_or_else(|| format!("`{name}` is an object"))?;
-        let pairs = pairs.iter().map(|(one, other)| Ok((one.as_str(), text(other)?)));
-        let pairs = pairs.collect::<Result<Vec<_>, String>>()?;
-        Ok::<_, String>(Some(&*arena.alloc_slice_copy(&pairs)))
-    };
+    let pairs = |name| table(object, name, arena);
     let default = Provider::custom();
     let grants = list(object, "grants")?.iter().map(|value| {
         let name = text(value)?;
@@ -320,6 +323,17 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         },
         loopback_http: None,
         policy: None,
+        requests: requests(object, arena)?,
+        header: header(object, arena)?,
+        expired_status: match list(object, "expired_status")? {
+            [] => None,
+            statuses => {
+                let status =
+                    |value| u16::try_from(integer(value)?).map_err(|_| format!("{value} is no status"));
+                let statuses = statuses.iter().map(status).collect::<Result<Vec<_>, _>>()?;
+                Some(arena.alloc_slice_copy(&statuses))
+            }
+        },
     })
 }
 
@@ -335,6 +349,59 @@ fn expires_at(object: &Map<String, Value>) -> Result<(Option<&str>, bool), Strin
         Some(other) => return Err(format!("no unit {other:?}")),
     };
     Ok((Some(required(given, "member", text)?), in_ms))
+}
+
+/// What departs from RFC 6749 in the requests; none where nothing does.
+fn requests<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Option<&'a Requests<'a>>, String> {
+    let string = |name| Ok::<_, String>(optional(object, name, text)?.filter(|text| !text.is_empty()));
+    let parameter = |value: &'a Value| {
+        let value = value.as_object().ok_or("a parameter is an object")?;
+        let on = optional(value, "on", text)?.unwrap_or("token");
+        let target = Target::ALL.iter().find(|target| target.name() == on);
+        Ok::<_, String>(Parameter {
+            name: required(value, "name", text)?,
+            value: required(value, "value", text)?,
+            target: *target.ok_or_else(|| format!("no request {on:?}"))?,
+        })
+    };
+    let parameters = list(object, "parameters")?.iter().map(parameter).collect::<Result<Vec<_>, _>>()?;
+    let headers = list(object, "headers")?.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+    let told = Requests {
+        refresh_path: string("refresh_path")?,
+        extension_grant: string("extension_grant")?,
+        names: table(object, "request_names", arena)?,
+        parameters: (!parameters.is_empty()).then(|| &*arena.alloc_slice_copy(&parameters)),
+        headers: (!headers.is_empty()).then(|| &*arena.alloc_slice_copy(&headers)),
+        scope_on_refresh: object.get("scope_on_refresh") == Some(&Value::Bool(true)),
+        ..Requests::STANDARD
+    };
+    Ok((told != Requests::STANDARD).then(|| &*arena.alloc(told)))
+}
+
+fn header<'a>(
+    object: &'a Map<String, Value>,
+    arena: &'a Bump,
+) -> Result<Option<&'a TokenHeader<'a>>, String> {
+    let Some(header) = object.get("header") else { return Ok(None) };
+    let header = header.as_object().ok_or("`header` is an object")?;
+    let header = TokenHeader {
+        name: optional(header, "name", text)?.unwrap_or(TokenHeader::BEARER.name),
+        scheme: optional(header, "scheme", text)?.unwrap_or(TokenHeader::BEARER.scheme),
+    };
+    Ok((header != TokenHeader::BEARER).then(|| &*arena.alloc(header)))
+}
+
+/// A table of texts: an object.
+fn table<'a>(
+    object: &'a Map<String, Value>,
+    name: &str,
+    arena: &'a Bump,
+) -> Result<Option<&'a [(&'a str, &'a str)]>, String> {
+    let Some(rows) = object.get(name) else { return Ok(None) };
+    let rows = rows.as_object().ok_or_else(|| format!("`{name}` is an object"))?;
+    let rows = rows.iter().map(|(own, other)| Ok((own.as_str(), text(other)?)));
+    let rows = rows.collect::<Result<Vec<_>, String>>()?;
+    Ok((!rows.is_empty()).then(|| &*arena.alloc_slice_copy(&rows)))
 }
 
 /// A token URL as base URL and path.
@@ -360,9 +427,7 @@ fn named<T>(
 /// The grant of this name.
 #[must_use]
 pub fn grant(name: &str) -> Option<Grant> {
-    [Grant::ClientCredentials, Grant::Password, Grant::RefreshToken, Grant::SiteToken]
-        .into_iter()
-        .find(|grant| grant.name() == name)
+    Grant::ALL.iter().copied().find(|grant| grant.name() == name)
 }
 
 fn route(value: &Value) -> Result<Route<'_>, String> {
@@ -417,7 +482,16 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         primary_grant: _,
         refresh_grant: _,
         any_https_origin,
+        requests,
+        header,
+        expired_status,
     } = *provider;
+    let Requests { writer: _, refresh_path, extension_grant, names, parameters, headers, scope_on_refresh } =
+        *requests.unwrap_or(&Requests::STANDARD);
+    let parameters = parameters.unwrap_or_default().iter().map(|parameter| {
+        json!({ "name": parameter.name, "value": parameter.value, "on": parameter.target.name() })
+    });
+    let TokenHeader { name: header, scheme } = *header.unwrap_or(&TokenHeader::BEARER);
     let base_url = own_base_url.unwrap_or(base_url);
     let own_origin = [base_url];
     let origins = match api_origins {
@@ -478,6 +552,14 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
             Exposure::ServerOnly => "server_only",
             Exposure::AppAllowed => "app_allowed",
         },
+        "refresh_path": refresh_path.unwrap_or_default(),
+        "extension_grant": extension_grant.unwrap_or_default(),
+        "request_names": pairs(names),
+        "parameters": parameters.collect::<Vec<_>>(),
+        "headers": headers.unwrap_or_default(),
+        "scope_on_refresh": scope_on_refresh,
+        "header": { "name": header, "scheme": scheme },
+        "expired_status": expired_status.unwrap_or_default(),
     })
 }
 

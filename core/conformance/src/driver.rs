@@ -6,14 +6,14 @@ use tokenward::grants::{AuthorizationCode, Callback, Code, DeviceAuthorization, 
 use tokenward::storage::HmacSha256;
 use tokenward::wire::retry_after;
 use tokenward::{
-    Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers, ParsedAnswer,
-    Provider, Request, RequestId, Retry, Slots, TokenAnswer, TokenManager, TokenResponse, UnixTime,
-    token_answer,
+    Additions, Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers,
+    ParsedAnswer, Provider, Request, RequestId, Retry, Slots, TokenAnswer, TokenManager, TokenResponse,
+    UnixTime, token_answer,
 };
 
 use crate::compare::step_difference;
 use crate::description;
-use crate::members::{integer, list, optional, required, text};
+use crate::members::{integer, list, optional, pair, required, text};
 
 /// What one step did: all that its `expect` may name.
 pub struct Step {
@@ -336,7 +336,7 @@ impl<'a> Driver<'a> {
             "failed_device" => device.failed(now, manager, id).map(|()| Map::new()),
             _ => {
                 let (status, body) = (status(step)?, body(step)?);
-                let retry_after = pairs(step)?
+                let retry_after = pairs(step, "headers")?
                     .into_iter()
                     .filter(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
                     .filter_map(|(_, value)| retry_after(value.as_bytes(), wall).ok())
@@ -549,7 +549,17 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
         let mut out = vec![0; 1 << 17];
-        let (id, request) = match self.hand.manager.begin(now, &credentials, &mut out) {
+        let additions = step.get("additions").or(self.scenario.get("additions"));
+        let begun = match additions {
+            None => self.hand.manager.begin(now, &credentials, &mut out),
+            Some(given) => {
+                let given = given.as_object().ok_or("`additions` is an object")?;
+                let (values, parameters) = (pairs(given, "values")?, pairs(given, "parameters")?);
+                let additions = Additions { values: &values, parameters: &parameters };
+                self.hand.manager.begin_with(now, &credentials, &additions, &mut out)
+            }
+        };
+        let (id, request) = match begun {
             Ok(begun) => begun,
             Err(error) => return Ok(Err(error)),
         };
@@ -580,7 +590,7 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let id = self.request(step)?;
         let status = status(step)?;
-        let headers = pairs(step)?;
+        let headers = pairs(step, "headers")?;
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let body = body(step)?;
         let answer = Answer { status, headers: &headers, body: &body, wall: self.wall(at) };
@@ -595,7 +605,7 @@ impl<'a> Driver<'a> {
         let generation =
             optional(step, "generation", integer)?.map_or(self.hand.manager.generation(), Generation);
         let status = status(step)?;
-        let challenges: Vec<_> = pairs(step)?
+        let challenges: Vec<_> = pairs(step, "headers")?
             .into_iter()
             .filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"))
             .map(|(_, value)| value)
@@ -625,6 +635,7 @@ impl<'a> Driver<'a> {
         let header = bearer.write(&mut out).map_err(|error| error.name())?;
         Ok(Ok(members([
             ("header", json!(String::from_utf8_lossy(header))),
+            ("name", json!(bearer.name())),
             ("generation", json!(bearer.generation().0)),
         ])))
     }
@@ -765,15 +776,9 @@ fn members<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The step's header fields.
-fn pairs(step: &Map<String, Value>) -> Result<Vec<(&str, &str)>, String> {
-    list(step, "headers")?
-        .iter()
-        .map(|pair| match pair.as_array().map(Vec::as_slice) {
-            Some([name, value]) => Ok((text(name)?, text(value)?)),
-            _ => Err("a header field is a pair".to_owned()),
-        })
-        .collect()
+/// Names and values: header fields, say.
+fn pairs<'s>(object: &'s Map<String, Value>, name: &str) -> Result<Vec<(&'s str, &'s str)>, String> {
+    list(object, name)?.iter().map(pair).collect()
 }
 
 fn bytes_of_hex(hex: &str) -> Result<Vec<u8>, String> {

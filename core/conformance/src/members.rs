@@ -40,3 +40,11 @@ pub(crate) fn list<'v>(object: &'v Map<String, Value>, name: &str) -> Result<&'v
         Some(value) => value.as_array().map(Vec::as_slice).ok_or_else(|| format!("`{name}` is no list")),
     }
 }
+
+/// A name and its value: a list of two texts.
+pub(crate) fn pair(value: &Value) -> Result<(&str, &str), String> {
+    match value.as_array().map(Vec::as_slice) {
+        Some([name, value]) => Ok((text(name)?, text(value)?)),
+        _ => Err(format!("{value} is no pair")),
+    }
+}

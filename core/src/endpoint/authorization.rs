@@ -1,6 +1,7 @@
-//! The `Authorization` field: Bearer (RFC 6750 section 2.1) and Basic (RFC 7617).
+//! The field that carries a token, Bearer as a rule (RFC 6750 section 2.1), and Basic (RFC 7617).
 
 use crate::endpoint::token_alphabet::TokenAlphabet;
+use crate::endpoint::token_header::TokenHeader;
 use crate::error::Error;
 use crate::wire::writer::Writer;
 
@@ -8,7 +9,7 @@ use crate::wire::writer::Writer;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u64);
 
-/// A token lent for one `Authorization` field.
+/// A token lent for one header field: `Authorization: Bearer …`, if its provider has no other.
 ///
 /// ```
 /// use tokenward::Bearer;
@@ -21,6 +22,7 @@ pub struct Generation(pub u64);
 pub struct Bearer<'a> {
     token: &'a [u8],
     generation: Generation,
+    header: &'a TokenHeader<'a>,
 }
 
 impl<'a> Bearer<'a> {
@@ -30,15 +32,21 @@ impl<'a> Bearer<'a> {
     /// - [`Error::InvalidAccessToken`]: empty, or a byte outside 0x21–0x7E, which could end the field.
     pub fn new(token: &'a str) -> Result<Self, Error> {
         if TokenAlphabet::Visible.has_text(token) {
-            Ok(Self { token: token.as_bytes(), generation: Generation(0) })
+            Ok(Self::stored(token.as_bytes(), Generation(0), &TokenHeader::BEARER))
         } else {
             Err(Error::InvalidAccessToken)
         }
     }
 
     /// A token that was checked when it was stored.
-    pub(crate) const fn stored(token: &'a [u8], generation: Generation) -> Self {
-        Self { token, generation }
+    pub(crate) const fn stored(token: &'a [u8], generation: Generation, header: &'a TokenHeader<'a>) -> Self {
+        Self { token, generation, header }
+    }
+
+    /// The field's name.
+    #[must_use]
+    pub const fn name(&self) -> &'a str {
+        self.header.name
     }
 
     /// Which of the manager's tokens this is.
@@ -49,11 +57,11 @@ impl<'a> Bearer<'a> {
 
     /// Bytes of the field's value.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
-        SCHEME.len().saturating_add(self.token.len())
+    pub fn encoded_len(&self) -> usize {
+        self.parts().iter().fold(0, |len: usize, part| len.saturating_add(part.len()))
     }
 
-    /// Writes the field's value, whole or not at all; gives back what was written: ASCII.
+    /// Writes the field's value, whole, or the buffer is wiped; gives back what was written: ASCII.
     ///
     /// # Errors
     /// - [`Error::BufferTooSmall`]: with the size that it takes.
@@ -61,13 +69,15 @@ impl<'a> Bearer<'a> {
     /// # Security
     /// `out` holds the token afterwards: [`crate::wipe`] it when the request is sent.
     pub fn write<'b>(&self, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
-        let needed = self.encoded_len();
-        let out = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
-        if let Some((scheme, token)) = out.split_first_chunk_mut() {
-            *scheme = SCHEME;
-            token.iter_mut().zip(self.token).for_each(|(to, byte)| *to = *byte);
-        }
-        Ok(out)
+        let mut out = Writer::new(out);
+        self.parts().iter().for_each(|part| out.bytes(part));
+        Ok(out.finish()?)
+    }
+
+    /// The scheme, the space behind it, and the token.
+    fn parts(&self) -> [&'a [u8]; 3] {
+        let scheme = self.header.scheme.as_bytes();
+        [scheme, if scheme.is_empty() { b"" } else { b" " }, self.token]
     }
 
     /// The same as an owned string.
@@ -84,7 +94,7 @@ impl<'a> Bearer<'a> {
     pub fn to_heapless<const N: usize>(&self) -> Result<heapless::String<N>, Error> {
         let too_small = Error::BufferTooSmall { needed: self.encoded_len() };
         let mut bytes = heapless::Vec::new();
-        for part in [&SCHEME, self.token] {
+        for part in self.parts() {
             bytes.extend_from_slice(part).map_err(|_| too_small)?;
         }
         heapless::String::from_utf8(bytes).map_err(|_| Error::InvalidAccessToken)
@@ -96,8 +106,6 @@ impl core::fmt::Debug for Bearer<'_> {
         f.debug_struct("Bearer").field("generation", &self.generation).finish_non_exhaustive()
     }
 }
-
-const SCHEME: [u8; 7] = *b"Bearer ";
 
 /// Writes the value of a Basic `Authorization` field, id and secret form-encoded first, the rule of RFC 6749 section
 /// 2.3.1; gives back what was written: ASCII.

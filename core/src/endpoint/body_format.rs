@@ -47,3 +47,62 @@ impl BodyFormat {
 }
 
 part!(BodyFormat: FORM, JSON);
+
+/// A request's parameters while they are written.
+pub(crate) struct Body<'w, 'b, 'f> {
+    out: &'w mut Writer<'b>,
+    format: &'f BodyFormat,
+    empty: bool,
+}
+
+impl<'w, 'b, 'f> Body<'w, 'b, 'f> {
+    pub(crate) const fn new(out: &'w mut Writer<'b>, format: &'f BodyFormat) -> Self {
+        Self { out, format, empty: true }
+    }
+
+    /// The next one; an empty one is left out.
+    #[inline(never)]
+    pub(crate) fn parameter(&mut self, name: &str, value: &[u8]) {
+        if !value.is_empty() {
+            self.pieces(name, core::iter::once(value));
+        }
+    }
+
+    /// The next one, whose value comes byte by byte.
+    #[cfg(feature = "snapshot")]
+    pub(crate) fn bytewise(&mut self, name: &str, value: impl Iterator<Item = u8>) {
+        self.name(name);
+        value.for_each(|byte| (self.format.encode)(self.out, &[byte]));
+        self.end_value();
+    }
+
+    /// The next one, its value in pieces.
+    #[inline(always)]
+    pub(crate) fn pieces<'p>(&mut self, name: &str, value: impl Iterator<Item = &'p [u8]>) {
+        self.name(name);
+        value.for_each(|piece| (self.format.encode)(self.out, piece));
+        self.end_value();
+    }
+
+    #[inline(always)]
+    fn name(&mut self, name: &str) {
+        let [first, between, equals, ..] = &self.format.punctuation;
+        self.out.bytes(if self.empty { first } else { between }.as_bytes());
+        self.empty = false;
+        (self.format.encode)(self.out, name.as_bytes());
+        self.out.bytes(equals.as_bytes());
+    }
+
+    #[inline(always)]
+    fn end_value(&mut self) {
+        let [.., behind, _] = &self.format.punctuation;
+        self.out.bytes(behind.as_bytes());
+    }
+
+    pub(crate) fn end(self) {
+        if !self.empty {
+            let [.., last] = &self.format.punctuation;
+            self.out.bytes(last.as_bytes());
+        }
+    }
+}

@@ -62,19 +62,31 @@ impl ClientAuthentication {
     };
 
     /// A public client: only the id, in the body.
-    pub const NONE: &'static Self = &Self {
-        accepts: |credentials| !credentials.client_id.is_empty(),
-        id_in_body: true,
-        ..Self::named(5, "none")
+    pub const NONE: &'static Self = &Self { accepts: has_id, id_in_body: true, ..Self::named(5, "none") };
+
+    /// The `Authorization` field with the id and an empty secret (RFC 6749 section 2.3.1), the id form-encoded first.
+    pub const BASIC_ID: &'static Self = &Self {
+        accepts: has_id,
+        write_field: Some(|out, credentials| {
+            write_basic(out, credentials.client_id, "", |out, text| out.form(text));
+        }),
+        ..Self::named(6, "basic_id")
     };
+
+    /// Nobody: neither an id nor a secret is sent.
+    pub const NOBODY: &'static Self = &Self { accepts: |_| true, ..Self::named(7, "nobody") };
 
     const fn named(number: u8, name: &'static str) -> Self {
         Self { number, name, accepts: |_| false, write_field: None, id_in_body: false, secret_in_body: false }
     }
 }
 
-fn has_secret(credentials: &Credentials<'_>) -> bool {
-    !credentials.client_id.is_empty() && !credentials.client_secret.is_empty()
+fn has_id(credentials: &Credentials<'_>) -> bool {
+    !credentials.client_id.is_empty()
 }
 
-part!(ClientAuthentication: BASIC, BASIC_RAW, POST, BEARER, NONE);
+fn has_secret(credentials: &Credentials<'_>) -> bool {
+    has_id(credentials) && !credentials.client_secret.is_empty()
+}
+
+part!(ClientAuthentication: BASIC, BASIC_RAW, POST, BEARER, NONE, BASIC_ID, NOBODY);

@@ -1,13 +1,9 @@
 //! Where a token or a secret may be sent.
 
+use crate::endpoint::loopback::is_secure;
 use crate::endpoint::provider::{Identity, Provider};
 use crate::error::Error;
 use crate::wire::url::Url;
-
-/// Whether secrets may be sent there: `https`, or loopback if the provider allows it.
-pub(crate) fn is_secure(provider: &Provider<'_>, url: &Url<'_>) -> bool {
-    url.is_https() || provider.loopback_http.is_some_and(|loopback| (loopback.allows)(url))
-}
 
 /// Whether the token of `identity` may go with a request of `method` to `url`. The first fault wins.
 #[inline(never)]
@@ -36,7 +32,7 @@ pub(crate) fn check<'a>(
     };
     let is_listed =
         provider.any_https_origin || origins.iter().any(|origin| url.is_of_origin(origin.as_bytes()));
-    if !is_listed || !is_secure(provider, url) {
+    if !is_listed || !is_secure(provider.loopback_http, url) {
         return Err(Error::OriginNotAllowed);
     }
     routed

@@ -1,5 +1,6 @@
 //! The server's own reason why there is no token (RFC 6749 section 5.2): data, not an [`crate::Error`].
 
+use crate::ascii::is_same;
 use crate::endpoint::provider::Provider;
 use crate::table::{named, table};
 use crate::wire::json_str::JsonStr;
@@ -88,15 +89,4 @@ impl ErrorCode {
         let mut codes = Self::ALL.iter().copied();
         codes.find(|_| names.next().is_some_and(|name| error.is(name))).unwrap_or(Self::Other)
     }
-}
-
-/// `==` where a constant is computed.
-pub(crate) const fn is_same(mut one: &[u8], mut other: &[u8]) -> bool {
-    while let ([a, one_rest @ ..], [b, other_rest @ ..]) = (one, other) {
-        if *a != *b {
-            return false;
-        }
-        (one, other) = (one_rest, other_rest);
-    }
-    one.is_empty() && other.is_empty()
 }

@@ -1,11 +1,15 @@
 //! What of a description cannot work. Constants are checked when they are compiled, so all of this is `const`.
 
-use crate::ascii::{Class, is_token_byte};
-use crate::endpoint::error_response::{ErrorCode, is_same};
+use crate::ascii::{Class, is_same, is_same_ignoring_case, is_token_byte};
+use crate::endpoint::error_response::ErrorCode;
+use crate::endpoint::grant::Grant;
 use crate::endpoint::members::Member;
 use crate::endpoint::own_members::OwnMembers;
-use crate::endpoint::provider::{Grant, Provider};
+use crate::endpoint::parameter::{Parameter, Target};
+use crate::endpoint::provider::Provider;
 use crate::endpoint::routes::Route;
+use crate::endpoint::template::is_template;
+use crate::endpoint::token_request::Requests;
 
 impl Provider<'_> {
     /// The name of the first fact of this description that cannot work; none: it can.
@@ -50,6 +54,22 @@ impl Provider<'_> {
             _ if has_grant && self.authentication.is_none() => "authentication",
             _ if matches!(self.primary_grant, Some(Grant::RefreshToken)) => "primary_grant",
             _ if matches!(self.primary_grant, Some(Grant::SiteToken)) && !wants_site => "primary_grant",
+            _ if matches!(self.requests, Some(Requests { writer: None, .. })) => "requests",
+            _ if !self.is_refresh_path(wants_site) => "refresh_path",
+            _ if !self.is_extension_grant() => "extension_grant",
+            _ if !are_request_names(self.told().names) => "request_names",
+            _ if !self.are_parameters() => "parameters",
+            _ if !are_headers(self.told().headers) => "headers",
+            _ if self.told().scope_on_refresh && !(self.refresh_grant && self.scope.is_some()) => {
+                "scope_on_refresh"
+            }
+            _ if matches!(self.header, Some(header)
+                if !is_field(header.name.as_bytes())
+                    || !(header.scheme.is_empty() || is_token(header.scheme.as_bytes()))) =>
+            {
+                "header"
+            }
+            _ if !are_expired(self.expired_status) => "expired_status",
             _ if !is_member_path(self.nested.member_path, self.nested.reader.is_some()) => "member_path",
             _ if !is_member_path(self.nested.error_path, self.nested.reader.is_some()) => "error_path",
             _ if !are_members(&self.members) => "members",
@@ -79,6 +99,70 @@ macro_rules! all {
             }
         }
     }};
+}
+
+impl Provider<'_> {
+    /// A path in place of the token path, with its site if that has one, for a grant that there is.
+    const fn is_refresh_path(&self, wants_site: bool) -> bool {
+        match self.told().refresh_path {
+            None => true,
+            Some(path) => {
+                let path = path.as_bytes();
+                self.refresh_grant && is_token_path(path) && (wants_site || !has_site(path))
+            }
+        }
+    }
+
+    /// A name for the extension grant if it is the primary one, which is none of those that have rules of their own.
+    const fn is_extension_grant(&self) -> bool {
+        let given = self.told().extension_grant;
+        let name = text(given);
+        let mut grants = Grant::ALL;
+        while let [first, rest @ ..] = grants {
+            if is_same(first.name().as_bytes(), name) && !matches!(first, Grant::SiteToken | Grant::Extension)
+            {
+                return false;
+            }
+            grants = rest;
+        }
+        matches!(self.primary_grant, Some(Grant::Extension)) == given.is_some()
+            && name.is_empty() == given.is_none()
+            && is_visible(name)
+    }
+
+    /// Whether each parameter has a name and a value, is sent once, and by nobody else.
+    const fn are_parameters(&self) -> bool {
+        let Some(mut rest) = self.told().parameters else { return true };
+        while let [Parameter { name, value, target }, behind @ ..] = rest {
+            let is_named = !name.is_empty() && is_printable(name.as_bytes());
+            if !(is_named && !value.is_empty() && has_no_controls(value) && is_template(value.as_bytes()))
+                || self.writes_on(name.as_bytes(), *target)
+                || !all!(behind, other => !is_same(other.name.as_bytes(), name.as_bytes())
+                    || !(other.target.covers(*target) || target.covers(other.target)))
+            {
+                return false;
+            }
+            rest = behind;
+        }
+        true
+    }
+
+    /// Whether a request that a parameter of this target goes with has one of this name anyway.
+    const fn writes_on(&self, name: &[u8], target: Target) -> bool {
+        let mut targets = Target::ALL;
+        while let [first, rest @ ..] = targets {
+            let is_sent = match first {
+                Target::Primary => self.primary_grant.is_some(),
+                Target::Refresh => self.refresh_grant,
+                _ => true,
+            };
+            if target.covers(*first) && is_sent && self.writes(name, *first) {
+                return true;
+            }
+            targets = rest;
+        }
+        false
+    }
 }
 
 /// Whether there are visible ASCII characters alone.
@@ -207,6 +291,79 @@ const fn is_printable(text: &[u8]) -> bool {
     all!(text, byte => matches!(byte, b' '..=b'~'))
 }
 
+const fn has_no_controls(text: &str) -> bool {
+    all!(text.as_bytes(), byte => !byte.is_ascii_control())
+}
+
+/// Names of parameters that are never others.
+const FIXED_NAMES: &[&str] = &["grant_type", "scope"];
+
+/// Fields that are written anyway, or that say how a message is framed or stored.
+const RESERVED_FIELDS: &[&str] = &[
+    "content-type",
+    "accept",
+    "accept-encoding",
+    "host",
+    "content-length",
+    "cookie",
+    "transfer-encoding",
+    "connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+];
+
+/// Whether each is a name that may be another, to a name that no other has.
+const fn are_request_names(names: Option<&[(&str, &str)]>) -> bool {
+    let Some(mut rest) = names else { return true };
+    while let [(standard, own), behind @ ..] = rest {
+        let is_known = !all!(Requests::RENAMED, known => !is_same(known.as_bytes(), standard.as_bytes()));
+        let is_free = all!(FIXED_NAMES, other => !is_same(other.as_bytes(), own.as_bytes()))
+            && all!(behind, (other, name) => !is_same(other.as_bytes(), standard.as_bytes())
+                && !is_same(name.as_bytes(), own.as_bytes()));
+        if !(is_known && is_free && !own.is_empty() && is_printable(own.as_bytes())) {
+            return false;
+        }
+        rest = behind;
+    }
+    true
+}
+
+/// A header field that nobody else writes, and that a message's own framing does not depend on.
+const fn is_field(name: &[u8]) -> bool {
+    is_token(name)
+        && all!(
+            RESERVED_FIELDS,
+            own => !is_same_ignoring_case(own.as_bytes(), name)
+        )
+}
+
+/// Fields with a value, each of which stands once; none is `Authorization`.
+const fn are_headers(fields: Option<&[(&str, &str)]>) -> bool {
+    let Some(mut rest) = fields else { return true };
+    while let [(name, value), behind @ ..] = rest {
+        let name = name.as_bytes();
+        if !is_field(name)
+            || is_same_ignoring_case(name, b"authorization")
+            || value.is_empty()
+            || !is_printable(value.as_bytes())
+            || !is_template(value.as_bytes())
+            || !all!(behind, (other, _) => !is_same_ignoring_case(other.as_bytes(), name))
+        {
+            return false;
+        }
+        rest = behind;
+    }
+    true
+}
+
+/// Statuses that refuse a request, beside 401, or none at all.
+const fn are_expired(statuses: Option<&[u16]>) -> bool {
+    let Some(statuses) = statuses else { return true };
+    all!(statuses, status => matches!(status, 400..=499) && *status != 401)
+}
+
 /// `1*tchar` (RFC 9110 section 5.6.2)
 const fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && all!(text, byte => is_token_byte(*byte))
@@ -312,12 +469,16 @@ const _: () = {
 #[cfg(test)]
 mod tests {
     use crate::endpoint::client_authentication::ClientAuthentication;
+    use crate::endpoint::grant::Grant;
     use crate::endpoint::nested::Nested;
     use crate::endpoint::own_members::OwnMembers;
-    use crate::endpoint::provider::{Grant, Provider};
+    use crate::endpoint::parameter::{Parameter, Target};
+    use crate::endpoint::provider::Provider;
     use crate::endpoint::providers;
     use crate::endpoint::routes::{Route, Routes};
     use crate::endpoint::site::SitePath;
+    use crate::endpoint::token_header::TokenHeader;
+    use crate::endpoint::token_request::Requests;
 
     const GOOD: Provider<'static> = Provider {
         name: "acme",
@@ -434,10 +595,97 @@ mod tests {
             ("routes", Provider { routes: Routes::table(NO_ROOT), ..GOOD }),
             ("routes", Provider { routes: Routes::table(NO_METHOD), ..GOOD }),
             ("routes", Provider { routes: Routes { table: None, rows: Some(NO_ROOT) }, ..GOOD }),
+            ("header", Provider { header: Some(&TokenHeader { name: "", scheme: "" }), ..GOOD }),
+            ("header", Provider { header: Some(&TokenHeader { name: "a b", scheme: "" }), ..GOOD }),
+            ("header", Provider { header: Some(&TokenHeader { name: "Cookie", scheme: "" }), ..GOOD }),
+            ("header", Provider { header: Some(&TokenHeader { name: "A", scheme: "a b" }), ..GOOD }),
+            ("expired_status", Provider { expired_status: Some(&[401]), ..GOOD }),
+            ("expired_status", Provider { expired_status: Some(&[403, 500]), ..GOOD }),
         ];
         for (fact, provider) in cases {
             assert_eq!(provider.fault(), Some(*fact), "{provider:?}");
         }
+    }
+
+    #[test]
+    fn requests_that_cannot_work_are_named_by_their_fact() {
+        const NONE: Requests<'static> = Requests::STANDARD;
+        const A: Parameter<'static> = Parameter::new("a", "1");
+        let cases: &[(&str, Requests<'_>)] = &[
+            ("requests", Requests { writer: None, ..NONE }),
+            ("refresh_path", Requests { refresh_path: Some("token"), ..NONE }),
+            ("refresh_path", Requests { refresh_path: Some("/{site}"), ..NONE }),
+            ("extension_grant", Requests { extension_grant: Some("app"), ..NONE }),
+            ("request_names", Requests { names: Some(&[("scope", "s")]), ..NONE }),
+            ("request_names", Requests { names: Some(&[("client_id", "")]), ..NONE }),
+            ("request_names", Requests { names: Some(&[("client_id", "grant_type")]), ..NONE }),
+            ("request_names", Requests { names: Some(&[("client_id", "a"), ("client_id", "b")]), ..NONE }),
+            ("request_names", Requests { names: Some(&[("client_id", "a"), ("password", "a")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[Parameter::new("", "1")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[Parameter::new("a", "")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[Parameter::new("a", "{")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[Parameter::new("a", "{}")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[Parameter::new("a", "{b c}")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[Parameter::new("a", "}")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[Parameter::new("a", "\n")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[Parameter::new("grant_type", "1")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[Parameter::new("scope", "1")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[Parameter::new("client_secret", "1")]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[A, A]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[A, A.on(Target::Refresh)]), ..NONE }),
+            ("parameters", Requests { parameters: Some(&[A.on(Target::Code), A]), ..NONE }),
+            ("headers", Requests { headers: Some(&[("", "1")]), ..NONE }),
+            ("headers", Requests { headers: Some(&[("a b", "1")]), ..NONE }),
+            ("headers", Requests { headers: Some(&[("authorization", "1")]), ..NONE }),
+            ("headers", Requests { headers: Some(&[("Content-Length", "1")]), ..NONE }),
+            ("headers", Requests { headers: Some(&[("Accept-Encoding", "gzip")]), ..NONE }),
+            ("headers", Requests { headers: Some(&[("Transfer-Encoding", "chunked")]), ..NONE }),
+            ("headers", Requests { headers: Some(&[("a", "")]), ..NONE }),
+            ("headers", Requests { headers: Some(&[("a", "b\r\nc: d")]), ..NONE }),
+            ("headers", Requests { headers: Some(&[("a", "{")]), ..NONE }),
+            ("headers", Requests { headers: Some(&[("a", "1"), ("A", "2")]), ..NONE }),
+        ];
+        let provider = Provider { refresh_grant: true, scope: Some("read"), ..GOOD };
+        for (fact, told) in cases {
+            assert_eq!(Provider { requests: Some(told), ..provider }.fault(), Some(*fact), "{told:?}");
+        }
+        let extension = Provider { primary_grant: Some(Grant::Extension), ..provider };
+        assert_eq!(extension.fault(), Some("extension_grant"));
+        for name in ["", "a b", "password", "refresh_token", "client_credentials"] {
+            let told = Requests { extension_grant: Some(name), ..NONE };
+            assert_eq!(Provider { requests: Some(&told), ..extension }.fault(), Some("extension_grant"));
+        }
+        let path = Requests { refresh_path: Some("/refresh"), ..NONE };
+        assert_eq!(Provider { requests: Some(&path), ..GOOD }.fault(), Some("refresh_path"));
+        let scope = Requests { scope_on_refresh: true, ..NONE };
+        assert_eq!(Provider { requests: Some(&scope), ..GOOD }.fault(), Some("scope_on_refresh"));
+    }
+
+    #[test]
+    fn requests_that_work_have_no_fault() {
+        const NONE: Requests<'static> = Requests::STANDARD;
+        const A: Parameter<'static> = Parameter::new("a", "x{b_1}{access_token}é");
+        let provider = Provider { refresh_grant: true, ..GOOD };
+        for told in [
+            NONE,
+            Requests { refresh_path: Some("/refresh?v=1"), ..NONE },
+            Requests { names: Some(&[("client_id", "clientId"), ("username", "e-mail")]), ..NONE },
+            // No scope and no id in the body is sent otherwise.
+            Requests {
+                parameters: Some(&[Parameter::new("scope", "s"), Parameter::new("client_id", "{id}")]),
+                ..NONE
+            },
+            Requests {
+                parameters: Some(&[A.on(Target::Primary), A.on(Target::Refresh), A.on(Target::Device)]),
+                ..NONE
+            },
+            Requests { headers: Some(&[("Ocp-Apim-Subscription-Key", "{key}"), ("b", "c d")]), ..NONE },
+        ] {
+            assert_eq!(Provider { requests: Some(&told), ..provider }.fault(), None, "{told:?}");
+        }
+        let told = Requests { extension_grant: Some("urn:ietf:params:oauth:grant-type:jwt-bearer"), ..NONE };
+        let extension = Provider { primary_grant: Some(Grant::Extension), requests: Some(&told), ..GOOD };
+        assert_eq!(extension.fault(), None);
     }
 
     #[test]
@@ -457,6 +705,8 @@ mod tests {
             Provider { authorization_url: Some("https://a.example/authorize?scopes=a&b=state"), ..GOOD },
             Provider { issuer: Some("https://a.example/realms/a"), ..GOOD },
             Provider { device_path: Some("/device?a=b"), ..GOOD },
+            Provider { header: Some(&TokenHeader { name: "X-API-Key", scheme: "" }), ..GOOD },
+            Provider { expired_status: Some(&[403, 498]), ..GOOD },
             Provider { token_type_aliases: Some(&["User Access Token"]), ..GOOD },
         ] {
             assert_eq!(provider.fault(), None, "{provider:?}");

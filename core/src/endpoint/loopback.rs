@@ -17,3 +17,8 @@ impl LoopbackHttp {
 }
 
 part!(LoopbackHttp: ALLOWED);
+
+/// Whether secrets may be sent there: `https`, or loopback if the provider allows it.
+pub(crate) fn is_secure(loopback_http: Option<&LoopbackHttp>, url: &Url<'_>) -> bool {
+    url.is_https() || loopback_http.is_some_and(|loopback| (loopback.allows)(url))
+}

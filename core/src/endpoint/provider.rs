@@ -2,21 +2,27 @@
 
 use crate::endpoint::body_format::BodyFormat;
 use crate::endpoint::client_authentication::ClientAuthentication;
+use crate::endpoint::credentials::{Additions, Credentials};
+use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
 use crate::endpoint::loopback::LoopbackHttp;
 use crate::endpoint::nested::Nested;
 use crate::endpoint::own_members::OwnMembers;
+use crate::endpoint::parameter::Target;
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::endpoint::routes::Routes;
 use crate::endpoint::site::SitePath;
 use crate::endpoint::token_alphabet::TokenAlphabet;
+use crate::endpoint::token_header::TokenHeader;
+use crate::endpoint::token_request::{Requests, TokenRequest};
 
 /// A token service: all that tells one from another, and no code of its own.
 ///
 /// The five of [`crate::providers`] are values of this type; a sixth is one more value. It lives as long as the managers
 /// that are made from it: a `const` or a `static`, as a rule. What may be absent is an `Option`; `None` is the default
 /// that is named at the field. What takes code ([`ClientAuthentication`], [`BodyFormat`], [`Nested`], [`OwnMembers`],
-/// [`Routes`], [`MissingLifetime`], [`SitePath`], [`LoopbackHttp`]) is a value that brings it: a program links it if it names it.
+/// [`Routes`], [`MissingLifetime`], [`SitePath`], [`LoopbackHttp`], [`Requests`]) is a value that brings it: a program links it if it
+/// names it.
 ///
 /// ```
 /// use tokenward::parts::ClientAuthentication;
@@ -72,6 +78,12 @@ pub struct Provider<'a> {
     pub site: Option<&'a SitePath>,
     /// Allows plain `http` to the loopback interface, for tests.
     pub loopback_http: Option<&'a LoopbackHttp>,
+    /// What it wants to be asked otherwise than RFC 6749 has it.
+    pub requests: Option<&'a Requests<'a>>,
+    /// The field that carries its tokens to the API; none: [`TokenHeader::BEARER`].
+    pub header: Option<&'a TokenHeader<'a>>,
+    /// Statuses of the API that mean what 401 means.
+    pub expired_status: Option<&'a [u16]>,
     /// Where the members of an answer stand, if they do not stand in the top object.
     pub nested: Nested<'a>,
     /// Which token opens which endpoint; none: every path of the origins.
@@ -127,6 +139,9 @@ impl<'a> Provider<'a> {
             body: None,
             site: None,
             loopback_http: None,
+            requests: None,
+            header: None,
+            expired_status: None,
             nested: Nested::NONE,
             routes: Routes::NONE,
             members: OwnMembers::NONE,
@@ -140,39 +155,50 @@ impl<'a> Provider<'a> {
         }
     }
 
+    /// The field that carries its tokens to the API.
+    #[must_use]
+    pub const fn header(&self) -> &'a TokenHeader<'a> {
+        match self.header {
+            Some(header) => header,
+            None => &TokenHeader::BEARER,
+        }
+    }
+
+    /// Whether a status of the API means that the token has expired.
+    #[must_use]
+    #[inline]
+    pub fn says_expired(&self, status: u16) -> bool {
+        let mut listed = self.expired_status.unwrap_or_default();
+        let mut is_listed = status == 401;
+        while let [first, rest @ ..] = listed {
+            is_listed |= *first == status;
+            listed = rest;
+        }
+        is_listed
+    }
+
+    /// What its requests are like.
+    pub(crate) const fn told(&self) -> &'a Requests<'a> {
+        match self.requests {
+            Some(told) => told,
+            None => &Requests::PLAIN,
+        }
+    }
+
+    /// Whether a request of this kind has a parameter of this name without the provider's own list.
+    pub(crate) const fn writes(&self, name: &[u8], target: Target) -> bool {
+        let told = self.told();
+        let sends_scope =
+            self.scope.is_some() && (told.scope_on_refresh || !matches!(target, Target::Refresh));
+        told.writes(name, sends_scope, self.authentication)
+    }
+
     /// When its tokens are refreshed.
     #[must_use]
     pub const fn policy(&self) -> &'a RefreshPolicy {
         match self.policy {
             Some(policy) if !policy.is_unset() => policy,
             _ => &RefreshPolicy::DEFAULT,
-        }
-    }
-}
-
-/// How a token is obtained (RFC 6749 section 4 and 6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum Grant {
-    /// RFC 6749 section 4.4.
-    ClientCredentials = 1,
-    /// RFC 6749 section 4.3. RFC 9700 section 2.4 forbids it: only for a service that has no other.
-    Password = 2,
-    /// RFC 6749 section 6.
-    RefreshToken = 3,
-    /// A `POST` with a client token as Bearer that answers a token for one site.
-    SiteToken = 4,
-}
-
-impl Grant {
-    /// Its name: the `grant_type` parameter, except for a site token, which has none.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ClientCredentials => "client_credentials",
-            Self::Password => "password",
-            Self::RefreshToken => "refresh_token",
-            Self::SiteToken => "site_token",
         }
     }
 }
@@ -241,11 +267,70 @@ impl<'a> Identity<'a> {
 
     /// Whether a provider's token endpoint can be asked for it: there is a site if the path wants one, and it stays
     /// in its place of the path.
-    pub(crate) fn fits(&self, provider: &Provider<'_>) -> bool {
+    pub(crate) const fn fits(&self, provider: &Provider<'_>) -> bool {
         match self.site {
             None => provider.site.is_none(),
-            // Empty, `.` or `..`.
-            Some(site) => site.len() > 2 || site.bytes().any(|byte| byte != b'.'),
+            Some(site) => !matches!(site.as_bytes(), [] | [b'.'] | [b'.', b'.']),
         }
+    }
+}
+
+impl<'a> TokenRequest<'a> {
+    /// A request for `grant`.
+    #[must_use]
+    pub const fn new(
+        provider: &'a Provider<'a>,
+        identity: Identity<'a>,
+        grant: Grant,
+        credentials: &'a Credentials<'a>,
+    ) -> Self {
+        let target = if matches!(grant, Grant::RefreshToken) { Target::Refresh } else { Target::Primary };
+        Self::of(provider, &identity, Some(grant), target, credentials)
+    }
+
+    /// A request for a grant that a manager does not know.
+    pub(crate) const fn beside(
+        provider: &'a Provider<'a>,
+        identity: &Identity<'a>,
+        target: Target,
+        credentials: &'a Credentials<'a>,
+    ) -> Self {
+        Self::of(provider, identity, None, target, credentials)
+    }
+
+    const fn of(
+        provider: &'a Provider<'a>,
+        identity: &Identity<'a>,
+        grant: Option<Grant>,
+        target: Target,
+        credentials: &'a Credentials<'a>,
+    ) -> Self {
+        let Provider { authentication, body: format, site: site_path, loopback_http, requests: told, .. } =
+            *provider;
+        Self {
+            authentication,
+            token_path: or_empty(provider.token_path),
+            scope: or_empty(provider.scope),
+            format,
+            site_path,
+            loopback_http,
+            told,
+            base_url: identity.base_url(provider),
+            site: identity.site,
+            fits: identity.fits(provider),
+            grant,
+            target,
+            credentials,
+            refresh_token: &[],
+            access_token: &[],
+            additions: Additions::NONE,
+        }
+    }
+}
+
+const fn or_empty(text: Option<&str>) -> &str {
+    match text {
+        Some(text) => text,
+        None => "",
     }
 }

@@ -1,13 +1,144 @@
-//! The request that obtains a token (RFC 6749 sections 2.3, 4 and 6).
+//! The request that obtains a token (RFC 6749 sections 2.3, 4 and 6), and what a service wants otherwise.
 
-use crate::endpoint::body_format::BodyFormat;
-use crate::endpoint::credentials::Credentials;
-use crate::endpoint::destination::is_secure;
-use crate::endpoint::provider::{Grant, Identity, Provider};
+use crate::ascii::is_same;
+use crate::endpoint::body_format::{Body, BodyFormat};
+use crate::endpoint::client_authentication::ClientAuthentication;
+use crate::endpoint::credentials::{Additions, Credentials};
+use crate::endpoint::grant::Grant;
+use crate::endpoint::loopback::{LoopbackHttp, is_secure};
+use crate::endpoint::parameter::{Parameter, Target};
+use crate::endpoint::request::Request;
+use crate::endpoint::site::SitePath;
+use crate::endpoint::template::{Template, Values};
 use crate::error::Error;
 use crate::secret::wipe;
 use crate::wire::url::Url;
 use crate::wire::writer::Writer;
+
+/// What a service wants to be asked otherwise than RFC 6749 has it.
+///
+/// ```
+/// use tokenward::{Parameter, Provider, Requests};
+///
+/// const ACME: Provider<'static> = Provider {
+///     name: "acme",
+///     requests: Some(&Requests {
+///         parameters: Some(&[Parameter::new("audience", "https://api.acme.example")]),
+///         headers: Some(&[("x-api-key", "{api_key}")]),
+///         ..Requests::STANDARD
+///     }),
+///     ..Provider::custom()
+/// };
+/// const _: () = assert!(ACME.fault().is_none());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Requests<'a> {
+    /// What writes them.
+    pub writer: Option<&'a RequestWriter>,
+    /// In place of the token path for the refresh grant.
+    pub refresh_path: Option<&'a str>,
+    /// The `grant_type` of [`crate::Grant::Extension`].
+    pub extension_grant: Option<&'a str>,
+    /// `client_id`, `client_secret`, `username`, `password` or `refresh_token`, and the name in its place.
+    pub names: Option<&'a [(&'a str, &'a str)]>,
+    /// Parameters of its own, in the order in which they are sent.
+    pub parameters: Option<&'a [Parameter<'a>]>,
+    /// Header fields of its own: names and values. `{name}` in a value stands for one of
+    /// [`field@crate::Additions::values`], `{access_token}` for the access token that is held, whether it has ended or not:
+    /// without one the field is left out.
+    pub headers: Option<&'a [(&'a str, &'a str)]>,
+    /// The scope is sent with a refresh too.
+    pub scope_on_refresh: bool,
+}
+
+impl Requests<'static> {
+    /// As RFC 6749 has it.
+    pub const STANDARD: Self = Self { writer: Some(RequestWriter::OWN), ..Self::PLAIN };
+    /// The same without what writes them.
+    pub(crate) const PLAIN: Self = Self {
+        writer: None,
+        refresh_path: None,
+        extension_grant: None,
+        names: None,
+        parameters: None,
+        headers: None,
+        scope_on_refresh: false,
+    };
+}
+
+impl<'a> Requests<'a> {
+    /// What may have another name.
+    pub(crate) const RENAMED: &'static [&'static str] =
+        &["client_id", "client_secret", "username", "password", "refresh_token"];
+
+    /// The name that a parameter of the RFC is sent under.
+    pub(crate) const fn name_of(&self, standard: &'a str) -> &'a str {
+        let mut names = match self.names {
+            Some(names) => names,
+            None => &[],
+        };
+        while let [(name, own), rest @ ..] = names {
+            if is_same(name.as_bytes(), standard.as_bytes()) {
+                return own;
+            }
+            names = rest;
+        }
+        standard
+    }
+
+    /// Whether a request has a parameter of this name without the provider's own list.
+    pub(crate) const fn writes(
+        &self,
+        name: &[u8],
+        sends_scope: bool,
+        authentication: Option<&ClientAuthentication>,
+    ) -> bool {
+        if is_same(name, b"grant_type") {
+            return true;
+        }
+        if is_same(name, b"scope") {
+            return sends_scope;
+        }
+        let mut standard = Self::RENAMED;
+        while let [first, rest @ ..] = standard {
+            if is_same(name, self.name_of(first).as_bytes()) {
+                return match authentication {
+                    Some(authentication) if is_same(first.as_bytes(), b"client_id") => {
+                        authentication.id_in_body
+                    }
+                    _ => true,
+                };
+            }
+            standard = rest;
+        }
+        false
+    }
+}
+
+/// Writes requests as a service wants them: a value that brings its code.
+#[derive(Clone, Copy)]
+pub struct RequestWriter {
+    number: u8,
+    name: &'static str,
+    write: Write,
+}
+
+type Write = for<'b> fn(&TokenRequest<'_>, &str, Own<'_>, &'b mut [u8]) -> Result<Request<'b>, Error>;
+
+/// Writes the parameters of a grant that a manager does not know.
+pub(crate) type Own<'o> = Option<&'o mut dyn FnMut(&mut Body<'_, '_, '_>)>;
+
+impl RequestWriter {
+    /// By what its [`Requests`] say.
+    pub const OWN: &'static Self = &Self {
+        number: 1,
+        name: "own",
+        write: |request, path, own, out| request.write_as::<true>(path, own, out),
+    };
+}
+
+part!(RequestWriter: OWN);
 
 /// A request to a token endpoint, before it is written. See [`TokenRequest::write`].
 ///
@@ -26,14 +157,26 @@ use crate::wire::writer::Writer;
 /// ```
 #[derive(Clone, Copy)]
 pub struct TokenRequest<'a> {
-    provider: &'a Provider<'a>,
-    base_url: &'a str,
-    site: Option<&'a str>,
-    /// None: one that a manager does not know, whose parameters [`TokenRequest::write_beside`] is given.
-    grant: Option<Grant>,
-    credentials: &'a Credentials<'a>,
-    refresh_token: &'a [u8],
-    extra: &'a [(&'a str, &'a str)],
+    /// What the provider says, all that of it which matters here.
+    pub(crate) authentication: Option<&'a ClientAuthentication>,
+    pub(crate) token_path: &'a str,
+    pub(crate) scope: &'a str,
+    pub(crate) format: Option<&'a BodyFormat>,
+    pub(crate) site_path: Option<&'a SitePath>,
+    pub(crate) loopback_http: Option<&'a LoopbackHttp>,
+    pub(crate) told: Option<&'a Requests<'a>>,
+    /// Whose token it is.
+    pub(crate) base_url: &'a str,
+    pub(crate) site: Option<&'a str>,
+    /// Whether there is a site if the provider wants one, and it stays in its place of the path.
+    pub(crate) fits: bool,
+    /// None of those that a manager asks for: the caller writes what is the grant's own.
+    pub(crate) grant: Option<Grant>,
+    pub(crate) target: Target,
+    pub(crate) credentials: &'a Credentials<'a>,
+    pub(crate) refresh_token: &'a [u8],
+    pub(crate) access_token: &'a [u8],
+    pub(crate) additions: &'a Additions<'a>,
 }
 
 impl core::fmt::Debug for TokenRequest<'_> {
@@ -43,57 +186,42 @@ impl core::fmt::Debug for TokenRequest<'_> {
 }
 
 impl<'a> TokenRequest<'a> {
-    /// A request for `grant`.
-    #[must_use]
-    pub const fn new(
-        provider: &'a Provider<'a>,
-        identity: Identity<'a>,
-        grant: Grant,
-        credentials: &'a Credentials<'a>,
-    ) -> Self {
-        let (base_url, site) = (identity.base_url(provider), identity.site);
-        Self { provider, base_url, site, grant: Some(grant), credentials, refresh_token: &[], extra: &[] }
-    }
-
-    /// A request for a grant that a manager does not know.
-    pub(crate) const fn beside(
-        provider: &'a Provider<'a>,
-        identity: &Identity<'a>,
-        credentials: &'a Credentials<'a>,
-    ) -> Self {
-        let (base_url, site) = (identity.base_url(provider), identity.site);
-        Self { provider, base_url, site, grant: None, credentials, refresh_token: &[], extra: &[] }
-    }
-
     /// The same with the refresh token to present, for [`Grant::RefreshToken`].
     #[must_use]
-    pub const fn with_refresh_token(self, refresh_token: &'a str) -> Self {
-        self.with_stored_refresh_token(refresh_token.as_bytes())
-    }
-
-    /// The same with the UTF-8 that a manager holds.
-    pub(crate) const fn with_stored_refresh_token(mut self, refresh_token: &'a [u8]) -> Self {
-        self.refresh_token = refresh_token;
+    pub const fn with_refresh_token(mut self, refresh_token: &'a str) -> Self {
+        self.refresh_token = refresh_token.as_bytes();
         self
     }
 
-    /// The same with parameters of the provider's own (`audience`, `resource`); those with an empty value are
-    /// left out. A site token has no parameters.
+    /// The same with the access token that `{access_token}` stands for in the provider's parameters and headers.
     #[must_use]
-    pub const fn with_extra(mut self, extra: &'a [(&'a str, &'a str)]) -> Self {
-        self.extra = extra;
+    pub const fn with_access_token(mut self, access_token: &'a str) -> Self {
+        self.access_token = access_token.as_bytes();
+        self
+    }
+
+    /// The same with the UTF-8 that a manager holds.
+    pub(crate) const fn with_stored(mut self, access_token: &'a [u8], refresh_token: &'a [u8]) -> Self {
+        (self.access_token, self.refresh_token) = (access_token, refresh_token);
+        self
+    }
+
+    /// The same with more than its credentials.
+    #[must_use]
+    pub const fn with_additions(mut self, additions: &'a Additions<'a>) -> Self {
+        self.additions = additions;
         self
     }
 
     /// Writes the request into `out`: whole, or `out` holds nothing of it.
     ///
     /// # Errors
-    /// - [`Error::WrongCredentials`]: one that the grant needs is empty, a raw Basic id holds `:` or a control
-    ///   character, or the bearer cannot stand in a header.
+    /// - [`Error::WrongCredentials`]: one that the grant or a `{name}` needs is empty, a raw Basic id holds `:` or a
+    ///   control character, or the bearer or the value of a field cannot stand in a header.
     /// - [`Error::InvalidProvider`]: the URL wants a site and the subject is none, or the site is empty or a
-    ///   dot segment.
-    /// - [`Error::DuplicateParameter`]: an extra parameter has the name of another or of one of the grant's
-    ///   own (RFC 6749 section 3.2).
+    ///   dot segment; an extension grant has no name; a `{` has no `}`.
+    /// - [`Error::DuplicateParameter`]: an added parameter has the name of another or of one that is sent anyway
+    ///   (RFC 6749 section 3.2).
     /// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
     /// - [`Error::BadUrl`], [`Error::OriginNotAllowed`]: the token endpoint is not an `https` URL (loopback
     ///   `http` if the provider allows it), or its path would change its host.
@@ -101,92 +229,107 @@ impl<'a> TokenRequest<'a> {
     /// # Security
     /// `out` holds secrets afterwards: [`crate::wipe`] it when the request is sent.
     pub fn write<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
-        if !(Identity { site: self.site, ..Identity::CLIENT }).fits(self.provider) {
+        if !self.fits {
             return Err(Error::InvalidProvider);
         }
         self.check()?;
-        self.check_extra()?;
-        self.write_checked(out)
+        self.check_additions()?;
+        self.write_as::<true>(self.token_path, None, out)
     }
 
-    /// The same for a request whose identity fits, without parameters of the provider's own.
+    /// The same for a request whose identity fits, with nothing beside its credentials.
     pub(crate) fn write_own<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
-        self.check()?;
-        self.write_checked(out)
+        self.write_to(self.token_path, None, out)
     }
 
-    /// Writes the request of a grant that a manager does not know, to `path`; `own` writes what is the grant's own.
+    /// The same for a grant that a manager does not know, to `path`; `own` writes what is the grant's own.
     pub(crate) fn write_beside<'b>(
         &self,
         path: &str,
         out: &'b mut [u8],
-        own: impl FnOnce(&mut Body<'_, '_, '_>),
+        mut own: impl FnMut(&mut Body<'_, '_, '_>),
     ) -> Result<Request<'b>, Error> {
+        self.write_to(path, Some(&mut own), out)
+    }
+
+    fn write_to<'b>(&self, path: &str, own: Own<'_>, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
         self.check()?;
+        match self.told {
+            None => self.write_as::<false>(path, own, out),
+            Some(Requests { writer: Some(writer), .. }) => (writer.write)(self, path, own, out),
+            Some(_) => Err(Error::InvalidProvider),
+        }
+    }
+
+    /// `TOLD`: by the provider's [`Requests`], else as the RFC has it, which takes no code for them.
+    fn write_as<'b, const TOLD: bool>(
+        &self,
+        path: &str,
+        own: Own<'_>,
+        out: &'b mut [u8],
+    ) -> Result<Request<'b>, Error> {
+        let (path, grant_type) = (self.path::<TOLD>(path)?, self.grant_type::<TOLD>()?);
+        if TOLD {
+            self.check_values()?;
+        }
         let mut out = Writer::new(out);
-        let ends = self.write_fields(path, &mut out);
-        let mut body = Body { out: &mut out, format: self.body_format(), empty: true };
-        own(&mut body);
-        self.write_client(&mut body);
-        if !body.empty {
+        self.write_url(path, &mut out);
+        let url_end = out.written();
+        if let Some(write) = self.authentication.and_then(|authentication| authentication.write_field) {
+            write(&mut out, self.credentials);
+        }
+        let authorization_end = out.written();
+        if TOLD {
+            self.write_fields(&mut out);
+        }
+        let fields_end = out.written();
+        // The URL of a site token says it all.
+        if self.grant != Some(Grant::SiteToken) {
+            let mut body = Body::new(&mut out, self.body_format());
+            match own {
+                Some(own) => own(&mut body),
+                None => self.write_grant::<TOLD>(&mut body, grant_type),
+            }
+            if TOLD {
+                self.write_parameters(&mut body);
+            }
+            self.write_client::<TOLD>(&mut body);
             body.end();
         }
-        self.finish(out, ends)
-    }
-
-    fn write_checked<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
-        let mut out = Writer::new(out);
-        let ends = self.write_fields(self.provider.token_path.unwrap_or_default(), &mut out);
-        self.write_body(&mut out);
-        self.finish(out, ends)
-    }
-
-    /// What stands in front of the body, and where each part of it ends.
-    fn write_fields(&self, path: &str, out: &mut Writer<'_>) -> (usize, usize) {
-        self.write_url(path.as_bytes(), out);
-        let url_end = out.written();
-        if let Some(write) =
-            self.provider.authentication.and_then(|authentication| authentication.write_field)
-        {
-            write(out, self.credentials);
-        }
-        (url_end, out.written())
-    }
-
-    fn finish<'b>(&self, out: Writer<'b>, ends: (usize, usize)) -> Result<Request<'b>, Error> {
-        let (url_end, authorization_end) = ends;
         let out = out.finish()?;
         let allowed = match Url::parse(out.get(..url_end).unwrap_or_default()) {
             None => Err(Error::BadUrl),
-            Some(url) if is_secure(self.provider, &url) => Ok(()),
+            Some(url) if is_secure(self.loopback_http, &url) => Ok(()),
             Some(_) => Err(Error::OriginNotAllowed),
         };
         if let Err(error) = allowed {
             wipe(out);
             return Err(error);
         }
-        let (fields, body) = out.split_at_checked(authorization_end).unwrap_or_default();
-        let (url, authorization) = fields.split_at_checked(url_end).unwrap_or_default();
+        let (head, body) = out.split_at_checked(fields_end).unwrap_or_default();
+        let (head, fields) = head.split_at_checked(authorization_end).unwrap_or_default();
+        let (url, authorization) = head.split_at_checked(url_end).unwrap_or_default();
         let content_type = if body.is_empty() { "" } else { self.body_format().content_type() };
-        Ok(Request { url, authorization, content_type, body })
+        Ok(Request { url, authorization, fields, content_type, body })
     }
 
     fn body_format(&self) -> &'a BodyFormat {
-        self.provider.body.unwrap_or(BodyFormat::FORM)
+        self.format.unwrap_or(BodyFormat::FORM)
+    }
+
+    /// What it is told; as the RFC has it where it is told nothing.
+    const fn told(&self) -> &'a Requests<'a> {
+        match self.told {
+            Some(told) => told,
+            None => &Requests::PLAIN,
+        }
     }
 
     fn check(&self) -> Result<(), Error> {
-        let (provider, credentials) = (self.provider, self.credentials);
-        let authentication = provider.authentication.ok_or(Error::InvalidProvider)?;
-        // Only a path may follow an authority.
-        let has_more = |byte| matches!(byte, b'?' | b'#');
-        match provider.token_path.unwrap_or_default().as_bytes() {
-            [] => {}
-            [b'/', ..] if !self.base_url.bytes().any(has_more) => {}
-            _ => return Err(Error::BadUrl),
-        }
+        let credentials = self.credentials;
+        let authentication = self.authentication.ok_or(Error::InvalidProvider)?;
         let has_grant = match self.grant {
-            None | Some(Grant::ClientCredentials | Grant::SiteToken) => true,
+            None | Some(Grant::ClientCredentials | Grant::SiteToken | Grant::Extension) => true,
             Some(Grant::Password) => !credentials.username.is_empty() && !credentials.password.is_empty(),
             Some(Grant::RefreshToken) => !self.refresh_token.is_empty(),
         };
@@ -196,23 +339,67 @@ impl<'a> TokenRequest<'a> {
         Ok(())
     }
 
-    fn check_extra(&self) -> Result<(), Error> {
-        for (n, (name, _)) in self.extra.iter().enumerate() {
-            let earlier = self.extra.iter().take(n).any(|(other, _)| other == name);
-            let own = [
-                "grant_type",
-                "username",
-                "password",
-                "refresh_token",
-                "scope",
-                "client_id",
-                "client_secret",
-            ];
-            if earlier || own.contains(name) {
+    fn check_additions(&self) -> Result<(), Error> {
+        let sends_scope = self.sends_scope::<true>() && !self.scope.is_empty();
+        for (n, (name, _)) in self.additions.parameters.iter().enumerate() {
+            let earlier = self.additions.parameters.iter().take(n).any(|(other, _)| other == name);
+            if earlier
+                || self.told().writes(name.as_bytes(), sends_scope, self.authentication)
+                || self.own_parameters().any(|own| own.name == *name)
+            {
                 return Err(Error::DuplicateParameter);
             }
         }
         Ok(())
+    }
+
+    /// A value of the provider's, whose places stand for what this request has.
+    const fn filled(&self, value: &'a str) -> Template<'a> {
+        Template::new(value, Values { given: self.additions.values, access_token: self.access_token })
+    }
+
+    /// The provider's parameters that go with this request.
+    fn own_parameters(&self) -> impl Iterator<Item = &'a Parameter<'a>> {
+        let target = self.target;
+        let own = self.told().parameters.unwrap_or_default().iter();
+        own.filter(move |parameter| parameter.target.covers(target))
+    }
+
+    fn check_values(&self) -> Result<(), Error> {
+        for (_, value) in self.told().headers.unwrap_or_default() {
+            self.filled(value).check(|byte| matches!(byte, b' '..=b'~'))?;
+        }
+        for parameter in self.own_parameters() {
+            self.filled(parameter.value).check(|_| true)?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn grant_type<const TOLD: bool>(&self) -> Result<&'a str, Error> {
+        match self.grant {
+            Some(Grant::Extension) if TOLD => self.told().extension_grant.ok_or(Error::InvalidProvider),
+            Some(Grant::Extension) => Err(Error::InvalidProvider),
+            Some(grant) => Ok(grant.name()),
+            None => Ok(""),
+        }
+    }
+
+    #[inline(always)]
+    fn path<'t, const TOLD: bool>(&self, mut path: &'t str) -> Result<&'t [u8], Error>
+    where
+        'a: 't,
+    {
+        if TOLD && self.grant == Some(Grant::RefreshToken) {
+            path = self.told().refresh_path.unwrap_or(path);
+        }
+        // Only a path may follow an authority.
+        let has_more = |byte| matches!(byte, b'?' | b'#');
+        match path.as_bytes() {
+            path @ [] => Ok(path),
+            path @ [b'/', ..] if !self.base_url.bytes().any(has_more) => Ok(path),
+            _ => Err(Error::BadUrl),
+        }
     }
 
     fn write_url(&self, path: &[u8], out: &mut Writer<'_>) {
@@ -224,227 +411,74 @@ impl<'a> TokenRequest<'a> {
             base_url = rest;
         }
         out.bytes(base_url);
-        match self.provider.site {
+        match self.site_path {
             Some(site) => (site.write)(out, path, self.site.unwrap_or_default().as_bytes()),
             None => out.bytes(path),
         }
     }
 
-    fn write_body(&self, out: &mut Writer<'_>) {
-        let grant = match self.grant {
-            // Its URL says it all.
-            None | Some(Grant::SiteToken) => return,
-            Some(grant) => grant,
-        };
+    fn write_fields(&self, out: &mut Writer<'_>) {
+        for (name, value) in self.told().headers.unwrap_or_default() {
+            let value = self.filled(value);
+            if value.is_sent() {
+                out.bytes(name.as_bytes());
+                out.bytes(b": ");
+                value.pieces().for_each(|piece| out.bytes(piece));
+                out.bytes(b"\r\n");
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn named<const TOLD: bool>(&self, name: &'static str) -> &'a str {
+        if TOLD { self.told().name_of(name) } else { name }
+    }
+
+    #[inline(always)]
+    fn sends_scope<const TOLD: bool>(&self) -> bool {
+        match self.grant {
+            Some(Grant::RefreshToken) => TOLD && self.told().scope_on_refresh,
+            Some(Grant::SiteToken) => false,
+            _ => true,
+        }
+    }
+
+    #[inline(always)]
+    fn write_grant<const TOLD: bool>(&self, body: &mut Body<'_, '_, '_>, grant_type: &str) {
         let Credentials { username, password, .. } = *self.credentials;
-        let mut body = Body { out, format: self.body_format(), empty: true };
-        body.parameter("grant_type", grant.name().as_bytes());
-        if grant == Grant::Password {
-            body.parameter("username", username.as_bytes());
-            body.parameter("password", password.as_bytes());
+        body.parameter("grant_type", grant_type.as_bytes());
+        if self.grant == Some(Grant::Password) {
+            body.parameter(self.named::<TOLD>("username"), username.as_bytes());
+            body.parameter(self.named::<TOLD>("password"), password.as_bytes());
         }
-        if grant == Grant::RefreshToken {
-            body.parameter("refresh_token", self.refresh_token);
-        } else {
-            body.parameter("scope", self.provider.scope.unwrap_or_default().as_bytes());
+        if self.grant == Some(Grant::RefreshToken) {
+            body.parameter(self.named::<TOLD>("refresh_token"), self.refresh_token);
         }
-        self.extra.iter().for_each(|(name, value)| body.parameter(name, value.as_bytes()));
-        self.write_client(&mut body);
-        body.end();
+        if self.sends_scope::<TOLD>() {
+            body.parameter("scope", self.scope.as_bytes());
+        }
     }
 
-    fn write_client(&self, body: &mut Body<'_, '_, '_>) {
-        if let Some(authentication) = self.provider.authentication {
-            if authentication.id_in_body {
-                body.parameter("client_id", self.credentials.client_id.as_bytes());
-            }
-            if authentication.secret_in_body {
-                body.parameter("client_secret", self.credentials.client_secret.as_bytes());
+    fn write_parameters(&self, body: &mut Body<'_, '_, '_>) {
+        for parameter in self.own_parameters() {
+            let value = self.filled(parameter.value);
+            if value.is_sent() {
+                body.pieces(parameter.name, value.pieces());
             }
         }
-    }
-}
-
-/// A request's parameters while they are written.
-pub(crate) struct Body<'w, 'b, 'f> {
-    out: &'w mut Writer<'b>,
-    format: &'f BodyFormat,
-    empty: bool,
-}
-
-impl Body<'_, '_, '_> {
-    /// The next one; an empty one is left out.
-    #[inline(never)]
-    pub(crate) fn parameter(&mut self, name: &str, value: &[u8]) {
-        if value.is_empty() {
-            return;
+        for (name, value) in self.additions.parameters {
+            body.parameter(name, value.as_bytes());
         }
-        self.name(name);
-        (self.format.encode)(self.out, value);
-        self.end_value();
     }
 
-    /// The next one, whose value comes byte by byte.
-    #[cfg(feature = "snapshot")]
-    pub(crate) fn bytewise(&mut self, name: &str, value: impl Iterator<Item = u8>) {
-        self.name(name);
-        value.for_each(|byte| (self.format.encode)(self.out, &[byte]));
-        self.end_value();
-    }
-
-    fn name(&mut self, name: &str) {
-        let [first, between, equals, ..] = &self.format.punctuation;
-        self.out.bytes(if self.empty { first } else { between }.as_bytes());
-        self.empty = false;
-        (self.format.encode)(self.out, name.as_bytes());
-        self.out.bytes(equals.as_bytes());
-    }
-
-    fn end_value(&mut self) {
-        let [.., behind, _] = &self.format.punctuation;
-        self.out.bytes(behind.as_bytes());
-    }
-
-    fn end(self) {
-        let [.., last] = &self.format.punctuation;
-        self.out.bytes(last.as_bytes());
-    }
-}
-
-/// A request to send: it borrows the buffer that it was written to.
-#[derive(Clone, Copy)]
-pub struct Request<'b> {
-    url: &'b [u8],
-    authorization: &'b [u8],
-    content_type: &'static str,
-    body: &'b [u8],
-}
-
-impl<'b> Request<'b> {
-    /// The method: always `POST`.
-    #[must_use]
-    pub const fn method(&self) -> &'static str {
-        "POST"
-    }
-
-    /// The URL of the token endpoint; never a secret in it.
-    #[must_use]
-    pub fn url(&self) -> &'b str {
-        text(self.url)
-    }
-
-    /// The `Authorization` field, if the client authenticates by it.
-    #[must_use]
-    pub fn authorization(&self) -> Option<&'b str> {
-        (!self.authorization.is_empty()).then(|| text(self.authorization))
-    }
-
-    /// The `Content-Type` field, if there is a body.
-    #[must_use]
-    pub fn content_type(&self) -> Option<&'static str> {
-        (!self.content_type.is_empty()).then_some(self.content_type)
-    }
-
-    /// All header fields.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'b str)> {
-        let authorization = self.authorization().map(|value| ("Authorization", value));
-        let content_type = self.content_type().map(|value| ("Content-Type", value));
-        authorization.into_iter().chain(content_type).chain([("Accept", "application/json")])
-    }
-
-    /// URL, `Authorization` field and body as bytes; empty if there is none.
-    #[must_use]
-    pub const fn parts(&self) -> [&'b [u8]; 3] {
-        [self.url, self.authorization, self.body]
-    }
-
-    /// The body.
-    #[must_use]
-    pub const fn body(&self) -> &'b [u8] {
-        self.body
-    }
-}
-
-#[cfg(feature = "heapless")]
-impl Request<'_> {
-    /// The same in memory of its own, for a caller that hands it to another task or keeps it for a second try.
-    ///
-    /// ```
-    /// use tokenward::{Credentials, Grant, Identity, OwnedRequest, TokenRequest, providers};
-    ///
-    /// fn request() -> OwnedRequest<256> {
-    ///     let provider = &providers::FLIP_UTILITY_SANDBOX;
-    ///     let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
-    ///     let mut out = [0; 256];
-    ///     TokenRequest::new(provider, Identity::CLIENT, Grant::ClientCredentials, &credentials)
-    ///         .write(&mut out)
-    ///         .and_then(|request| request.to_heapless())
-    ///         .unwrap()
-    /// }
-    ///
-    /// let request = request();
-    /// assert_eq!(request.as_request().url(), "https://oauth.flip.energy/token");
-    /// ```
-    ///
-    /// # Errors
-    /// - [`Error::BufferTooSmall`]: `N` is too small.
-    pub fn to_heapless<const N: usize>(&self) -> Result<OwnedRequest<N>, Error> {
-        let parts = self.parts();
-        let needed = parts.iter().fold(0_usize, |len, part| len.saturating_add(part.len()));
-        let mut owned = OwnedRequest {
-            bytes: heapless::Vec::new(),
-            url_len: self.url.len(),
-            authorization_len: self.authorization.len(),
-            content_type: self.content_type,
-        };
-        for part in parts {
-            owned.bytes.extend_from_slice(part).map_err(|_| Error::BufferTooSmall { needed })?;
+    #[inline(always)]
+    fn write_client<const TOLD: bool>(&self, body: &mut Body<'_, '_, '_>) {
+        let Some(authentication) = self.authentication else { return };
+        if authentication.id_in_body {
+            body.parameter(self.named::<TOLD>("client_id"), self.credentials.client_id.as_bytes());
         }
-        Ok(owned)
+        if authentication.secret_in_body {
+            body.parameter(self.named::<TOLD>("client_secret"), self.credentials.client_secret.as_bytes());
+        }
     }
-}
-
-/// A [`Request`] in memory of its own, wiped when it is dropped.
-#[cfg(feature = "heapless")]
-pub struct OwnedRequest<const N: usize> {
-    bytes: heapless::Vec<u8, N>,
-    url_len: usize,
-    authorization_len: usize,
-    content_type: &'static str,
-}
-
-#[cfg(feature = "heapless")]
-impl<const N: usize> OwnedRequest<N> {
-    /// The request, borrowed.
-    #[must_use]
-    pub fn as_request(&self) -> Request<'_> {
-        let (url, rest) = self.bytes.split_at_checked(self.url_len).unwrap_or_default();
-        let (authorization, body) = rest.split_at_checked(self.authorization_len).unwrap_or_default();
-        Request { url, authorization, content_type: self.content_type, body }
-    }
-}
-
-#[cfg(feature = "heapless")]
-impl<const N: usize> Drop for OwnedRequest<N> {
-    fn drop(&mut self) {
-        wipe(&mut self.bytes);
-    }
-}
-
-#[cfg(feature = "heapless")]
-impl<const N: usize> core::fmt::Debug for OwnedRequest<N> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("OwnedRequest(..)")
-    }
-}
-
-impl core::fmt::Debug for Request<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Request(..)")
-    }
-}
-
-/// Bytes that were written from `&str`s.
-fn text(bytes: &[u8]) -> &str {
-    core::str::from_utf8(bytes).unwrap_or_default()
 }

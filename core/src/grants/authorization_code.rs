@@ -5,9 +5,11 @@ use sha2::{Digest, Sha256};
 
 use crate::ascii::{Class, eq_ignore_case, split_class};
 use crate::endpoint::credentials::Credentials;
-use crate::endpoint::destination::is_secure;
+use crate::endpoint::loopback::is_secure;
+use crate::endpoint::parameter::Target;
 use crate::endpoint::provider::Provider;
-use crate::endpoint::token_request::{Request, TokenRequest};
+use crate::endpoint::request::Request;
+use crate::endpoint::token_request::TokenRequest;
 use crate::error::Error;
 use crate::manager::seal::{HmacSha256, Seal};
 use crate::manager::sign_in::SignIn;
@@ -132,8 +134,11 @@ impl<'a> AuthorizationCode<'a> {
         self.waits()?;
         let url = provider.authorization_url.ok_or(Error::InvalidProvider)?;
         match Url::parse(url.as_bytes()) {
-            Some(parsed) if is_secure(provider, &parsed) && !url.bytes().any(|byte| byte == b'#') => {}
-            Some(parsed) if !is_secure(provider, &parsed) => return Err(Error::OriginNotAllowed),
+            Some(parsed)
+                if is_secure(provider.loopback_http, &parsed) && !url.bytes().any(|byte| byte == b'#') => {}
+            Some(parsed) if !is_secure(provider.loopback_http, &parsed) => {
+                return Err(Error::OriginNotAllowed);
+            }
             _ => return Err(Error::BadUrl),
         }
         if credentials.client_id.is_empty() {
@@ -348,7 +353,7 @@ impl<'a> AuthorizationCode<'a> {
         let (provider, identity) = manager.service();
         let mut verifier = [0; 44];
         self.verifier(&mut verifier);
-        let request = TokenRequest::beside(provider, identity, credentials).write_beside(
+        let request = TokenRequest::beside(provider, identity, Target::Code, credentials).write_beside(
             provider.token_path.unwrap_or_default(),
             out,
             |body| {

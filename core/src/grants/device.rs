@@ -4,8 +4,10 @@ use crate::ascii::{Class, split_class};
 use crate::endpoint::authorization::Generation;
 use crate::endpoint::credentials::Credentials;
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
+use crate::endpoint::parameter::Target;
 use crate::endpoint::refresh_policy::RefreshPolicy;
-use crate::endpoint::token_request::{Request, TokenRequest};
+use crate::endpoint::request::Request;
+use crate::endpoint::token_request::TokenRequest;
 use crate::error::Error;
 use crate::manager::session::RequestId;
 use crate::manager::sign_in::SignIn;
@@ -295,15 +297,19 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         let starts = self.flow.phase == Phase::Starts;
         let path = if starts { provider.device_path } else { Some(provider.token_path.unwrap_or_default()) };
         let path = path.ok_or(Error::InvalidProvider)?;
-        let request =
-            TokenRequest::beside(provider, identity, credentials).write_beside(path, out, |body| {
+        let target = if starts { Target::Device } else { Target::Code };
+        let request = TokenRequest::beside(provider, identity, target, credentials).write_beside(
+            path,
+            out,
+            |body| {
                 if starts {
                     body.parameter("scope", provider.scope.unwrap_or_default().as_bytes());
                 } else {
                     body.parameter("grant_type", b"urn:ietf:params:oauth:grant-type:device_code");
                     body.parameter("device_code", self.text(0));
                 }
-            })?;
+            },
+        )?;
         self.flow.last_id = self.flow.last_id.wrapping_add(1);
         self.flow.out =
             Some(Out { sign_in: manager.begin_sign_in(now), began_at: self.flow.clock, late: false });

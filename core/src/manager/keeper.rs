@@ -2,7 +2,8 @@
 //! `docs/BEHAVIOUR.md`. A manager reaches them through its storage's [`StorageRules`] only, or from calls that only
 //! storage needs, so that no image without storage carries them.
 
-use crate::endpoint::provider::{Grant, Provider};
+use crate::endpoint::grant::Grant;
+use crate::endpoint::provider::Provider;
 use crate::error::Error;
 #[cfg(feature = "snapshot")]
 use crate::manager::seal;

@@ -2,13 +2,15 @@
 
 use crate::ascii::eq_ignore_case;
 use crate::endpoint::authorization::{Bearer, Generation};
-use crate::endpoint::credentials::Credentials;
+use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::destination;
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
+use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
 use crate::endpoint::members::{Member, Members};
-use crate::endpoint::provider::{Grant, Identity, Provider, ZeroLifetime};
-use crate::endpoint::token_request::{Request, TokenRequest};
+use crate::endpoint::provider::{Identity, Provider, ZeroLifetime};
+use crate::endpoint::request::Request;
+use crate::endpoint::token_request::TokenRequest;
 use crate::endpoint::token_response::{Said, TokenResponse};
 use crate::error::Error;
 use crate::time::{Instant, UnixTime, product};
@@ -292,6 +294,33 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         credentials: &Credentials<'_>,
         out: &'b mut [u8],
     ) -> Result<(RequestId, Request<'b>), Error> {
+        self.begin_by(now, credentials, out, |request, out| request.write_own(out))
+    }
+
+    /// The same with more than its credentials.
+    ///
+    /// # Errors
+    /// As [`TokenManager::begin`].
+    /// - [`Error::DuplicateParameter`]: an added parameter has the name of another or of one that is sent anyway
+    ///   (RFC 6749 section 3.2).
+    pub fn begin_with<'b>(
+        &mut self,
+        now: Instant,
+        credentials: &Credentials<'_>,
+        additions: &Additions<'_>,
+        out: &'b mut [u8],
+    ) -> Result<(RequestId, Request<'b>), Error> {
+        self.begin_by(now, credentials, out, |request, out| request.with_additions(additions).write(out))
+    }
+
+    #[inline(always)]
+    fn begin_by<'b>(
+        &mut self,
+        now: Instant,
+        credentials: &Credentials<'_>,
+        out: &'b mut [u8],
+        write: impl FnOnce(TokenRequest<'_>, &'b mut [u8]) -> Result<Request<'b>, Error>,
+    ) -> Result<(RequestId, Request<'b>), Error> {
         self.advance(now);
         let grant = match self.next() {
             Next::Request(grant) => grant,
@@ -299,8 +328,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             _ => return Err(Error::NotDue),
         };
         let request = TokenRequest::new(self.provider, self.identity, grant, credentials)
-            .with_stored_refresh_token(self.store.refresh_token())
-            .write_own(out)?;
+            .with_stored(self.store.access_token(), self.store.refresh_token());
+        let request = write(request, out)?;
         let id = self.session.begin(grant);
         self.note(Event::Begun(grant));
         self.settle();
@@ -399,7 +428,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         }
         match self.store.access_token() {
             [] => Err(Error::NotUsable),
-            token => Ok(Bearer::stored(token, self.session.generation())),
+            token => Ok(Bearer::stored(token, self.session.generation(), self.provider.header())),
         }
     }
 
@@ -412,7 +441,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         status: u16,
         challenge: Option<&[u8]>,
     ) -> Retry {
-        let insufficient_scope = status == 401 && challenge.is_some_and(is_insufficient_scope);
+        let insufficient_scope =
+            self.provider.says_expired(status) && challenge.is_some_and(is_insufficient_scope);
         self.rejected_parsed(now, generation, status, insufficient_scope)
     }
 

@@ -4,7 +4,8 @@
 
 use crate::endpoint::authorization::Generation;
 use crate::endpoint::error_response::ErrorCode;
-use crate::endpoint::provider::{Grant, Identity, Provider};
+use crate::endpoint::grant::Grant;
+use crate::endpoint::provider::{Identity, Provider};
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::error::Error;
 use crate::table::{named, table};
@@ -586,7 +587,7 @@ impl Session {
             Grant::RefreshToken => return,
             Grant::Password if refusal == Refusal::None => return,
             Grant::Password => Turn::RefreshTokenAlone,
-            Grant::ClientCredentials | Grant::SiteToken => Turn::RefreshToken,
+            Grant::ClientCredentials | Grant::SiteToken | Grant::Extension => Turn::RefreshToken,
         };
     }
 
@@ -699,8 +700,7 @@ impl Session {
         provider: &Provider<'_>,
     ) -> Option<Retry> {
         let surfaced = match status {
-            401 if insufficient_scope => Some(Reason::InsufficientScope),
-            401 => None,
+            _ if provider.says_expired(status) => insufficient_scope.then_some(Reason::InsufficientScope),
             403 => Some(Reason::Forbidden),
             _ => Some(Reason::NotAnAuthenticationFailure),
         };

@@ -44,7 +44,7 @@ impl Http {
         &self,
         method: &str,
         url: &str,
-        headers: impl Iterator<Item = (&'static str, &'h str)>,
+        headers: impl Iterator<Item = (&'h str, &'h str)>,
         body: &[u8],
     ) -> Result<Reply, String> {
         let mut request = Request::builder().method(method).uri(url);

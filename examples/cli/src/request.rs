@@ -5,7 +5,7 @@ use std::io::Write;
 use bumpalo::Bump;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use tokenward::{Credentials, Error, Grant, Identity, Provider, TokenRequest};
+use tokenward::{Additions, Credentials, Error, Grant, Identity, Provider, TokenRequest};
 use tokenward_conformance::description;
 
 use crate::credentials::{Ask, Sources};
@@ -90,10 +90,11 @@ impl Request {
         let credentials = if self.show_secrets { given } else { hidden(given) };
         let refresh_token = if grant == Grant::RefreshToken { HIDDEN } else { "" };
         let extra: Vec<_> = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let additions = Additions { parameters: &extra, ..Additions::default() };
         let mut out = vec![0; 1 << 16];
         let written = TokenRequest::new(&provider, identity, grant, &credentials)
             .with_refresh_token(refresh_token)
-            .with_extra(&extra)
+            .with_additions(&additions)
             .write(&mut out);
         let request = written.map_err(|error| refused(error, &provider))?;
         if self.show_secrets {
@@ -217,9 +218,10 @@ fn answer(input: &Object) -> Result<Value, Refusal> {
         "body": body, "scope": scope });
     let (arena, object) = (Bump::new(), described.as_object().ok_or(BAD_INPUT)?);
     let provider = description::unchecked(object, &arena).map_err(|_| BAD_INPUT)?;
+    let additions = Additions { parameters: &extra, ..Additions::default() };
     let request = TokenRequest::new(&provider, Identity::CLIENT, grant, &credentials)
         .with_refresh_token(refresh_token)
-        .with_extra(&extra);
+        .with_additions(&additions);
     let mut out = vec![0; 1 << 12];
     let written = match request.write(&mut out) {
         Err(Error::BufferTooSmall { needed }) => {

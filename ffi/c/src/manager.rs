@@ -10,7 +10,9 @@ use tokenward::{
 use crate::edge::{Edge, OUT_OF_RANGE, Out, Plain, at_the_edge, terminated, tokenward_span};
 use crate::memory::tokenward_manager;
 use crate::provider::{TOKENWARD_GRANT_NONE, grant_number, tokenward_grant};
-use crate::request::{credentials_of, lent, tokenward_credentials, tokenward_request};
+use crate::request::{
+    additions_of, credentials_of, lent, tokenward_additions, tokenward_credentials, tokenward_request,
+};
 use crate::result::*;
 
 /// What the token endpoint answered, as the caller's HTTP client has it.
@@ -113,6 +115,8 @@ pub struct tokenward_header {
     pub generation: u64,
     /// Characters of the value, without the NUL; if the buffer is too small, the bytes needed, with the NUL.
     pub len: usize,
+    /// The field's name, which lives as long as the service: `Authorization`, if the provider has no other.
+    pub name: tokenward_span,
 }
 
 /// What to do with a request that a resource server refused: `TOKENWARD_RETRY_*`.
@@ -227,8 +231,8 @@ pub unsafe extern "C" fn tokenward_poll(
 /// @param[in,out] manager The manager.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] credentials What the request presents; nothing of it is kept.
-/// @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards: tokenward_wipe()
-/// it once the request is sent.
+/// @param[out] buf Where URL, header fields and body are written. It holds secrets afterwards: tokenward_wipe() it once
+/// the request is sent.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many
 /// bytes are needed.
@@ -236,8 +240,9 @@ pub unsafe extern "C" fn tokenward_poll(
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 /// @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is in flight and has not timed out
 /// @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() does not say #TOKENWARD_NEXT_REQUEST
-/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id contains `:` or a
-/// control character, or the bearer cannot be sent in a header
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant or a `{name}` needs is empty, a raw Basic id contains `:`
+/// or a control character, or the bearer or the value of a field cannot be sent in a header
+/// @retval TOKENWARD_ERR_INVALID_PROVIDER an extension grant has no name, or a `{` has no `}`
 /// @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is not a URL, or is ambiguous
 /// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the token endpoint is not `https`
 #[must_use]
@@ -257,6 +262,55 @@ pub unsafe extern "C" fn tokenward_begin(
         let credentials = credentials_of(edge, credentials);
         edge.checked()?;
         let begun = block.manager.begin(Instant::from_millis(now_ms), &credentials, buf);
+        lent(begun.map(|(RequestId(id), request)| (id, request)), out)
+    })
+}
+
+/// tokenward_begin() for a request that carries more than its credentials: values for the provider's parameters and
+/// header fields, or parameters of the caller's own. A site token has none.
+///
+/// Not from an interrupt handler; nothing else may use the manager during the call.
+///
+/// @code
+/// const tokenward_pair audience[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("devices") } };
+/// const tokenward_additions additions = { .parameters = { audience, 1 } };
+/// tokenward_request request;
+/// int32_t result = tokenward_begin_with(manager, now_ms, &credentials, &additions, buffer, sizeof buffer, &request);
+/// if (result != TOKENWARD_OK) return result;
+/// if (!http_post(&request, &answer)) result = tokenward_failed(manager, now_ms, request.id);
+/// tokenward_wipe(buffer, sizeof buffer);
+/// return result;
+/// @endcode
+///
+/// @param[in,out] manager The manager.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] credentials What the request presents; nothing of it is kept.
+/// @param[in] additions What it carries beside; NULL: nothing. Nothing of it is kept.
+/// @param[out] buf Where URL, header fields and body are written. It holds secrets afterwards: tokenward_wipe() it once
+/// the request is sent.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many
+/// bytes are needed.
+/// @return What tokenward_begin() returns; #TOKENWARD_ERR_DUPLICATE_PARAMETER if a parameter is sent already.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_begin_with(
+    manager: *mut tokenward_manager,
+    now_ms: u64,
+    credentials: *const tokenward_credentials,
+    additions: *const tokenward_additions,
+    buf: *mut u8,
+    cap: usize,
+    out: *mut tokenward_request,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out)?;
+        let buf = edge.buffer(buf, cap);
+        let block = edge.manager_mut(manager)?;
+        let additions = additions_of(edge, additions);
+        let credentials = credentials_of(edge, credentials);
+        edge.checked()?;
+        let begun = block.manager.begin_with(Instant::from_millis(now_ms), &credentials, &additions, buf);
         lent(begun.map(|(RequestId(id), request)| (id, request)), out)
     })
 }
@@ -477,7 +531,8 @@ pub unsafe extern "C" fn tokenward_authorize(
         let block = edge.manager(manager)?;
         let bearer = block.manager.authorize(Instant::from_millis(now_ms), method, url)?;
         let (len, result) = terminated(buf, |buf| bearer.write(buf))?;
-        out.write(tokenward_header { generation: bearer.generation().0, len });
+        let name = tokenward_span::of(bearer.name().as_bytes());
+        out.write(tokenward_header { generation: bearer.generation().0, len, name });
         result
     })
 }

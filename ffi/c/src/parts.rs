@@ -4,8 +4,8 @@
 use core::alloc::Layout;
 
 use tokenward::parts::{
-    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RouteTable, SitePath,
-    TokenExpiry,
+    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RequestWriter, RouteTable,
+    SitePath, TokenExpiry,
 };
 use tokenward::storage::Storage;
 
@@ -36,6 +36,15 @@ pub static tokenward_authentication_bearer: tokenward_authentication_part =
 pub static tokenward_authentication_none: tokenward_authentication_part =
     tokenward_authentication_part(*ClientAuthentication::NONE);
 
+/// The `Authorization` field with the id, form-encoded first, and an empty secret (RFC 6749 section 2.3.1).
+#[unsafe(no_mangle)]
+pub static tokenward_authentication_basic_id: tokenward_authentication_part =
+    tokenward_authentication_part(*ClientAuthentication::BASIC_ID);
+/// Nobody: neither an id nor a secret is sent.
+#[unsafe(no_mangle)]
+pub static tokenward_authentication_nobody: tokenward_authentication_part =
+    tokenward_authentication_part(*ClientAuthentication::NOBODY);
+
 /// How a request's parameters are written: `tokenward_body_*`.
 pub struct tokenward_body_part(BodyFormat);
 /// `application/x-www-form-urlencoded` (RFC 6749 Appendix B): the default.
@@ -44,6 +53,12 @@ pub static tokenward_body_form: tokenward_body_part = tokenward_body_part(*BodyF
 /// One JSON object of strings.
 #[unsafe(no_mangle)]
 pub static tokenward_body_json: tokenward_body_part = tokenward_body_part(*BodyFormat::JSON);
+
+/// Writes requests as a service wants them.
+pub struct tokenward_request_part(RequestWriter);
+/// By what its #tokenward_requests says.
+#[unsafe(no_mangle)]
+pub static tokenward_request_own: tokenward_request_part = tokenward_request_part(*RequestWriter::OWN);
 
 /// Follows paths through an answer.
 pub struct tokenward_nested_part(NestedReader);
@@ -161,6 +176,7 @@ const _: () = {
         0
     ));
     alike::<BodyFormat, tokenward_body_part>(core::mem::offset_of!(tokenward_body_part, 0));
+    alike::<RequestWriter, tokenward_request_part>(core::mem::offset_of!(tokenward_request_part, 0));
     alike::<NestedReader, tokenward_nested_part>(core::mem::offset_of!(tokenward_nested_part, 0));
     alike::<MemberReader, tokenward_member_part>(core::mem::offset_of!(tokenward_member_part, 0));
     alike::<RouteTable, tokenward_route_part>(core::mem::offset_of!(tokenward_route_part, 0));
@@ -190,7 +206,8 @@ mod tests {
 
     #[test]
     fn every_part_of_the_core_is_an_object_of_its_name() {
-        named!("authentication", ClientAuthentication: tokenward_authentication_basic, tokenward_authentication_basic_raw, tokenward_authentication_post, tokenward_authentication_bearer, tokenward_authentication_none);
+        named!("authentication", ClientAuthentication: tokenward_authentication_basic, tokenward_authentication_basic_raw, tokenward_authentication_post, tokenward_authentication_bearer, tokenward_authentication_none, tokenward_authentication_basic_id, tokenward_authentication_nobody);
+        named!("request", RequestWriter: tokenward_request_own);
         named!("body", BodyFormat: tokenward_body_form, tokenward_body_json);
         named!("nested", NestedReader: tokenward_nested_paths);
         named!("member", MemberReader: tokenward_member_names);

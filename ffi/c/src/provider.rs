@@ -10,9 +10,10 @@ use core::ffi::c_char;
 use core::mem::{MaybeUninit, offset_of, transmute};
 
 use tokenward::{
-    Error, Exposure, Grant, MissingLifetime, Nested, OwnMembers, Provider, RefreshPolicy, Route,
+    Error, Exposure, Grant, MissingLifetime, Nested, OwnMembers, Parameter, Provider, RefreshPolicy,
+    Requests, Route,
 };
-use tokenward::{Routes, TokenAlphabet, ZeroLifetime};
+use tokenward::{Routes, Target, TokenAlphabet, TokenHeader, ZeroLifetime};
 
 use crate::edge::{Edge, OUT_OF_RANGE, Plain, at_the_edge, tokenward_span};
 use crate::parts::*;
@@ -34,6 +35,23 @@ pub const TOKENWARD_GRANT_PASSWORD: i32 = 2;
 pub const TOKENWARD_GRANT_REFRESH_TOKEN: i32 = 3;
 /// A `POST` with a client token as Bearer, answered with a token for one site.
 pub const TOKENWARD_GRANT_SITE_TOKEN: i32 = 4;
+/// RFC 6749 section 4.5: `extension_grant` of #tokenward_provider names it, and what it presents are `parameters`.
+pub const TOKENWARD_GRANT_EXTENSION: i32 = 5;
+
+/// A request that a parameter is sent with: `TOKENWARD_TARGET_*`.
+pub type tokenward_target = i32;
+/// Every request to the token endpoint.
+pub const TOKENWARD_TARGET_TOKEN: i32 = 0;
+/// The request with the primary grant. A site token has no parameters.
+pub const TOKENWARD_TARGET_PRIMARY: i32 = 1;
+/// The refresh.
+pub const TOKENWARD_TARGET_REFRESH: i32 = 2;
+/// The authorization URL that a browser opens (RFC 6749 section 4.1.1).
+pub const TOKENWARD_TARGET_AUTHORIZATION: i32 = 3;
+/// The device authorization request (RFC 8628 section 3.1).
+pub const TOKENWARD_TARGET_DEVICE: i32 = 4;
+/// The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4).
+pub const TOKENWARD_TARGET_CODE: i32 = 5;
 
 /// The bytes that an access token may have: `TOKENWARD_ALPHABET_*`.
 pub type tokenward_alphabet = i32;
@@ -107,6 +125,71 @@ pub struct tokenward_pair {
     pub name: tokenward_span,
     /// Its value.
     pub value: tokenward_span,
+}
+
+/// A parameter of the service's own.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_parameter {
+    /// Its name.
+    pub name: tokenward_span,
+    /// Its value; `{name}` in it stands for one of the `values` of #tokenward_additions, `{access_token}` for the
+    /// access token that is held, whether it has ended or not: without one the parameter is left out.
+    pub value: tokenward_span,
+    /// `TOKENWARD_TARGET_*`: what it is sent with.
+    pub target: tokenward_target,
+}
+
+/// A list of parameters. None of their texts has a NULL address.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_parameter_list {
+    /// The first; NULL with 0 for none.
+    pub ptr: *const tokenward_parameter,
+    /// How many there are.
+    pub len: usize,
+}
+
+/// What a service wants to be asked otherwise than RFC 6749 has it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_requests {
+    /// What writes them: #tokenward_request_own.
+    pub writer: *const tokenward_request_part,
+    /// In place of the token path for the refresh grant.
+    pub refresh_path: tokenward_span,
+    /// The `grant_type` of #TOKENWARD_GRANT_EXTENSION.
+    pub extension_grant: tokenward_span,
+    /// `client_id`, `client_secret`, `username`, `password` or `refresh_token`, and the name in its place.
+    pub names: tokenward_pair_list,
+    /// Parameters of its own, in the order in which they are sent.
+    pub parameters: tokenward_parameter_list,
+    /// Header fields of its own: names and values. `{name}` in a value stands for one of the `values` of
+    /// #tokenward_additions, `{access_token}` for the access token that is held, whether it has ended or not: without one
+    /// the field is left out.
+    pub headers: tokenward_pair_list,
+    /// The scope is sent with a refresh too.
+    pub scope_on_refresh: MaybeUninit<bool>,
+}
+
+/// The header field that carries a service's tokens to its API.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_token_header {
+    /// The field's name. Its address is not NULL.
+    pub name: tokenward_span,
+    /// What stands in front of the token, before a space; empty: the value is the token alone. Its address is not NULL.
+    pub scheme: tokenward_span,
+}
+
+/// A list of HTTP statuses.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_status_list {
+    /// The first; NULL with 0 for none.
+    pub ptr: *const u16,
+    /// How many there are.
+    pub len: usize,
 }
 
 /// An endpoint and the token that opens it.
@@ -244,6 +327,12 @@ pub struct tokenward_provider {
     pub site: *const tokenward_site_part,
     /// #tokenward_loopback_http allows plain `http` to the loopback interface, for tests.
     pub loopback_http: *const tokenward_loopback_part,
+    /// What it wants to be asked otherwise than RFC 6749 has it.
+    pub requests: *const tokenward_requests,
+    /// The field that carries its tokens to the API; NULL: `Authorization: Bearer`.
+    pub header: *const tokenward_token_header,
+    /// Statuses of the API that mean what 401 means.
+    pub expired_status: tokenward_status_list,
     /// Where the members of an answer are, if they are not in the top object.
     pub nested: tokenward_nested,
     /// Which token opens which endpoint; none: every path of the origins.
@@ -275,6 +364,12 @@ unsafe impl Plain for tokenward_policy {}
 unsafe impl Plain for tokenward_pair {}
 // SAFETY: spans and a byte that any bits make.
 unsafe impl Plain for tokenward_route {}
+// SAFETY: spans and an integer.
+unsafe impl Plain for tokenward_parameter {}
+// SAFETY: spans.
+unsafe impl Plain for tokenward_token_header {}
+// SAFETY: raw pointers, integers, and a byte that any bits make.
+unsafe impl Plain for tokenward_requests {}
 // SAFETY: raw pointers, integers, and bytes that any bits make.
 unsafe impl Plain for tokenward_provider {}
 
@@ -385,6 +480,25 @@ impl<'c> Edge<'c> {
             self.list(texts.ptr, texts.len).iter().for_each(|text| self.listed_text(*text));
         }
         self.pairs(given.error_codes.ptr, given.error_codes.len);
+        if let Some(told) = self.optional(given.requests) {
+            self.part(told.writer);
+            self.text(told.refresh_path);
+            self.text(told.extension_grant);
+            for pairs in [told.names, told.headers] {
+                self.pairs(pairs.ptr, pairs.len);
+            }
+            for parameter in self.list(told.parameters.ptr, told.parameters.len) {
+                self.listed_text(parameter.name);
+                self.listed_text(parameter.value);
+                self.number(parameter.target, TOKENWARD_TARGET_CODE);
+            }
+            self.boolean(&told.scope_on_refresh);
+        }
+        if let Some(header) = self.optional(given.header) {
+            self.listed_text(header.name);
+            self.listed_text(header.scheme);
+        }
+        self.list(given.expired_status.ptr, given.expired_status.len);
         let tokenward_routes { table, rows } = given.routes;
         for route in self.list(rows.ptr, rows.len) {
             self.listed_text(route.method);
@@ -414,15 +528,20 @@ impl<'c> Edge<'c> {
             (given.zero_lifetime, TOKENWARD_ZERO_NEVER),
             (given.token_alphabet, TOKENWARD_ALPHABET_VISIBLE),
             (given.exposure, TOKENWARD_EXPOSURE_APP_ALLOWED),
-            (given.primary_grant, TOKENWARD_GRANT_SITE_TOKEN),
+            (given.primary_grant, TOKENWARD_GRANT_EXTENSION),
         ] {
-            if number.cast_unsigned() > last.cast_unsigned() {
-                self.fail(TOKENWARD_ERR_OUT_OF_RANGE);
-            }
+            self.number(number, last);
         }
         self.boolean(&given.refresh_grant);
         self.boolean(&given.any_https_origin);
         self.checked()
+    }
+
+    /// One of an enumeration, which begins at 0.
+    fn number(&mut self, number: i32, last: i32) {
+        if number.cast_unsigned() > last.cast_unsigned() {
+            self.fail(TOKENWARD_ERR_OUT_OF_RANGE);
+        }
     }
 
     /// A part, or NULL. That it is one is the caller's word.
@@ -483,9 +602,14 @@ macro_rules! alike {
 }
 
 alike!(Provider<'static>, tokenward_provider:
-    name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases,
-    authorization_url, device_path, issuer, policy, authentication, body, site, loopback_http, nested, routes, members,
+    name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases, authorization_url,
+    device_path, issuer, policy, authentication, body, site, loopback_http, requests, header, expired_status, nested,
+    routes, members,
     missing_lifetime, zero_lifetime, token_alphabet, exposure, primary_grant, refresh_grant, any_https_origin);
+alike!(Parameter<'static>, tokenward_parameter: name, value, target);
+alike!(Requests<'static>, tokenward_requests:
+    writer, refresh_path, extension_grant, names, parameters, headers, scope_on_refresh);
+alike!(TokenHeader<'static>, tokenward_token_header: name, scheme);
 alike!(Nested<'static>, tokenward_nested: reader, member_path, error_path);
 alike!(Routes<'static>, tokenward_routes: table, rows);
 alike!(OwnMembers<'static>, tokenward_members: reader, names, expires_at, expires_at_in_ms);
@@ -516,7 +640,15 @@ numbered!(Grant:
     ClientCredentials = TOKENWARD_GRANT_CLIENT_CREDENTIALS,
     Password = TOKENWARD_GRANT_PASSWORD,
     RefreshToken = TOKENWARD_GRANT_REFRESH_TOKEN,
-    SiteToken = TOKENWARD_GRANT_SITE_TOKEN);
+    SiteToken = TOKENWARD_GRANT_SITE_TOKEN,
+    Extension = TOKENWARD_GRANT_EXTENSION);
+numbered!(Target:
+    Token = TOKENWARD_TARGET_TOKEN,
+    Primary = TOKENWARD_TARGET_PRIMARY,
+    Refresh = TOKENWARD_TARGET_REFRESH,
+    Authorization = TOKENWARD_TARGET_AUTHORIZATION,
+    Device = TOKENWARD_TARGET_DEVICE,
+    Code = TOKENWARD_TARGET_CODE);
 
 /// That texts, pairs and lists are an address and a length, in this order, and lifetimes what the struct says.
 const _: () = {
@@ -535,6 +667,8 @@ const _: () = {
     alike::<&[&str], tokenward_text_list>();
     alike::<&[(&str, &str)], tokenward_pair_list>();
     alike::<&[Route<'_>], tokenward_route_list>();
+    alike::<&[u16], tokenward_status_list>();
+    alike::<&[Parameter<'_>], tokenward_parameter_list>();
     // A length where the struct has its length, so an address where it has its address: two words are all.
     // SAFETY: of one size; integers and pointers, which any bits make.
     unsafe {
@@ -544,6 +678,9 @@ const _: () = {
         assert!(transmute::<&[&str], tokenward_text_list>(TEXTS).len == TEXTS.len());
         assert!(transmute::<&[(&str, &str)], tokenward_pair_list>(PAIRS).len == PAIRS.len());
         assert!(transmute::<&[Route<'_>], tokenward_route_list>(ROUTES).len == ROUTES.len());
+        assert!(transmute::<&[u16], tokenward_status_list>(&[403]).len == 1);
+        let parameters: &[Parameter<'_>] = &[Parameter::new("name", "value")];
+        assert!(transmute::<&[Parameter<'_>], tokenward_parameter_list>(parameters).len == 1);
     }
 
     const fn lifetime(kind: tokenward_lifetime_kind, seconds: u64) -> MissingLifetime<'static> {
@@ -580,6 +717,9 @@ const _: () = {
         body: None,
         site: None,
         loopback_http: None,
+        requests: None,
+        header: None,
+        expired_status: None,
         nested: Nested { reader: None, member_path: None, error_path: None },
         routes: Routes { table: None, rows: None },
         members: OwnMembers { reader: None, names: None, expires_at: None, expires_at_in_ms: false },
@@ -602,6 +742,7 @@ pub(crate) fn grant(number: tokenward_grant) -> Result<Grant, Fault> {
         TOKENWARD_GRANT_PASSWORD => Grant::Password,
         TOKENWARD_GRANT_REFRESH_TOKEN => Grant::RefreshToken,
         TOKENWARD_GRANT_SITE_TOKEN => Grant::SiteToken,
+        TOKENWARD_GRANT_EXTENSION => Grant::Extension,
         _ => return Err(OUT_OF_RANGE),
     })
 }
@@ -612,6 +753,7 @@ pub(crate) const fn grant_number(grant: Grant) -> tokenward_grant {
         Grant::Password => TOKENWARD_GRANT_PASSWORD,
         Grant::RefreshToken => TOKENWARD_GRANT_REFRESH_TOKEN,
         Grant::SiteToken => TOKENWARD_GRANT_SITE_TOKEN,
+        Grant::Extension => TOKENWARD_GRANT_EXTENSION,
     }
 }
 
@@ -636,6 +778,7 @@ pub extern "C" fn tokenward_grant_name(grant: tokenward_grant) -> *const c_char 
         TOKENWARD_GRANT_PASSWORD => c"password",
         TOKENWARD_GRANT_REFRESH_TOKEN => c"refresh_token",
         TOKENWARD_GRANT_SITE_TOKEN => c"site_token",
+        TOKENWARD_GRANT_EXTENSION => c"extension",
         _ => c"unknown",
     };
     name.as_ptr()

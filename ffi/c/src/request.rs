@@ -1,8 +1,9 @@
 //! A request to a token endpoint: what it presents, and what there is to send.
 
-use tokenward::{Credentials, Error, Request};
+use tokenward::{Additions, Credentials, Error, Request};
 
 use crate::edge::{Edge, Out, Plain, tokenward_span};
+use crate::provider::tokenward_pair_list;
 use crate::result::*;
 
 /// What a request presents. It is passed in for each request and never kept; what a grant does not need is
@@ -20,6 +21,16 @@ pub struct tokenward_credentials {
     pub password: tokenward_span,
     /// The token that opens the token endpoint itself, if the provider authenticates that way.
     pub bearer: tokenward_span,
+}
+
+/// What a request carries beside its credentials. Zeros are nothing.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_additions {
+    /// What stands for `{name}` in the provider's parameters and header fields, by name.
+    pub values: tokenward_pair_list,
+    /// Parameters beside those of the provider (`audience`, `resource`); those with an empty value are left out.
+    pub parameters: tokenward_pair_list,
 }
 
 /// A request to send. Its spans point into the buffer that it was written to, or to constants.
@@ -40,12 +51,18 @@ pub struct tokenward_request {
     pub content_type: tokenward_span,
     /// The value of the `Accept` field.
     pub accept: tokenward_span,
+    /// The value of the `Accept-Encoding` field: a body that is compressed cannot be read.
+    pub accept_encoding: tokenward_span,
+    /// The provider's own fields as lines, `name: value`, each ended by CR and LF; empty: none.
+    pub fields: tokenward_span,
     /// The body.
     pub body: tokenward_span,
 }
 
 // SAFETY: spans.
 unsafe impl Plain for tokenward_credentials {}
+// SAFETY: raw pointers and integers.
+unsafe impl Plain for tokenward_additions {}
 
 pub(crate) fn credentials_of<'c>(
     edge: &mut Edge<'c>,
@@ -61,6 +78,13 @@ pub(crate) fn credentials_of<'c>(
     }
 }
 
+/// What a request carries beside its credentials; NULL is nothing.
+pub(crate) fn additions_of<'c>(edge: &mut Edge<'c>, additions: *const tokenward_additions) -> Additions<'c> {
+    let Some(given) = edge.optional(additions) else { return Additions::default() };
+    let [values, parameters] = [given.values, given.parameters].map(|list| edge.pairs(list.ptr, list.len));
+    Additions { values, parameters }
+}
+
 /// Lends a request to C, or says what it would take.
 pub(crate) fn lent(
     written: Result<(u64, Request<'_>), Error>,
@@ -74,20 +98,25 @@ pub(crate) fn lent(
         authorization: tokenward_span::NONE,
         content_type: tokenward_span::NONE,
         accept: tokenward_span::NONE,
+        accept_encoding: tokenward_span::NONE,
+        fields: tokenward_span::NONE,
         body: tokenward_span::NONE,
     };
     match written {
         Ok((id, request)) => {
-            let [url, authorization, body] = request.parts().map(tokenward_span::or_none);
+            let parts = request.parts().map(tokenward_span::or_none);
+            let [url, authorization, fields, body] = parts;
             let text = |text: Option<&str>| tokenward_span::or_none(text.unwrap_or_default().as_bytes());
             out.write(tokenward_request {
                 id,
-                len: url.len.saturating_add(authorization.len).saturating_add(body.len),
+                len: parts.iter().fold(0, |len: usize, part| len.wrapping_add(part.len)),
                 method: text(Some(request.method())),
                 url,
                 authorization,
                 content_type: text(request.content_type()),
-                accept: tokenward_span::of(b"application/json"),
+                accept: tokenward_span::of(Request::ACCEPT.as_bytes()),
+                accept_encoding: tokenward_span::of(Request::ACCEPT_ENCODING.as_bytes()),
+                fields,
                 body,
             });
             Ok(())

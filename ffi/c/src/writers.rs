@@ -7,8 +7,10 @@ use tokenward::{Bearer, Error, Instant, TickWidener, TokenRequest, basic, basic_
 
 use crate::config::{tokenward_config, whose};
 use crate::edge::{Edge, at_the_edge, terminated, tokenward_span};
-use crate::provider::{grant, tokenward_grant, tokenward_pair};
-use crate::request::{credentials_of, lent, tokenward_credentials, tokenward_request};
+use crate::provider::{grant, tokenward_grant};
+use crate::request::{
+    additions_of, credentials_of, lent, tokenward_additions, tokenward_credentials, tokenward_request,
+};
 use crate::result::*;
 
 /// Writes `Bearer ...`, the value of an `Authorization` field, for a token that no manager keeps.
@@ -178,10 +180,11 @@ pub unsafe extern "C" fn tokenward_form_encode(
 /// May be called from any thread.
 ///
 /// @code
-/// const tokenward_pair extra[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("devices") } };
+/// const tokenward_pair audience[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("devices") } };
+/// const tokenward_additions additions = { .parameters = { audience, 1 } };
 /// tokenward_request request;
 /// int32_t result = tokenward_token_request(&config, TOKENWARD_GRANT_CLIENT_CREDENTIALS, &credentials,
-///                                          tokenward_text(NULL), extra, 1, buffer, sizeof buffer, &request);
+///                                          tokenward_text(NULL), &additions, buffer, sizeof buffer, &request);
 /// if (result == TOKENWARD_OK && !http_post(&request, &answer)) log_line("no answer");
 /// tokenward_wipe(buffer, sizeof buffer);
 /// @endcode
@@ -190,8 +193,7 @@ pub unsafe extern "C" fn tokenward_form_encode(
 /// @param[in] grant `TOKENWARD_GRANT_*`.
 /// @param[in] credentials What the request presents.
 /// @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents.
-/// @param[in] extra Additional parameters (`audience`, `resource`); empty ones are left out.
-/// @param[in] extra_count How many there are.
+/// @param[in] additions What it carries beside; NULL: nothing.
 /// @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many
@@ -212,8 +214,7 @@ pub unsafe extern "C" fn tokenward_token_request(
     grant: tokenward_grant,
     credentials: *const tokenward_credentials,
     refresh_token: tokenward_span,
-    extra: *const tokenward_pair,
-    extra_count: usize,
+    additions: *const tokenward_additions,
     buf: *mut u8,
     cap: usize,
     out: *mut tokenward_request,
@@ -224,12 +225,12 @@ pub unsafe extern "C" fn tokenward_token_request(
         let config = edge.value(config)?;
         let (service, identity) = whose(edge, config)?;
         let refresh_token = edge.text(refresh_token);
-        let extra = edge.pairs(extra, extra_count);
+        let additions = additions_of(edge, additions);
         let credentials = credentials_of(edge, credentials);
         edge.checked()?;
         let request = TokenRequest::new(service, identity, self::grant(grant)?, &credentials)
             .with_refresh_token(refresh_token)
-            .with_extra(extra);
+            .with_additions(&additions);
         lent(request.write(buf).map(|request| (0, request)), out)
     })
 }

@@ -240,11 +240,70 @@ static tokenward_pair_list pairs(driver *d, json_t *object) {
 }
 
 /* A provider object; what it leaves out has the default of a custom provider. */
+/* Names and values: a list of lists of two texts. */
+static tokenward_pair_list listed(driver *d, const json_t *list) {
+  tokenward_pair_list all = { NULL, json_array_size(list) };
+  tokenward_pair *pairs = keep(d, all.len * sizeof *pairs);
+  for (size_t i = 0; i < all.len; i++) {
+    pairs[i].name = text_of(json_array_get(json_array_get(list, i), 0));
+    pairs[i].value = text_of(json_array_get(json_array_get(list, i), 1));
+  }
+  all.ptr = pairs;
+  return all;
+}
+
+/* What departs from RFC 6749 in the requests. */
+static const tokenward_requests *requests_of(driver *d, const json_t *object) {
+  static const char *const TARGETS[] = { "token", "primary", "refresh", "authorization", "device", "code", NULL };
+  tokenward_requests *told = keep(d, sizeof *told);
+  memset(told, 0, sizeof *told);
+  told->writer = &tokenward_request_own;
+  told->refresh_path = text(object, "refresh_path");
+  told->extension_grant = text(object, "extension_grant");
+  told->names = pairs(d, json_object_get(object, "request_names"));
+  told->headers = listed(d, json_object_get(object, "headers"));
+  told->scope_on_refresh = json_is_true(json_object_get(object, "scope_on_refresh"));
+  const json_t *list = json_object_get(object, "parameters");
+  size_t count = json_array_size(list);
+  tokenward_parameter *parameters = keep(d, count * sizeof *parameters);
+  for (size_t i = 0; i < count; i++) {
+    const json_t *parameter = json_array_get(list, i);
+    parameters[i].name = text(parameter, "name");
+    parameters[i].value = text(parameter, "value");
+    parameters[i].target = choice(parameter, "on", TARGETS, TOKENWARD_TARGET_TOKEN);
+  }
+  told->parameters.ptr = parameters;
+  told->parameters.len = count;
+  bool is_own = count + told->names.len + told->headers.len + told->refresh_path.len + told->extension_grant.len > 0;
+  return is_own || told->scope_on_refresh ? told : NULL;
+}
+
+/* The field that carries tokens, and the statuses that mean what 401 means. */
+static void api_of(driver *d, const json_t *object, tokenward_provider *p) {
+  const json_t *given = json_object_get(object, "header");
+  if (given != NULL) {
+    tokenward_token_header *header = keep(d, sizeof *header);
+    header->name = has(given, "name") ? text(given, "name") : tokenward_text("Authorization");
+    header->scheme = has(given, "scheme") ? text(given, "scheme") : tokenward_text("Bearer");
+    p->header = header;
+  }
+  const json_t *list = json_object_get(object, "expired_status");
+  size_t count = json_array_size(list);
+  uint16_t *statuses = keep(d, count * sizeof *statuses);
+  for (size_t i = 0; i < count; i++) {
+    statuses[i] = (uint16_t)json_integer_value(json_array_get(list, i));
+  }
+  p->expired_status.ptr = statuses;
+  p->expired_status.len = count;
+}
+
 static void custom_provider(driver *d, const json_t *object) {
-  static const char *const AUTHENTICATIONS[] = { "basic", "basic_raw", "post", "bearer", "none", NULL };
+  static const char *const AUTHENTICATIONS[] = { "basic", "basic_raw", "post",   "bearer",
+                                                 "none",  "basic_id",  "nobody", NULL };
   static const tokenward_authentication_part *const AUTHENTICATION_PARTS[] = {
     &tokenward_authentication_basic, &tokenward_authentication_basic_raw, &tokenward_authentication_post,
-    &tokenward_authentication_bearer, &tokenward_authentication_none,
+    &tokenward_authentication_bearer, &tokenward_authentication_none, &tokenward_authentication_basic_id,
+    &tokenward_authentication_nobody,
   };
   static const char *const BODIES[] = { "form", "json", NULL };
   static const tokenward_body_part *const BODY_PARTS[] = { &tokenward_body_form, &tokenward_body_json };
@@ -283,7 +342,7 @@ static void custom_provider(driver *d, const json_t *object) {
   for (size_t i = 0; i < names.len; i++) {
     tokenward_grant grant = TOKENWARD_GRANT_CLIENT_CREDENTIALS;
     while (!is(names.ptr[i], tokenward_grant_name(grant))) {
-      if (grant++ == TOKENWARD_GRANT_SITE_TOKEN) {
+      if (grant++ == TOKENWARD_GRANT_EXTENSION) {
         end("no grant is called %.*s", (int)names.ptr[i].len, (const char *)names.ptr[i].ptr);
       }
     }
@@ -301,6 +360,9 @@ static void custom_provider(driver *d, const json_t *object) {
   if (p->members.names.len > 0 || p->members.expires_at.len > 0) {
     p->members.reader = &tokenward_member_names;
   }
+
+  p->requests = requests_of(d, object);
+  api_of(d, object, p);
 
   const json_t *rows = json_object_get(object, "routes");
   size_t count = json_array_size(rows);
@@ -540,6 +602,21 @@ static void put_header(json_t *headers, const char *name, tokenward_span value) 
   }
 }
 
+/* Lines of `name: value`, each ended by CR and LF. */
+static void put_fields(json_t *headers, tokenward_span lines) {
+  const char *at = (const char *)lines.ptr;
+  const char *end = lines.len > 0 ? at + lines.len : at;
+  while (at < end) {
+    const char *colon = strstr(at, ": ");
+    const char *line_end = strstr(at, "\r\n");
+    json_t *pair = json_array();
+    json_array_append_new(pair, json_stringn(at, (size_t)(colon - at)));
+    json_array_append_new(pair, json_stringn(colon + 2, (size_t)(line_end - colon - 2)));
+    json_array_append_new(headers, pair);
+    at = line_end + 2;
+  }
+}
+
 static tokenward_credentials credentials_of(const driver *d, const json_t *step) {
   const json_t *given = json_object_get(has(step, "credentials") ? step : d->scenario, "credentials");
   tokenward_credentials credentials;
@@ -556,6 +633,8 @@ static void put_request(json_t *actual, const tokenward_request *request) {
   put_header(headers, "Authorization", request->authorization);
   put_header(headers, "Content-Type", request->content_type);
   put_header(headers, "Accept", request->accept);
+  put_header(headers, "Accept-Encoding", request->accept_encoding);
+  put_fields(headers, request->fields);
   json_object_set_new(actual, "method", string_of(request->method));
   json_object_set_new(actual, "url", string_of(request->url));
   json_object_set_new(actual, "headers", headers);
@@ -565,7 +644,16 @@ static void put_request(json_t *actual, const tokenward_request *request) {
 static int32_t do_begin(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   const tokenward_credentials credentials = credentials_of(d, step);
   tokenward_request request;
-  int32_t result = tokenward_begin(d->hand->manager, at, &credentials, d->buffer, BUFFER, &request);
+  const json_t *given = json_object_get(has(step, "additions") ? step : d->scenario, "additions");
+  int32_t result;
+  if (given != NULL) {
+    tokenward_additions additions;
+    additions.values = listed(d, json_object_get(given, "values"));
+    additions.parameters = listed(d, json_object_get(given, "parameters"));
+    result = tokenward_begin_with(d->hand->manager, at, &credentials, &additions, d->buffer, BUFFER, &request);
+  } else {
+    result = tokenward_begin(d->hand->manager, at, &credentials, d->buffer, BUFFER, &request);
+  }
   if (result != TOKENWARD_OK) {
     return result;
   }
@@ -689,6 +777,7 @@ static int32_t do_authorize(driver *d, const json_t *step, uint64_t at, json_t *
   if (result == TOKENWARD_OK) {
     json_object_set_new(actual, "header", json_stringn(value, header.len));
     json_object_set_new(actual, "generation", number(header.generation));
+    json_object_set_new(actual, "name", string_of(header.name));
     if (value[header.len] != '\0') {
       end("no NUL ends the header");
     }

@@ -105,6 +105,7 @@ static void the_run_loop_keeps_a_token(void **state) {
   assert_span(request.authorization, "Basic aWQ6c2VjcmV0");
   assert_span(request.content_type, "application/x-www-form-urlencoded");
   assert_span(request.accept, "application/json");
+  assert_span(request.accept_encoding, "identity");
   assert_span(request.body, "grant_type=client_credentials&scope=offline_access");
   assert_ptr_equal(request.url.ptr, f->buf);
 
@@ -608,7 +609,7 @@ static void every_number_of_a_provider_is_checked(void **state) {
     { offsetof(tokenward_provider, zero_lifetime), 2 },
     { offsetof(tokenward_provider, token_alphabet), 2 },
     { offsetof(tokenward_provider, exposure), 2 },
-    { offsetof(tokenward_provider, primary_grant), 5 },
+    { offsetof(tokenward_provider, primary_grant), 6 },
   };
   fixture *f = *state;
   f->provider.missing_lifetime.expiry = &tokenward_expiry_jwt;
@@ -625,6 +626,63 @@ static void every_number_of_a_provider_is_checked(void **state) {
     }
     *number = right;
   }
+}
+
+static void what_departs_from_the_standard_in_requests_is_checked(void **state) {
+  static const tokenward_pair NULLS[] = { { TOKENWARD_TEXT("x-api-key"), { NULL, 0 } } };
+  fixture *f = *state;
+  tokenward_parameter parameters[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("a"), TOKENWARD_TARGET_TOKEN } };
+  tokenward_requests told = { .writer = &tokenward_request_own, .parameters = { parameters, 1 } };
+  tokenward_token_header header = { TOKENWARD_TEXT("X-API-Key"), TOKENWARD_TEXT("") };
+  f->provider.requests = &told;
+  f->provider.header = &header;
+  assert_int_equal(describe(f), TOKENWARD_OK);
+  for (int32_t target = -1; target <= TOKENWARD_TARGET_CODE + 1; target++) {
+    parameters[0].target = target;
+    assert_int_equal(describe(f), target < 0 || target > TOKENWARD_TARGET_CODE ? TOKENWARD_ERR_OUT_OF_RANGE : TOKENWARD_OK);
+  }
+  parameters[0].target = TOKENWARD_TARGET_REFRESH;
+  parameters[0].value = span(NULL, 0);
+  assert_int_equal(describe(f), TOKENWARD_ERR_NULL);
+  parameters[0].value = span(NOT_UTF8, 2);
+  assert_int_equal(describe(f), TOKENWARD_ERR_NOT_UTF8);
+  told.parameters.len = 0;
+  told.headers = (tokenward_pair_list){ NULLS, 1 };
+  assert_int_equal(describe(f), TOKENWARD_ERR_NULL);
+  told.headers.len = 0;
+  memset(&told.scope_on_refresh, 2, 1);
+  assert_int_equal(describe(f), TOKENWARD_ERR_OUT_OF_RANGE);
+  told.scope_on_refresh = false;
+  header.name = span(NULL, 0);
+  assert_int_equal(describe(f), TOKENWARD_ERR_NULL);
+}
+
+static void a_request_carries_the_fields_and_parameters_of_the_service_and_of_the_caller(void **state) {
+  static const tokenward_parameter PARAMETERS[] = { { TOKENWARD_TEXT("tenant"), TOKENWARD_TEXT("t-{tenant}"),
+                                                      TOKENWARD_TARGET_PRIMARY } };
+  static const tokenward_pair FIELDS[] = { { TOKENWARD_TEXT("x-api-key"), TOKENWARD_TEXT("{key}") },
+                                           { TOKENWARD_TEXT("x-version"), TOKENWARD_TEXT("2") } };
+  static const tokenward_requests TOLD = { .writer = &tokenward_request_own,
+                                           .parameters = { PARAMETERS, 1 },
+                                           .headers = { FIELDS, 2 } };
+  static const tokenward_pair VALUES[] = { { TOKENWARD_TEXT("tenant"), TOKENWARD_TEXT("a b") },
+                                           { TOKENWARD_TEXT("key"), TOKENWARD_TEXT("k") } };
+  static const tokenward_pair MORE[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("x") } };
+  static const tokenward_additions ADDITIONS = { .values = { VALUES, 2 }, .parameters = { MORE, 1 } };
+  fixture *f = *state;
+  tokenward_request request;
+  f->provider.requests = &TOLD;
+  const tokenward_service *service;
+  assert_int_equal(tokenward_describe(&f->provider, &service), TOKENWARD_OK);
+  f->config.service = service;
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+  assert_int_equal(tokenward_begin(f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request),
+                   TOKENWARD_ERR_WRONG_CREDENTIALS);
+  assert_int_equal(
+    tokenward_begin_with(f->manager, 0, &f->credentials, &ADDITIONS, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_span(request.fields, "x-api-key: k\r\nx-version: 2\r\n");
+  assert_span(request.body, "grant_type=client_credentials&scope=offline_access&tenant=t-a+b&audience=x");
+  assert_int_equal(request.len, (size_t)(request.body.ptr + request.body.len - request.url.ptr));
 }
 
 static void every_boolean_of_a_provider_is_checked(void **state) {
@@ -1288,6 +1346,9 @@ static int32_t encodes(sized *s, size_t cap) {
   return tokenward_form_encode(TEXT("s&cret 1"), s->out, cap, &s->len);
 }
 
+/* Parameters of the caller's own. */
+#define ADDS(pairs, count) (&(const tokenward_additions){ .parameters = { pairs, count } })
+
 static int32_t encodes_nothing(sized *s, size_t cap) {
   return tokenward_form_encode(span(NULL, 0), s->out, cap, &s->len);
 }
@@ -1297,7 +1358,7 @@ static int32_t requests(sized *s, size_t cap) {
   tokenward_request request;
   int32_t result =
     tokenward_token_request(&s->f->config, TOKENWARD_GRANT_CLIENT_CREDENTIALS, &s->f->credentials, span(NULL, 0),
-                            EXTRA, 1, (uint8_t *)s->out, cap, &request);
+                            ADDS(EXTRA, 1), (uint8_t *)s->out, cap, &request);
   s->len = request.len;
   return result;
 }
@@ -1744,41 +1805,41 @@ static void a_request_is_written_without_a_manager(void **state) {
   const int32_t primary = TOKENWARD_GRANT_CLIENT_CREDENTIALS;
   const int32_t refresh = TOKENWARD_GRANT_REFRESH_TOKEN;
   uint8_t *buf = f->buf;
-  assert_int_equal(tokenward_token_request(c, refresh, &f->credentials, TEXT("r t"), EXTRA, 2, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, refresh, &f->credentials, TEXT("r t"), ADDS(EXTRA, 2), buf, 512, &request),
                    TOKENWARD_OK);
   assert_span(request.body, "grant_type=refresh_token&refresh_token=r+t&audience=a+b");
   assert_int_equal(request.id, 0);
-  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, TWICE, 1, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, ADDS(TWICE, 1), buf, 512, &request),
                    TOKENWARD_ERR_DUPLICATE_PARAMETER);
-  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, NONE, 1, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, ADDS(NONE, 1), buf, 512, &request),
                    TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, NULL, 1, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, ADDS(NULL, 1), buf, 512, &request),
                    TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, EXTRA, SIZE_MAX, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, ADDS(EXTRA, SIZE_MAX), buf, 512, &request),
                    TOKENWARD_ERR_LENGTH);
-  assert_int_equal(tokenward_token_request(c, 0, &f->credentials, none, NULL, 0, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, 0, &f->credentials, none, NULL, buf, 512, &request),
                    TOKENWARD_ERR_OUT_OF_RANGE);
-  assert_int_equal(tokenward_token_request(c, 5, &f->credentials, none, NULL, 0, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, 6, &f->credentials, none, NULL, buf, 512, &request),
                    TOKENWARD_ERR_OUT_OF_RANGE);
-  assert_int_equal(tokenward_token_request(c, primary, NULL, none, NULL, 0, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, NULL, none, NULL, buf, 512, &request),
                    TOKENWARD_ERR_NULL);
-  assert_int_equal(tokenward_token_request(NULL, primary, &f->credentials, none, NULL, 0, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(NULL, primary, &f->credentials, none, NULL, buf, 512, &request),
                    TOKENWARD_ERR_NULL);
   f->config.site = span(NOT_UTF8, 2);
-  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, NULL, 0, buf, 512, &request),
+  assert_int_equal(tokenward_token_request(c, primary, &f->credentials, none, NULL, buf, 512, &request),
                    TOKENWARD_ERR_NOT_UTF8);
   f->config.site = none;
   assert_int_equal(
-    tokenward_token_request(c, refresh, &f->credentials, span(buf, 2), NULL, 0, buf, 512, &request),
+    tokenward_token_request(c, refresh, &f->credentials, span(buf, 2), NULL, buf, 512, &request),
     TOKENWARD_ERR_OVERLAP);
   f->config.service = &tokenward_flip_energy_site;
   f->config.base_url = TEXT("https://api.example");
   f->credentials.bearer = TEXT("client");
-  assert_int_equal(tokenward_token_request(c, TOKENWARD_GRANT_SITE_TOKEN, &f->credentials, none, NULL, 0, buf, 512,
+  assert_int_equal(tokenward_token_request(c, TOKENWARD_GRANT_SITE_TOKEN, &f->credentials, none, NULL, buf, 512,
                                            &request),
                    TOKENWARD_ERR_INVALID_PROVIDER);
   f->config.site = TEXT("s/1");
-  assert_int_equal(tokenward_token_request(c, TOKENWARD_GRANT_SITE_TOKEN, &f->credentials, none, NULL, 0, buf, 512,
+  assert_int_equal(tokenward_token_request(c, TOKENWARD_GRANT_SITE_TOKEN, &f->credentials, none, NULL, buf, 512,
                                            &request),
                    TOKENWARD_OK);
   assert_span(request.url, "https://api.example/v1/auth/site/s%2F1");
@@ -2051,6 +2112,8 @@ int main(void) {
     TEST(a_fact_that_cannot_work_is_named),
     TEST(pointers_of_describe_are_checked),
     TEST(every_number_of_a_provider_is_checked),
+    TEST(what_departs_from_the_standard_in_requests_is_checked),
+    TEST(a_request_carries_the_fields_and_parameters_of_the_service_and_of_the_caller),
     TEST(every_boolean_of_a_provider_is_checked),
     TEST(every_pointer_of_a_provider_is_checked),
     TEST(every_text_of_a_provider_is_checked),

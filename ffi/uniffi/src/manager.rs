@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use bumpalo::Bump;
 use self_cell::self_cell;
 use tokenward::{
-    Answer, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr, Nested, Next, Outcome,
-    OwnMembers, Provider, Request, RequestId, Retry, Slots, SnapshotScope, TokenAnswer, TokenManager,
-    TokenRequest, TokenResponse, UnixTime, token_answer,
+    Additions, Answer, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr, Nested, Next,
+    Outcome, OwnMembers, Provider, Request, RequestId, Retry, Slots, SnapshotScope, TokenAnswer,
+    TokenManager, TokenRequest, TokenResponse, UnixTime, token_answer,
 };
 
 use crate::error::caught;
@@ -186,12 +186,17 @@ impl CoreManager {
         })
     }
 
-    /// Makes the request that [`CoreManager::poll`] asks for. With shared storage and a refresh grant: persist
-    /// before you send.
+    /// Makes the request that [`CoreManager::poll`] asks for. `values` and `parameters` are name, value, name, value: what
+    /// stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
     ///
     /// # Errors
     /// - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+    /// - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value.
     /// - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a record of secrets would have to be wiped in three languages"
+    )]
     pub fn begin(
         &self,
         now: u64,
@@ -200,7 +205,11 @@ impl CoreManager {
         username: Option<String>,
         password: Option<String>,
         bearer: Option<String>,
+        values: Vec<String>,
+        parameters: Vec<String>,
     ) -> Result<Arc<CoreRequest>, CoreError> {
+        let (values, parameters) = (pairs(&values)?, pairs(&parameters)?);
+        let additions = Additions { values: &values, parameters: &parameters };
         let credentials = Credentials {
             client_id: client_id.as_deref().unwrap_or_default(),
             client_secret: client_secret.as_deref().unwrap_or_default(),
@@ -210,7 +219,7 @@ impl CoreManager {
         };
         self.with(|kept| {
             let mut begin = |out: &mut [u8]| {
-                let (id, request) = kept.manager.begin(instant(now), &credentials, out)?;
+                let (id, request) = kept.manager.begin_with(instant(now), &credentials, &additions, out)?;
                 Ok(Arc::new(CoreRequest::of(id, &request)))
             };
             // The first call says how long the request is.
@@ -240,9 +249,8 @@ impl CoreManager {
     ) -> Result<OutcomeRecord, CoreError> {
         self.with(|kept| {
             let status = status_of(status)?;
-            let (headers, []) = headers.as_chunks() else { return Err(CoreError::invalid_argument()) };
             let headers: Vec<_> =
-                headers.iter().map(|[name, value]| (name.as_str(), value.as_bytes())).collect();
+                pairs(&headers)?.into_iter().map(|(name, value)| (name, value.as_bytes())).collect();
             let answer =
                 Answer { status, headers: &headers, body: &body, wall: wall.map(UnixTime::from_secs) };
             Ok(outcome_of(&kept.manager.answer(instant(now), RequestId(request_id), &answer)?))
@@ -273,6 +281,22 @@ impl CoreManager {
             bearer.write(&mut line[start..])?;
             String::from_utf8(line).map_err(|_| CoreError::internal())
         })
+    }
+
+    /// The name of the field that [`CoreManager::authorize`] gives the value of.
+    ///
+    /// # Errors
+    /// [`CoreError::Internal`] alone.
+    pub fn header_name(&self) -> Result<String, CoreError> {
+        self.with(|kept| Ok(kept.provider.header().name.to_owned()))
+    }
+
+    /// Whether [`CoreManager::rejected`] is to be told of a status of the API: one that speaks of the token.
+    ///
+    /// # Errors
+    /// [`CoreError::Input`], `invalid_argument`: a status above 65535.
+    pub fn is_refusal(&self, status: u32) -> Result<bool, CoreError> {
+        self.with(|kept| Ok(status == 403 || kept.provider.says_expired(status_of(status)?)))
     }
 
     /// A resource server refused a request that carried the token `generation`. `challenge` is the
@@ -676,6 +700,12 @@ pub(crate) fn outcome_of(outcome: &Outcome<'_>) -> OutcomeRecord {
             uri: response.error_uri().map(text),
         },
     }
+}
+
+/// Name, value, name, value.
+fn pairs(list: &[String]) -> Result<Vec<(&str, &str)>, CoreError> {
+    let (pairs, []) = list.as_chunks() else { return Err(CoreError::invalid_argument()) };
+    Ok(pairs.iter().map(|[name, value]| (name.as_str(), value.as_str())).collect())
 }
 
 pub(crate) fn status_of(status: u32) -> Result<u16, CoreError> {

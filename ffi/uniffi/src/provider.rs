@@ -4,7 +4,7 @@
 
 use bumpalo::Bump;
 use tokenward::parts::{ClientAuthentication as Authentication, LoopbackHttp, SitePath, TokenExpiry};
-use tokenward::{Nested, OwnMembers, Provider, Route, Routes, providers};
+use tokenward::{Nested, OwnMembers, Provider, Requests, Route, Routes, providers};
 
 /// A token service: all that tells one from another, and no secret. What may be absent has the default that is named
 /// at the member.
@@ -67,6 +67,73 @@ pub struct TokenProvider {
     pub exposure: Exposure,
     /// When its tokens are refreshed; none: by the default policy.
     pub policy: Option<RefreshPolicy>,
+    /// In place of the token path for the refresh grant.
+    pub refresh_path: Option<String>,
+    /// The scope is sent with a refresh too.
+    pub scope_on_refresh: bool,
+    /// The `grant_type` of the extension grant.
+    pub extension_grant: Option<String>,
+    /// `client_id`, `client_secret`, `username`, `password` or `refresh_token`, and the name that the service has in its
+    /// place.
+    pub request_names: Option<Vec<NamedValue>>,
+    /// Parameters of its own, in the order in which they are sent.
+    pub parameters: Option<Vec<TokenParameter>>,
+    /// Header fields of its own that its token requests carry. `{name}` in a value stands for one of the values of
+    /// `Credentials`, `{access_token}` for the access token that is held, whether it has ended or not: without one the
+    /// field is left out.
+    pub headers: Option<Vec<NamedValue>>,
+    /// The field that carries its tokens to the API; none: `Authorization: Bearer`.
+    pub header: Option<TokenHeader>,
+    /// Statuses of the API that mean what 401 means.
+    pub expired_status: Option<Vec<u16>>,
+}
+
+/// A name and its value.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct NamedValue {
+    /// The name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A parameter of a service's own, such as `audience` and `resource`.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct TokenParameter {
+    /// Its name.
+    pub name: String,
+    /// Its value; `{name}` in it stands for one of the values of `Credentials`, `{access_token}` for the access token
+    /// that is held, whether it has ended or not: without one the parameter is left out.
+    pub value: String,
+    /// What it is sent with.
+    #[uniffi(default = None)]
+    pub target: Option<ParameterTarget>,
+}
+
+/// A request that a parameter is sent with; none: every request to the token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum ParameterTarget {
+    /// The request with the primary grant. A site token has no parameters.
+    Primary,
+    /// The refresh.
+    Refresh,
+    /// The authorization URL that a browser opens (RFC 6749 section 4.1.1).
+    Authorization,
+    /// The device authorization request (RFC 8628 section 3.1).
+    Device,
+    /// The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4).
+    Code,
+}
+
+/// The header field that carries a service's tokens to its API.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct TokenHeader {
+    /// The field's name.
+    #[uniffi(default = "Authorization")]
+    pub name: String,
+    /// What stands in front of the token, before a space; empty: the value is the token alone.
+    #[uniffi(default = "Bearer")]
+    pub scheme: String,
 }
 
 /// Whose token it is, as far as that is known only at run time. What is given here wins over the provider's.
@@ -197,6 +264,8 @@ pub enum TokenGrant {
     RefreshToken,
     /// A `POST` with a client token as Bearer that answers a token for one site.
     SiteToken,
+    /// RFC 6749 section 4.5: `extensionGrant` of the provider names it, and what it presents are `parameters`.
+    Extension,
 }
 
 /// How the client authenticates to the token endpoint (RFC 6749 section 2.3).
@@ -212,6 +281,10 @@ pub enum ClientAuthentication {
     Bearer,
     /// `none`: a public client sends its id alone, in the body.
     PublicClient,
+    /// The `Authorization` field with the id, form-encoded first, and an empty secret (section 2.3.1).
+    BasicId,
+    /// Nobody: neither an id nor a secret is sent.
+    Nobody,
 }
 
 /// How a request's parameters are written.
@@ -310,14 +383,22 @@ impl TokenPreset {
 }
 
 same! {
-    TokenGrant = Grant { ClientCredentials, Password, RefreshToken, SiteToken }
+    TokenGrant = Grant { ClientCredentials, Password, RefreshToken, SiteToken, Extension }
     TokenAlphabet = TokenAlphabet { B64Token, Visible }
     ZeroLifetime = ZeroLifetime { Expired, Never }
     Exposure = Exposure { ServerOnly, AppAllowed }
 }
 
 impl ClientAuthentication {
-    const ALL: [Self; 5] = [Self::Basic, Self::BasicRaw, Self::Post, Self::Bearer, Self::PublicClient];
+    const ALL: [Self; 7] = [
+        Self::Basic,
+        Self::BasicRaw,
+        Self::Post,
+        Self::Bearer,
+        Self::PublicClient,
+        Self::BasicId,
+        Self::Nobody,
+    ];
 
     const fn core(self) -> &'static Authentication {
         match self {
@@ -326,6 +407,8 @@ impl ClientAuthentication {
             Self::Post => Authentication::POST,
             Self::Bearer => Authentication::BEARER,
             Self::PublicClient => Authentication::NONE,
+            Self::BasicId => Authentication::BASIC_ID,
+            Self::Nobody => Authentication::NOBODY,
         }
     }
 }
@@ -424,7 +507,19 @@ impl TokenProvider {
             primary_grant,
             refresh_grant,
             any_https_origin,
+            requests,
+            header,
+            expired_status,
         } = *provider;
+        let Requests {
+            writer: _,
+            refresh_path,
+            extension_grant,
+            names: request_names,
+            parameters,
+            headers,
+            scope_on_refresh,
+        } = *requests.unwrap_or(&Requests::STANDARD);
         Self {
             name: name.to_owned(),
             environment: environment.map(str::to_owned),
@@ -456,6 +551,15 @@ impl TokenProvider {
             zero_lifetime: ZeroLifetime::of(zero_lifetime),
             exposure: Exposure::of(exposure),
             policy: policy.map(RefreshPolicy::of),
+            refresh_path: refresh_path.map(str::to_owned),
+            scope_on_refresh,
+            extension_grant: extension_grant.map(str::to_owned),
+            request_names: request_names.map(NamedValue::all),
+            parameters: parameters.map(|list| list.iter().map(TokenParameter::of).collect()),
+            headers: headers.map(NamedValue::all),
+            header: header
+                .map(|header| TokenHeader { name: header.name.to_owned(), scheme: header.scheme.to_owned() }),
+            expired_status: expired_status.map(<[u16]>::to_vec),
         }
     }
 
@@ -489,11 +593,38 @@ impl TokenProvider {
             zero_lifetime,
             exposure,
             policy,
+            refresh_path,
+            scope_on_refresh,
+            extension_grant,
+            request_names,
+            parameters,
+            headers,
+            header,
+            expired_status,
         } = self;
         let text = |text: &String| -> &'a str { arena.alloc_str(text) };
         let texts =
             |list: &Vec<String>| -> &'a [&'a str] { arena.alloc_slice_fill_iter(list.iter().map(text)) };
         let policy = policy.as_ref().map_or(tokenward::RefreshPolicy::DEFAULT, RefreshPolicy::core);
+        let named = |list: &Vec<NamedValue>| -> &'a [(&'a str, &'a str)] {
+            arena.alloc_slice_fill_iter(
+                list.iter().map(|NamedValue { name, value }| (text(name), text(value))),
+            )
+        };
+        let requests = Requests {
+            refresh_path: refresh_path.as_ref().map(text),
+            extension_grant: extension_grant.as_ref().map(text),
+            names: request_names.as_ref().map(named),
+            parameters: parameters.as_ref().map(|list| -> &'a [tokenward::Parameter<'a>] {
+                arena.alloc_slice_fill_iter(list.iter().map(|TokenParameter { name, value, target }| {
+                    let target = target.map_or(tokenward::Target::Token, ParameterTarget::core);
+                    tokenward::Parameter { name: text(name), value: text(value), target }
+                }))
+            }),
+            headers: headers.as_ref().map(named),
+            scope_on_refresh: *scope_on_refresh,
+            ..Requests::STANDARD
+        };
         let is_nested = member_path.is_some() || error_path.is_some();
         let (member_path, error_path) = (member_path.as_ref().map(text), error_path.as_ref().map(text));
         arena.alloc(Provider {
@@ -546,6 +677,11 @@ impl TokenProvider {
             primary_grant: primary_grant.map(TokenGrant::core),
             refresh_grant: *refresh_grant,
             any_https_origin: *any_https_origin,
+            requests: (requests != Requests::STANDARD).then(|| &*arena.alloc(requests)),
+            header: header.as_ref().map(|TokenHeader { name, scheme }| {
+                &*arena.alloc(tokenward::TokenHeader { name: text(name), scheme: text(scheme) })
+            }),
+            expired_status: expired_status.as_ref().map(|statuses| &*arena.alloc_slice_copy(statuses)),
         })
     }
 }
@@ -560,6 +696,44 @@ impl TokenIdentity {
             base_url: base_url.as_ref().map(text),
             account: account.as_ref().map(text),
             site: site.as_ref().map(text),
+        }
+    }
+}
+
+impl NamedValue {
+    fn all(pairs: &[(&str, &str)]) -> Vec<Self> {
+        let pair =
+            |(name, value): &(&str, &str)| Self { name: (*name).to_owned(), value: (*value).to_owned() };
+        pairs.iter().map(pair).collect()
+    }
+}
+
+impl TokenParameter {
+    fn of(parameter: &tokenward::Parameter<'_>) -> Self {
+        let tokenward::Parameter { name, value, target } = *parameter;
+        Self { name: name.to_owned(), value: value.to_owned(), target: ParameterTarget::of(target) }
+    }
+}
+
+impl ParameterTarget {
+    const fn of(target: tokenward::Target) -> Option<Self> {
+        Some(match target {
+            tokenward::Target::Token => return None,
+            tokenward::Target::Primary => Self::Primary,
+            tokenward::Target::Refresh => Self::Refresh,
+            tokenward::Target::Authorization => Self::Authorization,
+            tokenward::Target::Device => Self::Device,
+            tokenward::Target::Code => Self::Code,
+        })
+    }
+
+    const fn core(self) -> tokenward::Target {
+        match self {
+            Self::Primary => tokenward::Target::Primary,
+            Self::Refresh => tokenward::Target::Refresh,
+            Self::Authorization => tokenward::Target::Authorization,
+            Self::Device => tokenward::Target::Device,
+            Self::Code => tokenward::Target::Code,
         }
     }
 }
@@ -644,6 +818,10 @@ mod tests {
             recheck: false,
         };
         let rows = [Route::site("GET", "/a/{site}"), Route::client("POST", "/b")];
+        let parameters: Vec<_> = tokenward::Target::ALL
+            .iter()
+            .map(|target| tokenward::Parameter::new("audience", "a").on(*target))
+            .collect();
         let full = Provider {
             name: "name",
             environment: Some("environment"),
@@ -670,6 +848,17 @@ mod tests {
             routes: Routes::table(&rows),
             any_https_origin: true,
             policy: Some(&policy),
+            requests: Some(&Requests {
+                refresh_path: Some("/refresh"),
+                extension_grant: Some("app"),
+                names: Some(&[("client_id", "clientId")]),
+                parameters: Some(&parameters),
+                headers: Some(&[("x-api-key", "{key}")]),
+                scope_on_refresh: true,
+                ..Requests::STANDARD
+            }),
+            header: Some(&tokenward::TokenHeader { name: "X-API-Key", scheme: "" }),
+            expired_status: Some(&[403, 419]),
             ..Provider::custom()
         };
         survives(&full);
@@ -679,8 +868,8 @@ mod tests {
         for body in tokenward::parts::BodyFormat::ALL {
             survives(&Provider { body: Some(body), ..full });
         }
-        for grant in [Grant::ClientCredentials, Grant::Password, Grant::RefreshToken, Grant::SiteToken] {
-            survives(&Provider { primary_grant: Some(grant), ..full });
+        for grant in Grant::ALL {
+            survives(&Provider { primary_grant: Some(*grant), ..full });
         }
         for token_alphabet in [TokenAlphabet::B64Token, TokenAlphabet::Visible] {
             survives(&Provider { token_alphabet, ..full });

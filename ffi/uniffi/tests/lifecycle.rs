@@ -53,7 +53,16 @@ fn store(manager: &CoreManager, now: u64, wall: u64) -> Vec<u8> {
 }
 
 fn begin(manager: &CoreManager, now: u64) -> Result<std::sync::Arc<CoreRequest>, CoreError> {
-    manager.begin(now, text("id"), text("secret"), text("user"), text("password"), text("parent-token"))
+    manager.begin(
+        now,
+        text("id"),
+        text("secret"),
+        text("user"),
+        text("password"),
+        text("parent-token"),
+        Vec::new(),
+        Vec::new(),
+    )
 }
 
 fn answer(manager: &CoreManager, now: u64, id: u64, body: &str) -> Result<OutcomeRecord, CoreError> {

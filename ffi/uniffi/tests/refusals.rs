@@ -136,7 +136,7 @@ fn a_slot_has_at_most_1_mib() {
 fn an_argument_out_of_range_changes_nothing() {
     let manager = manager();
     let id = manager
-        .begin(0, Some("id".to_owned()), Some("secret".to_owned()), None, None, None)
+        .begin(0, Some("id".to_owned()), Some("secret".to_owned()), None, None, None, Vec::new(), Vec::new())
         .and_then(|request| request.id())
         .expect("a request");
     let body = || br#"{"access_token":"token","expires_in":3600}"#.to_vec();
@@ -173,7 +173,16 @@ fn every_method_answers_after_a_sign_out() {
     for method in [CoreManager::reload, CoreManager::retry, CoreManager::renew, CoreManager::clear] {
         assert_eq!(method(&manager), Ok(()));
     }
-    let request = manager.begin(1, Some("id".to_owned()), Some("secret".to_owned()), None, None, None);
+    let request = manager.begin(
+        1,
+        Some("id".to_owned()),
+        Some("secret".to_owned()),
+        None,
+        None,
+        None,
+        Vec::new(),
+        Vec::new(),
+    );
     let id = request.and_then(|request| request.id()).expect("a request");
     let body = br#"{"access_token":"next","expires_in":3600}"#.to_vec();
     assert!(matches!(
@@ -210,7 +219,19 @@ fn nothing_that_can_be_printed_shows_a_token() {
         manager.install_json(0, None, format!(r#"{{"access_token":"{long}"}}"#).into()).err(),
         manager.authorize(0, canary(), canary()).err(),
         manager.authorize(0, canary(), format!("https://{}.example/", canary())).err(),
-        manager.begin(0, Some(canary()), Some(canary()), None, None, Some(canary())).map(drop).err(),
+        manager
+            .begin(
+                0,
+                Some(canary()),
+                Some(canary()),
+                None,
+                None,
+                Some(canary()),
+                vec![canary(), canary()],
+                Vec::new(),
+            )
+            .map(drop)
+            .err(),
         manager.answer(0, 1, 200, vec![canary(), canary()], canary().into(), None).err(),
         manager.loaded(0, None, 1, canary().into(), vec![Some(canary().into())]).err(),
         manager.loaded(0, None, 1, vec![7; 32], vec![Some(canary().into())]).err(),
@@ -234,7 +255,9 @@ fn many_threads_at_once_make_one_request_and_see_whole_tokens() {
                     let now = thread + round;
                     let credentials = || (Some("id".to_owned()), Some("secret".to_owned()));
                     let (id, secret) = credentials();
-                    if let Ok(request) = manager.begin(now, id, secret, None, None, None) {
+                    if let Ok(request) =
+                        manager.begin(now, id, secret, None, None, None, Vec::new(), Vec::new())
+                    {
                         begun.fetch_add(1, Ordering::Relaxed);
                         let body = format!(
                             r#"{{"access_token":"{}","expires_in":3600}}"#,

@@ -6,9 +6,9 @@
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
-use tokenward::grants::{DeviceAuthorization, DeviceOutcome};
 #[cfg(feature = "snapshot")]
 use tokenward::grants::{AuthorizationCode, Callback};
+use tokenward::grants::{DeviceAuthorization, DeviceOutcome};
 use tokenward::parts::{
     BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RouteTable, SitePath,
     TokenExpiry,
@@ -18,9 +18,10 @@ use tokenward::storage::{HmacSha256, Seal};
 use tokenward::storage::{Source, Storage};
 use tokenward::wire::{Challenges, http_date, jwt_claims, retry_after};
 use tokenward::{
-    Answer, Bearer, Credentials, Error, ErrorResponse, Generation, Grant, Identity, Instant, JsonStr,
-    Options, Outcome, ParsedAnswer, Provider, RequestId, Slots, TickWidener, TokenAnswer, TokenManager,
-    TokenRequest, TokenResponse, UnixTime, basic, basic_raw, ct_eq, providers, token_answer, wipe,
+    Additions, Answer, Bearer, Credentials, Error, ErrorResponse, Generation, Grant, Identity, Instant,
+    JsonStr, Options, Outcome, ParsedAnswer, Provider, RequestId, Slots, TickWidener, TokenAnswer,
+    TokenManager, TokenRequest, TokenResponse, UnixTime, basic, basic_raw, ct_eq, providers, token_answer,
+    wipe,
 };
 
 unsafe extern "C" {
@@ -150,11 +151,13 @@ entry!(tokenward_gate_token_answer, {
 });
 
 entry!(tokenward_gate_token_request, {
-    let extra = black_box(&[("", ""); 2][..]);
+    let pairs = black_box(&[("", ""); 2][..]);
+    let additions = Additions { values: pairs, parameters: pairs };
     let credentials = credentials();
     let request = TokenRequest::new(provider(), identity(), black_box(Grant::Password), &credentials)
         .with_refresh_token(text())
-        .with_extra(extra)
+        .with_access_token(text())
+        .with_additions(&additions)
         .write(buffer());
     if let Ok(request) = request {
         black_box((request.method(), request.url(), request.headers().count(), request.body()));
@@ -313,7 +316,8 @@ entry!(tokenward_gate_device_authorization, {
     device.start(now());
     device.shown(now(), &manager);
     let poll = device.poll(now(), &manager);
-    black_box((poll, poll.next.name(), poll.next.code(), poll.next.sentence()));
+    let _ = black_box(poll);
+    black_box((poll.next.name(), poll.next.code(), poll.next.sentence()));
     if let Ok((id, request)) = device.begin(now(), &manager, &credentials, buffer()) {
         black_box((id, request.url(), request.body()));
     }

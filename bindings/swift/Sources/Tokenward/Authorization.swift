@@ -4,23 +4,27 @@ public import Foundation
     public import FoundationNetworking
 #endif
 
-/// The value of an `Authorization` field, and which token it is.
+/// A header field that carries a token, and which token it is.
 public struct Authorization: Sendable {
-    /// `Bearer` and the token.
+    /// The field's name: `Authorization`, if the provider has no other.
+    public let name: String
+    /// The field's value: `Bearer` and the token, if the provider has no other scheme.
     public let header: String
     /// For ``TokenManager/rejected(generation:status:challenge:)``.
     public let generation: UInt64
 
-    public init(header: String, generation: UInt64) {
+    public init(header: String, generation: UInt64, name: String = "Authorization") {
+        self.name = name
         self.header = header
         self.generation = generation
     }
 
     /// - Parameter line: `<generation> Bearer <token>`, as the bridge writes it.
-    init?(line: String) {
+    init?(name: String, line: String) {
         guard let space = line.utf8.firstIndex(of: UInt8(ascii: " ")), let generation = UInt64(line[..<space]) else {
             return nil
         }
+        self.name = name
         header = String(line[line.utf8.index(after: space)...])
         self.generation = generation
     }
@@ -58,7 +62,7 @@ extension URLSession {
     ) async throws -> (Data, URLResponse) {
         let first = try await manager.authorize(request)
         let answer = try await data(for: first.request, redirectedBy: manager)
-        guard let response = answer.1 as? HTTPURLResponse, [401, 403].contains(response.statusCode) else {
+        guard let response = answer.1 as? HTTPURLResponse, manager.isRefusal(status: response.statusCode) else {
             return answer
         }
         let decision = try await manager.rejected(

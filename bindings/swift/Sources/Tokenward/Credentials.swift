@@ -8,14 +8,21 @@ public struct Credentials: Sendable {
     public var clientSecret: String?
     public var username: String?
     public var password: String?
+    /// What stands for `{name}` in the provider's parameters and header fields, by name.
+    public var values: [String: String]
+    /// Parameters beside those of the provider, such as `audience`.
+    public var parameters: [String: String]
 
     public init(
-        clientId: String? = nil, clientSecret: String? = nil, username: String? = nil, password: String? = nil
+        clientId: String? = nil, clientSecret: String? = nil, username: String? = nil, password: String? = nil,
+        values: [String: String] = [:], parameters: [String: String] = [:]
     ) {
         self.clientId = clientId
         self.clientSecret = clientSecret
         self.username = username
         self.password = password
+        self.values = values
+        self.parameters = parameters
     }
 }
 

@@ -102,7 +102,8 @@ extension TokenManager {
                 let request = try core.begin(
                     now: now, clientId: ready.credentials.clientId, clientSecret: ready.credentials.clientSecret,
                     username: ready.credentials.username, password: ready.credentials.password,
-                    bearer: ready.bearer?.token)
+                    bearer: ready.bearer?.token, values: listed(ready.credentials.values),
+                    parameters: listed(ready.credentials.parameters))
                 return Begun(request: request, id: try request.id(), at: now, bearer: ready.bearer)
             } catch CoreError.State(let code, _) where code != "wrong_credentials" {
                 return nil
@@ -193,7 +194,7 @@ extension TokenManager {
         guard let target = URL(string: url) else { throw TokenwardError.configuration(code: "bad_url") }
         let authorization = try await parent.authorize(method: "POST", url: target)
         return Bearer(
-            parent: parent, url: url, token: String(authorization.header.dropFirst("Bearer ".count)),
+            parent: parent, url: url, token: authorization.header.split(separator: " ").last.map(String.init) ?? "",
             generation: authorization.generation)
     }
 
@@ -235,4 +236,9 @@ extension TokenManager {
         asking.cancel()
         return try answer.current.get()
     }
+}
+
+/// Name, value, name, value, in the order of the names.
+private func listed(_ values: [String: String]) -> [String] {
+    values.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
 }

@@ -21,6 +21,10 @@ public protocol TokenKeeper: Sendable {
     ///   otherwise why there is no token.
     func authorize(method: String, url: URL) async throws -> Authorization
 
+    /// Whether ``rejected(generation:status:challenge:)`` is to be told of a status of the API: one that speaks of the
+    /// token. 401 and 403 do, and what the provider lists.
+    func isRefusal(status: Int) -> Bool
+
     /// Tells of a resource server's refusal, and asks whether to send the request again, once, authorized anew.
     ///
     /// - Parameters:
@@ -67,7 +71,7 @@ extension TokenKeeper {
         guard let url = request.url else { throw TokenwardError.notAllowed(code: "bad_url") }
         let authorization = try await authorize(method: request.httpMethod ?? "GET", url: url)
         var authorized = request
-        authorized.setValue(authorization.header, forHTTPHeaderField: "Authorization")
+        authorized.setValue(authorization.header, forHTTPHeaderField: authorization.name)
         return AuthorizedRequest(request: authorized, generation: authorization.generation)
     }
 }

@@ -37,6 +37,7 @@ public actor TokenManager: TokenKeeper {
     public nonisolated let identity: TokenIdentity
 
     let core: CoreManager
+    private let headerName: String
     let source: TokenSource
     let vault: Vault
     let transport: any TokenTransport
@@ -96,6 +97,7 @@ public actor TokenManager: TokenKeeper {
                 options: OptionsRecord(
                     storage: isFixed ? nil : record, source: source.program(for: .noToken) == nil ? .person : .program))
         }
+        headerName = try bridged { [core] in try core.headerName() }
         self.provider = provider
         self.identity = identity
         self.source = source
@@ -127,6 +129,10 @@ public actor TokenManager: TokenKeeper {
             now = clock.now()
         }
         throw TokenwardError.temporarilyUnavailable(retryAfter: nil)
+    }
+
+    public nonisolated func isRefusal(status: Int) -> Bool {
+        (try? core.isRefusal(status: UInt32(clamping: status))) == true
     }
 
     public func rejected(generation: UInt64, status: Int, challenge: String?) async throws -> RetryDecision {
@@ -251,7 +257,7 @@ public actor TokenManager: TokenKeeper {
         guard !isSignedOut else { return nil }
         do {
             let line = try core.authorize(now: now, method: method, url: url)
-            guard let authorization = Authorization(line: line) else { throw TokenwardError.internal }
+            guard let authorization = Authorization(name: headerName, line: line) else { throw TokenwardError.internal }
             return authorization
         } catch CoreError.State("not_usable", _) {
             return nil

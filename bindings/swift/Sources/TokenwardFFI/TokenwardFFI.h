@@ -370,7 +370,7 @@ RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_authorize(uint64_t ptr,
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_BEGIN
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_BEGIN
-uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_begin(uint64_t ptr, uint64_t now, RustBuffer client_id, RustBuffer client_secret, RustBuffer username, RustBuffer password, RustBuffer bearer, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_begin(uint64_t ptr, uint64_t now, RustBuffer client_id, RustBuffer client_secret, RustBuffer username, RustBuffer password, RustBuffer bearer, RustBuffer values, RustBuffer parameters, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_CLEAR
@@ -388,6 +388,11 @@ void uniffi_tokenward_uniffi_fn_method_coremanager_failed(uint64_t ptr, uint64_t
 uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_generation(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_HEADER_NAME
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_HEADER_NAME
+RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_header_name(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_INSTALL
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_INSTALL
 uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_install(uint64_t ptr, uint64_t now, RustBuffer wall, RustBuffer access_token, RustBuffer token_type, RustBuffer expires_in, RustBuffer refresh_token, RustCallStatus *_Nonnull out_status
@@ -396,6 +401,11 @@ uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_install(uint64_t ptr, uin
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_INSTALL_JSON
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_INSTALL_JSON
 uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_install_json(uint64_t ptr, uint64_t now, RustBuffer wall, RustBuffer token, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_IS_REFUSAL
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_IS_REFUSAL
+int8_t uniffi_tokenward_uniffi_fn_method_coremanager_is_refusal(uint64_t ptr, uint32_t status, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_LOAD_FAILED
@@ -988,6 +998,12 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_generation(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_HEADER_NAME
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_HEADER_NAME
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_header_name(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_INSTALL
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_INSTALL
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_install(void
@@ -997,6 +1013,12 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_install(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_INSTALL_JSON
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_INSTALL_JSON
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_install_json(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_IS_REFUSAL
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_IS_REFUSAL
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_is_refusal(void
 
 );
 #endif

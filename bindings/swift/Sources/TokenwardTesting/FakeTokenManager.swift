@@ -81,6 +81,8 @@ public actor FakeTokenManager: TokenKeeper {
         return authorization
     }
 
+    public nonisolated func isRefusal(status: Int) -> Bool { [401, 403].contains(status) }
+
     public func rejected(generation: UInt64, status: Int, challenge: String?) async throws -> RetryDecision {
         let call = "rejected \(generation) \(status)"
         calls.append(call)

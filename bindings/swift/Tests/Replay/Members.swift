@@ -21,5 +21,8 @@ extension Object {
     func isTrue(_ name: String) -> Bool { self[name] as? Bool == true }
 
     /// The header fields: pairs of name and value.
-    var headers: [[String]] { self["headers"] as? [[String]] ?? [] }
+    var headers: [[String]] { pairs("headers") }
+
+    /// Names and values.
+    func pairs(_ name: String) -> [[String]] { self[name] as? [[String]] ?? [] }
 }

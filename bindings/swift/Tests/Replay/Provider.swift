@@ -113,6 +113,24 @@ private func custom(_ object: Object) -> TokenProvider {
         }
     }
     provider.exposure = named("exposure") ?? provider.exposure
+    provider.refreshPath = string("refresh_path")
+    provider.scopeOnRefresh = object.isTrue("scope_on_refresh")
+    provider.extensionGrant = string("extension_grant")
+    provider.requestNames = (object["request_names"] as? [String: String])?.map(NamedValue.init(name:value:))
+    let parameters = (object["parameters"] as? [Object] ?? []).map { parameter in
+        TokenParameter(
+            name: parameter.string("name")!, value: parameter.string("value")!,
+            target: parameter.string("on").flatMap { word in
+                ParameterTarget.allCases.first { "\($0)" == word }
+            })
+    }
+    provider.parameters = parameters.isEmpty ? nil : parameters
+    let headers = object.pairs("headers").map { NamedValue(name: $0[0], value: $0[1]) }
+    provider.headers = headers.isEmpty ? nil : headers
+    provider.header = object.object("header").map {
+        TokenHeader(name: $0.string("name") ?? "Authorization", scheme: $0.string("scheme") ?? "Bearer")
+    }
+    provider.expiredStatus = (object["expired_status"] as? [NSNumber])?.map(\.uint16Value)
     return provider
 }
 

@@ -254,10 +254,12 @@ struct Scenario {
 
     private mutating func begin(_ step: Object, _ at: UInt64) throws -> Object {
         let credentials = credentials(step)
+        let additions = step.object("additions") ?? scenario.object("additions") ?? [:]
         let request = try manager.begin(
             now: at, clientId: credentials.string("client_id"), clientSecret: credentials.string("client_secret"),
             username: credentials.string("username"), password: credentials.string("password"),
-            bearer: credentials.string("bearer"))
+            bearer: credentials.string("bearer"), values: additions.pairs("values").flatMap { $0 },
+            parameters: additions.pairs("parameters").flatMap { $0 })
         hand.lastRequest = try request.id()
         if let name = step.string("as") { hand.requests[name] = hand.lastRequest }
         return try written(request)
@@ -332,7 +334,10 @@ struct Scenario {
     private func authorize(_ step: Object, _ at: UInt64) throws -> Object {
         let line = try manager.authorize(now: at, method: step.string("method")!, url: step.string("url")!)
         let space = line.firstIndex(of: " ")!
-        return ["header": String(line[line.index(after: space)...]), "generation": UInt64(line[..<space])!]
+        return [
+            "header": String(line[line.index(after: space)...]), "generation": UInt64(line[..<space])!,
+            "name": try manager.headerName(),
+        ]
     }
 }
 

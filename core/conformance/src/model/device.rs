@@ -269,8 +269,10 @@ impl Device {
                 ("device_code", self.codes.device.clone()),
             ]
         };
-        let request = wire::write_own_request(&provider, &manager.site, Some(own), credentials)
-            .ok_or("wrong_credentials")?;
+        let asked =
+            wire::Asked { site: &manager.site, credentials, additions: &Value::Null, access_token: None };
+        let target = if self.phase == Phase::Starts { "device" } else { "code" };
+        let request = wire::write_own_request(&provider, &asked, Some(own), target)?;
         self.ids += 1;
         if let Some(name) = step["as"].as_str() {
             self.requests.push((name.to_owned(), self.ids));

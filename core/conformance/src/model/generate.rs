@@ -174,6 +174,9 @@ impl Generator {
             scenario.insert("allow_loopback_http".into(), json!(true));
         }
         scenario.insert("credentials".into(), self.credentials());
+        if self.dice.percent(60) {
+            scenario.insert("additions".into(), json!({"values": [["tenant", "acme"]], "parameters": []}));
+        }
         if self.dice.percent(25) {
             let access = self.dice.pick(&[4, 8, 16, 2048]);
             let refresh = self.dice.pick(&[4, 8, 16, 2048]);
@@ -228,13 +231,75 @@ impl Generator {
         Value::Object(policy)
     }
 
+    /// What departs from RFC 6749 in the requests.
+    fn requests(&mut self, p: &mut Map<String, Value>, grants: &[&str]) {
+        if grants.contains(&"extension") {
+            let name = self.dice.pick(&["app", "urn:ietf:params:oauth:grant-type:jwt-bearer"]);
+            p.insert("extension_grant".into(), json!(name));
+        }
+        if self.dice.percent(15) {
+            let names = self.dice.pick(&[
+                json!({"client_id": "clientId", "refresh_token": "refresh"}),
+                json!({"username": "e-mail"}),
+            ]);
+            p.insert("request_names".into(), names);
+        }
+        if grants.contains(&"refresh_token") {
+            if self.dice.percent(20) {
+                let path = self.dice.pick(&["/refresh", "/token/refresh?v=1"]);
+                p.insert("refresh_path".into(), json!(path));
+            }
+            if p.contains_key("scope") && self.dice.percent(30) {
+                p.insert("scope_on_refresh".into(), json!(true));
+            }
+        }
+        if self.dice.percent(25) {
+            let parameters = self.dice.pick(&[
+                json!([{"name": "audience", "value": "https://api.example"}]),
+                json!([{"name": "tenant", "value": "t-{tenant}", "on": "primary"},
+                       {"name": "tenant", "value": "{tenant}", "on": "refresh"}]),
+                json!([{"name": "accessToken", "value": "{access_token}", "on": "refresh"},
+                       {"name": "prompt", "value": "consent", "on": "authorization"},
+                       {"name": "b&c", "value": "{absent}", "on": "code"}]),
+            ]);
+            p.insert("parameters".into(), parameters);
+        }
+        if self.dice.percent(15) {
+            let headers = self.dice.pick(&[
+                json!([["x-api-key", "{tenant}"], ["X-Version", "2"]]),
+                json!([["X-Old-Token", "Bearer {access_token}"]]),
+            ]);
+            p.insert("headers".into(), headers);
+        }
+    }
+
+    /// What the caller of a request adds.
+    fn additions(&mut self) -> Value {
+        let values = self.dice.pick(&[
+            json!([["tenant", "acme"]]),
+            json!([["other", "x"], ["tenant", "a b&c"]]),
+            json!([["tenant", "caf\u{e9}"]]),
+            json!([["tenant", ""]]),
+        ]);
+        let parameters = self.dice.pick(&[
+            json!([]),
+            json!([["resource", "r 1"], ["empty", ""]]),
+            json!([["audience", "mine"]]),
+            json!([["scope", "s"]]),
+            json!([["clientId", "x"], ["a", "1"], ["a", "2"]]),
+            json!([["client_id", "x"]]),
+        ]);
+        json!({"values": values, "parameters": parameters})
+    }
+
     fn custom(&mut self) -> Value {
         let mut p = Map::new();
         p.insert("name".into(), json!("acme"));
         if self.dice.percent(50) {
             p.insert("environment".into(), json!("test"));
         }
-        let grants: &[&str] = match self.dice.below(15) {
+        let grants: &[&str] = match self.dice.below(16) {
+            15 => &["extension", "refresh_token"],
             0 | 1 => &["client_credentials"],
             2..=5 => &["client_credentials", "refresh_token"],
             6 => &["password"],
@@ -258,7 +323,7 @@ impl Generator {
             let url = self.dice.pick(&["https://id.example/token", "https://id.example:444/{site}/token"]);
             p.insert("token_url".into(), json!(url));
             if self.dice.percent(75) {
-                let way = self.dice.pick(&["basic", "basic_raw", "post", "none"]);
+                let way = self.dice.pick(&["basic", "basic_raw", "post", "none", "basic_id", "nobody"]);
                 p.insert("authentication".into(), json!(way));
             }
             if self.dice.percent(30) {
@@ -276,6 +341,19 @@ impl Generator {
         if self.dice.percent(40) {
             let scope = self.dice.pick(&["read", "read write", "a+b/~!"]);
             p.insert("scope".into(), json!(scope));
+        }
+        self.requests(&mut p, grants);
+        if self.dice.percent(15) {
+            let header = self.dice.pick(&[
+                json!({"scheme": "Token"}),
+                json!({"name": "X-API-Key", "scheme": ""}),
+                json!({"name": "Authorization", "scheme": ""}),
+            ]);
+            p.insert("header".into(), header);
+        }
+        if self.dice.percent(15) {
+            let statuses = self.dice.pick(&[json!([403]), json!([419, 498])]);
+            p.insert("expired_status".into(), statuses);
         }
         if self.dice.percent(20) {
             let path = self.dice.pick(&["data[0]", "data[1]", "result"]);
@@ -465,6 +543,9 @@ impl Generator {
     fn begin(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>) {
         let name = format!("r{}", self.fresh());
         step.insert("as".into(), json!(name));
+        if self.dice.percent(12) {
+            step.insert("additions".into(), self.additions());
+        }
         if self.dice.percent(12) {
             let mut credentials = self.credentials();
             let member = self.dice.pick(&["client_id", "client_secret", "username", "password", "bearer"]);

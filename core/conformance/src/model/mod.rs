@@ -397,16 +397,20 @@ impl Manager {
 
     // ---- requests and answers
 
-    fn begin(&mut self, now: u64, credentials: &Value) -> Result<Value, Refused> {
+    fn begin(&mut self, now: u64, credentials: &Value, additions: &Value) -> Result<Value, Refused> {
         self.advance(now);
         let grant = match self.next() {
             Next::Request(grant) => grant,
             _ if self.out.as_ref().is_some_and(|out| !out.late) => return Err("request_in_flight"),
             _ => return Err("not_due"),
         };
-        let request =
-            wire::write_request(&self.provider, &self.site, grant, credentials, self.refresh.as_deref())
-                .ok_or("wrong_credentials")?;
+        let asked = wire::Asked {
+            site: &self.site,
+            credentials,
+            additions,
+            access_token: self.token.as_ref().map(|token| &token.bytes[..]),
+        };
+        let request = wire::write_request(&self.provider, grant, &asked, self.refresh.as_deref())?;
         if !self.usable_at(self.clock) {
             self.epsilon = None;
         }
@@ -851,10 +855,11 @@ impl Manager {
         };
         let lines = wire::lines(headers, "WWW-Authenticate");
         let insufficient = lines.iter().any(|line| wire::bearer_error_is(line, "insufficient_scope"));
+        let expired = status == 401 || self.provider.expired_status.contains(&status);
         match status {
+            _ if expired && insufficient => return surface("insufficient_scope", None),
+            _ if expired => {}
             403 => return surface("forbidden", None),
-            401 if insufficient => return surface("insufficient_scope", None),
-            401 => {}
             _ => return surface("not_an_authentication_failure", None),
         }
         let generation = generation.unwrap_or(self.generation);
@@ -981,7 +986,8 @@ impl Manager {
         let then = self.at(now);
         match &then.token {
             Some(token) if then.usable_at(then.clock) => Ok(json!({
-                "header": format!("Bearer {}", String::from_utf8_lossy(&token.bytes)),
+                "name": self.provider.header.0,
+                "header": format!("{} {}", self.provider.header.1, String::from_utf8_lossy(&token.bytes)).trim_start(),
                 "generation": written(then.generation),
             })),
             _ => Err("not_usable"),
@@ -1169,7 +1175,8 @@ impl<'s> Replay<'s> {
             }
             "begin" => {
                 let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]).clone();
-                let request = manager.begin(at, &credentials)?;
+                let additions = step.get("additions").unwrap_or(&self.scenario["additions"]).clone();
+                let request = manager.begin(at, &credentials, &additions)?;
                 here.last_request = Some(manager.last_id);
                 if let Some(name) = step["as"].as_str() {
                     here.requests.push((name.to_owned(), manager.last_id));

@@ -8,6 +8,7 @@ pub(crate) enum Grant {
     Password,
     SiteToken,
     RefreshToken,
+    Extension,
 }
 
 impl Grant {
@@ -17,6 +18,7 @@ impl Grant {
             Grant::Password => "password",
             Grant::SiteToken => "site_token",
             Grant::RefreshToken => "refresh_token",
+            Grant::Extension => "extension",
         }
     }
 
@@ -25,6 +27,7 @@ impl Grant {
             "client_credentials" => Grant::ClientCredentials,
             "password" => Grant::Password,
             "site_token" => Grant::SiteToken,
+            "extension" => Grant::Extension,
             _ => Grant::RefreshToken,
         }
     }
@@ -37,6 +40,8 @@ pub(crate) enum Authentication {
     Post,
     Bearer,
     None,
+    BasicId,
+    Nobody,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +88,17 @@ pub(crate) struct Provider {
     pub(crate) missing_lifetime: MissingLifetime,
     pub(crate) zero_is_never: bool,
     pub(crate) routes: Vec<Route>,
+    pub(crate) refresh_path: String,
+    pub(crate) extension_grant: String,
+    /// From the RFC's to the service's own.
+    pub(crate) request_names: Vec<(String, String)>,
+    /// Name, value, and what each is sent with.
+    pub(crate) parameters: Vec<[String; 3]>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) scope_on_refresh: bool,
+    /// The name and the scheme of the field that carries a token.
+    pub(crate) header: (String, String),
+    pub(crate) expired_status: Vec<u64>,
 }
 
 impl Provider {
@@ -185,6 +201,14 @@ fn custom_default(name: &str, environment: &str, base_url: &str, token_path: &st
         missing_lifetime: MissingLifetime::JwtExpiryElse(3600),
         zero_is_never: false,
         routes: Vec::new(),
+        refresh_path: String::new(),
+        extension_grant: String::new(),
+        request_names: Vec::new(),
+        parameters: Vec::new(),
+        headers: Vec::new(),
+        scope_on_refresh: false,
+        header: ("Authorization".to_owned(), "Bearer".to_owned()),
+        expired_status: Vec::new(),
     }
 }
 
@@ -324,6 +348,8 @@ fn custom(object: &Value, environment: &str) -> Provider {
         Some("post") => Authentication::Post,
         Some("bearer") => Authentication::Bearer,
         Some("none") => Authentication::None,
+        Some("basic_id") => Authentication::BasicId,
+        Some("nobody") => Authentication::Nobody,
         _ => Authentication::Basic,
     };
     provider.json_body = object["body"] == "json";
@@ -369,5 +395,32 @@ fn custom(object: &Value, environment: &str) -> Provider {
             });
         }
     }
+    provider.refresh_path = text("refresh_path");
+    provider.extension_grant = text("extension_grant");
+    if let Some(names) = object["request_names"].as_object() {
+        for (standard, own) in names {
+            provider.request_names.push((standard.clone(), own.as_str().unwrap_or("").to_owned()));
+        }
+    }
+    for parameter in object["parameters"].as_array().into_iter().flatten() {
+        let member = |name: &str| parameter[name].as_str().unwrap_or("token").to_owned();
+        provider.parameters.push([member("name"), member("value"), member("on")]);
+    }
+    provider.headers = pairs(&object["headers"]);
+    provider.scope_on_refresh = object["scope_on_refresh"] == true;
+    if let Some(name) = object["header"]["name"].as_str() {
+        provider.header.0 = name.to_owned();
+    }
+    if let Some(scheme) = object["header"]["scheme"].as_str() {
+        provider.header.1 = scheme.to_owned();
+    }
+    let statuses = object["expired_status"].as_array();
+    provider.expired_status = statuses.into_iter().flatten().filter_map(Value::as_u64).collect();
     provider
+}
+
+/// A list of lists of two texts.
+pub(crate) fn pairs(list: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    list.as_array().into_iter().flatten().map(|pair| (text(&pair[0]), text(&pair[1]))).collect()
 }

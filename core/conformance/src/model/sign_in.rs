@@ -285,13 +285,14 @@ impl SigningIn {
                     ("redirect_uri", sign_in.redirect_uri.clone()),
                     ("code_verifier", sign_in.verifier()),
                 ];
-                let request = wire::write_own_request(
-                    &manager.provider,
-                    &manager.site,
-                    Some(own.to_vec()),
+                let asked = wire::Asked {
+                    site: &manager.site,
                     credentials,
-                )
-                .ok_or("wrong_credentials")?;
+                    additions: &Value::Null,
+                    access_token: None,
+                };
+                let own = Some(own.to_vec());
+                let request = wire::write_own_request(&manager.provider, &asked, own, "code")?;
                 sign_in.stage = Stage::Sent(manager.clock.max(at), manager.source.outdated);
                 Ok(request)
             }

@@ -84,15 +84,20 @@ fn utf8(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// A member of an error answer at the top, unless the error path leads to it, or as a container through it.
+fn flat_member<'j>(provider: &Provider, root: &'j Json, name: &str) -> Option<&'j Json> {
+    let name = provider.called(name);
+    let path = path_steps(&provider.error_path);
+    let starts = path.first().is_some_and(|step| matches!(step, Step::Member(first) if first == name));
+    let value = root.member(name)?;
+    let leads = starts && (path.len() == 1 || matches!(value, Json::Object(_) | Json::Array(_)));
+    (!leads).then_some(value)
+}
+
 /// The error code of a body: `Ok(None)` for none, `Err` where a string must be and is not.
 fn error_code(provider: &Provider, root: &Json, at_path: Option<&Json>) -> Result<Option<String>, ()> {
-    let starts = |step: &Step| matches!(step, Step::Member(name) if name == provider.called("error"));
-    let path = path_steps(&provider.error_path);
-    let ends = path.len() == 1;
-    let on_the_path = path.first().is_some_and(starts);
-    let flat = match root.member(provider.called("error")) {
+    let flat = match flat_member(provider, root, "error") {
         None => None,
-        Some(value) if on_the_path && (ends || matches!(value, Json::Object(_) | Json::Array(_))) => None,
         Some(value) => Some(text_of(value).ok_or(())?).filter(|t| !t.is_empty()),
     };
     match (flat, at_path) {
@@ -145,7 +150,7 @@ pub(crate) fn read_answer(provider: &Provider, status: u64, body: &[u8]) -> Resu
         }
         let code = error_code(provider, &root, at_error_path).map_err(|()| refusal("invalid_error"))?;
         for name in ["error_description", "error_uri"] {
-            if let Some(value) = root.member(provider.called(name)) {
+            if let Some(value) = flat_member(provider, &root, name) {
                 text_of(value).ok_or_else(|| refusal("invalid_error"))?;
             }
         }
@@ -356,76 +361,134 @@ pub(crate) fn path_encode(text: &str) -> String {
     out
 }
 
-/// Writes the request of a grant, or `None` for credentials that do not fit it.
+/// What a request is made from, beside its provider.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) site: &'a str,
+    pub(crate) credentials: &'a Value,
+    /// What the caller adds; null: nothing.
+    pub(crate) additions: &'a Value,
+    pub(crate) access_token: Option<&'a [u8]>,
+}
+
+/// Writes the request of a grant, or says why there is none.
 pub(crate) fn write_request(
     provider: &Provider,
-    site: &str,
     grant: Grant,
-    credentials: &Value,
-    scope_and_refresh: Option<&[u8]>,
-) -> Option<Value> {
-    let given = |name: &str| credentials[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
-    let mut parameters: Vec<(&str, String)> = Vec::new();
+    asked: &Asked<'_>,
+    refresh_token: Option<&[u8]>,
+) -> Result<Value, &'static str> {
+    let given = |name: &str| {
+        let given = asked.credentials[name].as_str().filter(|t| !t.is_empty());
+        given.map(str::to_owned).ok_or("wrong_credentials")
+    };
+    let mut own: Vec<(&str, String)> = Vec::new();
     match grant {
-        Grant::ClientCredentials => parameters.push(("grant_type", "client_credentials".to_owned())),
         Grant::Password => {
-            parameters.push(("grant_type", "password".to_owned()));
-            parameters.push(("username", given("username")?));
-            parameters.push(("password", given("password")?));
+            own.push(("username", given("username")?));
+            own.push(("password", given("password")?));
         }
-        Grant::RefreshToken => {
-            parameters.push(("grant_type", "refresh_token".to_owned()));
-            parameters.push(("refresh_token", utf8(scope_and_refresh.unwrap_or_default())));
-        }
-        Grant::SiteToken => {}
+        Grant::RefreshToken => own.push(("refresh_token", utf8(refresh_token.unwrap_or_default()))),
+        Grant::ClientCredentials | Grant::SiteToken | Grant::Extension => {}
     }
-    if matches!(grant, Grant::ClientCredentials | Grant::Password) && !provider.scope.is_empty() {
-        parameters.push(("scope", provider.scope.clone()));
+    let grant_type = if grant == Grant::Extension { &provider.extension_grant[..] } else { grant.name() };
+    own.insert(0, ("grant_type", grant_type.to_owned()));
+    let refreshes = grant == Grant::RefreshToken;
+    if !provider.scope.is_empty() && (!refreshes || provider.scope_on_refresh) {
+        own.push(("scope", provider.scope.clone()));
     }
+    let target = if refreshes { "refresh" } else { "primary" };
     // The service's page shows a bare POST: no parameter has a name there.
-    let own = Some(parameters).filter(|_| grant != Grant::SiteToken);
-    write_own_request(provider, site, own, credentials)
+    write_own_request(provider, asked, Some(own).filter(|_| grant != Grant::SiteToken), target)
 }
 
 /// Writes a request with a grant's own parameters; one that has no body has none.
 pub(crate) fn write_own_request(
     provider: &Provider,
-    site: &str,
+    asked: &Asked<'_>,
     own: Option<Vec<(&str, String)>>,
-    credentials: &Value,
-) -> Option<Value> {
-    let given = |name: &str| credentials[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
-    let mut headers = vec![json!(["Accept", "application/json"])];
+    target: &str,
+) -> Result<Value, &'static str> {
+    let Asked { site, credentials, .. } = *asked;
+    let given = |name: &str| {
+        credentials[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned).ok_or("wrong_credentials")
+    };
+    let mut headers = vec![json!(["Accept", "application/json"]), json!(["Accept-Encoding", "identity"])];
     let mut at_the_end: Vec<(&str, String)> = Vec::new();
+    let mut authorization = |pair: String| {
+        headers.push(json!(["Authorization", format!("Basic {}", base64(pair.as_bytes(), BASE64, true))]));
+    };
     match provider.authentication {
-        Authentication::Basic | Authentication::BasicRaw => {
+        Authentication::Basic => {
             let (id, secret) = (given("client_id")?, given("client_secret")?);
-            let pair = if provider.authentication == Authentication::BasicRaw {
-                if id.contains(|c: char| c == ':' || c.is_ascii_control()) {
-                    return None;
-                }
-                format!("{id}:{secret}")
-            } else {
-                format!("{}:{}", form_encode(&id), form_encode(&secret))
-            };
-            headers
-                .push(json!(["Authorization", format!("Basic {}", base64(pair.as_bytes(), BASE64, true))]));
+            authorization(format!("{}:{}", form_encode(&id), form_encode(&secret)));
         }
+        Authentication::BasicRaw => {
+            let (id, secret) = (given("client_id")?, given("client_secret")?);
+            if id.contains(|c: char| c == ':' || c.is_ascii_control()) {
+                return Err("wrong_credentials");
+            }
+            authorization(format!("{id}:{secret}"));
+        }
+        Authentication::BasicId => authorization(format!("{}:", form_encode(&given("client_id")?))),
         Authentication::Post => {
             at_the_end.push(("client_id", given("client_id")?));
             at_the_end.push(("client_secret", given("client_secret")?));
         }
         Authentication::Bearer => {
-            let bearer =
-                given("bearer").filter(|bearer| bearer.bytes().all(|byte| byte.is_ascii_graphic()))?;
+            let bearer = given("bearer")?;
+            if !bearer.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err("wrong_credentials");
+            }
             headers.push(json!(["Authorization", format!("Bearer {bearer}")]));
         }
         Authentication::None => at_the_end.push(("client_id", given("client_id")?)),
+        Authentication::Nobody => {}
     }
 
     let has_body = own.is_some();
-    let mut parameters = own.unwrap_or_default();
-    parameters.extend(at_the_end);
+    let parameters = own.unwrap_or_default();
+    // 3.22: what the caller adds has no name that the request has anyway.
+    let own: Vec<&[String; 3]> =
+        provider.parameters.iter().filter(|[_, _, on]| on == "token" || on == target).collect();
+    let renamed = |standard: &str| {
+        let own = provider.request_names.iter().find(|(name, _)| name == standard);
+        own.map_or(standard, |(_, own)| own).to_owned()
+    };
+    let mut taken: Vec<String> = own.iter().map(|[name, ..]| name.clone()).collect();
+    taken.push("grant_type".to_owned());
+    taken.extend(["username", "password", "refresh_token", "client_secret"].map(renamed));
+    if matches!(provider.authentication, Authentication::Post | Authentication::None) {
+        taken.push(renamed("client_id"));
+    }
+    if parameters.iter().any(|(name, _)| *name == "scope") {
+        taken.push("scope".to_owned());
+    }
+    let added = super::presets::pairs(&asked.additions["parameters"]);
+    for (name, _) in &added {
+        if taken.contains(name) {
+            return Err("duplicate_parameter");
+        }
+        taken.push(name.clone());
+    }
+    if parameters.contains(&("grant_type", String::new())) {
+        return Err("invalid_provider");
+    }
+
+    for (name, value) in &provider.headers {
+        if let Some(value) = filled(value, asked, |byte| (0x20..=0x7E).contains(&byte))? {
+            headers.push(json!([name, value]));
+        }
+    }
+    let mut parameters: Vec<(String, String)> =
+        parameters.into_iter().map(|(name, value)| (renamed(name), value)).collect();
+    for [name, value, _] in own {
+        if let Some(value) = filled(value, asked, |_| true)? {
+            parameters.push((name.clone(), value));
+        }
+    }
+    parameters.extend(added.into_iter().filter(|(_, value)| !value.is_empty()));
+    parameters.extend(at_the_end.into_iter().map(|(name, value)| (renamed(name), value)));
 
     let body = if !has_body || parameters.is_empty() {
         String::new()
@@ -436,16 +499,47 @@ pub(crate) fn write_own_request(
         format!("{{{}}}", members.join(","))
     } else {
         headers.push(json!(["Content-Type", "application/x-www-form-urlencoded"]));
-        let pairs: Vec<String> = parameters.iter().map(|(n, v)| format!("{n}={}", form_encode(v))).collect();
+        let pairs: Vec<String> =
+            parameters.iter().map(|(n, v)| format!("{}={}", form_encode(n), form_encode(v))).collect();
         pairs.join("&")
     };
-    let base = if provider.token_path.is_empty() {
-        &provider.base_url[..]
+    let path = if target == "refresh" && !provider.refresh_path.is_empty() {
+        &provider.refresh_path
     } else {
-        provider.base_url.trim_end_matches('/')
+        &provider.token_path
     };
-    let url = format!("{base}{}", provider.token_path.replace("{site}", &path_encode(site)));
-    Some(json!({"method": "POST", "url": url, "headers": headers, "body": body}))
+    let base = if path.is_empty() { &provider.base_url[..] } else { provider.base_url.trim_end_matches('/') };
+    let url = format!("{base}{}", path.replace("{site}", &path_encode(site)));
+    Ok(json!({"method": "POST", "url": url, "headers": headers, "body": body}))
+}
+
+/// 3.21: a value with what stands for its places; none where it is not sent.
+fn filled(value: &str, asked: &Asked<'_>, may_be: fn(u8) -> bool) -> Result<Option<String>, &'static str> {
+    let values = super::presets::pairs(&asked.additions["values"]);
+    let (mut written, mut rest, mut lacks_token) = (String::new(), value, false);
+    while !rest.is_empty() {
+        let piece = if let Some(behind) = rest.strip_prefix('{') {
+            let (name, behind) = behind.split_once('}').ok_or("invalid_provider")?;
+            rest = behind;
+            if name == "access_token" {
+                lacks_token |= asked.access_token.is_none();
+                utf8(asked.access_token.unwrap_or_default())
+            } else {
+                let found = values.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
+                found.filter(|value| !value.is_empty()).ok_or("wrong_credentials")?
+            }
+        } else {
+            let end = rest.find('{').unwrap_or(rest.len());
+            let (piece, behind) = rest.split_at(end);
+            rest = behind;
+            piece.to_owned()
+        };
+        if !piece.bytes().all(may_be) {
+            return Err("wrong_credentials");
+        }
+        written.push_str(&piece);
+    }
+    Ok(Some(written).filter(|written| !lacks_token && !written.is_empty()))
 }
 
 // ---- header fields

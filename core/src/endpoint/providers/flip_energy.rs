@@ -1,8 +1,9 @@
 //! Flip Energy.
 
 use crate::endpoint::client_authentication::ClientAuthentication;
+use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
-use crate::endpoint::provider::{Exposure, Grant, Provider};
+use crate::endpoint::provider::{Exposure, Provider};
 use crate::endpoint::routes::{Route, Routes};
 use crate::endpoint::site::SitePath;
 

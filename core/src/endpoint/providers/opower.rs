@@ -1,8 +1,9 @@
 //! Oracle Utilities Opower.
 
 use crate::endpoint::client_authentication::ClientAuthentication;
+use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
-use crate::endpoint::provider::{Grant, Provider};
+use crate::endpoint::provider::Provider;
 
 /// Oracle Utilities Opower: a token of about an hour by Basic authentication. The base URL, the host of the tier, is
 /// given when a manager is made ([`field@crate::Identity::base_url`]).

@@ -137,6 +137,9 @@ typedef struct tokenward_member_part tokenward_member_part;
 /** Follows paths through an answer. */
 typedef struct tokenward_nested_part tokenward_nested_part;
 
+/** Writes requests as a service wants them. */
+typedef struct tokenward_request_part tokenward_request_part;
+
 /** Looks a request up in a route table. */
 typedef struct tokenward_route_part tokenward_route_part;
 
@@ -232,6 +235,10 @@ typedef struct tokenward_request {
   tokenward_span content_type;
   /** The value of the `Accept` field. */
   tokenward_span accept;
+  /** The value of the `Accept-Encoding` field: a body that is compressed cannot be read. */
+  tokenward_span accept_encoding;
+  /** The provider's own fields as lines, `name: value`, each ended by CR and LF; empty: none. */
+  tokenward_span fields;
   /** The body. */
   tokenward_span body;
 } tokenward_request;
@@ -351,6 +358,8 @@ typedef int32_t tokenward_grant;
 #define TOKENWARD_GRANT_REFRESH_TOKEN 3
 /** A `POST` with a client token as Bearer, answered with a token for one site. */
 #define TOKENWARD_GRANT_SITE_TOKEN 4
+/** RFC 6749 section 4.5: `extension_grant` of #tokenward_provider names it, and what it presents are `parameters`. */
+#define TOKENWARD_GRANT_EXTENSION 5
 
 /**
  * Why the caller must act, or why a resource server's refusal is the caller's to handle:
@@ -413,6 +422,33 @@ typedef struct tokenward_poll_result {
   uint8_t slot;
 } tokenward_poll_result;
 
+/**
+ * A name and its value: a service's own error code and the standard one that it stands for, the standard name of
+ * a member and the service's own, or a parameter of a request.
+ */
+typedef struct tokenward_pair {
+  /** The name. */
+  tokenward_span name;
+  /** Its value. */
+  tokenward_span value;
+} tokenward_pair;
+
+/** A list of pairs. None of their texts has a NULL address. */
+typedef struct tokenward_pair_list {
+  /** The first; NULL with 0 for none. */
+  const tokenward_pair *ptr;
+  /** How many there are. */
+  size_t len;
+} tokenward_pair_list;
+
+/** What a request carries beside its credentials. Zeros are nothing. */
+typedef struct tokenward_additions {
+  /** What stands for `{name}` in the provider's parameters and header fields, by name. */
+  tokenward_pair_list values;
+  /** Parameters beside those of the provider (`audience`, `resource`); those with an empty value are left out. */
+  tokenward_pair_list parameters;
+} tokenward_additions;
+
 /** What the token endpoint answered, as the caller's HTTP client has it. */
 typedef struct tokenward_http_answer {
   /** The whole body. */
@@ -434,6 +470,8 @@ typedef struct tokenward_header {
   uint64_t generation;
   /** Characters of the value, without the NUL; if the buffer is too small, the bytes needed, with the NUL. */
   size_t len;
+  /** The field's name, which lives as long as the service: `Authorization`, if the provider has no other. */
+  tokenward_span name;
 } tokenward_header;
 
 /** What to do with a request that a resource server refused: `TOKENWARD_RETRY_*`. */
@@ -582,25 +620,6 @@ typedef struct tokenward_text_list {
 } tokenward_text_list;
 
 /**
- * A name and its value: a service's own error code and the standard one that it stands for, the standard name of
- * a member and the service's own, or a parameter of a request.
- */
-typedef struct tokenward_pair {
-  /** The name. */
-  tokenward_span name;
-  /** Its value. */
-  tokenward_span value;
-} tokenward_pair;
-
-/** A list of pairs. None of their texts has a NULL address. */
-typedef struct tokenward_pair_list {
-  /** The first; NULL with 0 for none. */
-  const tokenward_pair *ptr;
-  /** How many there are. */
-  size_t len;
-} tokenward_pair_list;
-
-/**
  * When a token is refreshed and how failures are spaced. All zeroes are the default. In any other each number counts as
  * it stands: start from #TOKENWARD_POLICY_DEFAULT. tokenward_provider_check() refuses numbers that cannot work.
  */
@@ -646,6 +665,80 @@ typedef struct tokenward_policy {
    */
   bool recheck;
 } tokenward_policy;
+
+/** A request that a parameter is sent with: `TOKENWARD_TARGET_*`. */
+typedef int32_t tokenward_target;
+/** Every request to the token endpoint. */
+#define TOKENWARD_TARGET_TOKEN 0
+/** The request with the primary grant. A site token has no parameters. */
+#define TOKENWARD_TARGET_PRIMARY 1
+/** The refresh. */
+#define TOKENWARD_TARGET_REFRESH 2
+/** The authorization URL that a browser opens (RFC 6749 section 4.1.1). */
+#define TOKENWARD_TARGET_AUTHORIZATION 3
+/** The device authorization request (RFC 8628 section 3.1). */
+#define TOKENWARD_TARGET_DEVICE 4
+/** The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4). */
+#define TOKENWARD_TARGET_CODE 5
+
+/** A parameter of the service's own. */
+typedef struct tokenward_parameter {
+  /** Its name. */
+  tokenward_span name;
+  /**
+   * Its value; `{name}` in it stands for one of the `values` of #tokenward_additions, `{access_token}` for the
+   * access token that is held, whether it has ended or not: without one the parameter is left out.
+   */
+  tokenward_span value;
+  /** `TOKENWARD_TARGET_*`: what it is sent with. */
+  tokenward_target target;
+} tokenward_parameter;
+
+/** A list of parameters. None of their texts has a NULL address. */
+typedef struct tokenward_parameter_list {
+  /** The first; NULL with 0 for none. */
+  const tokenward_parameter *ptr;
+  /** How many there are. */
+  size_t len;
+} tokenward_parameter_list;
+
+/** What a service wants to be asked otherwise than RFC 6749 has it. */
+typedef struct tokenward_requests {
+  /** What writes them: #tokenward_request_own. */
+  const tokenward_request_part *writer;
+  /** In place of the token path for the refresh grant. */
+  tokenward_span refresh_path;
+  /** The `grant_type` of #TOKENWARD_GRANT_EXTENSION. */
+  tokenward_span extension_grant;
+  /** `client_id`, `client_secret`, `username`, `password` or `refresh_token`, and the name in its place. */
+  tokenward_pair_list names;
+  /** Parameters of its own, in the order in which they are sent. */
+  tokenward_parameter_list parameters;
+  /**
+   * Header fields of its own: names and values. `{name}` in a value stands for one of the `values` of
+   * #tokenward_additions, `{access_token}` for the access token that is held, whether it has ended or not: without one
+   * the field is left out.
+   */
+  tokenward_pair_list headers;
+  /** The scope is sent with a refresh too. */
+  bool scope_on_refresh;
+} tokenward_requests;
+
+/** The header field that carries a service's tokens to its API. */
+typedef struct tokenward_token_header {
+  /** The field's name. Its address is not NULL. */
+  tokenward_span name;
+  /** What stands in front of the token, before a space; empty: the value is the token alone. Its address is not NULL. */
+  tokenward_span scheme;
+} tokenward_token_header;
+
+/** A list of HTTP statuses. */
+typedef struct tokenward_status_list {
+  /** The first; NULL with 0 for none. */
+  const uint16_t *ptr;
+  /** How many there are. */
+  size_t len;
+} tokenward_status_list;
 
 /** Where the members of an answer are, if they are not in the top object. */
 typedef struct tokenward_nested {
@@ -796,6 +889,12 @@ typedef struct tokenward_provider {
   const tokenward_site_part *site;
   /** #tokenward_loopback_http allows plain `http` to the loopback interface, for tests. */
   const tokenward_loopback_part *loopback_http;
+  /** What it wants to be asked otherwise than RFC 6749 has it. */
+  const tokenward_requests *requests;
+  /** The field that carries its tokens to the API; NULL: `Authorization: Bearer`. */
+  const tokenward_token_header *header;
+  /** Statuses of the API that mean what 401 means. */
+  tokenward_status_list expired_status;
   /** Where the members of an answer are, if they are not in the top object. */
   tokenward_nested nested;
   /** Which token opens which endpoint; none: every path of the origins. */
@@ -1174,11 +1273,20 @@ extern const tokenward_authentication_part tokenward_authentication_bearer;
 /** A public client: the id alone, in the body. */
 extern const tokenward_authentication_part tokenward_authentication_none;
 
+/** The `Authorization` field with the id, form-encoded first, and an empty secret (RFC 6749 section 2.3.1). */
+extern const tokenward_authentication_part tokenward_authentication_basic_id;
+
+/** Nobody: neither an id nor a secret is sent. */
+extern const tokenward_authentication_part tokenward_authentication_nobody;
+
 /** `application/x-www-form-urlencoded` (RFC 6749 Appendix B): the default. */
 extern const tokenward_body_part tokenward_body_form;
 
 /** One JSON object of strings. */
 extern const tokenward_body_part tokenward_body_json;
+
+/** By what its #tokenward_requests says. */
+extern const tokenward_request_part tokenward_request_own;
 
 /** Names separated by `.`, array indices in brackets. */
 extern const tokenward_nested_part tokenward_nested_paths;
@@ -1802,8 +1910,8 @@ int32_t tokenward_poll(const tokenward_manager *manager,
  * @param[in,out] manager The manager.
  * @param[in] now_ms The caller's clock.
  * @param[in] credentials What the request presents; nothing of it is kept.
- * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards: tokenward_wipe()
- * it once the request is sent.
+ * @param[out] buf Where URL, header fields and body are written. It holds secrets afterwards: tokenward_wipe() it once
+ * the request is sent.
  * @param[in] cap Bytes of `buf`.
  * @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many
  * bytes are needed.
@@ -1811,8 +1919,9 @@ int32_t tokenward_poll(const tokenward_manager *manager,
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  * @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is in flight and has not timed out
  * @retval TOKENWARD_ERR_NOT_DUE tokenward_poll() does not say #TOKENWARD_NEXT_REQUEST
- * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant needs is empty, a raw Basic id contains `:` or a
- * control character, or the bearer cannot be sent in a header
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the grant or a `{name}` needs is empty, a raw Basic id contains `:`
+ * or a control character, or the bearer or the value of a field cannot be sent in a header
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER an extension grant has no name, or a `{` has no `}`
  * @retval TOKENWARD_ERR_BAD_URL the provider's token endpoint is not a URL, or is ambiguous
  * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the token endpoint is not `https`
  */
@@ -1823,6 +1932,43 @@ int32_t tokenward_begin(tokenward_manager *manager,
                         uint8_t *buf,
                         size_t cap,
                         tokenward_request *out);
+
+/**
+ * tokenward_begin() for a request that carries more than its credentials: values for the provider's parameters and
+ * header fields, or parameters of the caller's own. A site token has none.
+ *
+ * Not from an interrupt handler; nothing else may use the manager during the call.
+ *
+ * @code
+ * const tokenward_pair audience[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("devices") } };
+ * const tokenward_additions additions = { .parameters = { audience, 1 } };
+ * tokenward_request request;
+ * int32_t result = tokenward_begin_with(manager, now_ms, &credentials, &additions, buffer, sizeof buffer, &request);
+ * if (result != TOKENWARD_OK) return result;
+ * if (!http_post(&request, &answer)) result = tokenward_failed(manager, now_ms, request.id);
+ * tokenward_wipe(buffer, sizeof buffer);
+ * return result;
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] credentials What the request presents; nothing of it is kept.
+ * @param[in] additions What it carries beside; NULL: nothing. Nothing of it is kept.
+ * @param[out] buf Where URL, header fields and body are written. It holds secrets afterwards: tokenward_wipe() it once
+ * the request is sent.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many
+ * bytes are needed.
+ * @return What tokenward_begin() returns; #TOKENWARD_ERR_DUPLICATE_PARAMETER if a parameter is sent already.
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_begin_with(tokenward_manager *manager,
+                             uint64_t now_ms,
+                             const tokenward_credentials *credentials,
+                             const tokenward_additions *additions,
+                             uint8_t *buf,
+                             size_t cap,
+                             tokenward_request *out);
 
 /**
  * Reads the answer to a request and keeps its token. Everything is checked before anything is replaced, so a
@@ -3025,10 +3171,11 @@ int32_t tokenward_form_encode(tokenward_span value,
  * May be called from any thread.
  *
  * @code
- * const tokenward_pair extra[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("devices") } };
+ * const tokenward_pair audience[] = { { TOKENWARD_TEXT("audience"), TOKENWARD_TEXT("devices") } };
+ * const tokenward_additions additions = { .parameters = { audience, 1 } };
  * tokenward_request request;
  * int32_t result = tokenward_token_request(&config, TOKENWARD_GRANT_CLIENT_CREDENTIALS, &credentials,
- *                                          tokenward_text(NULL), extra, 1, buffer, sizeof buffer, &request);
+ *                                          tokenward_text(NULL), &additions, buffer, sizeof buffer, &request);
  * if (result == TOKENWARD_OK && !http_post(&request, &answer)) log_line("no answer");
  * tokenward_wipe(buffer, sizeof buffer);
  * @endcode
@@ -3037,8 +3184,7 @@ int32_t tokenward_form_encode(tokenward_span value,
  * @param[in] grant `TOKENWARD_GRANT_*`.
  * @param[in] credentials What the request presents.
  * @param[in] refresh_token What #TOKENWARD_GRANT_REFRESH_TOKEN presents.
- * @param[in] extra Additional parameters (`audience`, `resource`); empty ones are left out.
- * @param[in] extra_count How many there are.
+ * @param[in] additions What it carries beside; NULL: nothing.
  * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
  * @param[in] cap Bytes of `buf`.
  * @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many
@@ -3058,8 +3204,7 @@ int32_t tokenward_token_request(const tokenward_config *config,
                                 tokenward_grant grant,
                                 const tokenward_credentials *credentials,
                                 tokenward_span refresh_token,
-                                const tokenward_pair *extra,
-                                size_t extra_count,
+                                const tokenward_additions *additions,
                                 uint8_t *buf,
                                 size_t cap,
                                 tokenward_request *out);

@@ -481,6 +481,22 @@ fileprivate struct FfiConverterUInt8: FfiConverterPrimitive {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterUInt16: FfiConverterPrimitive {
+    typealias FfiType = UInt16
+    typealias SwiftType = UInt16
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> UInt16 {
+        return try lift(readInt(&buf))
+    }
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterUInt32: FfiConverterPrimitive {
     typealias FfiType = UInt32
     typealias SwiftType = UInt32
@@ -944,14 +960,15 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
     func authorize(now: UInt64, method: String, url: String) throws  -> String
 
     /**
-     * Makes the request that [`CoreManager::poll`] asks for. With shared storage and a refresh grant: persist
-     * before you send.
+     * Makes the request that [`CoreManager::poll`] asks for. `values` and `parameters` are name, value, name, value: what
+     * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
      */
-    func begin(now: UInt64, clientId: String?, clientSecret: String?, username: String?, password: String?, bearer: String?) throws  -> CoreRequest
+    func begin(now: UInt64, clientId: String?, clientSecret: String?, username: String?, password: String?, bearer: String?, values: [String], parameters: [String]) throws  -> CoreRequest
 
     /**
      * Signs out: wipes the tokens.
@@ -978,6 +995,14 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
     func generation() throws  -> UInt64
 
     /**
+     * The name of the field that [`CoreManager::authorize`] gives the value of.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    func headerName() throws  -> String
+
+    /**
      * Keeps a token that someone else obtained; its generation. `wall` is for a JWT without `expires_in`. Without an
      * access token the refresh token is kept alone.
      *
@@ -997,6 +1022,14 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * As [`CoreManager::install`], and [`CoreError::Input`] for what is no such object.
      */
     func installJson(now: UInt64, wall: UInt64?, token: Data) throws  -> UInt64
+
+    /**
+     * Whether [`CoreManager::rejected`] is to be told of a status of the API: one that speaks of the token.
+     *
+     * # Errors
+     * [`CoreError::Input`], `invalid_argument`: a status above 65535.
+     */
+    func isRefusal(status: UInt32) throws  -> Bool
 
     /**
      * Storage could not be read: it is locked, or a folder is missing. That it holds nothing is no failure.
@@ -1269,14 +1302,15 @@ package func authorize(now: UInt64, method: String, url: String)throws  -> Strin
 }
 
     /**
-     * Makes the request that [`CoreManager::poll`] asks for. With shared storage and a refresh grant: persist
-     * before you send.
+     * Makes the request that [`CoreManager::poll`] asks for. `values` and `parameters` are name, value, name, value: what
+     * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
      */
-package func begin(now: UInt64, clientId: String?, clientSecret: String?, username: String?, password: String?, bearer: String?)throws  -> CoreRequest  {
+package func begin(now: UInt64, clientId: String?, clientSecret: String?, username: String?, password: String?, bearer: String?, values: [String], parameters: [String])throws  -> CoreRequest  {
     return try  FfiConverterTypeCoreRequest_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coremanager_begin(
@@ -1286,7 +1320,9 @@ package func begin(now: UInt64, clientId: String?, clientSecret: String?, userna
         FfiConverterOptionString.lower(clientSecret),
         FfiConverterOptionString.lower(username),
         FfiConverterOptionString.lower(password),
-        FfiConverterOptionString.lower(bearer),uniffiCallStatus
+        FfiConverterOptionString.lower(bearer),
+        FfiConverterSequenceString.lower(values),
+        FfiConverterSequenceString.lower(parameters),uniffiCallStatus
     )
 })
 }
@@ -1337,6 +1373,21 @@ package func generation()throws  -> UInt64  {
 }
 
     /**
+     * The name of the field that [`CoreManager::authorize`] gives the value of.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+package func headerName()throws  -> String  {
+    return try  FfiConverterString.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_header_name(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
      * Keeps a token that someone else obtained; its generation. `wall` is for a JWT without `expires_in`. Without an
      * access token the refresh token is kept alone.
      *
@@ -1376,6 +1427,22 @@ package func installJson(now: UInt64, wall: UInt64?, token: Data)throws  -> UInt
         FfiConverterUInt64.lower(now),
         FfiConverterOptionUInt64.lower(wall),
         FfiConverterData.lower(token),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Whether [`CoreManager::rejected`] is to be told of a status of the API: one that speaks of the token.
+     *
+     * # Errors
+     * [`CoreError::Input`], `invalid_argument`: a status above 65535.
+     */
+package func isRefusal(status: UInt32)throws  -> Bool  {
+    return try  FfiConverterBool.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_is_refusal(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt32.lower(status),uniffiCallStatus
     )
 })
 }
@@ -2357,6 +2424,75 @@ func FfiConverterTypeDevicePollRecord_lower(_ value: DevicePollRecord) -> RustBu
 
 
 /**
+ * A name and its value.
+ */
+public struct NamedValue: Equatable, Hashable {
+    /**
+     * The name.
+     */
+    public var name: String
+    /**
+     * Its value.
+     */
+    public var value: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The name.
+         */name: String,
+        /**
+         * Its value.
+         */value: String) {
+        self.name = name
+        self.value = value
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension NamedValue: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeNamedValue: FfiConverterRustBuffer {
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> NamedValue {
+        return
+            try NamedValue(
+                name: FfiConverterString.read(from: &buf),
+                value: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    static func write(_ value: NamedValue, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.value, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeNamedValue_lift(_ buf: RustBuffer) throws -> NamedValue {
+    return try FfiConverterTypeNamedValue.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeNamedValue_lower(_ value: NamedValue) -> RustBuffer {
+    return FfiConverterTypeNamedValue.lower(value)
+}
+
+
+/**
  * What a manager has beside its slots.
  */
 package struct OptionsRecord: Equatable, Hashable {
@@ -2908,6 +3044,75 @@ func FfiConverterTypeTokenExpiresAt_lower(_ value: TokenExpiresAt) -> RustBuffer
 
 
 /**
+ * The header field that carries a service's tokens to its API.
+ */
+public struct TokenHeader: Equatable, Hashable {
+    /**
+     * The field's name.
+     */
+    public var name: String
+    /**
+     * What stands in front of the token, before a space; empty: the value is the token alone.
+     */
+    public var scheme: String
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The field's name.
+         */name: String = "Authorization",
+        /**
+         * What stands in front of the token, before a space; empty: the value is the token alone.
+         */scheme: String = "Bearer") {
+        self.name = name
+        self.scheme = scheme
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TokenHeader: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeTokenHeader: FfiConverterRustBuffer {
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TokenHeader {
+        return
+            try TokenHeader(
+                name: FfiConverterString.read(from: &buf),
+                scheme: FfiConverterString.read(from: &buf)
+        )
+    }
+
+    static func write(_ value: TokenHeader, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.scheme, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeTokenHeader_lift(_ buf: RustBuffer) throws -> TokenHeader {
+    return try FfiConverterTypeTokenHeader.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeTokenHeader_lower(_ value: TokenHeader) -> RustBuffer {
+    return FfiConverterTypeTokenHeader.lower(value)
+}
+
+
+/**
  * Whose token it is, as far as that is known only at run time. What is given here wins over the provider's.
  */
 public struct TokenIdentity: Equatable, Hashable {
@@ -3068,6 +3273,87 @@ func FfiConverterTypeTokenMember_lower(_ value: TokenMember) -> RustBuffer {
 
 
 /**
+ * A parameter of a service's own, such as `audience` and `resource`.
+ */
+public struct TokenParameter: Equatable, Hashable {
+    /**
+     * Its name.
+     */
+    public var name: String
+    /**
+     * Its value; `{name}` in it stands for one of the values of `Credentials`, `{access_token}` for the access token
+     * that is held, whether it has ended or not: without one the parameter is left out.
+     */
+    public var value: String
+    /**
+     * What it is sent with.
+     */
+    public var target: ParameterTarget?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Its name.
+         */name: String,
+        /**
+         * Its value; `{name}` in it stands for one of the values of `Credentials`, `{access_token}` for the access token
+         * that is held, whether it has ended or not: without one the parameter is left out.
+         */value: String,
+        /**
+         * What it is sent with.
+         */target: ParameterTarget? = nil) {
+        self.name = name
+        self.value = value
+        self.target = target
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TokenParameter: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeTokenParameter: FfiConverterRustBuffer {
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TokenParameter {
+        return
+            try TokenParameter(
+                name: FfiConverterString.read(from: &buf),
+                value: FfiConverterString.read(from: &buf),
+                target: FfiConverterOptionTypeParameterTarget.read(from: &buf)
+        )
+    }
+
+    static func write(_ value: TokenParameter, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.name, into: &buf)
+        FfiConverterString.write(value.value, into: &buf)
+        FfiConverterOptionTypeParameterTarget.write(value.target, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeTokenParameter_lift(_ buf: RustBuffer) throws -> TokenParameter {
+    return try FfiConverterTypeTokenParameter.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeTokenParameter_lower(_ value: TokenParameter) -> RustBuffer {
+    return FfiConverterTypeTokenParameter.lower(value)
+}
+
+
+/**
  * A token service: all that tells one from another, and no secret. What may be absent has the default that is named
  * at the member.
  */
@@ -3183,6 +3469,41 @@ public struct TokenProvider: Equatable, Hashable {
      * When its tokens are refreshed; none: by the default policy.
      */
     public var policy: RefreshPolicy?
+    /**
+     * In place of the token path for the refresh grant.
+     */
+    public var refreshPath: String?
+    /**
+     * The scope is sent with a refresh too.
+     */
+    public var scopeOnRefresh: Bool
+    /**
+     * The `grant_type` of the extension grant.
+     */
+    public var extensionGrant: String?
+    /**
+     * `client_id`, `client_secret`, `username`, `password` or `refresh_token`, and the name that the service has in its
+     * place.
+     */
+    public var requestNames: [NamedValue]?
+    /**
+     * Parameters of its own, in the order in which they are sent.
+     */
+    public var parameters: [TokenParameter]?
+    /**
+     * Header fields of its own that its token requests carry. `{name}` in a value stands for one of the values of
+     * `Credentials`, `{access_token}` for the access token that is held, whether it has ended or not: without one the
+     * field is left out.
+     */
+    public var headers: [NamedValue]?
+    /**
+     * The field that carries its tokens to the API; none: `Authorization: Bearer`.
+     */
+    public var header: TokenHeader?
+    /**
+     * Statuses of the API that mean what 401 means.
+     */
+    public var expiredStatus: [UInt16]?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -3270,7 +3591,34 @@ public struct TokenProvider: Equatable, Hashable {
          */exposure: Exposure,
         /**
          * When its tokens are refreshed; none: by the default policy.
-         */policy: RefreshPolicy?) {
+         */policy: RefreshPolicy?,
+        /**
+         * In place of the token path for the refresh grant.
+         */refreshPath: String?,
+        /**
+         * The scope is sent with a refresh too.
+         */scopeOnRefresh: Bool,
+        /**
+         * The `grant_type` of the extension grant.
+         */extensionGrant: String?,
+        /**
+         * `client_id`, `client_secret`, `username`, `password` or `refresh_token`, and the name that the service has in its
+         * place.
+         */requestNames: [NamedValue]?,
+        /**
+         * Parameters of its own, in the order in which they are sent.
+         */parameters: [TokenParameter]?,
+        /**
+         * Header fields of its own that its token requests carry. `{name}` in a value stands for one of the values of
+         * `Credentials`, `{access_token}` for the access token that is held, whether it has ended or not: without one the
+         * field is left out.
+         */headers: [NamedValue]?,
+        /**
+         * The field that carries its tokens to the API; none: `Authorization: Bearer`.
+         */header: TokenHeader?,
+        /**
+         * Statuses of the API that mean what 401 means.
+         */expiredStatus: [UInt16]?) {
         self.name = name
         self.environment = environment
         self.baseUrl = baseUrl
@@ -3298,6 +3646,14 @@ public struct TokenProvider: Equatable, Hashable {
         self.zeroLifetime = zeroLifetime
         self.exposure = exposure
         self.policy = policy
+        self.refreshPath = refreshPath
+        self.scopeOnRefresh = scopeOnRefresh
+        self.extensionGrant = extensionGrant
+        self.requestNames = requestNames
+        self.parameters = parameters
+        self.headers = headers
+        self.header = header
+        self.expiredStatus = expiredStatus
     }
 
 
@@ -3342,7 +3698,15 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
                 missingLifetime: FfiConverterTypeMissingLifetime.read(from: &buf),
                 zeroLifetime: FfiConverterTypeZeroLifetime.read(from: &buf),
                 exposure: FfiConverterTypeExposure.read(from: &buf),
-                policy: FfiConverterOptionTypeRefreshPolicy.read(from: &buf)
+                policy: FfiConverterOptionTypeRefreshPolicy.read(from: &buf),
+                refreshPath: FfiConverterOptionString.read(from: &buf),
+                scopeOnRefresh: FfiConverterBool.read(from: &buf),
+                extensionGrant: FfiConverterOptionString.read(from: &buf),
+                requestNames: FfiConverterOptionSequenceTypeNamedValue.read(from: &buf),
+                parameters: FfiConverterOptionSequenceTypeTokenParameter.read(from: &buf),
+                headers: FfiConverterOptionSequenceTypeNamedValue.read(from: &buf),
+                header: FfiConverterOptionTypeTokenHeader.read(from: &buf),
+                expiredStatus: FfiConverterOptionSequenceUInt16.read(from: &buf)
         )
     }
 
@@ -3374,6 +3738,14 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
         FfiConverterTypeZeroLifetime.write(value.zeroLifetime, into: &buf)
         FfiConverterTypeExposure.write(value.exposure, into: &buf)
         FfiConverterOptionTypeRefreshPolicy.write(value.policy, into: &buf)
+        FfiConverterOptionString.write(value.refreshPath, into: &buf)
+        FfiConverterBool.write(value.scopeOnRefresh, into: &buf)
+        FfiConverterOptionString.write(value.extensionGrant, into: &buf)
+        FfiConverterOptionSequenceTypeNamedValue.write(value.requestNames, into: &buf)
+        FfiConverterOptionSequenceTypeTokenParameter.write(value.parameters, into: &buf)
+        FfiConverterOptionSequenceTypeNamedValue.write(value.headers, into: &buf)
+        FfiConverterOptionTypeTokenHeader.write(value.header, into: &buf)
+        FfiConverterOptionSequenceUInt16.write(value.expiredStatus, into: &buf)
     }
 }
 
@@ -3668,6 +4040,14 @@ public enum ClientAuthentication: Equatable, Hashable, CaseIterable {
      * `none`: a public client sends its id alone, in the body.
      */
     case publicClient
+    /**
+     * The `Authorization` field with the id, form-encoded first, and an empty secret (section 2.3.1).
+     */
+    case basicId
+    /**
+     * Nobody: neither an id nor a secret is sent.
+     */
+    case nobody
 
 
 
@@ -3699,6 +4079,10 @@ struct FfiConverterTypeClientAuthentication: FfiConverterRustBuffer {
 
         case 5: return .publicClient
 
+        case 6: return .basicId
+
+        case 7: return .nobody
+
         default: throw UniffiInternalError.unexpectedEnumCase
         }
     }
@@ -3725,6 +4109,14 @@ struct FfiConverterTypeClientAuthentication: FfiConverterRustBuffer {
 
         case .publicClient:
             writeInt(&buf, Int32(5))
+
+
+        case .basicId:
+            writeInt(&buf, Int32(6))
+
+
+        case .nobody:
+            writeInt(&buf, Int32(7))
 
         }
     }
@@ -4392,6 +4784,111 @@ func FfiConverterTypeOutcomeRecord_lower(_ value: OutcomeRecord) -> RustBuffer {
 
 
 /**
+ * A request that a parameter is sent with; none: every request to the token endpoint.
+ */
+
+public enum ParameterTarget: Equatable, Hashable, CaseIterable {
+
+    /**
+     * The request with the primary grant. A site token has no parameters.
+     */
+    case primary
+    /**
+     * The refresh.
+     */
+    case refresh
+    /**
+     * The authorization URL that a browser opens (RFC 6749 section 4.1.1).
+     */
+    case authorization
+    /**
+     * The device authorization request (RFC 8628 section 3.1).
+     */
+    case device
+    /**
+     * The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4).
+     */
+    case code
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension ParameterTarget: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeParameterTarget: FfiConverterRustBuffer {
+    typealias SwiftType = ParameterTarget
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> ParameterTarget {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .primary
+
+        case 2: return .refresh
+
+        case 3: return .authorization
+
+        case 4: return .device
+
+        case 5: return .code
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    static func write(_ value: ParameterTarget, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .primary:
+            writeInt(&buf, Int32(1))
+
+
+        case .refresh:
+            writeInt(&buf, Int32(2))
+
+
+        case .authorization:
+            writeInt(&buf, Int32(3))
+
+
+        case .device:
+            writeInt(&buf, Int32(4))
+
+
+        case .code:
+            writeInt(&buf, Int32(5))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeParameterTarget_lift(_ buf: RustBuffer) throws -> ParameterTarget {
+    return try FfiConverterTypeParameterTarget.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeParameterTarget_lower(_ value: ParameterTarget) -> RustBuffer {
+    return FfiConverterTypeParameterTarget.lower(value)
+}
+
+
+
+/**
  * What to do with a request that a resource server refused.
  */
 
@@ -4803,6 +5300,10 @@ public enum TokenGrant: Equatable, Hashable, CaseIterable {
      * A `POST` with a client token as Bearer that answers a token for one site.
      */
     case siteToken
+    /**
+     * RFC 6749 section 4.5: `extensionGrant` of the provider names it, and what it presents are `parameters`.
+     */
+    case `extension`
 
 
 
@@ -4832,6 +5333,8 @@ struct FfiConverterTypeTokenGrant: FfiConverterRustBuffer {
 
         case 4: return .siteToken
 
+        case 5: return .`extension`
+
         default: throw UniffiInternalError.unexpectedEnumCase
         }
     }
@@ -4854,6 +5357,10 @@ struct FfiConverterTypeTokenGrant: FfiConverterRustBuffer {
 
         case .siteToken:
             writeInt(&buf, Int32(4))
+
+
+        case .`extension`:
+            writeInt(&buf, Int32(5))
 
         }
     }
@@ -5656,6 +6163,30 @@ fileprivate struct FfiConverterOptionTypeTokenExpiresAt: FfiConverterRustBuffer 
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeTokenHeader: FfiConverterRustBuffer {
+    typealias SwiftType = TokenHeader?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeTokenHeader.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeTokenHeader.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeBodyFormat: FfiConverterRustBuffer {
     typealias SwiftType = BodyFormat?
 
@@ -5704,6 +6235,30 @@ fileprivate struct FfiConverterOptionTypeClientAuthentication: FfiConverterRustB
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeParameterTarget: FfiConverterRustBuffer {
+    typealias SwiftType = ParameterTarget?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeParameterTarget.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeParameterTarget.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeTokenGrant: FfiConverterRustBuffer {
     typealias SwiftType = TokenGrant?
 
@@ -5728,6 +6283,30 @@ fileprivate struct FfiConverterOptionTypeTokenGrant: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionSequenceUInt16: FfiConverterRustBuffer {
+    typealias SwiftType = [UInt16]?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceUInt16.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceUInt16.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]?
 
@@ -5744,6 +6323,30 @@ fileprivate struct FfiConverterOptionSequenceString: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterSequenceString.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionSequenceTypeNamedValue: FfiConverterRustBuffer {
+    typealias SwiftType = [NamedValue]?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceTypeNamedValue.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceTypeNamedValue.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -5800,6 +6403,30 @@ fileprivate struct FfiConverterOptionSequenceTypeTokenMember: FfiConverterRustBu
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionSequenceTypeTokenParameter: FfiConverterRustBuffer {
+    typealias SwiftType = [TokenParameter]?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterSequenceTypeTokenParameter.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterSequenceTypeTokenParameter.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionSequenceTypeTokenRoute: FfiConverterRustBuffer {
     typealias SwiftType = [TokenRoute]?
 
@@ -5824,6 +6451,31 @@ fileprivate struct FfiConverterOptionSequenceTypeTokenRoute: FfiConverterRustBuf
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceUInt16: FfiConverterRustBuffer {
+    typealias SwiftType = [UInt16]
+
+    static func write(_ value: [UInt16], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterUInt16.write(item, into: &buf)
+        }
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [UInt16] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [UInt16]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterUInt16.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
     typealias SwiftType = [String]
 
@@ -5841,6 +6493,31 @@ fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterString.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeNamedValue: FfiConverterRustBuffer {
+    typealias SwiftType = [NamedValue]
+
+    static func write(_ value: [NamedValue], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeNamedValue.write(item, into: &buf)
+        }
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [NamedValue] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [NamedValue]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeNamedValue.read(from: &buf))
         }
         return seq
     }
@@ -5891,6 +6568,31 @@ fileprivate struct FfiConverterSequenceTypeTokenMember: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeTokenMember.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeTokenParameter: FfiConverterRustBuffer {
+    typealias SwiftType = [TokenParameter]
+
+    static func write(_ value: [TokenParameter], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeTokenParameter.write(item, into: &buf)
+        }
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [TokenParameter] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [TokenParameter]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeTokenParameter.read(from: &buf))
         }
         return seq
     }
@@ -6134,7 +6836,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_authorize() != 65386) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_begin() != 23138) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_begin() != 9829) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_clear() != 14070) {
@@ -6146,10 +6848,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_generation() != 22725) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_header_name() != 60499) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_install() != 19252) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_install_json() != 47488) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_is_refusal() != 62592) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_load_failed() != 24849) {

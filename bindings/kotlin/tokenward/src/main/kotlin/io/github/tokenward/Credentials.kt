@@ -9,18 +9,35 @@ public class Credentials private constructor(
     internal val username: String?,
     internal val password: String?,
     internal val bearer: String?,
+    internal val values: List<String>,
+    internal val parameters: List<String>,
 ) {
-    /** A client's id and secret (RFC 6749 section 2.3.1), and where the password grant is used a user's name and password. */
+    /**
+     * A client's id and secret (RFC 6749 section 2.3.1), and where the password grant is used a user's name and password.
+     *
+     * @param clientId null where the provider says that nobody authenticates.
+     * @param values what stands for `{name}` in the provider's parameters and header fields, by name.
+     * @param parameters parameters beside those of the provider, such as `audience`.
+     */
     @JvmOverloads
-    public constructor(clientId: String, clientSecret: String? = null, username: String? = null, password: String? = null) :
-        this(clientId, clientSecret, username, password, null)
+    public constructor(
+        clientId: String?,
+        clientSecret: String? = null,
+        username: String? = null,
+        password: String? = null,
+        values: Map<String, String> = emptyMap(),
+        parameters: Map<String, String> = emptyMap(),
+    ) : this(clientId, clientSecret, username, password, null, listed(values), listed(parameters))
 
     override fun toString(): String = "Credentials([redacted])"
 
     internal companion object {
-        val NONE = Credentials(null, null, null, null, null)
+        val NONE = Credentials(null)
 
-        fun bearer(token: String) = Credentials(null, null, null, null, token)
+        fun bearer(token: String) = Credentials(null, null, null, null, token, emptyList(), emptyList())
+
+        /** Name, value, name, value, in the order of the names. */
+        private fun listed(values: Map<String, String>) = values.toSortedMap().flatMap { listOf(it.key, it.value) }
     }
 }
 

@@ -70,14 +70,14 @@ private suspend fun TokenManager.prepare(): Prepared = when (source) {
         throw failed as? TokenwardException ?: TokenwardException.Transport(failed)
     }
     is TokenSource.Kind.Parent -> source.manager.authorize("POST", bridged { core.tokenUrl() }).let {
-        Prepared(Credentials.bearer(it.header.removePrefix("Bearer ")), it)
+        Prepared(Credentials.bearer(it.header.substringAfterLast(' ')), it)
     }
     else -> Prepared(Credentials.NONE)
 }
 
 /** Null where `poll` has something else to say by now. */
 private fun TokenManager.begin(flight: Any, now: ULong, with: Credentials): CoreRequest? = try {
-    aboard(flight) { core.begin(now, with.clientId, with.clientSecret, with.username, with.password, with.bearer) }
+    aboard(flight) { core.begin(now, with.clientId, with.clientSecret, with.username, with.password, with.bearer, with.values, with.parameters) }
 } catch (refused: CoreException.State) {
     if (refused.code == "wrong_credentials") throw refused else null
 }

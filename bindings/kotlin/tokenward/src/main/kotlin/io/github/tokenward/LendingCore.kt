@@ -35,12 +35,13 @@ internal class LendingCore(
     /** A generation, then a header, while [direct] runs; wiped otherwise. Of an array JNA makes a copy that nobody wipes. */
     private val lent = Memory(HEADER_AT + HEADER_BYTES).apply { clear() }
     internal val header: Pointer = lent.share(HEADER_AT, HEADER_BYTES)
+    private val name = headerName()
 
     /** The token for a request of [method] to [url]; throws what the bridge's [authorize] does. */
     fun lend(now: ULong, method: String, url: String): Authorization = direct(now, utf8(method), utf8(url)) ?: run {
         val line = authorize(now, method, url)
         val space = line.indexOf(' ')
-        Authorization(line.substring(space + 1), line.substring(0, space).toLong())
+        Authorization(line.substring(space + 1), line.substring(0, space).toLong(), name)
     }
 
     /**
@@ -64,7 +65,7 @@ internal class LendingCore(
         if (length < 0) return null
         try {
             val bytes = header.getByteArray(0, length)
-            return Authorization(bytes.decodeToString(), lent.getLong(0)).also { bytes.fill(0) }
+            return Authorization(bytes.decodeToString(), lent.getLong(0), name).also { bytes.fill(0) }
         } finally {
             header.setMemory(0, length.toLong(), 0)
         }

@@ -24,6 +24,12 @@ public interface TokenKeeper {
     public suspend fun authorize(method: String, url: String): Authorization
 
     /**
+     * Whether [rejected] is to be told of a [status] of the API: one that speaks of the token. 401 and 403 do, and what the
+     * provider lists.
+     */
+    public fun isRefusal(status: Int): Boolean
+
+    /**
      * A resource server answered [status] to a request that carried the token [generation]. Of a 401 it may come that
      * there is a new token: then authorize anew and send the request once more, once at most.
      *
@@ -69,8 +75,18 @@ public interface TokenKeeper {
     public fun reload()
 }
 
-/** The value of an `Authorization` field, which its text does not show, and which token it carries. */
-public class Authorization(public val header: String, public val generation: Long) {
+/**
+ * A header field with a token, which its text does not show.
+ *
+ * @property header the field's value: `Bearer` and the token, if the provider has no other scheme.
+ * @property generation which token it is, for [TokenKeeper.rejected].
+ * @property name the field's name: `Authorization`, if the provider has no other.
+ */
+public class Authorization @JvmOverloads constructor(
+    public val header: String,
+    public val generation: Long,
+    public val name: String = "Authorization",
+) {
     override fun toString(): String = "Authorization([redacted], generation=$generation)"
 }
 

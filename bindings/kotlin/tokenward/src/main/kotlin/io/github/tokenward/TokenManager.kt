@@ -164,6 +164,8 @@ public class TokenManager internal constructor(
         throw TokenwardException.TemporarilyUnavailable(null)
     }
 
+    override fun isRefusal(status: Int): Boolean = status in 0..0xFFFF && bridged { core.isRefusal(status.toUInt()) }
+
     override suspend fun rejected(generation: Long, status: Int, challenge: String?): RetryDecision {
         open()
         val retry = bridged { core.rejected(clock.instant(), generation.toULong(), status.toUInt(), challenge) }

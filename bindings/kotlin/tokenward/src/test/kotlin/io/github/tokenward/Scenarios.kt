@@ -235,7 +235,9 @@ private class Scenario(private val scenario: Members) {
 
     private fun begin(step: Members, now: ULong): Members {
         val (id, secret, username, password, bearer) = credentials(step)
-        return manager.begin(now, id, secret, username, password, bearer).use { request ->
+        val additions = (step["additions"] ?: scenario["additions"]).members().orEmpty()
+        val (values, parameters) = listOf("values", "parameters").map { additions.pairs(it).flatten() }
+        return manager.begin(now, id, secret, username, password, bearer, values, parameters).use { request ->
             hand.lastRequest = request.id()
             step.text("as")?.let { hand.requests[it] = hand.lastRequest }
             written(request)
@@ -307,7 +309,7 @@ private class Scenario(private val scenario: Members) {
 
     private fun authorize(step: Members, now: ULong): Members {
         val (generation, header) = manager.authorize(now, step.text("method")!!, step.text("url")!!).split(" ", limit = 2)
-        return mapOf("header" to header, "generation" to generation.toULong())
+        return mapOf("header" to header, "generation" to generation.toULong(), "name" to manager.headerName())
     }
 
     private fun newManager(overrides: Members, at: ULong, seed: ULong = scenario.integer("seed") ?: 0uL): CoreManager {
@@ -417,6 +419,20 @@ private class Scenario(private val scenario: Members) {
             TokenRoute(row.text("method")!!, row.text("path")!!, row.text("token") == "site")
         }.ifEmpty { null }
         exposure = named("exposure", Exposure.entries) ?: exposure
+        refreshPath = text("refresh_path")
+        scopeOnRefresh = members["scope_on_refresh"] == true
+        extensionGrant = text("extension_grant")
+        requestNames = members["request_names"].members()?.map { (name, own) -> NamedValue(name, own as String) }
+        parameters = (members["parameters"] as List<*>?).orEmpty().map { listed ->
+            val parameter = listed.members()!!
+            val target = ParameterTarget.entries.find { it.name.equals(parameter.text("on"), ignoreCase = true) }
+            TokenParameter(parameter.text("name")!!, parameter.text("value")!!, target)
+        }.ifEmpty { null }
+        headers = members.pairs("headers").map { (name, value) -> NamedValue(name, value) }.ifEmpty { null }
+        header = members["header"].members()?.let {
+            TokenHeader(it.text("name") ?: "Authorization", it.text("scheme") ?: "Bearer")
+        }
+        expiredStatus = (members["expired_status"] as List<*>?)?.map { (it as ULong).toUShort() }
     }
 
     private fun RefreshPolicy.change(numbers: Members) {
@@ -474,6 +490,9 @@ private fun Members.texts(name: String): List<String> = (this[name] as List<*>?)
 /** A whole number, or a string of one beyond 2^53. */
 private fun Members.integer(name: String): ULong? = this[name].let { (it as? String)?.toULong() ?: it as ULong? }
 
-private fun Members.headers(): List<List<String>> = (this["headers"] as List<*>?).orEmpty().map { pair ->
+private fun Members.headers() = pairs("headers")
+
+/** Names and values. */
+private fun Members.pairs(name: String): List<List<String>> = (this[name] as List<*>?).orEmpty().map { pair ->
     (pair as List<*>).map { it as String }
 }

@@ -8,7 +8,6 @@ import io.ktor.client.plugins.api.Send
 import io.ktor.client.plugins.api.createClientPlugin
 import io.ktor.client.request.HttpRequestBuilder
 import io.ktor.http.HttpHeaders
-import io.ktor.http.HttpStatusCode
 import io.ktor.http.content.OutgoingContent
 import io.ktor.util.AttributeKey
 
@@ -50,18 +49,19 @@ public val AuthorizedBy: ClientPlugin<AuthorizedByConfig> = createClientPlugin("
         } catch (elsewhere: TokenwardException.NotAllowed) {
             if (!isRedirected && !(passesOtherOrigins && elsewhere.code == "origin_not_allowed")) throw elsewhere
             // What a redirect brings along is the manager's; what the app wrote stays.
-            if (isRedirected) request.headers.remove(HttpHeaders.Authorization)
+            if (isRedirected) request.attributes.getOrNull(FIELD)?.let(request.headers::remove)
             return@on proceed(request)
         }
         request.attributes.put(AUTHORIZED, true)
-        request.headers[HttpHeaders.Authorization] = first.header
+        request.headers[first.name] = first.header
+        request.attributes.put(FIELD, first.name)
         val call = proceed(request)
         val status = call.response.status
-        if (status != HttpStatusCode.Unauthorized && status != HttpStatusCode.Forbidden) return@on call
+        if (!manager.isRefusal(status.value)) return@on call
         val challenge = call.response.headers.getAll(HttpHeaders.WWWAuthenticate)?.joinToString("\n")
         val decision = manager.rejected(first.generation, status.value, challenge)
         if (decision != RetryDecision.Retry || !isReadTwice(request.body)) return@on call
-        request.headers[HttpHeaders.Authorization] = manager.authorize(method, url).header
+        request.headers[first.name] = manager.authorize(method, url).header
         proceed(request)
     }
 }
@@ -77,3 +77,6 @@ private val WITHOUT_TOKEN = AttributeKey<Boolean>("TokenwardWithoutToken")
 
 /** On a request that a redirect made from one that was authorized. */
 private val AUTHORIZED = AttributeKey<Boolean>("TokenwardAuthorized")
+
+/** The name of the field that carried the token before the redirect. */
+private val FIELD = AttributeKey<String>("TokenwardField")

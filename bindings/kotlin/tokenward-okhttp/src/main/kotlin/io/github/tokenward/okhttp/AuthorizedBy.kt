@@ -65,8 +65,10 @@ private class Authorizing(
         }
         val response = chain.proceed(authorized)
         // OkHttp asks the authenticator about 401 alone.
-        if (response.code == FORBIDDEN) rejected(response)
-        return response
+        if (response.code == UNAUTHORIZED || !manager.isRefusal(response.code)) return response
+        if (rejected(response) != RetryDecision.Retry || request.body?.isOneShot() == true) return response
+        response.close()
+        return chain.proceed(authorized(request, chain.call()))
     }
 
     /** OkHttp itself follows redirects: each may lead to where the token does not belong, on the same host too. */
@@ -78,7 +80,7 @@ private class Authorizing(
             try {
                 authorized(request, lent.call)
             } catch (_: TokenwardException.NotAllowed) {
-                request.newBuilder().removeHeader(AUTHORIZATION).tag(Lent::class.java, null).build()
+                request.newBuilder().removeHeader(lent.authorization.name).tag(Lent::class.java, null).build()
             },
         )
     }
@@ -92,7 +94,7 @@ private class Authorizing(
     private fun authorized(request: Request, call: Call): Request {
         val authorization = call.waitFor { manager.authorize(request.method, request.url.toString()) }
         return request.newBuilder()
-            .header(AUTHORIZATION, authorization.header)
+            .header(authorization.name, authorization.header)
             .tag(Lent::class.java, Lent(authorization, request.method, request.url, call))
             .build()
     }
@@ -107,9 +109,7 @@ private class Authorizing(
     private fun Request.lent(): Lent? = tag(Lent::class.java)
 
     private companion object {
-        const val AUTHORIZATION = "Authorization"
         const val UNAUTHORIZED = 401
-        const val FORBIDDEN = 403
 
         /** OkHttp tells nobody but its one event listener that a call was cancelled. */
         val LOOK_AGAIN = 20.milliseconds

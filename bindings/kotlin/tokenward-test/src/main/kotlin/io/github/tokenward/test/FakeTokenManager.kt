@@ -83,6 +83,8 @@ public class FakeTokenManager(private val token: String? = null) : TokenKeeper {
         return checkNotNull(turn.lent)
     }
 
+    override fun isRefusal(status: Int): Boolean = status == UNAUTHORIZED || status == FORBIDDEN
+
     override suspend fun rejected(generation: Long, status: Int, challenge: String?): RetryDecision =
         call("rejected $generation $status") { decisions.removeFirstOrNull() }
 
@@ -116,5 +118,10 @@ public class FakeTokenManager(private val token: String? = null) : TokenKeeper {
     private fun <T : Any> call(what: String, answer: () -> T?): T {
         made += what
         return answer() ?: throw AssertionError("The script has nothing for `$what`: say what comes of it first.")
+    }
+
+    private companion object {
+        const val UNAUTHORIZED = 401
+        const val FORBIDDEN = 403
     }
 }

@@ -6,6 +6,31 @@ package io.github.tokenward
 
 
 /**
+ * A name and its value.
+ */
+public data class NamedValue (
+    /**
+     * The name.
+     */
+    public var `name`: kotlin.String
+    ,
+    /**
+     * Its value.
+     */
+    public var `value`: kotlin.String
+
+){
+
+
+
+
+
+    public companion object
+}
+
+
+
+/**
  * When tokens are refreshed and how failures are spaced. `Ms` are milliseconds, `S` seconds, `permille` thousandths of
  * the lifetime.
  */
@@ -129,6 +154,31 @@ public data class TokenExpiresAt (
 
 
 /**
+ * The header field that carries a service's tokens to its API.
+ */
+public data class TokenHeader (
+    /**
+     * The field's name.
+     */
+    public var `name`: kotlin.String = "Authorization"
+    ,
+    /**
+     * What stands in front of the token, before a space; empty: the value is the token alone.
+     */
+    public var `scheme`: kotlin.String = "Bearer"
+
+){
+
+
+
+
+
+    public companion object
+}
+
+
+
+/**
  * Whose token it is, as far as that is known only at run time. What is given here wins over the provider's.
  */
 public class TokenIdentity internal constructor(
@@ -177,6 +227,37 @@ public data class TokenMember (
      * The service's own.
      */
     public var `service`: kotlin.String
+
+){
+
+
+
+
+
+    public companion object
+}
+
+
+
+/**
+ * A parameter of a service's own, such as `audience` and `resource`.
+ */
+public data class TokenParameter (
+    /**
+     * Its name.
+     */
+    public var `name`: kotlin.String
+    ,
+    /**
+     * Its value; `{name}` in it stands for one of the values of `Credentials`, `{access_token}` for the access token
+     * that is held, whether it has ended or not: without one the parameter is left out.
+     */
+    public var `value`: kotlin.String
+    ,
+    /**
+     * What it is sent with.
+     */
+    public var `target`: ParameterTarget? = null
 
 ){
 
@@ -331,6 +412,49 @@ public class TokenProvider internal constructor(
      * When its tokens are refreshed; none: by the default policy.
      */
     public var `policy`: RefreshPolicy?
+    ,
+    /**
+     * In place of the token path for the refresh grant.
+     */
+    public var `refreshPath`: kotlin.String?
+    ,
+    /**
+     * The scope is sent with a refresh too.
+     */
+    public var `scopeOnRefresh`: kotlin.Boolean
+    ,
+    /**
+     * The `grant_type` of the extension grant.
+     */
+    public var `extensionGrant`: kotlin.String?
+    ,
+    /**
+     * `client_id`, `client_secret`, `username`, `password` or `refresh_token`, and the name that the service has in its
+     * place.
+     */
+    public var `requestNames`: List<NamedValue>?
+    ,
+    /**
+     * Parameters of its own, in the order in which they are sent.
+     */
+    public var `parameters`: List<TokenParameter>?
+    ,
+    /**
+     * Header fields of its own that its token requests carry. `{name}` in a value stands for one of the values of
+     * `Credentials`, `{access_token}` for the access token that is held, whether it has ended or not: without one the
+     * field is left out.
+     */
+    public var `headers`: List<NamedValue>?
+    ,
+    /**
+     * The field that carries its tokens to the API; none: `Authorization: Bearer`.
+     */
+    public var `header`: TokenHeader?
+    ,
+    /**
+     * Statuses of the API that mean what 401 means.
+     */
+    public var `expiredStatus`: List<kotlin.UShort>?
 
 ){
 
@@ -423,7 +547,15 @@ public enum class ClientAuthentication {
     /**
      * `none`: a public client sends its id alone, in the body.
      */
-    PUBLIC_CLIENT;
+    PUBLIC_CLIENT,
+    /**
+     * The `Authorization` field with the id, form-encoded first, and an empty secret (section 2.3.1).
+     */
+    BASIC_ID,
+    /**
+     * Nobody: neither an id nor a secret is sent.
+     */
+    NOBODY;
 
 
 
@@ -522,6 +654,43 @@ public sealed class MissingLifetime {
 
 
 /**
+ * A request that a parameter is sent with; none: every request to the token endpoint.
+ */
+
+public enum class ParameterTarget {
+
+    /**
+     * The request with the primary grant. A site token has no parameters.
+     */
+    PRIMARY,
+    /**
+     * The refresh.
+     */
+    REFRESH,
+    /**
+     * The authorization URL that a browser opens (RFC 6749 section 4.1.1).
+     */
+    AUTHORIZATION,
+    /**
+     * The device authorization request (RFC 8628 section 3.1).
+     */
+    DEVICE,
+    /**
+     * The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4).
+     */
+    CODE;
+
+
+
+
+    public companion object
+}
+
+
+
+
+
+/**
  * The bytes that an access token may have.
  */
 
@@ -567,7 +736,11 @@ public enum class TokenGrant {
     /**
      * A `POST` with a client token as Bearer that answers a token for one site.
      */
-    SITE_TOKEN;
+    SITE_TOKEN,
+    /**
+     * RFC 6749 section 4.5: `extensionGrant` of the provider names it, and what it presents are `parameters`.
+     */
+    EXTENSION;
 
 
 

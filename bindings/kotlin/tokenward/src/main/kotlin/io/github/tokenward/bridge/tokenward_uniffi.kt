@@ -8,14 +8,18 @@ import io.github.tokenward.BodyFormat
 import io.github.tokenward.ClientAuthentication
 import io.github.tokenward.Exposure
 import io.github.tokenward.MissingLifetime
+import io.github.tokenward.NamedValue
+import io.github.tokenward.ParameterTarget
 import io.github.tokenward.RefreshPolicy
 import io.github.tokenward.TokenAlphabet
 import io.github.tokenward.TokenErrorCode
 import io.github.tokenward.TokenExpiresAt
 import io.github.tokenward.TokenGrant
+import io.github.tokenward.TokenHeader
 import io.github.tokenward.TokenIdentity
 import io.github.tokenward.TokenMember
 import io.github.tokenward.TokenNext
+import io.github.tokenward.TokenParameter
 import io.github.tokenward.TokenPreset
 import io.github.tokenward.TokenProvider
 import io.github.tokenward.TokenReason
@@ -748,9 +752,13 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_generation(
     ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_header_name(
+    ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_install(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_install_json(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_is_refusal(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_load_failed(
     ): Int
@@ -872,7 +880,7 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_authorize(`ptr`: Long,`now`: Long,`method`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_begin(`ptr`: Long,`now`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`username`: RustBuffer.ByValue,`password`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_begin(`ptr`: Long,`now`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`username`: RustBuffer.ByValue,`password`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,`parameters`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_clear(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
@@ -880,10 +888,14 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_generation(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_header_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_install(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`accessToken`: RustBuffer.ByValue,`tokenType`: RustBuffer.ByValue,`expiresIn`: RustBuffer.ByValue,`refreshToken`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_install_json(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`token`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_is_refusal(`ptr`: Long,`status`: Int,uniffi_out_err: UniffiRustCallStatus,
+    ): Byte
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_load_failed(`ptr`: Long,`now`: Long,`id`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_loaded(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`key`: RustBuffer.ByValue,`slots`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
@@ -1139,7 +1151,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_authorize() and 0xFFFF) != 65386) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_begin() and 0xFFFF) != 23138) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_begin() and 0xFFFF) != 9829) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_clear() and 0xFFFF) != 14070) {
@@ -1151,10 +1163,16 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_generation() and 0xFFFF) != 22725) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_header_name() and 0xFFFF) != 60499) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install() and 0xFFFF) != 19252) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install_json() and 0xFFFF) != 47488) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_is_refusal() and 0xFFFF) != 62592) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_load_failed() and 0xFFFF) != 24849) {
@@ -1386,6 +1404,33 @@ internal object FfiConverterUByte: FfiConverter<UByte, Byte> {
 
     override fun write(value: UByte, buf: ByteBuffer) {
         buf.put(value.toByte())
+    }
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterUShort: FfiConverter<UShort, Short> {
+    override fun lift(value: Short): UShort {
+        return value.toUShort()
+    }
+
+    fun lift(value: Int): UShort {
+        return value.toUShort()
+    }
+
+    override fun read(buf: ByteBuffer): UShort {
+        return lift(buf.getShort())
+    }
+
+    override fun lower(value: UShort): Short {
+        return value.toShort()
+    }
+
+    override fun allocationSize(value: UShort) = 2UL
+
+    override fun write(value: UShort, buf: ByteBuffer) {
+        buf.putShort(value.toShort())
     }
 }
 
@@ -2142,14 +2187,15 @@ internal interface CoreManagerInterface {
     fun `authorize`(`now`: kotlin.ULong, `method`: kotlin.String, `url`: kotlin.String): kotlin.String
 
     /**
-     * Makes the request that [`CoreManager::poll`] asks for. With shared storage and a refresh grant: persist
-     * before you send.
+     * Makes the request that [`CoreManager::poll`] asks for. `values` and `parameters` are name, value, name, value: what
+     * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
      */
-    fun `begin`(`now`: kotlin.ULong, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `username`: kotlin.String?, `password`: kotlin.String?, `bearer`: kotlin.String?): CoreRequest
+    fun `begin`(`now`: kotlin.ULong, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `username`: kotlin.String?, `password`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>, `parameters`: List<kotlin.String>): CoreRequest
 
     /**
      * Signs out: wipes the tokens.
@@ -2176,6 +2222,14 @@ internal interface CoreManagerInterface {
     fun `generation`(): kotlin.ULong
 
     /**
+     * The name of the field that [`CoreManager::authorize`] gives the value of.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    fun `headerName`(): kotlin.String
+
+    /**
      * Keeps a token that someone else obtained; its generation. `wall` is for a JWT without `expires_in`. Without an
      * access token the refresh token is kept alone.
      *
@@ -2195,6 +2249,14 @@ internal interface CoreManagerInterface {
      * As [`CoreManager::install`], and [`CoreError::Input`] for what is no such object.
      */
     fun `installJson`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `token`: kotlin.ByteArray): kotlin.ULong
+
+    /**
+     * Whether [`CoreManager::rejected`] is to be told of a status of the API: one that speaks of the token.
+     *
+     * # Errors
+     * [`CoreError::Input`], `invalid_argument`: a status above 65535.
+     */
+    fun `isRefusal`(`status`: kotlin.UInt): kotlin.Boolean
 
     /**
      * Storage could not be read: it is locked, or a folder is missing. That it holds nothing is no failure.
@@ -2528,14 +2590,15 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
 
     /**
-     * Makes the request that [`CoreManager::poll`] asks for. With shared storage and a refresh grant: persist
-     * before you send.
+     * Makes the request that [`CoreManager::poll`] asks for. `values` and `parameters` are name, value, name, value: what
+     * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
      */
-    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `username`: kotlin.String?, `password`: kotlin.String?, `bearer`: kotlin.String?): CoreRequest {
+    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `username`: kotlin.String?, `password`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>, `parameters`: List<kotlin.String>): CoreRequest {
             return FfiConverterTypeCoreRequest.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
@@ -2547,7 +2610,9 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
         FfiConverterOptionalString.lower(`clientSecret`),
         FfiConverterOptionalString.lower(`username`),
         FfiConverterOptionalString.lower(`password`),
-        FfiConverterOptionalString.lower(`bearer`),_status)
+        FfiConverterOptionalString.lower(`bearer`),
+        FfiConverterSequenceString.lower(`values`),
+        FfiConverterSequenceString.lower(`parameters`),_status)
 }
     }
     )
@@ -2616,6 +2681,26 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
 
     /**
+     * The name of the field that [`CoreManager::authorize`] gives the value of.
+     *
+     * # Errors
+     * [`CoreError::Internal`] alone.
+     */
+    @Throws(CoreException::class)override fun `headerName`(): kotlin.String {
+            return FfiConverterString.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_header_name(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
      * Keeps a token that someone else obtained; its generation. `wall` is for a JWT without `expires_in`. Without an
      * access token the refresh token is kept alone.
      *
@@ -2662,6 +2747,27 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
         FfiConverterULong.lower(`now`),
         FfiConverterOptionalULong.lower(`wall`),
         FfiConverterByteArray.lower(`token`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Whether [`CoreManager::rejected`] is to be told of a status of the API: one that speaks of the token.
+     *
+     * # Errors
+     * [`CoreError::Input`], `invalid_argument`: a status above 65535.
+     */
+    @Throws(CoreException::class)override fun `isRefusal`(`status`: kotlin.UInt): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_is_refusal(
+        it,
+
+        FfiConverterUInt.lower(`status`),_status)
 }
     }
     )
@@ -4009,6 +4115,28 @@ internal object FfiConverterTypeDevicePollRecord: FfiConverterRustBuffer<DeviceP
     }
 }
 
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeNamedValue: FfiConverterRustBuffer<NamedValue> {
+    override fun read(buf: ByteBuffer): NamedValue {
+        return NamedValue(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: NamedValue) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`value`)
+    )
+
+    override fun write(value: NamedValue, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`value`, buf)
+    }
+}
+
 
 
 /**
@@ -4279,6 +4407,28 @@ internal object FfiConverterTypeTokenExpiresAt: FfiConverterRustBuffer<TokenExpi
 /**
  * @suppress
  */
+internal object FfiConverterTypeTokenHeader: FfiConverterRustBuffer<TokenHeader> {
+    override fun read(buf: ByteBuffer): TokenHeader {
+        return TokenHeader(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TokenHeader) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`scheme`)
+    )
+
+    override fun write(value: TokenHeader, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`scheme`, buf)
+    }
+}
+
+/**
+ * @suppress
+ */
 internal object FfiConverterTypeTokenIdentity: FfiConverterRustBuffer<TokenIdentity> {
     override fun read(buf: ByteBuffer): TokenIdentity {
         return TokenIdentity(
@@ -4329,6 +4479,31 @@ internal object FfiConverterTypeTokenMember: FfiConverterRustBuffer<TokenMember>
 /**
  * @suppress
  */
+internal object FfiConverterTypeTokenParameter: FfiConverterRustBuffer<TokenParameter> {
+    override fun read(buf: ByteBuffer): TokenParameter {
+        return TokenParameter(
+            FfiConverterString.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterOptionalTypeParameterTarget.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: TokenParameter) = (
+            FfiConverterString.allocationSize(value.`name`) +
+            FfiConverterString.allocationSize(value.`value`) +
+            FfiConverterOptionalTypeParameterTarget.allocationSize(value.`target`)
+    )
+
+    override fun write(value: TokenParameter, buf: ByteBuffer) {
+            FfiConverterString.write(value.`name`, buf)
+            FfiConverterString.write(value.`value`, buf)
+            FfiConverterOptionalTypeParameterTarget.write(value.`target`, buf)
+    }
+}
+
+/**
+ * @suppress
+ */
 internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvider> {
     override fun read(buf: ByteBuffer): TokenProvider {
         return TokenProvider(
@@ -4359,6 +4534,14 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterTypeZeroLifetime.read(buf),
             FfiConverterTypeExposure.read(buf),
             FfiConverterOptionalTypeRefreshPolicy.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalSequenceTypeNamedValue.read(buf),
+            FfiConverterOptionalSequenceTypeTokenParameter.read(buf),
+            FfiConverterOptionalSequenceTypeNamedValue.read(buf),
+            FfiConverterOptionalTypeTokenHeader.read(buf),
+            FfiConverterOptionalSequenceUShort.read(buf),
         )
     }
 
@@ -4389,7 +4572,15 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterTypeMissingLifetime.allocationSize(value.`missingLifetime`) +
             FfiConverterTypeZeroLifetime.allocationSize(value.`zeroLifetime`) +
             FfiConverterTypeExposure.allocationSize(value.`exposure`) +
-            FfiConverterOptionalTypeRefreshPolicy.allocationSize(value.`policy`)
+            FfiConverterOptionalTypeRefreshPolicy.allocationSize(value.`policy`) +
+            FfiConverterOptionalString.allocationSize(value.`refreshPath`) +
+            FfiConverterBoolean.allocationSize(value.`scopeOnRefresh`) +
+            FfiConverterOptionalString.allocationSize(value.`extensionGrant`) +
+            FfiConverterOptionalSequenceTypeNamedValue.allocationSize(value.`requestNames`) +
+            FfiConverterOptionalSequenceTypeTokenParameter.allocationSize(value.`parameters`) +
+            FfiConverterOptionalSequenceTypeNamedValue.allocationSize(value.`headers`) +
+            FfiConverterOptionalTypeTokenHeader.allocationSize(value.`header`) +
+            FfiConverterOptionalSequenceUShort.allocationSize(value.`expiredStatus`)
     )
 
     override fun write(value: TokenProvider, buf: ByteBuffer) {
@@ -4420,6 +4611,14 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterTypeZeroLifetime.write(value.`zeroLifetime`, buf)
             FfiConverterTypeExposure.write(value.`exposure`, buf)
             FfiConverterOptionalTypeRefreshPolicy.write(value.`policy`, buf)
+            FfiConverterOptionalString.write(value.`refreshPath`, buf)
+            FfiConverterBoolean.write(value.`scopeOnRefresh`, buf)
+            FfiConverterOptionalString.write(value.`extensionGrant`, buf)
+            FfiConverterOptionalSequenceTypeNamedValue.write(value.`requestNames`, buf)
+            FfiConverterOptionalSequenceTypeTokenParameter.write(value.`parameters`, buf)
+            FfiConverterOptionalSequenceTypeNamedValue.write(value.`headers`, buf)
+            FfiConverterOptionalTypeTokenHeader.write(value.`header`, buf)
+            FfiConverterOptionalSequenceUShort.write(value.`expiredStatus`, buf)
     }
 }
 
@@ -5181,6 +5380,26 @@ internal object FfiConverterTypeOutcomeRecord : FfiConverterRustBuffer<OutcomeRe
 }
 
 
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeParameterTarget: FfiConverterRustBuffer<ParameterTarget> {
+    override fun read(buf: ByteBuffer) = try {
+
+        ParameterTarget.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: ParameterTarget) = 4UL
+
+    override fun write(value: ParameterTarget, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
 
 
 
@@ -5863,6 +6082,38 @@ internal object FfiConverterOptionalTypeTokenExpiresAt: FfiConverterRustBuffer<T
 /**
  * @suppress
  */
+internal object FfiConverterOptionalTypeTokenHeader: FfiConverterRustBuffer<TokenHeader?> {
+    override fun read(buf: ByteBuffer): TokenHeader? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeTokenHeader.read(buf)
+    }
+
+    override fun allocationSize(value: TokenHeader?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeTokenHeader.allocationSize(value)
+        }
+    }
+
+    override fun write(value: TokenHeader?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeTokenHeader.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterOptionalTypeBodyFormat: FfiConverterRustBuffer<BodyFormat?> {
     override fun read(buf: ByteBuffer): BodyFormat? {
         if (buf.get().toInt() == 0) {
@@ -5927,6 +6178,38 @@ internal object FfiConverterOptionalTypeClientAuthentication: FfiConverterRustBu
 /**
  * @suppress
  */
+internal object FfiConverterOptionalTypeParameterTarget: FfiConverterRustBuffer<ParameterTarget?> {
+    override fun read(buf: ByteBuffer): ParameterTarget? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeParameterTarget.read(buf)
+    }
+
+    override fun allocationSize(value: ParameterTarget?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeParameterTarget.allocationSize(value)
+        }
+    }
+
+    override fun write(value: ParameterTarget?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeParameterTarget.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterOptionalTypeTokenGrant: FfiConverterRustBuffer<TokenGrant?> {
     override fun read(buf: ByteBuffer): TokenGrant? {
         if (buf.get().toInt() == 0) {
@@ -5959,6 +6242,38 @@ internal object FfiConverterOptionalTypeTokenGrant: FfiConverterRustBuffer<Token
 /**
  * @suppress
  */
+internal object FfiConverterOptionalSequenceUShort: FfiConverterRustBuffer<List<kotlin.UShort>?> {
+    override fun read(buf: ByteBuffer): List<kotlin.UShort>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceUShort.read(buf)
+    }
+
+    override fun allocationSize(value: List<kotlin.UShort>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceUShort.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<kotlin.UShort>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceUShort.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterOptionalSequenceString: FfiConverterRustBuffer<List<kotlin.String>?> {
     override fun read(buf: ByteBuffer): List<kotlin.String>? {
         if (buf.get().toInt() == 0) {
@@ -5981,6 +6296,38 @@ internal object FfiConverterOptionalSequenceString: FfiConverterRustBuffer<List<
         } else {
             buf.put(1)
             FfiConverterSequenceString.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalSequenceTypeNamedValue: FfiConverterRustBuffer<List<NamedValue>?> {
+    override fun read(buf: ByteBuffer): List<NamedValue>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeNamedValue.read(buf)
+    }
+
+    override fun allocationSize(value: List<NamedValue>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeNamedValue.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<NamedValue>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeNamedValue.write(value, buf)
         }
     }
 }
@@ -6055,6 +6402,38 @@ internal object FfiConverterOptionalSequenceTypeTokenMember: FfiConverterRustBuf
 /**
  * @suppress
  */
+internal object FfiConverterOptionalSequenceTypeTokenParameter: FfiConverterRustBuffer<List<TokenParameter>?> {
+    override fun read(buf: ByteBuffer): List<TokenParameter>? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterSequenceTypeTokenParameter.read(buf)
+    }
+
+    override fun allocationSize(value: List<TokenParameter>?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterSequenceTypeTokenParameter.allocationSize(value)
+        }
+    }
+
+    override fun write(value: List<TokenParameter>?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterSequenceTypeTokenParameter.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterOptionalSequenceTypeTokenRoute: FfiConverterRustBuffer<List<TokenRoute>?> {
     override fun read(buf: ByteBuffer): List<TokenRoute>? {
         if (buf.get().toInt() == 0) {
@@ -6087,6 +6466,34 @@ internal object FfiConverterOptionalSequenceTypeTokenRoute: FfiConverterRustBuff
 /**
  * @suppress
  */
+internal object FfiConverterSequenceUShort: FfiConverterRustBuffer<List<kotlin.UShort>> {
+    override fun read(buf: ByteBuffer): List<kotlin.UShort> {
+        val len = buf.getInt()
+        return List<kotlin.UShort>(len) {
+            FfiConverterUShort.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<kotlin.UShort>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterUShort.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<kotlin.UShort>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterUShort.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 internal object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.String>> {
     override fun read(buf: ByteBuffer): List<kotlin.String> {
         val len = buf.getInt()
@@ -6105,6 +6512,34 @@ internal object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.S
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterString.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceTypeNamedValue: FfiConverterRustBuffer<List<NamedValue>> {
+    override fun read(buf: ByteBuffer): List<NamedValue> {
+        val len = buf.getInt()
+        return List<NamedValue>(len) {
+            FfiConverterTypeNamedValue.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<NamedValue>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeNamedValue.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<NamedValue>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeNamedValue.write(it, buf)
         }
     }
 }
@@ -6161,6 +6596,34 @@ internal object FfiConverterSequenceTypeTokenMember: FfiConverterRustBuffer<List
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeTokenMember.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterSequenceTypeTokenParameter: FfiConverterRustBuffer<List<TokenParameter>> {
+    override fun read(buf: ByteBuffer): List<TokenParameter> {
+        val len = buf.getInt()
+        return List<TokenParameter>(len) {
+            FfiConverterTypeTokenParameter.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<TokenParameter>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeTokenParameter.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<TokenParameter>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeTokenParameter.write(it, buf)
         }
     }
 }
