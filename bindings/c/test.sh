@@ -253,16 +253,29 @@ esp_idf_board() {
     riscv32imafc-*) chip=esp32p4 ;;
     *) return 0 ;;
   esac
-  must firmware esp-idf -DIDF_TARGET=$chip
+  must firmware esp-idf "${IDF[@]}" -DIDF_TARGET=$chip
   takes esp-idf
 }
 
-# Kconfig and manifest by the parsers that ESP-IDF uses.
+# Packed by ESP-IDF's component manager, and built from the pack. Kconfig and manifest by the parsers that ESP-IDF uses.
 esp-idf() {
-  need cmake ninja
+  need cmake ninja tar
   python_with esp-idf esp-idf-kconfig==3.14.0 idf-component-manager==3.1.2
   unpacked
-  "$PYTHON" - "$PACKAGE/esp-idf/tokenward" "$OUT/esp-idf.h" <<'PYTHON'
+  local packed=$OUT/esp-idf-packed file
+  rm -rf "$packed"
+  mkdir -p "$packed/alone"
+  cp -r "$PACKAGE/esp-idf/tokenward" "$packed/alone/tokenward"
+  must "$(dirname "$PYTHON")/compote" component pack --name tokenward --project-dir "$packed/alone/tokenward" --dest-dir "$packed"
+  mkdir "$packed/component"
+  tar -xzf "$packed"/tokenward_*.tgz -C "$packed/component"
+  for file in CMakeLists.txt Kconfig Kconfig.capacities README.md LICENSE-MIT LICENSE-APACHE THIRD-PARTY \
+    include/tokenward/tokenward.h lib/{riscv32imc,riscv32imac,riscv32imafc}-unknown-none-elf/libtokenward_c.a \
+    lib/{x86_64,aarch64}-unknown-linux-gnu/libtokenward_c.a; do
+    cmp "$packed/component/$file" "$PACKAGE/esp-idf/tokenward/$file" || fail "the pack's $file"
+  done
+  rm -r "$packed/alone"
+  "$PYTHON" - "$packed/component" "$OUT/esp-idf.h" <<'PYTHON'
 import sys, esp_kconfiglib
 kconfig = esp_kconfiglib.Kconfig(sys.argv[1] + "/Kconfig")
 assert not kconfig.warnings, kconfig.warnings
@@ -270,12 +283,19 @@ assert kconfig.syms["TOKENWARD_ACCESS_CAPACITY"].set_value("3000")
 kconfig.write_autoconf(sys.argv[2])
 from idf_component_tools.manager import ManifestManager
 manifest = ManifestManager(sys.argv[1], "tokenward").load()
-assert "esp32c3" in manifest.targets and "esp32" not in manifest.targets, manifest.targets
+assert {"esp32c3", "linux"} < set(manifest.targets) and "esp32" not in manifest.targets, manifest.targets
 PYTHON
+  IDF=(-DCOMPONENT="$packed/component" -DIDF_VERSION_MAJOR=5)
   for_boards esp_idf_board
-  refused firmware esp-idf -DIDF_TARGET=esp32s3
+  must configure esp-idf -S "$HERE/tests/esp-idf" "${IDF[@]}" -DIDF_TARGET=linux -DAUTOCONF="$OUT/esp-idf.h"
+  must cmake --build "$OUT/esp-idf"
+  must "$OUT/esp-idf/consumer"
+  refused firmware esp-idf "${IDF[@]}" -DIDF_TARGET=esp32s3
   says "tokenward does not support esp32s3: Rust has no Xtensa target upstream."
-  echo "esp-idf: its own parsers read Kconfig and manifest; a stand-in links it for three chips and refuses Xtensa"
+  refused firmware esp-idf "${IDF[@]}" -DIDF_VERSION_MAJOR=4 -DIDF_VERSION_MINOR=4 -DIDF_TARGET=esp32c3
+  says "tokenward needs ESP-IDF 5.0 or later; this is 4.4."
+  echo "esp-idf: compote packs it, $(du -b "$packed"/tokenward_*.tgz | cut -f1) bytes; a stand-in links the pack for three chips," \
+    "runs it for target linux, and refuses Xtensa and ESP-IDF 4"
 }
 
 # Every snippet of the guide, and of the repository's README, is a file that its first line names: compiled for the host

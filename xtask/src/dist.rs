@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What is packed beside the host's archive. Images with another float ABI do not link together.
 const TARGETS: &[&str] = &[
@@ -31,6 +31,15 @@ const TARGETS: &[&str] = &[
     "x86_64-unknown-linux-musl",
 ];
 
+/// The chips of ESP-IDF, and its target `linux`: what its component holds, which stands alone.
+const ESP_IDF: &[&str] = &[
+    "aarch64-unknown-linux-gnu",
+    "riscv32imac-unknown-none-elf",
+    "riscv32imafc-unknown-none-elf",
+    "riscv32imc-unknown-none-elf",
+    "x86_64-unknown-linux-gnu",
+];
+
 /// Where a file of the workspace stands in the package. Folders are taken whole.
 const FILES: &[(&str, &str)] = &[
     ("ffi/c/include", "include"),
@@ -43,24 +52,35 @@ const FILES: &[(&str, &str)] = &[
     ("bindings/c/Kconfig.capacities", "zephyr/Kconfig.capacities"),
     ("bindings/c/esp-idf", "esp-idf"),
     ("bindings/c/Kconfig.capacities", "esp-idf/tokenward/Kconfig.capacities"),
+    ("ffi/c/include", "esp-idf/tokenward/include"),
+    ("LICENSE-APACHE", "esp-idf/tokenward/LICENSE-APACHE"),
+    ("LICENSE-MIT", "esp-idf/tokenward/LICENSE-MIT"),
     ("CHANGELOG.md", "CHANGELOG.md"),
     ("LICENSE-APACHE", "LICENSE-APACHE"),
     ("LICENSE-MIT", "LICENSE-MIT"),
 ];
 
-/// What every file of the package says of its age, so that the same input gives the same bytes: 2000-01-01.
-const TIME: &str = "@946684800";
+/// What every file says of its age, so that the same input gives the same bytes: 2000-01-01, in seconds.
+pub(crate) const EPOCH: &str = "946684800";
 
 /// `cargo xtask dist [--target TARGET…]`: prints the package's path.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
-    let host = toolchain::host()?;
-    let targets: BTreeSet<&str> = match args.split_first() {
-        None => TARGETS.iter().copied().chain([host.as_str()]).collect(),
-        Some((flag, named)) if flag == "--target" && !named.is_empty() => {
-            named.iter().map(String::as_str).collect()
-        }
+    let targets = match args.split_first() {
+        None => all_targets()?,
+        Some((flag, named)) if flag == "--target" && !named.is_empty() => named.iter().cloned().collect(),
         Some(_) => return Err("usage: cargo xtask dist [--target TARGET…]".into()),
     };
+    println!("{}", make(workspace, &targets)?.display());
+    Ok(())
+}
+
+pub(crate) fn all_targets() -> Result<BTreeSet<String>> {
+    Ok(TARGETS.iter().map(|target| (*target).to_owned()).chain([toolchain::host()?]).collect())
+}
+
+/// Makes the package; where it is.
+pub(crate) fn make(workspace: &Workspace, targets: &BTreeSet<String>) -> Result<PathBuf> {
+    let host = toolchain::host()?;
     let name = format!("tokenward-c-{VERSION}");
     let dist = workspace.target.join("dist");
     let package = dist.join(&name);
@@ -70,24 +90,35 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     for target in targets {
         println!("{target}");
         let archive = build(workspace, target)?;
-        copy(&archive, &package.join("lib").join(target).join("libtokenward_c.a"), target)?;
+        let place = Path::new("lib").join(target).join("libtokenward_c.a");
+        copy(&archive, &package.join(&place), target)?;
+        if ESP_IDF.contains(&target.as_str()) {
+            copy(&archive, &package.join("esp-idf/tokenward").join(&place), target)?;
+        }
         let facts = package.join(format!("lib/pkgconfig/tokenward-{target}.pc"));
         copy(&workspace.root.join("bindings/c/archive.pc"), &facts, target)?;
     }
     for (from, to) in FILES {
         copy(&workspace.root.join(from), &package.join(to), &host)?;
     }
-    write_third_party(workspace, &package)?;
+    let third_party = third_party(workspace)?;
+    for folder in [&package, &package.join("esp-idf/tokenward")] {
+        fs::write(folder.join("THIRD-PARTY"), &third_party)?;
+    }
     write_sums(&package)?;
-    let packed = dist.join(format!("{name}.tar"));
+    pack(&dist, &name, &dist.join(format!("{name}.tar")), &[])
+}
+
+/// Packs a folder of `parent`, the same bytes for the same files; where the result is.
+pub(crate) fn pack(parent: &Path, name: &str, tar: &Path, more: &[&str]) -> Result<PathBuf> {
     Program::new("tar")
         .args(["--create", "--format=ustar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"])
-        .args(["--mode=u=rwX,go=rX", &format!("--mtime={TIME}"), "--directory"])
-        .args([&dist, Path::new("--file"), &packed, Path::new(&name)])
+        .args(["--mode=u=rwX,go=rX", &format!("--mtime=@{EPOCH}")])
+        .args(more)
+        .args([Path::new("--directory"), parent, Path::new("--file"), tar, Path::new(name)])
         .run()?;
-    Program::new("gzip").args(["--no-name", "--force"]).args([&packed]).run()?;
-    println!("{}.gz", packed.display());
-    Ok(())
+    Program::new("gzip").args(["--no-name", "--force"]).args([tar]).run()?;
+    Ok(format!("{}.gz", tar.display()).into())
 }
 
 /// Builds the archive with snapshots; the linker leaves out what an image does not call. It is of `core` alone, on
@@ -139,7 +170,7 @@ fn copy(from: &Path, to: &Path, target: &str) -> Result<()> {
 }
 
 /// `THIRD-PARTY`: the crates whose code is in the archives, each with its MIT licence, which asks for that.
-fn write_third_party(workspace: &Workspace, package: &Path) -> Result<()> {
+fn third_party(workspace: &Workspace) -> Result<String> {
     let tree = ["tree", "--package", "tokenward-c", "--features", "snapshot", "--edges", "normal"];
     let flat = ["--target", "all", "--prefix", "none", "--no-dedupe", "--format", "{p}"];
     let tree = workspace.cargo().args(tree).args(flat).output()?;
@@ -159,11 +190,11 @@ fn write_third_party(workspace: &Workspace, package: &Path) -> Result<()> {
             .map_err(|error| format!("{line}: LICENSE-MIT: {error}"))?;
         text.push_str(&format!("\n== {name} {version}\n\n{}\n", licence.trim_end()));
     }
-    Ok(fs::write(package.join("THIRD-PARTY"), text)?)
+    Ok(text)
 }
 
 /// `SHA256SUMS`, for `sha256sum --check`.
-fn write_sums(package: &Path) -> Result<()> {
+pub(crate) fn write_sums(package: &Path) -> Result<()> {
     let list = Program::new("find").dir(package).args([".", "-type", "f"]).output()?;
     let mut files: Vec<&str> = list.lines().filter_map(|line| line.strip_prefix("./")).collect();
     files.sort_unstable();
