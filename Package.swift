@@ -39,7 +39,7 @@ let settings: [SwiftSetting] = [.enableUpcomingFeature("InternalImportsByDefault
 
 let package = Package(
     name: "tokenward",
-    platforms: [.iOS(.v15), .macOS(.v12)],
+    platforms: [.iOS(.v15), .macOS(.v12), .tvOS(.v15), .watchOS(.v8), .visionOS(.v1)],
     products: [
         .library(name: "Tokenward", targets: ["Tokenward"]),
         .library(name: "TokenwardTesting", targets: ["TokenwardTesting"]),
