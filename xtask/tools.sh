@@ -86,6 +86,7 @@ for leg; do
     corpora) [ -d "${TOKENWARD_CORPORA:-../shared/corpora}/JSONTestSuite" ] || program npm npm ;;
     fuzz) program g++ g++ ;;
     counts) program valgrind valgrind ;;
+    libraries) program python3 python3; program readelf binutils ;;
     deny) program git git ;;
     changes) program git git; program patch patch ;;
     doc | no-std | panic-free-firmware | no-alloc-example | embassy-example) bare_metal_rust ;;

@@ -6,6 +6,7 @@ mod dist;
 mod elf;
 mod fuzz;
 mod gate;
+mod release;
 mod scenarios;
 mod simulate;
 mod test;
@@ -29,7 +30,9 @@ cargo xtask fleet [FOLDER | --check]
                              docs/FLEET.md: what a million devices ask of a service; --check: fewer, by the bars
 cargo xtask size             bytes of text that each entry of the link gate keeps, per bare-metal target
 cargo xtask dist [--target TARGET…]
-                             the C library for firmware, packed: target/dist/tokenward-c-VERSION.tar.gz
+                             the C library, packed: target/dist/tokenward-c-VERSION.tar.gz
+cargo xtask release [c | crates | bills | kotlin]
+                             all that a release holds, or parts of it: target/release-VERSION
 cargo xtask xcframework OUTPUT SLICE=ARCHIVE…
                              the library for Apple platforms, of archives built for each
 cargo xtask bench [--apps | --counts | --check]
@@ -69,6 +72,7 @@ fn dispatch(command: &str, args: &[String]) -> Result<bool> {
         "fleet" => simulate::run(&workspace, "fleet", args),
         "size" => gate::print_sizes(&workspace),
         "dist" => dist::run(&workspace, args),
+        "release" => release::run(&workspace, args),
         "xcframework" => workspace.script("bindings/swift/xcframework.sh").args(args).run(),
         "bench" => bench::run(&workspace, args),
         other => Err(format!("no command `{other}`\n\n{USAGE}").into()),

@@ -1,12 +1,11 @@
 //! `cargo xtask test`: the legs, which run beside which, and the tally at the end.
 
 use crate::elf::Elf;
-use crate::workspace::{CORE, Program, Result, Workspace, on_path};
-use crate::{bench, corpora, fuzz, gate, scenarios, simulate, toolchain};
-use serde_json::Value;
+use crate::workspace::{CORE, Program, Result, Workspace};
+use crate::{bench, corpora, fuzz, gate, release, scenarios, simulate, toolchain};
 use std::fs::{self, File};
 use std::io::{Read, Write, stdout};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -107,6 +106,16 @@ const LEGS: &[Leg] = &[
     leg("kotlin", "the Kotlin packages, their tests, guides and a consumer", Lane::Common, |workspace| {
         workspace.script("bindings/kotlin/test.sh").run()
     }),
+    leg(
+        "libraries",
+        "what iOS and Android apps link: built, oldest system and pages looked at",
+        Lane::Own,
+        |workspace| {
+            let targets = ["aarch64-apple-ios", "aarch64-linux-android"];
+            workspace.script("bindings/libraries.sh").args(targets).run()
+        },
+    ),
+    leg("release", "crates and bills of materials of a release, twice the same", Lane::Own, release::check),
     leg("deny", "licences, bans, sources and advisories of every lock file", Lane::Own, deny),
     leg(
         "scenarios",
@@ -360,14 +369,7 @@ fn doc(workspace: &Workspace) -> Result<()> {
 /// Packs and compiles each crate that is meant for crates.io; without the registry it is packed and compiled all the
 /// same, and not asked whether it would be taken.
 fn publish(workspace: &Workspace) -> Result<()> {
-    let metadata = workspace.cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
-    let metadata: Value = serde_json::from_str(&metadata)?;
-    let packages = metadata["packages"].as_array().ok_or("cargo names no packages")?;
-    let names: Vec<_> = packages
-        .iter()
-        .filter(|package| package["publish"].is_null())
-        .filter_map(|package| package["name"].as_str())
-        .collect();
+    let names = release::published(workspace)?;
     for name in &names {
         let cargo = |args: &[&str]| {
             workspace.cargo().args(args).args(["--locked", "--allow-dirty", "--package", name])
@@ -476,7 +478,7 @@ fn feature_sets(workspace: &Workspace) -> [String; 2] {
 /// Licences, bans and sources need no network; advisories need their database, and are skipped where it is out of
 /// reach.
 fn deny(workspace: &Workspace) -> Result<()> {
-    let program = cargo_deny(workspace)?;
+    let program = workspace.tool("cargo-deny", CARGO_DENY)?;
     let locks = Program::new("git")
         .dir(&workspace.root)
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "*Cargo.lock"])
@@ -503,21 +505,6 @@ fn deny(workspace: &Workspace) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Where cargo-deny is; built once, in the cache, where none is installed.
-fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
-    if on_path("cargo-deny") {
-        return Ok("cargo-deny".into());
-    }
-    let root = Workspace::cache()?.join(format!("tools/cargo-deny-{CARGO_DENY}"));
-    let program = root.join("bin/cargo-deny");
-    if !program.is_file() {
-        println!("building cargo-deny {CARGO_DENY} once, in {}", root.display());
-        let install = ["install", "--locked", "--quiet", "cargo-deny", "--version", CARGO_DENY, "--root"];
-        workspace.cargo().args(install).args([&root]).run()?;
-    }
-    Ok(program)
 }
 
 fn demo(workspace: &Workspace) -> Result<()> {

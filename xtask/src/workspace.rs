@@ -61,6 +61,21 @@ impl Workspace {
         self.core_features.iter().map(String::as_str).filter(|name| !STD_FEATURES.contains(name))
     }
 
+    /// Where a tool of cargo's is; built once, in the cache, where none is installed.
+    pub(crate) fn tool(&self, name: &str, version: &str) -> Result<PathBuf> {
+        if on_path(name) {
+            return Ok(name.into());
+        }
+        let root = Self::cache()?.join(format!("tools/{name}-{version}"));
+        let program = root.join("bin").join(name);
+        if !program.is_file() {
+            println!("building {name} {version} once, in {}", root.display());
+            let install = ["install", "--locked", "--quiet", name, "--version", version, "--root"];
+            self.cargo().args(install).args([&root]).run()?;
+        }
+        Ok(program)
+    }
+
     /// What is downloaded or built once for all clones: toolchains and tools.
     pub(crate) fn cache() -> Result<PathBuf> {
         let folder = match (env::var_os("TOKENWARD_CACHE"), env::var_os("HOME")) {
