@@ -159,16 +159,22 @@ public actor TokenManager: TokenKeeper {
 
     public func install(_ token: IssuedToken) async throws {
         try await vault.claimed()
-        let generation: UInt64
+        try await signedIn { try take(token) }
+    }
+
+    /// Somebody signs in with what the closure hands to the core: a generation, or nothing yet.
+    func signedIn(_ hand: () throws -> UInt64?) async throws {
+        let taken: UInt64?
         do {
-            generation = try vault.isSignedOut.with { isSignedOut in
-                let generation = try take(token)
-                isSignedOut = false
+            taken = try vault.isSignedOut.with { isSignedOut in
+                let generation = try hand()
+                if generation != nil { isSignedOut = false }
                 return generation
             }
         } catch {
             throw TokenwardError(refused: error)
         }
+        guard let generation = taken else { return }
         await settle()
         guard !isSignedOut else { throw TokenwardError.signedOut }
         refreshed(generation)
