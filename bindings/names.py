@@ -20,6 +20,7 @@ RENAMED = {"TokenwardException": "TokenwardError"}
 ONLY = {
     "TokenFutures": "what suspends, for Java",
     "StorageLockedException": "in Swift `storage(code: \"storage_locked\")`",
+    "DeviceCode": "Kotlin has it not yet",
     "AuthorizedRequest": "a `URLRequest` with its field; OkHttp and Ktor have their own",
     "URLSessionTransport": "the transport of the system; Kotlin's are in tokenward-okhttp and tokenward-ktor",
 }
@@ -34,7 +35,11 @@ APART = {
     "TokenManager.state": "a StateFlow", "TokenManager.states": "a stream for each reader",
     "TokenReason.code": "an extension in Kotlin, which the API lists elsewhere",
     "IssuedToken.json": "a function of the companion in Kotlin",
-    **{f"Credentials.{one}": "Kotlin takes them and shows none" for one in ("clientId", "clientSecret", "username", "password")},
+    **{
+        f"Credentials.{one}": "Kotlin takes them and shows none"
+        for one in ("clientId", "clientSecret", "username", "password", "parameters", "values")
+    },
+    "TokenManager.signInOnAnotherDevice": "Kotlin has it not yet",
     **{f"TransportHeader.{one}": "a pair with names in Swift" for one in ("name", "value")},
     "TransportRequest.timeout": "a coroutine is cancelled from outside",
     "TokenClock.sleep": "coroutines sleep by themselves",
