@@ -7,7 +7,8 @@ use tokenward::grants::{AuthorizationCode, Callback};
 use tokenward::parts::ClientAuthentication;
 use tokenward::storage::HmacSha256;
 use tokenward::{
-    Credentials, Error, Identity, Instant, Outcome, ParsedAnswer, Provider, Slots, TokenManager, UnixTime,
+    Credentials, Error, Identity, Instant, Outcome, Parameter, ParsedAnswer, Provider, Requests, Slots,
+    Target, TokenManager, UnixTime,
 };
 
 const ACME: Provider<'static> = Provider {
@@ -141,6 +142,20 @@ fn an_authorization_url_that_cannot_work_is_refused() {
             Err(refusal),
             "{authorization_url}"
         );
+    }
+}
+
+#[test]
+fn no_secret_and_no_name_twice_gets_into_the_url() {
+    for (name, value) in [("hint", "{access_token}"), ("prompt", "login")] {
+        let parameters = [Parameter::new(name, value).on(Target::Authorization)];
+        let requests = Requests { parameters: Some(&parameters), ..Requests::STANDARD };
+        let authorization_url = Some("https://login.acme.example/authorize?prompt=consent");
+        let provider = Provider { authorization_url, requests: Some(&requests), ..ACME };
+        let slots = Slots::new([0; 64], 32);
+        let manager = TokenManager::new(START, &provider, Identity::CLIENT, slots, 0).expect("a manager");
+        let url = sign_in().url(&manager, &app(), &mut [0; 512]).map(drop);
+        assert_eq!(url, Err(Error::InvalidProvider), "{name}={value}");
     }
 }
 

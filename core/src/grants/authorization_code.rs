@@ -146,9 +146,15 @@ impl<'a> AuthorizationCode<'a> {
         }
         let question = url.bytes().position(|byte| byte == b'?');
         let query = question.and_then(|place| url.as_bytes().get(place..)?.get(1..));
-        let own = |name: FormStr<'_>| {
-            Provider::AUTHORIZATION_PARAMETERS.iter().any(|own| name.bytes().eq(own.bytes()))
-        };
+        // A URL holds no secret: what is sent with it are words of the description.
+        let parameters = provider.requests.and_then(|told| told.parameters).unwrap_or_default();
+        let added = || parameters.iter().filter(|parameter| Target::Authorization.covers(parameter.target));
+        let names =
+            || Provider::AUTHORIZATION_PARAMETERS.into_iter().chain(added().map(|parameter| parameter.name));
+        let own = |name: FormStr<'_>| names().any(|own| name.bytes().eq(own.bytes()));
+        if added().any(|parameter| parameter.value.bytes().any(|byte| byte == b'{')) {
+            return Err(Error::InvalidProvider);
+        }
         if query.is_some_and(|query| pairs(query).any(|(name, _)| own(name))) {
             return Err(Error::InvalidProvider);
         }
@@ -169,7 +175,8 @@ impl<'a> AuthorizationCode<'a> {
             Some([]) => b"",
             Some(_) => b"&",
         };
-        for (name, value) in Provider::AUTHORIZATION_PARAMETERS.iter().zip(values) {
+        let added = added().map(|parameter| parameter.value.as_bytes());
+        for (name, value) in names().zip(values.into_iter().chain(added)) {
             if !value.is_empty() {
                 out.bytes(between);
                 out.bytes(name.as_bytes());

@@ -156,6 +156,8 @@ fn url(sign_in: &SignIn, manager: &Manager, credentials: &Value) -> Result<Strin
         return Err("bad_url");
     }
     let id = client_id(credentials).ok_or("wrong_credentials")?;
+    let added: Vec<_> =
+        manager.provider.parameters.iter().filter(|[_, _, on]| on == "authorization").collect();
     let query = authorization_url.split_once('?').map(|(_, query)| query);
     if query
         .and_then(pairs)
@@ -167,7 +169,8 @@ fn url(sign_in: &SignIn, manager: &Manager, credentials: &Value) -> Result<Strin
     }
     let values = ["code", id, &sign_in.redirect_uri, scope, &sign_in.state(), &sign_in.challenge(), "S256"];
     let own = SAYS_ITSELF.iter().zip(values).filter(|(_, value)| !value.is_empty());
-    let own: Vec<_> = own.map(|(name, value)| format!("{name}={}", wire::form_encode(value))).collect();
+    let mut own: Vec<_> = own.map(|(name, value)| format!("{name}={}", wire::form_encode(value))).collect();
+    own.extend(added.iter().map(|[name, value, _]| format!("{name}={}", wire::form_encode(value))));
     let between = match query {
         None => "?",
         Some("") => "",
