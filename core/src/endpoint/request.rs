@@ -51,7 +51,7 @@ impl<'b> Request<'b> {
         let authorization = self.authorization().map(|value| ("Authorization", value));
         let content_type = self.content_type().map(|value| ("Content-Type", value));
         let accepted = [("Accept", Self::ACCEPT), ("Accept-Encoding", Self::ACCEPT_ENCODING)];
-        authorization.into_iter().chain(content_type).chain(accepted).chain(lines(text(self.fields)))
+        authorization.into_iter().chain(content_type).chain(accepted).chain(lines(self.fields))
     }
 
     /// URL, value of the `Authorization` field, lines of the service's own fields (`name: value`, each ended by CR and
@@ -156,6 +156,11 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 /// Lines of `name: value`, each ended by CR and LF.
-fn lines(written: &str) -> impl Iterator<Item = (&str, &str)> {
-    written.split_terminator("\r\n").filter_map(|line| line.split_once(": "))
+fn lines(written: &[u8]) -> impl Iterator<Item = (&str, &str)> {
+    // Bytes: the searches of `str` keep paths to a panic.
+    written.split(|byte| *byte == b'\n').filter_map(|line| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) = line.split_at_checked(colon)?;
+        Some((text(name), text(value.strip_prefix(b": ")?.strip_suffix(b"\r")?)))
+    })
 }
