@@ -77,7 +77,9 @@ private suspend fun TokenManager.prepare(): Prepared = when (source) {
 
 /** Null where `poll` has something else to say by now. */
 private fun TokenManager.begin(flight: Any, now: ULong, with: Credentials): CoreRequest? = try {
-    aboard(flight) { core.begin(now, with.clientId, with.clientSecret, with.username, with.password, with.bearer, with.values, with.parameters) }
+    aboard(flight) {
+        core.begin(now, with.clientId, with.clientSecret, with.username, with.password, with.bearer, with.values, with.parameters)
+    }
 } catch (refused: CoreException.State) {
     if (refused.code == "wrong_credentials") throw refused else null
 }
