@@ -39,14 +39,16 @@ bare_metal_rust() {
   ! has rustup || rustup --quiet target add thumbv{6m,7m,7em,8m.main}-none-eabi riscv32imac-unknown-none-elf || true
 }
 
+rust_sources() { ! has rustup || rustup --quiet component add rust-src || true; }
+
 bare_metal() {
   program arm-none-eabi-gcc gcc-arm-none-eabi
   [ -e "$(arm-none-eabi-gcc -print-file-name=libc.a)" ] || install newlib libnewlib-arm-none-eabi
   program riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf
 }
 
-# c_library DEBIAN'S NAME OF A CPU: what programs for it load under qemu-user.
-c_library() { [ -e "/usr/share/doc/libc6-$1-cross" ] || install "the C library of $1" "libc6-$1-cross"; }
+# c_library FOLDER PACKAGE: what programs for another CPU load under qemu-user.
+c_library() { [ -e "/usr/$1/lib/libc.so.6" ] || install "the C library of $1" "$2"; }
 
 venv() {
   program python3 python3
@@ -94,6 +96,7 @@ for leg; do
     c-firmware | memory) boards; bare_metal_rust ;;
     c-package)
       boards
+      rust_sources
       program g++ g++
       program clang clang libclang-rt-dev
       program make make
@@ -111,7 +114,10 @@ for leg; do
       program pkg-config pkg-config
       program readelf binutils
       program qemu-aarch64 qemu-user
-      for cpu in arm64 armhf riscv64; do c_library $cpu; done
+      c_library aarch64-linux-gnu libc6-arm64-cross
+      c_library arm-linux-gnueabihf libc6-armhf-cross
+      c_library riscv64-linux-gnu libc6-riscv64-cross
+      rust_sources
       venv
       ;;
     c-gateway)
