@@ -53,6 +53,7 @@ pub use endpoint::own_members::OwnMembers;
 pub use endpoint::parameter::{Parameter, Target};
 pub use endpoint::provider::{Exposure, Identity, Provider, ZeroLifetime};
 pub use endpoint::providers;
+pub use endpoint::refresh_life::RefreshLife;
 pub use endpoint::refresh_policy::RefreshPolicy;
 #[cfg(feature = "heapless")]
 pub use endpoint::request::OwnedRequest;
@@ -92,6 +93,7 @@ pub mod parts {
     pub use crate::endpoint::loopback::LoopbackHttp;
     pub use crate::endpoint::nested::NestedReader;
     pub use crate::endpoint::own_members::MemberReader;
+    pub use crate::endpoint::refresh_life::RefreshLifeRules;
     pub use crate::endpoint::routes::RouteTable;
     pub use crate::endpoint::site::SitePath;
     pub use crate::endpoint::token_request::RequestWriter;

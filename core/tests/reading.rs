@@ -699,3 +699,25 @@ fn a_body_that_begins_as_gzip_does_is_an_encoded_one() {
         assert_eq!(read(200, other).unwrap_err(), Error::NotJson, "{other:?}");
     }
 }
+
+#[test]
+fn the_least_of_what_tells_a_refresh_tokens_life_counts_and_nothing_is_refused_for_it() {
+    let own = OwnMembers { refresh_expires_in: Some(&["a", "b"]), ..OwnMembers::FOUND };
+    let provider = Provider { members: own, ..CUSTOM };
+    for (members, life) in [
+        ("", None),
+        (r#","a":1800"#, Some(1800)),
+        (r#","a":"1800","b":60"#, Some(60)),
+        (r#","b":60,"a":0"#, Some(60)),
+        (r#","a":7,"a":8"#, Some(7)),
+        (r#","a":4294967295"#, Some(4_294_967_295)),
+        (r#","a":4294967296,"b":1e3"#, None),
+        (r#","a":-1,"b":60.0"#, None),
+        (r#","a":null,"b":"""#, None),
+        (r#","a":[60],"b":true"#, None),
+    ] {
+        let body = with(members);
+        assert_eq!(token_by(&provider, body.as_bytes()).refresh_expires_in(), life, "{members}");
+    }
+    assert_eq!(token(r#"{"access_token":"t","refresh_expires_in":60}"#).refresh_expires_in(), None);
+}

@@ -7,8 +7,8 @@ use tokenward::parts::{BodyFormat, ClientAuthentication, LoopbackHttp, SitePath}
 use tokenward::storage::{Source, Storage};
 use tokenward::{
     Exposure, Grant, Identity, MissingLifetime, Nested, Options, OwnMembers, Parameter, Provider,
-    RefreshPolicy, Requests, Revision, Route, Routes, SnapshotScope, Target, TokenAlphabet, TokenHeader,
-    ZeroLifetime, providers,
+    RefreshLife, RefreshPolicy, Requests, Revision, Route, Routes, SnapshotScope, Target, TokenAlphabet,
+    TokenHeader, ZeroLifetime, providers,
 };
 
 use crate::members::{integer, list, optional, pair, required, text};
@@ -223,6 +223,8 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         "error_path",
         "members",
         "expires_at",
+        "refresh_expires_in",
+        "refresh_idle_s",
         "error_codes",
         "token_type_aliases",
         "authorization_url",
@@ -253,6 +255,8 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         Ok::<_, String>((!list.is_empty()).then(|| &*arena.alloc_slice_copy(&list)))
     };
     let pairs = |name| table(object, name, arena);
+    let refresh_expires_in = strings("refresh_expires_in")?;
+    let refresh_idle_s = optional(object, "refresh_idle_s", integer)?.unwrap_or(0);
     let default = Provider::custom();
     let grants = list(object, "grants")?.iter().map(|value| {
         let name = text(value)?;
@@ -283,9 +287,18 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         members: {
             let names = pairs("members")?.filter(|names| !names.is_empty());
             let (expires_at, expires_at_in_ms) = expires_at(object)?;
-            let base =
-                if names.is_some() || expires_at.is_some() { OwnMembers::FOUND } else { OwnMembers::NONE };
-            OwnMembers { names, expires_at, expires_at_in_ms, ..base }
+            let is_found = names.is_some() || expires_at.is_some() || refresh_expires_in.is_some();
+            let base = if is_found { OwnMembers::FOUND } else { OwnMembers::NONE };
+            OwnMembers { names, expires_at, expires_at_in_ms, refresh_expires_in, ..base }
+        },
+        refresh_life: RefreshLife {
+            idle_s: refresh_idle_s,
+            ..if object.get("refresh_expires_in").is_some_and(|names| !names.is_null()) || refresh_idle_s != 0
+            {
+                RefreshLife::KNOWN
+            } else {
+                RefreshLife::NONE
+            }
         },
         error_codes: pairs("error_codes")?,
         token_type_aliases: strings("token_type_aliases")?,
@@ -475,6 +488,7 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         nested,
         routes,
         members,
+        refresh_life,
         missing_lifetime,
         zero_lifetime,
         token_alphabet,
@@ -528,6 +542,10 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         "expires_at": members.expires_at.map(|member| {
             json!({ "member": member, "unit": if members.expires_at_in_ms { "ms" } else { "s" } })
         }),
+        "refresh_expires_in": members
+            .refresh_expires_in
+            .or((refresh_life == RefreshLife::KNOWN).then_some(&[])),
+        "refresh_idle_s": refresh_life.idle_s,
         "error_codes": pairs(error_codes),
         "token_type_aliases": token_type_aliases.unwrap_or_default(),
         "authorization_url": authorization_url.unwrap_or_default(),

@@ -522,6 +522,7 @@ impl<'a> Driver<'a> {
         let mut actual = members([
             ("usable", json!(poll.usable)),
             ("poll_at", json!(poll.poll_at.map(Instant::as_millis))),
+            ("sign_in_by", json!(self.hand.manager.sign_in_by().map(Instant::as_millis))),
         ]);
         match poll.next {
             Next::Request(grant) => {
@@ -655,14 +656,17 @@ impl<'a> Driver<'a> {
         if token.get("access_token").is_none_or(Value::is_null) {
             let member = |name| token.get(name).and_then(Value::as_str).unwrap_or_default();
             let alone = TokenResponse::refresh_token_alone(member("refresh_token"));
-            let installed = install(&alone.with_token_type(member("token_type")));
+            let life = token.get("refresh_expires_in").map(integer).transpose()?.unwrap_or(0);
+            let alone = alone.with_token_type(member("token_type")).with_refresh_expires_in(life);
+            let installed = install(&alone);
             return Ok(installed.map(|generation| members([("generation", json!(generation.0))])));
         }
         let body = token.to_string();
         // The members of RFC 6749 section 5.1 stand flat, wherever the provider's own answers have them.
         let (provider, _) =
             description::of_scenario(self.scenario, self.arena.alloc(Map::new()), self.arena)?;
-        let flat = Provider { nested: Nested::NONE, members: OwnMembers::NONE, ..*provider };
+        let own = OwnMembers { refresh_expires_in: Some(&["refresh_expires_in"]), ..OwnMembers::FOUND };
+        let flat = Provider { nested: Nested::NONE, members: own, ..*provider };
         let refused = match token_answer(200, body.as_bytes(), &flat) {
             Ok(TokenAnswer::Token(token)) => {
                 let installed = install(&token);

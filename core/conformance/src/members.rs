@@ -36,7 +36,7 @@ pub(crate) fn required<'v, T>(
 
 pub(crate) fn list<'v>(object: &'v Map<String, Value>, name: &str) -> Result<&'v [Value], String> {
     match object.get(name) {
-        None => Ok(&[]),
+        None | Some(Value::Null) => Ok(&[]),
         Some(value) => value.as_array().map(Vec::as_slice).ok_or_else(|| format!("`{name}` is no list")),
     }
 }

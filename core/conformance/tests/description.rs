@@ -40,6 +40,8 @@ fn what_is_left_out_has_the_default_and_every_member_is_read() {
         ("error_path", json!("detailed[0]")),
         ("members", json!({ "access_token": "token" })),
         ("expires_at", json!({ "member": "expires_on", "unit": "ms" })),
+        ("refresh_expires_in", json!(["refresh_expires_in"])),
+        ("refresh_idle_s", json!(600)),
         ("error_codes", json!({ "expired": "invalid_grant" })),
         ("token_type_aliases", json!(["token"])),
         ("authorization_url", json!("https://login.acme.example/authorize?prompt=consent")),

@@ -74,6 +74,8 @@ impl Provider<'_> {
             _ if !is_member_path(self.nested.error_path, self.nested.reader.is_some()) => "error_path",
             _ if !are_members(&self.members) => "members",
             _ if !is_further_member(&self.members, self.members.expires_at) => "expires_at",
+            _ if !are_lives(self) => "refresh_expires_in",
+            _ if self.refresh_life.idle_s != 0 && self.refresh_life.rules.is_none() => "refresh_idle_s",
             _ if !are_routes(self.routes.rows, self.routes.table.is_some()) => "routes",
             _ => return None,
         })
@@ -427,6 +429,14 @@ const fn is_further_member(own: &OwnMembers<'_>, further: Option<&str>) -> bool 
     own.reader.is_some() && !name.is_empty() && is_printable(name.as_bytes()) && is_free
 }
 
+/// Whether each name of a refresh token's life is no other's. Nothing uses them without both parts.
+const fn are_lives(provider: &Provider<'_>) -> bool {
+    let own = &provider.members;
+    let Some(names) = own.refresh_expires_in else { return true };
+    provider.refresh_life.rules.is_some()
+        && all!(names, name => is_further_member(own, Some(name)) && !is_same(text(own.expires_at), name.as_bytes()))
+}
+
 const fn is_member(name: &str) -> bool {
     let mut rest: &[&str] = &Member::NAMES;
     while let [first, behind @ ..] = rest {
@@ -475,6 +485,7 @@ mod tests {
     use crate::endpoint::parameter::{Parameter, Target};
     use crate::endpoint::provider::Provider;
     use crate::endpoint::providers;
+    use crate::endpoint::refresh_life::RefreshLife;
     use crate::endpoint::routes::{Route, Routes};
     use crate::endpoint::site::SitePath;
     use crate::endpoint::token_header::TokenHeader;
@@ -503,6 +514,13 @@ mod tests {
 
     const fn named(names: &'static [(&'static str, &'static str)]) -> Provider<'static> {
         Provider { members: OwnMembers::named(names), ..GOOD }
+    }
+
+    const LIFE: &str = "refresh_expires_in";
+
+    const fn living(members: OwnMembers<'static>, refresh_life: RefreshLife<'static>) -> Provider<'static> {
+        let members = OwnMembers { refresh_expires_in: Some(&[LIFE]), ..members };
+        Provider { members, refresh_life, ..GOOD }
     }
 
     const fn expiring(name: &'static str, members: OwnMembers<'static>) -> Provider<'static> {
@@ -591,6 +609,17 @@ mod tests {
             ("expires_at", expiring("expires", OwnMembers::NONE)),
             ("expires_at", expiring("expires_in", OwnMembers::FOUND)),
             ("expires_at", expiring("token", OwnMembers::named(TOKEN))),
+            ("refresh_expires_in", living(OwnMembers::FOUND, RefreshLife::NONE)),
+            ("refresh_expires_in", living(OwnMembers::NONE, RefreshLife::KNOWN)),
+            ("refresh_expires_in", living(OwnMembers::named(&[("scope", LIFE)]), RefreshLife::KNOWN)),
+            (
+                "refresh_expires_in",
+                living(OwnMembers { expires_at: Some(LIFE), ..OwnMembers::FOUND }, RefreshLife::KNOWN),
+            ),
+            (
+                "refresh_idle_s",
+                Provider { refresh_life: RefreshLife { idle_s: 1, ..RefreshLife::NONE }, ..GOOD },
+            ),
             ("routes", Provider { routes: Routes::table(&[]), ..GOOD }),
             ("routes", Provider { routes: Routes::table(NO_ROOT), ..GOOD }),
             ("routes", Provider { routes: Routes::table(NO_METHOD), ..GOOD }),
@@ -700,6 +729,8 @@ mod tests {
             named(TOKEN),
             expiring("expires_on", OwnMembers::FOUND),
             expiring("access_token", OwnMembers::named(TOKEN)),
+            living(OwnMembers::FOUND, RefreshLife::KNOWN),
+            Provider { refresh_life: RefreshLife { idle_s: 1, ..RefreshLife::KNOWN }, ..GOOD },
             named(&[("scope", "access_token"), ("access_token", "scope")]),
             Provider { any_https_origin: true, ..GOOD },
             Provider { authorization_url: Some("https://a.example/authorize?scopes=a&b=state"), ..GOOD },

@@ -1,5 +1,6 @@
 //! The members of an answer, as they are read.
 
+use crate::ascii::decimal;
 use crate::machine::inlined_if_wide;
 use crate::wire::json::Item;
 use crate::wire::json_str::JsonStr;
@@ -140,6 +141,8 @@ pub(crate) struct Members<'a> {
     pub(crate) wrong: MemberSet,
     seen: MemberSet,
     pub(crate) twice: MemberSet,
+    /// Seconds that the refresh token lives, the least that are told; 0: none.
+    pub(crate) refresh_life_s: u32,
     #[cfg(feature = "serde")]
     pub(crate) object: &'a [u8],
 }
@@ -151,6 +154,7 @@ impl<'a> Members<'a> {
         wrong: MemberSet::NONE,
         seen: MemberSet::NONE,
         twice: MemberSet::NONE,
+        refresh_life_s: 0,
         #[cfg(feature = "serde")]
         object: b"{}",
     };
@@ -187,6 +191,16 @@ impl<'a> Members<'a> {
         self.wrong.put(member, false);
         if self.value(member).is_some_and(|number| number.is(b"0")) {
             self.set(member, None);
+        }
+    }
+
+    /// Takes how long the refresh token lives, if that is a whole number of seconds; of several the least counts.
+    pub(crate) fn put_refresh_life(&mut self, item: &Item<&'a [u8]>) {
+        let digit =
+            |seconds: u32, byte: &u8| seconds.checked_mul(10)?.checked_add(u32::from(decimal(*byte)?));
+        let told = item.value.iter().try_fold(0, digit).unwrap_or(0);
+        if told != 0 && (self.refresh_life_s == 0 || told < self.refresh_life_s) {
+            self.refresh_life_s = told;
         }
     }
 

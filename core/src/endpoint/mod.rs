@@ -20,6 +20,7 @@ pub(crate) mod own_members;
 pub(crate) mod parameter;
 pub(crate) mod provider;
 pub mod providers;
+pub(crate) mod refresh_life;
 pub(crate) mod refresh_policy;
 pub(crate) mod request;
 pub(crate) mod routes;

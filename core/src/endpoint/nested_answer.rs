@@ -44,10 +44,9 @@ pub(crate) fn read<'a>(
         let at_top = item.depth == 1 && !at_code && error_path.open != 1;
         let in_token = member_path.holds(item.depth);
         if (at_top || in_token)
-            && let Some(member) = item.name().and_then(|name| own.find(name))
-            && (if member.is_of_token() { in_token } else { at_top })
+            && let Some(name) = item.name()
         {
-            members.put(member, item);
+            own.put(members, name, item, in_token, at_top);
         }
         Ok(())
     })?;

@@ -4,7 +4,7 @@ use crate::endpoint::members::{Member, Members};
 use crate::error::Error;
 use crate::time::{UnixTime, quotient};
 use crate::wire::input::Slice;
-use crate::wire::json::walk;
+use crate::wire::json::{Item, walk};
 use crate::wire::json_str::JsonStr;
 
 /// What the members of an answer are called, if not as RFC 6749 calls them, and what it has beside them.
@@ -32,11 +32,20 @@ pub struct OwnMembers<'a> {
     pub expires_at: Option<&'a str>,
     /// That member is in milliseconds; else it is in seconds.
     pub expires_at_in_ms: bool,
+    /// What the service calls a member that says how many seconds the refresh token lives; of several the least counts,
+    /// and 0 says nothing. It takes [`crate::RefreshLife::KNOWN`].
+    pub refresh_expires_in: Option<&'a [&'a str]>,
 }
 
 impl<'a> OwnMembers<'a> {
     /// The members are those of RFC 6749.
-    pub const NONE: Self = Self { reader: None, names: None, expires_at: None, expires_at_in_ms: false };
+    pub const NONE: Self = Self {
+        reader: None,
+        names: None,
+        expires_at: None,
+        expires_at_in_ms: false,
+        refresh_expires_in: None,
+    };
     /// The same with the part that finds others. To be copied from:
     ///
     /// ```
@@ -53,11 +62,28 @@ impl<'a> OwnMembers<'a> {
         Self { names: Some(names), ..Self::FOUND }
     }
 
-    /// The member of this name.
-    pub(crate) fn find(&self, name: JsonStr<'_>) -> Option<Member> {
-        match self.reader {
+    /// Takes a member of the object of a token, or of the top object.
+    pub(crate) fn put<'b>(
+        &self,
+        members: &mut Members<'b>,
+        name: JsonStr<'_>,
+        item: &Item<&'b [u8]>,
+        in_token: bool,
+        at_top: bool,
+    ) {
+        let member = match self.reader {
             None => Member::named(name),
-            Some(reader) => (reader.find)(self, name),
+            Some(reader) => {
+                if in_token && (reader.is_refresh_life)(self, name) {
+                    members.put_refresh_life(item);
+                }
+                (reader.find)(self, name)
+            }
+        };
+        if let Some(member) = member
+            && (if member.is_of_token() { in_token } else { at_top })
+        {
+            members.put(member, item);
         }
     }
 
@@ -88,6 +114,7 @@ pub struct MemberReader {
     number: u8,
     name: &'static str,
     find: fn(&OwnMembers<'_>, JsonStr<'_>) -> Option<Member>,
+    is_refresh_life: fn(&OwnMembers<'_>, JsonStr<'_>) -> bool,
     pub(crate) read: Read,
     finish: fn(&mut Members<'_>),
     lifetime: fn(&OwnMembers<'_>, &Members<'_>, u64, Option<UnixTime>) -> Option<u64>,
@@ -98,7 +125,8 @@ type Read = for<'a> fn(&mut Members<'a>, &Slice<'a>, Slice<'a>, &OwnMembers<'_>)
 
 impl MemberReader {
     /// By a list of names.
-    pub const NAMES: &'static Self = &Self { number: 1, name: "names", find, read, finish, lifetime };
+    pub const NAMES: &'static Self =
+        &Self { number: 1, name: "names", find, is_refresh_life, read, finish, lifetime };
 }
 
 part!(MemberReader: NAMES);
@@ -116,6 +144,10 @@ fn find(own: &OwnMembers<'_>, name: JsonStr<'_>) -> Option<Member> {
     Member::named(name).filter(|_| !names.iter().any(|(standard, _)| is(standard)))
 }
 
+fn is_refresh_life(own: &OwnMembers<'_>, name: JsonStr<'_>) -> bool {
+    own.refresh_expires_in.unwrap_or_default().iter().any(|own| name.is(own.as_bytes()))
+}
+
 fn read<'a>(
     members: &mut Members<'a>,
     start: &Slice<'a>,
@@ -127,8 +159,8 @@ fn read<'a>(
         members.object = at.rest();
     }
     walk(start, at, 1, &[], &mut |item| {
-        if let Some(member) = item.name().and_then(|name| find(own, name)) {
-            members.put(member, item);
+        if let Some(name) = item.name() {
+            own.put(members, name, item, true, true);
         }
         Ok(())
     })?;

@@ -9,6 +9,7 @@ use crate::endpoint::loopback::LoopbackHttp;
 use crate::endpoint::nested::Nested;
 use crate::endpoint::own_members::OwnMembers;
 use crate::endpoint::parameter::Target;
+use crate::endpoint::refresh_life::RefreshLife;
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::endpoint::routes::Routes;
 use crate::endpoint::site::SitePath;
@@ -90,6 +91,8 @@ pub struct Provider<'a> {
     pub routes: Routes<'a>,
     /// What the members of an answer are called, if not as RFC 6749 calls them, and what it has beside them.
     pub members: OwnMembers<'a>,
+    /// What is known of a refresh token's life.
+    pub refresh_life: RefreshLife<'a>,
     /// What an answer without `expires_in` means.
     pub missing_lifetime: MissingLifetime<'a>,
     /// What `expires_in` 0 means.
@@ -145,6 +148,7 @@ impl<'a> Provider<'a> {
             nested: Nested::NONE,
             routes: Routes::NONE,
             members: OwnMembers::NONE,
+            refresh_life: RefreshLife::NONE,
             missing_lifetime: MissingLifetime::jwt_expiry(3600),
             zero_lifetime: ZeroLifetime::Expired,
             token_alphabet: TokenAlphabet::B64Token,

@@ -27,6 +27,8 @@ pub struct TokenResponse<'a> {
     refresh_token: Option<JsonStr<'a>>,
     scope: Option<Scope<'a>>,
     id_token: Option<JsonStr<'a>>,
+    /// 0: it is not told.
+    refresh_life_s: u32,
     max_lifetime_s: u64,
     /// What the members stand in, up to the end of the body.
     #[cfg(feature = "serde")]
@@ -51,6 +53,7 @@ impl<'a> TokenResponse<'a> {
             refresh_token: None,
             scope: None,
             id_token: None,
+            refresh_life_s: 0,
             max_lifetime_s: u64::MAX,
             #[cfg(feature = "serde")]
             object: b"{}",
@@ -95,6 +98,14 @@ impl<'a> TokenResponse<'a> {
         self
     }
 
+    /// The same with the seconds that the refresh token lives; 0: that is not known. They count where the provider has
+    /// [`crate::RefreshLife::KNOWN`].
+    #[must_use]
+    pub fn with_refresh_expires_in(mut self, seconds: u64) -> Self {
+        self.refresh_life_s = u32::try_from(seconds).unwrap_or(u32::MAX);
+        self
+    }
+
     /// The access token.
     #[must_use]
     pub const fn access_token(&self) -> JsonStr<'a> {
@@ -122,6 +133,12 @@ impl<'a> TokenResponse<'a> {
     #[must_use]
     pub const fn refresh_token(&self) -> Option<JsonStr<'a>> {
         self.refresh_token
+    }
+
+    /// The seconds that the refresh token lives, as the provider's own member says.
+    #[must_use]
+    pub fn refresh_expires_in(&self) -> Option<u64> {
+        (self.refresh_life_s != 0).then_some(u64::from(self.refresh_life_s))
     }
 
     /// The granted scope.
@@ -257,6 +274,7 @@ impl<'a> Members<'a> {
         members.set(Member::AccessToken, Some(token.access_token));
         members.set(Member::TokenType, token.token_type);
         members.set(Member::RefreshToken, token.refresh_token);
+        members.refresh_life_s = token.refresh_life_s;
         members.forget_ungranted(provider);
         members
     }
@@ -387,6 +405,7 @@ impl<'a> Members<'a> {
                 })
             }),
             id_token: self.text(Member::IdToken),
+            refresh_life_s: self.refresh_life_s,
             max_lifetime_s: provider.policy().max_lifetime_s,
             #[cfg(feature = "serde")]
             object: self.object,

@@ -9,6 +9,7 @@ use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
 use crate::endpoint::members::{Member, Members};
 use crate::endpoint::provider::{Identity, Provider, ZeroLifetime};
+use crate::endpoint::refresh_life::{Kept, RefreshEnds};
 use crate::endpoint::request::Request;
 use crate::endpoint::token_request::TokenRequest;
 use crate::endpoint::token_response::{Said, TokenResponse};
@@ -130,6 +131,7 @@ pub struct TokenManager<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> {
     identity: Identity<'p>,
     session: Session,
     supply: Supply,
+    refresh_ends: RefreshEnds,
     #[cfg(feature = "snapshot")]
     keeper: Option<Keeper>,
     store: Store<S>,
@@ -162,6 +164,7 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]>> TokenManager<'p, S> {
             identity,
             session: Session::new(now, provider.policy(), seed, salt),
             supply: Supply::new(salt),
+            refresh_ends: RefreshEnds::UNKNOWN,
             #[cfg(feature = "snapshot")]
             keeper: None,
             store: Store::new(slots),
@@ -219,6 +222,13 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             poll_at = earliest(end, changes_at);
         }
         Poll { next, usable, poll_at: poll_at.map(Instant::from_millis) }
+    }
+
+    /// Until when a person must have signed in again, if the service tells how long a refresh token lives and no grant
+    /// obtains a token without one. It stays when it is past, and moves when a refresh brings more.
+    #[must_use]
+    pub fn sign_in_by(&self) -> Option<Instant> {
+        self.session.sign_in_by(self.provider)
     }
 
     /// None without the feature `snapshot`, with which alone one can be made: what only storage needs is not linked then.
@@ -523,6 +533,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.replace_refresh_token(Some(refresh_token));
         self.note(Event::RefreshTokenBrought);
         self.session.stored_refresh_token();
+        let began_at = self.session.clock();
+        self.keep_ends(&Kept { began_at, told_s: members.refresh_life_s, refreshed: false, rotated: true });
         self.installed();
         Ok(self.session.generation())
     }
@@ -696,6 +708,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             self.session.forget_spread();
         }
         let generation = self.session.stored(began_at, lifetime_ms, end, policy);
+        let refreshed = grant == Some(Grant::RefreshToken);
+        let rotated = self.keep_ends(&Kept { began_at, told_s: members.refresh_life_s, refreshed, rotated });
         match grant {
             None => self.installed(),
             Some(grant) => self.note(Event::Answered { grant, rotated }),
@@ -740,9 +754,22 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             && self.store.check_refresh_token(token).is_ok()
             && self.replace_refresh_token(Some(token))
         {
+            let refreshed = grant == Grant::RefreshToken;
+            let began_at = self.session.began_at();
+            self.keep_ends(&Kept { began_at, told_s: members.refresh_life_s, refreshed, rotated: true });
             self.note(Event::RefreshTokenBrought);
             self.note(Event::Answered { grant, rotated: true });
         }
+    }
+
+    /// Works out when the refresh token that is held ends, for a provider that tells; true if storage is to be told.
+    fn keep_ends(&mut self, kept: &Kept) -> bool {
+        let life = &self.provider.refresh_life;
+        let Some(rules) = life.rules.filter(|_| self.session.holds_refresh_token()) else {
+            return kept.rotated;
+        };
+        let clock = self.session.clock();
+        (rules.keep)(life, self.provider.policy(), clock, self.session.due(), &mut self.refresh_ends, kept)
     }
 }
 

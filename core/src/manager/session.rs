@@ -6,8 +6,10 @@ use crate::endpoint::authorization::Generation;
 use crate::endpoint::error_response::ErrorCode;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::provider::{Identity, Provider};
+use crate::endpoint::refresh_life::Due;
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::error::Error;
+use crate::machine::inlined_if_wide;
 use crate::table::{named, table};
 use crate::time::{Instant, difference, product, quotient, scale, sum};
 
@@ -190,7 +192,7 @@ pub(crate) struct Deadlines {
 pub(crate) struct Session {
     /// The largest `now` that was seen.
     clock: u64,
-    refresh_at: u64,
+    due: Due,
     usable_until: u64,
     /// A 401 before this instant is not the token's fault.
     trusted_until: u64,
@@ -249,7 +251,7 @@ impl Session {
         let u = draw(&mut seed, policy);
         Self {
             clock,
-            refresh_at: 0,
+            due: Due { refresh_at: 0, refresh_last: NEVER },
             usable_until: 0,
             trusted_until: 0,
             generation: 0,
@@ -365,31 +367,37 @@ impl Session {
             return (Next::Supply(NO_ID, reason), (self.lifts_at != NEVER).then_some(self.lifts_at));
         }
         match self.token {
-            Token::Timed if self.clock < self.refresh_at => return (Next::Nothing, Some(self.refresh_at)),
+            Token::Timed if self.clock < self.due.refresh_at => {
+                return (Next::Nothing, Some(self.due.refresh_at));
+            }
             Token::Static => return (Next::Nothing, None),
             Token::Timed | Token::None | Token::Ended => {}
         }
-        let refreshes = self.refresh_token && self.turn != Turn::Primary;
+        let refreshes = self.can_refresh() && self.turn != Turn::Primary;
         let grant = if refreshes { Some(Grant::RefreshToken) } else { provider.primary_grant };
-        let mut wait_until = self.wait_until.max(self.spread_until);
+        let backoff = self.wait_until.max(self.spread_until);
+        let floor = if policy.asks_before_each_use() { 0 } else { backoff.max(sum(self.began_at, FLOOR_MS)) };
         // The primary grant may follow a refused refresh token at once.
-        let follows = self.refreshed_last.is_none_or(|refreshed| refreshed && !refreshes);
-        if !follows && !policy.asks_before_each_use() {
-            wait_until = wait_until.max(sum(self.began_at, FLOOR_MS));
-        }
+        let primary = if self.refreshed_last == Some(false) { backoff.max(floor) } else { backoff };
+        let refresh = if self.refreshed_last.is_some() { backoff.max(floor) } else { backoff };
+        let wait_until = if refreshes { refresh } else { primary };
+        let until = if refreshes { sum(self.due.refresh_last, 1) } else { NEVER };
+        // Whose turn it is when the refresh token has ended.
+        let without = if provider.primary_grant.is_some() { primary } else { 0 };
         match grant {
             None => (Next::Supply(NO_ID, Reason::NoToken), None),
-            Some(_) if self.clock < wait_until => (Next::Wait, Some(wait_until)),
-            Some(grant) => (Next::Request(grant), None),
+            Some(_) if self.clock < wait_until => (Next::Wait, Some(wait_until.min(until.max(without)))),
+            Some(grant) => (Next::Request(grant), (until != NEVER).then_some(until)),
         }
     }
 
     /// The instants at which what [`Session::base`] and [`Session::is_usable`] say may change by itself.
-    pub(crate) fn borders(&self, provider: &Provider<'_>) -> [u64; 7] {
+    pub(crate) fn borders(&self, provider: &Provider<'_>) -> [u64; 8] {
         [
             sum(self.began_at, provider.policy().response_timeout_ms),
             self.lifts_at,
-            self.refresh_at,
+            self.due.refresh_at,
+            sum(self.due.refresh_last, 1),
             self.usable_until,
             self.wait_until,
             self.spread_until,
@@ -563,7 +571,7 @@ impl Session {
             Refusal::Unreadable => alternates,
             Refusal::Unlisted => true,
         };
-        let of_password = answered.grant == Grant::Password && !self.refresh_token;
+        let of_password = answered.grant == Grant::Password && !self.can_refresh();
         if answered.late || !counts || !(refreshes || of_password) {
             return false;
         }
@@ -609,6 +617,31 @@ impl Session {
     fn forget_refusals(&mut self) {
         self.refusals = 0;
         self.turn = Turn::RefreshToken;
+    }
+
+    inlined_if_wide! {
+        /// Whether a refresh token is held that has not ended.
+        pub(crate) fn can_refresh(&self) -> bool {
+            self.refresh_token && self.clock <= self.due.refresh_last
+        }
+    }
+
+    /// Until when a person must have signed in again.
+    pub(crate) fn sign_in_by(&self, provider: &Provider<'_>) -> Option<Instant> {
+        let needs_person =
+            self.refresh_token && provider.primary_grant.is_none() && self.token != Token::Static;
+        let is_known = self.due.refresh_last != NEVER;
+        (needs_person && is_known).then_some(Instant::from_millis(sum(self.due.refresh_last, 1)))
+    }
+
+    /// When the last request was begun.
+    pub(crate) const fn began_at(&self) -> u64 {
+        self.began_at
+    }
+
+    /// When a refresh is due, for what knows how long a refresh token lives.
+    pub(crate) const fn due(&mut self) -> &mut Due {
+        &mut self.due
     }
 
     pub(crate) const fn holds_refresh_token(&self) -> bool {
@@ -657,7 +690,7 @@ impl Session {
             let refresh_in =
                 difference(permille(life, fraction).min(latest).max(soonest), early).max(soonest);
             self.token = Token::Timed;
-            self.refresh_at = sum(began_at, refresh_in);
+            self.due.refresh_at = sum(began_at, refresh_in);
             self.usable_until = usable_until;
         }
         self.trusted_until = sum(self.clock, policy.min_interval_ms);
@@ -737,8 +770,8 @@ impl Session {
 
     /// A refresh is due now.
     pub(crate) fn renew(&mut self) {
-        if self.token == Token::Timed && self.refresh_at > self.clock {
-            self.refresh_at = self.clock;
+        if self.token == Token::Timed && self.due.refresh_at > self.clock {
+            self.due.refresh_at = self.clock;
             self.keeps_early = false;
         }
     }
@@ -766,7 +799,7 @@ impl Session {
     pub(crate) fn deadlines(&self) -> Option<Deadlines> {
         match self.token {
             Token::Timed => {
-                Some(Deadlines { refresh_at: self.refresh_at, usable_until: Some(self.usable_until) })
+                Some(Deadlines { refresh_at: self.due.refresh_at, usable_until: Some(self.usable_until) })
             }
             Token::Static => Some(Deadlines { refresh_at: 0, usable_until: None }),
             Token::None | Token::Ended => None,
@@ -786,7 +819,7 @@ impl Session {
     pub(crate) fn restored(&mut self, deadlines: &Deadlines) {
         self.token = match deadlines.usable_until {
             Some(usable_until) => {
-                self.refresh_at = deadlines.refresh_at;
+                self.due.refresh_at = deadlines.refresh_at;
                 self.usable_until = usable_until;
                 Token::Timed
             }

@@ -10,7 +10,7 @@ use crate::wire::writer::Writer;
 /// The format's name.
 const NAME: [u8; 3] = *b"TWS";
 /// The format's version.
-const VERSION: u8 = b'2';
+const VERSION: u8 = b'3';
 /// Bytes that tell one key from another.
 const MARK_LEN: usize = 4;
 
@@ -32,6 +32,8 @@ pub(crate) struct Contents<'a> {
     pub(crate) wall: Option<u64>,
     pub(crate) refresh_at: u64,
     pub(crate) usable_until: u64,
+    /// When the refresh token ends by what the service said, and if it is not used; 0: not known.
+    pub(crate) refresh_ends: [u64; 2],
     /// The access token has no end.
     pub(crate) timeless: bool,
     pub(crate) access_token: &'a [u8],
@@ -65,6 +67,7 @@ impl<'a> Contents<'a> {
             | if self.padded_to.is_some() { PADDED } else { 0 }
             | if self.announcement.is_some() { ANNOUNCES } else { 0 }
             | if self.announcement.is_some_and(|of| of.end.is_some()) { ANNOUNCES_AN_END } else { 0 };
+        let [told, idle] = self.refresh_ends;
         let numbers = [
             self.revision,
             self.generation,
@@ -75,6 +78,8 @@ impl<'a> Contents<'a> {
             self.session,
             self.announcement.map_or(0, |of| of.span_ms),
             self.announcement.and_then(|of| of.end).unwrap_or(0),
+            told,
+            idle,
         ];
         let mut out = begin(NAME, seal, key, out);
         out.bytes(&access_len.to_le_bytes());
@@ -114,6 +119,7 @@ impl<'a> Contents<'a> {
         let session = rest.number()?;
         let span_ms = rest.number()?;
         let end = rest.number()?;
+        let refresh_ends = [rest.number()?, rest.number()?];
         let is_whole = rest.0.is_empty() || flags & PADDED != 0;
         (flags < UNKNOWN && is_whole).then_some(Self {
             identity,
@@ -122,6 +128,7 @@ impl<'a> Contents<'a> {
             wall: (flags & HAS_WALL != 0).then_some(wall),
             refresh_at,
             usable_until,
+            refresh_ends,
             timeless: flags & TIMELESS != 0,
             access_token,
             refresh_token,
@@ -288,6 +295,7 @@ mod tests {
             wall: Some(4),
             refresh_at: 5,
             usable_until: 6,
+            refresh_ends: [12, 13],
             timeless: false,
             access_token: b"access",
             refresh_token: b"refresh",
@@ -312,6 +320,7 @@ mod tests {
         assert_eq!(opened.identity, expected.identity);
         assert_eq!((opened.revision, opened.generation, opened.wall), (2, 3, Some(4)));
         assert_eq!((opened.refresh_at, opened.usable_until), (5, 6));
+        assert_eq!(opened.refresh_ends, [12, 13]);
         assert_eq!(
             (opened.access_token, opened.refresh_token),
             (expected.access_token, expected.refresh_token)

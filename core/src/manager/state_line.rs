@@ -56,6 +56,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         if let Some(poll_at) = poll.poll_at {
             number(" poll_in_ms=", poll_at.saturating_millis_since(now));
         }
+        if let Some(by) = self.sign_in_by() {
+            number(" sign_in_in_ms=", by.saturating_millis_since(now));
+        }
         number(" generation=", self.session.generation().0);
         if self.revision() > Revision(0) {
             number(" revision=", self.revision().0);

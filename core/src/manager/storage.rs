@@ -1,6 +1,7 @@
 //! Reads storage and writes it when [`crate::Next::Load`] and [`crate::Next::Store`] ask for it.
 
 use crate::endpoint::provider::Provider;
+use crate::endpoint::refresh_life::RefreshEnds;
 use crate::error::Error;
 use crate::manager::TokenManager;
 use crate::manager::keeper::{Candidates, Context, Find, Keeper, MAX_SLOTS, NO_CANDIDATE, Verdict, Writes};
@@ -182,7 +183,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.session.settle();
         self.session.forget_spread();
         let kept = if provider.refresh_grant { contents.refresh_token } else { &[] };
-        self.take_refresh_token(kept);
+        let (ends, has_ended) = self.restored_ends(contents, wall);
+        self.take_refresh_token(if has_ended { &[] } else { kept });
+        self.session.due().refresh_last = ends.last();
+        self.refresh_ends = ends;
         self.note_find(wall, find, contents, candidates);
         Ok(Found::Taken)
     }
@@ -209,6 +213,19 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         } else {
             self.replace_refresh_token((!token.is_empty()).then_some(&JsonStr::literal(token)));
         }
+    }
+
+    /// When the refresh token that was found ends, not known without a wall clock, and whether it has ended.
+    fn restored_ends(&self, contents: &Contents<'_>, wall: Option<UnixTime>) -> (RefreshEnds, bool) {
+        let clock = self.session.clock();
+        let mut has_ended = false;
+        let [told, idle] = contents.refresh_ends.map(|end| {
+            let end = if end == 0 { None } else { restored(end, contents, wall, clock) };
+            has_ended |= end.is_some_and(|end| end <= clock);
+            end.unwrap_or(0)
+        });
+        let ends = RefreshEnds { told, idle, stored: 0 };
+        (RefreshEnds { stored: ends.last().wrapping_add(1), ..ends }, has_ended)
     }
 
     fn expect(&self, task: fn(&Keeper) -> &Tries, id: RequestId) -> Result<(), Error> {
@@ -290,6 +307,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             wall.map_or(0, |wall| wall.as_secs().saturating_add(ahead).saturating_sub(behind))
         };
         let end = deadlines.as_ref().map(|deadlines| deadlines.usable_until);
+        let ends = &self.refresh_ends;
         let pads = writes.announces && writes.announcement.is_none();
         Contents {
             identity: identity(keeper.storage.seal, key, self.provider, &self.identity),
@@ -298,9 +316,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             wall: wall.map(UnixTime::as_secs),
             refresh_at: deadlines.as_ref().map_or(0, |deadlines| to_wall(deadlines.refresh_at)),
             usable_until: end.flatten().map_or(0, to_wall),
+            refresh_ends: [ends.told, ends.idle].map(|end| if end == 0 { 0 } else { to_wall(end) }),
             timeless: end == Some(None),
             access_token: if deadlines.is_some() { self.store.access_token() } else { &[] },
-            refresh_token: self.store.refresh_token(),
+            refresh_token: if session.can_refresh() { self.store.refresh_token() } else { &[] },
             writer: writes.written.writer,
             session: writes.session,
             tombstone: writes.tombstone,
@@ -349,19 +368,21 @@ fn restored_deadlines(snapshot: &Contents<'_>, wall: Option<UnixTime>, clock: u6
     if snapshot.timeless {
         return Some(Deadlines { refresh_at: 0, usable_until: None });
     }
+    let usable_until = restored(snapshot.usable_until, snapshot, wall, clock)?;
+    let refresh_at = restored(snapshot.refresh_at, snapshot, wall, clock)?;
+    (usable_until > clock).then_some(Deadlines { refresh_at, usable_until: Some(usable_until) })
+}
+
+/// The instant of a deadline of the snapshot, a second early; none without a wall clock on both sides.
+fn restored(deadline: u64, snapshot: &Contents<'_>, wall: Option<UnixTime>, clock: u64) -> Option<u64> {
     let (wall, then) = (wall?.as_secs(), snapshot.wall?);
     if then > wall.saturating_add(CLOCKS_APART_S) {
         return None;
     }
     let wall = wall.max(then);
-    let to_instant = |deadline: u64| {
-        let ahead = product(deadline.saturating_sub(wall), 1000);
-        let behind = product(wall.saturating_sub(deadline), 1000).saturating_add(1000);
-        clock.saturating_add(ahead).saturating_sub(behind)
-    };
-    let usable_until = to_instant(snapshot.usable_until);
-    let refresh_at = to_instant(snapshot.refresh_at);
-    (usable_until > clock).then_some(Deadlines { refresh_at, usable_until: Some(usable_until) })
+    let ahead = product(deadline.saturating_sub(wall), 1000);
+    let behind = product(wall.saturating_sub(deadline), 1000).saturating_add(1000);
+    Some(clock.saturating_add(ahead).saturating_sub(behind))
 }
 
 /// Seconds that have begun in so many milliseconds.

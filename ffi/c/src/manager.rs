@@ -149,6 +149,9 @@ pub struct tokenward_token {
     pub expires_in_s: *const u64,
     /// The time of day in Unix seconds, for a JWT without a lifetime; NULL if the device does not know it.
     pub wall_s: *const u64,
+    /// The seconds that the refresh token lives; 0 if that is not known. They count if the service has
+    /// #tokenward_refresh_life_ends.
+    pub refresh_expires_in_s: u64,
 }
 
 /// Which part of the state a snapshot holds: `TOKENWARD_SNAPSHOT_*`.
@@ -679,7 +682,8 @@ fn token_of<'c>(
     let given = edge.value(token)?;
     let mut token = TokenResponse::new(edge.text(given.access_token))
         .with_token_type(edge.text(given.token_type))
-        .with_refresh_token(edge.text(given.refresh_token));
+        .with_refresh_token(edge.text(given.refresh_token))
+        .with_refresh_expires_in(given.refresh_expires_in_s);
     if let Some(seconds) = edge.optional(given.expires_in_s) {
         token = token.with_expires_in(*seconds);
     }
@@ -780,6 +784,32 @@ pub unsafe extern "C" fn tokenward_took(manager: *mut tokenward_manager, now_ms:
     at_the_edge!(|edge| {
         let block = edge.manager_mut(manager)?;
         Ok(block.manager.took(Instant::from_millis(now_ms), RequestId(id))?)
+    })
+}
+
+/// Gets until when a person must have signed in again, if the service tells how long a refresh token lives and no grant
+/// obtains a token without one. It stays when it is past, and moves when a refresh brings more.
+///
+/// May run concurrently with other functions that take this manager as `const`.
+///
+/// @code
+/// uint64_t by_ms;
+/// int32_t result = tokenward_sign_in_by(manager, &by_ms);
+/// if (result != TOKENWARD_OK) return result;
+/// if (by_ms != TOKENWARD_NEVER) show_sign_in_before(by_ms);
+/// @endcode
+///
+/// @param[in] manager The manager.
+/// @param[out] by_ms Written on success: the instant; #TOKENWARD_NEVER if there is none.
+/// @retval TOKENWARD_OK done
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_sign_in_by(manager: *const tokenward_manager, by_ms: *mut u64) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(by_ms)?;
+        let block = edge.manager(manager)?;
+        out.write(block.manager.sign_in_by().map_or(TOKENWARD_NEVER, Instant::as_millis));
+        Ok(())
     })
 }
 

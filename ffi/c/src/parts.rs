@@ -4,8 +4,8 @@
 use core::alloc::Layout;
 
 use tokenward::parts::{
-    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RequestWriter, RouteTable,
-    SitePath, TokenExpiry,
+    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules,
+    RequestWriter, RouteTable, SitePath, TokenExpiry,
 };
 use tokenward::storage::Storage;
 
@@ -71,6 +71,13 @@ pub struct tokenward_member_part(MemberReader);
 /// By a list of names.
 #[unsafe(no_mangle)]
 pub static tokenward_member_names: tokenward_member_part = tokenward_member_part(*MemberReader::NAMES);
+
+/// Works out when a refresh token ends.
+pub struct tokenward_refresh_life_part(RefreshLifeRules);
+/// At the earlier of what the service says and what its page tells.
+#[unsafe(no_mangle)]
+pub static tokenward_refresh_life_ends: tokenward_refresh_life_part =
+    tokenward_refresh_life_part(*RefreshLifeRules::ENDS);
 
 /// Looks a request up in a route table.
 pub struct tokenward_route_part(RouteTable);
@@ -179,6 +186,10 @@ const _: () = {
     alike::<RequestWriter, tokenward_request_part>(core::mem::offset_of!(tokenward_request_part, 0));
     alike::<NestedReader, tokenward_nested_part>(core::mem::offset_of!(tokenward_nested_part, 0));
     alike::<MemberReader, tokenward_member_part>(core::mem::offset_of!(tokenward_member_part, 0));
+    alike::<RefreshLifeRules, tokenward_refresh_life_part>(core::mem::offset_of!(
+        tokenward_refresh_life_part,
+        0
+    ));
     alike::<RouteTable, tokenward_route_part>(core::mem::offset_of!(tokenward_route_part, 0));
     alike::<SitePath, tokenward_site_part>(core::mem::offset_of!(tokenward_site_part, 0));
     alike::<LoopbackHttp, tokenward_loopback_part>(core::mem::offset_of!(tokenward_loopback_part, 0));
@@ -211,6 +222,7 @@ mod tests {
         named!("body", BodyFormat: tokenward_body_form, tokenward_body_json);
         named!("nested", NestedReader: tokenward_nested_paths);
         named!("member", MemberReader: tokenward_member_names);
+        named!("refresh_life", RefreshLifeRules: tokenward_refresh_life_ends);
         named!("route", RouteTable: tokenward_route_table);
         named!("site", SitePath: tokenward_site_path);
         named!("loopback", LoopbackHttp: tokenward_loopback_http);

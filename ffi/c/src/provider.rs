@@ -10,8 +10,8 @@ use core::ffi::c_char;
 use core::mem::{MaybeUninit, offset_of, transmute};
 
 use tokenward::{
-    Error, Exposure, Grant, MissingLifetime, Nested, OwnMembers, Parameter, Provider, RefreshPolicy,
-    Requests, Route,
+    Error, Exposure, Grant, MissingLifetime, Nested, OwnMembers, Parameter, Provider, RefreshLife,
+    RefreshPolicy, Requests, Route,
 };
 use tokenward::{Routes, Target, TokenAlphabet, TokenHeader, ZeroLifetime};
 
@@ -269,6 +269,19 @@ pub struct tokenward_members {
     pub expires_at: tokenward_span,
     /// That member is in milliseconds; else it is in seconds.
     pub expires_at_in_ms: MaybeUninit<bool>,
+    /// What the service calls a member that says how many seconds the refresh token lives; of several the least counts,
+    /// and 0 says nothing. It takes `refresh_life`.
+    pub refresh_expires_in: tokenward_text_list,
+}
+
+/// What is known of a refresh token's life.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_refresh_life {
+    /// What works the end out: #tokenward_refresh_life_ends.
+    pub rules: *const tokenward_refresh_life_part,
+    /// Seconds after which a refresh token ends that is not used, as the service's page tells; 0: that is not known.
+    pub idle_s: u64,
 }
 
 /// What an answer without `expires_in` means. No token lives for ever unless this says so.
@@ -339,6 +352,8 @@ pub struct tokenward_provider {
     pub routes: tokenward_routes,
     /// What the members of an answer are called, if not as RFC 6749 calls them, and what it has beside them.
     pub members: tokenward_members,
+    /// What is known of a refresh token's life.
+    pub refresh_life: tokenward_refresh_life,
     /// What an answer without `expires_in` means.
     pub missing_lifetime: tokenward_missing_lifetime,
     /// `TOKENWARD_ZERO_*`: what `expires_in` 0 means.
@@ -476,7 +491,7 @@ impl<'c> Edge<'c> {
         }
         self.text(given.members.expires_at);
         self.boolean(&given.members.expires_at_in_ms);
-        for texts in [given.api_origins, given.token_type_aliases] {
+        for texts in [given.api_origins, given.token_type_aliases, given.members.refresh_expires_in] {
             self.list(texts.ptr, texts.len).iter().for_each(|text| self.listed_text(*text));
         }
         self.pairs(given.error_codes.ptr, given.error_codes.len);
@@ -516,6 +531,7 @@ impl<'c> Edge<'c> {
         self.part(reader);
         self.part(table);
         self.part(given.members.reader);
+        self.part(given.refresh_life.rules);
         let missing = given.missing_lifetime;
         if missing.kind == TOKENWARD_LIFETIME_TOLD {
             self.part(missing.expiry);
@@ -604,7 +620,7 @@ macro_rules! alike {
 alike!(Provider<'static>, tokenward_provider:
     name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases, authorization_url,
     device_path, issuer, policy, authentication, body, site, loopback_http, requests, header, expired_status, nested,
-    routes, members,
+    routes, members, refresh_life,
     missing_lifetime, zero_lifetime, token_alphabet, exposure, primary_grant, refresh_grant, any_https_origin);
 alike!(Parameter<'static>, tokenward_parameter: name, value, target);
 alike!(Requests<'static>, tokenward_requests:
@@ -612,7 +628,8 @@ alike!(Requests<'static>, tokenward_requests:
 alike!(TokenHeader<'static>, tokenward_token_header: name, scheme);
 alike!(Nested<'static>, tokenward_nested: reader, member_path, error_path);
 alike!(Routes<'static>, tokenward_routes: table, rows);
-alike!(OwnMembers<'static>, tokenward_members: reader, names, expires_at, expires_at_in_ms);
+alike!(OwnMembers<'static>, tokenward_members: reader, names, expires_at, expires_at_in_ms, refresh_expires_in);
+alike!(RefreshLife<'static>, tokenward_refresh_life: rules, idle_s);
 alike!(Route<'static>, tokenward_route: method, path, of_site);
 alike!(RefreshPolicy, tokenward_policy:
     margin_ms, min_interval_ms, startup_spread_ms, response_timeout_ms, first_backoff_ms, max_backoff_ms,
@@ -722,7 +739,15 @@ const _: () = {
         expired_status: None,
         nested: Nested { reader: None, member_path: None, error_path: None },
         routes: Routes { table: None, rows: None },
-        members: OwnMembers { reader: None, names: None, expires_at: None, expires_at_in_ms: false },
+        members:
+            OwnMembers {
+                reader: None,
+                names: None,
+                expires_at: None,
+                expires_at_in_ms: false,
+                refresh_expires_in: None,
+            },
+        refresh_life: RefreshLife { rules: None, idle_s: 0 },
         missing_lifetime: MissingLifetime::Assume(0),
         zero_lifetime: ZeroLifetime::Expired,
         token_alphabet: TokenAlphabet::B64Token,

@@ -357,7 +357,12 @@ static void custom_provider(driver *d, const json_t *object) {
   p->members.names = pairs(d, json_object_get(object, "members"));
   p->members.expires_at = text(json_object_get(object, "expires_at"), "member");
   p->members.expires_at_in_ms = is(text(json_object_get(object, "expires_at"), "unit"), "ms");
-  if (p->members.names.len > 0 || p->members.expires_at.len > 0) {
+  p->members.refresh_expires_in = texts(d, object, "refresh_expires_in");
+  p->refresh_life.idle_s = integer(object, "refresh_idle_s", 0);
+  if (has(object, "refresh_expires_in") || p->refresh_life.idle_s > 0) {
+    p->refresh_life.rules = &tokenward_refresh_life_ends;
+  }
+  if (p->members.names.len > 0 || p->members.expires_at.len > 0 || p->members.refresh_expires_in.len > 0) {
     p->members.reader = &tokenward_member_names;
   }
 
@@ -577,6 +582,9 @@ static int32_t do_poll(driver *d, uint64_t at, json_t *actual) {
     json_object_set_new(actual, "next", json_string(tokenward_next_name(poll.next)));
     json_object_set_new(actual, "usable", json_boolean(poll.usable));
     json_object_set_new(actual, "poll_at", poll.changes ? number(poll.poll_at_ms) : json_null());
+    uint64_t by;
+    must(tokenward_sign_in_by(d->hand->manager, &by), "no manager");
+    json_object_set_new(actual, "sign_in_by", by != TOKENWARD_NEVER ? number(by) : json_null());
     if (poll.next == TOKENWARD_NEXT_REQUEST) {
       json_object_set_new(actual, "grant", json_string(tokenward_grant_name(poll.grant)));
     }
@@ -821,6 +829,7 @@ static int32_t do_install(driver *d, const json_t *step, uint64_t at, bool suppl
     token.refresh_token = text_of(json_object_get(given, "refresh_token"));
     result = TOKENWARD_OK;
   }
+  token.refresh_expires_in_s = integer(given, "refresh_expires_in", 0);
   /* A call that is refused moves the clock too, and an id that is stale is refused first. */
   int32_t handed = hand_over(d, at, supplied, &token, &generation);
   if (result == TOKENWARD_OK || handed == TOKENWARD_ERR_STALE_REQUEST) {

@@ -89,7 +89,7 @@ mod tests {
         let provider = preset_provider(TokenPreset::FluteSandbox);
         let identity = TokenIdentity::default();
         let manager = CoreManager::new(0, provider, identity, 64, 64, 0, true, None).expect("a manager");
-        assert_eq!(manager.install(0, None, TOKEN.to_owned(), None, Some(3600), None), Ok(1));
+        assert_eq!(manager.install(0, None, TOKEN.to_owned(), None, Some(3600), None, None), Ok(1));
         Arc::new(manager)
     }
 
@@ -144,7 +144,7 @@ mod tests {
             let bridged = manager.authorize(0, "GET".to_owned(), API.to_owned());
             assert_eq!((Ok(format!("{which} {header}")), which), (bridged, generation));
             assert!(out[written as usize..].iter().all(|byte| *byte == 0), "what is behind it is left alone");
-            manager.install(0, None, TOKEN.repeat(2), None, Some(3600), None).expect("a token");
+            manager.install(0, None, TOKEN.repeat(2), None, Some(3600), None, None).expect("a token");
         }
         assert_eq!(Arc::strong_count(&manager), 1);
     }

@@ -43,6 +43,10 @@ pub struct CoreManager {
     keeper: Mutex<Keeper>,
 }
 
+/// A token that is handed over as JSON has the members of RFC 6749, and the life of its refresh token.
+const INSTALLED: OwnMembers<'static> =
+    OwnMembers { refresh_expires_in: Some(&["refresh_expires_in"]), ..OwnMembers::FOUND };
+
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct PollRecord {
@@ -52,6 +56,8 @@ pub struct PollRecord {
     pub usable: bool,
     /// When this answer changes by itself, in milliseconds; never, if there is none.
     pub poll_at: Option<u64>,
+    /// Until when a person must have signed in again, in milliseconds.
+    pub sign_in_by: Option<u64>,
 }
 
 /// What an answer of the token endpoint was.
@@ -182,6 +188,7 @@ impl CoreManager {
                 },
                 usable: poll.usable,
                 poll_at: poll.poll_at.map(Instant::as_millis),
+                sign_in_by: kept.manager.sign_in_by().map(Instant::as_millis),
             })
         })
     }
@@ -333,6 +340,8 @@ impl CoreManager {
     /// - [`CoreError::Input`]: `invalid_access_token`, `unsupported_token_type`, `missing_lifetime`,
     ///   `already_expired`.
     /// - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
+    #[uniffi::method(default(refresh_expires_in = None))]
+    #[expect(clippy::too_many_arguments, reason = "both languages name their arguments")]
     pub fn install(
         &self,
         now: u64,
@@ -341,8 +350,10 @@ impl CoreManager {
         token_type: Option<String>,
         expires_in: Option<u64>,
         refresh_token: Option<String>,
+        refresh_expires_in: Option<u64>,
     ) -> Result<u64, CoreError> {
         let token = token_of(&access_token, token_type.as_deref(), expires_in, refresh_token.as_deref());
+        let token = token.with_refresh_expires_in(refresh_expires_in.unwrap_or(0));
         self.with(|kept| Ok(kept.keep(now, wall, None, &token)?))
     }
 
@@ -359,6 +370,7 @@ impl CoreManager {
     ///
     /// # Errors
     /// As [`CoreManager::install`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
+    #[uniffi::method(default(refresh_expires_in = None))]
     #[expect(clippy::too_many_arguments, reason = "both languages name their arguments")]
     pub fn supplied(
         &self,
@@ -369,8 +381,10 @@ impl CoreManager {
         token_type: Option<String>,
         expires_in: Option<u64>,
         refresh_token: Option<String>,
+        refresh_expires_in: Option<u64>,
     ) -> Result<u64, CoreError> {
         let token = token_of(&access_token, token_type.as_deref(), expires_in, refresh_token.as_deref());
+        let token = token.with_refresh_expires_in(refresh_expires_in.unwrap_or(0));
         self.with(|kept| Ok(kept.keep(now, wall, Some(id), &token)?))
     }
 
@@ -592,7 +606,7 @@ impl Kept<'_> {
     }
 
     fn read_flat<'t>(&self, token: &'t [u8]) -> Result<TokenResponse<'t>, Error> {
-        let flat = Provider { nested: Nested::NONE, members: OwnMembers::NONE, ..*self.provider };
+        let flat = Provider { nested: Nested::NONE, members: INSTALLED, ..*self.provider };
         match token_answer(200, token, &flat)? {
             TokenAnswer::Token(token) => Ok(token),
             TokenAnswer::Error(_) => Err(Error::InvalidAccessToken),
@@ -736,7 +750,7 @@ mod tests {
         assert_eq!(manager.clear(), Err(CoreError::internal()));
         assert_eq!(manager.authorize_into(1, "GET", "", &mut []), Err(CoreError::internal()));
         assert_eq!(
-            manager.install(2, None, "token".to_owned(), None, None, None),
+            manager.install(2, None, "token".to_owned(), None, None, None, None),
             Err(CoreError::internal())
         );
     }

@@ -4,7 +4,7 @@
 
 use bumpalo::Bump;
 use tokenward::parts::{ClientAuthentication as Authentication, LoopbackHttp, SitePath, TokenExpiry};
-use tokenward::{Nested, OwnMembers, Provider, Requests, Route, Routes, providers};
+use tokenward::{Nested, OwnMembers, Provider, RefreshLife, Requests, Route, Routes, providers};
 
 /// A token service: all that tells one from another, and no secret. What may be absent has the default that is named
 /// at the member.
@@ -47,6 +47,10 @@ pub struct TokenProvider {
     /// The member that says when the access token ends, if there is one. It counts in an answer without `expires_in`
     /// that comes with the time of day.
     pub expires_at: Option<TokenExpiresAt>,
+    /// Members that say how many seconds the refresh token lives; of several the least counts, and 0 says nothing.
+    pub refresh_expires_in: Option<Vec<String>>,
+    /// Seconds after which a refresh token ends that is not used, as the service's page tells.
+    pub refresh_idle_s: Option<u64>,
     /// The service's own error codes and the standard ones that they stand for.
     pub error_codes: Option<Vec<TokenErrorCode>>,
     /// Values of `token_type` that mean Bearer.
@@ -499,7 +503,8 @@ impl TokenProvider {
             loopback_http,
             nested: Nested { reader: _, member_path, error_path },
             routes: Routes { table: _, rows },
-            members: OwnMembers { reader: _, names, expires_at, expires_at_in_ms },
+            members: OwnMembers { reader: _, names, expires_at, expires_at_in_ms, refresh_expires_in },
+            refresh_life: RefreshLife { rules, idle_s },
             missing_lifetime,
             zero_lifetime,
             token_alphabet,
@@ -541,6 +546,9 @@ impl TokenProvider {
             members: names.map(|names| names.iter().map(TokenMember::of).collect()),
             expires_at: expires_at
                 .map(|member| TokenExpiresAt { member: member.to_owned(), milliseconds: expires_at_in_ms }),
+            // An empty list: it is what an installed token says.
+            refresh_expires_in: refresh_expires_in.map(owned).or(rules.map(|_| Vec::new())),
+            refresh_idle_s: (idle_s != 0).then_some(idle_s),
             error_codes: error_codes.map(|codes| codes.iter().map(TokenErrorCode::of).collect()),
             token_type_aliases: token_type_aliases.map(owned),
             authorization_url: authorization_url.map(str::to_owned),
@@ -583,6 +591,8 @@ impl TokenProvider {
             error_path,
             members,
             expires_at,
+            refresh_expires_in,
+            refresh_idle_s,
             error_codes,
             token_type_aliases,
             authorization_url,
@@ -625,6 +635,7 @@ impl TokenProvider {
             scope_on_refresh: *scope_on_refresh,
             ..Requests::STANDARD
         };
+        let refresh_names = refresh_expires_in.as_ref().filter(|names| !names.is_empty());
         let is_nested = member_path.is_some() || error_path.is_some();
         let (member_path, error_path) = (member_path.as_ref().map(text), error_path.as_ref().map(text));
         arena.alloc(Provider {
@@ -668,7 +679,20 @@ impl TokenProvider {
                 }),
                 expires_at: expires_at.as_ref().map(|at| text(&at.member)),
                 expires_at_in_ms: expires_at.as_ref().is_some_and(|at| at.milliseconds),
-                ..if members.is_some() || expires_at.is_some() { OwnMembers::FOUND } else { OwnMembers::NONE }
+                refresh_expires_in: refresh_names.map(texts),
+                ..if members.is_some() || expires_at.is_some() || refresh_names.is_some() {
+                    OwnMembers::FOUND
+                } else {
+                    OwnMembers::NONE
+                }
+            },
+            refresh_life: RefreshLife {
+                idle_s: refresh_idle_s.unwrap_or(0),
+                ..if refresh_expires_in.is_some() || refresh_idle_s.is_some() {
+                    RefreshLife::KNOWN
+                } else {
+                    RefreshLife::NONE
+                }
             },
             missing_lifetime: missing_lifetime.core(),
             zero_lifetime: zero_lifetime.core(),
@@ -838,8 +862,10 @@ mod tests {
                 names: Some(&[("access_token", "token"), ("scope", "scopes")]),
                 expires_at: Some("expires"),
                 expires_at_in_ms: true,
+                refresh_expires_in: Some(&["refresh_expires_in", "refresh_life"]),
                 ..OwnMembers::FOUND
             },
+            refresh_life: RefreshLife { idle_s: 5, ..RefreshLife::KNOWN },
             error_codes: Some(&[("own", "invalid_grant"), ("other", "invalid_client")]),
             token_type_aliases: Some(&["Access", "Key"]),
             authorization_url: Some("https://base.example/authorize?a=b"),
@@ -890,6 +916,8 @@ mod tests {
         }
         let seconds = OwnMembers { expires_at: Some("expires_on"), ..OwnMembers::FOUND };
         survives(&Provider { members: seconds, ..full });
+        survives(&Provider { members: OwnMembers::NONE, refresh_life: RefreshLife::KNOWN, ..full });
+        survives(&Provider { refresh_life: RefreshLife::NONE, members: OwnMembers::NONE, ..full });
         survives(&Provider { nested: Nested::at(None, Some("detailed")), ..full });
         survives(&Provider { api_origins: Some(&[]), ..full });
         survives(&Provider { authentication: None, ..full });

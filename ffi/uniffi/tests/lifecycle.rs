@@ -265,7 +265,7 @@ fn static_tokens_are_installed_and_a_refusal_revokes_them() {
     ] {
         let manager = manager(preset, identity);
         assert_eq!(supply(&manager, 0).1, TokenReason::NoToken);
-        assert_eq!(manager.install(0, None, "fl_key".to_owned(), None, None, None), Ok(1));
+        assert_eq!(manager.install(0, None, "fl_key".to_owned(), None, None, None, None), Ok(1));
         let poll = manager.poll(u64::MAX).expect("poll");
         assert_eq!((poll.next, poll.usable, poll.poll_at), (TokenNext::Nothing, true, None));
         let line = manager.authorize(1, "GET".to_owned(), api.to_owned());
@@ -359,7 +359,7 @@ fn a_shared_refresh_is_announced_before_it_is_sent_and_a_refused_one_reads_again
     let storage = StorageRecord { shared: true, all: true, slots: 1, floor: 0, prove_room: false };
     let options = OptionsRecord { storage: Some(storage), source: SourceRecord::None };
     let manager = with_options(TokenPreset::FluteSandbox, TokenIdentity::default(), Some(options));
-    manager.install(0, None, "a".to_owned(), text("Bearer"), Some(3600), text("r")).expect("a token");
+    manager.install(0, None, "a".to_owned(), text("Bearer"), Some(3600), text("r"), None).expect("a token");
     assert_eq!(load(&manager, 1_000, &[None]), Ok(FoundRecord::Kept));
     let stored = store(&manager, 1, 1_000);
     manager.renew().expect("renewed");
@@ -376,7 +376,7 @@ fn a_shared_refresh_is_announced_before_it_is_sent_and_a_refused_one_reads_again
 fn two_accounts_at_one_service_do_not_take_each_others_state() {
     let of = |account| TokenIdentity { account: text(account), ..TokenIdentity::default() };
     let ours = kept(TokenPreset::FluteSandbox, of("ours"), 0);
-    ours.install(0, None, "a".to_owned(), None, Some(3600), None).expect("a token");
+    ours.install(0, None, "a".to_owned(), None, Some(3600), None, None).expect("a token");
     assert_eq!(load(&ours, 1_000, &[None]), Ok(FoundRecord::Kept));
     let snapshot = store(&ours, 1, 1_000);
     let foreign = Err("foreign_snapshot".to_owned());
@@ -410,7 +410,7 @@ fn what_one_manager_stores_another_takes() {
     first.supply_failed(1, id, true).expect("the supply");
     first.retry().expect("retry");
     let (again, _) = supply(&first, 1);
-    let brought = |id| first.supplied(1, wall, id, "fl_key".to_owned(), None, None, None).map_err(code);
+    let brought = |id| first.supplied(1, wall, id, "fl_key".to_owned(), None, None, None, None).map_err(code);
     assert_eq!(brought(id), Err("stale_request".to_owned()));
     assert_eq!(
         first.supplied_json(1, wall, id, b"moonlight".to_vec()).map_err(code),

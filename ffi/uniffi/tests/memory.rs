@@ -85,7 +85,7 @@ fn no_byte_of_a_token_is_left_in_freed_memory() {
 
     manager.clear().expect("cleared");
     assert_eq!(copies_in_memory(), 0, "after a sign-out");
-    manager.install(0, None, token(), None, Some(3600), secret()).expect("a token");
+    manager.install(0, None, token(), None, Some(3600), secret(), None).expect("a token");
     assert_eq!(copies_in_memory(), 2);
     drop(manager);
     assert_eq!(copies_in_memory(), 0, "after the manager");

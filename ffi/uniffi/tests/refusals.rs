@@ -68,6 +68,10 @@ fn a_description_that_cannot_work_is_refused_with_the_name_of_the_fact() {
         ("error_path", TokenProvider { error_path: some("a["), ..sound.clone() }),
         ("members", TokenProvider { members: member("token", "key"), ..sound.clone() }),
         ("expires_at", TokenProvider { expires_at: ends("scope"), ..sound.clone() }),
+        (
+            "refresh_expires_in",
+            TokenProvider { refresh_expires_in: Some(vec!["scope".to_owned()]), ..sound.clone() },
+        ),
         ("routes", TokenProvider { routes: Some(Vec::new()), ..sound.clone() }),
         ("routes", TokenProvider { routes: Some(vec![route("v1")]), ..sound.clone() }),
         // The path wants a site, and the identity has none.
@@ -98,7 +102,7 @@ fn a_custom_providers_token_goes_to_the_origin_of_its_base_url_alone_unless_that
     let everywhere = TokenProvider { any_https_origin: true, ..provider.clone() };
     for (provider, elsewhere) in [(provider, false), (everywhere, true)] {
         let manager = made(provider, 64, 64).expect("a manager");
-        manager.install(0, None, "token".to_owned(), None, Some(3600), None).expect("a token");
+        manager.install(0, None, "token".to_owned(), None, Some(3600), None, None).expect("a token");
         let may = |url: &str| manager.authorize(0, "GET".to_owned(), url.to_owned()).is_ok();
         assert!(may("https://a.example/v1"));
         assert_eq!(may("https://b.example/v1"), elsewhere);
@@ -125,11 +129,11 @@ fn a_slot_has_at_most_1_mib() {
     }
     let roomy = made(flute(), MIB, MIB).expect("a manager");
     let token = "t".repeat(MIB as usize);
-    assert_eq!(roomy.install(0, None, token.clone(), None, Some(3600), Some(token.clone())), Ok(1));
+    assert_eq!(roomy.install(0, None, token.clone(), None, Some(3600), Some(token.clone()), None), Ok(1));
     assert_eq!(roomy.authorize(0, "GET".to_owned(), API.to_owned()), Ok(format!("1 Bearer {token}")));
     let none = made(flute(), 0, 0).expect("a manager");
     let too_long = CoreError::Capacity { code: "too_long".to_owned(), needed: Some(1) };
-    assert_eq!(none.install(0, None, "t".to_owned(), None, Some(3600), None), Err(too_long));
+    assert_eq!(none.install(0, None, "t".to_owned(), None, Some(3600), None, None), Err(too_long));
 }
 
 #[test]
@@ -158,7 +162,7 @@ fn an_argument_out_of_range_changes_nothing() {
 fn every_method_answers_after_a_sign_out() {
     let manager = manager();
     manager
-        .install(0, None, "token".to_owned(), None, Some(3600), Some("refresh".to_owned()))
+        .install(0, None, "token".to_owned(), None, Some(3600), Some("refresh".to_owned()), None)
         .expect("a token");
     manager.clear().expect("cleared");
     assert!(!manager.poll(1).expect("poll").usable);
@@ -189,7 +193,7 @@ fn every_method_answers_after_a_sign_out() {
         manager.answer(2, id, 200, Vec::new(), body, None),
         Ok(OutcomeRecord::Token { generation: 2 })
     ));
-    assert_eq!(manager.install(3, None, "another".to_owned(), None, Some(3600), None), Ok(3));
+    assert_eq!(manager.install(3, None, "another".to_owned(), None, Some(3600), None, None), Ok(3));
     assert_eq!(manager.install_json(3, None, br#"{"access_token":"more"}"#.to_vec()), Ok(4));
 }
 
@@ -204,7 +208,7 @@ fn shows_no_secret(value: impl Debug + Display) {
 fn nothing_that_can_be_printed_shows_a_token() {
     let canary = || "canary-7f3a9c".to_owned();
     let manager = manager();
-    manager.install(0, None, canary(), None, Some(3600), Some(canary())).expect("a token");
+    manager.install(0, None, canary(), None, Some(3600), Some(canary()), None).expect("a token");
     for text in
         [format!("{:?}", manager.poll(0)), format!("{:?}", manager.rejected(0, 1, 401, Some(canary())))]
     {
@@ -212,9 +216,9 @@ fn nothing_that_can_be_printed_shows_a_token() {
     }
     let long = "canary".repeat(20);
     let refusals = [
-        manager.install(0, None, long.clone(), None, None, None).err(),
-        manager.install(0, None, canary() + " ", None, None, None).err(),
-        manager.install(0, None, canary(), Some(canary()), None, None).err(),
+        manager.install(0, None, long.clone(), None, None, None, None).err(),
+        manager.install(0, None, canary() + " ", None, None, None, None).err(),
+        manager.install(0, None, canary(), Some(canary()), None, None, None).err(),
         manager.install_json(0, None, canary().into()).err(),
         manager.install_json(0, None, format!(r#"{{"access_token":"{long}"}}"#).into()).err(),
         manager.authorize(0, canary(), canary()).err(),

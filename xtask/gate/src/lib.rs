@@ -10,7 +10,7 @@ use core::panic::PanicInfo;
 use tokenward::grants::{AuthorizationCode, Callback};
 use tokenward::grants::{DeviceAuthorization, DeviceOutcome};
 use tokenward::parts::{
-    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RouteTable, SitePath,
+    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules, RouteTable, SitePath,
     TokenExpiry,
 };
 #[cfg(feature = "snapshot")]
@@ -212,14 +212,14 @@ entry!(tokenward_gate_providers, {
 // The functions of every part, whichever provider names it.
 entry!(tokenward_gate_parts, {
     black_box((ClientAuthentication::ALL, BodyFormat::ALL, NestedReader::PATHS, MemberReader::NAMES));
-    black_box(RouteTable::ROWS);
+    black_box((RouteTable::ROWS, RefreshLifeRules::ENDS));
     (SitePath::SEGMENT, LoopbackHttp::ALLOWED, TokenExpiry::JWT)
 });
 
 entry!(tokenward_gate_manager, {
     let mut manager = manager()?;
     let credentials = credentials();
-    let _ = black_box(manager.poll(now()));
+    let _ = black_box((manager.poll(now()), manager.sign_in_by()));
     if let Ok((id, request)) = manager.begin(now(), &credentials, buffer()) {
         black_box((id, request.url()));
     }

@@ -36,7 +36,8 @@ extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, Cu
 public struct IssuedToken: Sendable {
     enum Content: Sendable {
         case members(
-            accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?)
+            accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?,
+            refreshExpiresIn: UInt64?)
         case json(Data)
     }
 
@@ -47,11 +48,15 @@ public struct IssuedToken: Sendable {
     ///   - tokenType: Bearer where absent.
     ///   - expiresIn: Seconds from now; where absent the provider's ``TokenProvider/missingLifetime`` says.
     ///   - refreshToken: Kept where the provider has the refresh grant.
+    ///   - refreshExpiresIn: Seconds that the refresh token lives; they count where the provider has
+    ///     ``TokenProvider/refreshExpiresIn`` or ``TokenProvider/refreshIdleS``.
     public init(
-        accessToken: String, tokenType: String? = nil, expiresIn: UInt64? = nil, refreshToken: String? = nil
+        accessToken: String, tokenType: String? = nil, expiresIn: UInt64? = nil, refreshToken: String? = nil,
+        refreshExpiresIn: UInt64? = nil
     ) {
         content = .members(
-            accessToken: accessToken, tokenType: tokenType, expiresIn: expiresIn, refreshToken: refreshToken)
+            accessToken: accessToken, tokenType: tokenType, expiresIn: expiresIn, refreshToken: refreshToken,
+            refreshExpiresIn: refreshExpiresIn)
     }
 
     /// A JSON object with the members of RFC 6749 section 5.1, as a backend passes them on. Read as strictly as

@@ -33,6 +33,8 @@ public struct TokenStatus: Sendable, Hashable {
     public let next: TokenNext
     /// Seconds until this changes by itself; `nil`: never.
     public let changesIn: TimeInterval?
+    /// Seconds within which somebody must have signed in again, where the service tells how long a refresh token lives.
+    public let signInWithin: TimeInterval?
 }
 
 /// The streams of one manager's readers.

@@ -186,13 +186,14 @@ public actor TokenManager: TokenKeeper {
     func take(_ token: IssuedToken, supply: UInt64? = nil) throws -> UInt64 {
         let (now, wall) = (clock.now(), clock.wall())
         switch (token.content, supply) {
-        case (.members(let access, let type, let seconds, let refresh), let id?):
+        case (.members(let access, let type, let seconds, let refresh, let life), let id?):
             return try core.supplied(
                 now: now, wall: wall, id: id, accessToken: access, tokenType: type, expiresIn: seconds,
-                refreshToken: refresh)
-        case (.members(let access, let type, let seconds, let refresh), nil):
+                refreshToken: refresh, refreshExpiresIn: life)
+        case (.members(let access, let type, let seconds, let refresh, let life), nil):
             return try core.install(
-                now: now, wall: wall, accessToken: access, tokenType: type, expiresIn: seconds, refreshToken: refresh)
+                now: now, wall: wall, accessToken: access, tokenType: type, expiresIn: seconds, refreshToken: refresh,
+                refreshExpiresIn: life)
         case (.json(let object), let id?): return try core.suppliedJson(now: now, wall: wall, id: id, token: object)
         case (.json(let object), nil): return try core.installJson(now: now, wall: wall, token: object)
         }
@@ -242,12 +243,14 @@ public actor TokenManager: TokenKeeper {
         try lookForSignIn()
         await settle()
         if isSignedOut {
-            return TokenStatus(isUsable: false, next: .supply(id: 0, reason: .noToken), changesIn: nil)
+            return TokenStatus(isUsable: false, next: .supply(id: 0, reason: .noToken), changesIn: nil, signInWithin: nil)
         }
         let poll = try bridgedNow { try core.poll(now: $0) }
         // Others wait for what was announced.
         if vault.storage.isShared, poll.next == .request(grant: .refreshToken) { refreshAhead() }
-        return TokenStatus(isUsable: poll.usable, next: poll.next, changesIn: seconds(until: poll.pollAt))
+        return TokenStatus(
+            isUsable: poll.usable, next: poll.next, changesIn: seconds(until: poll.pollAt),
+            signInWithin: seconds(until: poll.signInBy))
     }
 
     public nonisolated var events: AsyncStream<TokenEvent> { announcements.stream() }

@@ -395,7 +395,7 @@ RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_header_name(uint64_t pt
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_INSTALL
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_INSTALL
-uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_install(uint64_t ptr, uint64_t now, RustBuffer wall, RustBuffer access_token, RustBuffer token_type, RustBuffer expires_in, RustBuffer refresh_token, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_install(uint64_t ptr, uint64_t now, RustBuffer wall, RustBuffer access_token, RustBuffer token_type, RustBuffer expires_in, RustBuffer refresh_token, RustBuffer refresh_expires_in, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_INSTALL_JSON
@@ -465,7 +465,7 @@ void uniffi_tokenward_uniffi_fn_method_coremanager_stored(uint64_t ptr, uint64_t
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SUPPLIED
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SUPPLIED
-uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_supplied(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer access_token, RustBuffer token_type, RustBuffer expires_in, RustBuffer refresh_token, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_supplied(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer access_token, RustBuffer token_type, RustBuffer expires_in, RustBuffer refresh_token, RustBuffer refresh_expires_in, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SUPPLIED_JSON

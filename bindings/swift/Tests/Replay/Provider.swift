@@ -94,6 +94,8 @@ private func custom(_ object: Object) -> TokenProvider {
     provider.expiresAt = object.object("expires_at").map {
         TokenExpiresAt(member: $0.string("member")!, milliseconds: $0.string("unit") == "ms")
     }
+    provider.refreshExpiresIn = object["refresh_expires_in"] as? [String]
+    provider.refreshIdleS = object.integer("refresh_idle_s").flatMap { $0 == 0 ? nil : $0 }
     provider.errorCodes = (object["error_codes"] as? [String: String])?.map(TokenErrorCode.init(service:standard:))
     provider.tokenTypeAliases = strings("token_type_aliases")
     (provider.authorizationUrl, provider.issuer) = (string("authorization_url"), string("issuer"))

@@ -235,7 +235,7 @@ struct Scenario {
 
     private mutating func poll(_ at: UInt64) throws -> Object {
         let poll = try manager.poll(now: at)
-        var actual: Object = ["usable": poll.usable, "poll_at": poll.pollAt ?? NSNull()]
+        var actual: Object = ["usable": poll.usable, "poll_at": poll.pollAt ?? NSNull(), "sign_in_by": poll.signInBy ?? NSNull()]
         switch poll.next {
         case .nothing: actual["next"] = "nothing"
         case .request(let grant): (actual["next"], actual["grant"]) = ("request", grantName(grant: grant))
@@ -304,13 +304,15 @@ struct Scenario {
     private func install(_ token: Any, _ at: UInt64, supply: UInt64?) throws -> UInt64 {
         if let members = token as? Object, (members["access_token"] ?? NSNull()) is NSNull {
             let (type, refresh) = (members.string("token_type"), members.string("refresh_token"))
+            let life = members.integer("refresh_expires_in")
             guard let supply else {
                 return try manager.install(
-                    now: at, wall: wall(at), accessToken: "", tokenType: type, expiresIn: nil, refreshToken: refresh)
+                    now: at, wall: wall(at), accessToken: "", tokenType: type, expiresIn: nil, refreshToken: refresh,
+                    refreshExpiresIn: life)
             }
             return try manager.supplied(
                 now: at, wall: wall(at), id: supply, accessToken: "", tokenType: type, expiresIn: nil,
-                refreshToken: refresh)
+                refreshToken: refresh, refreshExpiresIn: life)
         }
         let json = try JSONSerialization.data(withJSONObject: token, options: .fragmentsAllowed)
         return try supply.map { try manager.suppliedJson(now: at, wall: wall(at), id: $0, token: json) }

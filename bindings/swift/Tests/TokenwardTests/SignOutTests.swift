@@ -102,7 +102,7 @@ import TokenwardTesting
         let request = URLRequest(url: demo.url("/v2/transactions"))
         #expect(await code { try await URLSession.shared.data(for: request, authorizedBy: manager) } == "signed_out")
         let status = try await manager.status()
-        #expect(status == TokenStatus(isUsable: false, next: .supply(id: 0, reason: .noToken), changesIn: nil))
+        #expect(status == TokenStatus(isUsable: false, next: .supply(id: 0, reason: .noToken), changesIn: nil, signInWithin: nil))
         #expect(try await demo.tokenRequests().count == 1)
         #expect(try isTombstone(storage.bytes, key: storage.key, manager.provider))
         if isInstalled {

@@ -371,6 +371,17 @@ impl Generator {
             ]);
             p.insert("members".into(), names);
         }
+        if self.dice.percent(20) {
+            let names = self.dice.pick(&[
+                json!(["refresh_expires_in"]),
+                json!(["rt_life", "refresh_expires_in"]),
+                json!([]),
+            ]);
+            p.insert("refresh_expires_in".into(), names);
+        }
+        if self.dice.percent(12) {
+            p.insert("refresh_idle_s".into(), json!(self.dice.pick(&[0, 20, 60, 1800, 86_400])));
+        }
         if self.dice.percent(15) {
             let unit = self.dice.pick(&[json!({"member": "ends"}), json!({"member": "ends", "unit": "ms"})]);
             p.insert("expires_at".into(), unit);
@@ -695,6 +706,30 @@ impl Generator {
             members.push(("expires_in".to_owned(), self.lifetime(replay, at)));
         } else if self.dice.percent(20) {
             members.push(("expires_in".to_owned(), "null".to_owned()));
+        }
+        for name in replay.manager().provider.refresh_lives.clone().unwrap_or_default() {
+            if self.dice.percent(55) {
+                let life = self.dice.pick(&[
+                    "1800",
+                    "60",
+                    "31",
+                    "7",
+                    "1",
+                    "86400",
+                    "0",
+                    "null",
+                    "\"900\"",
+                    "-1",
+                    "1e3",
+                    "99999999999",
+                    "\"\"",
+                    "true",
+                    "4294967295",
+                    "4294967296",
+                    "[60]",
+                ]);
+                members.push((name, life.to_owned()));
+            }
         }
         if let Some((name, in_a_second)) = replay.manager().provider.expires_at.clone()
             && self.dice.percent(if missing { 70 } else { 15 })
@@ -1246,6 +1281,10 @@ impl Generator {
         }
         if self.dice.percent(10) {
             token.insert("scope".into(), json!("read"));
+        }
+        if replay.manager().provider.knows_refresh_life() && self.dice.percent(40) {
+            let life = self.dice.pick(&[7, 60, 1800, 86_400, 0]);
+            token.insert("refresh_expires_in".into(), json!(life));
         }
         match self.dice.below(if usable { 25 } else { 40 }) {
             0 => _ = token.insert("access_token".into(), json!("not a token")),

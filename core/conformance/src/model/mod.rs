@@ -153,6 +153,7 @@ pub(crate) struct Manager {
 
     pub(crate) token: Option<Token>,
     pub(crate) refresh: Option<Vec<u8>>,
+    pub(crate) ends: RefreshEnds,
     pub(crate) generation: u64,
 
     pub(crate) out: Option<Out>,
@@ -184,6 +185,17 @@ pub(crate) struct Manager {
 
 type Refused = &'static str;
 
+/// When the refresh token ends, where that is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RefreshEnds {
+    /// By what the service said.
+    pub(crate) told: Option<u64>,
+    /// If it is not used.
+    pub(crate) idle: Option<u64>,
+    /// What storage has heard, or is to hear.
+    pub(crate) heard: Option<u64>,
+}
+
 impl Manager {
     fn new(
         now: u64,
@@ -212,6 +224,7 @@ impl Manager {
             spread_until: now,
             token: None,
             refresh: None,
+            ends: RefreshEnds::default(),
             generation: 0,
             out: None,
             last_id: 0,
@@ -302,6 +315,56 @@ impl Manager {
         }
     }
 
+    /// 2.107: when the refresh token that is held ends.
+    fn refresh_end(&self) -> Option<u64> {
+        self.refresh.as_ref()?;
+        [self.ends.told, self.ends.idle].into_iter().flatten().min()
+    }
+
+    /// 2.109
+    pub(crate) fn can_refresh(&self) -> bool {
+        self.refresh.is_some() && self.refresh_end().is_none_or(|end| self.clock < end)
+    }
+
+    /// 2.110
+    fn sign_in_by(&self) -> Option<u64> {
+        let forever = self.token.as_ref().is_some_and(|token| token.windows.is_none() && !token.ended);
+        self.refresh_end().filter(|_| self.provider.primary().is_none() && !forever)
+    }
+
+    /// 2.107 and 2.108; whether storage must hear of it, by 5.8.
+    fn keep_ends(&mut self, begun: u64, life: Option<u64>, refreshed: bool, rotated: bool) -> bool {
+        if !self.provider.knows_refresh_life() || self.refresh.is_none() {
+            return rotated;
+        }
+        let after =
+            |seconds: u64| begun.checked_add(seconds.checked_mul(1000)?).filter(|end| *end != u64::MAX);
+        if life.is_some() || !refreshed {
+            self.ends.told = life.and_then(after);
+        }
+        let idle = self.provider.refresh_idle_s;
+        self.ends.idle = if idle > 0 { after(idle) } else { None };
+        let Some(end) = self.refresh_end() else {
+            if rotated {
+                self.ends.heard = None;
+            }
+            return rotated;
+        };
+        let half = end.saturating_sub(self.clock) / 2;
+        let soonest = begun.saturating_add(self.policy.min_interval_ms);
+        if let Some(windows) = self.token.as_mut().and_then(|token| token.windows.as_mut()) {
+            let latest = self.clock.saturating_add(half).max(soonest);
+            reached(if latest < windows.refresh_at { "2.108 earlier" } else { "2.108 as it was" });
+            windows.refresh_at = windows.refresh_at.min(latest);
+        }
+        let later = self.ends.heard.map_or(0, |heard| end.saturating_sub(heard));
+        let tells = rotated || (self.ends.heard.is_some() && later >= half.max(1));
+        if tells {
+            self.ends.heard = Some(end);
+        }
+        tells
+    }
+
     /// What section 2 says to do next, once the clock has been moved.
     fn base(&self) -> Next {
         let now = self.clock;
@@ -314,7 +377,7 @@ impl Manager {
         if !self.refresh_is_due(now) {
             return Next::Nothing;
         }
-        let refreshes = self.refresh.is_some() && !self.primary_turn;
+        let refreshes = self.can_refresh() && !self.primary_turn;
         let grant = if refreshes { Some(Grant::RefreshToken) } else { self.provider.primary() };
         let Some(grant) = grant else { return Next::Supply("no_token".to_owned()) };
         let backing_off = self.backoff_until.is_some_and(|until| now < until);
@@ -344,6 +407,7 @@ impl Manager {
         if let Some(out) = &self.out {
             all.push(out.begun.saturating_add(self.policy.response_timeout_ms));
         }
+        all.extend(self.refresh_end());
         all.extend(self.backoff_until);
         all.extend(self.last_begin.map(|(at, _)| at.saturating_add(SECOND_MS)));
         all.extend(self.failure.as_ref().and_then(|f| f.lifts_at));
@@ -392,6 +456,7 @@ impl Manager {
         }
         answer.insert("usable".to_owned(), json!(usable));
         answer.insert("poll_at".to_owned(), self.poll_at(now).map_or(Value::Null, written));
+        answer.insert("sign_in_by".to_owned(), self.sign_in_by().map_or(Value::Null, written));
         Value::Object(answer)
     }
 
@@ -550,7 +615,7 @@ impl Manager {
                     self.end_the_refresh_token();
                 }
             }
-            Grant::Password if self.refresh.is_none() => {
+            Grant::Password if !self.can_refresh() => {
                 self.refusals += 1;
                 if self.refusals >= self.policy.refresh_attempts {
                     reached("2.103");
@@ -592,7 +657,10 @@ impl Manager {
         let refused = match wire::read_answer(&self.provider, status, body) {
             Ok(Answer::Token(response)) => match self.accept(&response, Some(&out), out.begun, wall) {
                 Ok(()) => return Ok(json!({"outcome": "token", "generation": written(self.generation)})),
-                Err(name) => Refusal { name, refresh: response.refresh },
+                Err(name) => {
+                    let (refresh, refresh_life) = (response.refresh, response.refresh_life);
+                    Refusal { name, refresh, refresh_life }
+                }
             },
             Ok(Answer::Error(code, standard)) => {
                 self.error_answer(&out, status, &standard, retry_after);
@@ -702,8 +770,10 @@ impl Manager {
         if refresh_changes {
             self.storage_hears_of_another_refresh_token();
         }
+        let refreshed = out.is_some_and(|out| out.grant == Grant::RefreshToken);
+        let tells = self.keep_ends(begun, response.refresh_life, refreshed, refresh_changes);
         if let Some(out) = out {
-            self.owe_answer(out.grant, out.presented.clone(), refresh_changes);
+            self.owe_answer(out.grant, out.presented.clone(), tells);
         }
         self.stored();
         if self.slow_down_ms > 0 {
@@ -780,6 +850,8 @@ impl Manager {
             if rotates.contains(&refused.name) && fits && self.refresh.as_ref() != Some(rotated) {
                 self.refused = None;
                 self.refresh = Some(rotated.clone());
+                let refreshed = out.grant == Grant::RefreshToken;
+                self.keep_ends(out.begun, refused.refresh_life, refreshed, true);
                 self.storage_hears_of_another_refresh_token();
                 self.owe_answer(out.grant, out.presented.clone(), true);
                 self.forget_refusals();
@@ -923,7 +995,7 @@ impl Manager {
                 }
                 self.accept(&response, None, self.clock, wall)?;
             }
-            Installed::Refresh(refresh) => self.accept_refresh_token(refresh)?,
+            Installed::Refresh(refresh, life) => self.accept_refresh_token(refresh, life)?,
         }
         self.out = None;
         self.owe_install();
@@ -931,7 +1003,7 @@ impl Manager {
     }
 
     /// A refresh token is installed alone.
-    fn accept_refresh_token(&mut self, refresh: Vec<u8>) -> Result<(), Refused> {
+    fn accept_refresh_token(&mut self, refresh: Vec<u8>, life: Option<u64>) -> Result<(), Refused> {
         if refresh.len() as u64 > self.capacity.1 {
             return Err("refresh_token_too_long");
         }
@@ -939,6 +1011,7 @@ impl Manager {
         self.refused = None;
         self.token = None;
         self.refresh = Some(refresh);
+        self.keep_ends(self.clock, life, false, true);
         self.epsilon = None;
         self.stored();
         Ok(())

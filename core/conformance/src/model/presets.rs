@@ -79,6 +79,9 @@ pub(crate) struct Provider {
     pub(crate) members: Vec<(String, String)>,
     /// The member that says when a token ends, and how many of its units a second has.
     pub(crate) expires_at: Option<(String, u64)>,
+    /// Members that say how long a refresh token lives, where a description has them.
+    pub(crate) refresh_lives: Option<Vec<String>>,
+    pub(crate) refresh_idle_s: u64,
     pub(crate) error_codes: Vec<(String, String)>,
     pub(crate) token_type_aliases: Vec<String>,
     pub(crate) authorization_url: String,
@@ -110,6 +113,11 @@ impl Provider {
     /// What the service calls a member of RFC 6749.
     pub(crate) fn called<'a>(&'a self, standard: &'a str) -> &'a str {
         self.members.iter().find(|(name, _)| name == standard).map_or(standard, |(_, own)| own)
+    }
+
+    /// Whether something is known of a refresh token's life.
+    pub(crate) fn knows_refresh_life(&self) -> bool {
+        self.refresh_lives.is_some() || self.refresh_idle_s > 0
     }
 
     pub(crate) fn refreshes(&self) -> bool {
@@ -192,6 +200,8 @@ fn custom_default(name: &str, environment: &str, base_url: &str, token_path: &st
         error_path: String::new(),
         members: Vec::new(),
         expires_at: None,
+        refresh_lives: None,
+        refresh_idle_s: 0,
         error_codes: Vec::new(),
         token_type_aliases: Vec::new(),
         authorization_url: String::new(),
@@ -361,6 +371,8 @@ fn custom(object: &Value, environment: &str) -> Provider {
             provider.members.push((standard.clone(), own.as_str().unwrap_or("").to_owned()));
         }
     }
+    provider.refresh_lives = object["refresh_expires_in"].as_array().map(|_| list("refresh_expires_in"));
+    provider.refresh_idle_s = super::number(&object["refresh_idle_s"]).unwrap_or(0);
     if let Some(name) = object["expires_at"]["member"].as_str() {
         let in_a_second = if object["expires_at"]["unit"] == "ms" { 1000 } else { 1 };
         provider.expires_at = Some((name.to_owned(), in_a_second));

@@ -31,6 +31,8 @@ pub(crate) struct Snapshot {
     wall: Option<u64>,
     access: Option<SavedToken>,
     refresh: Option<Vec<u8>>,
+    /// When the refresh token ends by what the service said, and if it is not used: seconds of the wall clock.
+    refresh_ends: [Option<i128>; 2],
     /// An announcement in shared storage: its span in milliseconds.
     span: Option<u64>,
     /// The second of the wall clock at which that ends.
@@ -762,7 +764,12 @@ impl Manager {
         let quarter = self.policy.response_timeout_ms / 4;
         let span = self.policy.response_timeout_ms.saturating_add(quarter).saturating_add(APART_S * 1000);
         let access = self.token.as_ref().filter(|t| !t.ended).map(|token| self.saved(token, wall));
-        let (refresh, generation, clock) = (self.refresh.clone(), self.generation, self.clock);
+        let refresh = self.refresh.clone().filter(|_| self.can_refresh());
+        let (generation, clock) = (self.generation, self.clock);
+        let refresh_ends = [self.ends.told, self.ends.idle].map(|end| {
+            let left = i128::from(end?) - i128::from(clock);
+            Some((i128::from(wall?) + left.div_euclid(1000)).max(0))
+        });
         let identity = self.identity();
         let storage = self.storage.as_mut().ok_or("stale_request")?;
         storage.revision += 1;
@@ -790,6 +797,7 @@ impl Manager {
             wall,
             access: access.filter(|_| storage.stored_all && !tombstone),
             refresh: refresh.filter(|_| !tombstone),
+            refresh_ends,
             span,
             ends: span
                 .and_then(|span| wall.map(|wall| wall.saturating_add(span.div_ceil(1000)).saturating_add(1))),
@@ -1033,7 +1041,16 @@ impl Manager {
         }
         self.generation = self.generation.max(find.generation) + another;
 
+        let near = wall.zip(find.wall).filter(|(wall, theirs)| *theirs <= wall.saturating_add(APART_S));
+        let [told, idle] = find.refresh_ends.map(|end| {
+            let (wall, theirs) = near?;
+            let w = i128::from(wall.max(theirs));
+            Some(instant(i128::from(c) + (end? - w) * 1000 - 1000))
+        });
         let mut refresh = find.refresh.clone().filter(|_| self.provider.refreshes());
+        if [told, idle].into_iter().flatten().any(|end| end <= c) {
+            refresh = None;
+        }
         if refresh.is_some() && refresh == self.refused {
             reached("5.22 refused refresh token");
             refresh = None;
@@ -1045,6 +1062,8 @@ impl Manager {
             self.forget_refusals();
         }
         self.refresh = refresh;
+        self.ends = super::RefreshEnds { told, idle, heard: None };
+        self.ends.heard = self.refresh_end();
         Found::Taken
     }
 

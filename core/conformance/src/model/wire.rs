@@ -21,6 +21,8 @@ pub(crate) struct TokenResponse {
     pub(crate) expires_in: Option<u64>,
     /// Where `expires_in` is absent, in the provider's units.
     pub(crate) expires_at: Option<u64>,
+    /// Seconds that the refresh token lives.
+    pub(crate) refresh_life: Option<u64>,
 }
 
 /// Why an answer is refused, and the refresh token that a 2xx answer brings all the same.
@@ -28,10 +30,11 @@ pub(crate) struct TokenResponse {
 pub(crate) struct Refusal {
     pub(crate) name: &'static str,
     pub(crate) refresh: Option<Vec<u8>>,
+    pub(crate) refresh_life: Option<u64>,
 }
 
 fn refusal(name: &'static str) -> Refusal {
-    Refusal { name, refresh: None }
+    Refusal { name, refresh: None, refresh_life: None }
 }
 
 /// One step along a path such as `data[0]`.
@@ -230,8 +233,9 @@ fn read_token(
         _ => Ok(None),
     };
 
+    let refresh_life = refresh_life(provider, object);
     let rotated = refresh.clone().unwrap_or(None);
-    let refuse = |name| Refusal { name, refresh: rotated.clone() };
+    let refuse = |name| Refusal { name, refresh: rotated.clone(), refresh_life };
     let Some(access) = access else { return Err(refuse("invalid_access_token")) };
     let Ok(refresh) = refresh else { return Err(refuse("invalid_refresh_token")) };
     let Ok(token_type) = token_type else { return Err(refuse("invalid_token_type")) };
@@ -245,19 +249,40 @@ fn read_token(
     if error.is_some() {
         return Err(refuse("error_beside_token"));
     }
-    Ok(Answer::Token(TokenResponse { access, refresh, token_type, expires_in, expires_at }))
+    Ok(Answer::Token(TokenResponse { access, refresh, token_type, expires_in, expires_at, refresh_life }))
+}
+
+/// 1.40: the least of what the members say.
+fn refresh_life(provider: &Provider, object: &Json) -> Option<u64> {
+    let names = provider.refresh_lives.iter().flatten();
+    let told = names.flat_map(|name| object.all(name)).filter_map(|value| {
+        let digits = match value {
+            Json::Number(raw) => raw.clone(),
+            Json::String(Some(text)) => utf8(text),
+            _ => return None,
+        };
+        let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        digits.parse::<u32>().ok().filter(|seconds| whole && *seconds > 0)
+    });
+    told.min().map(u64::from)
 }
 
 /// What a caller installs.
 pub(crate) enum Installed {
     Token(TokenResponse),
-    /// A refresh token alone.
-    Refresh(Vec<u8>),
+    /// A refresh token alone, and how long it lives.
+    Refresh(Vec<u8>, Option<u64>),
 }
 
 /// Reads the members of RFC 6749 5.1 that a caller installs.
 pub(crate) fn read_installed(provider: &Provider, token: &Value) -> Result<Installed, Refusal> {
     let root = json::read(token.to_string().as_bytes()).map_err(refusal)?;
+    let flat = Provider {
+        members: Vec::new(),
+        expires_at: None,
+        refresh_lives: Some(vec!["refresh_expires_in".to_owned()]),
+        ..provider.clone()
+    };
     if provider.refreshes()
         && root.member("access_token").is_none()
         && let Some(refresh) = root.member("refresh_token").and_then(text_of).filter(|t| !t.is_empty())
@@ -266,9 +291,8 @@ pub(crate) fn read_installed(provider: &Provider, token: &Value) -> Result<Insta
         if !supported_type(provider, kind.as_deref().map(utf8).as_deref()) {
             return Err(refusal("unsupported_token_type"));
         }
-        return Ok(Installed::Refresh(refresh));
+        return Ok(Installed::Refresh(refresh, refresh_life(&flat, &root)));
     }
-    let flat = Provider { members: Vec::new(), expires_at: None, ..provider.clone() };
     match read_token(&flat, &root, error_code(&flat, &root, None))? {
         Answer::Token(token) => Ok(Installed::Token(token)),
         Answer::Error(..) => Err(refusal("invalid_access_token")),

@@ -137,6 +137,9 @@ typedef struct tokenward_member_part tokenward_member_part;
 /** Follows paths through an answer. */
 typedef struct tokenward_nested_part tokenward_nested_part;
 
+/** Works out when a refresh token ends. */
+typedef struct tokenward_refresh_life_part tokenward_refresh_life_part;
+
 /** Writes requests as a service wants them. */
 typedef struct tokenward_request_part tokenward_request_part;
 
@@ -509,6 +512,11 @@ typedef struct tokenward_token {
   const uint64_t *expires_in_s;
   /** The time of day in Unix seconds, for a JWT without a lifetime; NULL if the device does not know it. */
   const uint64_t *wall_s;
+  /**
+   * The seconds that the refresh token lives; 0 if that is not known. They count if the service has
+   * #tokenward_refresh_life_ends.
+   */
+  uint64_t refresh_expires_in_s;
 } tokenward_token;
 
 /**
@@ -789,7 +797,20 @@ typedef struct tokenward_members {
   tokenward_span expires_at;
   /** That member is in milliseconds; else it is in seconds. */
   bool expires_at_in_ms;
+  /**
+   * What the service calls a member that says how many seconds the refresh token lives; of several the least counts,
+   * and 0 says nothing. It takes `refresh_life`.
+   */
+  tokenward_text_list refresh_expires_in;
 } tokenward_members;
+
+/** What is known of a refresh token's life. */
+typedef struct tokenward_refresh_life {
+  /** What works the end out: #tokenward_refresh_life_ends. */
+  const tokenward_refresh_life_part *rules;
+  /** Seconds after which a refresh token ends that is not used, as the service's page tells; 0: that is not known. */
+  uint64_t idle_s;
+} tokenward_refresh_life;
 
 /** What an answer without `expires_in` means, as a kind: `TOKENWARD_LIFETIME_*`. */
 typedef int32_t tokenward_lifetime_kind;
@@ -901,6 +922,8 @@ typedef struct tokenward_provider {
   tokenward_routes routes;
   /** What the members of an answer are called, if not as RFC 6749 calls them, and what it has beside them. */
   tokenward_members members;
+  /** What is known of a refresh token's life. */
+  tokenward_refresh_life refresh_life;
   /** What an answer without `expires_in` means. */
   tokenward_missing_lifetime missing_lifetime;
   /** `TOKENWARD_ZERO_*`: what `expires_in` 0 means. */
@@ -1293,6 +1316,9 @@ extern const tokenward_nested_part tokenward_nested_paths;
 
 /** By a list of names. */
 extern const tokenward_member_part tokenward_member_names;
+
+/** At the earlier of what the service says and what its page tells. */
+extern const tokenward_refresh_life_part tokenward_refresh_life_ends;
 
 /** Row by row. */
 extern const tokenward_route_part tokenward_route_table;
@@ -2285,6 +2311,27 @@ int32_t tokenward_supply_failed(tokenward_manager *manager,
 int32_t tokenward_took(tokenward_manager *manager,
                        uint64_t now_ms,
                        uint64_t id);
+
+/**
+ * Gets until when a person must have signed in again, if the service tells how long a refresh token lives and no grant
+ * obtains a token without one. It stays when it is past, and moves when a refresh brings more.
+ *
+ * May run concurrently with other functions that take this manager as `const`.
+ *
+ * @code
+ * uint64_t by_ms;
+ * int32_t result = tokenward_sign_in_by(manager, &by_ms);
+ * if (result != TOKENWARD_OK) return result;
+ * if (by_ms != TOKENWARD_NEVER) show_sign_in_before(by_ms);
+ * @endcode
+ *
+ * @param[in] manager The manager.
+ * @param[out] by_ms Written on success: the instant; #TOKENWARD_NEVER if there is none.
+ * @retval TOKENWARD_OK done
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_sign_in_by(const tokenward_manager *manager,
+                             uint64_t *by_ms);
 
 /**
  * Gets the generation of the newest token that was kept; 0 before the first.

@@ -1012,7 +1012,7 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * `already_expired`.
      * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      */
-    func install(now: UInt64, wall: UInt64?, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?) throws  -> UInt64
+    func install(now: UInt64, wall: UInt64?, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?, refreshExpiresIn: UInt64?) throws  -> UInt64
 
     /**
      * [`CoreManager::install`] of a JSON object with the members of RFC 6749 section 5.1, as a backend passes
@@ -1133,7 +1133,7 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * # Errors
      * As [`CoreManager::install`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
      */
-    func supplied(now: UInt64, wall: UInt64?, id: UInt64, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?) throws  -> UInt64
+    func supplied(now: UInt64, wall: UInt64?, id: UInt64, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?, refreshExpiresIn: UInt64?) throws  -> UInt64
 
     /**
      * [`CoreManager::install_json`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
@@ -1397,7 +1397,7 @@ package func headerName()throws  -> String  {
      * `already_expired`.
      * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      */
-package func install(now: UInt64, wall: UInt64?, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?)throws  -> UInt64  {
+package func install(now: UInt64, wall: UInt64?, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?, refreshExpiresIn: UInt64? = nil)throws  -> UInt64  {
     return try  FfiConverterUInt64.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coremanager_install(
@@ -1407,7 +1407,8 @@ package func install(now: UInt64, wall: UInt64?, accessToken: String, tokenType:
         FfiConverterString.lower(accessToken),
         FfiConverterOptionString.lower(tokenType),
         FfiConverterOptionUInt64.lower(expiresIn),
-        FfiConverterOptionString.lower(refreshToken),uniffiCallStatus
+        FfiConverterOptionString.lower(refreshToken),
+        FfiConverterOptionUInt64.lower(refreshExpiresIn),uniffiCallStatus
     )
 })
 }
@@ -1640,7 +1641,7 @@ package func stored(now: UInt64, id: UInt64)throws   {try rustCallWithError(FfiC
      * # Errors
      * As [`CoreManager::install`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
      */
-package func supplied(now: UInt64, wall: UInt64?, id: UInt64, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?)throws  -> UInt64  {
+package func supplied(now: UInt64, wall: UInt64?, id: UInt64, accessToken: String, tokenType: String?, expiresIn: UInt64?, refreshToken: String?, refreshExpiresIn: UInt64? = nil)throws  -> UInt64  {
     return try  FfiConverterUInt64.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coremanager_supplied(
@@ -1651,7 +1652,8 @@ package func supplied(now: UInt64, wall: UInt64?, id: UInt64, accessToken: Strin
         FfiConverterString.lower(accessToken),
         FfiConverterOptionString.lower(tokenType),
         FfiConverterOptionUInt64.lower(expiresIn),
-        FfiConverterOptionString.lower(refreshToken),uniffiCallStatus
+        FfiConverterOptionString.lower(refreshToken),
+        FfiConverterOptionUInt64.lower(refreshExpiresIn),uniffiCallStatus
     )
 })
 }
@@ -2577,6 +2579,10 @@ package struct PollRecord: Equatable, Hashable {
      * When this answer changes by itself, in milliseconds; never, if there is none.
      */
     package var pollAt: UInt64?
+    /**
+     * Until when a person must have signed in again, in milliseconds.
+     */
+    package var signInBy: UInt64?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -2589,10 +2595,14 @@ package struct PollRecord: Equatable, Hashable {
          */usable: Bool,
         /**
          * When this answer changes by itself, in milliseconds; never, if there is none.
-         */pollAt: UInt64?) {
+         */pollAt: UInt64?,
+        /**
+         * Until when a person must have signed in again, in milliseconds.
+         */signInBy: UInt64?) {
         self.next = next
         self.usable = usable
         self.pollAt = pollAt
+        self.signInBy = signInBy
     }
 
 
@@ -2613,7 +2623,8 @@ struct FfiConverterTypePollRecord: FfiConverterRustBuffer {
             try PollRecord(
                 next: FfiConverterTypeTokenNext.read(from: &buf),
                 usable: FfiConverterBool.read(from: &buf),
-                pollAt: FfiConverterOptionUInt64.read(from: &buf)
+                pollAt: FfiConverterOptionUInt64.read(from: &buf),
+                signInBy: FfiConverterOptionUInt64.read(from: &buf)
         )
     }
 
@@ -2621,6 +2632,7 @@ struct FfiConverterTypePollRecord: FfiConverterRustBuffer {
         FfiConverterTypeTokenNext.write(value.next, into: &buf)
         FfiConverterBool.write(value.usable, into: &buf)
         FfiConverterOptionUInt64.write(value.pollAt, into: &buf)
+        FfiConverterOptionUInt64.write(value.signInBy, into: &buf)
     }
 }
 
@@ -3430,6 +3442,14 @@ public struct TokenProvider: Equatable, Hashable {
      */
     public var expiresAt: TokenExpiresAt?
     /**
+     * Members that say how many seconds the refresh token lives; of several the least counts, and 0 says nothing.
+     */
+    public var refreshExpiresIn: [String]?
+    /**
+     * Seconds after which a refresh token ends that is not used, as the service's page tells.
+     */
+    public var refreshIdleS: UInt64?
+    /**
      * The service's own error codes and the standard ones that they stand for.
      */
     public var errorCodes: [TokenErrorCode]?
@@ -3563,6 +3583,12 @@ public struct TokenProvider: Equatable, Hashable {
          * that comes with the time of day.
          */expiresAt: TokenExpiresAt?,
         /**
+         * Members that say how many seconds the refresh token lives; of several the least counts, and 0 says nothing.
+         */refreshExpiresIn: [String]?,
+        /**
+         * Seconds after which a refresh token ends that is not used, as the service's page tells.
+         */refreshIdleS: UInt64?,
+        /**
          * The service's own error codes and the standard ones that they stand for.
          */errorCodes: [TokenErrorCode]?,
         /**
@@ -3636,6 +3662,8 @@ public struct TokenProvider: Equatable, Hashable {
         self.errorPath = errorPath
         self.members = members
         self.expiresAt = expiresAt
+        self.refreshExpiresIn = refreshExpiresIn
+        self.refreshIdleS = refreshIdleS
         self.errorCodes = errorCodes
         self.tokenTypeAliases = tokenTypeAliases
         self.authorizationUrl = authorizationUrl
@@ -3689,6 +3717,8 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
                 errorPath: FfiConverterOptionString.read(from: &buf),
                 members: FfiConverterOptionSequenceTypeTokenMember.read(from: &buf),
                 expiresAt: FfiConverterOptionTypeTokenExpiresAt.read(from: &buf),
+                refreshExpiresIn: FfiConverterOptionSequenceString.read(from: &buf),
+                refreshIdleS: FfiConverterOptionUInt64.read(from: &buf),
                 errorCodes: FfiConverterOptionSequenceTypeTokenErrorCode.read(from: &buf),
                 tokenTypeAliases: FfiConverterOptionSequenceString.read(from: &buf),
                 authorizationUrl: FfiConverterOptionString.read(from: &buf),
@@ -3728,6 +3758,8 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
         FfiConverterOptionString.write(value.errorPath, into: &buf)
         FfiConverterOptionSequenceTypeTokenMember.write(value.members, into: &buf)
         FfiConverterOptionTypeTokenExpiresAt.write(value.expiresAt, into: &buf)
+        FfiConverterOptionSequenceString.write(value.refreshExpiresIn, into: &buf)
+        FfiConverterOptionUInt64.write(value.refreshIdleS, into: &buf)
         FfiConverterOptionSequenceTypeTokenErrorCode.write(value.errorCodes, into: &buf)
         FfiConverterOptionSequenceString.write(value.tokenTypeAliases, into: &buf)
         FfiConverterOptionString.write(value.authorizationUrl, into: &buf)
@@ -6851,7 +6883,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_header_name() != 60499) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_install() != 19252) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_install() != 60068) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_install_json() != 47488) {
@@ -6893,7 +6925,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_stored() != 6564) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_supplied() != 10443) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_supplied() != 46914) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_supplied_json() != 21401) {

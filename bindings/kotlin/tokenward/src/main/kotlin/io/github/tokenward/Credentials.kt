@@ -47,21 +47,26 @@ public class IssuedToken private constructor(
     internal val tokenType: String?,
     internal val expiresIn: Duration?,
     internal val refreshToken: String?,
+    internal val refreshExpiresIn: Duration?,
     internal val json: ByteArray?,
 ) {
-    /** A token by its members (RFC 6749 section 5.1). [expiresIn] counts from when it is installed. */
+    /**
+     * A token by its members (RFC 6749 section 5.1). [expiresIn] counts from when it is installed, and so does
+     * [refreshExpiresIn], which is how long the refresh token lives, where the provider has `refreshExpiresIn` or `refreshIdleS`.
+     */
     public constructor(
         accessToken: String,
         expiresIn: Duration? = null,
         refreshToken: String? = null,
         tokenType: String? = null,
-    ) : this(accessToken, tokenType, expiresIn, refreshToken, null)
+        refreshExpiresIn: Duration? = null,
+    ) : this(accessToken, tokenType, expiresIn, refreshToken, refreshExpiresIn, null)
 
     override fun toString(): String = "IssuedToken([redacted])"
 
     public companion object {
         /** The answer of the app's backend as it is: a JSON object with the members of RFC 6749 section 5.1. */
-        public fun json(answer: ByteArray): IssuedToken = IssuedToken("", null, null, null, answer.copyOf())
+        public fun json(answer: ByteArray): IssuedToken = IssuedToken("", null, null, null, null, answer.copyOf())
     }
 }
 

@@ -48,8 +48,15 @@ public class TokenManagerOptions(
  * @property isUsable There is a token that may be sent.
  * @property next What it is at.
  * @property changesIn When this changes by itself; null: never.
+ * @property signInWithin Within which time somebody must have signed in again, where the service tells how long a refresh
+ *   token lives; null: that is not known, or a grant needs no person.
  */
-public data class TokenStatus(val isUsable: Boolean, val next: TokenNext, val changesIn: Duration?)
+public data class TokenStatus(
+    val isUsable: Boolean,
+    val next: TokenNext,
+    val changesIn: Duration?,
+    val signInWithin: Duration? = null,
+)
 
 /**
  * One token of one provider and identity, kept alive and shared by all callers.
@@ -223,7 +230,12 @@ public class TokenManager internal constructor(
         val poll = bridged { core.poll(clock.instant()) }
         // Others wait for what was announced.
         if (vault.isShared && poll.next == TokenNext.Request(TokenGrant.REFRESH_TOKEN)) refreshAhead()
-        return TokenStatus(isUsable = poll.usable, next = poll.next, changesIn = poll.pollAt?.let(::until))
+        return TokenStatus(
+            isUsable = poll.usable,
+            next = poll.next,
+            changesIn = poll.pollAt?.let(::until),
+            signInWithin = poll.signInBy?.let(::until),
+        )
     }
 
     /** Ends the manager when the token request that is out, if any, has been answered. */

@@ -88,12 +88,13 @@ internal class Vault(
     fun keep(token: IssuedToken, supply: ULong? = null) = synchronized(lock) {
         val (now, wall) = clock.instant() to clock.unixTime()
         val seconds = token.expiresIn?.wholeSeconds()
+        val life = token.refreshExpiresIn?.wholeSeconds()
         with(token) {
             when {
                 supply == null && json != null -> core.installJson(now, wall, json)
-                supply == null -> core.install(now, wall, accessToken, tokenType, seconds, refreshToken)
+                supply == null -> core.install(now, wall, accessToken, tokenType, seconds, refreshToken, life)
                 json != null -> core.suppliedJson(now, wall, supply, json)
-                else -> core.supplied(now, wall, supply, accessToken, tokenType, seconds, refreshToken)
+                else -> core.supplied(now, wall, supply, accessToken, tokenType, seconds, refreshToken, life)
             }
         }
         isSignedOut = false

@@ -230,7 +230,7 @@ private class Scenario(private val scenario: Members) {
             is TokenNext.Store -> mapOf("next" to "store", "slot" to next.slot.toULong()).also { hand.store = next }
             is TokenNext.Supply -> mapOf("next" to "supply", "reason" to next.reason.code).also { hand.supply = next.id }
         }
-        return next + mapOf("usable" to poll.usable, "poll_at" to poll.pollAt)
+        return next + mapOf("usable" to poll.usable, "poll_at" to poll.pollAt, "sign_in_by" to poll.signInBy)
     }
 
     private fun begin(step: Members, now: ULong): Members {
@@ -288,10 +288,11 @@ private class Scenario(private val scenario: Members) {
             return if (supply == null) manager.installJson(now, wall, json) else manager.suppliedJson(now, wall, supply, json)
         }
         val (type, refresh) = listOf("token_type", "refresh_token").map(members::text)
+        val life = members.integer("refresh_expires_in")
         return if (supply == null) {
-            manager.install(now, wall, "", type, null, refresh)
+            manager.install(now, wall, "", type, null, refresh, life)
         } else {
-            manager.supplied(now, wall, supply, "", type, null, refresh)
+            manager.supplied(now, wall, supply, "", type, null, refresh, life)
         }
     }
 
@@ -397,6 +398,8 @@ private class Scenario(private val scenario: Members) {
         errorPath = text("error_path")
         this.members = members["members"].members()?.map { (standard, own) -> TokenMember(standard, own as String) }
         expiresAt = members["expires_at"].members()?.let { TokenExpiresAt(it.text("member")!!, it.text("unit") == "ms") }
+        refreshExpiresIn = members["refresh_expires_in"]?.let { members.texts("refresh_expires_in") }
+        refreshIdleS = members.integer("refresh_idle_s")?.takeIf { it > 0uL }
         errorCodes = members["error_codes"].members()?.map { (own, code) -> TokenErrorCode(own, code as String) }
         tokenTypeAliases = texts("token_type_aliases")
         authorizationUrl = text("authorization_url")

@@ -364,6 +364,16 @@ public class TokenProvider internal constructor(
     public var `expiresAt`: TokenExpiresAt?
     ,
     /**
+     * Members that say how many seconds the refresh token lives; of several the least counts, and 0 says nothing.
+     */
+    public var `refreshExpiresIn`: List<kotlin.String>?
+    ,
+    /**
+     * Seconds after which a refresh token ends that is not used, as the service's page tells.
+     */
+    public var `refreshIdleS`: kotlin.ULong?
+    ,
+    /**
      * The service's own error codes and the standard ones that they stand for.
      */
     public var `errorCodes`: List<TokenErrorCode>?

@@ -890,7 +890,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_header_name(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_install(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`accessToken`: RustBuffer.ByValue,`tokenType`: RustBuffer.ByValue,`expiresIn`: RustBuffer.ByValue,`refreshToken`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_install(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`accessToken`: RustBuffer.ByValue,`tokenType`: RustBuffer.ByValue,`expiresIn`: RustBuffer.ByValue,`refreshToken`: RustBuffer.ByValue,`refreshExpiresIn`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_install_json(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`token`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -918,7 +918,7 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_stored(`ptr`: Long,`now`: Long,`id`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_supplied(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`accessToken`: RustBuffer.ByValue,`tokenType`: RustBuffer.ByValue,`expiresIn`: RustBuffer.ByValue,`refreshToken`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_supplied(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`accessToken`: RustBuffer.ByValue,`tokenType`: RustBuffer.ByValue,`expiresIn`: RustBuffer.ByValue,`refreshToken`: RustBuffer.ByValue,`refreshExpiresIn`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_supplied_json(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`token`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1166,7 +1166,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_header_name() and 0xFFFF) != 60499) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install() and 0xFFFF) != 19252) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install() and 0xFFFF) != 60068) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install_json() and 0xFFFF) != 47488) {
@@ -1208,7 +1208,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_stored() and 0xFFFF) != 6564) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_supplied() and 0xFFFF) != 10443) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_supplied() and 0xFFFF) != 46914) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_supplied_json() and 0xFFFF) != 21401) {
@@ -2239,7 +2239,7 @@ internal interface CoreManagerInterface {
      * `already_expired`.
      * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      */
-    fun `install`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?): kotlin.ULong
+    fun `install`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?, `refreshExpiresIn`: kotlin.ULong? = null): kotlin.ULong
 
     /**
      * [`CoreManager::install`] of a JSON object with the members of RFC 6749 section 5.1, as a backend passes
@@ -2360,7 +2360,7 @@ internal interface CoreManagerInterface {
      * # Errors
      * As [`CoreManager::install`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
      */
-    fun `supplied`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?): kotlin.ULong
+    fun `supplied`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?, `refreshExpiresIn`: kotlin.ULong? = null): kotlin.ULong
 
     /**
      * [`CoreManager::install_json`] of what [`TokenNext::Supply`] asked for: it counts only for its id.
@@ -2710,7 +2710,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      * `already_expired`.
      * - [`CoreError::Capacity`]: `too_long`, `refresh_token_too_long`.
      */
-    @Throws(CoreException::class)override fun `install`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?): kotlin.ULong {
+    @Throws(CoreException::class)override fun `install`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?, `refreshExpiresIn`: kotlin.ULong?): kotlin.ULong {
             return FfiConverterULong.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
@@ -2722,7 +2722,8 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
         FfiConverterString.lower(`accessToken`),
         FfiConverterOptionalString.lower(`tokenType`),
         FfiConverterOptionalULong.lower(`expiresIn`),
-        FfiConverterOptionalString.lower(`refreshToken`),_status)
+        FfiConverterOptionalString.lower(`refreshToken`),
+        FfiConverterOptionalULong.lower(`refreshExpiresIn`),_status)
 }
     }
     )
@@ -3023,7 +3024,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      * # Errors
      * As [`CoreManager::install`], and [`CoreError::State`], `stale_request`: somebody has signed out or in since.
      */
-    @Throws(CoreException::class)override fun `supplied`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?): kotlin.ULong {
+    @Throws(CoreException::class)override fun `supplied`(`now`: kotlin.ULong, `wall`: kotlin.ULong?, `id`: kotlin.ULong, `accessToken`: kotlin.String, `tokenType`: kotlin.String?, `expiresIn`: kotlin.ULong?, `refreshToken`: kotlin.String?, `refreshExpiresIn`: kotlin.ULong?): kotlin.ULong {
             return FfiConverterULong.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
@@ -3036,7 +3037,8 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
         FfiConverterString.lower(`accessToken`),
         FfiConverterOptionalString.lower(`tokenType`),
         FfiConverterOptionalULong.lower(`expiresIn`),
-        FfiConverterOptionalString.lower(`refreshToken`),_status)
+        FfiConverterOptionalString.lower(`refreshToken`),
+        FfiConverterOptionalULong.lower(`refreshExpiresIn`),_status)
 }
     }
     )
@@ -4204,6 +4206,11 @@ internal data class PollRecord (
      * When this answer changes by itself, in milliseconds; never, if there is none.
      */
     var `pollAt`: kotlin.ULong?
+    ,
+    /**
+     * Until when a person must have signed in again, in milliseconds.
+     */
+    var `signInBy`: kotlin.ULong?
 
 ){
 
@@ -4223,19 +4230,22 @@ internal object FfiConverterTypePollRecord: FfiConverterRustBuffer<PollRecord> {
             FfiConverterTypeTokenNext.read(buf),
             FfiConverterBoolean.read(buf),
             FfiConverterOptionalULong.read(buf),
+            FfiConverterOptionalULong.read(buf),
         )
     }
 
     override fun allocationSize(value: PollRecord) = (
             FfiConverterTypeTokenNext.allocationSize(value.`next`) +
             FfiConverterBoolean.allocationSize(value.`usable`) +
-            FfiConverterOptionalULong.allocationSize(value.`pollAt`)
+            FfiConverterOptionalULong.allocationSize(value.`pollAt`) +
+            FfiConverterOptionalULong.allocationSize(value.`signInBy`)
     )
 
     override fun write(value: PollRecord, buf: ByteBuffer) {
             FfiConverterTypeTokenNext.write(value.`next`, buf)
             FfiConverterBoolean.write(value.`usable`, buf)
             FfiConverterOptionalULong.write(value.`pollAt`, buf)
+            FfiConverterOptionalULong.write(value.`signInBy`, buf)
     }
 }
 
@@ -4524,6 +4534,8 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalSequenceTypeTokenMember.read(buf),
             FfiConverterOptionalTypeTokenExpiresAt.read(buf),
+            FfiConverterOptionalSequenceString.read(buf),
+            FfiConverterOptionalULong.read(buf),
             FfiConverterOptionalSequenceTypeTokenErrorCode.read(buf),
             FfiConverterOptionalSequenceString.read(buf),
             FfiConverterOptionalString.read(buf),
@@ -4563,6 +4575,8 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalString.allocationSize(value.`errorPath`) +
             FfiConverterOptionalSequenceTypeTokenMember.allocationSize(value.`members`) +
             FfiConverterOptionalTypeTokenExpiresAt.allocationSize(value.`expiresAt`) +
+            FfiConverterOptionalSequenceString.allocationSize(value.`refreshExpiresIn`) +
+            FfiConverterOptionalULong.allocationSize(value.`refreshIdleS`) +
             FfiConverterOptionalSequenceTypeTokenErrorCode.allocationSize(value.`errorCodes`) +
             FfiConverterOptionalSequenceString.allocationSize(value.`tokenTypeAliases`) +
             FfiConverterOptionalString.allocationSize(value.`authorizationUrl`) +
@@ -4601,6 +4615,8 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalString.write(value.`errorPath`, buf)
             FfiConverterOptionalSequenceTypeTokenMember.write(value.`members`, buf)
             FfiConverterOptionalTypeTokenExpiresAt.write(value.`expiresAt`, buf)
+            FfiConverterOptionalSequenceString.write(value.`refreshExpiresIn`, buf)
+            FfiConverterOptionalULong.write(value.`refreshIdleS`, buf)
             FfiConverterOptionalSequenceTypeTokenErrorCode.write(value.`errorCodes`, buf)
             FfiConverterOptionalSequenceString.write(value.`tokenTypeAliases`, buf)
             FfiConverterOptionalString.write(value.`authorizationUrl`, buf)
