@@ -282,6 +282,7 @@ impl<'a> Identity<'a> {
 impl<'a> TokenRequest<'a> {
     /// A request for `grant`.
     #[must_use]
+    #[inline(always)]
     pub const fn new(
         provider: &'a Provider<'a>,
         identity: Identity<'a>,
@@ -302,6 +303,7 @@ impl<'a> TokenRequest<'a> {
         Self::of(provider, identity, None, target, credentials)
     }
 
+    #[inline(always)]
     const fn of(
         provider: &'a Provider<'a>,
         identity: &Identity<'a>,

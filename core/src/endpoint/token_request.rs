@@ -122,19 +122,26 @@ pub struct RequestWriter {
     number: u8,
     name: &'static str,
     write: Write,
+    head: Head,
+    tail: Tail,
 }
 
-type Write = for<'b> fn(&TokenRequest<'_>, &str, Own<'_>, &'b mut [u8]) -> Result<Request<'b>, Error>;
-
-/// Writes the parameters of a grant that a manager does not know.
-pub(crate) type Own<'o> = Option<&'o mut dyn FnMut(&mut Body<'_, '_, '_>)>;
+/// Writes a request that a manager asks for.
+type Write = for<'b> fn(&TokenRequest<'_>, &'b mut [u8]) -> Result<Request<'b>, Error>;
+/// Writes what stands in front of the body, to a path: where the URL, `Authorization` and the other fields end.
+type Head = fn(&TokenRequest<'_>, &str, &mut Writer<'_>) -> Result<Ends, Error>;
+/// Writes what stands in the body behind what is the grant's own.
+type Tail = fn(&TokenRequest<'_>, &mut Body<'_, '_, '_>);
+type Ends = [usize; 3];
 
 impl RequestWriter {
     /// By what its [`Requests`] say.
     pub const OWN: &'static Self = &Self {
         number: 1,
         name: "own",
-        write: |request, path, own, out| request.write_as::<true>(path, own, out),
+        write: |request, out| request.write_as::<true>(out),
+        head: |request, path, out| request.head::<true>(path, out),
+        tail: |request, body| request.tail::<true>(body),
     };
 }
 
@@ -201,6 +208,7 @@ impl<'a> TokenRequest<'a> {
     }
 
     /// The same with the UTF-8 that a manager holds.
+    #[inline(always)]
     pub(crate) const fn with_stored(mut self, access_token: &'a [u8], refresh_token: &'a [u8]) -> Self {
         (self.access_token, self.refresh_token) = (access_token, refresh_token);
         self
@@ -234,12 +242,17 @@ impl<'a> TokenRequest<'a> {
         }
         self.check()?;
         self.check_additions()?;
-        self.write_as::<true>(self.token_path, None, out)
+        self.write_as::<true>(out)
     }
 
     /// The same for a request whose identity fits, with nothing beside its credentials.
     pub(crate) fn write_own<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
-        self.write_to(self.token_path, None, out)
+        self.check()?;
+        match self.told {
+            None => self.write_as::<false>(out),
+            Some(Requests { writer: Some(writer), .. }) => (writer.write)(self, out),
+            Some(_) => Err(Error::InvalidProvider),
+        }
     }
 
     /// The same for a grant that a manager does not know, to `path`; `own` writes what is the grant's own.
@@ -247,57 +260,65 @@ impl<'a> TokenRequest<'a> {
         &self,
         path: &str,
         out: &'b mut [u8],
-        mut own: impl FnMut(&mut Body<'_, '_, '_>),
+        own: impl FnOnce(&mut Body<'_, '_, '_>),
     ) -> Result<Request<'b>, Error> {
-        // Where a compiler sees that nothing else is ever called, it calls that by name, and every image carries it.
-        let own: &mut dyn FnMut(&mut Body<'_, '_, '_>) = &mut own;
-        self.write_to(path, Some(core::hint::black_box(own)), out)
-    }
-
-    fn write_to<'b>(&self, path: &str, own: Own<'_>, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
         self.check()?;
-        match self.told {
-            None => self.write_as::<false>(path, own, out),
-            Some(Requests { writer: Some(writer), .. }) => (writer.write)(self, path, own, out),
-            Some(_) => Err(Error::InvalidProvider),
-        }
+        let (head, tail): (Head, Tail) = match self.told {
+            None => (|it, path, out| it.head::<false>(path, out), |it, body| it.tail::<false>(body)),
+            Some(Requests { writer: Some(writer), .. }) => (writer.head, writer.tail),
+            Some(_) => return Err(Error::InvalidProvider),
+        };
+        let mut out = Writer::new(out);
+        let ends = head(self, path, &mut out)?;
+        let mut body = Body::new(&mut out, self.body_format());
+        own(&mut body);
+        tail(self, &mut body);
+        body.end();
+        self.finish(out, ends)
     }
 
     /// `TOLD`: by the provider's [`Requests`], else as the RFC has it, which takes no code for them.
-    fn write_as<'b, const TOLD: bool>(
-        &self,
-        path: &str,
-        own: Own<'_>,
-        out: &'b mut [u8],
-    ) -> Result<Request<'b>, Error> {
-        let (path, grant_type) = (self.path::<TOLD>(path)?, self.grant_type::<TOLD>()?);
-        if TOLD {
-            self.check_values()?;
-        }
+    fn write_as<'b, const TOLD: bool>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
+        let grant_type = self.grant_type::<TOLD>()?;
         let mut out = Writer::new(out);
-        self.write_url(path, &mut out);
-        let url_end = out.written();
-        if let Some(write) = self.authentication.and_then(|authentication| authentication.write_field) {
-            write(&mut out, self.credentials);
-        }
-        let authorization_end = out.written();
-        if TOLD {
-            self.write_fields(&mut out);
-        }
-        let fields_end = out.written();
+        let ends = self.head::<TOLD>(self.token_path, &mut out)?;
         // The URL of a site token says it all.
         if self.grant != Some(Grant::SiteToken) {
             let mut body = Body::new(&mut out, self.body_format());
-            match own {
-                Some(own) => own(&mut body),
-                None => self.write_grant::<TOLD>(&mut body, grant_type),
-            }
-            if TOLD {
-                self.write_parameters(&mut body);
-            }
-            self.write_client::<TOLD>(&mut body);
+            self.write_grant::<TOLD>(&mut body, grant_type);
+            self.tail::<TOLD>(&mut body);
             body.end();
         }
+        self.finish(out, ends)
+    }
+
+    fn head<const TOLD: bool>(&self, path: &str, out: &mut Writer<'_>) -> Result<Ends, Error> {
+        let path = self.path::<TOLD>(path)?;
+        if TOLD {
+            self.check_values()?;
+        }
+        self.write_url(path, out);
+        let url_end = out.written();
+        if let Some(write) = self.authentication.and_then(|authentication| authentication.write_field) {
+            write(out, self.credentials);
+        }
+        let authorization_end = out.written();
+        if TOLD {
+            self.write_fields(out);
+        }
+        Ok([url_end, authorization_end, out.written()])
+    }
+
+    #[inline(always)]
+    fn tail<const TOLD: bool>(&self, body: &mut Body<'_, '_, '_>) {
+        if TOLD {
+            self.write_parameters(body);
+        }
+        self.write_client::<TOLD>(body);
+    }
+
+    fn finish<'b>(&self, out: Writer<'b>, ends: Ends) -> Result<Request<'b>, Error> {
+        let [url_end, authorization_end, fields_end] = ends;
         let out = out.finish()?;
         let allowed = match Url::parse(out.get(..url_end).unwrap_or_default()) {
             None => Err(Error::BadUrl),
