@@ -57,11 +57,12 @@ impl<'a> Bearer<'a> {
 
     /// Bytes of the field's value.
     #[must_use]
-    pub fn encoded_len(&self) -> usize {
-        self.parts().iter().fold(0, |len: usize, part| len.saturating_add(part.len()))
+    pub const fn encoded_len(&self) -> usize {
+        let scheme = self.header.scheme.len();
+        scheme.saturating_add(if scheme > 0 { 1 } else { 0 }).saturating_add(self.token.len())
     }
 
-    /// Writes the field's value, whole, or the buffer is wiped; gives back what was written: ASCII.
+    /// Writes the field's value, whole or not at all; gives back what was written: ASCII.
     ///
     /// # Errors
     /// - [`Error::BufferTooSmall`]: with the size that it takes.
@@ -69,15 +70,17 @@ impl<'a> Bearer<'a> {
     /// # Security
     /// `out` holds the token afterwards: [`crate::wipe`] it when the request is sent.
     pub fn write<'b>(&self, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
-        let mut out = Writer::new(out);
-        self.parts().iter().for_each(|part| out.bytes(part));
-        Ok(out.finish()?)
-    }
-
-    /// The scheme, the space behind it, and the token.
-    fn parts(&self) -> [&'a [u8]; 3] {
+        let needed = self.encoded_len();
+        let out = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
         let scheme = self.header.scheme.as_bytes();
-        [scheme, if scheme.is_empty() { b"" } else { b" " }, self.token]
+        let (front, token) =
+            out.split_at_mut_checked(needed.wrapping_sub(self.token.len())).unwrap_or_default();
+        token.iter_mut().zip(self.token).for_each(|(to, byte)| *to = *byte);
+        if let [scheme_place @ .., space] = front {
+            scheme_place.iter_mut().zip(scheme).for_each(|(to, byte)| *to = *byte);
+            *space = b' ';
+        }
+        Ok(out)
     }
 
     /// The same as an owned string.
@@ -94,7 +97,8 @@ impl<'a> Bearer<'a> {
     pub fn to_heapless<const N: usize>(&self) -> Result<heapless::String<N>, Error> {
         let too_small = Error::BufferTooSmall { needed: self.encoded_len() };
         let mut bytes = heapless::Vec::new();
-        for part in self.parts() {
+        let scheme = self.header.scheme.as_bytes();
+        for part in [scheme, if scheme.is_empty() { b"" } else { b" " }, self.token] {
             bytes.extend_from_slice(part).map_err(|_| too_small)?;
         }
         heapless::String::from_utf8(bytes).map_err(|_| Error::InvalidAccessToken)

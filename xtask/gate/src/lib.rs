@@ -10,8 +10,8 @@ use core::panic::PanicInfo;
 use tokenward::grants::{AuthorizationCode, Callback};
 use tokenward::grants::{DeviceAuthorization, DeviceOutcome};
 use tokenward::parts::{
-    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules, RouteTable, SitePath,
-    TokenExpiry,
+    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules, RouteTable,
+    SitePath, TokenExpiry,
 };
 #[cfg(feature = "snapshot")]
 use tokenward::storage::{HmacSha256, Seal};
