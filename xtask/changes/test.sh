@@ -56,9 +56,9 @@ surfaces
 copy provider_field.patch 8
 cargo run --quiet --package tokenward-c-header
 cargo run --quiet --package tokenward-uniffi-bindgen
-cargo test --quiet --package tokenward --test scope_on_refresh
-arrived ffi/c/include/tokenward/tokenward.h 'bool scope_on_refresh;'
-arrived bindings/swift/Sources/Tokenward/Bridge/tokenward_uniffi.swift 'public var scopeOnRefresh: Bool'
-arrived bindings/kotlin/tokenward/src/main/kotlin/io/github/tokenward/bridge/Description.kt 'public var `scopeOnRefresh`: kotlin.Boolean'
+cargo test --quiet --package tokenward --test forbidden_is_expired
+arrived ffi/c/include/tokenward/tokenward.h 'bool forbidden_is_expired;'
+arrived bindings/swift/Sources/Tokenward/Bridge/tokenward_uniffi.swift 'public var forbiddenIsExpired: Bool'
+arrived bindings/kotlin/tokenward/src/main/kotlin/io/github/tokenward/bridge/Description.kt 'public var `forbiddenIsExpired`: kotlin.Boolean'
 surfaces
 rm -rf "$OUT/copy"
