@@ -46,7 +46,7 @@ CODE = {
                                     "tokenward_authentication_basic_id"},
     r"write_as_told|endpoint::template": {"tokenward_request_own"},
     r"endpoint::nested_answer": {"tokenward_nested_paths"},
-    r"endpoint::own_members": {"tokenward_member_names"},
+    r"endpoint::own_members": {"tokenward_member_names", "tokenward_nested_paths"},
     r"endpoint::refresh_life": {"tokenward_refresh_life_ends"},
     r"endpoint::routes": {"tokenward_route_table"},
     r"endpoint::site": {"tokenward_site_path"},

@@ -299,6 +299,7 @@ fuzz_target!(|input: Input<'_>| {
                         refresh_token: refresh.lend(),
                         expires_in_s: pointer(expires_in),
                         wall_s: &now,
+                        refresh_expires_in_s: expires_in.unwrap_or_default(),
                     };
                     tokenward_install(manager, now, &token, &mut 0)
                 }

@@ -36,7 +36,18 @@ extern tokenward_span challenge, date;
 extern const tokenward_span key;
 extern tokenward_span snapshot;
 
+/* A person who signs in: on another device, by a code that this one shows, or in a browser. */
+extern tokenward_device *device;
+extern tokenward_device_poll_result said;
+extern tokenward_sign_in sign_in;
+extern const tokenward_span redirect_uri;
+
 int32_t send_token_request(void);
+int32_t send_device_request(void);
+void show_code(tokenward_span verification_uri, tokenward_span user_code);
+void show_sign_in_before(uint64_t at_ms);
+void fill_random(uint8_t *bytes, size_t len);
+void open_browser(const char *address);
 int32_t call_api(void);
 int32_t refused(uint64_t generation, uint16_t status);
 bool http_post(const tokenward_request *request, tokenward_http_answer *answer);

@@ -1710,7 +1710,7 @@ int32_t tokenward_sign_in_url(const tokenward_sign_in *sign_in,
  * size_t len;
  * int32_t result = tokenward_sign_in_seal(&sign_in, manager, wall_s, key, buffer, sizeof buffer, &len);
  * if (result != TOKENWARD_OK) return result;
- * bool written = flash_write(buffer, len);
+ * if (!flash_write(buffer, len)) log_line("the sign-in does not survive a restart");
  * tokenward_wipe(buffer, sizeof buffer);
  * @endcode
  *
@@ -1793,11 +1793,11 @@ int32_t tokenward_sign_in_deleted(tokenward_sign_in *sign_in);
  * sign-in during the call.
  *
  * @code
- * char said[128];
+ * char code[1024];
  * tokenward_callback callback;
- * int32_t result = tokenward_sign_in_callback(&sign_in, manager, url, said, sizeof said, &callback);
+ * int32_t result = tokenward_sign_in_callback(&sign_in, manager, url, code, sizeof code, &callback);
  * if (result != TOKENWARD_OK) return result; // wait for the right one
- * if (callback.kind == TOKENWARD_CALLBACK_ERROR) log_line(said); // access_denied
+ * if (callback.kind == TOKENWARD_CALLBACK_ERROR) log_line(code); // access_denied
  * @endcode
  *
  * @param[in,out] sign_in The sign-in.
@@ -1835,7 +1835,7 @@ int32_t tokenward_sign_in_callback(tokenward_sign_in *sign_in,
  * tokenward_request request;
  * int32_t result = tokenward_sign_in_begin(&sign_in, manager, now_ms, &credentials, url, buffer, sizeof buffer, &request);
  * if (result != TOKENWARD_OK) return result;
- * bool answered = http_post(&request, &answer);
+ * if (!http_post(&request, &answer)) log_line("no answer");
  * tokenward_wipe(buffer, sizeof buffer);
  * @endcode
  *
