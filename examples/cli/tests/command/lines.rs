@@ -170,6 +170,7 @@ fn jwt_tells_the_registered_claims() {
 fn request_tells_header_fields_and_body() {
     let form = json!(["Content-Type", "application/x-www-form-urlencoded"]);
     let accept = json!(["Accept", "application/json"]);
+    let identity = json!(["Accept-Encoding", "identity"]);
     let client = |more: Value| {
         let mut all = json!({ "grant": "client_credentials", "client_id": "i d", "client_secret": "s&t" });
         all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -180,33 +181,33 @@ fn request_tells_header_fields_and_body() {
         &[
             (
                 client(json!({ "params": { "scope": "a b", "audience": "x", "resource": "y" } })),
-                json!({ "headers": [["Authorization", "Basic aStkOnMlMjZ0"], form, accept],
+                json!({ "headers": [["Authorization", "Basic aStkOnMlMjZ0"], form, accept, identity],
                     "body": "grant_type=client_credentials&scope=a+b&audience=x&resource=y" }),
             ),
             (
                 client(json!({ "authentication": "basic", "encoding": "raw" })),
-                json!({ "headers": [["Authorization", "Basic aSBkOnMmdA=="], form, accept],
+                json!({ "headers": [["Authorization", "Basic aSBkOnMmdA=="], form, accept, identity],
                     "body": "grant_type=client_credentials" }),
             ),
             (
                 client(json!({ "authentication": "basic_raw" })),
-                json!({ "headers": [["Authorization", "Basic aSBkOnMmdA=="], form, accept],
+                json!({ "headers": [["Authorization", "Basic aSBkOnMmdA=="], form, accept, identity],
                     "body": "grant_type=client_credentials" }),
             ),
             (
                 client(json!({ "grant": "password", "authentication": "post", "encoding": "json",
                     "params": { "username": "u", "password": "\"p" } })),
-                json!({ "headers": [["Content-Type", "application/json"], accept],
+                json!({ "headers": [["Content-Type", "application/json"], accept, identity],
                     "body": r#"{"grant_type":"password","username":"u","password":"\"p","client_id":"i d","client_secret":"s&t"}"# }),
             ),
             (
                 client(json!({ "grant": "refresh_token", "authentication": "none",
                     "params": { "refresh_token": "r", "scope": "never" } })),
-                json!({ "headers": [form, accept], "body": "grant_type=refresh_token&refresh_token=r&client_id=i+d" }),
+                json!({ "headers": [form, accept, identity], "body": "grant_type=refresh_token&refresh_token=r&client_id=i+d" }),
             ),
             (
                 json!({ "grant": "site_token", "authentication": "bearer", "params": { "bearer": "tok" } }),
-                json!({ "headers": [["Authorization", "Bearer tok"], accept], "body": "" }),
+                json!({ "headers": [["Authorization", "Bearer tok"], accept, identity], "body": "" }),
             ),
             (client(json!({ "params": { "grant_type": "x" } })), reject("duplicate_parameter")),
             (json!({ "grant": "client_credentials" }), reject("wrong_credentials")),

@@ -84,6 +84,7 @@ fn a_request_is_shown_as_curl_or_json() {
         --header 'Authorization: Basic [redacted]' \\\n  \
         --header 'Content-Type: application/x-www-form-urlencoded' \\\n  \
         --header 'Accept: application/json' \\\n  \
+        --header 'Accept-Encoding: identity' \\\n  \
         --data-binary 'grant_type=client_credentials&scope=offline_access'\n";
     assert_eq!((output.status, output.out.as_str()), (0, expected));
     let output =
