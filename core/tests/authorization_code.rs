@@ -1,4 +1,5 @@
 //! Signing in in a browser: docs/BEHAVIOUR.md section 6, as far as no scenario can say it.
+#![cfg(feature = "snapshot")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
