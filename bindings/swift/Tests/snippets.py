@@ -3,7 +3,7 @@
 
 usage: snippets.py FOLDER FILE...
 
-A piece is the body of a function that has `manager`, `key`, `request` and `myServer`, and of a file that has the app's `Devices`. One that begins with
+A piece is the body of a function that has `manager`, `key`, `request`, `myServer` and `myBrowser`, and of a file that has the app's `Devices`. One that begins with
 `// swift-tools-version` or a dependency is for Package.swift and left out.
 """
 
@@ -17,9 +17,10 @@ import TokenwardTesting
 #if canImport(FoundationNetworking)
 import FoundationNetworking
 #endif
+struct MyBrowser: Sendable { func open(_ url: URL) async throws -> URL { url } }
 struct MyServer: Sendable { func siteToken() async throws -> IssuedToken { IssuedToken(accessToken: "t") } }
 struct Devices: Sendable { let tokens: any TokenKeeper; func load() async -> String { "" } }
-func snippet(manager: TokenManager, key: Data, request: URLRequest, myServer: MyServer) async throws {
+func snippet(manager: TokenManager, key: Data, request: URLRequest, myServer: MyServer, myBrowser: MyBrowser) async throws {
 """
 
 folder = pathlib.Path(sys.argv[1])
