@@ -207,7 +207,7 @@ refreshed ahead: 200, generation 2
 rejected and replaced: 200, generation 3
 refused: origin_not_allowed: The URL is not on one of the provider's origins: check it, and use https.
 restarted: 200, Authorization([redacted], generation=3), token stored: true
-signed out: TokenStatus(isUsable=false, next=Supply(id=0, reason=NO_TOKEN), changesIn=null), token stored: false
+signed out: TokenStatus(isUsable=false, next=Supply(id=0, reason=NO_TOKEN), changesIn=null, signInWithin=null), token stored: false
 SAID
   sed 's/^/consumer: /' "$OUT/kotlin-cli/said"
   retrofit 3.0.0 4.12.0
