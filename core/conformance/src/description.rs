@@ -249,7 +249,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
     if let Some(unknown) = object.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         return Err(format!("a provider has no {unknown:?}"));
     }
-    let string = |name| Ok::<_, String>(optional(object, name, text)?.filter(|text| !text.is_empty()));
+    let string = |name| filled(object, name);
     let strings = |name| {
         let list = list(object, name)?.iter().map(text).collect::<Result<Vec<_>, _>>()?;
         Ok::<_, String>((!list.is_empty()).then(|| &*arena.alloc_slice_copy(&list)))
@@ -285,7 +285,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
             (member_path, error_path) => Nested::at(member_path, error_path),
         },
         members: {
-            let names = pairs("members")?.filter(|names| !names.is_empty());
+            let names = pairs("members")?;
             let (expires_at, expires_at_in_ms) = expires_at(object)?;
             let is_found = names.is_some() || expires_at.is_some() || refresh_expires_in.is_some();
             let base = if is_found { OwnMembers::FOUND } else { OwnMembers::NONE };
@@ -364,9 +364,13 @@ fn expires_at(object: &Map<String, Value>) -> Result<(Option<&str>, bool), Strin
     Ok((Some(required(given, "member", text)?), in_ms))
 }
 
+/// A text that is there and not empty.
+fn filled<'a>(object: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, String> {
+    Ok(optional(object, name, text)?.filter(|text| !text.is_empty()))
+}
+
 /// What departs from RFC 6749 in the requests; none where nothing does.
 fn requests<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Option<&'a Requests<'a>>, String> {
-    let string = |name| Ok::<_, String>(optional(object, name, text)?.filter(|text| !text.is_empty()));
     let parameter = |value: &'a Value| {
         let value = value.as_object().ok_or("a parameter is an object")?;
         let on = optional(value, "on", text)?.unwrap_or("token");
@@ -380,8 +384,8 @@ fn requests<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<Optio
     let parameters = list(object, "parameters")?.iter().map(parameter).collect::<Result<Vec<_>, _>>()?;
     let headers = list(object, "headers")?.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
     let told = Requests {
-        refresh_path: string("refresh_path")?,
-        extension_grant: string("extension_grant")?,
+        refresh_path: filled(object, "refresh_path")?,
+        extension_grant: filled(object, "extension_grant")?,
         names: table(object, "request_names", arena)?,
         parameters: (!parameters.is_empty()).then(|| &*arena.alloc_slice_copy(&parameters)),
         headers: (!headers.is_empty()).then(|| &*arena.alloc_slice_copy(&headers)),

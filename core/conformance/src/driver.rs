@@ -4,7 +4,6 @@ use bumpalo::Bump;
 use serde_json::{Map, Value, json};
 use tokenward::grants::{AuthorizationCode, Callback, Code, DeviceAuthorization, DeviceOutcome};
 use tokenward::storage::HmacSha256;
-use tokenward::wire::retry_after;
 use tokenward::{
     Additions, Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers,
     ParsedAnswer, Provider, Request, RequestId, Retry, Slots, TokenAnswer, TokenManager, TokenResponse,
@@ -336,13 +335,9 @@ impl<'a> Driver<'a> {
             "failed_device" => device.failed(now, manager, id).map(|()| Map::new()),
             _ => {
                 let (status, body) = (status(step)?, body(step)?);
-                let retry_after = pairs(step, "headers")?
-                    .into_iter()
-                    .filter(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
-                    .filter_map(|(_, value)| retry_after(value.as_bytes(), wall).ok())
-                    .max();
-                let answer = ParsedAnswer { status, retry_after, body: &body, wall };
-                device.answer(now, manager, id, &answer).map(|outcome| match outcome {
+                let headers = fields(step)?;
+                let answer = Answer { status, headers: &headers, body: &body, wall };
+                device.answer(now, manager, id, &answer.parsed()).map(|outcome| match outcome {
                     DeviceOutcome::Code => members([("outcome", json!("code"))]),
                     DeviceOutcome::Token(generation) => answered(&Outcome::Token(generation)),
                     DeviceOutcome::Error(error) => answered(&Outcome::Error(error)),
@@ -591,8 +586,7 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let id = self.request(step)?;
         let status = status(step)?;
-        let headers = pairs(step, "headers")?;
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let headers = fields(step)?;
         let body = body(step)?;
         let answer = Answer { status, headers: &headers, body: &body, wall: self.wall(at) };
         Ok(self.hand.manager.answer(now, id, &answer).map(|outcome| answered(&outcome)))
@@ -778,6 +772,11 @@ fn credentials(value: Option<&Value>) -> Result<Credentials<'_>, String> {
 
 fn members<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The header fields of an answer.
+fn fields(step: &Map<String, Value>) -> Result<Vec<(&str, &[u8])>, String> {
+    Ok(pairs(step, "headers")?.into_iter().map(|(name, value)| (name, value.as_bytes())).collect())
 }
 
 /// Names and values: header fields, say.

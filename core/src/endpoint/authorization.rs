@@ -95,12 +95,10 @@ impl<'a> Bearer<'a> {
     /// - [`Error::BufferTooSmall`]: `N` is too small.
     #[cfg(feature = "heapless")]
     pub fn to_heapless<const N: usize>(&self) -> Result<heapless::String<N>, Error> {
-        let too_small = Error::BufferTooSmall { needed: self.encoded_len() };
+        let needed = self.encoded_len();
         let mut bytes = heapless::Vec::new();
-        let scheme = self.header.scheme.as_bytes();
-        for part in [scheme, if scheme.is_empty() { b"" } else { b" " }, self.token] {
-            bytes.extend_from_slice(part).map_err(|_| too_small)?;
-        }
+        bytes.resize(needed, 0).map_err(|_| Error::BufferTooSmall { needed })?;
+        self.write(&mut bytes)?;
         heapless::String::from_utf8(bytes).map_err(|_| Error::InvalidAccessToken)
     }
 }

@@ -183,10 +183,7 @@ impl<'a> Provider<'a> {
 
     /// What its requests are like.
     pub(crate) const fn told(&self) -> &'a Requests<'a> {
-        match self.requests {
-            Some(told) => told,
-            None => &Requests::PLAIN,
-        }
+        Requests::of(self.requests)
     }
 
     /// Whether a request of this kind has a parameter of this name without the provider's own list.

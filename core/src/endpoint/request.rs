@@ -150,8 +150,8 @@ impl core::fmt::Debug for Request<'_> {
     }
 }
 
-/// Bytes that were written from `&str`s.
-fn text(bytes: &[u8]) -> &str {
+/// Bytes that were text before they were written.
+pub(crate) fn text(bytes: &[u8]) -> &str {
     core::str::from_utf8(bytes).unwrap_or_default()
 }
 

@@ -68,6 +68,14 @@ impl Requests<'static> {
 }
 
 impl<'a> Requests<'a> {
+    /// What a service says of its requests; as the RFC has it where it says nothing.
+    pub(crate) const fn of(told: Option<&'a Self>) -> &'a Self {
+        match told {
+            Some(told) => told,
+            None => &Requests::PLAIN,
+        }
+    }
+
     /// What may have another name.
     pub(crate) const RENAMED: &'static [&'static str] =
         &["client_id", "client_secret", "username", "password", "refresh_token"];
@@ -342,10 +350,7 @@ impl<'a> TokenRequest<'a> {
 
     /// What it is told; as the RFC has it where it is told nothing.
     const fn told(&self) -> &'a Requests<'a> {
-        match self.told {
-            Some(told) => told,
-            None => &Requests::PLAIN,
-        }
+        Requests::of(self.told)
     }
 
     fn check(&self) -> Result<(), Error> {

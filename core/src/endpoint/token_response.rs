@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::wire::input::{Input, Slice};
 use crate::wire::json::{Strings, token, walk};
 use crate::wire::json_str::JsonStr;
-use crate::wire::seconds::{few_digits, whole_seconds};
+use crate::wire::seconds::{few_digits, told_seconds};
 
 /// An answer of the token endpoint: a token, or the server's own reason why there is none.
 #[derive(Clone, Copy, Debug)]
@@ -435,12 +435,7 @@ impl<'a> Members<'a> {
         if let Some(seconds) = number.as_plain().and_then(few_digits) {
             return Ok(Some(seconds));
         }
-        let is_number = if self.wrong.has(Member::ExpiresIn) {
-            matches!(number.as_plain(), Some([b'-' | b'0'..=b'9', ..]))
-        } else {
-            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-        };
-        let seconds = if is_number { whole_seconds(number.bytes()) } else { None };
+        let seconds = told_seconds(number, !self.wrong.has(Member::ExpiresIn));
         seconds.map(Some).ok_or(Error::InvalidExpiresIn)
     }
 }

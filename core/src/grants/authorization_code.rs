@@ -8,7 +8,7 @@ use crate::endpoint::credentials::Credentials;
 use crate::endpoint::loopback::is_secure;
 use crate::endpoint::parameter::Target;
 use crate::endpoint::provider::Provider;
-use crate::endpoint::request::Request;
+use crate::endpoint::request::{Request, text};
 use crate::endpoint::token_request::TokenRequest;
 use crate::error::Error;
 use crate::manager::seal::{HmacSha256, Seal};
@@ -119,7 +119,7 @@ impl<'a> AuthorizationCode<'a> {
         out: &'b mut [u8],
     ) -> Result<&'b str, Error> {
         let url = self.url_bytes(manager, credentials, out)?;
-        Ok(core::str::from_utf8(url).unwrap_or_default())
+        Ok(text(url))
     }
 
     /// The same as bytes: for C, where text is bytes.
@@ -375,6 +375,28 @@ impl<'a> AuthorizationCode<'a> {
             self.ends_as(State::Sent(manager.begin_sign_in(now)));
         }
         request
+    }
+
+    /// The same by the whole URL that brought the code, for a caller that kept nothing of what it read.
+    ///
+    /// # Errors
+    /// As [`AuthorizationCode::callback`] and [`AuthorizationCode::begin`].
+    /// - [`Error::NotDue`]: also if the browser has come back already, or with an error.
+    #[inline(always)]
+    pub fn begin_by_callback<'b, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized>(
+        &mut self,
+        now: Instant,
+        manager: &TokenManager<'_, S>,
+        credentials: &Credentials<'_>,
+        url: &str,
+        out: &'b mut [u8],
+    ) -> Result<Request<'b>, Error> {
+        let code = match self.callback(manager, url) {
+            Ok(Callback::Code(code)) => code,
+            Ok(Callback::Error(_)) | Err(Error::StaleRequest) => return Err(Error::NotDue),
+            Err(error) => return Err(error),
+        };
+        self.begin(now, manager, credentials, &code, out)
     }
 
     /// Reads the answer to that request. Its token is kept as by [`TokenManager::install`], but for its lifetime; an error

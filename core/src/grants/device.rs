@@ -6,7 +6,7 @@ use crate::endpoint::credentials::Credentials;
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
 use crate::endpoint::parameter::Target;
 use crate::endpoint::refresh_policy::RefreshPolicy;
-use crate::endpoint::request::Request;
+use crate::endpoint::request::{Request, text};
 use crate::endpoint::token_request::TokenRequest;
 use crate::error::Error;
 use crate::manager::session::RequestId;
@@ -18,7 +18,7 @@ use crate::time::{Instant, product, sum};
 use crate::wire::input::{Input, Slice};
 use crate::wire::json::{token, walk};
 use crate::wire::json_str::JsonStr;
-use crate::wire::seconds::whole_seconds;
+use crate::wire::seconds::told_seconds;
 
 /// Between two requests, unless the service says otherwise (RFC 8628 section 3.2).
 const INTERVAL_MS: u64 = 5_000;
@@ -491,11 +491,6 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> core::fmt::Debug for DeviceAuthoriza
     }
 }
 
-/// Bytes that were JSON text.
-fn text(bytes: &[u8]) -> &str {
-    core::str::from_utf8(bytes).unwrap_or_default()
-}
-
 /// What of a device authorization response is read (RFC 8628 section 3.2, RFC 6749 section 5.2). Some services say
 /// `verification_url`.
 const NAMES: [&str; 10] = [
@@ -578,15 +573,8 @@ impl<'b> Member<'b> {
         self.is_text.then_some(self.raw)
     }
 
-    /// A number, or a string of digits.
-    fn seconds(&self) -> Option<u64> {
-        let first = self.raw.bytes().next()?;
-        let is_number = if self.is_text {
-            self.raw.bytes().all(|byte| byte.is_ascii_digit())
-        } else {
-            matches!(first, b'-' | b'0'..=b'9')
-        };
-        if is_number { whole_seconds(self.raw.bytes()) } else { None }
+    fn seconds(self) -> Option<u64> {
+        told_seconds(self.raw, self.is_text)
     }
 }
 

@@ -59,7 +59,15 @@ impl core::fmt::Debug for Answer<'_, '_> {
     }
 }
 
-impl Answer<'_, '_> {
+impl<'b> Answer<'b, '_> {
+    /// The same with its `Retry-After` fields read.
+    #[must_use]
+    #[inline]
+    pub fn parsed(&self) -> ParsedAnswer<'b> {
+        let Self { status, body, wall, .. } = *self;
+        ParsedAnswer { status, retry_after: self.retry_after(), body, wall }
+    }
+
     /// The most seconds that a `Retry-After` field asks to wait (RFC 9110 section 10.2.3); a date needs the wall clock.
     fn retry_after(&self) -> Option<u64> {
         let fields = self.headers.iter().filter(|(name, _)| eq_ignore_case(name.as_bytes(), b"retry-after"));
@@ -361,8 +369,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         id: RequestId,
         answer: &Answer<'b, '_>,
     ) -> Result<Outcome<'b>, Error> {
-        let Answer { status, body, wall, .. } = *answer;
-        self.answer_parsed(now, id, &ParsedAnswer { status, retry_after: answer.retry_after(), body, wall })
+        self.answer_parsed(now, id, &answer.parsed())
     }
 
     /// The same for a caller whose HTTP client has read `Retry-After` already: nothing that reads it is linked.

@@ -376,10 +376,11 @@ impl Session {
         let refreshes = self.can_refresh() && self.turn != Turn::Primary;
         let grant = if refreshes { Some(Grant::RefreshToken) } else { provider.primary_grant };
         let backoff = self.wait_until.max(self.spread_until);
-        let floor = if policy.asks_before_each_use() { 0 } else { backoff.max(sum(self.began_at, FLOOR_MS)) };
+        let floored =
+            if policy.asks_before_each_use() { backoff } else { backoff.max(sum(self.began_at, FLOOR_MS)) };
         // The primary grant may follow a refused refresh token at once.
-        let primary = if self.refreshed_last == Some(false) { backoff.max(floor) } else { backoff };
-        let refresh = if self.refreshed_last.is_some() { backoff.max(floor) } else { backoff };
+        let primary = if self.refreshed_last == Some(false) { floored } else { backoff };
+        let refresh = if self.refreshed_last.is_some() { floored } else { backoff };
         let wait_until = if refreshes { refresh } else { primary };
         let until = if refreshes { sum(self.due.refresh_last, 1) } else { NEVER };
         // Whose turn it is when the refresh token has ended.

@@ -2,6 +2,7 @@
 
 use crate::ascii::{decimal, with_digit};
 use crate::time::quotient;
+use crate::wire::json_str::JsonStr;
 
 /// The number that these digits are, if they are few enough for 32 bits: what most numbers of seconds are.
 pub(crate) fn few_digits(digits: &[u8]) -> Option<u64> {
@@ -9,6 +10,17 @@ pub(crate) fn few_digits(digits: &[u8]) -> Option<u64> {
     let append =
         |number: u32, byte: &u8| Some(number.wrapping_mul(10).wrapping_add(u32::from(decimal(*byte)?)));
     digits.iter().try_fold(few?, append).map(u64::from)
+}
+
+/// The seconds of a member that is a number, or a string of digits alone; `None` if it is neither, or negative.
+#[inline(always)]
+pub(crate) fn told_seconds(value: JsonStr<'_>, is_string: bool) -> Option<u64> {
+    let is_number = if is_string {
+        !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())
+    } else {
+        matches!(value.as_plain(), Some([b'-' | b'0'..=b'9', ..]))
+    };
+    if is_number { whole_seconds(value.bytes()) } else { None }
 }
 
 /// A number of seconds, floored and saturating; `None` if it is negative (`-0` too).

@@ -39,6 +39,11 @@ impl Http {
         Ok(Self { agent: config.into() })
     }
 
+    /// Sends a token request, as [`Http::send`] does.
+    pub(crate) fn exchange(&self, request: &tokenward::Request<'_>) -> Result<Reply, String> {
+        self.send(request.method(), request.url(), request.headers(), request.body())
+    }
+
     /// Sends a request; the error is one line for people, without a secret.
     pub(crate) fn send<'h>(
         &self,

@@ -241,6 +241,21 @@ unsafe impl Plain for tokenward_span {}
 
 pub(crate) const OUT_OF_RANGE: Fault = Fault(TOKENWARD_ERR_OUT_OF_RANGE);
 
+/// Says how long what was written is, or would be.
+#[cfg(feature = "snapshot")]
+pub(crate) fn wrote(written: Result<&[u8], Error>, out: Out<'_, usize>) -> Result<(), Fault> {
+    match written {
+        Ok(written) => out.write(written.len()),
+        Err(error) => {
+            if let Error::BufferTooSmall { needed } = error {
+                out.write(needed);
+            }
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
 /// Runs `write` into all but the last byte of `buf` and puts a NUL behind what it wrote. Gives the characters
 /// without the NUL, or the room that they would take with it, and which of the two it is.
 pub(crate) fn terminated(

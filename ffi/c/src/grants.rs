@@ -13,9 +13,9 @@ use tokenward::{
     storage::HmacSha256,
 };
 
-#[cfg(feature = "snapshot")]
-use crate::edge::terminated;
 use crate::edge::{Edge, at_the_edge, tokenward_span};
+#[cfg(feature = "snapshot")]
+use crate::edge::{terminated, wrote};
 use crate::manager::{
     TOKENWARD_CODE_NONE, TOKENWARD_NEVER, said, tokenward_answer_kind, tokenward_outcome,
     tokenward_parsed_answer, wall,
@@ -326,7 +326,7 @@ pub unsafe extern "C" fn tokenward_device_begin(
         let credentials = credentials_of(edge, credentials);
         edge.checked()?;
         let begun = device.device.begin(Instant::from_millis(now_ms), &block.manager, &credentials, buf);
-        lent(begun.map(|(RequestId(id), request)| (id, request)), out)
+        lent(begun, out)
     })
 }
 
@@ -676,18 +676,7 @@ pub unsafe extern "C" fn tokenward_sign_in_seal(
         let block = edge.manager(manager)?;
         let (wall, key) = (wall(edge, wall_s), key_of(edge, key)?);
         edge.checked()?;
-        match sign_in.sign_in.seal(&block.manager, wall, &HmacSha256, key, buf) {
-            Ok(written) => {
-                out.write(written.len());
-                Ok(())
-            }
-            Err(error) => {
-                if let Error::BufferTooSmall { needed } = error {
-                    out.write(needed);
-                }
-                Err(error.into())
-            }
-        }
+        wrote(sign_in.sign_in.seal(&block.manager, wall, &HmacSha256, key, buf), out)
     })
 }
 
@@ -866,13 +855,9 @@ pub unsafe extern "C" fn tokenward_sign_in_begin(
         let credentials = credentials_of(edge, credentials);
         let url = edge.text(url);
         edge.checked()?;
-        let code = match sign_in.callback(&block.manager, url) {
-            Ok(Callback::Code(code)) => code,
-            Ok(Callback::Error(_)) | Err(Error::StaleRequest) => return Err(Error::NotDue.into()),
-            Err(error) => return Err(error.into()),
-        };
-        let begun = sign_in.begin(Instant::from_millis(now_ms), &block.manager, &credentials, &code, buf);
-        lent(begun.map(|request| (0, request)), out)
+        let now = Instant::from_millis(now_ms);
+        let begun = sign_in.begin_by_callback(now, &block.manager, &credentials, url, buf);
+        lent(begun.map(|request| (RequestId(0), request)), out)
     })
 }
 

@@ -265,7 +265,7 @@ pub unsafe extern "C" fn tokenward_begin(
         let credentials = credentials_of(edge, credentials);
         edge.checked()?;
         let begun = block.manager.begin(Instant::from_millis(now_ms), &credentials, buf);
-        lent(begun.map(|(RequestId(id), request)| (id, request)), out)
+        lent(begun, out)
     })
 }
 
@@ -314,7 +314,7 @@ pub unsafe extern "C" fn tokenward_begin_with(
         let credentials = credentials_of(edge, credentials);
         edge.checked()?;
         let begun = block.manager.begin_with(Instant::from_millis(now_ms), &credentials, &additions, buf);
-        lent(begun.map(|(RequestId(id), request)| (id, request)), out)
+        lent(begun, out)
     })
 }
 

@@ -1,6 +1,6 @@
 //! A request to a token endpoint: what it presents, and what there is to send.
 
-use tokenward::{Additions, Credentials, Error, Request};
+use tokenward::{Additions, Credentials, Error, Request, RequestId};
 
 use crate::edge::{Edge, Out, Plain, tokenward_span};
 use crate::provider::tokenward_pair_list;
@@ -87,7 +87,7 @@ pub(crate) fn additions_of<'c>(edge: &mut Edge<'c>, additions: *const tokenward_
 
 /// Lends a request to C, or says what it would take.
 pub(crate) fn lent(
-    written: Result<(u64, Request<'_>), Error>,
+    written: Result<(RequestId, Request<'_>), Error>,
     out: Out<'_, tokenward_request>,
 ) -> Result<(), Fault> {
     let none = tokenward_request {
@@ -103,7 +103,7 @@ pub(crate) fn lent(
         body: tokenward_span::NONE,
     };
     match written {
-        Ok((id, request)) => {
+        Ok((RequestId(id), request)) => {
             let parts = request.parts().map(tokenward_span::or_none);
             let [url, authorization, fields, body] = parts;
             let text = |text: Option<&str>| tokenward_span::or_none(text.unwrap_or_default().as_bytes());

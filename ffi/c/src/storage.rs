@@ -3,10 +3,10 @@
 use core::ffi::c_char;
 
 use tokenward::storage::Found;
-use tokenward::{Error, Instant, RequestId};
+use tokenward::{Instant, RequestId};
 
 use crate::config::TOKENWARD_STORAGE_SLOTS;
-use crate::edge::{Edge, OUT_OF_RANGE, at_the_edge, tokenward_span};
+use crate::edge::{Edge, OUT_OF_RANGE, at_the_edge, tokenward_span, wrote};
 use crate::manager::wall;
 use crate::memory::tokenward_manager;
 use crate::result::*;
@@ -154,16 +154,7 @@ pub unsafe extern "C" fn tokenward_snapshot(
         let block = edge.manager_mut(manager)?;
         let (wall, key) = (wall(edge, wall_s), key_of(edge, key)?);
         edge.checked()?;
-        match block.manager.snapshot(Instant::from_millis(now_ms), wall, RequestId(id), key, buf) {
-            Ok(snapshot) => out.write(snapshot.len()),
-            Err(error) => {
-                if let Error::BufferTooSmall { needed } = error {
-                    out.write(needed);
-                }
-                return Err(error.into());
-            }
-        }
-        Ok(())
+        wrote(block.manager.snapshot(Instant::from_millis(now_ms), wall, RequestId(id), key, buf), out)
     })
 }
 

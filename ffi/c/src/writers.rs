@@ -3,7 +3,7 @@
 use core::ffi::{c_char, c_void};
 
 use tokenward::wire::form_encode;
-use tokenward::{Bearer, Error, Instant, TickWidener, TokenRequest, basic, basic_raw};
+use tokenward::{Bearer, Error, Instant, RequestId, TickWidener, TokenRequest, basic, basic_raw};
 
 use crate::config::{tokenward_config, whose};
 use crate::edge::{Edge, at_the_edge, terminated, tokenward_span};
@@ -231,7 +231,7 @@ pub unsafe extern "C" fn tokenward_token_request(
         let request = TokenRequest::new(service, identity, self::grant(grant)?, &credentials)
             .with_refresh_token(refresh_token)
             .with_additions(&additions);
-        lent(request.write(buf).map(|request| (0, request)), out)
+        lent(request.write(buf).map(|request| (RequestId(0), request)), out)
     })
 }
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self_cell::self_cell;
 use tokenward::grants::{AuthorizationCode, Callback, DeviceAuthorization, DeviceNext, DeviceOutcome};
 use tokenward::storage::HmacSha256;
-use tokenward::wire::{FormStr, retry_after};
-use tokenward::{Credentials, Error, Instant, Outcome, ParsedAnswer, RequestId, UnixTime};
+use tokenward::wire::FormStr;
+use tokenward::{Credentials, Instant, Outcome, RequestId, UnixTime};
 
 use crate::error::caught;
-use crate::manager::{instant, key_of, outcome_of, status_of};
+use crate::manager::{answer_of, fields, instant, key_of, outcome_of, sized};
 use crate::{CoreError, CoreManager, CoreRequest, OutcomeRecord};
 
 /// Bytes of memory for codes at most.
@@ -174,13 +174,9 @@ impl CoreSignIn {
             ..Credentials::default()
         };
         self.with(&manager, |sign_in, kept| {
-            let code = match sign_in.callback(&kept.manager, &url) {
-                Ok(Callback::Code(code)) => code,
-                Ok(Callback::Error(_)) | Err(Error::StaleRequest) => return Err(Error::NotDue.into()),
-                Err(error) => return Err(error.into()),
-            };
             let begin = |out: &mut [u8]| {
-                let request = sign_in.begin(instant(now), &kept.manager, &credentials, &code, out)?;
+                let (now, manager) = (instant(now), &kept.manager);
+                let request = sign_in.begin_by_callback(now, manager, &credentials, &url, out)?;
                 Ok(Arc::new(CoreRequest::of(RequestId(0), &request)))
             };
             Ok(sized(begin)?)
@@ -200,8 +196,7 @@ impl CoreSignIn {
         wall: Option<u64>,
     ) -> Result<OutcomeRecord, CoreError> {
         self.with(&manager, |sign_in, kept| {
-            let wall = wall.map(UnixTime::from_secs);
-            let answer = ParsedAnswer { status: status_of(status)?, retry_after: None, body: &body, wall };
+            let answer = answer_of(status, &[], &body, wall)?.parsed();
             Ok(outcome_of(&sign_in.answer(instant(now), &mut kept.manager, &answer)?))
         })
     }
@@ -405,13 +400,10 @@ impl CoreDevice {
         body: Vec<u8>,
         wall: Option<u64>,
     ) -> Result<DeviceOutcomeRecord, CoreError> {
-        let wall = wall.map(UnixTime::from_secs);
-        let (headers, []) = headers.as_chunks() else { return Err(CoreError::invalid_argument()) };
-        let waits = headers.iter().filter(|[name, _]| name.eq_ignore_ascii_case("retry-after"));
-        let retry_after = waits.filter_map(|[_, value]| retry_after(value.as_bytes(), wall).ok()).max();
+        let headers = fields(&headers)?;
         self.with(|device| {
             manager.with(|kept| {
-                let answer = ParsedAnswer { status: status_of(status)?, retry_after, body: &body, wall };
+                let answer = answer_of(status, &headers, &body, wall)?.parsed();
                 let (now, id) = (instant(now), RequestId(request_id));
                 let outcome = match device.answer(now, &mut kept.manager, id, &answer)? {
                     DeviceOutcome::Code => return Ok(DeviceOutcomeRecord::Code),
@@ -443,14 +435,6 @@ impl CoreDevice {
             let mut device = self.device.lock().map_err(|_: PoisonError<_>| CoreError::internal())?;
             body(&mut device)
         })
-    }
-}
-
-/// Writes into a buffer of the size that a first try without room asks for.
-fn sized<T>(mut write: impl FnMut(&mut [u8]) -> Result<T, Error>) -> Result<T, Error> {
-    match write(&mut []) {
-        Err(Error::BufferTooSmall { needed }) => write(&mut vec![0; needed]),
-        written => written,
     }
 }
 

@@ -159,11 +159,7 @@ impl CoreManager {
         self.with(|kept| {
             let grant = kept.provider.primary_grant.ok_or(Error::NotDue)?;
             let request = TokenRequest::new(kept.provider, kept.identity, grant, &credentials);
-            let mut out = Vec::new();
-            if let Err(Error::BufferTooSmall { needed }) = request.write(&mut out) {
-                out.resize(needed, 0);
-            }
-            Ok(request.write(&mut out)?.url().to_owned())
+            Ok(sized(|out| request.write(out).map(|request| request.url().to_owned()))?)
         })
     }
 
@@ -225,15 +221,10 @@ impl CoreManager {
             bearer: bearer.as_deref().unwrap_or_default(),
         };
         self.with(|kept| {
-            let mut begin = |out: &mut [u8]| {
+            Ok(sized(|out| {
                 let (id, request) = kept.manager.begin_with(instant(now), &credentials, &additions, out)?;
                 Ok(Arc::new(CoreRequest::of(id, &request)))
-            };
-            // The first call says how long the request is.
-            match begin(&mut []) {
-                Err(Error::BufferTooSmall { needed }) => Ok(begin(&mut vec![0; needed])?),
-                begun => Ok(begun?),
-            }
+            })?)
         })
     }
 
@@ -255,11 +246,8 @@ impl CoreManager {
         wall: Option<u64>,
     ) -> Result<OutcomeRecord, CoreError> {
         self.with(|kept| {
-            let status = status_of(status)?;
-            let headers: Vec<_> =
-                pairs(&headers)?.into_iter().map(|(name, value)| (name, value.as_bytes())).collect();
-            let answer =
-                Answer { status, headers: &headers, body: &body, wall: wall.map(UnixTime::from_secs) };
+            let headers = fields(&headers)?;
+            let answer = answer_of(status, &headers, &body, wall)?;
             Ok(outcome_of(&kept.manager.answer(instant(now), RequestId(request_id), &answer)?))
         })
     }
@@ -460,17 +448,7 @@ impl CoreManager {
     pub fn snapshot(&self, now: u64, wall: Option<u64>, id: u64, key: Vec<u8>) -> Result<Vec<u8>, CoreError> {
         self.with(|kept| {
             let (now, wall, key) = (instant(now), wall.map(UnixTime::from_secs), key_of(&key)?);
-            let mut write = |out: &mut [u8]| {
-                kept.manager.snapshot(now, wall, RequestId(id), key, out).map(|snapshot| snapshot.len())
-            };
-            // The first call says how long the snapshot is.
-            let mut out = match write(&mut []) {
-                Err(Error::BufferTooSmall { needed }) => vec![0; needed],
-                written => vec![0; written?],
-            };
-            let len = write(&mut out)?;
-            out.truncate(len);
-            Ok(out)
+            Ok(sized(|out| kept.manager.snapshot(now, wall, RequestId(id), key, out).map(<[u8]>::to_vec))?)
         })
     }
 
@@ -714,6 +692,33 @@ pub(crate) fn outcome_of(outcome: &Outcome<'_>) -> OutcomeRecord {
             uri: response.error_uri().map(text),
         },
     }
+}
+
+/// Writes into a buffer of the size that a first try without room asks for, and wipes it.
+pub(crate) fn sized<T>(mut write: impl FnMut(&mut [u8]) -> Result<T, Error>) -> Result<T, Error> {
+    match write(&mut []) {
+        Err(Error::BufferTooSmall { needed }) => {
+            let mut out = vec![0; needed];
+            let written = write(&mut out);
+            tokenward::wipe(&mut out);
+            written
+        }
+        written => written,
+    }
+}
+
+/// Header fields: name, value, name, value.
+pub(crate) fn fields(headers: &[String]) -> Result<Vec<(&str, &[u8])>, CoreError> {
+    Ok(pairs(headers)?.into_iter().map(|(name, value)| (name, value.as_bytes())).collect())
+}
+
+pub(crate) fn answer_of<'b, 'h>(
+    status: u32,
+    headers: &'h [(&'h str, &'h [u8])],
+    body: &'b [u8],
+    wall: Option<u64>,
+) -> Result<Answer<'b, 'h>, CoreError> {
+    Ok(Answer { status: status_of(status)?, headers, body, wall: wall.map(UnixTime::from_secs) })
 }
 
 /// Name, value, name, value.

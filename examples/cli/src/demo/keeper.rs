@@ -272,7 +272,7 @@ impl<'p> Keeper<'p> {
         self.requests += 1;
         let path = request.url().strip_prefix(self.api).unwrap_or_default();
         line.event(&self.name, Event::Request, &format!("POST {path}  {grant}"), json!({ "grant": grant }));
-        let reply = self.http.send(request.method(), request.url(), request.headers(), request.body());
+        let reply = self.http.exchange(&request);
         tokenward::wipe(&mut out);
         let now = self.clock.now();
         let reply = match reply {

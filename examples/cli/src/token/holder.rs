@@ -279,7 +279,7 @@ impl<'p> Holder<'p> {
             // They are read anew the next time.
             Err(error) => return Err(cannot_begin(error, self.provider)),
         };
-        let reply = self.http.send(request.method(), request.url(), request.headers(), request.body());
+        let reply = self.http.exchange(&request);
         tokenward::wipe(&mut out);
         let now = clock::now();
         let sent = match &reply {

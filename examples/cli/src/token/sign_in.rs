@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use tokenward::grants::{AuthorizationCode, Callback, DeviceAuthorization, DeviceNext, DeviceOutcome};
 use tokenward::wire::retry_after;
-use tokenward::{Error, Outcome, ParsedAnswer, Request};
+use tokenward::{Error, Outcome, ParsedAnswer};
 
 use super::holder::{Holder, Sent, cannot_begin, shown};
 use crate::clock;
@@ -64,13 +64,10 @@ impl Holder<'_> {
             Ok(Callback::Error(error)) => Said::Error(shown(error.error().bytes())),
             Err(error) => Said::Nothing(error),
         })?;
-        let Ok(Callback::Code(code)) = sign_in.callback(&self.manager, &url) else {
-            return Err(Failure::new(Status::Refused, "the callback is none"));
-        };
         let credentials = presented.credentials();
-        let request = sign_in.begin(clock::now(), &self.manager, &credentials, &code, &mut out);
+        let request = sign_in.begin_by_callback(clock::now(), &self.manager, &credentials, &url, &mut out);
         let request = request.map_err(|error| cannot_begin(error, self.provider))?;
-        let reply = self.exchange(&request);
+        let reply = self.http.exchange(&request);
         tokenward::wipe(&mut out);
         let reply = reply.map_err(Failure::unavailable)?;
         let sent = match sign_in.answer(clock::now(), &mut self.manager, &parsed(&reply)) {
@@ -102,7 +99,7 @@ impl Holder<'_> {
                 DeviceNext::Request => {
                     let begun = device.begin(now, &self.manager, &presented.credentials(), &mut out);
                     let (id, request) = begun.map_err(|error| cannot_begin(error, self.provider))?;
-                    let reply = self.exchange(&request);
+                    let reply = self.http.exchange(&request);
                     tokenward::wipe(&mut out);
                     let now = clock::now();
                     last = Some(match &reply {
@@ -134,10 +131,6 @@ impl Holder<'_> {
         let status = last.as_ref().map_or(Status::Error, Sent::status);
         let status = if status == Status::Ok { Status::Error } else { status };
         Err(Failure::new(status, format!("{said}: sign in again")))
-    }
-
-    fn exchange(&self, request: &Request<'_>) -> Result<Reply, String> {
-        self.http.send(request.method(), request.url(), request.headers(), request.body())
     }
 }
 
