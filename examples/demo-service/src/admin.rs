@@ -14,7 +14,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Fault, reply::Reply, service::Shared};
+use crate::{Fault, Person, reply::Reply, service::Shared};
 
 const MAX_BODY: usize = 1 << 20;
 
@@ -43,6 +43,12 @@ struct Rotate {
 #[serde(deny_unknown_fields)]
 struct Advance {
     advance_s: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Does {
+    person: Person,
 }
 
 pub(crate) fn routes(shared: Arc<Shared>) -> Router {
@@ -106,6 +112,11 @@ fn carry_out(shared: &Shared, path: &str, body: &Bytes) -> Result<Value, (u16, S
             if bearer.is_some() {
                 credentials.bearer = bearer;
             }
+            Ok(json!({}))
+        }
+        "/_demo/person" => {
+            let Does { person } = serde_json::from_slice(body).map_err(unreadable)?;
+            shared.state().sign_ins.person = person;
             Ok(json!({}))
         }
         "/_demo/clock" => {

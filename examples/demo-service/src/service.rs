@@ -20,10 +20,11 @@ use axum::{
 use tokio::{net::TcpListener, runtime, sync::watch, task::JoinSet, time};
 
 use crate::{
-    Clock, Config, Credentials, Environment, Exchange, Fault, Kind, Route, WrongToken, admin, api,
+    Clock, Config, Credentials, Environment, Exchange, Fault, Kind, Person, Route, WrongToken, admin, api,
     random::{Keyed, Random},
     reply::{Delivery, Refusal, Reply},
     request::{Call, header_names},
+    sign_in::{self, SignIn, SignIns},
     store::Store,
     token,
     wire::{TappedListener, Wire},
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) credentials: Credentials,
     pub(crate) store: Store,
+    pub(crate) sign_ins: SignIns,
     pub(crate) faults: VecDeque<Fault>,
     pub(crate) log: VecDeque<Exchange>,
 }
@@ -102,6 +104,7 @@ impl Service {
             state: Mutex::new(State {
                 credentials,
                 store: Store::new(kind, config.user_id, lifetime_s, signing, Random::new(random)),
+                sign_ins: SignIns::default(),
                 faults: VecDeque::new(),
                 log: VecDeque::new(),
             }),
@@ -170,6 +173,11 @@ impl Service {
     /// Queues a misbehaviour for one of the next token requests, on whichever listener.
     pub fn fault(&self, fault: Fault) {
         self.shared.state().faults.push_back(fault);
+    }
+
+    /// What the person does from now on who is asked to sign in (Flute).
+    pub fn person(&self, person: Person) {
+        self.shared.state().sign_ins.person = person;
     }
 
     /// How many faults have not been consumed yet.
@@ -272,6 +280,7 @@ fn run(
 #[derive(Clone, Copy)]
 enum Endpoint {
     Token,
+    SignIn(SignIn),
     Api(&'static Route),
     UnknownPath,
     WrongMethod,
@@ -286,6 +295,14 @@ fn router(shared: &Arc<Shared>, environment: Option<Environment>) -> Router {
     let mut router = Router::new();
     if kind != Kind::FlipEnergy {
         router = router.route(kind.token_path(), on(MethodFilter::POST, handler(Endpoint::Token)));
+    }
+    if kind == Kind::Flute {
+        router = router
+            .route(sign_in::DEVICE_PATH, on(MethodFilter::POST, handler(Endpoint::SignIn(SignIn::Device))))
+            .route(
+                sign_in::AUTHORIZATION_PATH,
+                on(MethodFilter::GET, handler(Endpoint::SignIn(SignIn::Browser))),
+            );
     }
     for route in kind.routes() {
         // Flip Energy's token endpoint is the first row of its table.
@@ -375,6 +392,7 @@ async fn serve(
 fn answer(shared: &Shared, call: &Call<'_>, endpoint: Endpoint) -> Reply {
     match endpoint {
         Endpoint::Token => token::answer(shared, call),
+        Endpoint::SignIn(endpoint) => token::sign_in(shared, call, endpoint),
         Endpoint::Api(route) => api::answer(shared, call, route),
         Endpoint::UnknownPath => Refusal::not_found("no such path").into_reply(shared.kind),
         Endpoint::WrongMethod => {

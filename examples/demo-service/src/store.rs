@@ -57,7 +57,7 @@ pub(crate) struct Store {
     user_id: u64,
     lifetime_s: u64,
     signing: Keyed,
-    random: Random,
+    pub(crate) random: Random,
     access: HashMap<String, Access>,
     refresh: HashMap<String, Refresh>,
     families: u64,

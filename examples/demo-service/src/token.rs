@@ -8,25 +8,23 @@ use crate::{
     dialect::{self, ExpiresIn},
     reply::{Delivery, JSON, Refusal, Reply},
     request::{Authorization, Call, Params, authorization},
-    service::Shared,
-    store::{Holder, NotRedeemed, Order, Store},
+    service::{Shared, State},
+    sign_in::SignIn,
+    store::{Holder, NotRedeemed, Order},
 };
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const PASSWORD: &str = "password";
 const REFRESH_TOKEN: &str = "refresh_token";
+const AUTHORIZATION_CODE: &str = "authorization_code";
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const SITE_TOKEN: &str = "site_token";
 const INVALID_CLIENT: &str = "invalid_client";
 const OFFLINE_ACCESS: &str = "offline_access";
 
 /// Grants that the log names; any other text in `grant_type` could be a misplaced secret.
-const NAMED_GRANTS: [&str; 5] = [
-    CLIENT_CREDENTIALS,
-    PASSWORD,
-    REFRESH_TOKEN,
-    "authorization_code",
-    "urn:ietf:params:oauth:grant-type:device_code",
-];
+const NAMED_GRANTS: [&str; 5] =
+    [CLIENT_CREDENTIALS, PASSWORD, REFRESH_TOKEN, AUTHORIZATION_CODE, DEVICE_CODE];
 
 /// How one answer departs from the ordinary.
 struct Shape {
@@ -55,7 +53,7 @@ pub(crate) fn answer(shared: &Shared, call: &Call<'_>) -> Reply {
             let shape = shape(fault.as_ref());
             let state = &mut *state;
             params
-                .and_then(|params| grant(shared, call, &params, &shape, &state.credentials, &mut state.store))
+                .and_then(|params| grant(shared, call, &params, &shape, state))
                 .unwrap_or_else(|refusal| refusal.into_reply(kind))
         }
     };
@@ -72,6 +70,23 @@ pub(crate) fn answer(shared: &Shared, call: &Call<'_>) -> Reply {
     reply.grant_type = grant_type.map(str::to_owned);
     // RFC 6749 5.1.
     reply.with("cache-control", "no-store").with("pragma", "no-cache")
+}
+
+/// Answers a request for a code to show, or a browser that comes to sign in. Neither consumes a fault.
+pub(crate) fn sign_in(shared: &Shared, call: &Call<'_>, endpoint: SignIn) -> Reply {
+    let kind = shared.kind;
+    let state = &mut *shared.state();
+    let State { credentials, store, sign_ins, .. } = state;
+    let answered = match endpoint {
+        SignIn::Device => params(kind, call).and_then(|params| {
+            authenticate(kind, call, &params, credentials)?;
+            sign_ins.device(call, &params, &mut store.random)
+        }),
+        SignIn::Browser => {
+            sign_ins.browser(call, credentials.client_id.as_deref().unwrap_or_default(), &mut store.random)
+        }
+    };
+    answered.unwrap_or_else(|refusal| refusal.into_reply(kind)).with("cache-control", "no-store")
 }
 
 /// The answer of a fault that leaves the request unprocessed.
@@ -148,9 +163,9 @@ fn grant(
     call: &Call<'_>,
     params: &Params,
     shape: &Shape,
-    credentials: &Credentials,
-    store: &mut Store,
+    state: &mut State,
 ) -> Result<Reply, Refusal> {
+    let State { credentials, store, sign_ins, .. } = state;
     let kind = shared.kind;
     match kind {
         // A route of the API like any other; only its 401 speaks the token endpoint's language.
@@ -180,6 +195,9 @@ fn grant(
         match (kind, params.need("grant_type", "grant_type is missing")?) {
             (Kind::FlipUtility | Kind::Opower, CLIENT_CREDENTIALS) => primary(false),
             (Kind::Flute, CLIENT_CREDENTIALS) => primary(offline_access(params)?),
+            (Kind::Flute, asked @ (DEVICE_CODE | AUTHORIZATION_CODE)) => {
+                primary(sign_ins.redeem(call, params, asked == DEVICE_CODE)?)
+            }
             (Kind::Flume, PASSWORD) => {
                 let username = params.need("username", "username is missing")?;
                 let password = params.need("password", "password is missing")?;
@@ -215,7 +233,7 @@ fn grant(
 }
 
 /// Whether Flute's one scope was asked for.
-fn offline_access(params: &Params) -> Result<bool, Refusal> {
+pub(crate) fn offline_access(params: &Params) -> Result<bool, Refusal> {
     match params.get("scope") {
         None => Ok(false),
         Some(OFFLINE_ACCESS) => Ok(true),

@@ -11,4 +11,5 @@ mod orders;
 mod program;
 mod refusals;
 mod rotation;
+mod sign_in;
 mod time;
