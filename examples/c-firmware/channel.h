@@ -10,6 +10,9 @@
 #define FRAME_REQUEST 'Q'
 #define FRAME_RESPONSE 'R'
 #define FRAME_EVENT 'E'
+#define FRAME_BUTTON 'B'
+#define FRAME_PRESSED 'P'
+#define FRAME_CODE 'C'
 
 /* Sends a frame of fields. */
 void channel_send(uint8_t type, const tokenward_span *fields, size_t count);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Keeps a token of Flute alive on a microcontroller and calls the API with it. HTTP is the modem's: what goes there
- * and what comes back are frames on the UART. All memory is static. */
+/* Keeps a token of Flute alive on a microcontroller and calls the API with it. Somebody who presses a button signs in by a
+ * code that the device shows. HTTP is the modem's: what goes there and what comes back are frames on the UART. All memory
+ * is static. */
 #include "board.h"
 #include "channel.h"
 #include "storage.h"
 
 enum { ACCESS_CAPACITY = 512, REFRESH_CAPACITY = 128 };
 /* HOLD_MS: no request while what the device was given does not make one. */
-enum { CALL_EVERY_MS = 400, SETUP_TIMEOUT_MS = 1000, HOLD_MS = 60000 };
+enum { CALL_EVERY_MS = 400, BUTTON_EVERY_MS = 200, BUTTON_TIMEOUT_MS = 100, SETUP_TIMEOUT_MS = 1000, HOLD_MS = 60000 };
 
 /* Devices that come back together after a blackout ask together. Nobody waits for the first token of this one. */
 #ifndef STARTUP_SPREAD_MS
@@ -27,9 +28,12 @@ static const tokenward_policy policy = { .margin_ms = 300,
                                          .recheck = true };
 
 #define API_PATH "/v2/transactions"
+#define DEVICE_PATH "/oauth2/device_authorization"
 
 static uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS_CAPACITY, REFRESH_CAPACITY)];
 static tokenward_manager *manager;
+static uint64_t device_memory[TOKENWARD_DEVICE_WORDS(512)];
+static tokenward_device *device;
 /* A request, a header or a snapshot: one at a time, wiped when it is sent or stored. */
 static uint8_t written[SLOT_SIZE - 4];
 static uint8_t received[1024];
@@ -43,9 +47,11 @@ static char api_url[128];
 /* The modem's time of day, and the clock when it said so. */
 static uint64_t wall_ms, wall_read_ms;
 
-static uint64_t call_at_ms, request_at_ms;
+static uint64_t call_at_ms, request_at_ms, button_at_ms;
 /* What needs a person, so that it is said once. */
 static tokenward_reason reported;
+/* How signing in stood, so that it is said once. */
+static tokenward_device_next signing_in;
 
 static uint64_t clock_now(void) {
   tokenward_widen_ticks(&clock_ms, board_ticks());
@@ -158,6 +164,64 @@ static void obtain(tokenward_grant grant) {
   else say("error", "code", (uint64_t)outcome.code);
 }
 
+/* What a person needs who signs in: the code, where to enter it, and until when, in Unix seconds. */
+static void show(const tokenward_device_poll_result *said) {
+  uint8_t bytes[8];
+  const uint64_t left_s = (said->expires_at_ms - clock_now()) / 1000;
+  const tokenward_span fields[] = { said->user_code, said->verification_uri, said->verification_uri_complete,
+                                    big_endian(*clock_wall() + left_s, bytes) };
+  channel_send(FRAME_CODE, fields, sizeof fields / sizeof *fields);
+  tokenward_device_shown(device, manager, clock_now());
+}
+
+/* Asks for a code, or whether somebody has entered it. */
+static void ask(void) {
+  tokenward_request request = { 0 };
+  tokenward_outcome outcome = { 0 };
+  response got;
+  uint64_t wait_s;
+  int32_t code = tokenward_device_begin(device, manager, clock_now(), &credentials, written, sizeof written, &request);
+  if (code != TOKENWARD_OK) {
+    say("sign-in", tokenward_result_name(code), 0);
+    tokenward_device_cancel(device);
+    return;
+  }
+  const uint64_t id = request.id;
+  if (!exchange(&request, (uint32_t)policy.response_timeout_ms, &got)) {
+    tokenward_device_failed(device, manager, clock_now(), id);
+    say("sign-in", "no answer", 0);
+    return;
+  }
+  const bool waits = tokenward_retry_after(got.retry_after, clock_wall(), &wait_s) == TOKENWARD_OK;
+  const tokenward_parsed_answer answer = { got.body, waits ? &wait_s : NULL, clock_wall(), got.status };
+  code = tokenward_device_answer(device, manager, clock_now(), id, &answer, &outcome);
+  /* It held the codes or the tokens. */
+  tokenward_wipe(received, sizeof received);
+  if (code != TOKENWARD_OK) say("sign-in", tokenward_result_name(code), outcome.detail);
+  else if (outcome.code == TOKENWARD_CODE_SLOW_DOWN) say("sign-in", tokenward_error_code_name(outcome.code), 0);
+}
+
+/* One step of signing in. The device's token, if it has one, is used meanwhile. */
+static void sign_in(void) {
+  tokenward_device_poll_result said;
+  if (tokenward_device_poll(device, manager, clock_now(), &said) != TOKENWARD_OK) board_reset();
+  if (said.next != signing_in) say("sign-in", tokenward_device_next_name(said.next), 0);
+  signing_in = said.next;
+  if (said.next == TOKENWARD_DEVICE_SHOW) show(&said);
+  else if (said.next == TOKENWARD_DEVICE_REQUEST) ask();
+}
+
+/* Nobody is there to sign in unless somebody presses the button: a code that expires unseen is not replaced. */
+static void look_at_button(void) {
+  uint8_t payload[3];
+  tokenward_span pressed;
+  button_at_ms = clock_now() + BUTTON_EVERY_MS;
+  channel_send(FRAME_BUTTON, NULL, 0);
+  if (channel_receive(FRAME_PRESSED, payload, sizeof payload, BUTTON_TIMEOUT_MS, &pressed, 1) && pressed.len > 0) {
+    tokenward_device_start(device, clock_now());
+  }
+}
+
 /* Calls the API once; once more where the token was not the newest. */
 static void call(void) {
   tokenward_header header;
@@ -202,6 +266,8 @@ static void work(void) {
   else if (next.next == TOKENWARD_NEXT_STORE) store(&next);
   else if (next.next == TOKENWARD_NEXT_REQUEST && clock_now() >= request_at_ms) obtain(next.grant);
   else if (next.usable && clock_now() >= call_at_ms) call();
+  sign_in();
+  if (clock_now() >= button_at_ms) look_at_button();
 }
 
 /* Asks the modem for what the device is to know. */
@@ -228,6 +294,7 @@ static bool configure(void) {
   provider.api_origins = (tokenward_text_list){ &origin, 1 };
   provider.loopback_http = &tokenward_loopback_http;
   provider.policy = &policy;
+  provider.device_path = tokenward_text(DEVICE_PATH);
   if (tokenward_describe(&provider, &config.service) != TOKENWARD_OK) return false;
 
   config.base_url = origin;
@@ -237,7 +304,8 @@ static bool configure(void) {
   config.seed = number_of(got[1]);
   config.storage.kind = &tokenward_storage_own;
   config.storage.slots = SLOT_COUNT;
-  return tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK;
+  return tokenward_init(&manager, memory, sizeof memory, &config) == TOKENWARD_OK &&
+         tokenward_device_init(&device, device_memory, sizeof device_memory) == TOKENWARD_OK;
 }
 
 int main(void) {

@@ -81,6 +81,9 @@ class Demo:
     def fault(self, name, **members):
         self.order("POST", "fault", {"fault": name, **members})
 
+    def sign_in(self, person, interval_s=1):
+        self.order("POST", "sign_in", {"person": person, "interval_s": interval_s})
+
     def log(self):
         return json.loads(self.order("GET", "log"))["exchanges"]
 
@@ -108,6 +111,7 @@ class Board:
     def __init__(self, name, image, demo, folder):
         self.name, self.demo, self.events, self.hellos, self.exchanges = name, demo, [], [], 0
         self.corrupt_next = False
+        self.pressed, self.lose_next, self.codes = False, False, []
         self.power_cut = NEVER
         self.garbage = 0
         self.key, self.seed = secrets.token_bytes(32), secrets.token_bytes(8)
@@ -149,6 +153,11 @@ class Board:
             self.answer(b"S", sequence, [wall_ms(), self.seed, self.key,
                                          self.demo.base.encode(), given["client_id"].encode(),
                                          given["client_secret"].encode(), cut.to_bytes(4, "big")])
+        elif kind == b"B":
+            pressed, self.pressed = self.pressed, False
+            self.answer(b"P", sequence, [b"!" if pressed else b""])
+        elif kind == b"C":
+            self.codes.append((*(field.decode() for field in fields[:3]), int.from_bytes(fields[3], "big")))
         elif kind == b"Q":
             self.answer(b"R", sequence, self.perform(*fields))
 
@@ -165,6 +174,9 @@ class Board:
         url = urllib.parse.urlsplit(url.decode())
         fields = {"Authorization": authorization, "Content-Type": content_type, "Accept": accept,
                   "Accept-Encoding": accept_encoding}
+        if self.lose_next and b"device_code=" in body:
+            self.lose_next = False
+            return [wall_ms(), b"\0\0", b"", b"", b""]
         self.canaries.add(authorization.decode().split(" ", 1)[1])
         try:
             connection = http.client.HTTPConnection(url.hostname, url.port, timeout=4)
@@ -178,7 +190,8 @@ class Board:
         finally:
             connection.close()
         try:
-            self.canaries.update(value for name, value in json.loads(body).items() if name.endswith("_token"))
+            self.canaries.update(value for name, value in json.loads(body).items()
+                                 if name.endswith("_token") or name == "device_code")
         except (ValueError, AttributeError):
             pass
         field = lambda name: (got.headers.get(name) or "").encode()
@@ -232,6 +245,20 @@ def scenario(name, folder, images):
         index = board.wait(what, detail, since)
         check(rule or f"says {what} {detail}", index is not None)
         return index
+
+    def press():
+        board.pressed, asked = True, len(demo.log())
+        at, shown = len(board.events), len(board.codes)
+        end = time.monotonic() + 10
+        while len(board.codes) == shown and time.monotonic() < end:
+            time.sleep(0.01)
+        check("a button brings a code to show", len(board.codes) == shown + 1, board.codes)
+        return at, asked
+
+    def signing_in(asked):
+        """What the device asked for while somebody signs in, its own token aside."""
+        return [(one["at"], one["outcome"]) for one in demo.log()[asked:]
+                if one["path"] == "/oauth2/device_authorization" or (one["grant_type"] or "").endswith("device_code")]
 
     try:
         at = seen("called", 200, rule="gets a token and opens the API with it")
@@ -323,6 +350,50 @@ def scenario(name, folder, images):
         board.system_reset()
         at = seen("token", "refresh_token", at, rule="a reset tries again")
         at = seen("called", 200, at)
+
+        # Somebody signs in by a code that the device shows.
+        check("asks for no code by itself", not board.codes and not signing_in(0))
+        at, asked = press()
+        user_code, uri, complete, until = board.codes[-1]
+        check("shows where to enter it and until when",
+              uri == f"{demo.base}/device" and complete == f"{uri}?user_code={user_code}" and
+              abs(until - time.time() - 600) < 5, board.codes[-1])
+        seen("called", 200, seen("sign-in", "request", at), rule="lives on with its own token meanwhile")
+        board.lose_next = True
+        lost = seen("sign-in", "no answer", at)
+        at = seen("sign-in", "request", lost, rule="trouble is no end")
+        check("and backs off", board.events[at].now - board.events[lost].now > 1900)
+        demo.sign_in("waits", interval_s=5)
+        slow = seen("sign-in", "slow_down", at)
+        demo.sign_in("approves", interval_s=5)
+        end = seen("sign-in", "done", slow)
+        check("slow_down makes it five seconds slower", board.events[end].now - board.events[slow].now >= 6000)
+        check("and is obeyed", [what for _, what in signing_in(asked)][-2:] == ["slow_down", "token"], signing_in(asked))
+        index = seen("called", 200, end)
+        check("goes on with the token of who signed in", board.events[index].generation > board.events[slow].generation)
+        seen("token", "refresh_token", index)
+
+        # Nobody enters it; somebody says no.
+        for person, rule in (("waits", "expired"), ("denies", "denied")):
+            demo.sign_in(person)
+            at, asked = press()
+            if person == "waits":
+                demo.order("POST", "clock", {"advance_s": 600})
+            at = seen("sign-in", rule, at)
+            count = len(signing_in(asked))
+            at = seen("called", 200, seen("called", 200, at + 1) + 1, rule=f"{rule}: lives on with the token that it had")
+            check(f"{rule}: and asks for no other code", len(signing_in(asked)) == count, signing_in(asked))
+
+        # A reset while a code is shown: nothing of it is stored.
+        demo.sign_in("waits")
+        at, asked = press()
+        seen("sign-in", "wait", at)
+        index = len(board.events)
+        board.system_reset()
+        at = seen("called", 200, seen("loaded", "taken", index))
+        asked = len(demo.log())
+        at = seen("called", 200, seen("called", 200, at + 1) + 1)
+        check("after a reset nobody signs in", not signing_in(asked), signing_in(asked))
 
         # The service is down: its tokens are gone, too.
         check("every request of the device is in the service's log", len(demo.log()) == board.exchanges,

@@ -47,8 +47,9 @@ struct Advance {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Does {
-    person: Person,
+struct SignIn {
+    person: Option<Person>,
+    interval_s: Option<u64>,
 }
 
 pub(crate) fn routes(shared: Arc<Shared>) -> Router {
@@ -114,9 +115,11 @@ fn carry_out(shared: &Shared, path: &str, body: &Bytes) -> Result<Value, (u16, S
             }
             Ok(json!({}))
         }
-        "/_demo/person" => {
-            let Does { person } = serde_json::from_slice(body).map_err(unreadable)?;
-            shared.state().sign_ins.person = person;
+        "/_demo/sign_in" => {
+            let SignIn { person, interval_s } = serde_json::from_slice(body).map_err(unreadable)?;
+            let sign_ins = &mut shared.state().sign_ins;
+            sign_ins.person = person.unwrap_or(sign_ins.person);
+            sign_ins.interval_s = interval_s.unwrap_or(sign_ins.interval_s);
             Ok(json!({}))
         }
         "/_demo/clock" => {

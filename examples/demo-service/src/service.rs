@@ -104,7 +104,7 @@ impl Service {
             state: Mutex::new(State {
                 credentials,
                 store: Store::new(kind, config.user_id, lifetime_s, signing, Random::new(random)),
-                sign_ins: SignIns::default(),
+                sign_ins: SignIns::new(),
                 faults: VecDeque::new(),
                 log: VecDeque::new(),
             }),
@@ -178,6 +178,11 @@ impl Service {
     /// What the person does from now on who is asked to sign in (Flute).
     pub fn person(&self, person: Person) {
         self.shared.state().sign_ins.person = person;
+    }
+
+    /// How long a device is to wait between two requests; one that already has a code is told by `slow_down` (Flute).
+    pub fn device_interval(&self, seconds: u64) {
+        self.shared.state().sign_ins.interval_s = seconds;
     }
 
     /// How many faults have not been consumed yet.

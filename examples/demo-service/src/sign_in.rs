@@ -21,7 +21,6 @@ pub(crate) const AUTHORIZATION_PATH: &str = "/oauth2/authorize";
 
 const CODE_LIFETIME_S: u64 = 60;
 const DEVICE_CODE_LIFETIME_S: u64 = 600;
-const INTERVAL_S: u64 = 1;
 
 /// The endpoint that a sign-in begins at.
 #[derive(Clone, Copy)]
@@ -63,14 +62,18 @@ enum Bound {
     },
 }
 
-/// The person, and the codes that are out.
-#[derive(Default)]
+/// The person, how often a device may ask, and the codes that are out.
 pub(crate) struct SignIns {
     pub(crate) person: Person,
+    pub(crate) interval_s: u64,
     codes: HashMap<String, Code>,
 }
 
 impl SignIns {
+    pub(crate) fn new() -> Self {
+        SignIns { person: Person::default(), interval_s: 1, codes: HashMap::new() }
+    }
+
     /// Answers a device authorization request.
     pub(crate) fn device(
         &mut self,
@@ -96,7 +99,7 @@ impl SignIns {
             "verification_uri": format!("http://{host}/device"),
             "verification_uri_complete": format!("http://{host}/device?user_code={user_code}"),
             "expires_in": DEVICE_CODE_LIFETIME_S,
-            "interval": INTERVAL_S,
+            "interval": self.interval_s,
         });
         Ok(Reply::json(200, &body, "device_code"))
     }
@@ -156,7 +159,7 @@ impl SignIns {
                 Some(Refusal::bad_request("expired_token", "the code has expired"))
             }
             Bound::Device { asked_at } => {
-                let soon = call.now < asked_at.saturating_add(INTERVAL_S);
+                let soon = call.now < asked_at.saturating_add(self.interval_s);
                 *asked_at = call.now;
                 match self.person {
                     _ if soon => return Err(Refusal::bad_request("slow_down", "asked again too soon")),

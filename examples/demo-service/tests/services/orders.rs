@@ -61,7 +61,7 @@ fn an_order_that_cannot_be_read_changes_nothing() {
         ("revoke", "{}", 400),
         ("rotate", r#"{"secret":"x"}"#, 400),
         ("clock", r#"{"advance_s":-1}"#, 400),
-        ("person", r#"{"person":"sleeps"}"#, 400),
+        ("sign_in", r#"{"person":"sleeps"}"#, 400),
         ("nothing", "{}", 404),
     ] {
         assert_eq!(order(&service, name, body).status, status, "{name} {body}");

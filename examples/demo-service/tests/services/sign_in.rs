@@ -23,10 +23,6 @@ fn device_code(service: &Service) -> String {
 
 fn asked(service: &Service, device_code: &str) -> Answer {
     service.clock().advance(1);
-    asked_at_once(service, device_code)
-}
-
-fn asked_at_once(service: &Service, device_code: &str) -> Answer {
     let grant = form_encoded("urn:ietf:params:oauth:grant-type:device_code");
     post(service, &service.token_url(), &format!("grant_type={grant}&device_code={device_code}"))
 }
@@ -46,9 +42,11 @@ fn a_device_code_is_pending_until_the_person_approves_and_good_for_one_token() {
 fn a_device_that_asks_before_its_interval_is_told_to_slow_down() {
     let service = start(Kind::Flute);
     let code = device_code(&service);
-    asked(&service, &code);
-    let answers: Vec<String> = (0..3).map(|_| asked_at_once(&service, &code).error()).collect();
-    assert!(answers.contains(&"slow_down".to_owned()), "{answers:?}");
+    assert_eq!(asked(&service, &code).error(), "authorization_pending");
+    service.device_interval(5);
+    assert_eq!(asked(&service, &code).error(), "slow_down");
+    service.clock().advance(4);
+    assert_eq!(asked(&service, &code).error(), "authorization_pending");
 }
 
 #[test]
