@@ -92,6 +92,7 @@ static const entry entries[] = {
   { "login_file", TEXT, false, AT(login_file), NULL },
   { "ca_file", TEXT, false, AT(ca_file), NULL },
   { "allow_loopback_http", PART, false, AT(provider.loopback_http), loopbacks },
+  { "device_path", SPAN, false, AT(provider.device_path), NULL },
   { "api_origins", ORIGINS, false, 0, NULL },
   { "margin_ms", NUMBER, false, AT(policy.margin_ms), NULL },
   { "min_interval_ms", NUMBER, false, AT(policy.min_interval_ms), NULL },

@@ -22,6 +22,7 @@ enum {
   REQUEST_CAPACITY = TOKENWARD_REQUEST_BYTES(URL_CAPACITY, 5 * SECRET_CAPACITY, SETTINGS_CAPACITY, REFRESH_CAPACITY),
   ANSWER_CAPACITY = 64 << 10,
   LINE_CAPACITY = 8 << 10,
+  CODES_CAPACITY = 2 << 10,
   CLIENTS_MAX = 32,
   HTTP_SOCKETS_MAX = 16
 };
@@ -29,7 +30,8 @@ enum {
 /* sysexits.h */
 enum { EXIT_USAGE_ = 64, EXIT_UNAVAILABLE_ = 69, EXIT_CONFIG_ = 78 };
 
-/* ---- log.c: lines to standard error. Never a token, a secret or text that a server chose. ---- */
+/* ---- log.c: lines to standard error. Never a token, a secret or text that a server chose, but for what a person needs who
+ * signs in. ---- */
 
 typedef enum { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } log_level;
 

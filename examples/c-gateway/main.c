@@ -24,12 +24,18 @@ static uint8_t written[REQUEST_CAPACITY];
 /* Holds tokens between a read or write and the wipe behind it. */
 static uint8_t snapshot[SNAPSHOT_CAPACITY];
 static tokenward_manager *manager;
+/* Somebody who signs in by a code that the gateway shows. */
+static uint64_t device_memory[TOKENWARD_DEVICE_WORDS(CODES_CAPACITY)];
+static tokenward_device *device;
+static tokenward_device_next signing_in;
 static settings given;
 static storage store;
 /* What storage held when it was last read, and whether it was last written as it should be. */
 static tokenward_found found = TOKENWARD_FOUND_EMPTY;
 static bool saved = true;
 static uint64_t request_id;
+/* Whether the request that is out is one of signing in. */
+static bool signs_in;
 /* No request before this instant: the credentials cannot be read or do not fit. */
 static uint64_t held_until;
 /* What was asked for, so that it is said once until a token is stored; and what was wrong with the snapshot. */
@@ -167,7 +173,12 @@ static tokenward_span span_of(const secret *one) {
   return (tokenward_span){ (const uint8_t *)one->text, one->len };
 }
 
-/* Begins the request that is due and sends it. Credentials live for this call. */
+static void request_failed(void) {
+  if (signs_in) tokenward_device_failed(device, manager, clock_now(), request_id);
+  else tokenward_failed(manager, clock_now(), request_id);
+}
+
+/* Begins the request that is due, without a grant that of signing in, and sends it. Credentials live for this call. */
 static void begin(tokenward_grant grant) {
   static secrets read;
   tokenward_request request;
@@ -180,21 +191,32 @@ static void begin(tokenward_grant grant) {
                                                 .username = span_of(&read.username),
                                                 .password = span_of(&read.password),
                                                 .bearer = span_of(&read.bearer) };
-    code = tokenward_begin(manager, clock_now(), &credentials, written, sizeof written, &request);
+    code = grant == TOKENWARD_GRANT_NONE
+             ? tokenward_device_begin(device, manager, clock_now(), &credentials, written, sizeof written, &request)
+             : tokenward_begin(manager, clock_now(), &credentials, written, sizeof written, &request);
   }
   tokenward_wipe(&read, sizeof read);
   if (code == TOKENWARD_ERR_NOT_DUE) return;
   if (code != TOKENWARD_OK) {
     log_line(LOG_ERROR, "no request: %s", tokenward_result_name(code));
-    held_until = clock_now() + LONGEST_SLEEP_MS;
+    if (grant == TOKENWARD_GRANT_NONE) tokenward_device_cancel(device);
+    else held_until = clock_now() + LONGEST_SLEEP_MS;
     return;
   }
   request_id = request.id;
-  log_line(LOG_DEBUG, "request: %s", tokenward_grant_name(grant));
+  signs_in = grant == TOKENWARD_GRANT_NONE;
+  log_line(LOG_DEBUG, "request: %s", signs_in ? "sign-in" : tokenward_grant_name(grant));
   if (!http_start(&request)) {
-    tokenward_failed(manager, clock_now(), request_id);
+    request_failed();
     tokenward_wipe(written, sizeof written);
   }
+}
+
+static int32_t answer_sign_in(const tokenward_http_answer *got, tokenward_outcome *outcome) {
+  uint64_t wait_s;
+  const bool waits = tokenward_retry_after(got->retry_after, got->wall_s, &wait_s) == TOKENWARD_OK;
+  const tokenward_parsed_answer answer = { got->body, waits ? &wait_s : NULL, got->wall_s, got->status };
+  return tokenward_device_answer(device, manager, clock_now(), request_id, &answer, outcome);
 }
 
 /* Hands in what came back. False: nothing has. */
@@ -203,17 +225,19 @@ static bool finish(void) {
   tokenward_outcome outcome = { 0 };
   const http_state state = http_result(&answer);
   if (state == HTTP_FAILED) {
-    tokenward_failed(manager, clock_now(), request_id);
+    request_failed();
   } else if (state == HTTP_ANSWERED) {
     answer.wall_s = clock_wall();
-    const int32_t code = tokenward_answer(manager, clock_now(), request_id, &answer, &outcome);
+    const int32_t code =
+      signs_in ? answer_sign_in(&answer, &outcome) : tokenward_answer(manager, clock_now(), request_id, &answer, &outcome);
     if (code != TOKENWARD_OK) {
       log_line(LOG_WARN, "the answer (status %u) is refused: %s", answer.status, tokenward_result_name(code));
     } else if (outcome.kind == TOKENWARD_ANSWER_TOKEN) {
       log_line(LOG_INFO, "token %" PRIu64, outcome.generation);
       said = TOKENWARD_REASON_NONE;
-    } else {
-      log_line(LOG_WARN, "the service answered %u: %s", answer.status, tokenward_error_code_name(outcome.code));
+    } else if (outcome.kind == TOKENWARD_ANSWER_ERROR) {
+      /* That nobody has entered the code yet is said every few seconds. */
+      log_line(signs_in ? LOG_DEBUG : LOG_WARN, "the service answered %u: %s", answer.status, tokenward_error_code_name(outcome.code));
     }
   } else {
     return false;
@@ -264,24 +288,51 @@ static bool supplied(tokenward_reason reason) {
   return false;
 }
 
+/* Takes signing in one step on, and says once how it ends; returns when to look again. */
+static uint64_t sign_in(bool may_begin) {
+  tokenward_http_answer answer;
+  tokenward_device_poll_result next;
+  tokenward_device_poll(device, manager, clock_now(), &next);
+  if (next.next == TOKENWARD_DEVICE_SHOW) {
+    const uint64_t left_s = (next.expires_at_ms - clock_now()) / 1000;
+    log_line(LOG_INFO, "to sign in, enter %.*s at %.*s within %" PRIu64 " s", (int)next.user_code.len,
+             (const char *)next.user_code.ptr, (int)next.verification_uri.len, (const char *)next.verification_uri.ptr, left_s);
+    tokenward_device_shown(device, manager, clock_now());
+  } else if (next.next == TOKENWARD_DEVICE_REQUEST) {
+    /* One request at a time: what is out ends within its timeout. */
+    if (!may_begin || http_result(&answer) != HTTP_IDLE) return TOKENWARD_NEVER;
+    begin(TOKENWARD_GRANT_NONE);
+  } else if (next.next != signing_in && next.next >= TOKENWARD_DEVICE_DONE) {
+    log_line(LOG_INFO, "sign-in: %s", tokenward_device_next_name(next.next));
+  }
+  signing_in = next.next;
+  tokenward_device_poll(device, manager, clock_now(), &next);
+  return next.poll_at_ms;
+}
+
 /* Does what the core asks for until there is nothing to do at once; returns when to look again. */
 static uint64_t drive(bool may_begin) {
+  tokenward_http_answer answer;
   tokenward_poll_result next;
   for (;;) {
     const uint64_t now = clock_now();
     tokenward_poll(manager, now, &next);
     if (next.next == TOKENWARD_NEXT_LOAD) load(next.id);
     else if (next.next == TOKENWARD_NEXT_STORE) save(next.id);
-    else if (next.next == TOKENWARD_NEXT_REQUEST && may_begin && now >= held_until) begin(next.grant);
+    else if (next.next == TOKENWARD_NEXT_REQUEST && may_begin && now >= held_until &&
+             !(signs_in && http_result(&answer) == HTTP_BUSY)) begin(next.grant);
     else if (next.next != TOKENWARD_NEXT_SUPPLY || !supplied(next.reason)) {
       storage_unlock(&store);
-      return next.changes && next.next != TOKENWARD_NEXT_REQUEST ? next.poll_at_ms : now + LONGEST_SLEEP_MS;
+      const uint64_t again = sign_in(may_begin);
+      const uint64_t then = next.changes && next.next != TOKENWARD_NEXT_REQUEST ? next.poll_at_ms : now + LONGEST_SLEEP_MS;
+      return again < then ? again : then;
     }
   }
 }
 
 /* `SIGN_OUT`: the token is gone at once, and storage says so to others and to a restart. */
 static size_t sign_out(char *reply, size_t capacity) {
+  tokenward_device_cancel(device);
   tokenward_clear(manager);
   log_line(LOG_INFO, "signed out");
   found = TOKENWARD_FOUND_SIGNED_OUT;
@@ -290,9 +341,31 @@ static size_t sign_out(char *reply, size_t capacity) {
   return (size_t)snprintf(reply, capacity, saved ? "OK\n" : "ERR not_saved\n");
 }
 
+/* `SIGN_IN`: somebody wants to; a code is asked for, in place of the one before. */
+static size_t start_sign_in(char *reply, size_t capacity) {
+  if (given.provider.device_path.len == 0) return (size_t)snprintf(reply, capacity, "ERR no_device_path\n");
+  tokenward_device_start(device, clock_now());
+  return (size_t)snprintf(reply, capacity, "OK\n");
+}
+
+/* `CODE`: what to enter where, or how signing in stands. */
+static size_t code(char *reply, size_t capacity) {
+  tokenward_device_poll_result now;
+  tokenward_device_poll(device, manager, clock_now(), &now);
+  if (now.user_code.len == 0) {
+    return (size_t)snprintf(reply, capacity, "NO_CODE %s\n", tokenward_device_next_name(now.next));
+  }
+  const tokenward_span complete = now.verification_uri_complete.len > 0 ? now.verification_uri_complete : now.verification_uri;
+  return (size_t)snprintf(reply, capacity, "CODE %" PRIu64 " %.*s %.*s %.*s\n", (now.expires_at_ms - clock_now()) / 1000,
+                          (int)now.verification_uri.len, (const char *)now.verification_uri.ptr, (int)complete.len,
+                          (const char *)complete.ptr, (int)now.user_code.len, (const char *)now.user_code.ptr);
+}
+
 /* Answers a client's line: see README.md. */
 static size_t handle(char *line, char *reply, size_t capacity) {
   if (strcmp(line, "SIGN_OUT") == 0) return sign_out(reply, capacity);
+  if (strcmp(line, "SIGN_IN") == 0) return start_sign_in(reply, capacity);
+  if (strcmp(line, "CODE") == 0) return code(reply, capacity);
   char *rest = strchr(line, ' ');
   if (rest == NULL) return (size_t)snprintf(reply, capacity, "ERR bad_line\n");
   *rest++ = '\0';
@@ -358,7 +431,8 @@ static bool start(void) {
                                     .seed = seed,
                                     .storage = { .kind = &tokenward_storage_shared },
                                     .source = TOKENWARD_SOURCE_PERSON };
-  const int32_t code = tokenward_init(&manager, memory, sizeof memory, &config);
+  int32_t code = tokenward_init(&manager, memory, sizeof memory, &config);
+  if (code == TOKENWARD_OK) code = tokenward_device_init(&device, device_memory, sizeof device_memory);
   return code == TOKENWARD_OK || (log_line(LOG_ERROR, "settings: %s", tokenward_result_name(code)), false);
 }
 
@@ -391,6 +465,7 @@ int main(int count, char **words) {
   server_close();
   http_close();
   tokenward_wipe(memory, sizeof memory);
+  tokenward_wipe(device_memory, sizeof device_memory);
   storage_close(&store);
   log_line(LOG_INFO, "ends");
   return saved ? EXIT_SUCCESS : EXIT_UNAVAILABLE_;

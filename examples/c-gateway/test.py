@@ -155,7 +155,7 @@ class Demo:
     def __init__(self, held=None, lifetime=4, kind="flute"):
         self.held = held or held_ports()
         self.process = subprocess.Popen(
-            [DEMO, "--kind", kind, "--print-json", "--lifetime", str(lifetime), "--port", str(self.held[0].getsockname()[1])],
+            [DEMO, "--kind", kind, "--print-json", "--raw-log", "--lifetime", str(lifetime), "--port", str(self.held[0].getsockname()[1])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         running.append(self.process)
         self.told = json.loads(self.process.stdout.readline())["services"][0]
@@ -171,6 +171,17 @@ class Demo:
 
     def rotate(self, **members):
         assert fetch(self.base + "/_demo/rotate", members)[0] < 300
+
+    def sign_in(self, person, interval_s=1):
+        assert fetch(self.base + "/_demo/sign_in", {"person": person, "interval_s": interval_s})[0] < 300
+
+    def asked(self):
+        """What came of each request of signing in; the device codes in them are secrets."""
+        read = json.loads(fetch(self.base + "/_demo/log?raw=true")[1])["exchanges"]
+        for one in read:
+            canaries.update(re.findall("device_code=([^&]+)", base64.b64decode(one["raw_base64"]).decode()))
+        return [one["outcome"] for one in read if one["path"].endswith("/device_authorization") or
+                (one["grant_type"] or "").endswith("device_code")]
 
     def log(self):
         """What reached the token endpoint."""
@@ -674,6 +685,78 @@ def refreshes(demo):
     return [one["outcome"] for one in demo.log() if one["grant_type"] == "refresh_token"]
 
 
+def against_sign_in():
+    """Somebody signs in by a code that the gateway shows."""
+    demo = Demo(lifetime=6)
+    identity, secret = demo.secrets["TOKENWARD_CLIENT_ID"], demo.secrets["TOKENWARD_CLIENT_SECRET"]
+    person = dict(client=identity, authentication="basic_raw", grants="refresh_token", scope="offline_access", min_interval_ms=300,
+                  margin_ms=300, first_backoff_ms=200, response_timeout_ms=2000)
+    gateway = custom("sign-in", demo.base, "/oauth2/token", secret, device_path="/oauth2/device_authorization", **person)
+
+    def code():
+        until(lambda: (gateway.ask("CODE") or "").startswith("CODE "))
+        return gateway.ask("CODE").split(" ", 4)
+
+    def stands(how, seconds=15):
+        return until(lambda: gateway.ask("CODE") == f"NO_CODE {how}", seconds)
+
+    gateway.start()
+    check("needs a person, and asks for no code by itself",
+          gateway.told("needs you: no_token") and not demo.asked() and gateway.ask("CODE") == "NO_CODE off", gateway.said())
+    check("a command asks for one", gateway.ask("SIGN_IN") == "OK")
+    _, left, uri, complete, user_code = code()
+    check("which stands on the socket", uri == f"{demo.base}/device" and complete == f"{uri}?user_code={user_code}" and
+          590 < int(left) <= 600, (left, uri, complete, user_code))
+    check("and in the log", gateway.told(f"to sign in, enter {user_code} at {uri} within "), gateway.said()[-600:])
+    check("pending is no end", until(lambda: demo.asked().count("authorization_pending") > 1) and code()[4] == user_code)
+    demo.fault("disconnect")
+    check("a lost answer neither", gateway.told("no answer: ") and code()[4] == user_code, gateway.said()[-600:])
+    demo.sign_in("waits", interval_s=5)
+    check("nor is slow_down", until(lambda: demo.asked()[-1] == "slow_down") and code()[4] == user_code, demo.asked())
+    demo.sign_in("approves", interval_s=5)
+    at = time.monotonic()
+    check("which is obeyed", gateway.token(demo.api, 15)[0] == 1 and time.monotonic() - at > 5 and
+          demo.asked()[-2:] == ["slow_down", "token"], demo.asked())
+    check("its token opens the API", fetch(demo.api, authorization=gateway.token(demo.api)[1])[0] == 200)
+    check("the end is told", stands("done") and gateway.told("sign-in: done"))
+    check("and is refreshed", gateway.newer(demo.api, 1, 15), gateway.said()[-600:])
+    gateway.kill()
+    gateway.start()
+    count = len(demo.asked())
+    generation = gateway.token(demo.api)[0]
+    check("a restart goes on with it", generation > 1 and gateway.newer(demo.api, generation, 30) and
+          gateway.ask("CODE") == "NO_CODE off" and len(demo.asked()) == count, gateway.said()[-600:])
+
+    for does, how in (("waits", "expired"), ("denies", "denied")):
+        demo.sign_in(does)
+        gateway.ask("SIGN_IN")
+        code()
+        if does == "waits":
+            fetch(demo.base + "/_demo/clock", {"advance_s": 600})
+        check(f"{how}: is told", stands(how) and gateway.told(f"sign-in: {how}"), gateway.said()[-600:])
+        count = len(demo.asked())
+        check(f"{how}: the token of before is good, and no other code is asked for",
+              until(lambda: fetch(demo.api, authorization=gateway.token(demo.api)[1])[0] == 200 or
+                    gateway.ask(f"REJECTED {gateway.token(demo.api)[0]} 401") is None, 10) and len(demo.asked()) == count,
+              gateway.said()[-600:])
+
+    demo.sign_in("waits")
+    gateway.ask("SIGN_IN")
+    code()
+    check("a sign-out ends it", gateway.ask("SIGN_OUT") == "OK" and gateway.ask("CODE") == "NO_CODE off")
+    demo.sign_in("approves")
+    count = len(demo.asked())
+    time.sleep(2)
+    check("so that nobody is signed in after it", len(demo.asked()) == count and gateway.ask(f"GET {demo.api}") == "ERR not_usable")
+    check("ends cleanly", gateway.end() == 0, gateway.said()[-600:])
+
+    gateway = custom("no-sign-in", demo.base, "/oauth2/token", secret, **person)
+    gateway.start()
+    check("without a device path nobody signs in", gateway.ask("SIGN_IN") == "ERR no_device_path")
+    gateway.end()
+    demo.end()
+
+
 def against_storage():
     """Storage that is locked, missing or full."""
     demo = Demo(lifetime=8)
@@ -915,7 +998,7 @@ def against_oidc():
         node.kill()
 
 
-PARTS = {"demo": against_demo, "kills": against_kills, "sharing": against_sharing, "storage": against_storage,
+PARTS = {"demo": against_demo, "kills": against_kills, "sharing": against_sharing, "sign_in": against_sign_in, "storage": against_storage,
          "settings": against_settings, "neighbours": against_neighbours, "secrets": against_rotated_secrets, "presets": against_presets, "tls": against_tls, "oidc": against_oidc}
 if sys.argv[1:] == ["--list"]:
     print(*PARTS)
