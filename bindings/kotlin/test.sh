@@ -63,12 +63,7 @@ services() {
   need cargo node npm
   (cd "$ROOT" && cargo build --quiet --package tokenward-demo-service)
   cp "$TARGET/debug/tokenward-demo-service" "$OUT/"
-  if ! cmp -s "$ROOT/examples/c-gateway/oidc/package-lock.json" "$OUT/oidc-provider/package-lock.json"; then
-    mkdir -p "$OUT/oidc-provider"
-    cp "$ROOT/examples/c-gateway/oidc/package.json" "$OUT/oidc-provider/"
-    (cp "$ROOT/examples/c-gateway/oidc/package-lock.json" "$OUT/oidc-provider/" && cd "$OUT/oidc-provider" &&
-      npm ci --no-audit --no-fund --silent) || { rm -f "$OUT/oidc-provider/package-lock.json"; fail "npm ci"; }
-  fi
+  "$ROOT/examples/oidc-provider/install.sh" "$OUT/oidc-provider"
   cp "$KOTLIN/tokenward-testing/oidc-provider/server.mjs" "$OUT/oidc-provider/"
 }
 

@@ -121,12 +121,9 @@ serve() {
 oidc_provider() {
   need node nodejs; need npm npm
   local modules=$OUT/oidc
-  mkdir -p "$modules"
-  # The same release as in the C gateway's tests.
-  cp "$SWIFT/Tests/oidc/server.mjs" "$ROOT"/examples/c-gateway/oidc/package*.json "$modules"
-  [ "$modules/node_modules/.package-lock.json" -nt "$ROOT/examples/c-gateway/oidc/package-lock.json" ] ||
-    (cd "$modules" && npm ci --no-audit --no-fund --cache "$CACHE/npm" >"$OUT/npm.log" 2>&1) ||
+  "$ROOT/examples/oidc-provider/install.sh" "$modules" --cache "$CACHE/npm" >"$OUT/npm.log" 2>&1 ||
     { tail -n 20 "$OUT/npm.log" >&2; fail "npm ci"; }
+  cp "$SWIFT/Tests/oidc/server.mjs" "$modules"
   serve node "$modules/server.mjs" 's3cret+/=%'
   export TOKENWARD_OIDC=$SERVED
 }

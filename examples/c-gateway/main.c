@@ -352,7 +352,7 @@ static size_t start_sign_in(char *reply, size_t capacity) {
 static size_t code(char *reply, size_t capacity) {
   tokenward_device_poll_result now;
   tokenward_device_poll(device, manager, clock_now(), &now);
-  if (now.user_code.len == 0) {
+  if (now.user_code.len == 0 || now.next >= TOKENWARD_DEVICE_DONE) {
     return (size_t)snprintf(reply, capacity, "NO_CODE %s\n", tokenward_device_next_name(now.next));
   }
   const tokenward_span complete = now.verification_uri_complete.len > 0 ? now.verification_uri_complete : now.verification_uri;

@@ -28,7 +28,9 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
-sys.path.append(str(HERE.parent / "demo-service"))
+OIDC = HERE.parent / "oidc-provider"
+sys.path.extend((str(HERE.parent / "demo-service"), str(OIDC)))
+from browser import Browser
 from held_ports import held_ports
 
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="gateway-"))
@@ -36,6 +38,7 @@ GATEWAY = shlex.split(os.environ.get("GATEWAY", str(WORK / "build" / "tokenward-
 # So many gateways of each kind, killed so often.
 ROUNDS = 3
 KILLED = -(-int(os.environ.get("KILLS", "100")) // (2 * ROUNDS))
+CALLBACK = "http://127.0.0.1/callback"
 passed = failed = 0
 canaries, logs, running = set(), [], []
 
@@ -886,36 +889,15 @@ def against_tls():
     server.shutdown()
 
 
-class Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_):
-        return None
-
-
 def log_in(base, secret):
     """A person's login in a browser (RFC 6749 section 4.1, RFC 7636): what the token endpoint answers."""
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(), Stay)
-
-    def visit(url, form=None):
-        """A page, or where it leads."""
-        try:
-            with browser.open(url, form and urllib.parse.urlencode(form).encode(), timeout=10) as page:
-                return page.read().decode(), None
-        except urllib.error.HTTPError as error:
-            return None, urllib.parse.urljoin(url, error.headers["Location"])
-
-    verifier, callback = "v" * 43, "http://127.0.0.1/callback"
+    verifier = "v" * 43
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    where = base + "/auth?" + urllib.parse.urlencode({
-        "client_id": "login", "response_type": "code", "redirect_uri": callback, "scope": "openid offline_access",
-        "prompt": "consent", "code_challenge": challenge, "code_challenge_method": "S256"})
-    while not where.startswith(callback):
-        page, where_next = visit(where)
-        if page is not None:
-            action, prompt = re.search(r'action="([^"]+)"', page)[1], re.search(r'name="prompt" value="(\w+)"', page)[1]
-            _, where_next = visit(urllib.parse.urljoin(where, action), {"prompt": prompt, "login": "someone", "password": "x"})
-        where = where_next
+    where = Browser(stop_at=CALLBACK).sign_in(base + "/auth?" + urllib.parse.urlencode({
+        "client_id": "login", "response_type": "code", "redirect_uri": CALLBACK, "scope": "openid offline_access",
+        "prompt": "consent", "code_challenge": challenge, "code_challenge_method": "S256"}))[0]
     code = urllib.parse.parse_qs(urllib.parse.urlsplit(where).query)["code"][0]
-    return present(base, secret, grant_type="authorization_code", code=code, redirect_uri=callback, code_verifier=verifier)
+    return present(base, secret, grant_type="authorization_code", code=code, redirect_uri=CALLBACK, code_verifier=verifier)
 
 
 def present(base, secret, **form):
@@ -971,31 +953,126 @@ def login_at_oidc(base, secret):
     check("ends cleanly", gateway.end() == 0)
 
 
+def sign_in_at_oidc(base, secret, code_seconds):
+    """A person signs in there by a code that the gateway shows."""
+    gateway = custom(f"device-{code_seconds}", base, "/token", secret, client="login", grants="refresh_token",
+                     scope="openid offline_access", device_path="/device/auth")
+    gateway.start()
+
+    def sign_in():
+        gateway.ask("SIGN_IN")
+        until(lambda: (gateway.ask("CODE") or "").startswith("CODE "))
+        return gateway.ask("CODE").split(" ", 4)
+
+    def stands(how):
+        return until(lambda: gateway.ask("CODE") == f"NO_CODE {how}", 20)
+
+    shown = sign_in()
+    check("oidc-provider gives a code to show", shown[2] == base + "/device" and shown[3].startswith(base + "/device?user_code="),
+          gateway.said())
+    if code_seconds < 60:
+        check("which expires unseen, and is not replaced",
+              stands("expired") and not until(lambda: gateway.ask("CODE") != "NO_CODE expired", 2), gateway.said())
+    else:
+        check("pending is no end", until(lambda: int(fetch(base + "/count")[1]) > 1, 20) and gateway.ask("CODE").startswith("CODE "))
+        fetch(base + "/slow_down")
+        check("nor is slow_down", gateway.told("slow_down") and gateway.ask("CODE").startswith("CODE "), gateway.said())
+        Browser().sign_in(shown[3])
+        generation, header = gateway.token(base + "/me", 20)
+        check("who enters it signs in", stands("done") and fetch(base + "/me", authorization=header)[0] == 200, gateway.said())
+        check("and is refreshed", gateway.newer(base + "/me", generation, 15), gateway.said()[-600:])
+        Browser().sign_in(sign_in()[3], abort=True)
+        check("who says no does not", stands("denied"), gateway.said()[-600:])
+        check("and the token of before goes on", gateway.newer(base + "/me", gateway.token(base + "/me")[0], 15))
+    check("ends cleanly", gateway.end() == 0)
+
+
+class SignIn:
+    """examples/c-sign-in, and the person's browser beside it."""
+
+    def __init__(self, program, base):
+        self.process = subprocess.Popen([program, base, "command", base + "/me"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        running.append(self.process)
+        self.url = self.line()
+        self.state = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.url).query))["state"]
+
+    def line(self):
+        return self.process.stdout.readline().rstrip("\n")
+
+    def hand(self, callback):
+        self.process.stdin.write(callback + "\n")
+        self.process.stdin.flush()
+        return self.line()
+
+    def browse(self, **how):
+        return Browser(stop_at=CALLBACK).sign_in(self.url, **how)[0]
+
+    def end(self):
+        self.process.stdin.close()
+        return self.process.wait(10)
+
+
+def code_at_oidc(base):
+    """A person signs in there in a browser, from C."""
+    program = WORK / "sign-in"
+    built = subprocess.run(["gcc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-fsanitize=address,undefined",
+                            "-fno-sanitize-recover=all", f"-I{HERE.parents[1] / 'ffi/c/include'}", HERE.parent / "c-sign-in/main.c",
+                            library, "-lcurl", "-lpthread", "-ldl", "-lm", "-o", program])
+    check("the program that signs in by a browser builds without a warning", built.returncode == 0)
+    one = SignIn(program, base)
+    back = one.browse()
+    issuer = "&iss=" + urllib.parse.quote(base, safe="")
+    check("oidc-provider sends the browser back with a code", back.startswith(CALLBACK + "?code="), back)
+    for what, callback, name in (
+            ("another redirect URI", back.replace("/callback", "/other"), "other_redirect_uri"),
+            ("another state", back.replace(one.state, "A" * 22), "other_state"),
+            ("another issuer", back.replace(issuer, issuer + "%2F"), "other_issuer"),
+            ("a parameter that stands twice", back + "&state=" + one.state, "duplicate_parameter")):
+        check(f"{what} is refused", callback != back and (said := one.hand(callback)) == name, locals().get("said"))
+    check("and leaves the sign-in as it was: its code brings a token", (said := one.hand(back)) == "token", said)
+    check("which opens the API", (said := one.line()) == "200", said)
+    check("a callback that comes again is nobody's", (said := one.hand(back)) == "stale_request", said)
+    two = SignIn(program, base)
+    code = urllib.parse.parse_qs(urllib.parse.urlsplit(back).query)["code"][0]
+    check("a code that was used brings nothing",
+          (said := two.hand(f"{CALLBACK}?code={code}&state={two.state}{issuer}")) == "invalid_grant", said)
+    three = SignIn(program, base)
+    check("who says no sends an error back", (said := three.hand(three.browse(abort=True))) == "error access_denied", said)
+    check("which ends it", (said := three.hand(f"{CALLBACK}?code=a&state={three.state}{issuer}")) == "stale_request", said)
+    check("all end well", [one.end(), two.end(), three.end()] == [0, 0, 0])
+
+
 def against_oidc():
     folder = WORK / "oidc-provider"
-    shutil.copytree(HERE / "oidc", folder, ignore=shutil.ignore_patterns("node_modules"))
-    subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([OIDC / "install.sh", folder], check=True)
     secret = "canary:secret+of/oidc"
-    node = subprocess.Popen(["node", "server.mjs", secret], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        base = node.stdout.readline().decode().rstrip()
-        check("oidc-provider starts", base.startswith("http://127.0.0.1:"), base)
-        gateway = custom("oidc", base, "/token", secret)
-        gateway.start()
-        generation, header = gateway.token(base + "/")
-        check("oidc-provider gives a token by client_secret_basic", header.startswith("Bearer "), gateway.said())
-        check("and the next ones in time", gateway.newer(base + "/", generation + 1, 8), gateway.said())
-        check("ends cleanly", gateway.end() == 0)
-        gateway = custom("oidc-wrong", base, "/token", "canary-wrong-secret")
-        gateway.start()
-        check("a wrong secret is told and not repeated", until(lambda: "needs you: invalid_client" in gateway.said()))
-        asked = fetch(base + "/count")[1]
-        time.sleep(1)
-        check("nothing more is sent", fetch(base + "/count")[1] == asked)
-        gateway.end()
-        login_at_oidc(base, secret)
-    finally:
-        node.kill()
+
+    def serve(code_seconds):
+        node = subprocess.Popen(["node", "server.mjs", secret, "2", str(code_seconds)], cwd=folder, stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL)
+        running.append(node)
+        return node.stdout.readline().decode().rstrip()
+
+    base = serve(600)
+    check("oidc-provider starts", base.startswith("http://127.0.0.1:"), base)
+    sign_in_at_oidc(base, secret, 600)
+    sign_in_at_oidc(serve(7), secret, 7)
+    gateway = custom("oidc", base, "/token", secret)
+    gateway.start()
+    generation, header = gateway.token(base + "/")
+    check("oidc-provider gives a token by client_secret_basic", header.startswith("Bearer "), gateway.said())
+    check("and the next ones in time", gateway.newer(base + "/", generation + 1, 8), gateway.said())
+    check("ends cleanly", gateway.end() == 0)
+    gateway = custom("oidc-wrong", base, "/token", "canary-wrong-secret")
+    gateway.start()
+    check("a wrong secret is told and not repeated", until(lambda: "needs you: invalid_client" in gateway.said()))
+    asked = fetch(base + "/count")[1]
+    time.sleep(1)
+    check("nothing more is sent", fetch(base + "/count")[1] == asked)
+    gateway.end()
+    code_at_oidc(base)
+    login_at_oidc(base, secret)
 
 
 PARTS = {"demo": against_demo, "kills": against_kills, "sharing": against_sharing, "sign_in": against_sign_in, "storage": against_storage,

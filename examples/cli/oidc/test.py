@@ -4,8 +4,6 @@
 
 FOLDER holds oidc-provider as npm installs it."""
 
-import html
-import http.cookiejar
 import json
 import os
 import pathlib
@@ -14,11 +12,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
 import urllib.parse
-import urllib.request
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1] / "oidc-provider"))
+from browser import Browser
+
 TOKENWARD, FOLDER = sys.argv[1:3]
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="sign-in-"))
 passed = failed = 0
@@ -29,49 +28,6 @@ def check(what, holds, said=""):
     passed, failed = passed + bool(holds), failed + (not holds)
     if not holds:
         print(f"FAILED: {what}\n{said}")
-
-
-class Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_):
-        return None
-
-
-class Browser:
-    """A person's browser, with a jar of its own."""
-
-    def __init__(self):
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()), Stay)
-
-    def visit(self, url, form=None):
-        """The last page that a URL or a form leads to, and where that is."""
-        while True:
-            try:
-                with self.opener.open(url, form and urllib.parse.urlencode(form).encode(), timeout=10) as page:
-                    return url, page.status, page.read().decode()
-            except urllib.error.HTTPError as error:
-                if error.code not in (302, 303):
-                    return url, error.code, error.read().decode()
-                url, form = urllib.parse.urljoin(url, error.headers["Location"]), None
-
-    def fill_in(self, url, page, **more):
-        """Sends the first form of a page."""
-        action = html.unescape(re.search(r'action="([^"]+)"', page)[1])
-        fields = {name: html.unescape(value)
-                  for name, value in re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', page)}
-        return self.visit(urllib.parse.urljoin(url, action), {**fields, **more})
-
-    def sign_in(self, url, abort=False):
-        """Signs in and agrees to all that is asked, or does not."""
-        url, status, page = self.visit(url)
-        for _ in range(8):
-            if status != 200 or "<form" not in page:
-                break
-            if abort and "/interaction/" in url:
-                link = re.search(r'href="([^"]*/abort)"', page)[1]
-                url, status, page = self.visit(urllib.parse.urljoin(url, link))
-                continue
-            url, status, page = self.fill_in(url, page, login="someone", password="x", confirm="yes")
-        return url, status, page
 
 
 class Command:
@@ -92,7 +48,7 @@ class Command:
 
 
 def serve(seconds):
-    node = subprocess.Popen(["node", FOLDER + "/server.mjs", str(seconds)], cwd=FOLDER, stdout=subprocess.PIPE,
+    node = subprocess.Popen(["node", FOLDER + "/server.mjs", "unused", "600", str(seconds)], cwd=FOLDER, stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, text=True)
     base = node.stdout.readline().strip()
     provider = WORK / f"provider-{seconds}.json"

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The certified oidc-provider on loopback, with refresh tokens that rotate. usage: server.mjs SECRET ACCESS_SECONDS DEVICE_CODE_SECONDS;
+// prints its URL. The client `gateway` has client_credentials; at `login`, which has the secret too, and at `command`, which has none, a
+// person signs in, whose name and password are whatever is typed. GET /count says how many token requests there were; after
+// GET /slow_down the next device that asks too early is told to slow down, which this provider does not say by itself.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import Provider from 'oidc-provider';
+
+const [secret, access, device] = process.argv.slice(2);
+const server = createServer().listen(0, '127.0.0.1');
+await once(server, 'listening');
+const url = `http://127.0.0.1:${server.address().port}`;
+const person = {
+  application_type: 'native',
+  grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+  redirect_uris: ['http://127.0.0.1/callback'],
+};
+const provider = new Provider(url, {
+  clients: [{
+    client_id: 'gateway',
+    client_secret: secret,
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+    token_endpoint_auth_method: 'client_secret_basic',
+  },
+  { ...person, client_id: 'login', client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' },
+  { ...person, client_id: 'command', token_endpoint_auth_method: 'none' }],
+  features: { clientCredentials: { enabled: true }, deviceFlow: { enabled: true }, devInteractions: { enabled: true } },
+  pkce: { required: () => true },
+  rotateRefreshToken: true,
+  ttl: { AccessToken: Number(access), ClientCredentials: Number(access), DeviceCode: Number(device), RefreshToken: 600 },
+});
+let count = 0;
+let slow = false;
+provider.use(async (context, next) => {
+  if (context.path === '/count') return void (context.body = String(count));
+  if (context.path === '/slow_down') return void (context.body = String(slow = true));
+  if (context.path === '/token') count += 1;
+  await next();
+  if (slow && context.body?.error === 'authorization_pending') {
+    slow = false;
+    context.body.error = 'slow_down';
+  }
+});
+server.on('request', provider.callback());
+process.stdout.write(`${url}\n`);
