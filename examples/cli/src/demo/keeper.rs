@@ -9,7 +9,7 @@ use serde_json::json;
 use tokenward::storage::{Found, Storage};
 use tokenward::{
     Answer, Credentials, Error, Generation, Identity, Instant, Next, Options, Outcome, Poll, Provider,
-    RequestId, Retry, Slots, TokenAnswer, TokenManager, TokenResponse, token_answer,
+    Request, RequestId, Retry, Slots, TokenAnswer, TokenManager, TokenResponse, token_answer,
 };
 
 use super::clock::DemoClock;
@@ -30,6 +30,18 @@ pub(super) struct Held {
     pub(super) username: String,
     pub(super) password: String,
     pub(super) bearer: String,
+}
+
+impl Held {
+    pub(super) fn credentials(&self) -> Credentials<'_> {
+        Credentials {
+            client_id: &self.client_id,
+            client_secret: &self.client_secret,
+            username: &self.username,
+            password: &self.password,
+            bearer: &self.bearer,
+        }
+    }
 }
 
 impl From<tokenward_demo_service::Credentials> for Held {
@@ -59,7 +71,7 @@ pub(super) struct Keeper<'p> {
     place: Place,
     /// What the last load came to.
     found: Result<Found, Error>,
-    http: Http,
+    pub(super) http: Http,
     clock: Arc<DemoClock>,
     speed: f64,
     /// When the last request began.
@@ -243,7 +255,7 @@ impl<'p> Keeper<'p> {
         self.wait_until(until, line, why);
     }
 
-    fn wait_until(&mut self, until: Instant, line: &Timeline, why: &str) {
+    pub(super) fn wait_until(&self, until: Instant, line: &Timeline, why: &str) {
         let text = format!("until {}: {why}", shown(until));
         line.event(&self.name, Event::Wait, &text, json!({ "until_ms": until.as_millis() }));
         self.clock.wait_until(until, self.speed);
@@ -251,27 +263,19 @@ impl<'p> Keeper<'p> {
 
     /// One request to the token endpoint: begin, send, answer.
     fn send(&mut self, line: &Timeline) {
-        let credentials = Credentials {
-            client_id: &self.held.client_id,
-            client_secret: &self.held.client_secret,
-            username: &self.held.username,
-            password: &self.held.password,
-            bearer: &self.held.bearer,
-        };
         let mut out = vec![0; 16 << 10];
         let now = self.clock.now();
         let grant = match self.poll().next {
             Next::Request(grant) => grant.name(),
             _ => "none",
         };
-        let (id, request) = match self.manager.begin(now, &credentials, &mut out) {
+        let (id, request) = match self.manager.begin(now, &self.held.credentials(), &mut out) {
             Ok(begun) => begun,
             Err(error) => return line.expect(&format!("a request can be written ({})", error.name()), false),
         };
         self.began_at = now;
         self.requests += 1;
-        let path = request.url().strip_prefix(self.api).unwrap_or_default();
-        line.event(&self.name, Event::Request, &format!("POST {path}  {grant}"), json!({ "grant": grant }));
+        self.tell_request(&request, grant, line);
         let reply = self.http.exchange(&request);
         tokenward::wipe(&mut out);
         let now = self.clock.now();
@@ -322,6 +326,11 @@ impl<'p> Keeper<'p> {
                 line.event(&self.name, Event::Failed, &text, members);
             }
         }
+    }
+
+    pub(super) fn tell_request(&self, request: &Request<'_>, grant: &str, line: &Timeline) {
+        let path = request.url().strip_prefix(self.api).unwrap_or_default();
+        line.event(&self.name, Event::Request, &format!("POST {path}  {grant}"), json!({ "grant": grant }));
     }
 
     fn life(&self) -> String {

@@ -3,6 +3,7 @@
 mod chapters;
 mod clock;
 mod keeper;
+mod sign_in;
 mod systems;
 mod timeline;
 

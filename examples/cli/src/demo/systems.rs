@@ -10,6 +10,7 @@ use tokenward_demo_service::{Clock, Config, Environment as ServiceEnvironment, K
 use super::chapters::Scene;
 use super::clock::DemoClock;
 use super::keeper::{Held, Keeper};
+use super::sign_in::SignIns;
 use super::timeline::{Event, Tally, Timeline};
 use crate::failure::Failure;
 use crate::paint::span;
@@ -203,6 +204,18 @@ fn flute(speed: Option<f64>, json: bool) -> Result<Tally, Failure> {
     scene.two_processes(&mut keeper, line)?;
     scene.old_refresh_token(&mut keeper, true, line)?;
     scene.refresh_token_lost(&mut keeper, line, |_, _| {});
+
+    let authorization_url = format!("{sandbox_url}/oauth2/authorize");
+    let person = Provider {
+        primary_grant: None,
+        device_path: Some("/oauth2/device_authorization"),
+        authorization_url: Some(&authorization_url),
+        ..sandbox
+    };
+    let mut keeper = stage.keeper("person", &person, None, &sandbox_url)?;
+    let sign_ins = SignIns { service: &stage.service, path: scene.path };
+    sign_ins.by_device(&mut keeper, line);
+    sign_ins.by_browser(&mut keeper, line)?;
     stage.finish()
 }
 
