@@ -334,7 +334,7 @@ guide() {
       fail "the guide's $(basename "$file"), on a Cortex-M0"
   done
   local program
-  for program in first_token power_cuts moved refusals sealed; do
+  for program in first_token sign_in power_cuts moved refusals sealed; do
     # shellcheck disable=SC2086
     gcc $cflags -g -fsanitize=address,undefined -fno-sanitize-recover=all "$HERE/tests/guide/$program.c" "$library" \
       -o "$OUT/guide/$program"
