@@ -45,6 +45,10 @@ def until(condition, seconds):
         time.sleep(0.01)
 
 
+class Skipped(Exception):
+    pass
+
+
 class Service:
     """A token service on loopback that answers as the script says."""
 
@@ -139,22 +143,34 @@ class Caller(threading.Thread):
         return self.outcome
 
 
+def fill(path):
+    """Leaves no room on the disk."""
+    with path.open("wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(bytes(1024))
+        except OSError:
+            pass
+
+
 class Executor:
     """What both programs have in common."""
 
     def __init__(self, program, folder, service, kind):
         self.program, self.folder, self.service, self.kind = program, folder, service, kind
-        self.callers, self.held, self.aside = {}, None, folder / "aside"
+        self.callers, self.held, self.disk = {}, None, folder / "disk"
+        self.aside, self.filler = self.disk / "aside", self.disk / "filler"
 
     def slots(self):
         raise NotImplementedError
 
     def storage(self, state):
         if state == "held":
-            self.held = open(self.folder / "token.lock", "w")
+            self.held = open(self.disk / "token.lock", "w")
             fcntl.flock(self.held, fcntl.LOCK_EX)
         elif state == "works":
             self.held = self.held and self.held.close()
+            self.filler.unlink(missing_ok=True)
             if self.aside.exists():
                 self.slots()[0].rmdir()
                 self.aside.rename(self.slots()[0])
@@ -162,12 +178,18 @@ class Executor:
             # Not even root reads a folder.
             self.slots()[0].rename(self.aside)
             self.slots()[0].mkdir()
+        elif state == "unwritable":
+            # A disk that was full from the start has a key all the same.
+            if not (self.disk / "token.key").exists():
+                self.damage("key")
+            fill(self.filler)
         else:
             raise NotImplementedError(state)
 
     def damage(self, kind):
         if kind == "key":
-            (self.folder / "token.key").write_text("5a" * 32 + "\n")
+            (self.disk / "token.key").touch(0o600)
+            (self.disk / "token.key").write_text("5a" * 32 + "\n")
             return
         slots = [slot for slot in self.slots() if slot.exists()]
         assert slots, "nothing is stored"
@@ -193,14 +215,14 @@ class Command(Executor):
         self.running = set()
 
     def slots(self):
-        return [self.folder / "token"]
+        return [self.disk / "token"]
 
     def asks(self, name, status):
         assert status in (None, 401)
 
         def run(caller):
             command = [self.program, "token", "--provider-file", self.file, "--allow-loopback-http", "--save",
-                       self.folder / "token", "--show-secrets", "--json"] + ["--renew"] * (status is not None)
+                       self.disk / "token", "--show-secrets", "--json"] + ["--renew"] * (status is not None)
             process = subprocess.Popen(command, env={**os.environ, **SECRETS}, stdin=subprocess.DEVNULL,
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             self.running.add((process, caller))
@@ -242,7 +264,7 @@ class Gateway(Executor):
         self.login = self.folder / "login"
         settings = {"provider": "custom", "name": "scripted", "base_url": self.service.base, "token_path": "/token",
                     "grants": ", ".join(GRANTS[self.kind]), "authentication": "post", "socket": self.folder / "socket",
-                    "state": self.folder / "token", "allow_loopback_http": "yes", "log_level": "debug", **POLICY}
+                    "state": self.disk / "token", "allow_loopback_http": "yes", "log_level": "debug", **POLICY}
         if self.kind == "refresh":
             settings["login_file"] = self.login
         (self.folder / "settings").write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
@@ -250,7 +272,7 @@ class Gateway(Executor):
         self.start()
 
     def slots(self):
-        return [self.folder / "token"]
+        return [self.disk / "token"]
 
     def start(self):
         """It asks for a token by itself: what needs it starts it."""
@@ -320,7 +342,7 @@ class Gateway(Executor):
         caller.gone = True
 
     def sign_out(self, wanted):
-        same((wanted, self.line("SIGN_OUT")), ("ok", "OK"), "SIGN_OUT")
+        same(self.line("SIGN_OUT"), {"ok": "OK", "storage_failed": "ERR not_saved"}[wanted], "SIGN_OUT")
 
     def hang_up(self):
         self.process.send_signal(signal.SIGHUP)
@@ -374,7 +396,7 @@ def step(executor, service, step):
         same(seen, value, "requests")
     elif what == "forget_requests":
         with service.lock:
-            service.requests = []
+            service.requests = [one for one in service.requests if value not in (True, one)]
     elif what == "release":
         service.hold(value).set()
     elif what == "sleep_ms":
@@ -399,12 +421,21 @@ STEPS = {"answers", "otherwise", "ask", "got", "waits", "cancel", "requests", "f
          "kill", "stop", "start", "retry", "install", "sign_out", "storage", "damage"}
 
 
+def small_disk(folder):
+    return subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], stderr=subprocess.DEVNULL).returncode == 0
+
+
 def run(kind, program, path):
     script = json.loads(path.read_text())
     folder = pathlib.Path(tempfile.mkdtemp(prefix="executor-"))
     service = Service()
-    executor = None
+    executor, disk = None, folder / "disk"
+    disk.mkdir()
+    small = any(one.get("storage") == "unwritable" for one in script["steps"])
     try:
+        if small and not small_disk(disk):
+            small = False
+            raise Skipped
         executor = {"command": Command, "gateway": Gateway}[kind](program, folder, service, script["service"])
         for number, one in enumerate(script["steps"], 1):
             try:
@@ -416,12 +447,16 @@ def run(kind, program, path):
         return None
     except Differs as error:
         return str(error)
+    except Skipped as skipped:
+        return skipped
     finally:
         for hold in list(service.holds.values()):
             hold.set()
         if executor:
             executor.end()
         service.server.shutdown()
+        if small:
+            subprocess.run(["umount", disk], check=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -430,12 +465,16 @@ def main():
     program = str(pathlib.Path(program).resolve())
     paths = [pathlib.Path(path) for path in chosen] or sorted(HERE.glob("*.json"))
     paths = [path for path in paths if kind in json.loads(path.read_text())["runs_on"]]
-    failed = 0
+    failed = skipped = 0
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for path, differs in zip(paths, pool.map(lambda path: run(kind, program, path), paths)):
+            if isinstance(differs, Skipped):
+                skipped += 1
+                print(f"skipped: {path.stem}, which takes a small disk, which root makes", flush=True)
+                continue
             failed += differs is not None
             print(f"{'FAIL' if differs else 'ok  '} {path.stem}" + (f"\n  {differs}" if differs else ""), flush=True)
-    print(f"counted: {len(paths) - failed} passed, {failed} failed")
+    print(f"counted: {len(paths) - failed - skipped} passed, {failed} failed")
     sys.exit(failed != 0)
 
 
