@@ -86,14 +86,16 @@ test() {
     { grep -v '^\[INFO\]\|^\[WARNING\]' "$LOG" >&2; fail "tests; all that Maven said is in $LOG"; }
 }
 
-# driver: compiles what replays scenarios; prints the class path, which holds until Maven's artifacts change.
+# driver [MODULE]: compiles what replays scenarios, or a module's tests; prints the class path, which holds until Maven's
+# artifacts change.
 driver() {
+  local module=${1:-tokenward}
   need java mvn
   native
-  maven -pl tokenward-testing,tokenward test-compile \
+  maven -pl "$module" -am test-compile \
     org.apache.maven.plugins:maven-dependency-plugin:3.11.0:build-classpath \
     -Dmdep.outputFile="$OUT/driver.classpath" -DincludeScope=test
-  echo "$OUT/tokenward/test-classes:$OUT/tokenward/classes:$(cat "$OUT/driver.classpath")"
+  echo "$OUT/$module/test-classes:$OUT/$module/classes:$(cat "$OUT/driver.classpath")"
 }
 
 replay() {
@@ -173,75 +175,77 @@ aar() {
   echo "aar: manifest, rules, classes and jni are there, $(wc -c <"$folder/jni/$ABI/libtokenward_uniffi.so") bytes of library"
 }
 
-# A stranger's project resolves from the repository, not from the reactor, and lives a token's life.
+# Strangers' projects resolve from the repository, not from the reactor, and live a token's life.
 consumer() {
   need java mvn cargo
   deploy
   (cd "$ROOT" && cargo build --quiet --package tokenward-demo-service)
-  rm -rf "$OUT/kotlin-cli" "$M2/io/github/tokenward"
-  maven -f "$ROOT/examples/kotlin-cli/pom.xml" package
-  rm -rf "$M2/io/github/tokenward"
-  local described base service
-  mkfifo "$OUT/kotlin-cli/stdin"
-  "$TARGET/debug/tokenward-demo-service" --kind flute --lifetime 12 --print-json \
-    <"$OUT/kotlin-cli/stdin" >"$OUT/kotlin-cli/service.json" &
-  service=$!
-  exec 8>"$OUT/kotlin-cli/stdin"
-  while [ ! -s "$OUT/kotlin-cli/service.json" ]; do kill -0 $service || fail "the demo service did not start"; sleep 0.1; done
-  described=$(cat "$OUT/kotlin-cli/service.json")
-  member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" <<<"$described"; }
-  base=$(member sandbox)
-  TOKENWARD_CLIENT_ID=$(member client_id) TOKENWARD_CLIENT_SECRET=$(member client_secret) \
-    java -cp "$OUT/kotlin-cli/kotlin-cli-1.jar:$OUT/kotlin-cli/lib/*" MainKt "$base" "$OUT/kotlin-cli/state" \
-    >"$OUT/kotlin-cli/said" || { cat "$OUT/kotlin-cli/said"; kill $service; fail "kotlin-cli"; }
-  exec 8>&-
-  wait $service
-  diff - <(grep -v '^event: ' "$OUT/kotlin-cli/said") <<'SAID' || fail "kotlin-cli says something else"
-obtained: 200, generation 1
-refreshed ahead: 200, generation 2
-rejected and replaced: 200, generation 3
-refused: origin_not_allowed: The URL is not on one of the provider's origins: check it, and use https.
-restarted: 200, Authorization([redacted], generation=3), token stored: true
-signed out: TokenStatus(isUsable=false, next=Supply(id=0, reason=NO_TOKEN), changesIn=null, signInWithin=null), token stored: false
+  local apps=$ROOT/examples
+  "$ROOT/bindings/first-hour.sh" "$apps/kotlin-cli/src/main/kotlin/Main.kt" "$apps/kotlin-retrofit/src/main/kotlin/Main.kt"
+  app kotlin-cli OkHttp <<'SAID'
+five calls: [200, 200, 200, 200, 200]
+refused and replaced: 200, Authorization([redacted], generation=2)
+elsewhere: origin_not_allowed: The URL is not on one of the provider's origins: check it, and use https.
+restarted: 200, Authorization([redacted], generation=2)
+signed out: signed_out: Sign in: you signed out.
 SAID
-  sed 's/^/consumer: /' "$OUT/kotlin-cli/said"
   retrofit 3.0.0 4.12.0
   retrofit 2.12.0 5.5.1 -P okhttp5
 }
 
-# retrofit VERSION OKHTTP ARGUMENTS...: a Retrofit app of these versions, against a real service.
-retrofit() {
-  local app=$OUT/kotlin-retrofit described service
+# app NAME WHAT ARGUMENTS...: builds an app, runs it against a real service, and wants of it what stands in the input.
+app() {
+  local app=$OUT/$1 described service
   rm -rf "$app" "$M2/io/github/tokenward"
-  maven -f "$ROOT/examples/kotlin-retrofit/pom.xml" -Dretrofit.version="$1" -Dokhttp.version="$2" "${@:3}" package
+  maven -f "$ROOT/examples/$1/pom.xml" "${@:3}" package
   rm -rf "$M2/io/github/tokenward"
-  ls "$app/lib" | grep -q "okhttp.*$2" || fail "OkHttp $2 is not what Retrofit $1 runs on"
+  cat >"$app/expected"
   mkfifo "$app/stdin"
-  "$TARGET/debug/tokenward-demo-service" --kind flute --print-json <"$app/stdin" >"$app/service.json" &
+  "$TARGET/debug/tokenward-demo-service" --kind flute --raw-log --print-json <"$app/stdin" >"$app/service.json" &
   service=$!
   exec 8>"$app/stdin"
   while [ ! -s "$app/service.json" ]; do kill -0 $service || fail "the demo service did not start"; sleep 0.1; done
   described=$(cat "$app/service.json")
   member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" <<<"$described"; }
-  java -cp "$app/kotlin-retrofit-1.jar:$app/lib/*" MainKt "$(member sandbox)" "$(member client_id)" \
-    "$(member client_secret)" >"$app/said" ||
-    { cat "$app/said"; kill $service; fail "kotlin-retrofit"; }
+  java -cp "$app/$1-1.jar:$app/lib/*" MainKt "$(member sandbox)" "$(member client_id)" "$(member client_secret)" \
+    "$app/state" >"$app/said" || { cat "$app/said"; kill $service; fail "$1"; }
+  "$ROOT/bindings/first-hour.sh" --audience "$(member sandbox)" || { kill $service; fail "$1 sends no audience"; }
   exec 8>&-
   wait $service
-  diff - "$app/said" <<'SAID' || fail "kotlin-retrofit says something else"
+  diff "$app/expected" "$app/said" || fail "$1 says something else"
+  echo "consumer: $2: $(wc -l <"$app/said") lines as expected"
+}
+
+# retrofit VERSION OKHTTP ARGUMENTS...: a Retrofit app of these versions.
+retrofit() {
+  app kotlin-retrofit "Retrofit $1 over OkHttp $2" -Dretrofit.version="$1" -Dokhttp.version="$2" "${@:3}" <<'SAID'
 five calls: [200, 200, 200, 200, 200]
 rejected and replaced: 200
+restarted: 200
 signed out: signed_out: Sign in: you signed out.
-signed in again: 200
 SAID
-  echo "consumer: Retrofit $1 over OkHttp $2 says the same"
+  ls "$OUT/kotlin-retrofit/lib" | grep -q "okhttp.*$2" || fail "OkHttp $2 is not what Retrofit $1 runs on"
 }
 
 # Times of this machine, beside those of a map in the same run: nothing is asserted.
 bench() {
   local classpath
+  classpath=$(driver tokenward-okhttp)
+  java -cp "$classpath" io.github.tokenward.okhttp.EndingBenchKt
   classpath=$(driver)
   java -cp "$classpath" io.github.tokenward.BenchKt
+  # The same where there is a JDK with java.lang.foreign, by that too.
+  local jdk
+  for jdk in /usr/lib/jvm/*; do
+    grep -qE '^JAVA_VERSION="(2[2-9]|[3-9][0-9])' "$jdk/release" 2>/dev/null || continue
+    mkdir -p "$OUT/foreign"
+    "$jdk/bin/javac" -d "$OUT/foreign" "$KOTLIN/Foreign.java"
+    echo "bench: by $("$jdk/bin/java" -version 2>&1 | head -n 1)"
+    "$jdk/bin/java" --enable-native-access=ALL-UNNAMED -Dtokenward.library="$TARGET/mobile/libtokenward_uniffi.so" \
+      -Duniffi.component.tokenward_uniffi.libraryOverride="$TARGET/mobile/libtokenward_uniffi.so" \
+      -cp "$classpath:$OUT/foreign" io.github.tokenward.BenchKt
+    break
+  done
 }
 
 case ${1:-} in

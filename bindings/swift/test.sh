@@ -157,18 +157,19 @@ test() {
 
 # The example against the real thing: its output is what its README shows.
 lifecycle() {
+  library; demo_service
+  "$ROOT/bindings/first-hour.sh" "$ROOT/examples/swift-cli/Sources/tokenward-swift/main.swift"
   cp -r "$ROOT/examples/swift-cli" "$OUT/" && rm -rf "$OUT/swift-cli/.build"
   in_swift "cd '$OUT/swift-cli'; TOKENWARD_PACKAGE='$ROOT' swift build --scratch-path '$OUT/swift-cli-build' \
     --cache-path '$OUT/cache' $FLAGS" >"$OUT/example.log" 2>&1 || { tail -n 20 "$OUT/example.log" >&2; fail "swift-cli"; }
-  serve "$TOKENWARD_DEMO_SERVICE" --kind flip_energy --print-json
-  local base
-  base=$(sed 's/.*"base_url":"\([^"]*\)".*/\1/' <<<"$SERVED")
-  rm -f "$OUT/site-token"
-  in_swift "'$OUT/swift-cli-build/debug/tokenward-swift' '$base' fct_09cf4f3c2b7e151628aed2a6 '$OUT/site-token'" \
-    >"$OUT/lifecycle.txt" || { cat "$OUT/lifecycle.txt" >&2; fail "swift-cli"; }
+  serve "$TOKENWARD_DEMO_SERVICE" --kind flute --raw-log --print-json
+  member() { sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/" <<<"$SERVED"; }
+  rm -f "$OUT/state"
+  in_swift "'$OUT/swift-cli-build/debug/tokenward-swift' '$(member sandbox)' '$(member client_id)' '$(member client_secret)' \
+    '$OUT/state'" >"$OUT/lifecycle.txt" || { cat "$OUT/lifecycle.txt" >&2; fail "swift-cli"; }
+  "$ROOT/bindings/first-hour.sh" --audience "$(member sandbox)" || fail "swift-cli sends no audience"
   sed -n '/^```text$/,/^```$/p' "$ROOT/examples/swift-cli/README.md" | sed '1d;$d' | diff - "$OUT/lifecycle.txt" ||
     fail "swift-cli says something else than its README"
-  ! grep -q 'fct_' "$OUT/lifecycle.txt" || fail "swift-cli shows a token"
   echo "test: examples/swift-cli goes through the whole lifecycle"
   counted 1
 }
@@ -279,6 +280,6 @@ case ${1:-} in
   replay) replay; exit ;;
 esac
 for leg in ${@:-$LEGS}; do
-  case " $LEGS driver " in *" $leg "*) "$leg" ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac
+  case " $LEGS driver lifecycle " in *" $leg "*) "$leg" ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac
   case $leg in test | tsan) ;; *) counted 1 ;; esac
 done

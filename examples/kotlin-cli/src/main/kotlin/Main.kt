@@ -1,87 +1,59 @@
-import io.github.tokenward.Credentials
-import io.github.tokenward.FileTokenStorage
-import io.github.tokenward.RefreshPolicy
-import io.github.tokenward.TokenIdentity
-import io.github.tokenward.TokenManager
-import io.github.tokenward.TokenManagerOptions
-import io.github.tokenward.TokenPreset
-import io.github.tokenward.TokenProvider
-import io.github.tokenward.TokenSource
-import io.github.tokenward.TokenwardException
+import io.github.tokenward.*
 import io.github.tokenward.okhttp.OkHttpTransport
 import io.github.tokenward.okhttp.authorizedBy
-import kotlinx.coroutines.delay
-import kotlinx.coroutines.launch
+import io.github.tokenward.okhttp.withoutToken
 import kotlinx.coroutines.runBlocking
 import okhttp3.MediaType.Companion.toMediaType
 import okhttp3.OkHttpClient
 import okhttp3.Request
 import okhttp3.RequestBody.Companion.toRequestBody
-import java.nio.file.Files
 import java.nio.file.Path
-import kotlin.system.exitProcess
 
-/**
- * The whole life of a token of Flute's sandbox, as `tokenward-demo-service --kind flute --lifetime 12` plays it:
- * obtained, used, refreshed ahead, rejected and replaced, kept over a restart, forgotten.
- */
+/** A service of one's own: five calls, a token that is refused, a restart, a sign-out. */
 fun main(arguments: Array<String>): Unit = runBlocking {
-    if (arguments.size != 2) {
-        System.err.println("usage: kotlin-cli BASE_URL STATE_FILE; id and secret in TOKENWARD_CLIENT_ID and TOKENWARD_CLIENT_SECRET")
-        exitProcess(64)
-    }
-    val (baseUrl, state) = arguments
-    val flute = TokenProvider(TokenPreset.FLUTE_SANDBOX) {
-        apiOrigins = null
+    val (base, id, secret, state) = arguments
+    val acme = TokenProvider("acme", base, "/oauth2/token") {
+        parameters = listOf(TokenParameter("audience", "https://api.acme.example"))
+        authentication = ClientAuthentication.BASIC_RAW
+        primaryGrant = TokenGrant.CLIENT_CREDENTIALS
+        refreshGrant = true
         loopbackHttp = true
-        policy = RefreshPolicy {
-            jitterPermille = 0u
-            minIntervalMs = 200u
-            marginMs = 200u
-        }
+        policy = RefreshPolicy { minIntervalMs = 0u }
     }
 
     fun manager() = TokenManager(
-        provider = flute,
-        identity = TokenIdentity { this.baseUrl = baseUrl },
-        source = TokenSource.credentials { Credentials(secret("TOKENWARD_CLIENT_ID"), secret("TOKENWARD_CLIENT_SECRET")) },
+        provider = acme,
+        source = TokenSource.credentials { Credentials(id, secret) },
         transport = OkHttpTransport(),
         storage = FileTokenStorage(Path.of(state), ByteArray(32) { 42 }),
         options = TokenManagerOptions(dangerouslyAllowServerOnlyCredentials = true),
     )
-    val url = "$baseUrl/v2/transactions"
-
-    val first = manager()
-    val events = launch { first.events.collect { println("event: $it") } }
-    val api = OkHttpClient.Builder().authorizedBy(first).build()
-    println("obtained: ${api.get(url)}, generation ${first.authorize("GET", url).generation}")
-    while (first.authorize("GET", url).generation < 2) delay(100)
-    println("refreshed ahead: ${api.get(url)}, generation ${first.authorize("GET", url).generation}")
-    delay(300)
-    OkHttpClient().newCall(order("$baseUrl/_demo/revoke", """{"what":"access_tokens"}""")).execute().close()
-    println("rejected and replaced: ${api.get(url)}, generation ${first.authorize("GET", url).generation}")
+    val url = "$base/v2/transactions"
+    val tokens = manager()
+    val api = OkHttpClient.Builder().authorizedBy(tokens).build()
+    println("five calls: ${List(5) { api.get(url) }}")
+    val revoke = """{"what":"access_tokens"}""".toRequestBody("application/json".toMediaType())
+    api.send(Request.Builder().url("$base/_demo/revoke").post(revoke).withoutToken())
+    println("refused and replaced: ${api.get(url)}, ${tokens.authorize("GET", url)}")
     try {
         api.get("https://elsewhere.example/")
     } catch (refused: TokenwardException.NotAllowed) {
-        println("refused: ${refused.code}: ${refused.message}")
+        println("elsewhere: ${refused.code}: ${refused.message}")
     }
-    first.close()
-    events.cancel()
+    tokens.close()
 
-    val second = manager()
-    val lent = second.authorize("GET", url)
-    fun isStored() = lent.header.removePrefix("Bearer ") in Files.readAllBytes(Path.of(state)).decodeToString()
-    println("restarted: ${OkHttpClient.Builder().authorizedBy(second).build().get(url)}, $lent, token stored: ${isStored()}")
-    second.signOut()
-    // What is stored from now on says that somebody has signed out.
-    println("signed out: ${second.status()}, token stored: ${isStored()}")
-    second.close()
-    exitProcess(0)
+    manager().use { restarted ->
+        val again = OkHttpClient.Builder().authorizedBy(restarted).build()
+        println("restarted: ${again.get(url)}, ${restarted.authorize("GET", url)}")
+        restarted.signOut()
+        try {
+            again.get(url)
+        } catch (refused: TokenwardException.SignInRequired) {
+            println("signed out: ${refused.code}: ${refused.message}")
+        }
+    }
 }
 
-private fun secret(name: String) = System.getenv(name) ?: error("$name is not set")
+fun OkHttpClient.get(url: String) = send(Request.Builder().url(url))
 
-private fun OkHttpClient.get(url: String) = newCall(Request.Builder().url(url).build()).execute().use { it.code }
-
-private fun order(url: String, body: String) =
-    Request.Builder().url(url).post(body.toRequestBody("application/json".toMediaType())).build()
+fun OkHttpClient.send(request: Request.Builder) = newCall(request.build()).execute().use { it.code }
