@@ -113,8 +113,8 @@ def main():
         if name == "TokenSource":
             ours["cases"] = theirs["cases"] = {}
         faults += differ(name, set(ours["cases"]), set(theirs["cases"]))
-        # What every error has stands once, not in each case.
-        base = {"code", "isRetryable", "answer"} if name == "TokenwardError" else set()
+        # What every case has stands once.
+        base = {"code", "isRetryable", "answer"} if name == "TokenwardError" else ours["members"]
         for case in sorted(ours["cases"].keys() & theirs["cases"].keys()):
             faults += differ(f"{name}.{case}", ours["cases"][case] - base, theirs["cases"][case] - base)
         faults += differ(name, ours["members"], theirs["members"])

@@ -9,14 +9,52 @@ public enum TokenEvent: Sendable, Hashable {
     /// `retryAfter` seconds; `nil`: not by itself, or at once.
     case refreshFailed(code: String, answer: ServiceAnswer?, retryAfter: TimeInterval?)
     /// No new token comes without a person or the app: a sign-in, another token, mended configuration. Told once for each
-    /// reason until there is a token.
-    case needsSignIn(reason: TokenReason)
+    /// reason until there is a token. `signInBy` as in ``TokenState``.
+    case needsSignIn(reason: TokenReason, signInBy: Date? = nil)
     /// A resource server refused a token, and asking again would not help.
     case rejected(reason: TokenReason)
     /// The state could not be kept; it is tried again.
     case storageFailed(code: String)
     case signedOut
 }
+
+extension TokenEvent {
+    /// Whether something is wrong: an error, for a log.
+    public var isProblem: Bool {
+        switch self {
+        case .refreshed, .signedOut: false
+        case .refreshFailed, .needsSignIn, .rejected, .storageFailed: true
+        }
+    }
+
+    /// One line for a log, in the words of every language: without a secret, and without the service's own words.
+    public var logLine: String {
+        switch self {
+        case .refreshed(let generation): "token refreshed: generation \(generation)"
+        case .refreshFailed(let code, let answer, let retryAfter):
+            "token request failed: \(code)" + (answer.map { ", status \($0.status)" } ?? "")
+                + (retryAfter.map { ", again in \(Int(min($0, 1e9))) s" } ?? "")
+        case .needsSignIn(let reason, let by):
+            "sign-in needed: \(reason.code)" + (by.map { ", by \(ISO8601DateFormatter().string(from: $0))" } ?? "")
+        case .rejected(let reason): "token rejected: \(reason.code)"
+        case .storageFailed(let code): "token storage failed: \(code)"
+        case .signedOut: "signed out"
+        }
+    }
+}
+
+#if canImport(os)
+    public import os
+
+    extension TokenKeeper {
+        /// Writes what happens to `logger`, an error where something is wrong, until the task is cancelled or the manager ends.
+        public func log(to logger: Logger) async {
+            for await event in events {
+                logger.log(level: event.isProblem ? .error : .info, "\(event.logLine, privacy: .public)")
+            }
+        }
+    }
+#endif
 
 /// Whether to send a refused request again.
 public enum RetryDecision: Sendable, Hashable {

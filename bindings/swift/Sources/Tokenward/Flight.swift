@@ -29,7 +29,9 @@ extension TokenManager {
                 if trouble == nil && isUsable { return }
             case .supply(let id, let reason):
                 guard let ask = source.program(for: reason) else {
-                    if told.insert(reason).inserted { announcements.send(.needsSignIn(reason: reason)) }
+                    if told.insert(reason).inserted {
+                        announcements.send(.needsSignIn(reason: reason, signInBy: signInBy(poll)))
+                    }
                     if poll.usable { return }
                     throw TokenwardError(supply: reason, trouble?.answer)
                 }

@@ -84,8 +84,9 @@ public enum TokenState: Sendable, Hashable {
     case signedIn
     /// A new token is being obtained; `isUsable`: the one before it may be sent meanwhile.
     case refreshing(isUsable: Bool)
-    /// No new token comes without a person or the app; `isUsable`: the present one may be sent for a while.
-    case needsSignIn(reason: TokenReason, isUsable: Bool)
+    /// No new token comes without a person or the app; `isUsable`: the present one may be sent for a while. From `signInBy` on
+    /// callers go without a token; `nil`: at once, or never by itself.
+    case needsSignIn(reason: TokenReason, isUsable: Bool, signInBy: Date? = nil)
     /// Somebody has signed out.
     case signedOut
 }

@@ -57,6 +57,8 @@ public actor TokenManager: TokenKeeper {
     private var lastFlight: UInt64 = 0
     /// The flight that has a request out, or asks the app for a token.
     private var busy: UInt64?
+    /// An instant of the clock, and which time of day it is.
+    private var deadline: (instant: UInt64, date: Date)?
     private var waiting: [UInt64: Waiter] = [:]
     private var lastWaiter: UInt64 = 0
     private var settling: Task<TokenwardError?, Never>?
@@ -325,11 +327,19 @@ public actor TokenManager: TokenKeeper {
             } else if busy != nil {
                 .refreshing(isUsable: poll.usable)
             } else if case .supply(_, let reason) = poll.next, source.program(for: reason) == nil {
-                .needsSignIn(reason: reason, isUsable: poll.usable)
+                .needsSignIn(reason: reason, isUsable: poll.usable, signInBy: signInBy(poll))
             } else {
                 poll.usable ? .signedIn : .noToken
             }
         looks.send(state)
+    }
+
+    /// By when a person is needed: the same time of day however often it is asked for.
+    func signInBy(_ poll: PollRecord) -> Date? {
+        let ends = [poll.signInBy, poll.usable ? poll.pollAt : nil].compactMap { $0 }
+        guard let by = ends.min(), let remaining = seconds(until: by), remaining > 0 else { return nil }
+        if deadline?.instant != by { deadline = (by, Date(timeIntervalSince1970: TimeInterval(clock.wall()) + remaining)) }
+        return deadline?.date
     }
 
     /// A flight asks for a token, whoever is asked.

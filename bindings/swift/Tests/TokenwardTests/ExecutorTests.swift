@@ -357,7 +357,7 @@ private func text(of state: TokenState) -> String {
     case .noToken: "no_token"
     case .signedIn: "signed_in"
     case .refreshing(let isUsable): "refreshing \(usable(isUsable))"
-    case .needsSignIn(let reason, let isUsable): "needs_sign_in \(reason.code) \(usable(isUsable))"
+    case .needsSignIn(let reason, let isUsable, _): "needs_sign_in \(reason.code) \(usable(isUsable))"
     case .signedOut: "signed_out"
     }
 }
@@ -366,7 +366,7 @@ private func text(of event: TokenEvent) -> String {
     switch event {
     case .refreshed: "refreshed"
     case .refreshFailed(let code, _, _): "refresh_failed \(code)"
-    case .needsSignIn(let reason): "needs_sign_in \(reason.code)"
+    case .needsSignIn(let reason, _): "needs_sign_in \(reason.code)"
     case .rejected(let reason): "rejected \(reason.code)"
     case .storageFailed(let code): "storage_failed \(code)"
     case .signedOut: "signed_out"

@@ -79,6 +79,38 @@ import TokenwardTesting
         try await eventually { states.current.last == .needsSignIn(reason: .refreshTokenRejected, isUsable: false) }
     }
 
+    @Test func a_sign_in_that_is_needed_while_the_token_lasts_says_by_when() async throws {
+        let (demo, clock) = (try Demo("flute"), HandClock())
+        let manager = try fluteManager(demo, clock: clock) { $0.primaryGrant = nil }
+        try await manager.install(IssuedToken(accessToken: "a", expiresIn: 3600, refreshToken: "unknown"))
+        let (states, end) = (Seen(manager.states), TimeInterval(clock.wall() + 3600))
+        clock.advance(seconds: 3300)
+        _ = try await generation(manager, demo)
+        try await eventually {
+            guard case .needsSignIn(.refreshTokenRejected, true, let by?) = states.current.last else { return false }
+            return (0...60).contains(end - by.timeIntervalSince1970)
+        }
+    }
+
+    @Test func an_event_is_one_line_for_a_log_without_the_services_own_words() {
+        let answer = ServiceAnswer(status: 403, error: "s3cret")
+        let by = Date(timeIntervalSince1970: 1_800_000_000)
+        let lines: [(TokenEvent, String)] = [
+            (.refreshed(generation: 3), "token refreshed: generation 3"),
+            (
+                .refreshFailed(code: "refused", answer: answer, retryAfter: 60),
+                "! token request failed: refused, status 403, again in 60 s"
+            ),
+            (.refreshFailed(code: "no_answer", answer: nil, retryAfter: nil), "! token request failed: no_answer"),
+            (.needsSignIn(reason: .revoked, signInBy: by), "! sign-in needed: revoked, by 2027-01-15T08:00:00Z"),
+            (.needsSignIn(reason: .noToken), "! sign-in needed: no_token"),
+            (.rejected(reason: .revoked), "! token rejected: revoked"),
+            (.storageFailed(code: "storage_locked"), "! token storage failed: storage_locked"),
+            (.signedOut, "signed out"),
+        ]
+        for (event, line) in lines { #expect((event.isProblem ? "! " : "") + event.logLine == line) }
+    }
+
     @Test func each_failure_of_a_request_is_told_with_what_was_answered_and_when_there_is_another_try() async throws {
         let cases: [(Server.Answer?, String, ServiceAnswer?)] = [
             (Server.Answer(status: 503, fields: ["Retry-After: 60"]), "http_status", ServiceAnswer(status: 503)),

@@ -3,6 +3,7 @@ package io.github.tokenward
 import io.github.tokenward.bridge.CoreException
 import io.github.tokenward.bridge.CoreRequest
 import io.github.tokenward.bridge.OutcomeRecord
+import io.github.tokenward.bridge.PollRecord
 import kotlinx.coroutines.async
 import kotlinx.coroutines.withTimeout
 import java.io.IOException
@@ -35,7 +36,7 @@ internal suspend fun TokenManager.fly(flight: Any) {
                 if (trouble == null && isUsable) return
             }
             is TokenNext.Supply -> {
-                val ask = program(next.reason) ?: return needsSignIn(next.reason, poll.usable, trouble?.answer)
+                val ask = program(next.reason) ?: return needsSignIn(next.reason, poll, trouble?.answer)
                 trouble = asking(flight) { supply(flight, next.id, ask) }?.also(::tell)
                 if (trouble == null && isUsable) return
             }
@@ -160,9 +161,9 @@ private fun TokenManager.stored(flight: Any): Trouble? {
     return null
 }
 
-private fun TokenManager.needsSignIn(reason: TokenReason, isUsable: Boolean, answer: ServiceAnswer?) {
-    if (told.add(reason)) vault.report(TokenEvent.NeedsSignIn(reason))
-    if (isUsable) return
+private fun TokenManager.needsSignIn(reason: TokenReason, poll: PollRecord, answer: ServiceAnswer?) {
+    if (told.add(reason)) vault.report(TokenEvent.NeedsSignIn(reason, signInBy(poll)))
+    if (poll.usable) return
     val code = reason.code
     if (reason in MISCONFIGURED) throw TokenwardException.Configuration(code, answer = answer)
     throw TokenwardException.SignInRequired(code, answer)

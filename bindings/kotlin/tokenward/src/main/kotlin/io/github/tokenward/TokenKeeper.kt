@@ -2,6 +2,7 @@ package io.github.tokenward
 
 import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.StateFlow
+import java.time.Instant
 import kotlin.time.Duration
 
 /**
@@ -122,8 +123,13 @@ public sealed interface TokenState {
      * No new token comes without a person or the app.
      *
      * @property isUsable The present one may be sent for a while.
+     * @property signInBy From when on callers go without a token; null: at once, or never by itself.
      */
-    public data class NeedsSignIn(val reason: TokenReason, val isUsable: Boolean) : TokenState
+    public data class NeedsSignIn @JvmOverloads constructor(
+        val reason: TokenReason,
+        val isUsable: Boolean,
+        val signInBy: Instant? = null,
+    ) : TokenState
 
     /** Somebody has signed out. */
     public data object SignedOut : TokenState
@@ -131,6 +137,23 @@ public sealed interface TokenState {
 
 /** What has happened. Holds no token. */
 public sealed interface TokenEvent {
+    /** Whether something is wrong: a warning, for a log. */
+    public val isProblem: Boolean get() = this !is Refreshed && this !is SignedOut
+
+    /** One line for a log, in the words of every language: without a secret, and without the service's own words. */
+    public val logLine: String
+        get() = when (this) {
+            is Refreshed -> "token refreshed: generation $generation"
+            is RefreshFailed -> {
+                val status = answer?.let { ", status ${it.status}" }.orEmpty()
+                "token request failed: $code$status" + retryAfter?.let { ", again in ${it.inWholeSeconds} s" }.orEmpty()
+            }
+            is NeedsSignIn -> "sign-in needed: ${reason.code}" + signInBy?.let { ", by $it" }.orEmpty()
+            is Rejected -> "token rejected: ${reason.code}"
+            is StorageFailed -> "token storage failed: $code"
+            SignedOut -> "signed out"
+        }
+
     /** There is a new token. */
     public data class Refreshed(val generation: Long) : TokenEvent
 
@@ -144,8 +167,12 @@ public sealed interface TokenEvent {
      */
     public data class RefreshFailed(val code: String, val answer: ServiceAnswer?, val retryAfter: Duration?) : TokenEvent
 
-    /** No new token comes without a person or the app: see [TokenwardException.SignInRequired] and [TokenwardException.Configuration]. */
-    public data class NeedsSignIn(val reason: TokenReason) : TokenEvent
+    /**
+     * No new token comes without a person or the app: see [TokenwardException.SignInRequired] and [TokenwardException.Configuration].
+     *
+     * @property signInBy As in [TokenState.NeedsSignIn].
+     */
+    public data class NeedsSignIn @JvmOverloads constructor(val reason: TokenReason, val signInBy: Instant? = null) : TokenEvent
 
     /** A resource server refused a request, and a new token would not help. */
     public data class Rejected(val reason: TokenReason) : TokenEvent

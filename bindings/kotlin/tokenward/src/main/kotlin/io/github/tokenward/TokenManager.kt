@@ -1,6 +1,7 @@
 package io.github.tokenward
 
 import io.github.tokenward.bridge.CoreException
+import io.github.tokenward.bridge.PollRecord
 import io.github.tokenward.bridge.RetryRecord
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
@@ -17,6 +18,7 @@ import kotlinx.coroutines.flow.asSharedFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeoutOrNull
+import java.time.Instant
 import java.util.concurrent.ConcurrentHashMap
 import kotlin.coroutines.CoroutineContext
 import kotlin.random.Random
@@ -116,6 +118,9 @@ public class TokenManager internal constructor(
     @Volatile
     internal var flight: Any? = null
         private set
+
+    /** An instant of [clock], and which time of day it is. */
+    private var deadline: Pair<ULong, Instant>? = null
 
     /** The flight that has a request out, or asks the app for a token. */
     @Volatile private var busy: Any? = null
@@ -275,9 +280,22 @@ public class TokenManager internal constructor(
         states.value = when {
             vault.isSignedOut -> TokenState.SignedOut
             busy != null -> TokenState.Refreshing(poll.usable)
-            next is TokenNext.Supply && program(next.reason) == null -> TokenState.NeedsSignIn(next.reason, poll.usable)
+            next is TokenNext.Supply && program(next.reason) == null ->
+                TokenState.NeedsSignIn(next.reason, poll.usable, signInBy(poll))
             poll.usable -> TokenState.SignedIn
             else -> TokenState.NoToken
+        }
+    }
+
+    /** By when a person is needed: the same time of day however often it is asked for. */
+    internal fun signInBy(poll: PollRecord): Instant? {
+        val by = listOfNotNull(poll.signInBy, poll.pollAt.takeIf { poll.usable }).minOrNull()
+        if (by == null || by <= clock.instant()) return null
+        synchronized(vault.lock) {
+            deadline?.let { (instant, time) -> if (instant == by) return time }
+            val time = Instant.ofEpochSecond((clock.wall() ?: return null) + until(by).inWholeSeconds)
+            deadline = by to time
+            return time
         }
     }
 

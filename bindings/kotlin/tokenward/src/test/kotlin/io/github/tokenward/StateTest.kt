@@ -10,15 +10,20 @@ import kotlinx.coroutines.test.advanceTimeBy
 import kotlinx.coroutines.test.runCurrent
 import kotlinx.coroutines.test.runTest
 import org.junit.jupiter.api.io.TempDir
+import org.slf4j.Logger
 import java.io.IOException
+import java.lang.reflect.Proxy
 import java.nio.file.Path
+import java.time.Instant
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
+import kotlin.test.assertIs
 import kotlin.test.assertTrue
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
 @OptIn(ExperimentalCoroutinesApi::class)
@@ -93,6 +98,26 @@ class StateTest {
     }
 
     @Test
+    fun `a sign-in that is needed while the token lasts says by when`() = runTest {
+        val service = MemoryService()
+        manager(service, provider = ACME.copy { primaryGrant = null }).use { manager ->
+            manager.install(IssuedToken("a", 1.hours, "r"))
+            val (states, events) = seen(manager.state) to seen(manager.events)
+            runCurrent()
+            service.answers += MemoryService.answer(400, """{"error":"invalid_grant"}""")
+            val end = checkNotNull(manager.clock.wall()) + 3600
+            advanceTimeBy(55.minutes)
+            manager.authorize("GET", API)
+            advanceTimeBy(1.minutes)
+            val state = assertIs<TokenState.NeedsSignIn>(states.last())
+            assertEquals(TokenReason.REFRESH_TOKEN_REJECTED to true, state.reason to state.isUsable)
+            assertTrue(end - checkNotNull(state.signInBy).epochSecond in 0..60, "$state")
+            assertEquals(TokenEvent.NeedsSignIn(TokenReason.REFRESH_TOKEN_REJECTED, state.signInBy), events.last())
+            assertEquals(state, states.filterIsInstance<TokenState.NeedsSignIn>().single())
+        }
+    }
+
+    @Test
     fun `each failure of a request is told with what was answered and when there is another try`() = runTest {
         val cases = mapOf(
             MemoryService.answer(503, "", "Retry-After" to "60") to ("http_status" to ServiceAnswer(503)),
@@ -125,6 +150,38 @@ class StateTest {
             manager.signOut()
             assertEquals(true, isLocked)
         }
+    }
+
+    @Test
+    fun `an event is one line for a log without the service's own words`() {
+        val by = Instant.ofEpochSecond(1_800_000_000)
+        val lines = mapOf(
+            TokenEvent.Refreshed(3) to "token refreshed: generation 3",
+            TokenEvent.RefreshFailed("refused", ServiceAnswer(403, "s3cret"), 60.seconds) to
+                "! token request failed: refused, status 403, again in 60 s",
+            TokenEvent.RefreshFailed("no_answer", null, null) to "! token request failed: no_answer",
+            TokenEvent.NeedsSignIn(TokenReason.REVOKED, by) to "! sign-in needed: revoked, by 2027-01-15T08:00:00Z",
+            TokenEvent.NeedsSignIn(TokenReason.NO_TOKEN) to "! sign-in needed: no_token",
+            TokenEvent.Rejected(TokenReason.REVOKED) to "! token rejected: revoked",
+            TokenEvent.StorageFailed("storage_locked") to "! token storage failed: storage_locked",
+            TokenEvent.SignedOut to "signed out",
+        )
+        for ((event, line) in lines) assertEquals(line, (if (event.isProblem) "! " else "") + event.logLine)
+    }
+
+    @Test
+    fun `a log is told what happens and how bad that is`() = runTest {
+        val said = mutableListOf<String>()
+        val logger = Proxy.newProxyInstance(javaClass.classLoader, arrayOf(Logger::class.java)) { _, method, arguments ->
+            said += "${method.name} ${arguments.single()}"
+        } as Logger
+        manager(MemoryService()).use { manager ->
+            val log = backgroundScope.launch(UnconfinedTestDispatcher(testScheduler)) { manager.logTo(logger) }
+            manager.authorize("GET", API)
+            manager.signOut()
+            log.cancel()
+        }
+        assertEquals(listOf("info token refreshed: generation 1", "info signed out"), said)
     }
 
     @Test

@@ -15,11 +15,13 @@ import io.github.tokenward.TokenSource
 import io.github.tokenward.TokenState
 import io.github.tokenward.TokenwardException
 import io.github.tokenward.code
+import io.github.tokenward.logTo
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.runTest
 import okhttp3.OkHttpClient
 import okhttp3.Request
+import org.slf4j.LoggerFactory
 import java.io.File
 import java.nio.file.Path
 import java.security.SecureRandom
@@ -101,12 +103,12 @@ class ReadmeTest {
         return site
     }
 
-    private fun watched(scope: CoroutineScope, tokens: TokenKeeper, log: (String) -> Unit, show: (String) -> Unit) {
+    private fun watched(scope: CoroutineScope, tokens: TokenKeeper, show: (String) -> Unit) {
         // watched
-        scope.launch { tokens.events.collect { log("$it") } }
+        scope.launch { tokens.logTo(LoggerFactory.getLogger("tokens")) } // or collect `events`, and their `logLine`
         scope.launch {
             tokens.state.collect { state ->
-                if (state is TokenState.NeedsSignIn) show("Please sign in (${state.reason.code}).")
+                if (state is TokenState.NeedsSignIn) show("Please sign in by ${state.signInBy ?: "now"} (${state.reason.code}).")
             }
         }
         // end
@@ -129,7 +131,7 @@ class ReadmeTest {
         val options = TokenManagerOptions(dangerouslyAllowServerOnlyCredentials = true)
         val source = TokenSource.credentials { Credentials("id", "secret") }
         TokenManager(development(), source = source, transport = OkHttpTransport(), options = options).use { manager ->
-            watched(backgroundScope, manager, {}, {})
+            watched(backgroundScope, manager) {}
         }
     }
 
