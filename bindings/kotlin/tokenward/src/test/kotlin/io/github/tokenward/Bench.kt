@@ -3,7 +3,10 @@ package io.github.tokenward
 import com.sun.jna.Memory
 import com.sun.jna.Native
 import com.sun.jna.Pointer
+import io.github.tokenward.bridge.CoreManager
 import kotlinx.coroutines.runBlocking
+import java.util.function.BiFunction
+import java.util.function.IntSupplier
 
 /** Times one header in several ways, beside a look-up in a map. Nothing is asserted: only ratios hold elsewhere. */
 fun main() = runBlocking {
@@ -20,9 +23,17 @@ fun main() = runBlocking {
         report("the clock") { TokenClock.system.now().toInt() }
         report("authorize of the bridge") { core.authorize(1uL, "GET", API).length }
         report("authorize in one plain call") { core.lend(1uL, "GET", API).header.length }
+        foreign(core)?.let { lend -> report("authorize in one plain call by java.lang.foreign") { lend.asInt } }
         report("authorize of the manager") { manager.authorize("GET", API).header.length }
     }
     core.close()
+}
+
+/** `Foreign.java`, where `test.sh bench` has found a JDK for it. */
+private fun foreign(core: LendingCore): IntSupplier? = runCatching { Class.forName("Foreign") }.getOrNull()?.let {
+    val handle = CoreManager::class.java.getDeclaredField("handle").apply { isAccessible = true }.getLong(core)
+    @Suppress("UNCHECKED_CAST")
+    (it.getConstructor().newInstance() as BiFunction<Long, String, IntSupplier>).apply(handle, API)
 }
 
 /** What a call costs that passes numbers and pointers alone. */
