@@ -609,8 +609,10 @@ def against_kills():
     outcomes = [(one["grant_type"], one["outcome"]) for one in demo.log()]
     lost = [one for one in outcomes if one[0] == "refresh_token" and one[1] != "token"]
     rotated = outcomes.count(("refresh_token", "token"))
-    check(f"flute, {len(open_at_flute)} kills: {rotated} rotations, {len(lost)} refused, {sum(open_at_flute)} kills with a request out",
-          rotated and len(lost) <= sum(open_at_flute), lost)
+    # On a busy machine an answer may come too late, which loses it as a kill does.
+    late = sum(run[0].said().count("no answer: ") for run in runs[:KILLED])
+    check(f"flute, {len(open_at_flute)} kills: {rotated} rotations, {len(lost)} refused, {sum(open_at_flute)} kills with a request out, "
+          f"{late} answers too late", rotated and len(lost) <= sum(open_at_flute) + late, lost)
     refreshes = sum(grant == "refresh_token" for _, grant in Rotating.grants)
     check(f"{len(open_elsewhere)} kills, {sum(open_elsewhere)} of them with a request out, in {refreshes} refreshes: none lost",
           refreshes >= KILLED and sum(open_elsewhere) >= KILLED and not Rotating.refused, len(Rotating.refused))
@@ -762,8 +764,10 @@ def against_sign_in():
 
 def against_storage():
     """Storage that is locked, missing or full."""
-    demo = Demo(lifetime=8)
-    gateway = session(demo, "stored-login")("stored", min_interval_ms=300, margin_ms=300, first_backoff_ms=200)
+    demo = Demo(lifetime=30)
+    # Due after six seconds, and good for so long after that that a busy machine sees it.
+    early = {"fraction_permille": 200, "min_interval_ms": 300, "margin_ms": 300, "first_backoff_ms": 200}
+    gateway = session(demo, "stored-login")("stored", **early)
     gateway.start()
     generation = gateway.token(demo.api)[0]
     with open(gateway.folder / "token.lock") as lock:
@@ -788,8 +792,7 @@ def against_storage():
         print("skipped: a full disk, which root makes")
     else:
         try:
-            gateway = session(demo, "full-login")("full", state=disk / "token", min_interval_ms=300, margin_ms=300,
-                                                  first_backoff_ms=200)
+            gateway = session(demo, "full-login")("full", state=disk / "token", **early)
             gateway.start()
             generation, seen = gateway.token(demo.api)[0], refreshes(demo)
             with (disk / "filler").open("wb", buffering=0) as filler:
