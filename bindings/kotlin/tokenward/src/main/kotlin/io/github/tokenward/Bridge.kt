@@ -60,6 +60,9 @@ internal fun sentence(code: String): String = try {
     errorSentence(code)
 } catch (_: LinkageError) {
     code
+} catch (_: CoreException.Input) {
+    // The service's own word, which may hold anything.
+    "Sign in again: the service or the person has said no."
 }
 
 internal fun Duration.wholeSeconds(): ULong =

@@ -61,9 +61,9 @@ private fun TokenManager.tell(trouble: Trouble) {
 }
 
 /** What a request is made of that the manager does not keep, and the token of the parent that opens the token endpoint. */
-private class Prepared(val credentials: Credentials, val lent: Authorization? = null)
+internal class Prepared(val credentials: Credentials, val lent: Authorization? = null)
 
-private suspend fun TokenManager.prepare(): Prepared = when (source) {
+internal suspend fun TokenManager.prepare(): Prepared = when (source) {
     is TokenSource.Kind.Credentials -> try {
         // A person may be asked, who takes as long as a person takes.
         Prepared(asked(Duration.INFINITE, source.credentials))
@@ -119,7 +119,8 @@ private suspend fun TokenManager.request(flight: Any, request: CoreRequest, begu
     return null
 }
 
-private suspend fun TokenManager.send(request: CoreRequest, begunAt: ULong): TransportResponse {
+internal suspend fun TokenManager.send(request: CoreRequest, begunAt: ULong): TransportResponse {
+    val carrier = transport ?: throw TokenwardException.Configuration(TRANSPORT_MISSING)
     // The core checks where the request goes, the parent only where its token goes.
     if (source is TokenSource.Kind.Parent && request.url() != core.tokenUrl()) throw TokenwardException.Internal("internal")
     val headers = request.headers().chunked(2) { (name, value) -> TransportHeader(name, value) }
@@ -127,7 +128,7 @@ private suspend fun TokenManager.send(request: CoreRequest, begunAt: ULong): Tra
     val response = asked {
         // Others count on it that nothing is sent later, and this process may have slept.
         if ((clock.instant() - begunAt).toLong() > timeout.inWholeMilliseconds / 4) throw IOException("too late to be sent")
-        checkNotNull(transport).send(sent)
+        carrier.send(sent)
     }
     sent.body?.fill(0)
     return if (response.body.size <= TokenTransport.MAX_BODY_BYTES) response else throw IOException("the answer is too long")
@@ -144,7 +145,8 @@ internal fun TokenManager.program(reason: TokenReason): (suspend () -> IssuedTok
 private suspend fun TokenManager.supply(flight: Any, id: ULong, ask: suspend () -> IssuedToken): Trouble? {
     unlessStale { aboard(flight) { core.took(clock.instant(), id) } }
     return try {
-        vault.keep(asked(call = ask), id)
+        val token = asked(call = ask)
+        vault.admit { vault.take(token, id) }
         stored(flight)
     } catch (_: CoreException.State) {
         // Signed out, or another token was installed meanwhile.

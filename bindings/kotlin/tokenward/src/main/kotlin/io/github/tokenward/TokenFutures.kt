@@ -4,11 +4,13 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
+import kotlinx.coroutines.future.await
 import kotlinx.coroutines.future.future
 import kotlinx.coroutines.launch
 import java.util.concurrent.Callable
 import java.util.concurrent.CompletableFuture
 import java.util.function.Consumer
+import java.util.function.Function
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import java.time.Duration as JavaDuration
@@ -64,6 +66,36 @@ public class TokenFutures(private val keeper: TokenKeeper) : AutoCloseable {
         /** See [TokenSource.Companion.backend]. */
         @JvmStatic
         public fun backend(token: Callable<IssuedToken>): TokenSource = TokenSource.backend { token.call() }
+
+        /** See [TokenManager.signIn]. */
+        @JvmStatic
+        @JvmOverloads
+        public fun signIn(
+            manager: TokenManager,
+            redirectUri: String,
+            browser: Function<AuthorizationRequest, CompletableFuture<String>>,
+            pending: TokenStorage? = null,
+        ): CompletableFuture<Void?> = started { manager.signIn(redirectUri, pending) { browser.apply(it).await() } }
+
+        /** See [TokenManager.resumeSignIn]. */
+        @JvmStatic
+        public fun resumeSignIn(manager: TokenManager, callback: String, pending: TokenStorage): CompletableFuture<Void?> =
+            started { manager.resumeSignIn(callback, pending) }
+
+        /** See [io.github.tokenward.signInByLoopback]. */
+        @JvmStatic
+        public fun signInByLoopback(manager: TokenManager, open: Consumer<String>): CompletableFuture<Void?> =
+            started { manager.signInByLoopback(open = open::accept) }
+
+        /** See [TokenManager.signInOnAnotherDevice]. */
+        @JvmStatic
+        public fun signInOnAnotherDevice(manager: TokenManager, show: Consumer<DeviceCode>): CompletableFuture<Void?> =
+            started { manager.signInOnAnotherDevice(show::accept) }
+
+        private fun started(call: suspend () -> Unit): CompletableFuture<Void?> = CoroutineScope(Dispatchers.Default).future {
+            call()
+            null
+        }
 
         /** A token by its members: see [IssuedToken]. */
         @JvmStatic

@@ -191,7 +191,12 @@ public class TokenManager internal constructor(
 
     override suspend fun install(token: IssuedToken) {
         open()
-        bridged { vault.keep(token) }
+        signedIn { vault.take(token) }
+    }
+
+    /** Somebody signs in with what [hand] gives to the core: a token, or nothing yet. */
+    internal suspend fun signedIn(hand: () -> Boolean) {
+        if (!bridged { vault.admit(hand) }) return
         settle()
         if (!refreshed()) throw TokenwardException.SignInRequired(SIGNED_OUT)
         wake(null)
@@ -200,9 +205,63 @@ public class TokenManager internal constructor(
 
     override suspend fun signIn() {
         open()
-        vault.admit()
+        vault.admit { true }
         retry()
         obtain()
+    }
+
+    /**
+     * Has a person sign in in a browser (RFC 6749 section 4.1, with PKCE), and keeps the token. The provider names
+     * `authorizationUrl`; the source brings the client id. On the JVM take
+     * [signInByLoopback].
+     *
+     * ```
+     * manager.signIn("com.example.app:/callback") { request -> myBrowser.open(request.url) }
+     * ```
+     *
+     * A caller that is cancelled leaves what is [pending]; what is sent goes on to its end.
+     *
+     * @param redirectUri a scheme of the app's own, `https`, or `http` to the loopback interface.
+     * @param pending an item of its own that keeps the sign-in for ten minutes, so that a restart between browser and callback
+     *   is survived: [resumeSignIn]. It is as secret as a token.
+     * @param browser opens a URL, and brings the one that leads back to the app.
+     * @throws Exception what [browser] throws.
+     * @throws TokenwardException `SignInRequired` with the service's code, where the person or the service says no;
+     *   `NotAllowed` for a callback that is not of this sign-in.
+     */
+    public suspend fun signIn(
+        redirectUri: String,
+        pending: TokenStorage? = null,
+        browser: suspend (AuthorizationRequest) -> String,
+    ) {
+        open()
+        signInByBrowser(redirectUri, pending, browser)
+    }
+
+    /**
+     * Ends a sign-in that was begun before a restart, with the URL that the browser has come back with. Its code is sent once:
+     * what is [pending] is deleted before that.
+     *
+     * @throws TokenwardException `NotAllowed` for a callback that is not of this sign-in, `stale_request` where none is pending;
+     *   `SignInRequired` where what is pending cannot be used, as `sign_in_expired`, or the service says no.
+     */
+    public suspend fun resumeSignIn(callback: String, pending: TokenStorage) {
+        open()
+        scope.async { resumeByBrowser(callback, pending) }.await()
+    }
+
+    /**
+     * Has a person sign in on another device (RFC 8628), and keeps the token. The provider names `devicePath`; the source brings
+     * the client id.
+     *
+     * @param show shows the code, once.
+     * @throws Exception what [show] throws.
+     * @throws TokenwardException `SignInRequired` with `expired_token`, or with the service's code where the person or the
+     *   service says no.
+     */
+    public suspend fun signInOnAnotherDevice(show: suspend (DeviceCode) -> Unit) {
+        open()
+        signInByCode(show)
     }
 
     override suspend fun signOut() {
@@ -408,7 +467,7 @@ public class TokenManager internal constructor(
 
     internal fun until(instant: ULong): Duration = (instant - minOf(instant, clock.instant())).toLong().milliseconds
 
-    private fun open() {
+    internal fun open() {
         if (closed) throw TokenwardException.Configuration(MANAGER_CLOSED)
     }
 

@@ -85,7 +85,7 @@ internal class Vault(
     }
 
     /** Hands a token to the core, as that which [supply] brought or as one that nobody asked for. */
-    fun keep(token: IssuedToken, supply: ULong? = null) = synchronized(lock) {
+    fun take(token: IssuedToken, supply: ULong? = null): Boolean {
         val (now, wall) = clock.instant() to clock.unixTime()
         val seconds = token.expiresIn?.wholeSeconds()
         val life = token.refreshExpiresIn?.wholeSeconds()
@@ -97,7 +97,7 @@ internal class Vault(
                 else -> core.supplied(now, wall, supply, accessToken, tokenType, seconds, refreshToken, life)
             }
         }
-        isSignedOut = false
+        return true
     }
 
     /** Forgets the token at once, and says so; [settle] is still to store that. */
@@ -107,8 +107,8 @@ internal class Vault(
         report(TokenEvent.SignedOut)
     }
 
-    /** Ends the signed-out state. */
-    fun admit() = synchronized(lock) { isSignedOut = false }
+    /** Does [hand], which ends the signed-out state if it is so. */
+    fun admit(hand: () -> Boolean): Boolean = synchronized(lock) { hand().also { if (it) isSignedOut = false } }
 }
 
 /** What an id that is over would do is left undone: signed out, or another token was installed meanwhile. */

@@ -58,4 +58,25 @@ class JavaTest {
             assertThrows(CancellationException.class, waiting::get);
         }
     }
+
+    @Test
+    void a_person_signs_in_from_Java() throws Exception {
+        TokenProvider app = TokenProviderKt.TokenProvider("acme", "https://acme.example", "/token", provider -> {
+            provider.setAuthorizationUrl("https://acme.example/authorize");
+            provider.setAuthentication(ClientAuthentication.PUBLIC_CLIENT);
+            provider.setRefreshGrant(true);
+            provider.setExposure(Exposure.APP_ALLOWED);
+            return Unit.INSTANCE;
+        });
+        TokenSource source = TokenFutures.credentials(() -> new Credentials("app"));
+        TokenTransport transport = (request, done) -> answer;
+        TokenIdentity person = TokenProviderKt.TokenIdentity(identity -> Unit.INSTANCE);
+        try (TokenManager manager = new TokenManager(app, person, source, transport); TokenFutures tokens = new TokenFutures(manager)) {
+            TokenFutures.signIn(manager, "com.example.app:/callback", request -> {
+                String state = request.getUrl().replaceAll(".*&(state=[^&]*).*", "$1");
+                return CompletableFuture.completedFuture("com.example.app:/callback?code=c&" + state);
+            }).get();
+            assertEquals("Bearer access-1", tokens.authorize("GET", "https://acme.example/v1").get().getHeader());
+        }
+    }
 }

@@ -1,6 +1,8 @@
 package io.github.tokenward.okhttp
 
+import io.github.tokenward.ClientAuthentication
 import io.github.tokenward.Credentials
+import io.github.tokenward.Exposure
 import io.github.tokenward.FileTokenStorage
 import io.github.tokenward.IssuedToken
 import io.github.tokenward.MemoryTokenStorage
@@ -16,7 +18,10 @@ import io.github.tokenward.TokenState
 import io.github.tokenward.TokenwardException
 import io.github.tokenward.code
 import io.github.tokenward.logTo
+import io.github.tokenward.signInByLoopback
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.test.runTest
 import okhttp3.OkHttpClient
@@ -135,6 +140,30 @@ class ReadmeTest {
         }
     }
 
+    private suspend fun signedIn(show: (String) -> Unit) {
+        // sign-in
+        val person = TokenManager(
+            provider = TokenProvider("acme", "https://login.acme.example", "/token") {
+                authorizationUrl = "https://login.acme.example/authorize"
+                authentication = ClientAuthentication.PUBLIC_CLIENT
+                refreshGrant = true
+                exposure = Exposure.APP_ALLOWED
+            },
+            source = TokenSource.credentials { Credentials("app") },
+            transport = OkHttpTransport(),
+        )
+        person.signInByLoopback { url -> show("Sign in at $url") }
+        // end
+    }
+
+    @Test
+    fun `the example of signing in waits for a person`() = runTest {
+        val shown = CompletableDeferred<String>()
+        val signingIn = launch { signedIn(shown::complete) }
+        assertContains(shown.await(), "Sign in at https://login.acme.example/authorize?response_type=code&client_id=app&")
+        signingIn.cancelAndJoin()
+    }
+
     @Test
     fun `the dependency that is shown is the one that a stranger's project has`() {
         val shown = Regex("```xml\n(.*?)```", RegexOption.DOT_MATCHES_ALL).find(File("../README.md").readText())
@@ -162,7 +191,7 @@ class ReadmeTest {
         val source = files.joinToString("") { (module, file) ->
             File("../$module/src/test/kotlin/io/github/tokenward/$file").readText()
         }
-        val guide = listOf("phone", "server", "watched", "view model", "java", "development")
+        val guide = listOf("phone", "server", "sign-in", "watched", "view model", "java", "development")
         for ((readme, names) in listOf("../../../README.md" to listOf("first"), "../README.md" to guide)) {
             val shown = Regex("```(?:kotlin|java)\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(File(readme).readText()).map {
                 it.groupValues[1].trim()
