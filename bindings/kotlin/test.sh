@@ -13,6 +13,7 @@ OUT=$TARGET/kotlin
 M2=${TOKENWARD_M2:-${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/m2}
 VERSION=$(sed -n 's:^  <version>\(.*\)</version>$:\1:p' "$KOTLIN/pom.xml")
 MODULES="tokenward tokenward-test tokenward-okhttp tokenward-ktor tokenward-android"
+R8=9.5.28
 LEGS="build lint test docs api aar consumer bench"
 mkdir -p "$OUT"
 
@@ -177,7 +178,7 @@ aar() {
 
 # Strangers' projects resolve from the repository, not from the reactor, and live a token's life.
 consumer() {
-  need java mvn cargo
+  need java mvn cargo unzip
   deploy
   (cd "$ROOT" && cargo build --quiet --package tokenward-demo-service)
   local apps=$ROOT/examples
@@ -189,17 +190,25 @@ elsewhere: origin_not_allowed: The URL is not on one of the provider's origins: 
 restarted: 200, Authorization([redacted], generation=2)
 signed out: signed_out: Sign in: you signed out.
 SAID
+  shrunk
   retrofit 3.0.0 4.12.0
   retrofit 2.12.0 5.5.1 -P okhttp5
 }
 
-# app NAME WHAT ARGUMENTS...: builds an app, runs it against a real service, and wants of it what stands in the input.
+# app NAME WHAT ARGUMENTS...: builds an app and lives it; what it is to say stands in the input.
 app() {
-  local app=$OUT/$1 described service
+  local app=$OUT/$1
   rm -rf "$app" "$M2/io/github/tokenward"
   maven -f "$ROOT/examples/$1/pom.xml" "${@:3}" package
   rm -rf "$M2/io/github/tokenward"
   cat >"$app/expected"
+  live "$1" "$2" "$app/$1-1.jar:$app/lib/*"
+}
+
+# live NAME WHAT CLASSPATH: runs an app against a real service, and wants what it is to say.
+live() {
+  local app=$OUT/$1 described service
+  rm -f "$app/stdin" "$app/service.json" "$app"/state*
   mkfifo "$app/stdin"
   "$TARGET/debug/tokenward-demo-service" --kind flute --raw-log --print-json <"$app/stdin" >"$app/service.json" &
   service=$!
@@ -207,13 +216,27 @@ app() {
   while [ ! -s "$app/service.json" ]; do kill -0 $service || fail "the demo service did not start"; sleep 0.1; done
   described=$(cat "$app/service.json")
   member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" <<<"$described"; }
-  java -cp "$app/$1-1.jar:$app/lib/*" MainKt "$(member sandbox)" "$(member client_id)" "$(member client_secret)" \
-    "$app/state" >"$app/said" || { cat "$app/said"; kill $service; fail "$1"; }
+  java -cp "$3" MainKt "$(member sandbox)" "$(member client_id)" "$(member client_secret)" "$app/state" >"$app/said" ||
+    { cat "$app/said"; kill $service; fail "$2"; }
   "$ROOT/bindings/first-hour.sh" --audience "$(member sandbox)" || { kill $service; fail "$1 sends no audience"; }
   exec 8>&-
   wait $service
-  diff "$app/expected" "$app/said" || fail "$1 says something else"
+  diff "$app/expected" "$app/said" || fail "$2 says something else"
   echo "consumer: $2: $(wc -l <"$app/said") lines as expected"
+}
+
+# The app again, shrunk and renamed by R8 with the rules that stand in the jar. Class files for dex, so that they run.
+shrunk() {
+  local app=$OUT/kotlin-cli home
+  home=$(dirname "$(dirname "$(readlink -f "$(command -v java)")")")
+  maven "org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy" -N -Dartifact="com.android.tools:r8:$R8" \
+    -DoutputDirectory="$OUT/r8"
+  unzip -p "$app/lib/tokenward-$VERSION.jar" META-INF/proguard/tokenward.pro >"$app/rules.pro"
+  echo '-keep class MainKt { public static void main(java.lang.String[]); }' >>"$app/rules.pro"
+  java -Xmx2g -cp "$OUT/r8/r8-$R8.jar" com.android.tools.r8.R8 --release --classfile --lib "$home" \
+    --pg-conf "$app/rules.pro" --output "$app/shrunk.jar" "$app/kotlin-cli-1.jar" "$app"/lib/*.jar 2>"$OUT/r8.log" ||
+    { tail -n 20 "$OUT/r8.log" >&2; fail "R8; all of it is in $OUT/r8.log"; }
+  live kotlin-cli "OkHttp, shrunk by R8 with the jar's rules" "$app/shrunk.jar"
 }
 
 # retrofit VERSION OKHTTP ARGUMENTS...: a Retrofit app of these versions.
@@ -224,7 +247,7 @@ rejected and replaced: 200
 restarted: 200
 signed out: signed_out: Sign in: you signed out.
 SAID
-  ls "$OUT/kotlin-retrofit/lib" | grep -q "okhttp.*$2" || fail "OkHttp $2 is not what Retrofit $1 runs on"
+  compgen -G "$OUT/kotlin-retrofit/lib/okhttp*$2*" >/dev/null || fail "OkHttp $2 is not what Retrofit $1 runs on"
 }
 
 # Times of this machine, beside those of a map in the same run: nothing is asserted.
