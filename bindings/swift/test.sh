@@ -159,7 +159,7 @@ test() {
 lifecycle() {
   library; demo_service
   "$ROOT/bindings/first-hour.sh" "$ROOT/examples/swift-cli/Sources/tokenward-swift/main.swift"
-  cp -r "$ROOT/examples/swift-cli" "$OUT/" && rm -rf "$OUT/swift-cli/.build"
+  rm -rf "$OUT/swift-cli" && cp -r "$ROOT/examples/swift-cli" "$OUT/" && rm -rf "$OUT/swift-cli/.build"
   in_swift "cd '$OUT/swift-cli'; TOKENWARD_PACKAGE='$ROOT' swift build --scratch-path '$OUT/swift-cli-build' \
     --cache-path '$OUT/cache' $FLAGS" >"$OUT/example.log" 2>&1 || { tail -n 20 "$OUT/example.log" >&2; fail "swift-cli"; }
   serve "$TOKENWARD_DEMO_SERVICE" --kind flute --raw-log --print-json

@@ -1019,7 +1019,7 @@ class SignIn:
 
 def code_at_oidc(base):
     """A person signs in there in a browser, from C."""
-    program = WORK / "sign-in"
+    program = WORK / "c-sign-in"
     built = subprocess.run(["gcc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-fsanitize=address,undefined",
                             "-fno-sanitize-recover=all", f"-I{HERE.parents[1] / 'ffi/c/include'}", HERE.parent / "c-sign-in/main.c",
                             library, "-lcurl", "-lpthread", "-ldl", "-lm", "-o", program])
