@@ -19,6 +19,9 @@ import threading
 import time
 import urllib.parse
 
+sys.dont_write_bytecode = True
+import small_disk
+
 HERE = pathlib.Path(__file__).resolve().parent
 MORE_S = 0.3
 POLICY = {"jitter_permille": 0, "margin_ms": 0, "min_interval_ms": 0, "first_backoff_ms": 100, "max_backoff_ms": 400,
@@ -143,16 +146,6 @@ class Caller(threading.Thread):
         return self.outcome
 
 
-def fill(path):
-    """Leaves no room on the disk."""
-    with path.open("wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(bytes(1024))
-        except OSError:
-            pass
-
-
 class Executor:
     """What both programs have in common."""
 
@@ -182,7 +175,7 @@ class Executor:
             # A disk that was full from the start has a key all the same.
             if not (self.disk / "token.key").exists():
                 self.damage("key")
-            fill(self.filler)
+            small_disk.fill(self.filler)
         else:
             raise NotImplementedError(state)
 
@@ -421,10 +414,6 @@ STEPS = {"answers", "otherwise", "ask", "got", "waits", "cancel", "requests", "f
          "kill", "stop", "start", "retry", "install", "sign_out", "storage", "damage"}
 
 
-def small_disk(folder):
-    return subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], stderr=subprocess.DEVNULL).returncode == 0
-
-
 def run(kind, program, path):
     script = json.loads(path.read_text())
     folder = pathlib.Path(tempfile.mkdtemp(prefix="executor-"))
@@ -433,7 +422,7 @@ def run(kind, program, path):
     disk.mkdir()
     small = any(one.get("storage") == "unwritable" for one in script["steps"])
     try:
-        if small and not small_disk(disk):
+        if small and not small_disk.mount(disk):
             small = False
             raise Skipped
         executor = {"command": Command, "gateway": Gateway}[kind](program, folder, service, script["service"])
@@ -456,7 +445,7 @@ def run(kind, program, path):
             executor.end()
         service.server.shutdown()
         if small:
-            subprocess.run(["umount", disk], check=True)
+            small_disk.unmount(disk)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -41,13 +41,13 @@ pub(crate) const SECRET_VARIABLES: [&str; 4] =
     ["TOKENWARD_CLIENT_SECRET", "TOKENWARD_PASSWORD", "TOKENWARD_BEARER", crate::token::KEY_VARIABLE];
 
 /// What a request presents; wiped when it is dropped.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Presented {
-    client_id: String,
-    client_secret: String,
-    username: String,
-    password: String,
-    bearer: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+    pub(crate) username: String,
+    pub(crate) password: String,
+    pub(crate) bearer: String,
 }
 
 impl Presented {

@@ -8,12 +8,13 @@ use std::time::Duration;
 use serde_json::json;
 use tokenward::storage::{Found, Storage};
 use tokenward::{
-    Answer, Credentials, Error, Generation, Identity, Instant, Next, Options, Outcome, Poll, Provider,
-    Request, RequestId, Retry, Slots, TokenAnswer, TokenManager, TokenResponse, token_answer,
+    Answer, Error, Generation, Identity, Instant, Next, Options, Outcome, Poll, Provider, Request, RequestId,
+    Retry, Slots, TokenAnswer, TokenManager, TokenResponse, token_answer,
 };
 
 use super::clock::DemoClock;
 use super::timeline::{Event, Timeline, shown};
+use crate::credentials::Presented;
 use crate::failure::Failure;
 use crate::http::Http;
 use crate::windows::Windows;
@@ -22,29 +23,7 @@ use crate::windows::Windows;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const KEY: [u8; 32] = *b"the demo's key, which is no key.";
 
-/// What a keeper presents to the token endpoint; changed by the demo as a user would.
-#[derive(Clone, Default)]
-pub(super) struct Held {
-    pub(super) client_id: String,
-    pub(super) client_secret: String,
-    pub(super) username: String,
-    pub(super) password: String,
-    pub(super) bearer: String,
-}
-
-impl Held {
-    pub(super) fn credentials(&self) -> Credentials<'_> {
-        Credentials {
-            client_id: &self.client_id,
-            client_secret: &self.client_secret,
-            username: &self.username,
-            password: &self.password,
-            bearer: &self.bearer,
-        }
-    }
-}
-
-impl From<tokenward_demo_service::Credentials> for Held {
+impl From<tokenward_demo_service::Credentials> for Presented {
     fn from(accepted: tokenward_demo_service::Credentials) -> Self {
         Self {
             client_id: accepted.client_id.unwrap_or_default(),
@@ -66,7 +45,8 @@ pub(super) struct Keeper<'p> {
     /// The origin of the protected API.
     api: &'p str,
     pub(super) manager: TokenManager<'p, Vec<u8>>,
-    pub(super) held: Held,
+    /// What it presents to the token endpoint; changed by the demo as a user would.
+    pub(super) held: Presented,
     rules: Storage,
     place: Place,
     /// What the last load came to.
@@ -90,7 +70,7 @@ impl<'p> Keeper<'p> {
         provider: &'p Provider<'p>,
         identity: Identity<'p>,
         api: &'p str,
-        held: Held,
+        held: Presented,
         clock: &Arc<DemoClock>,
         speed: f64,
     ) -> Result<Self, Failure> {

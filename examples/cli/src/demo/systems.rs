@@ -9,9 +9,10 @@ use tokenward_demo_service::{Clock, Config, Environment as ServiceEnvironment, K
 
 use super::chapters::Scene;
 use super::clock::DemoClock;
-use super::keeper::{Held, Keeper};
+use super::keeper::Keeper;
 use super::sign_in::SignIns;
 use super::timeline::{Event, Tally, Timeline};
+use crate::credentials::Presented;
 use crate::failure::Failure;
 use crate::paint::span;
 
@@ -46,7 +47,7 @@ impl Stage {
         site: Option<&'p str>,
         api: &'p str,
     ) -> Result<Keeper<'p>, Failure> {
-        let held = Held::from(self.service.credentials());
+        let held = Presented::from(self.service.credentials());
         let identity = Identity { base_url: Some(api), site, ..Identity::CLIENT };
         Keeper::new(name, provider, identity, api, held, &self.clock, self.speed)
     }

@@ -32,6 +32,20 @@ class StateTest {
         backgroundScope.launch(UnconfinedTestDispatcher(testScheduler)) { flow.collect(seen::add) }
     }
 
+    /** With a token of an hour, whose refresh the service refuses. */
+    private suspend fun TestScope.refusing(
+        test: suspend (manager: TokenManager, states: List<TokenState>, events: List<TokenEvent>) -> Unit,
+    ) {
+        val service = MemoryService()
+        manager(service, provider = ACME.copy { primaryGrant = null }).use { manager ->
+            manager.install(IssuedToken("a", 1.hours, "r"))
+            val (states, events) = seen(manager.state) to seen(manager.events)
+            runCurrent()
+            service.answers += MemoryService.answer(400, """{"error":"invalid_grant"}""")
+            test(manager, states, events)
+        }
+    }
+
     @Test
     fun `who watches the state sees the present one and each that follows`() = runTest {
         manager(MemoryService()).use { manager ->
@@ -78,12 +92,7 @@ class StateTest {
 
     @Test
     fun `a refused refresh is told as it was refused and then needs a sign-in`() = runTest {
-        val service = MemoryService()
-        manager(service, provider = ACME.copy { primaryGrant = null }).use { manager ->
-            manager.install(IssuedToken("a", 1.hours, "r"))
-            val (states, events) = seen(manager.state) to seen(manager.events)
-            runCurrent()
-            service.answers += MemoryService.answer(400, """{"error":"invalid_grant"}""")
+        refusing { manager, states, events ->
             advanceTimeBy(2.hours)
             val refused = assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }
             val answer = ServiceAnswer(400, "invalid_grant")
@@ -99,12 +108,7 @@ class StateTest {
 
     @Test
     fun `a sign-in that is needed while the token lasts says by when`() = runTest {
-        val service = MemoryService()
-        manager(service, provider = ACME.copy { primaryGrant = null }).use { manager ->
-            manager.install(IssuedToken("a", 1.hours, "r"))
-            val (states, events) = seen(manager.state) to seen(manager.events)
-            runCurrent()
-            service.answers += MemoryService.answer(400, """{"error":"invalid_grant"}""")
+        refusing { manager, states, events ->
             val end = checkNotNull(manager.clock.wall()) + 3600
             advanceTimeBy(55.minutes)
             manager.authorize("GET", API)
