@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use tokenward::grants::{DeviceAuthorization, DeviceNext, DeviceOutcome};
 use tokenward::parts::ClientAuthentication;
-use tokenward::{Credentials, Error, Identity, Instant, ParsedAnswer, Provider, Slots, TokenManager};
+use tokenward::{
+    Credentials, Error, ErrorCode, Identity, Instant, ParsedAnswer, Provider, Slots, TokenManager,
+};
 
 const ACME: Provider<'static> = Provider {
     name: "acme",
@@ -94,6 +96,15 @@ fn any_answer_is_a_code_an_error_or_refused_as_serde_json_reads_it() {
         names.insert(came);
     }
     assert_eq!(names.len(), 6, "{names:?}");
+}
+
+#[test]
+fn an_error_has_the_code_that_either_rfc_lists_under_its_name() {
+    for code in ErrorCode::ALL.iter().filter(|code| **code != ErrorCode::Other) {
+        let body = format!(r#"{{"error":"{}"}}"#, code.name());
+        let (outcome, ..) = answered(body.as_bytes(), &mut [0; 64]);
+        assert!(matches!(outcome, Ok(DeviceOutcome::Error(error)) if error.code() == *code), "{code:?}");
+    }
 }
 
 #[test]

@@ -47,6 +47,17 @@ impl<'a> ErrorResponse<'a> {
     pub const fn code(&self) -> ErrorCode {
         self.code
     }
+
+    /// The same for a device, which is told codes of its own (RFC 8628 section 3.5).
+    pub(crate) fn to_device(self) -> Self {
+        const OWN: [(&[u8], ErrorCode); 3] = [
+            (ErrorCode::AuthorizationPending.name().as_bytes(), ErrorCode::AuthorizationPending),
+            (ErrorCode::AccessDenied.name().as_bytes(), ErrorCode::AccessDenied),
+            (ErrorCode::ExpiredToken.name().as_bytes(), ErrorCode::ExpiredToken),
+        ];
+        let own = OWN.iter().find(|(name, _)| self.code != ErrorCode::SlowDown && self.error.is(name));
+        Self { code: own.map_or(self.code, |(_, code)| *code), ..self }
+    }
 }
 
 table! {
@@ -60,6 +71,9 @@ table! {
         InvalidScope = 6, "invalid_scope", "The scope is unknown, or more than may be granted.";
         SlowDown = 7, "slow_down", "Ask less often.";
         Other = 8, "other", "A code that neither RFC nor provider lists.";
+        AuthorizationPending = 9, "authorization_pending", "Nobody has entered the code that a device shows yet.";
+        AccessDenied = 10, "access_denied", "The person has said no to the device.";
+        ExpiredToken = 11, "expired_token", "The code that the device shows has expired.";
     }
 }
 
@@ -71,22 +85,45 @@ impl ErrorCode {
         Self::of(standard.map_or(error, |(_, standard)| JsonStr::literal(standard.as_bytes())))
     }
 
-    /// Whether a standard code has this name.
+    /// Whether a standard code of every grant has this name.
     pub(crate) const fn is_listed(name: &[u8]) -> bool {
         let mut codes = Self::ALL;
-        while let [first, rest @ ..] = codes {
+        while let [first, rest @ ..] = codes
+            && !matches!(first, Self::Other)
+        {
             if is_same(first.name().as_bytes(), name) {
-                return !matches!(first, Self::Other);
+                return true;
             }
             codes = rest;
         }
         false
     }
 
-    fn of(error: JsonStr<'_>) -> Self {
-        // Joined, the names take less flash than a list of them.
-        let mut names = Self::NAMES.as_bytes().split(|byte| *byte == 0);
+    /// The standard code of every grant that is spelled so.
+    pub(crate) fn of(error: JsonStr<'_>) -> Self {
+        let mut names = Self::LISTED.split(|byte| *byte == 0);
         let mut codes = Self::ALL.iter().copied();
         codes.find(|_| names.next().is_some_and(|name| error.is(name))).unwrap_or(Self::Other)
+    }
+
+    /// The names in front of `other`, each followed by a NUL: joined, they take less flash than a list of them.
+    const LISTED: [u8; 112] = match Self::NAMES.as_bytes().first_chunk() {
+        Some(names) => *names,
+        None => [0; 112],
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorCode, JsonStr};
+
+    #[test]
+    fn a_token_endpoint_is_read_for_the_codes_in_front_of_other_and_for_no_others() {
+        for (place, code) in ErrorCode::ALL.iter().enumerate() {
+            let is_listed = place < 7;
+            assert_eq!(ErrorCode::is_listed(code.name().as_bytes()), is_listed, "{code:?}");
+            let read = ErrorCode::of(JsonStr::literal(code.name().as_bytes()));
+            assert_eq!(read, if is_listed { *code } else { ErrorCode::Other });
+        }
     }
 }

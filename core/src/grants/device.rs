@@ -343,7 +343,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         } else {
             manager.answer_sign_in(now, out.sign_in, answer).map(|outcome| match outcome {
                 Outcome::Token(generation) => DeviceOutcome::Token(generation),
-                Outcome::Error(error) => DeviceOutcome::Error(error),
+                Outcome::Error(error) => DeviceOutcome::Error(error.to_device()),
             })
         };
         let failed = |flow: &mut Flow, retry_after| {
@@ -357,15 +357,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
             Ok(DeviceOutcome::Error(_)) if is_trouble(answer.status) => {
                 failed(&mut self.flow, answer.retry_after);
             }
-            Ok(DeviceOutcome::Error(error)) => match error.error() {
-                _ if error.code() == ErrorCode::SlowDown => {
+            Ok(DeviceOutcome::Error(error)) => match error.code() {
+                ErrorCode::SlowDown => {
                     self.flow.interval_ms = sum(self.flow.interval_ms, SLOW_DOWN_MS);
                     self.flow.pending();
                 }
-                code if code.is(b"authorization_pending") && self.flow.phase != Phase::Starts => {
-                    self.flow.pending();
-                }
-                code if code.is(b"expired_token") => self.end(DeviceNext::Expired),
+                ErrorCode::AuthorizationPending if self.flow.phase != Phase::Starts => self.flow.pending(),
+                ErrorCode::ExpiredToken => self.end(DeviceNext::Expired),
                 _ => self.end(DeviceNext::Denied),
             },
             Err(Error::StaleRequest) => self.end(DeviceNext::Off),
@@ -529,8 +527,9 @@ impl<'b> Codes<'b> {
         let [.., description, error_uri, url] = &found;
         let error = text(*error);
         if let Some(error) = error {
-            let meant = if error.is(b"slow_down") { ErrorCode::SlowDown } else { ErrorCode::Other };
-            return Ok(Err(ErrorResponse::new(error, text(*description), text(*error_uri), meant)));
+            let code = ErrorCode::of(error);
+            let error = ErrorResponse::new(error, text(*description), text(*error_uri), code);
+            return Ok(Err(error.to_device()));
         }
         if !is_good {
             return Err(Error::NoErrorCode);

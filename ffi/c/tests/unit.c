@@ -1903,7 +1903,7 @@ static void numbers_have_names(void **state) {
   assert_string_equal(tokenward_error_code_name(TOKENWARD_CODE_NONE), "none");
   assert_string_equal(tokenward_error_code_name(TOKENWARD_CODE_INVALID_GRANT), "invalid_grant");
   assert_string_equal(tokenward_error_code_name(TOKENWARD_CODE_OTHER), "other");
-  assert_string_equal(tokenward_error_code_name(9), "unknown");
+  assert_string_equal(tokenward_error_code_name(99), "unknown");
   assert_string_equal(tokenward_reason_name(TOKENWARD_REASON_NONE), "none");
   assert_string_equal(tokenward_reason_name(TOKENWARD_REASON_NOT_AN_AUTHENTICATION_FAILURE),
                       "not_an_authentication_failure");
@@ -2006,10 +2006,16 @@ static void a_device_shows_a_code_wherever_it_lies(void **state) {
   assert_int_equal(said.expires_at_ms, 900000);
   assert_int_equal(tokenward_device_shown(device, f->manager, 0), TOKENWARD_OK);
   assert_int_equal(tokenward_device_begin(device, f->manager, 5000, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
-  parsed.body = TEXT(TOKEN);
+  parsed.status = 400;
+  parsed.body = TEXT("{\"error\":\"authorization_pending\"}");
   assert_int_equal(tokenward_device_answer(device, f->manager, 5000, request.id, &parsed, &outcome), TOKENWARD_OK);
+  assert_string_equal(tokenward_error_code_name(outcome.code), "authorization_pending");
+  assert_int_equal(tokenward_device_begin(device, f->manager, 10000, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  parsed.status = 200;
+  parsed.body = TEXT(TOKEN);
+  assert_int_equal(tokenward_device_answer(device, f->manager, 10000, request.id, &parsed, &outcome), TOKENWARD_OK);
   assert_int_equal(outcome.generation, 1);
-  assert_int_equal(tokenward_device_poll(device, f->manager, 5000, &said), TOKENWARD_OK);
+  assert_int_equal(tokenward_device_poll(device, f->manager, 10000, &said), TOKENWARD_OK);
   assert_string_equal(tokenward_device_next_name(said.next), "done");
   assert_int_equal(said.user_code.len, 0);
   assert_string_equal(tokenward_device_next_name(99), "unknown");

@@ -287,6 +287,12 @@ typedef int32_t tokenward_error_code;
 #define TOKENWARD_CODE_SLOW_DOWN 7
 /** A code that neither RFC nor provider lists. */
 #define TOKENWARD_CODE_OTHER 8
+/** Nobody has entered the code that a device shows yet. */
+#define TOKENWARD_CODE_AUTHORIZATION_PENDING 9
+/** The person has said no to the device. */
+#define TOKENWARD_CODE_ACCESS_DENIED 10
+/** The code that the device shows has expired. */
+#define TOKENWARD_CODE_EXPIRED_TOKEN 11
 
 /** What an answer was. */
 typedef struct tokenward_outcome {
