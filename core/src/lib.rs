@@ -51,7 +51,7 @@ pub use endpoint::lifetime::MissingLifetime;
 pub use endpoint::nested::Nested;
 pub use endpoint::own_members::OwnMembers;
 pub use endpoint::parameter::{Parameter, Target};
-pub use endpoint::provider::{Exposure, Identity, Provider, ZeroLifetime};
+pub use endpoint::provider::{Exposure, Identity, Provider, Requests, TokenRequest, ZeroLifetime};
 pub use endpoint::providers;
 pub use endpoint::refresh_life::RefreshLife;
 pub use endpoint::refresh_policy::RefreshPolicy;
@@ -61,7 +61,6 @@ pub use endpoint::request::Request;
 pub use endpoint::routes::{Route, Routes};
 pub use endpoint::token_alphabet::TokenAlphabet;
 pub use endpoint::token_header::TokenHeader;
-pub use endpoint::token_request::{Requests, TokenRequest};
 pub use endpoint::token_response::{Scope, TokenAnswer, TokenResponse, token_answer};
 pub use error::Error;
 pub use manager::keeper::{Revision, SnapshotScope};
@@ -93,8 +92,8 @@ pub mod parts {
     pub use crate::endpoint::loopback::LoopbackHttp;
     pub use crate::endpoint::nested::NestedReader;
     pub use crate::endpoint::own_members::MemberReader;
+    pub use crate::endpoint::provider::RequestWriter;
     pub use crate::endpoint::refresh_life::RefreshLifeRules;
     pub use crate::endpoint::routes::RouteTable;
     pub use crate::endpoint::site::SitePath;
-    pub use crate::endpoint::token_request::RequestWriter;
 }

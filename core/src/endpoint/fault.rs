@@ -6,10 +6,9 @@ use crate::endpoint::grant::Grant;
 use crate::endpoint::members::Member;
 use crate::endpoint::own_members::OwnMembers;
 use crate::endpoint::parameter::{Parameter, Target};
-use crate::endpoint::provider::Provider;
+use crate::endpoint::provider::{Provider, Requests};
 use crate::endpoint::routes::Route;
 use crate::endpoint::template::is_template;
-use crate::endpoint::token_request::Requests;
 
 impl Provider<'_> {
     /// The name of the first fact of this description that cannot work; none: it can.
@@ -483,13 +482,12 @@ mod tests {
     use crate::endpoint::nested::Nested;
     use crate::endpoint::own_members::OwnMembers;
     use crate::endpoint::parameter::{Parameter, Target};
-    use crate::endpoint::provider::Provider;
+    use crate::endpoint::provider::{Provider, Requests};
     use crate::endpoint::providers;
     use crate::endpoint::refresh_life::RefreshLife;
     use crate::endpoint::routes::{Route, Routes};
     use crate::endpoint::site::SitePath;
     use crate::endpoint::token_header::TokenHeader;
-    use crate::endpoint::token_request::Requests;
 
     const GOOD: Provider<'static> = Provider {
         name: "acme",

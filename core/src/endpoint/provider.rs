@@ -1,6 +1,6 @@
 //! A token service as data.
 
-use crate::endpoint::body_format::BodyFormat;
+use crate::endpoint::body_format::{Body, BodyFormat};
 use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::grant::Grant;
@@ -8,14 +8,16 @@ use crate::endpoint::lifetime::MissingLifetime;
 use crate::endpoint::loopback::LoopbackHttp;
 use crate::endpoint::nested::Nested;
 use crate::endpoint::own_members::OwnMembers;
-use crate::endpoint::parameter::Target;
+use crate::endpoint::parameter::{Parameter, Target};
 use crate::endpoint::refresh_life::RefreshLife;
 use crate::endpoint::refresh_policy::RefreshPolicy;
+use crate::endpoint::request::Request;
 use crate::endpoint::routes::Routes;
 use crate::endpoint::site::SitePath;
 use crate::endpoint::token_alphabet::TokenAlphabet;
 use crate::endpoint::token_header::TokenHeader;
-use crate::endpoint::token_request::{Requests, TokenRequest};
+use crate::error::Error;
+use crate::wire::writer::Writer;
 
 /// A token service: all that tells one from another, and no code of its own.
 ///
@@ -276,64 +278,119 @@ impl<'a> Identity<'a> {
     }
 }
 
-impl<'a> TokenRequest<'a> {
-    /// A request for `grant`.
-    #[must_use]
-    #[inline(always)]
-    pub const fn new(
-        provider: &'a Provider<'a>,
-        identity: Identity<'a>,
-        grant: Grant,
-        credentials: &'a Credentials<'a>,
-    ) -> Self {
-        let target = if matches!(grant, Grant::RefreshToken) { Target::Refresh } else { Target::Primary };
-        Self::of(provider, &identity, Some(grant), target, credentials)
-    }
-
-    /// A request for a grant that a manager does not know.
-    pub(crate) const fn beside(
-        provider: &'a Provider<'a>,
-        identity: &Identity<'a>,
-        target: Target,
-        credentials: &'a Credentials<'a>,
-    ) -> Self {
-        Self::of(provider, identity, None, target, credentials)
-    }
-
-    #[inline(always)]
-    const fn of(
-        provider: &'a Provider<'a>,
-        identity: &Identity<'a>,
-        grant: Option<Grant>,
-        target: Target,
-        credentials: &'a Credentials<'a>,
-    ) -> Self {
-        let Provider { authentication, body: format, site: site_path, loopback_http, requests: told, .. } =
-            *provider;
-        Self {
-            authentication,
-            token_path: or_empty(provider.token_path),
-            scope: or_empty(provider.scope),
-            format,
-            site_path,
-            loopback_http,
-            told,
-            base_url: identity.base_url(provider),
-            site: identity.site,
-            fits: identity.fits(provider),
-            grant,
-            target,
-            credentials,
-            refresh_token: &[],
-            access_token: &[],
-            additions: Additions::NONE,
-        }
-    }
+/// What a service wants to be asked otherwise than RFC 6749 has it.
+///
+/// ```
+/// use tokenward::{Parameter, Provider, Requests};
+///
+/// const ACME: Provider<'static> = Provider {
+///     name: "acme",
+///     requests: Some(&Requests {
+///         parameters: Some(&[Parameter::new("audience", "https://api.acme.example")]),
+///         headers: Some(&[("x-api-key", "{api_key}")]),
+///         ..Requests::STANDARD
+///     }),
+///     ..Provider::custom()
+/// };
+/// const _: () = assert!(ACME.fault().is_none());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Requests<'a> {
+    /// What writes them.
+    pub writer: Option<&'a RequestWriter>,
+    /// In place of the token path for the refresh grant.
+    pub refresh_path: Option<&'a str>,
+    /// The `grant_type` of [`crate::Grant::Extension`].
+    pub extension_grant: Option<&'a str>,
+    /// `client_id`, `client_secret`, `username`, `password` or `refresh_token`, and the name in its place.
+    pub names: Option<&'a [(&'a str, &'a str)]>,
+    /// Parameters of its own, in the order in which they are sent.
+    pub parameters: Option<&'a [Parameter<'a>]>,
+    /// Header fields of its own: names and values. `{name}` in a value stands for one of
+    /// [`field@crate::Additions::values`], `{access_token}` for the access token that is held, whether it has ended or not:
+    /// without one the field is left out.
+    pub headers: Option<&'a [(&'a str, &'a str)]>,
+    /// The scope is sent with a refresh too.
+    pub scope_on_refresh: bool,
 }
 
-const fn or_empty(text: Option<&str>) -> &str {
-    match text {
-        Some(text) => text,
-        None => "",
+impl Requests<'static> {
+    /// As RFC 6749 has it.
+    pub const STANDARD: Self = Self { writer: Some(RequestWriter::OWN), ..Self::PLAIN };
+    /// The same without what writes them.
+    pub(crate) const PLAIN: Self = Self {
+        writer: None,
+        refresh_path: None,
+        extension_grant: None,
+        names: None,
+        parameters: None,
+        headers: None,
+        scope_on_refresh: false,
+    };
+}
+
+/// Writes requests as a service wants them: a value that brings its code.
+#[derive(Clone, Copy)]
+pub struct RequestWriter {
+    number: u8,
+    name: &'static str,
+    pub(crate) write: Write,
+    pub(crate) head: Head,
+    pub(crate) tail: Tail,
+}
+
+/// Writes a request that a manager asks for.
+type Write = for<'b> fn(&TokenRequest<'_>, &'b mut [u8]) -> Result<Request<'b>, Error>;
+/// Writes what stands in front of the body, to a path: where the URL, `Authorization` and the other fields end.
+pub(crate) type Head = fn(&TokenRequest<'_>, &str, &mut Writer<'_>) -> Result<Ends, Error>;
+/// Writes what stands in the body behind what is the grant's own.
+pub(crate) type Tail = fn(&TokenRequest<'_>, &mut Body<'_, '_, '_>);
+pub(crate) type Ends = [usize; 3];
+
+impl RequestWriter {
+    /// By what its [`Requests`] say.
+    pub const OWN: &'static Self = &Self {
+        number: 1,
+        name: "own",
+        write: |request, out| request.write_as::<true>(out),
+        head: |request, path, out| request.head::<true>(path, out),
+        tail: |request, body| request.tail::<true>(body),
+    };
+}
+
+part!(RequestWriter: OWN);
+
+/// A request to a token endpoint, before it is written. See [`TokenRequest::write`].
+///
+/// ```
+/// use tokenward::{Credentials, Grant, Identity, TokenRequest, providers};
+///
+/// let utility = Identity { base_url: Some("https://utility.example:443"), ..Identity::CLIENT };
+/// let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
+/// let mut out = [0; 256];
+/// let request = TokenRequest::new(&providers::OPOWER, utility, Grant::ClientCredentials, &credentials)
+///     .write(&mut out)
+///     .unwrap();
+/// assert_eq!(request.url(), "https://utility.example:443/apis/authorization-v1/oauth2/token");
+/// assert_eq!(request.authorization(), Some("Basic aWQ6c2VjcmV0"));
+/// assert_eq!(request.body(), b"grant_type=client_credentials");
+/// ```
+#[derive(Clone, Copy)]
+pub struct TokenRequest<'a> {
+    pub(crate) provider: &'a Provider<'a>,
+    pub(crate) identity: Identity<'a>,
+    /// None of those that a manager asks for: the caller writes what is the grant's own.
+    pub(crate) grant: Option<Grant>,
+    pub(crate) target: Target,
+    pub(crate) credentials: &'a Credentials<'a>,
+    pub(crate) refresh_token: &'a [u8],
+    pub(crate) access_token: &'a [u8],
+    pub(crate) additions: &'a Additions<'a>,
+}
+
+impl core::fmt::Debug for TokenRequest<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TokenRequest").field("grant", &self.grant).finish_non_exhaustive()
     }
 }

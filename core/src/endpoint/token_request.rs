@@ -5,67 +5,15 @@ use crate::endpoint::body_format::{Body, BodyFormat};
 use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::grant::Grant;
-use crate::endpoint::loopback::{LoopbackHttp, is_secure};
+use crate::endpoint::loopback::is_secure;
 use crate::endpoint::parameter::{Parameter, Target};
+use crate::endpoint::provider::{Ends, Head, Identity, Provider, Requests, Tail, TokenRequest};
 use crate::endpoint::request::Request;
-use crate::endpoint::site::SitePath;
 use crate::endpoint::template::{Template, Values};
 use crate::error::Error;
 use crate::secret::wipe;
 use crate::wire::url::Url;
 use crate::wire::writer::Writer;
-
-/// What a service wants to be asked otherwise than RFC 6749 has it.
-///
-/// ```
-/// use tokenward::{Parameter, Provider, Requests};
-///
-/// const ACME: Provider<'static> = Provider {
-///     name: "acme",
-///     requests: Some(&Requests {
-///         parameters: Some(&[Parameter::new("audience", "https://api.acme.example")]),
-///         headers: Some(&[("x-api-key", "{api_key}")]),
-///         ..Requests::STANDARD
-///     }),
-///     ..Provider::custom()
-/// };
-/// const _: () = assert!(ACME.fault().is_none());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub struct Requests<'a> {
-    /// What writes them.
-    pub writer: Option<&'a RequestWriter>,
-    /// In place of the token path for the refresh grant.
-    pub refresh_path: Option<&'a str>,
-    /// The `grant_type` of [`crate::Grant::Extension`].
-    pub extension_grant: Option<&'a str>,
-    /// `client_id`, `client_secret`, `username`, `password` or `refresh_token`, and the name in its place.
-    pub names: Option<&'a [(&'a str, &'a str)]>,
-    /// Parameters of its own, in the order in which they are sent.
-    pub parameters: Option<&'a [Parameter<'a>]>,
-    /// Header fields of its own: names and values. `{name}` in a value stands for one of
-    /// [`field@crate::Additions::values`], `{access_token}` for the access token that is held, whether it has ended or not:
-    /// without one the field is left out.
-    pub headers: Option<&'a [(&'a str, &'a str)]>,
-    /// The scope is sent with a refresh too.
-    pub scope_on_refresh: bool,
-}
-
-impl Requests<'static> {
-    /// As RFC 6749 has it.
-    pub const STANDARD: Self = Self { writer: Some(RequestWriter::OWN), ..Self::PLAIN };
-    /// The same without what writes them.
-    pub(crate) const PLAIN: Self = Self {
-        writer: None,
-        refresh_path: None,
-        extension_grant: None,
-        names: None,
-        parameters: None,
-        headers: None,
-        scope_on_refresh: false,
-    };
-}
 
 impl<'a> Requests<'a> {
     /// What a service says of its requests; as the RFC has it where it says nothing.
@@ -124,83 +72,40 @@ impl<'a> Requests<'a> {
     }
 }
 
-/// Writes requests as a service wants them: a value that brings its code.
-#[derive(Clone, Copy)]
-pub struct RequestWriter {
-    number: u8,
-    name: &'static str,
-    write: Write,
-    head: Head,
-    tail: Tail,
-}
-
-/// Writes a request that a manager asks for.
-type Write = for<'b> fn(&TokenRequest<'_>, &'b mut [u8]) -> Result<Request<'b>, Error>;
-/// Writes what stands in front of the body, to a path: where the URL, `Authorization` and the other fields end.
-type Head = fn(&TokenRequest<'_>, &str, &mut Writer<'_>) -> Result<Ends, Error>;
-/// Writes what stands in the body behind what is the grant's own.
-type Tail = fn(&TokenRequest<'_>, &mut Body<'_, '_, '_>);
-type Ends = [usize; 3];
-
-impl RequestWriter {
-    /// By what its [`Requests`] say.
-    pub const OWN: &'static Self = &Self {
-        number: 1,
-        name: "own",
-        write: |request, out| request.write_as::<true>(out),
-        head: |request, path, out| request.head::<true>(path, out),
-        tail: |request, body| request.tail::<true>(body),
-    };
-}
-
-part!(RequestWriter: OWN);
-
-/// A request to a token endpoint, before it is written. See [`TokenRequest::write`].
-///
-/// ```
-/// use tokenward::{Credentials, Grant, Identity, TokenRequest, providers};
-///
-/// let utility = Identity { base_url: Some("https://utility.example:443"), ..Identity::CLIENT };
-/// let credentials = Credentials { client_id: "id", client_secret: "secret", ..Credentials::default() };
-/// let mut out = [0; 256];
-/// let request = TokenRequest::new(&providers::OPOWER, utility, Grant::ClientCredentials, &credentials)
-///     .write(&mut out)
-///     .unwrap();
-/// assert_eq!(request.url(), "https://utility.example:443/apis/authorization-v1/oauth2/token");
-/// assert_eq!(request.authorization(), Some("Basic aWQ6c2VjcmV0"));
-/// assert_eq!(request.body(), b"grant_type=client_credentials");
-/// ```
-#[derive(Clone, Copy)]
-pub struct TokenRequest<'a> {
-    /// What the provider says, all that of it which matters here.
-    pub(crate) authentication: Option<&'a ClientAuthentication>,
-    pub(crate) token_path: &'a str,
-    pub(crate) scope: &'a str,
-    pub(crate) format: Option<&'a BodyFormat>,
-    pub(crate) site_path: Option<&'a SitePath>,
-    pub(crate) loopback_http: Option<&'a LoopbackHttp>,
-    pub(crate) told: Option<&'a Requests<'a>>,
-    /// Whose token it is.
-    pub(crate) base_url: &'a str,
-    pub(crate) site: Option<&'a str>,
-    /// Whether there is a site if the provider wants one, and it stays in its place of the path.
-    pub(crate) fits: bool,
-    /// None of those that a manager asks for: the caller writes what is the grant's own.
-    pub(crate) grant: Option<Grant>,
-    pub(crate) target: Target,
-    pub(crate) credentials: &'a Credentials<'a>,
-    pub(crate) refresh_token: &'a [u8],
-    pub(crate) access_token: &'a [u8],
-    pub(crate) additions: &'a Additions<'a>,
-}
-
-impl core::fmt::Debug for TokenRequest<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("TokenRequest").field("grant", &self.grant).finish_non_exhaustive()
-    }
-}
-
 impl<'a> TokenRequest<'a> {
+    /// A request for `grant`.
+    #[must_use]
+    #[inline(always)]
+    pub const fn new(
+        provider: &'a Provider<'a>,
+        identity: Identity<'a>,
+        grant: Grant,
+        credentials: &'a Credentials<'a>,
+    ) -> Self {
+        let target = if matches!(grant, Grant::RefreshToken) { Target::Refresh } else { Target::Primary };
+        Self { grant: Some(grant), ..Self::beside(provider, identity, target, credentials) }
+    }
+
+    /// A request for a grant that a manager does not know.
+    #[inline(always)]
+    pub(crate) const fn beside(
+        provider: &'a Provider<'a>,
+        identity: Identity<'a>,
+        target: Target,
+        credentials: &'a Credentials<'a>,
+    ) -> Self {
+        Self {
+            provider,
+            identity,
+            grant: None,
+            target,
+            credentials,
+            refresh_token: &[],
+            access_token: &[],
+            additions: Additions::NONE,
+        }
+    }
+
     /// The same with the refresh token to present, for [`Grant::RefreshToken`].
     #[must_use]
     pub const fn with_refresh_token(mut self, refresh_token: &'a str) -> Self {
@@ -245,7 +150,7 @@ impl<'a> TokenRequest<'a> {
     /// # Security
     /// `out` holds secrets afterwards: [`crate::wipe`] it when the request is sent.
     pub fn write<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
-        if !self.fits {
+        if !self.identity.fits(self.provider) {
             return Err(Error::InvalidProvider);
         }
         self.check()?;
@@ -256,7 +161,7 @@ impl<'a> TokenRequest<'a> {
     /// The same for a request whose identity fits, with nothing beside its credentials.
     pub(crate) fn write_own<'b>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
         self.check()?;
-        match self.told {
+        match self.provider.requests {
             None => self.write_as::<false>(out),
             Some(Requests { writer: Some(writer), .. }) => (writer.write)(self, out),
             Some(_) => Err(Error::InvalidProvider),
@@ -271,7 +176,7 @@ impl<'a> TokenRequest<'a> {
         own: impl FnOnce(&mut Body<'_, '_, '_>),
     ) -> Result<Request<'b>, Error> {
         self.check()?;
-        let (head, tail): (Head, Tail) = match self.told {
+        let (head, tail): (Head, Tail) = match self.provider.requests {
             None => (|it, path, out| it.head::<false>(path, out), |it, body| it.tail::<false>(body)),
             Some(Requests { writer: Some(writer), .. }) => (writer.head, writer.tail),
             Some(_) => return Err(Error::InvalidProvider),
@@ -286,10 +191,10 @@ impl<'a> TokenRequest<'a> {
     }
 
     /// `TOLD`: by the provider's [`Requests`], else as the RFC has it, which takes no code for them.
-    fn write_as<'b, const TOLD: bool>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
+    pub(crate) fn write_as<'b, const TOLD: bool>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
         let grant_type = self.grant_type::<TOLD>()?;
         let mut out = Writer::new(out);
-        let ends = self.head::<TOLD>(self.token_path, &mut out)?;
+        let ends = self.head::<TOLD>(self.provider.token_path.unwrap_or_default(), &mut out)?;
         // The URL of a site token says it all.
         if self.grant != Some(Grant::SiteToken) {
             let mut body = Body::new(&mut out, self.body_format());
@@ -300,14 +205,16 @@ impl<'a> TokenRequest<'a> {
         self.finish(out, ends)
     }
 
-    fn head<const TOLD: bool>(&self, path: &str, out: &mut Writer<'_>) -> Result<Ends, Error> {
+    pub(crate) fn head<const TOLD: bool>(&self, path: &str, out: &mut Writer<'_>) -> Result<Ends, Error> {
         let path = self.path::<TOLD>(path)?;
         if TOLD {
             self.check_values()?;
         }
         self.write_url(path, out);
         let url_end = out.written();
-        if let Some(write) = self.authentication.and_then(|authentication| authentication.write_field) {
+        if let Some(write) =
+            self.provider.authentication.and_then(|authentication| authentication.write_field)
+        {
             write(out, self.credentials);
         }
         let authorization_end = out.written();
@@ -318,7 +225,7 @@ impl<'a> TokenRequest<'a> {
     }
 
     #[inline(always)]
-    fn tail<const TOLD: bool>(&self, body: &mut Body<'_, '_, '_>) {
+    pub(crate) fn tail<const TOLD: bool>(&self, body: &mut Body<'_, '_, '_>) {
         if TOLD {
             self.write_parameters(body);
         }
@@ -330,7 +237,7 @@ impl<'a> TokenRequest<'a> {
         let out = out.finish()?;
         let allowed = match Url::parse(out.get(..url_end).unwrap_or_default()) {
             None => Err(Error::BadUrl),
-            Some(url) if is_secure(self.loopback_http, &url) => Ok(()),
+            Some(url) if is_secure(self.provider.loopback_http, &url) => Ok(()),
             Some(_) => Err(Error::OriginNotAllowed),
         };
         if let Err(error) = allowed {
@@ -345,17 +252,12 @@ impl<'a> TokenRequest<'a> {
     }
 
     fn body_format(&self) -> &'a BodyFormat {
-        self.format.unwrap_or(BodyFormat::FORM)
-    }
-
-    /// What it is told; as the RFC has it where it is told nothing.
-    const fn told(&self) -> &'a Requests<'a> {
-        Requests::of(self.told)
+        self.provider.body.unwrap_or(BodyFormat::FORM)
     }
 
     fn check(&self) -> Result<(), Error> {
         let credentials = self.credentials;
-        let authentication = self.authentication.ok_or(Error::InvalidProvider)?;
+        let authentication = self.provider.authentication.ok_or(Error::InvalidProvider)?;
         let has_grant = match self.grant {
             None | Some(Grant::ClientCredentials | Grant::SiteToken | Grant::Extension) => true,
             Some(Grant::Password) => !credentials.username.is_empty() && !credentials.password.is_empty(),
@@ -368,11 +270,11 @@ impl<'a> TokenRequest<'a> {
     }
 
     fn check_additions(&self) -> Result<(), Error> {
-        let sends_scope = self.sends_scope::<true>() && !self.scope.is_empty();
+        let sends_scope = self.sends_scope::<true>() && !self.provider.scope.unwrap_or_default().is_empty();
         for (n, (name, _)) in self.additions.parameters.iter().enumerate() {
             let earlier = self.additions.parameters.iter().take(n).any(|(other, _)| other == name);
             if earlier
-                || self.told().writes(name.as_bytes(), sends_scope, self.authentication)
+                || self.provider.told().writes(name.as_bytes(), sends_scope, self.provider.authentication)
                 || self.own_parameters().any(|own| own.name == *name)
             {
                 return Err(Error::DuplicateParameter);
@@ -389,12 +291,12 @@ impl<'a> TokenRequest<'a> {
     /// The provider's parameters that go with this request.
     fn own_parameters(&self) -> impl Iterator<Item = &'a Parameter<'a>> {
         let target = self.target;
-        let own = self.told().parameters.unwrap_or_default().iter();
+        let own = self.provider.told().parameters.unwrap_or_default().iter();
         own.filter(move |parameter| parameter.target.covers(target))
     }
 
     fn check_values(&self) -> Result<(), Error> {
-        for (_, value) in self.told().headers.unwrap_or_default() {
+        for (_, value) in self.provider.told().headers.unwrap_or_default() {
             self.filled(value).check(|byte| matches!(byte, b' '..=b'~'))?;
         }
         for parameter in self.own_parameters() {
@@ -406,7 +308,9 @@ impl<'a> TokenRequest<'a> {
     #[inline(always)]
     fn grant_type<const TOLD: bool>(&self) -> Result<&'a str, Error> {
         match self.grant {
-            Some(Grant::Extension) if TOLD => self.told().extension_grant.ok_or(Error::InvalidProvider),
+            Some(Grant::Extension) if TOLD => {
+                self.provider.told().extension_grant.ok_or(Error::InvalidProvider)
+            }
             Some(Grant::Extension) => Err(Error::InvalidProvider),
             Some(grant) => Ok(grant.name()),
             None => Ok(""),
@@ -419,19 +323,19 @@ impl<'a> TokenRequest<'a> {
         'a: 't,
     {
         if TOLD && self.grant == Some(Grant::RefreshToken) {
-            path = self.told().refresh_path.unwrap_or(path);
+            path = self.provider.told().refresh_path.unwrap_or(path);
         }
         // Only a path may follow an authority.
         let has_more = |byte| matches!(byte, b'?' | b'#');
         match path.as_bytes() {
             path @ [] => Ok(path),
-            path @ [b'/', ..] if !self.base_url.bytes().any(has_more) => Ok(path),
+            path @ [b'/', ..] if !self.identity.base_url(self.provider).bytes().any(has_more) => Ok(path),
             _ => Err(Error::BadUrl),
         }
     }
 
     fn write_url(&self, path: &[u8], out: &mut Writer<'_>) {
-        let mut base_url = self.base_url.as_bytes();
+        let mut base_url = self.identity.base_url(self.provider).as_bytes();
         // A slash at its end counts for nothing in front of a path.
         while let [rest @ .., b'/'] = base_url
             && !path.is_empty()
@@ -439,14 +343,14 @@ impl<'a> TokenRequest<'a> {
             base_url = rest;
         }
         out.bytes(base_url);
-        match self.site_path {
-            Some(site) => (site.write)(out, path, self.site.unwrap_or_default().as_bytes()),
+        match self.provider.site {
+            Some(site) => (site.write)(out, path, self.identity.site.unwrap_or_default().as_bytes()),
             None => out.bytes(path),
         }
     }
 
     fn write_fields(&self, out: &mut Writer<'_>) {
-        for (name, value) in self.told().headers.unwrap_or_default() {
+        for (name, value) in self.provider.told().headers.unwrap_or_default() {
             let value = self.filled(value);
             if value.is_sent() {
                 out.bytes(name.as_bytes());
@@ -459,13 +363,13 @@ impl<'a> TokenRequest<'a> {
 
     #[inline(always)]
     fn named<const TOLD: bool>(&self, name: &'static str) -> &'a str {
-        if TOLD { self.told().name_of(name) } else { name }
+        if TOLD { self.provider.told().name_of(name) } else { name }
     }
 
     #[inline(always)]
     fn sends_scope<const TOLD: bool>(&self) -> bool {
         match self.grant {
-            Some(Grant::RefreshToken) => TOLD && self.told().scope_on_refresh,
+            Some(Grant::RefreshToken) => TOLD && self.provider.told().scope_on_refresh,
             Some(Grant::SiteToken) => false,
             _ => true,
         }
@@ -483,7 +387,7 @@ impl<'a> TokenRequest<'a> {
             body.parameter(self.named::<TOLD>("refresh_token"), self.refresh_token);
         }
         if self.sends_scope::<TOLD>() {
-            body.parameter("scope", self.scope.as_bytes());
+            body.parameter("scope", self.provider.scope.unwrap_or_default().as_bytes());
         }
     }
 
@@ -501,7 +405,7 @@ impl<'a> TokenRequest<'a> {
 
     #[inline(always)]
     fn write_client<const TOLD: bool>(&self, body: &mut Body<'_, '_, '_>) {
-        let Some(authentication) = self.authentication else { return };
+        let Some(authentication) = self.provider.authentication else { return };
         if authentication.id_in_body {
             body.parameter(self.named::<TOLD>("client_id"), self.credentials.client_id.as_bytes());
         }

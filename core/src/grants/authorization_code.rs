@@ -7,9 +7,8 @@ use crate::ascii::{Class, eq_ignore_case, split_class};
 use crate::endpoint::credentials::Credentials;
 use crate::endpoint::loopback::is_secure;
 use crate::endpoint::parameter::Target;
-use crate::endpoint::provider::Provider;
+use crate::endpoint::provider::{Provider, TokenRequest};
 use crate::endpoint::request::{Request, text};
-use crate::endpoint::token_request::TokenRequest;
 use crate::error::Error;
 use crate::manager::seal::{HmacSha256, Seal};
 use crate::manager::sign_in::SignIn;
@@ -360,7 +359,7 @@ impl<'a> AuthorizationCode<'a> {
         let (provider, identity) = manager.service();
         let mut verifier = [0; 44];
         self.verifier(&mut verifier);
-        let request = TokenRequest::beside(provider, identity, Target::Code, credentials).write_beside(
+        let request = TokenRequest::beside(provider, *identity, Target::Code, credentials).write_beside(
             provider.token_path.unwrap_or_default(),
             out,
             |body| {

@@ -5,9 +5,9 @@ use crate::endpoint::authorization::Generation;
 use crate::endpoint::credentials::Credentials;
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
 use crate::endpoint::parameter::Target;
+use crate::endpoint::provider::TokenRequest;
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::endpoint::request::{Request, text};
-use crate::endpoint::token_request::TokenRequest;
 use crate::error::Error;
 use crate::manager::session::RequestId;
 use crate::manager::sign_in::SignIn;
@@ -298,7 +298,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         let path = if starts { provider.device_path } else { Some(provider.token_path.unwrap_or_default()) };
         let path = path.ok_or(Error::InvalidProvider)?;
         let target = if starts { Target::Device } else { Target::Code };
-        let request = TokenRequest::beside(provider, identity, target, credentials).write_beside(
+        let request = TokenRequest::beside(provider, *identity, target, credentials).write_beside(
             path,
             out,
             |body| {
