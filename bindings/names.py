@@ -20,7 +20,6 @@ RENAMED = {"TokenwardException": "TokenwardError"}
 ONLY = {
     "TokenFutures": "what suspends, for Java",
     "StorageLockedException": "in Swift `storage(code: \"storage_locked\")`",
-    "AuthorizationRequest": "a browser that is waited for until the right callback comes; Swift's brings one",
     "AuthorizedRequest": "a `URLRequest` with its field; OkHttp and Ktor have their own",
     "URLSessionTransport": "the transport of the system; Kotlin's are in tokenward-okhttp and tokenward-ktor",
 }
@@ -39,7 +38,6 @@ APART = {
         f"Credentials.{one}": "Kotlin takes them and shows none"
         for one in ("clientId", "clientSecret", "username", "password", "parameters", "values")
     },
-    "TokenManager.resumeSignIn": "Swift has it not yet",
     **{f"TransportHeader.{one}": "a pair with names in Swift" for one in ("name", "value")},
     "TransportRequest.timeout": "a coroutine is cancelled from outside",
     "TokenClock.sleep": "coroutines sleep by themselves",

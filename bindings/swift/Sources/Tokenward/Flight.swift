@@ -75,7 +75,7 @@ extension TokenManager {
     // MARK: - A token request
 
     /// What a request is made of that the manager does not keep.
-    private struct Prepared {
+    struct Prepared: Sendable {
         let credentials: Credentials
         let bearer: Bearer?
     }
@@ -87,7 +87,7 @@ extension TokenManager {
         let bearer: Bearer?
     }
 
-    private func prepare() async throws -> Prepared {
+    func prepare() async throws -> Prepared {
         let bearer = try await bearer()
         guard case .credentials(let ask) = source else { return Prepared(credentials: Credentials(), bearer: bearer) }
         do {
@@ -117,12 +117,7 @@ extension TokenManager {
     private func request(_ begun: Begun, _ flight: UInt64, again: Bool) async throws -> Trouble? {
         let response: TransportResponse
         do {
-            let message = try message(begun)
-            // Others count on it that nothing is sent later, and this process may have slept.
-            guard clock.now() <= begun.at + timeout / 4 else {
-                throw URLError(.timedOut)
-            }
-            response = try await transport.send(message)
+            response = try await send(begun.request, begunAt: begun.at)
         } catch {
             try? core.failed(now: clock.now(), requestId: begun.id)
             return Trouble(underlying: error)
@@ -156,23 +151,26 @@ extension TokenManager {
         return trouble
     }
 
-    private func message(_ begun: Begun) throws -> TransportRequest {
-        let text = try begun.request.url()
-        guard let url = URL(string: text), begun.bearer == nil || begun.bearer?.url == text else {
-            throw TokenwardError.internal
-        }
-        let fields = try begun.request.headers()
-        return TransportRequest(
-            method: try begun.request.method(), url: url,
+    /// Sends what the core has written.
+    func send(_ request: CoreRequest, begunAt: UInt64) async throws -> TransportResponse {
+        let address = try request.url()
+        // The core checks where the request goes, the parent only where its token goes.
+        if case .parent = source, address != (try core.tokenUrl()) { throw TokenwardError.internal }
+        guard let url = URL(string: address) else { throw TokenwardError.internal }
+        let fields = try request.headers()
+        let message = TransportRequest(
+            method: try request.method(), url: url,
             headers: stride(from: 0, to: fields.count - 1, by: 2).map { (fields[$0], fields[$0 + 1]) },
-            body: try begun.request.body(), timeout: TimeInterval(timeout) / 1000)
+            body: try request.body(), timeout: TimeInterval(timeout) / 1000)
+        // Others count on it that nothing is sent later, and this process may have slept.
+        guard clock.now() <= begunAt + timeout / 4 else { throw URLError(.timedOut) }
+        return try await transport.send(message)
     }
 
     // MARK: - A parent's token as bearer
 
-    private struct Bearer {
+    struct Bearer: Sendable {
         let parent: TokenManager
-        let url: String
         let token: String
         let generation: UInt64
 
@@ -192,11 +190,12 @@ extension TokenManager {
     /// The parent's own rules decide whether its token opens this token endpoint.
     private func bearer() async throws -> Bearer? {
         guard case .parent(let parent) = source else { return nil }
-        let url = try bridgedNow { _ in try core.tokenUrl() }
-        guard let target = URL(string: url) else { throw TokenwardError.configuration(code: "bad_url") }
-        let authorization = try await parent.authorize(method: "POST", url: target)
+        guard let url = URL(string: try bridged { try core.tokenUrl() }) else {
+            throw TokenwardError.configuration(code: "bad_url")
+        }
+        let authorization = try await parent.authorize(method: "POST", url: url)
         return Bearer(
-            parent: parent, url: url, token: authorization.header.split(separator: " ").last.map(String.init) ?? "",
+            parent: parent, token: authorization.header.split(separator: " ").last.map(String.init) ?? "",
             generation: authorization.generation)
     }
 

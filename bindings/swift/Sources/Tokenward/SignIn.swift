@@ -10,45 +10,139 @@ public struct DeviceCode: Sendable, Hashable {
     public let expiresIn: TimeInterval?
 }
 
+/// What is asked of a person in a browser (RFC 6749 section 4.1.1).
+public struct AuthorizationRequest: Sendable {
+    /// What to open.
+    public let url: URL
+    fileprivate let signIn: BrowserSignIn
+
+    /// Whether a callback is by whoever was asked. Anybody may make one up: go on waiting for the right one.
+    public func isAnswered(by callback: URL) -> Bool { (try? signIn.answer(callback)) != nil }
+}
+
+extension AuthorizationRequest: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "AuthorizationRequest(\(redacted))" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, showing: [:]) }
+}
+
+/// A sign-in of the core's, and what it was answered.
+private final class BrowserSignIn: Sendable {
+    let core: CoreSignIn
+    private let manager: CoreManager
+    /// An error ends the sign-in: it is read once.
+    private let read = Locked<(callback: URL, answer: CallbackRecord)?>(nil)
+
+    init(_ core: CoreSignIn, _ manager: CoreManager) {
+        (self.core, self.manager) = (core, manager)
+    }
+
+    func answer(_ callback: URL) throws -> CallbackRecord {
+        try read.with { read in
+            if let read, read.callback == callback { return read.answer }
+            let answer = try core.callback(manager: manager, url: callback.absoluteString)
+            if case .error = answer { read = (callback, answer) }
+            return answer
+        }
+    }
+}
+
 extension TokenManager {
     /// Has a person sign in in a browser (RFC 6749 section 4.1, with PKCE), and keeps the token. The provider names
     /// ``TokenProvider/authorizationUrl``; the source brings the client id.
     ///
     /// ```swift
-    /// try await manager.signIn(redirectURI: "com.example.app:/callback") { url in
-    ///     try await myBrowser.open(url) // the URL that it comes back with
+    /// try await manager.signIn(redirectURI: "com.example.app:/callback") { request in
+    ///     try await myBrowser.open(request.url) // the URL that it comes back with
     /// }
     /// ```
     ///
+    /// A caller that is cancelled leaves what is `pending`; what is sent goes on to its end.
+    ///
     /// - Parameters:
     ///   - redirectURI: A scheme of the app's own, `https`, or `http` to the loopback interface.
+    ///   - pending: An item of its own that keeps the sign-in for ten minutes, so that a restart between browser and callback
+    ///     is survived: ``resumeSignIn(callback:pending:)``. It is as secret as a token.
     ///   - browser: Opens a URL, and brings the one that leads back to the app.
     /// - Throws: What `browser` throws; ``TokenwardError/signInRequired(reason:answer:)`` with the service's code, where the
-    ///   person or the service says no; ``TokenwardError/notAllowed(code:)`` for a callback that is not of this sign-in.
-    public func signIn(redirectURI: String, browser: @Sendable (URL) async throws -> URL) async throws {
+    ///   person or the service says no, with `signed_out`, where somebody signs out meanwhile;
+    ///   ``TokenwardError/notAllowed(code:)`` for a callback that is not of this sign-in, with `stale_request`, where somebody
+    ///   else signs in meanwhile.
+    public func signIn(
+        redirectURI: String, pending: (any TokenStorage)? = nil,
+        browser: @Sendable (AuthorizationRequest) async throws -> URL
+    ) async throws {
         try await vault.claimed()
-        let client = try await client()
-        let random = Data((0..<32).map { _ in UInt8.random(in: .min ... .max) })
-        let signIn = try bridged { try CoreSignIn(random: random, redirectUri: redirectURI) }
-        let address = try bridged { try signIn.url(manager: core, clientId: client.clientId) }
+        let ready = try await prepare()
+        let signIn = BrowserSignIn(try bridged { try CoreSignIn(random: randomKey(), redirectUri: redirectURI) }, core)
+        let address = try bridged { try signIn.core.url(manager: core, clientId: ready.credentials.clientId) }
         guard let url = URL(string: address) else { throw TokenwardError.configuration(code: "bad_url") }
-        let callback = try await browser(url).absoluteString
-        do {
-            if case .error(let code, _, _) = try signIn.callback(manager: core, url: callback) {
-                throw TokenwardError.signInRequired(reason: code)
+        try await toItsEnd { [core, clock] in
+            try await kept(pending) { access, key in
+                try access.write(bridged { try signIn.core.seal(manager: core, wall: clock.wall(), key: key) })
             }
-        } catch let error as CoreError {
+        }
+        let callback: URL
+        do {
+            callback = try await browser(AuthorizationRequest(url: url, signIn: signIn))
+        } catch let error as CancellationError {
+            // The callback may come to the next process.
+            throw error
+        } catch {
+            try await toItsEnd { try await kept(pending) { access, _ in try access.write(Data()) } }
+            throw error
+        }
+        try await toItsEnd { try await self.present(signIn, callback, ready, pending) }
+    }
+
+    /// Ends a sign-in that was begun before a restart, with the URL that the browser has come back with. Its code is sent
+    /// once: what is `pending` is deleted before that.
+    ///
+    /// - Throws: ``TokenwardError/notAllowed(code:)`` for a callback that is not of this sign-in, `stale_request` where none
+    ///   is pending; ``TokenwardError/signInRequired(reason:answer:)`` where what is pending cannot be used, as
+    ///   `sign_in_expired`, or the service says no.
+    public func resumeSignIn(callback: URL, pending: any TokenStorage) async throws {
+        try await vault.claimed()
+        try await toItsEnd {
+            let signIn = try await kept(pending) { [core = self.core, clock = self.clock] access, key in
+                let stored = try found(access)
+                do {
+                    let resumed = try CoreSignIn.resumed(manager: core, wall: clock.wall(), key: key, stored: stored)
+                    return BrowserSignIn(resumed, core)
+                } catch {
+                    try access.write(Data())
+                    throw TokenwardError.signInRequired(reason: TokenwardError(error).code)
+                }
+            }
+            guard let signIn else { return }
+            try await self.present(signIn, callback, self.prepare(), pending)
+        }
+    }
+
+    /// Sends the code of a callback, once: whoever deletes what is stored does.
+    private func present(
+        _ signIn: BrowserSignIn, _ callback: URL, _ ready: Prepared, _ pending: (any TokenStorage)?
+    ) async throws {
+        let answer: CallbackRecord
+        do {
+            answer = try signIn.answer(callback)
+        } catch {
             throw TokenwardError.notAllowed(code: TokenwardError(error).code)
         }
-        let request = try bridgedNow { now in
-            try signIn.begin(
-                now: now, manager: core, clientId: client.clientId, clientSecret: client.clientSecret, bearer: nil,
-                url: callback)
+        try await kept(pending) { access, _ in
+            _ = try found(access)
+            try access.write(Data())
         }
-        let response = try await answer(to: request)
+        if case .error(let code, _, _) = answer { throw TokenwardError.signInRequired(reason: code) }
+        try bridged { try signIn.core.deleted() }
+        let response = try await exchange { now in
+            try signIn.core.begin(
+                now: now, manager: core, clientId: ready.credentials.clientId,
+                clientSecret: ready.credentials.clientSecret, bearer: ready.bearer?.token, url: callback.absoluteString)
+        }
         try await signedIn {
             try generation(
-                of: signIn.answer(
+                of: signIn.core.answer(
                     now: clock.now(), manager: core, status: UInt32(clamping: response.status), body: response.body,
                     wall: clock.wall()), response.status)
         }
@@ -59,13 +153,14 @@ extension TokenManager {
     ///
     /// - Parameter show: Shows the code, once.
     /// - Throws: What `show` throws; ``TokenwardError/signInRequired(reason:answer:)`` with `expired_token`, or with the
-    ///   service's code where the person or the service says no.
+    ///   service's code where the person or the service says no; otherwise as
+    ///   ``signIn(redirectURI:pending:browser:)``.
     public func signInOnAnotherDevice(show: @Sendable (DeviceCode) async throws -> Void) async throws {
         try await vault.claimed()
-        let client = try await client()
+        let ready = try await prepare()
         let device = try bridged { try CoreDevice(memory: 8192) }
         try bridgedNow { try device.start(now: $0) }
-        var refused = "expired_token"
+        var refused = TokenwardError.signInRequired(reason: "expired_token")
         while true {
             try Task.checkCancellation()
             let poll = try bridgedNow { try device.poll(now: $0, manager: core) }
@@ -78,65 +173,53 @@ extension TokenManager {
                         expiresIn: seconds(until: poll.expiresAt)))
                 try bridgedNow { try device.shown(now: $0, manager: core) }
             case .request:
-                let request = try bridgedNow { now in
-                    try device.begin(
-                        now: now, manager: core, clientId: client.clientId, clientSecret: client.clientSecret, bearer: nil)
-                }
-                let id = try bridged { try request.id() }
-                let response: TransportResponse
                 do {
-                    response = try await answer(to: request)
-                } catch {
-                    // Nobody has seen a code yet: whoever waits is told.
+                    try await toItsEnd { try await self.ask(device, ready) }
+                } catch let error as TokenwardError {
+                    // Nobody has seen a code yet: whoever waits is told. Otherwise `poll` says whether that was the end.
                     if poll.userCode.isEmpty { throw error }
-                    try? device.failed(now: clock.now(), manager: core, requestId: id)
-                    continue
-                }
-                do {
-                    try await signedIn {
-                        let outcome = try device.answer(
-                            now: clock.now(), manager: core, requestId: id, status: UInt32(clamping: response.status),
-                            headers: response.headers.flatMap { [$0.name, $0.value] }, body: response.body,
-                            wall: clock.wall())
-                        guard case .outcome(let outcome) = outcome else { return nil }
-                        if case .error(let code, _, _) = outcome { refused = code }
-                        return try generation(of: outcome, response.status)
-                    }
-                } catch {
-                    // `poll` says whether that was the end.
-                    if poll.userCode.isEmpty { throw error }
+                    if case .signInRequired = error { refused = error }
                 }
             case .wait, .await: await clock.sleep(until: poll.pollAt ?? .max)
             case .done: return
-            case .off: throw TokenwardError.signedOut
+            case .off: throw superseded
             case .expired: throw TokenwardError.signInRequired(reason: "expired_token")
-            case .denied: throw TokenwardError.signInRequired(reason: refused)
+            case .denied: throw refused
             }
         }
     }
 
-    /// The client's own credentials, which only this source brings.
-    private func client() async throws -> Credentials {
-        guard case .credentials(let ask) = source else { throw TokenwardError.configuration(code: "wrong_credentials") }
+    /// One request of a device authorization: for a code, or for what became of it.
+    private func ask(_ device: CoreDevice, _ ready: Prepared) async throws {
+        var id: UInt64 = 0
+        let response: TransportResponse
         do {
-            return try await ask()
+            response = try await exchange { now in
+                let request = try device.begin(
+                    now: now, manager: core, clientId: ready.credentials.clientId,
+                    clientSecret: ready.credentials.clientSecret, bearer: ready.bearer?.token)
+                id = try request.id()
+                return request
+            }
         } catch {
-            throw error as? TokenwardError ?? TokenwardError.transport(underlying: error)
+            try? device.failed(now: clock.now(), manager: core, requestId: id)
+            throw error
+        }
+        try await signedIn {
+            let outcome = try device.answer(
+                now: clock.now(), manager: core, requestId: id, status: UInt32(clamping: response.status),
+                headers: response.headers.flatMap { [$0.name, $0.value] }, body: response.body, wall: clock.wall())
+            guard case .outcome(let outcome) = outcome else { return nil }
+            return try generation(of: outcome, response.status)
         }
     }
 
-    private func answer(to request: CoreRequest) async throws -> TransportResponse {
-        let fields = try bridged { try request.headers() }
-        let (method, address, body) = try bridged { (try request.method(), try request.url(), try request.body()) }
-        guard let url = URL(string: address) else { throw TokenwardError.internal }
+    private func exchange(_ begin: (UInt64) throws -> CoreRequest) async throws -> TransportResponse {
+        let (request, now) = try bridgedNow { (try begin($0), $0) }
         do {
-            return try await transport.send(
-                TransportRequest(
-                    method: method, url: url,
-                    headers: stride(from: 0, to: fields.count - 1, by: 2).map { (fields[$0], fields[$0 + 1]) },
-                    body: body, timeout: TimeInterval(timeout) / 1000))
+            return try await send(request, begunAt: now)
         } catch {
-            throw TokenwardError.temporarilyUnavailable(retryAfter: nil, underlying: error)
+            throw error as? TokenwardError ?? .temporarilyUnavailable(retryAfter: nil, underlying: error)
         }
     }
 
@@ -149,6 +232,42 @@ extension TokenManager {
     }
 }
 
+/// Does something to its end, whoever is cancelled meanwhile: an answer may carry the only refresh token.
+private func toItsEnd<T: Sendable>(_ act: @escaping @Sendable () async throws -> T) async throws -> T {
+    let (ends, end) = AsyncThrowingStream.makeStream(of: T.self)
+    Task {
+        do {
+            end.yield(try await act())
+            end.finish()
+        } catch {
+            end.finish(throwing: error)
+        }
+    }
+    for try await value in ends { return value }
+    throw CancellationError()
+}
+
+/// Does something with what is kept of a sign-in over a restart; `nil` where nothing is to be kept.
+private func kept<T: Sendable>(
+    _ pending: (any TokenStorage)?, _ act: @escaping @Sendable (StorageAccess, _ key: Data) throws -> T
+) async throws -> T? {
+    guard let pending else { return nil }
+    let done = Locked<Result<T, any Error>>(.failure(TokenwardError.storage(code: "storage_failed", underlying: nil)))
+    do {
+        let key = try await pending.sealKey()
+        try await pending.locked { access in done.current = Result { try act(access, key) } }
+        return try done.current.get()
+    } catch {
+        throw error as? TokenwardError ?? .storage(code: "storage_failed", underlying: error)
+    }
+}
+
+/// A sign-in that is stored.
+private func found(_ access: StorageAccess) throws -> Data {
+    guard let stored = try access.read(), !stored.isEmpty else { throw TokenwardError.notAllowed(code: "stale_request") }
+    return stored
+}
+
 #if canImport(AuthenticationServices) && (os(iOS) || os(macOS) || os(visionOS))
     public import AuthenticationServices
 
@@ -156,7 +275,7 @@ extension TokenManager {
         /// The same in the system's own sheet, above `anchor`.
         public nonisolated func signIn(redirectURI: String, above anchor: ASPresentationAnchor) async throws {
             let sheet = await Sheet(anchor, scheme: redirectURI.split(separator: ":").first.map(String.init))
-            try await signIn(redirectURI: redirectURI) { try await sheet.show($0) }
+            try await signIn(redirectURI: redirectURI) { try await sheet.show($0.url) }
         }
     }
 

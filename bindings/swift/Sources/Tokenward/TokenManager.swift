@@ -173,6 +173,8 @@ public actor TokenManager: TokenKeeper {
                 if generation != nil { isSignedOut = false }
                 return generation
             }
+        } catch CoreError.State("stale_request", _) {
+            throw superseded
         } catch {
             throw TokenwardError(refused: error)
         }
@@ -183,6 +185,9 @@ public actor TokenManager: TokenKeeper {
         wake(.success(()))
         changed()
     }
+
+    /// Somebody has signed out, or in, while somebody else was at it.
+    var superseded: TokenwardError { isSignedOut ? .signedOut : .notAllowed(code: "stale_request") }
 
     /// Hands a token to the core, as that which a supply brought or as one that nobody asked for.
     func take(_ token: IssuedToken, supply: UInt64? = nil) throws -> UInt64 {
