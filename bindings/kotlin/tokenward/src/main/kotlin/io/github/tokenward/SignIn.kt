@@ -88,8 +88,7 @@ internal suspend fun TokenManager.signInByBrowser(
 }
 
 internal suspend fun TokenManager.resumeByBrowser(callback: String, pending: TokenStorage) {
-    val stored = kept(pending) { it.read() } ?: NOTHING
-    if (stored.isEmpty()) throw TokenwardException.NotAllowed("stale_request")
+    val stored = checkNotNull(kept(pending, ::found))
     val signIn = try {
         CoreSignIn.resumed(core, clock.unixTime(), pending.sealKey(), stored)
     } catch (refused: CoreException) {
@@ -99,7 +98,7 @@ internal suspend fun TokenManager.resumeByBrowser(callback: String, pending: Tok
     signIn.use { present(it, AuthorizationRequest("", core, it), callback, prepare(), pending) }
 }
 
-/** Sends the code of a callback, once: nothing is stored by then. */
+/** Sends the code of a callback, once: whoever deletes what is stored does. */
 private suspend fun TokenManager.present(
     signIn: CoreSignIn,
     request: AuthorizationRequest,
@@ -113,7 +112,10 @@ private suspend fun TokenManager.present(
     } catch (refused: CoreException) {
         throw TokenwardException.NotAllowed(refused.code)
     }
-    kept(pending) { it.write(NOTHING) }
+    kept(pending) {
+        found(it)
+        it.write(NOTHING)
+    }
     if (answer is CallbackRecord.Error) throw TokenwardException.SignInRequired(answer.code)
     signIn.deleted()
     val now = clock.instant()
@@ -150,7 +152,7 @@ internal suspend fun TokenManager.signInByCode(show: suspend (DeviceCode) -> Uni
                 TokenDeviceNext.WAIT, TokenDeviceNext.AWAIT ->
                     delay(poll.pollAt?.let(::until)?.coerceAtLeast(1.milliseconds) ?: Duration.INFINITE)
                 TokenDeviceNext.DONE -> break
-                TokenDeviceNext.OFF -> throw TokenwardException.SignInRequired(SIGNED_OUT)
+                TokenDeviceNext.OFF -> throw superseded()
                 TokenDeviceNext.EXPIRED -> throw TokenwardException.SignInRequired("expired_token")
                 TokenDeviceNext.DENIED -> throw refused
             }
@@ -221,6 +223,10 @@ private fun <T> kept(pending: TokenStorage?, act: (StorageAccess) -> T): T? {
     }
     return done
 }
+
+/** A sign-in that is stored. */
+private fun found(access: StorageAccess): ByteArray =
+    access.read()?.takeIf { it.isNotEmpty() } ?: throw TokenwardException.NotAllowed(STALE_REQUEST)
 
 private val NOTHING = ByteArray(0)
 private const val RANDOM_BYTES = 32

@@ -196,12 +196,21 @@ public class TokenManager internal constructor(
 
     /** Somebody signs in with what [hand] gives to the core: a token, or nothing yet. */
     internal suspend fun signedIn(hand: () -> Boolean) {
-        if (!bridged { vault.admit(hand) }) return
+        val isTaken = try {
+            vault.admit(hand)
+        } catch (refused: CoreException) {
+            throw if (refused.code == STALE_REQUEST) superseded() else refused.typed()
+        }
+        if (!isTaken) return
         settle()
         if (!refreshed()) throw TokenwardException.SignInRequired(SIGNED_OUT)
         wake(null)
         changed()
     }
+
+    /** Somebody has signed out, or in, while somebody else was at it. */
+    internal fun superseded(): TokenwardException =
+        if (vault.isSignedOut) TokenwardException.SignInRequired(SIGNED_OUT) else TokenwardException.NotAllowed(STALE_REQUEST)
 
     override suspend fun signIn() {
         open()
@@ -226,8 +235,9 @@ public class TokenManager internal constructor(
      *   is survived: [resumeSignIn]. It is as secret as a token.
      * @param browser opens a URL, and brings the one that leads back to the app.
      * @throws Exception what [browser] throws.
-     * @throws TokenwardException `SignInRequired` with the service's code, where the person or the service says no;
-     *   `NotAllowed` for a callback that is not of this sign-in.
+     * @throws TokenwardException `SignInRequired` with the service's code, where the person or the service says no, with
+     *   `signed_out`, where somebody signs out meanwhile; `NotAllowed` for a callback that is not of this sign-in, with
+     *   `stale_request`, where somebody else signs in meanwhile.
      */
     public suspend fun signIn(
         redirectUri: String,
@@ -257,7 +267,7 @@ public class TokenManager internal constructor(
      * @param show shows the code, once.
      * @throws Exception what [show] throws.
      * @throws TokenwardException `SignInRequired` with `expired_token`, or with the service's code where the person or the
-     *   service says no.
+     *   service says no; otherwise as [signIn].
      */
     public suspend fun signInOnAnotherDevice(show: suspend (DeviceCode) -> Unit) {
         open()

@@ -111,6 +111,7 @@ public sealed class TokenwardException(
 public class StorageLockedException(message: String, cause: Throwable? = null) : IOException(message, cause)
 
 internal const val SIGNED_OUT = "signed_out"
+internal const val STALE_REQUEST = "stale_request"
 internal const val TRANSPORT_MISSING = "transport_missing"
 internal const val STORAGE_IN_USE = "storage_in_use"
 internal const val MANAGER_CLOSED = "manager_closed"

@@ -4,6 +4,7 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.launch
@@ -255,12 +256,63 @@ class SignInTest {
     fun `who signs out while the code is out stays signed out`() = runTest {
         service.gate = CompletableDeferred()
         manager().use { manager ->
-            val signingIn = async { runCatching { manager.signIn(back) { callback(it.url, "code=c") } } }
+            val signingIn = async { refused { manager.signIn(back) { callback(it.url, "code=c") } } }
             advanceTimeBy(1.seconds)
             manager.signOut()
             service.gate!!.complete(Unit)
-            assertEquals("stale_request", (signingIn.await().exceptionOrNull() as TokenwardException).code)
+            assertEquals("signed_out", signingIn.await())
             assertEquals("signed_out", refused { manager.authorize("GET", API) })
+        }
+    }
+
+    @Test
+    fun `who signs in while another's code is out keeps their token`() = runTest {
+        service.gate = CompletableDeferred()
+        manager().use { manager ->
+            val signingIn = async {
+                assertFailsWith<TokenwardException.NotAllowed> { manager.signIn(back) { callback(it.url, "code=c") } }.code
+            }
+            advanceTimeBy(1.seconds)
+            manager.install(IssuedToken("theirs", 3600.seconds))
+            service.gate!!.complete(Unit)
+            assertEquals("stale_request", signingIn.await())
+            assertEquals("Bearer theirs", manager.authorize("GET", API).header)
+        }
+    }
+
+    @Test
+    fun `who signs out or in during a sign-in on another device ends it`() = runTest {
+        val changes = mapOf<String, suspend (TokenManager) -> Unit>(
+            "signed_out" to { it.signOut() },
+            "stale_request" to { it.install(IssuedToken("theirs", 3600.seconds)) },
+        )
+        for ((said, change) in changes) {
+            service.answers += codes()
+            service.gate = null
+            manager().use { manager ->
+                val signingIn = async {
+                    refused { manager.signInOnAnotherDevice { service.gate = CompletableDeferred() } }
+                }
+                advanceTimeBy(6.seconds)
+                change(manager)
+                service.gate!!.complete(Unit)
+                assertEquals(said, signingIn.await())
+            }
+        }
+    }
+
+    @Test
+    fun `a sign-in that is resumed twice at once sends its code once`() = runTest {
+        val pending = MemoryTokenStorage()
+        val url = killedInTheBrowser(pending)
+        val gate = CompletableDeferred<Unit>()
+        manager(service, TokenSource.credentials { Credentials("app").also { gate.await() } }, app).use { next ->
+            val both = List(2) { async { runCatching { next.resumeSignIn(callback(url, "code=c"), pending) } } }
+            runCurrent()
+            gate.complete(Unit)
+            val codes = both.awaitAll().map { (it.exceptionOrNull() as? TokenwardException)?.code }
+            assertEquals(setOf(null, "stale_request"), codes.toSet())
+            assertEquals(listOf("authorization_code"), service.grants)
         }
     }
 
