@@ -90,7 +90,7 @@ fn a_whole_sign_in_allocates_nothing() {
         AuthorizationCode::open(&manager, WALL, &HmacSha256, &KEY, stored).expect("a stored sign-in");
     let Ok(Callback::Code(code)) = sign_in.callback(&manager, CALLBACK) else { panic!("a code") };
     sign_in.deleted();
-    sign_in.begin(START, &manager, &app(), &code, &mut out).expect("a request");
+    sign_in.begin(START, &manager, &app(), &[], &code, &mut out).expect("a request");
     let body = br#"{"access_token":"a","expires_in":3600,"refresh_token":"r"}"#;
     let answer = ParsedAnswer { status: 200, retry_after: None, body, wall: None };
     assert!(matches!(sign_in.answer(START, &mut manager, &answer), Ok(Outcome::Token(_))));

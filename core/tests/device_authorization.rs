@@ -33,7 +33,7 @@ fn answered<'b>(
     let mut device = DeviceAuthorization::new(memory);
     let (app, mut out) = (Credentials { client_id: "app", ..Credentials::default() }, [0; 512]);
     device.start(START);
-    let (id, _) = device.begin(START, &manager, &app, &mut out).expect("a request");
+    let (id, _) = device.begin(START, &manager, &app, &[], &mut out).expect("a request");
     let answer = ParsedAnswer { status: 200, retry_after: None, body, wall: None };
     let outcome = device.answer(START, &mut manager, id, &answer);
     let shown = [device.user_code(), device.verification_uri()].map(str::to_owned);

@@ -15,6 +15,8 @@ enum { CALL_EVERY_MS = 400, BUTTON_EVERY_MS = 200, BUTTON_TIMEOUT_MS = 100, SETU
 #define STARTUP_SPREAD_MS 60000
 #endif
 
+static const tokenward_pair_list no_values = { NULL, 0 };
+
 /* The service of the test is on the host, and its tokens live for seconds. */
 static const tokenward_policy policy = { .margin_ms = 300,
                                          .min_interval_ms = 300,
@@ -180,7 +182,7 @@ static void ask(void) {
   tokenward_outcome outcome = { 0 };
   response got;
   uint64_t wait_s;
-  int32_t code = tokenward_device_begin(device, manager, clock_now(), &credentials, written, sizeof written, &request);
+  int32_t code = tokenward_device_begin(device, manager, clock_now(), &credentials, no_values, written, sizeof written, &request);
   if (code != TOKENWARD_OK) {
     say("sign-in", tokenward_result_name(code), 0);
     tokenward_device_cancel(device);

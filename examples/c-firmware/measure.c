@@ -15,6 +15,7 @@ BODY(w1);
 BODY(w3);
 BODY(w5);
 
+static const tokenward_pair_list no_values = { NULL, 0 };
 static uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS_CAPACITY, REFRESH_CAPACITY)];
 static uint8_t written[4096];
 static tokenward_manager *manager;
@@ -179,12 +180,12 @@ int main(void) {
   result = tokenward_device_start(device, 0);
   MEASURE("`device_poll`", tokenward_device_poll(device, manager, 0, &said));
   MEASURE("`device_begin`, for a code",
-          tokenward_device_begin(device, manager, 0, &credentials, written, sizeof written, &request));
+          tokenward_device_begin(device, manager, 0, &credentials, no_values, written, sizeof written, &request));
   answer.body = codes;
   MEASURE("`device_answer`, a code", tokenward_device_answer(device, manager, 100, request.id, &answer, &outcome));
   result = tokenward_device_shown(device, manager, 100);
   MEASURE("`device_begin`, for a token",
-          tokenward_device_begin(device, manager, 5100, &credentials, written, sizeof written, &request));
+          tokenward_device_begin(device, manager, 5100, &credentials, no_values, written, sizeof written, &request));
   answer.body = (tokenward_span){ w3, (size_t)(w3_end - w3) };
   MEASURE("`device_answer`, a token", tokenward_device_answer(device, manager, 5200, request.id, &answer, &outcome));
 
@@ -203,7 +204,7 @@ int main(void) {
   MEASURE("`sign_in_callback`",
           tokenward_sign_in_callback(&sign_in, manager, callback_url, (char *)written, sizeof written, &callback));
   MEASURE("`sign_in_begin`",
-          tokenward_sign_in_begin(&sign_in, manager, 6000, &credentials, callback_url, written, sizeof written, &request));
+          tokenward_sign_in_begin(&sign_in, manager, 6000, &credentials, no_values, callback_url, written, sizeof written, &request));
   MEASURE("`sign_in_answer`", tokenward_sign_in_answer(&sign_in, manager, 6100, &answer, &outcome));
   channel_send('.', NULL, 0);
   for (;;) board_sleep();

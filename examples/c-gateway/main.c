@@ -19,6 +19,7 @@
 /* poll(2) does not count suspend: look at the clock again after this at the latest. */
 enum { LONGEST_SLEEP_MS = 30000 };
 
+static const tokenward_pair_list no_values = { NULL, 0 };
 static uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS_CAPACITY, REFRESH_CAPACITY)];
 static uint8_t written[REQUEST_CAPACITY];
 /* Holds tokens between a read or write and the wipe behind it. */
@@ -192,7 +193,7 @@ static void begin(tokenward_grant grant) {
                                                 .password = span_of(&read.password),
                                                 .bearer = span_of(&read.bearer) };
     code = grant == TOKENWARD_GRANT_NONE
-             ? tokenward_device_begin(device, manager, clock_now(), &credentials, written, sizeof written, &request)
+             ? tokenward_device_begin(device, manager, clock_now(), &credentials, no_values, written, sizeof written, &request)
              : tokenward_begin(manager, clock_now(), &credentials, written, sizeof written, &request);
   }
   tokenward_wipe(&read, sizeof read);

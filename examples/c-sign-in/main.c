@@ -11,6 +11,7 @@
 
 enum { ACCESS_CAPACITY = 4096, REFRESH_CAPACITY = 1024 };
 
+static const tokenward_pair_list no_values = { NULL, 0 };
 static uint64_t memory[TOKENWARD_MANAGER_WORDS(ACCESS_CAPACITY, REFRESH_CAPACITY)];
 static uint8_t written[16384];
 static char received[65536];
@@ -81,7 +82,7 @@ static uint16_t exchange(const tokenward_request *request) {
 static const char *obtain(const tokenward_credentials *credentials, tokenward_span callback) {
   tokenward_request request;
   tokenward_outcome outcome = { 0 };
-  must(tokenward_sign_in_begin(&sign_in, manager, clock_now(), credentials, callback, written, sizeof written, &request),
+  must(tokenward_sign_in_begin(&sign_in, manager, clock_now(), credentials, no_values, callback, written, sizeof written, &request),
        "begin");
   const uint16_t status = exchange(&request);
   tokenward_wipe(written, sizeof written);

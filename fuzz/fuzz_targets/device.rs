@@ -44,7 +44,7 @@ fuzz_target!(|calls: Vec<Call<'_>>| {
             assert_eq!(device.poll(before, &manager), poll);
             assert_ne!(device.poll(at, &manager), poll);
         }
-        let begun = device.begin(now, &manager, &credentials, &mut out);
+        let begun = device.begin(now, &manager, &credentials, &[], &mut out);
         assert_eq!(begun.is_ok(), poll.next == DeviceNext::Request, "{poll:?}");
         if begun.is_ok() {
             assert_eq!(device.poll(now, &manager).next, DeviceNext::Await);

@@ -320,8 +320,9 @@ impl<'a> Driver<'a> {
             }
             "begin_device" => {
                 let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
+                let (values, _) = additions(step, self.scenario)?.unwrap_or_default();
                 let mut out = vec![0; 1 << 17];
-                let begun = device.begin(now, manager, &credentials, &mut out);
+                let begun = device.begin(now, manager, &credentials, &values, &mut out);
                 let name = optional(step, "as", text)?;
                 begun.map(|(id, request)| {
                     *last_device_request = id;
@@ -380,6 +381,7 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let wall = self.wall(at);
         let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
+        let (values, _) = additions(step, self.scenario)?.unwrap_or_default();
         let mut out = vec![0; 1 << 17];
         let Hand { manager, sign_in, code, .. } = &mut self.hand;
         let sign_in = sign_in.as_mut().ok_or("nobody signs in")?;
@@ -417,7 +419,9 @@ impl<'a> Driver<'a> {
             }),
             "begin_sign_in" => {
                 let code = code.ok_or("no callback has brought a code")?;
-                sign_in.begin(now, manager, &credentials, &code, &mut out).map(|request| written(&request))
+                sign_in
+                    .begin(now, manager, &credentials, &values, &code, &mut out)
+                    .map(|request| written(&request))
             }
             _ => {
                 let (status, body) = (status(step)?, body(step)?);
@@ -545,12 +549,9 @@ impl<'a> Driver<'a> {
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
         let mut out = vec![0; 1 << 17];
-        let additions = step.get("additions").or(self.scenario.get("additions"));
-        let begun = match additions {
+        let begun = match additions(step, self.scenario)? {
             None => self.hand.manager.begin(now, &credentials, &mut out),
-            Some(given) => {
-                let given = given.as_object().ok_or("`additions` is an object")?;
-                let (values, parameters) = (pairs(given, "values")?, pairs(given, "parameters")?);
+            Some((values, parameters)) => {
                 let additions = Additions { values: &values, parameters: &parameters };
                 self.hand.manager.begin_with(now, &credentials, &additions, &mut out)
             }
@@ -757,6 +758,18 @@ fn new_manager<'a>(
         .map_err(|error| format!("no manager: {}", error.name()))
 }
 
+type Pairs<'s> = Vec<(&'s str, &'s str)>;
+
+/// What the caller adds to a request: values and parameters.
+fn additions<'s>(
+    step: &'s Map<String, Value>,
+    scenario: &'s Map<String, Value>,
+) -> Result<Option<(Pairs<'s>, Pairs<'s>)>, String> {
+    let Some(given) = step.get("additions").or(scenario.get("additions")) else { return Ok(None) };
+    let given = given.as_object().ok_or("`additions` is an object")?;
+    Ok(Some((pairs(given, "values")?, pairs(given, "parameters")?)))
+}
+
 fn credentials(value: Option<&Value>) -> Result<Credentials<'_>, String> {
     let Some(value) = value else { return Ok(Credentials::default()) };
     let object = value.as_object().ok_or("`credentials` is an object")?;
@@ -780,7 +793,7 @@ fn fields(step: &Map<String, Value>) -> Result<Vec<(&str, &[u8])>, String> {
 }
 
 /// Names and values: header fields, say.
-fn pairs<'s>(object: &'s Map<String, Value>, name: &str) -> Result<Vec<(&'s str, &'s str)>, String> {
+fn pairs<'s>(object: &'s Map<String, Value>, name: &str) -> Result<Pairs<'s>, String> {
     list(object, name)?.iter().map(pair).collect()
 }
 

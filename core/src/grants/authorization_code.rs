@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::ascii::{Class, eq_ignore_case, split_class};
-use crate::endpoint::credentials::Credentials;
+use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::loopback::is_secure;
 use crate::endpoint::parameter::Target;
 use crate::endpoint::provider::{Provider, TokenRequest};
@@ -60,7 +60,7 @@ const CLOCKS_APART_S: u64 = 6;
 /// // 2. The browser comes back to the redirect URI.
 /// let Callback::Code(code) = sign_in.callback(&manager, &callback).unwrap() else { panic!() };
 /// // 3. Send the code, and hand in what came back.
-/// let request = sign_in.begin(at(0), &manager, &app, &code, &mut out).unwrap();
+/// let request = sign_in.begin(at(0), &manager, &app, &[], &code, &mut out).unwrap();
 /// assert_eq!(request.url(), "https://login.acme.example/token");
 /// let body = br#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
 /// let answer = ParsedAnswer { status: 200, retry_after: None, body, wall: None };
@@ -337,7 +337,7 @@ impl<'a> AuthorizationCode<'a> {
     }
 
     /// Writes the request that presents the code, once (RFC 6749 section 4.1.3, RFC 7636 section 4.5). The token's
-    /// lifetime counts from here.
+    /// lifetime counts from here. `values` stand for `{name}` in the provider's parameters and header fields.
     ///
     /// # Errors
     /// A refused call changes nothing.
@@ -352,6 +352,7 @@ impl<'a> AuthorizationCode<'a> {
         now: Instant,
         manager: &TokenManager<'_, S>,
         credentials: &Credentials<'_>,
+        values: &[(&str, &str)],
         code: &Code<'_>,
         out: &'b mut [u8],
     ) -> Result<Request<'b>, Error> {
@@ -359,16 +360,15 @@ impl<'a> AuthorizationCode<'a> {
         let (provider, identity) = manager.service();
         let mut verifier = [0; 44];
         self.verifier(&mut verifier);
-        let request = TokenRequest::beside(provider, *identity, Target::Code, credentials).write_beside(
-            provider.token_path.unwrap_or_default(),
-            out,
-            |body| {
-                body.parameter("grant_type", b"authorization_code");
-                body.bytewise("code", code.0.bytes());
-                body.parameter("redirect_uri", self.redirect_uri.as_bytes());
-                body.parameter("code_verifier", verifier.get(..VERIFIER_LEN).unwrap_or_default());
-            },
-        );
+        let additions = Additions { values, parameters: &[] };
+        let request =
+            TokenRequest::beside(provider, *identity, Target::Code, credentials).with_additions(&additions);
+        let request = request.write_beside(provider.token_path.unwrap_or_default(), out, |body| {
+            body.parameter("grant_type", b"authorization_code");
+            body.bytewise("code", code.0.bytes());
+            body.parameter("redirect_uri", self.redirect_uri.as_bytes());
+            body.parameter("code_verifier", verifier.get(..VERIFIER_LEN).unwrap_or_default());
+        });
         wipe(&mut verifier);
         if request.is_ok() {
             self.ends_as(State::Sent(manager.begin_sign_in(now)));
@@ -387,6 +387,7 @@ impl<'a> AuthorizationCode<'a> {
         now: Instant,
         manager: &TokenManager<'_, S>,
         credentials: &Credentials<'_>,
+        values: &[(&str, &str)],
         url: &str,
         out: &'b mut [u8],
     ) -> Result<Request<'b>, Error> {
@@ -395,7 +396,7 @@ impl<'a> AuthorizationCode<'a> {
             Ok(Callback::Error(_)) | Err(Error::StaleRequest) => return Err(Error::NotDue),
             Err(error) => return Err(error),
         };
-        self.begin(now, manager, credentials, &code, out)
+        self.begin(now, manager, credentials, values, &code, out)
     }
 
     /// Reads the answer to that request. Its token is kept as by [`TokenManager::install`], but for its lifetime; an error

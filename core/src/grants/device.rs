@@ -2,7 +2,7 @@
 
 use crate::ascii::{Class, split_class};
 use crate::endpoint::authorization::Generation;
-use crate::endpoint::credentials::Credentials;
+use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
 use crate::endpoint::parameter::Target;
 use crate::endpoint::provider::TokenRequest;
@@ -93,7 +93,7 @@ pub enum DeviceOutcome<'a> {
 /// // 1. Somebody presses a button.
 /// let mut device = DeviceAuthorization::new([0; 256]);
 /// device.start(at(0));
-/// let (id, request) = device.begin(at(0), &manager, &gateway, &mut out).unwrap();
+/// let (id, request) = device.begin(at(0), &manager, &gateway, &[], &mut out).unwrap();
 /// assert_eq!(request.url(), "https://login.acme.example/device");
 /// let body = br#"{"device_code":"GmRhmhcxhwAzkoEqiMEg","user_code":"WDJB-MJHT",
 ///     "verification_uri":"https://acme.example/device","expires_in":900,"interval":5}"#;
@@ -104,7 +104,7 @@ pub enum DeviceOutcome<'a> {
 /// device.shown(at(90), &manager);
 /// // 3. Ask until the person has entered it.
 /// assert_eq!(device.poll(at(90), &manager).next, DeviceNext::Wait);
-/// let (id, request) = device.begin(at(5_090), &manager, &gateway, &mut out).unwrap();
+/// let (id, request) = device.begin(at(5_090), &manager, &gateway, &[], &mut out).unwrap();
 /// assert_eq!(request.url(), "https://login.acme.example/token");
 /// let body = br#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
 /// assert!(device.answer(at(5_200), &mut manager, id, &said(200, body)).is_ok());
@@ -268,7 +268,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         }
     }
 
-    /// Writes the request that [`DeviceAuthorization::poll`] asks for (RFC 8628 sections 3.1 and 3.4).
+    /// Writes the request that [`DeviceAuthorization::poll`] asks for (RFC 8628 sections 3.1 and 3.4). `values` stand for
+    /// `{name}` in the provider's parameters and header fields.
     ///
     /// # Errors
     /// A refused call changes nothing but the clock.
@@ -285,6 +286,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         now: Instant,
         manager: &TokenManager<'_, S>,
         credentials: &Credentials<'_>,
+        values: &[(&str, &str)],
         out: &'b mut [u8],
     ) -> Result<(RequestId, Request<'b>), Error> {
         let (provider, identity) = manager.service();
@@ -298,18 +300,17 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         let path = if starts { provider.device_path } else { Some(provider.token_path.unwrap_or_default()) };
         let path = path.ok_or(Error::InvalidProvider)?;
         let target = if starts { Target::Device } else { Target::Code };
-        let request = TokenRequest::beside(provider, *identity, target, credentials).write_beside(
-            path,
-            out,
-            |body| {
-                if starts {
-                    body.parameter("scope", provider.scope.unwrap_or_default().as_bytes());
-                } else {
-                    body.parameter("grant_type", b"urn:ietf:params:oauth:grant-type:device_code");
-                    body.parameter("device_code", self.text(0));
-                }
-            },
-        )?;
+        let additions = Additions { values, parameters: &[] };
+        let request =
+            TokenRequest::beside(provider, *identity, target, credentials).with_additions(&additions);
+        let request = request.write_beside(path, out, |body| {
+            if starts {
+                body.parameter("scope", provider.scope.unwrap_or_default().as_bytes());
+            } else {
+                body.parameter("grant_type", b"urn:ietf:params:oauth:grant-type:device_code");
+                body.parameter("device_code", self.text(0));
+            }
+        })?;
         self.flow.last_id = self.flow.last_id.wrapping_add(1);
         self.flow.out =
             Some(Out { sign_in: manager.begin_sign_in(now), began_at: self.flow.clock, late: false });

@@ -21,6 +21,7 @@ use crate::manager::{
     tokenward_parsed_answer, wall,
 };
 use crate::memory::tokenward_manager;
+use crate::provider::tokenward_pair_list;
 use crate::request::{credentials_of, lent, tokenward_credentials, tokenward_request};
 use crate::result::*;
 #[cfg(feature = "snapshot")]
@@ -283,8 +284,9 @@ pub unsafe extern "C" fn tokenward_device_shown(
 /// Not from an interrupt handler; nothing else may use the device authorization during the call.
 ///
 /// @code
+/// const tokenward_pair_list none = { NULL, 0 };
 /// tokenward_request request;
-/// int32_t result = tokenward_device_begin(device, manager, now_ms, &credentials, buffer, sizeof buffer, &request);
+/// int32_t result = tokenward_device_begin(device, manager, now_ms, &credentials, none, buffer, sizeof buffer, &request);
 /// if (result != TOKENWARD_OK) return result;
 /// if (!http_post(&request, &answer)) result = tokenward_device_failed(device, manager, now_ms, request.id);
 /// tokenward_wipe(buffer, sizeof buffer);
@@ -295,6 +297,7 @@ pub unsafe extern "C" fn tokenward_device_shown(
 /// @param[in] manager The manager that the token is for.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] credentials What the request presents; nothing of it is kept.
+/// @param[in] values What stands for `{name}` in the provider's parameters and header fields, by name.
 /// @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
 /// @param[in] cap Bytes of `buf`.
 /// @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many bytes are
@@ -304,7 +307,7 @@ pub unsafe extern "C" fn tokenward_device_shown(
 /// @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is in flight and has not timed out
 /// @retval TOKENWARD_ERR_NOT_DUE tokenward_device_poll() does not say #TOKENWARD_DEVICE_REQUEST
 /// @retval TOKENWARD_ERR_INVALID_PROVIDER the service has no device path
-/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the client needs is empty
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the client or a `{name}` needs is empty, or cannot be sent in a header
 /// @retval TOKENWARD_ERR_BAD_URL the URL is none, or ambiguous
 /// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the URL is not `https`
 #[must_use]
@@ -314,6 +317,7 @@ pub unsafe extern "C" fn tokenward_device_begin(
     manager: *const tokenward_manager,
     now_ms: u64,
     credentials: *const tokenward_credentials,
+    values: tokenward_pair_list,
     buf: *mut u8,
     cap: usize,
     out: *mut tokenward_request,
@@ -323,9 +327,11 @@ pub unsafe extern "C" fn tokenward_device_begin(
         let buf = edge.buffer(buf, cap);
         let device = edge.device_mut(device)?;
         let block = edge.manager(manager)?;
+        let values = edge.pairs(values.ptr, values.len);
         let credentials = credentials_of(edge, credentials);
         edge.checked()?;
-        let begun = device.device.begin(Instant::from_millis(now_ms), &block.manager, &credentials, buf);
+        let begun =
+            device.device.begin(Instant::from_millis(now_ms), &block.manager, &credentials, values, buf);
         lent(begun, out)
     })
 }
@@ -813,8 +819,9 @@ pub unsafe extern "C" fn tokenward_sign_in_callback(
 /// sign-in during the call.
 ///
 /// @code
+/// const tokenward_pair_list none = { NULL, 0 };
 /// tokenward_request request;
-/// int32_t result = tokenward_sign_in_begin(&sign_in, manager, now_ms, &credentials, url, buffer, sizeof buffer, &request);
+/// int32_t result = tokenward_sign_in_begin(&sign_in, manager, now_ms, &credentials, none, url, buffer, sizeof buffer, &request);
 /// if (result != TOKENWARD_OK) return result;
 /// if (!http_post(&request, &answer)) log_line("no answer");
 /// tokenward_wipe(buffer, sizeof buffer);
@@ -824,6 +831,7 @@ pub unsafe extern "C" fn tokenward_sign_in_callback(
 /// @param[in] manager The manager that the token is for.
 /// @param[in] now_ms The caller's clock.
 /// @param[in] credentials What the request presents; nothing of it is kept.
+/// @param[in] values What stands for `{name}` in the provider's parameters and header fields, by name.
 /// @param[in] url The callback that brought the code.
 /// @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
 /// @param[in] cap Bytes of `buf`.
@@ -832,7 +840,7 @@ pub unsafe extern "C" fn tokenward_sign_in_callback(
 /// @retval TOKENWARD_OK done
 /// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
 /// @retval TOKENWARD_ERR_NOT_DUE the code was sent before, or what was stored of the sign-in is not deleted
-/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the client needs is empty
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the client or a `{name}` needs is empty, or cannot be sent in a header
 /// @return Else what tokenward_sign_in_callback() and tokenward_begin() return.
 #[must_use]
 #[cfg(feature = "snapshot")]
@@ -842,6 +850,7 @@ pub unsafe extern "C" fn tokenward_sign_in_begin(
     manager: *const tokenward_manager,
     now_ms: u64,
     credentials: *const tokenward_credentials,
+    values: tokenward_pair_list,
     url: tokenward_span,
     buf: *mut u8,
     cap: usize,
@@ -852,11 +861,12 @@ pub unsafe extern "C" fn tokenward_sign_in_begin(
         let buf = edge.buffer(buf, cap);
         let SignIn { sign_in, .. } = edge.sign_in_mut(sign_in)?;
         let block = edge.manager(manager)?;
+        let values = edge.pairs(values.ptr, values.len);
         let credentials = credentials_of(edge, credentials);
         let url = edge.text(url);
         edge.checked()?;
         let now = Instant::from_millis(now_ms);
-        let begun = sign_in.begin_by_callback(now, &block.manager, &credentials, url, buf);
+        let begun = sign_in.begin_by_callback(now, &block.manager, &credentials, values, url, buf);
         lent(begun.map(|request| (RequestId(0), request)), out)
     })
 }

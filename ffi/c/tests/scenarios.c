@@ -649,15 +649,19 @@ static void put_request(json_t *actual, const tokenward_request *request) {
   json_object_set_new(actual, "body", string_of(request->body));
 }
 
+/* What the caller adds to a request. */
+static tokenward_pair_list added(driver *d, const json_t *step, const char *what) {
+  return listed(d, json_object_get(json_object_get(has(step, "additions") ? step : d->scenario, "additions"), what));
+}
+
 static int32_t do_begin(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   const tokenward_credentials credentials = credentials_of(d, step);
   tokenward_request request;
-  const json_t *given = json_object_get(has(step, "additions") ? step : d->scenario, "additions");
   int32_t result;
-  if (given != NULL) {
+  if (has(step, "additions") || has(d->scenario, "additions")) {
     tokenward_additions additions;
-    additions.values = listed(d, json_object_get(given, "values"));
-    additions.parameters = listed(d, json_object_get(given, "parameters"));
+    additions.values = added(d, step, "values");
+    additions.parameters = added(d, step, "parameters");
     result = tokenward_begin_with(d->hand->manager, at, &credentials, &additions, d->buffer, BUFFER, &request);
   } else {
     result = tokenward_begin(d->hand->manager, at, &credentials, d->buffer, BUFFER, &request);
@@ -1011,8 +1015,8 @@ static int32_t do_callback(driver *d, const json_t *step, json_t *actual) {
 static int32_t do_begin_sign_in(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   const tokenward_credentials credentials = credentials_of(d, step);
   tokenward_request request;
-  int32_t result = tokenward_sign_in_begin(&d->hand->sign_in, d->hand->manager, at, &credentials, d->hand->callback,
-                                           d->buffer, BUFFER, &request);
+  int32_t result = tokenward_sign_in_begin(&d->hand->sign_in, d->hand->manager, at, &credentials, added(d, step, "values"),
+                                           d->hand->callback, d->buffer, BUFFER, &request);
   if (result == TOKENWARD_OK) {
     put_request(actual, &request);
   }
@@ -1066,7 +1070,8 @@ static int32_t do_poll_device(driver *d, uint64_t at, json_t *actual) {
 static int32_t do_begin_device(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   const tokenward_credentials credentials = credentials_of(d, step);
   tokenward_request request;
-  int32_t result = tokenward_device_begin(d->hand->device, d->hand->manager, at, &credentials, d->buffer, BUFFER, &request);
+  int32_t result = tokenward_device_begin(d->hand->device, d->hand->manager, at, &credentials, added(d, step, "values"),
+                                          d->buffer, BUFFER, &request);
   if (result != TOKENWARD_OK) {
     return result;
   }

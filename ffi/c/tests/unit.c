@@ -17,6 +17,7 @@
 
 enum { ACCESS = 64, REFRESH = 32 };
 
+static const tokenward_pair_list no_values = { NULL, 0 };
 static const uint8_t KEY[32] = { 1, 2, 3 };
 static const char URL[] = "https://sandbox.api.flute.com/v2/orders";
 static const char TOKEN[] =
@@ -1946,7 +1947,7 @@ static void device_calls(tokenward_device *device, fixture *f, int32_t expected)
   assert_int_equal(tokenward_device_cancel(device), expected);
   assert_int_equal(tokenward_device_poll(device, f->manager, 0, &said), expected);
   assert_int_equal(tokenward_device_shown(device, f->manager, 0), expected);
-  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, f->buf, sizeof f->buf, &request), expected);
+  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, no_values, f->buf, sizeof f->buf, &request), expected);
   assert_int_equal(tokenward_device_answer(device, f->manager, 0, 1, &parsed, &outcome), expected);
   assert_int_equal(tokenward_device_failed(device, f->manager, 0, 1), expected);
 }
@@ -1987,11 +1988,11 @@ static void a_device_shows_a_code_wherever_it_lies(void **state) {
   sign_in_service(f);
   assert_int_equal(tokenward_device_init(&device, first, sizeof first), TOKENWARD_OK);
   assert_int_equal(tokenward_device_start(device, 0), TOKENWARD_OK);
-  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, (uint8_t *)first, 16, &request),
+  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, no_values, (uint8_t *)first, 16, &request),
                    TOKENWARD_ERR_OVERLAP);
-  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, f->buf, 8, &request),
+  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, no_values, f->buf, 8, &request),
                    TOKENWARD_ERR_BUFFER_TOO_SMALL);
-  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, f->buf, request.len, &request), TOKENWARD_OK);
+  assert_int_equal(tokenward_device_begin(device, f->manager, 0, &f->credentials, no_values, f->buf, request.len, &request), TOKENWARD_OK);
   assert_span(request.url, "https://sandbox.oauth.api.flute.com/device");
   parsed.status = 200;
   parsed.body = TEXT(CODE_ANSWER);
@@ -2005,12 +2006,12 @@ static void a_device_shows_a_code_wherever_it_lies(void **state) {
   assert_span(said.user_code, "WDJB-MJHT");
   assert_int_equal(said.expires_at_ms, 900000);
   assert_int_equal(tokenward_device_shown(device, f->manager, 0), TOKENWARD_OK);
-  assert_int_equal(tokenward_device_begin(device, f->manager, 5000, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_int_equal(tokenward_device_begin(device, f->manager, 5000, &f->credentials, no_values, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
   parsed.status = 400;
   parsed.body = TEXT("{\"error\":\"authorization_pending\"}");
   assert_int_equal(tokenward_device_answer(device, f->manager, 5000, request.id, &parsed, &outcome), TOKENWARD_OK);
   assert_string_equal(tokenward_error_code_name(outcome.code), "authorization_pending");
-  assert_int_equal(tokenward_device_begin(device, f->manager, 10000, &f->credentials, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_int_equal(tokenward_device_begin(device, f->manager, 10000, &f->credentials, no_values, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
   parsed.status = 200;
   parsed.body = TEXT(TOKEN);
   assert_int_equal(tokenward_device_answer(device, f->manager, 10000, request.id, &parsed, &outcome), TOKENWARD_OK);
@@ -2034,7 +2035,7 @@ static void sign_in_calls(tokenward_sign_in *sign_in, fixture *f, int32_t expect
   assert_int_equal(tokenward_sign_in_seal(sign_in, f->manager, &wall, key, f->buf, sizeof f->buf, &len), expected);
   assert_int_equal(tokenward_sign_in_deleted(sign_in), expected);
   assert_int_equal(tokenward_sign_in_callback(sign_in, f->manager, TEXT(REDIRECT), url, sizeof url, &callback), expected);
-  assert_int_equal(tokenward_sign_in_begin(sign_in, f->manager, 0, &f->credentials, TEXT(REDIRECT), f->buf, sizeof f->buf, &request),
+  assert_int_equal(tokenward_sign_in_begin(sign_in, f->manager, 0, &f->credentials, no_values, TEXT(REDIRECT), f->buf, sizeof f->buf, &request),
                    expected);
   assert_int_equal(tokenward_sign_in_answer(sign_in, f->manager, 0, &parsed, &outcome), expected);
 }
@@ -2087,11 +2088,11 @@ static void a_sign_in_is_written_whole_or_says_what_it_takes(void **state) {
                    TOKENWARD_ERR_BUFFER_TOO_SMALL);
   assert_int_equal(callback.kind, TOKENWARD_CALLBACK_CODE);
   assert_int_equal(callback.len, 11);
-  assert_int_equal(tokenward_sign_in_begin(&sign_in, f->manager, 0, &f->credentials, tokenward_text(back), f->buf, 8, &request),
+  assert_int_equal(tokenward_sign_in_begin(&sign_in, f->manager, 0, &f->credentials, no_values, tokenward_text(back), f->buf, 8, &request),
                    TOKENWARD_ERR_BUFFER_TOO_SMALL);
-  assert_int_equal(tokenward_sign_in_begin(&sign_in, f->manager, 0, &f->credentials, tokenward_text(back), f->buf, request.len, &request),
+  assert_int_equal(tokenward_sign_in_begin(&sign_in, f->manager, 0, &f->credentials, no_values, tokenward_text(back), f->buf, request.len, &request),
                    TOKENWARD_OK);
-  assert_int_equal(tokenward_sign_in_begin(&sign_in, f->manager, 0, &f->credentials, tokenward_text(back), f->buf, sizeof f->buf, &request),
+  assert_int_equal(tokenward_sign_in_begin(&sign_in, f->manager, 0, &f->credentials, no_values, tokenward_text(back), f->buf, sizeof f->buf, &request),
                    TOKENWARD_ERR_NOT_DUE);
 }
 

@@ -9,7 +9,7 @@ use tokenward::wire::FormStr;
 use tokenward::{Credentials, Instant, Outcome, RequestId, UnixTime};
 
 use crate::error::caught;
-use crate::manager::{answer_of, fields, instant, key_of, outcome_of, sized};
+use crate::manager::{answer_of, fields, instant, key_of, outcome_of, pairs, sized};
 use crate::{CoreError, CoreManager, CoreRequest, OutcomeRecord};
 
 /// Bytes of memory for codes at most.
@@ -153,11 +153,13 @@ impl CoreSignIn {
         })
     }
 
-    /// The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer.
+    /// The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer. `values`
+    /// are name, value, name, value: what stands for `{name}` in the provider's parameters and header fields.
     ///
     /// # Errors
     /// - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
     /// - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
+    #[expect(clippy::too_many_arguments, reason = "both languages name their arguments")]
     pub fn begin(
         &self,
         now: u64,
@@ -165,8 +167,10 @@ impl CoreSignIn {
         client_id: Option<String>,
         client_secret: Option<String>,
         bearer: Option<String>,
+        values: Vec<String>,
         url: String,
     ) -> Result<Arc<CoreRequest>, CoreError> {
+        let values = pairs(&values)?;
         let credentials = Credentials {
             client_id: client_id.as_deref().unwrap_or_default(),
             client_secret: client_secret.as_deref().unwrap_or_default(),
@@ -176,7 +180,7 @@ impl CoreSignIn {
         self.with(&manager, |sign_in, kept| {
             let begin = |out: &mut [u8]| {
                 let (now, manager) = (instant(now), &kept.manager);
-                let request = sign_in.begin_by_callback(now, manager, &credentials, &url, out)?;
+                let request = sign_in.begin_by_callback(now, manager, &credentials, &values, &url, out)?;
                 Ok(Arc::new(CoreRequest::of(RequestId(0), &request)))
             };
             Ok(sized(begin)?)
@@ -353,7 +357,8 @@ impl CoreDevice {
         })
     }
 
-    /// The request that [`CoreDevice::poll`] asks for.
+    /// The request that [`CoreDevice::poll`] asks for. `values` are name, value, name, value: what stands for `{name}` in
+    /// the provider's parameters and header fields.
     ///
     /// # Errors
     /// - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
@@ -365,7 +370,9 @@ impl CoreDevice {
         client_id: Option<String>,
         client_secret: Option<String>,
         bearer: Option<String>,
+        values: Vec<String>,
     ) -> Result<Arc<CoreRequest>, CoreError> {
+        let values = pairs(&values)?;
         let credentials = Credentials {
             client_id: client_id.as_deref().unwrap_or_default(),
             client_secret: client_secret.as_deref().unwrap_or_default(),
@@ -375,7 +382,8 @@ impl CoreDevice {
         self.with(|device| {
             manager.with(|kept| {
                 let begin = |out: &mut [u8]| {
-                    let (id, request) = device.begin(instant(now), &kept.manager, &credentials, out)?;
+                    let (id, request) =
+                        device.begin(instant(now), &kept.manager, &credentials, &values, out)?;
                     Ok(Arc::new(CoreRequest::of(id, &request)))
                 };
                 Ok(sized(begin)?)

@@ -722,7 +722,7 @@ pub(crate) fn answer_of<'b, 'h>(
 }
 
 /// Name, value, name, value.
-fn pairs(list: &[String]) -> Result<Vec<(&str, &str)>, CoreError> {
+pub(crate) fn pairs(list: &[String]) -> Result<Vec<(&str, &str)>, CoreError> {
     let (pairs, []) = list.as_chunks() else { return Err(CoreError::invalid_argument()) };
     Ok(pairs.iter().map(|[name, value]| (name.as_str(), value.as_str())).collect())
 }

@@ -99,6 +99,10 @@ fn credentials() -> Credentials<'static> {
     }
 }
 
+fn values() -> &'static [(&'static str, &'static str)] {
+    black_box(&[("", ""); 2])
+}
+
 fn now() -> Instant {
     Instant::from_millis(black_box(0))
 }
@@ -151,8 +155,7 @@ entry!(tokenward_gate_token_answer, {
 });
 
 entry!(tokenward_gate_token_request, {
-    let pairs = black_box(&[("", ""); 2][..]);
-    let additions = Additions { values: pairs, parameters: pairs };
+    let additions = Additions { values: values(), parameters: values() };
     let credentials = credentials();
     let request = TokenRequest::new(provider(), identity(), black_box(Grant::Password), &credentials)
         .with_refresh_token(text())
@@ -297,7 +300,7 @@ entry!(
             }
         };
         black_box(code.text().bytes().count());
-        if let Ok(request) = sign_in.begin(now(), &manager, &credentials, &code, buffer()) {
+        if let Ok(request) = sign_in.begin(now(), &manager, &credentials, values(), &code, buffer()) {
             black_box((request.url(), request.body()));
         }
         let answer =
@@ -318,7 +321,7 @@ entry!(tokenward_gate_device_authorization, {
     let poll = device.poll(now(), &manager);
     let _ = black_box(poll);
     black_box((poll.next.name(), poll.next.code(), poll.next.sentence()));
-    if let Ok((id, request)) = device.begin(now(), &manager, &credentials, buffer()) {
+    if let Ok((id, request)) = device.begin(now(), &manager, &credentials, values(), buffer()) {
         black_box((id, request.url(), request.body()));
     }
     let id = || RequestId(black_box(0));

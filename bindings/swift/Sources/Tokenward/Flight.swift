@@ -240,6 +240,6 @@ extension TokenManager {
 }
 
 /// Name, value, name, value, in the order of the names.
-private func listed(_ values: [String: String]) -> [String] {
+func listed(_ values: [String: String]) -> [String] {
     values.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
 }

@@ -138,7 +138,8 @@ extension TokenManager {
         let response = try await exchange { now in
             try signIn.core.begin(
                 now: now, manager: core, clientId: ready.credentials.clientId,
-                clientSecret: ready.credentials.clientSecret, bearer: ready.bearer?.token, url: callback.absoluteString)
+                clientSecret: ready.credentials.clientSecret, bearer: ready.bearer?.token,
+                values: listed(ready.credentials.values), url: callback.absoluteString)
         }
         try await signedIn {
             try generation(
@@ -197,7 +198,8 @@ extension TokenManager {
             response = try await exchange { now in
                 let request = try device.begin(
                     now: now, manager: core, clientId: ready.credentials.clientId,
-                    clientSecret: ready.credentials.clientSecret, bearer: ready.bearer?.token)
+                    clientSecret: ready.credentials.clientSecret, bearer: ready.bearer?.token,
+                    values: listed(ready.credentials.values))
                 id = try request.id()
                 return request
             }

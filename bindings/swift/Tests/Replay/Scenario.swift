@@ -169,7 +169,7 @@ struct Scenario {
             return try written(hand.signIn!.begin(
                 now: at, manager: manager, clientId: credentials.string("client_id"),
                 clientSecret: credentials.string("client_secret"), bearer: credentials.string("bearer"),
-                url: hand.callback))
+                values: added(step, "values"), url: hand.callback))
         case "answer_sign_in":
             return said(try hand.signIn!.answer(
                 now: at, manager: manager, status: UInt32(step.integer("status")!), body: body(step), wall: wall))
@@ -197,7 +197,8 @@ struct Scenario {
             let credentials = credentials(step)
             let request = try device.begin(
                 now: at, manager: manager, clientId: credentials.string("client_id"),
-                clientSecret: credentials.string("client_secret"), bearer: credentials.string("bearer"))
+                clientSecret: credentials.string("client_secret"), bearer: credentials.string("bearer"),
+                values: added(step, "values"))
             hand.lastDeviceRequest = try request.id()
             if let name = step.string("as") { hand.deviceRequests[name] = hand.lastDeviceRequest }
             return try written(request)
@@ -254,15 +255,19 @@ struct Scenario {
 
     private mutating func begin(_ step: Object, _ at: UInt64) throws -> Object {
         let credentials = credentials(step)
-        let additions = step.object("additions") ?? scenario.object("additions") ?? [:]
         let request = try manager.begin(
             now: at, clientId: credentials.string("client_id"), clientSecret: credentials.string("client_secret"),
             username: credentials.string("username"), password: credentials.string("password"),
-            bearer: credentials.string("bearer"), values: additions.pairs("values").flatMap { $0 },
-            parameters: additions.pairs("parameters").flatMap { $0 })
+            bearer: credentials.string("bearer"), values: added(step, "values"),
+            parameters: added(step, "parameters"))
         hand.lastRequest = try request.id()
         if let name = step.string("as") { hand.requests[name] = hand.lastRequest }
         return try written(request)
+    }
+
+    /// What the caller adds to a request.
+    private func added(_ step: Object, _ name: String) -> [String] {
+        (step.object("additions") ?? scenario.object("additions") ?? [:]).pairs(name).flatMap { $0 }
     }
 
     private func credentials(_ step: Object) -> Object {

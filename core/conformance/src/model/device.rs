@@ -190,7 +190,7 @@ impl Device {
         &mut self,
         now: u64,
         step: &Value,
-        credentials: &Value,
+        (credentials, values): (&Value, &Value),
         memory: u64,
         wall: Option<u64>,
         manager: &mut Manager,
@@ -229,7 +229,7 @@ impl Device {
                     "expires_at": Some(written(self.codes.expires_at)).filter(|_| there),
                 }));
             }
-            "begin_device" => return self.begin(now, step, credentials, manager),
+            "begin_device" => return self.begin(now, step, (credentials, values), manager),
             "failed_device" => {
                 let out = self.take_out(now, step, manager)?;
                 if !out.late {
@@ -246,7 +246,7 @@ impl Device {
         &mut self,
         now: u64,
         step: &Value,
-        credentials: &Value,
+        (credentials, values): (&Value, &Value),
         manager: &Manager,
     ) -> Result<Value, Refused> {
         self.advance(now, manager);
@@ -269,8 +269,7 @@ impl Device {
                 ("device_code", self.codes.device.clone()),
             ]
         };
-        let asked =
-            wire::Asked { site: &manager.site, credentials, additions: &Value::Null, access_token: None };
+        let asked = wire::Asked { site: &manager.site, credentials, additions: values, access_token: None };
         let target = if self.phase == Phase::Starts { "device" } else { "code" };
         let request = wire::write_own_request(&provider, &asked, Some(own), target)?;
         self.ids += 1;

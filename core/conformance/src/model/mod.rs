@@ -3,6 +3,12 @@
 //! `run` replays a scenario and says for every step all that its `expect` may name. `generate` makes random scenarios.
 
 mod device;
+
+/// What stands for `{name}` in a request that no manager asks for.
+fn values(step: &Value, scenario: &Value) -> Value {
+    json!({"values": step.get("additions").unwrap_or(&scenario["additions"])["values"]})
+}
+
 #[cfg(test)]
 mod examples;
 pub(crate) mod generate;
@@ -1309,15 +1315,17 @@ impl<'s> Replay<'s> {
             "sign_in" | "sign_in_url" | "sign_in_stored" | "sign_in_resumed" | "sign_in_deleted"
             | "callback" | "begin_sign_in" | "answer_sign_in" => {
                 let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
+                let values = self::values(step, self.scenario);
                 let Held { signing_in, manager, .. } = here;
-                return signing_in.act(at, step, credentials, wall, manager, &mut self.sign_in);
+                return signing_in.act(at, step, (credentials, &values), wall, manager, &mut self.sign_in);
             }
             "start_device" | "cancel_device" | "shown_device" | "poll_device" | "begin_device"
             | "answer_device" | "failed_device" => {
                 let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
+                let values = self::values(step, self.scenario);
                 let memory = number(&self.scenario["capacity"]["device"]).unwrap_or(1024);
                 let Held { device, manager, .. } = here;
-                return device.act(at, step, credentials, memory, wall, manager);
+                return device.act(at, step, (credentials, &values), memory, wall, manager);
             }
             other => panic!("no such step: {other}"),
         }

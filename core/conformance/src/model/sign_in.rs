@@ -225,7 +225,7 @@ impl SigningIn {
         &mut self,
         at: u64,
         step: &Value,
-        credentials: &Value,
+        (credentials, values): (&Value, &Value),
         wall: Option<u64>,
         manager: &mut Manager,
         stored: &mut Option<StoredSignIn>,
@@ -288,12 +288,8 @@ impl SigningIn {
                     ("redirect_uri", sign_in.redirect_uri.clone()),
                     ("code_verifier", sign_in.verifier()),
                 ];
-                let asked = wire::Asked {
-                    site: &manager.site,
-                    credentials,
-                    additions: &Value::Null,
-                    access_token: None,
-                };
+                let asked =
+                    wire::Asked { site: &manager.site, credentials, additions: values, access_token: None };
                 let own = Some(own.to_vec());
                 let request = wire::write_own_request(&manager.provider, &asked, own, "code")?;
                 sign_in.stage = Stage::Sent(manager.clock.max(at), manager.source.outdated);

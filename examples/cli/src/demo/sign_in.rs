@@ -44,11 +44,11 @@ impl Device {
         }
         let mut out = vec![0; 16 << 10];
         let now = keeper.now();
-        let (id, request) = match self.flow.begin(now, &keeper.manager, &keeper.held.credentials(), &mut out)
-        {
-            Ok(begun) => begun,
-            Err(error) => return error.name().to_owned(),
-        };
+        let (id, request) =
+            match self.flow.begin(now, &keeper.manager, &keeper.held.credentials(), &[], &mut out) {
+                Ok(begun) => begun,
+                Err(error) => return error.name().to_owned(),
+            };
         keeper.tell_request(&request, "device", line);
         let reply = keeper.http.exchange(&request);
         tokenward::wipe(&mut out);
@@ -244,7 +244,8 @@ fn present(
     let mut out = vec![0; 16 << 10];
     let credentials = keeper.held.credentials();
     let request =
-        match sign_in.begin_by_callback(keeper.now(), &keeper.manager, &credentials, callback, &mut out) {
+        match sign_in.begin_by_callback(keeper.now(), &keeper.manager, &credentials, &[], callback, &mut out)
+        {
             Ok(request) => request,
             Err(error) => return error.name().to_owned(),
         };

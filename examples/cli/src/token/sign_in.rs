@@ -65,7 +65,8 @@ impl Holder<'_> {
             Err(error) => Said::Nothing(error),
         })?;
         let credentials = presented.credentials();
-        let request = sign_in.begin_by_callback(clock::now(), &self.manager, &credentials, &url, &mut out);
+        let request =
+            sign_in.begin_by_callback(clock::now(), &self.manager, &credentials, &[], &url, &mut out);
         let request = request.map_err(|error| cannot_begin(error, self.provider))?;
         let reply = self.http.exchange(&request);
         tokenward::wipe(&mut out);
@@ -97,7 +98,7 @@ impl Holder<'_> {
                     device.shown(now, &self.manager);
                 }
                 DeviceNext::Request => {
-                    let begun = device.begin(now, &self.manager, &presented.credentials(), &mut out);
+                    let begun = device.begin(now, &self.manager, &presented.credentials(), &[], &mut out);
                     let (id, request) = begun.map_err(|error| cannot_begin(error, self.provider))?;
                     let reply = self.http.exchange(&request);
                     tokenward::wipe(&mut out);

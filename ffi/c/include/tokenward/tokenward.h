@@ -222,6 +222,25 @@ typedef struct tokenward_credentials {
   tokenward_span bearer;
 } tokenward_credentials;
 
+/**
+ * A name and its value: a service's own error code and the standard one that it stands for, the standard name of
+ * a member and the service's own, or a parameter of a request.
+ */
+typedef struct tokenward_pair {
+  /** The name. */
+  tokenward_span name;
+  /** Its value. */
+  tokenward_span value;
+} tokenward_pair;
+
+/** A list of pairs. None of their texts has a NULL address. */
+typedef struct tokenward_pair_list {
+  /** The first; NULL with 0 for none. */
+  const tokenward_pair *ptr;
+  /** How many there are. */
+  size_t len;
+} tokenward_pair_list;
+
 /** A request to send. Its spans point into the buffer that it was written to, or to constants. */
 typedef struct tokenward_request {
   /** Identifies the request to tokenward_answer() and tokenward_failed(); 0 if no manager sends it. */
@@ -430,25 +449,6 @@ typedef struct tokenward_poll_result {
   /** Which place of storage is to be written, if `next` is #TOKENWARD_NEXT_STORE. */
   uint8_t slot;
 } tokenward_poll_result;
-
-/**
- * A name and its value: a service's own error code and the standard one that it stands for, the standard name of
- * a member and the service's own, or a parameter of a request.
- */
-typedef struct tokenward_pair {
-  /** The name. */
-  tokenward_span name;
-  /** Its value. */
-  tokenward_span value;
-} tokenward_pair;
-
-/** A list of pairs. None of their texts has a NULL address. */
-typedef struct tokenward_pair_list {
-  /** The first; NULL with 0 for none. */
-  const tokenward_pair *ptr;
-  /** How many there are. */
-  size_t len;
-} tokenward_pair_list;
 
 /** What a request carries beside its credentials. Zeros are nothing. */
 typedef struct tokenward_additions {
@@ -1531,8 +1531,9 @@ int32_t tokenward_device_shown(tokenward_device *device,
  * Not from an interrupt handler; nothing else may use the device authorization during the call.
  *
  * @code
+ * const tokenward_pair_list none = { NULL, 0 };
  * tokenward_request request;
- * int32_t result = tokenward_device_begin(device, manager, now_ms, &credentials, buffer, sizeof buffer, &request);
+ * int32_t result = tokenward_device_begin(device, manager, now_ms, &credentials, none, buffer, sizeof buffer, &request);
  * if (result != TOKENWARD_OK) return result;
  * if (!http_post(&request, &answer)) result = tokenward_device_failed(device, manager, now_ms, request.id);
  * tokenward_wipe(buffer, sizeof buffer);
@@ -1543,6 +1544,7 @@ int32_t tokenward_device_shown(tokenward_device *device,
  * @param[in] manager The manager that the token is for.
  * @param[in] now_ms The caller's clock.
  * @param[in] credentials What the request presents; nothing of it is kept.
+ * @param[in] values What stands for `{name}` in the provider's parameters and header fields, by name.
  * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
  * @param[in] cap Bytes of `buf`.
  * @param[out] out Written on success: its spans point into `buf`. If `buf` is too small, its `len` says how many bytes are
@@ -1552,7 +1554,7 @@ int32_t tokenward_device_shown(tokenward_device *device,
  * @retval TOKENWARD_ERR_REQUEST_IN_FLIGHT one is in flight and has not timed out
  * @retval TOKENWARD_ERR_NOT_DUE tokenward_device_poll() does not say #TOKENWARD_DEVICE_REQUEST
  * @retval TOKENWARD_ERR_INVALID_PROVIDER the service has no device path
- * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the client needs is empty
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the client or a `{name}` needs is empty, or cannot be sent in a header
  * @retval TOKENWARD_ERR_BAD_URL the URL is none, or ambiguous
  * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED the URL is not `https`
  */
@@ -1561,6 +1563,7 @@ int32_t tokenward_device_begin(tokenward_device *device,
                                const tokenward_manager *manager,
                                uint64_t now_ms,
                                const tokenward_credentials *credentials,
+                               tokenward_pair_list values,
                                uint8_t *buf,
                                size_t cap,
                                tokenward_request *out);
@@ -1838,8 +1841,9 @@ int32_t tokenward_sign_in_callback(tokenward_sign_in *sign_in,
  * sign-in during the call.
  *
  * @code
+ * const tokenward_pair_list none = { NULL, 0 };
  * tokenward_request request;
- * int32_t result = tokenward_sign_in_begin(&sign_in, manager, now_ms, &credentials, url, buffer, sizeof buffer, &request);
+ * int32_t result = tokenward_sign_in_begin(&sign_in, manager, now_ms, &credentials, none, url, buffer, sizeof buffer, &request);
  * if (result != TOKENWARD_OK) return result;
  * if (!http_post(&request, &answer)) log_line("no answer");
  * tokenward_wipe(buffer, sizeof buffer);
@@ -1849,6 +1853,7 @@ int32_t tokenward_sign_in_callback(tokenward_sign_in *sign_in,
  * @param[in] manager The manager that the token is for.
  * @param[in] now_ms The caller's clock.
  * @param[in] credentials What the request presents; nothing of it is kept.
+ * @param[in] values What stands for `{name}` in the provider's parameters and header fields, by name.
  * @param[in] url The callback that brought the code.
  * @param[out] buf Where URL, `Authorization` and body are written. It holds secrets afterwards.
  * @param[in] cap Bytes of `buf`.
@@ -1857,7 +1862,7 @@ int32_t tokenward_sign_in_callback(tokenward_sign_in *sign_in,
  * @retval TOKENWARD_OK done
  * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
  * @retval TOKENWARD_ERR_NOT_DUE the code was sent before, or what was stored of the sign-in is not deleted
- * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the client needs is empty
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS one that the client or a `{name}` needs is empty, or cannot be sent in a header
  * @return Else what tokenward_sign_in_callback() and tokenward_begin() return.
  */
 TOKENWARD_MUST_CHECK
@@ -1865,6 +1870,7 @@ int32_t tokenward_sign_in_begin(tokenward_sign_in *sign_in,
                                 const tokenward_manager *manager,
                                 uint64_t now_ms,
                                 const tokenward_credentials *credentials,
+                                tokenward_pair_list values,
                                 tokenward_span url,
                                 uint8_t *buf,
                                 size_t cap,

@@ -633,13 +633,14 @@ package protocol CoreDeviceProtocol: AnyObject, Sendable {
     func answer(now: UInt64, manager: CoreManager, requestId: UInt64, status: UInt32, headers: [String], body: Data, wall: UInt64?) throws  -> DeviceOutcomeRecord
 
     /**
-     * The request that [`CoreDevice::poll`] asks for.
+     * The request that [`CoreDevice::poll`] asks for. `values` are name, value, name, value: what stands for `{name}` in
+     * the provider's parameters and header fields.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
      * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-    func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?) throws  -> CoreRequest
+    func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, values: [String]) throws  -> CoreRequest
 
     /**
      * Nobody wants to sign in any more.
@@ -778,13 +779,14 @@ package func answer(now: UInt64, manager: CoreManager, requestId: UInt64, status
 }
 
     /**
-     * The request that [`CoreDevice::poll`] asks for.
+     * The request that [`CoreDevice::poll`] asks for. `values` are name, value, name, value: what stands for `{name}` in
+     * the provider's parameters and header fields.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
      * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?)throws  -> CoreRequest  {
+package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, values: [String])throws  -> CoreRequest  {
     return try  FfiConverterTypeCoreRequest_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coredevice_begin(
@@ -793,7 +795,8 @@ package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientS
         FfiConverterTypeCoreManager_lower(manager),
         FfiConverterOptionString.lower(clientId),
         FfiConverterOptionString.lower(clientSecret),
-        FfiConverterOptionString.lower(bearer),uniffiCallStatus
+        FfiConverterOptionString.lower(bearer),
+        FfiConverterSequenceString.lower(values),uniffiCallStatus
     )
 })
 }
@@ -2018,13 +2021,14 @@ package protocol CoreSignInProtocol: AnyObject, Sendable {
     func answer(now: UInt64, manager: CoreManager, status: UInt32, body: Data, wall: UInt64?) throws  -> OutcomeRecord
 
     /**
-     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer.
+     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer. `values`
+     * are name, value, name, value: what stands for `{name}` in the provider's parameters and header fields.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
      * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
      */
-    func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, url: String) throws  -> CoreRequest
+    func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, values: [String], url: String) throws  -> CoreRequest
 
     /**
      * Reads the whole URL that the browser came back with. What is refused changes nothing: wait for the right one.
@@ -2177,13 +2181,14 @@ package func answer(now: UInt64, manager: CoreManager, status: UInt32, body: Dat
 }
 
     /**
-     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer.
+     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer. `values`
+     * are name, value, name, value: what stands for `{name}` in the provider's parameters and header fields.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
      * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
      */
-package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, url: String)throws  -> CoreRequest  {
+package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, values: [String], url: String)throws  -> CoreRequest  {
     return try  FfiConverterTypeCoreRequest_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coresignin_begin(
@@ -2193,6 +2198,7 @@ package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientS
         FfiConverterOptionString.lower(clientId),
         FfiConverterOptionString.lower(clientSecret),
         FfiConverterOptionString.lower(bearer),
+        FfiConverterSequenceString.lower(values),
         FfiConverterString.lower(url),uniffiCallStatus
     )
 })
@@ -6826,7 +6832,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coredevice_answer() != 46266) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coredevice_begin() != 6515) {
+    if (uniffi_tokenward_uniffi_checksum_method_coredevice_begin() != 13829) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coredevice_cancel() != 25310) {
@@ -6847,7 +6853,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coresignin_answer() != 47878) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coresignin_begin() != 15026) {
+    if (uniffi_tokenward_uniffi_checksum_method_coresignin_begin() != 49449) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coresignin_callback() != 6519) {

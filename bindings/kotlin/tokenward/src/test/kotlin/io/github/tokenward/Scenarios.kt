@@ -148,7 +148,8 @@ private class Scenario(private val scenario: Members) {
             "callback" -> return callback(signIn, step.text("url")!!)
             "begin_sign_in" -> {
                 val (id, secret, _, _, bearer) = credentials(step)
-                return signIn.begin(now, manager, id, secret, bearer, hand.callback).use(::written)
+                val values = additions(step).first()
+                return signIn.begin(now, manager, id, secret, bearer, values, hand.callback).use(::written)
             }
             "answer_sign_in" -> {
                 val status = step.integer("status")!!.toUInt()
@@ -183,7 +184,7 @@ private class Scenario(private val scenario: Members) {
             }
             "begin_device" -> {
                 val (client, secret, _, _, bearer) = credentials(step)
-                return device.begin(now, manager, client, secret, bearer).use { request ->
+                return device.begin(now, manager, client, secret, bearer, additions(step).first()).use { request ->
                     hand.lastDeviceRequest = request.id()
                     step.text("as")?.let { hand.deviceRequests[it] = hand.lastDeviceRequest }
                     written(request)
@@ -235,13 +236,18 @@ private class Scenario(private val scenario: Members) {
 
     private fun begin(step: Members, now: ULong): Members {
         val (id, secret, username, password, bearer) = credentials(step)
-        val additions = (step["additions"] ?: scenario["additions"]).members().orEmpty()
-        val (values, parameters) = listOf("values", "parameters").map { additions.pairs(it).flatten() }
+        val (values, parameters) = additions(step)
         return manager.begin(now, id, secret, username, password, bearer, values, parameters).use { request ->
             hand.lastRequest = request.id()
             step.text("as")?.let { hand.requests[it] = hand.lastRequest }
             written(request)
         }
+    }
+
+    /** What the caller adds to a request: values and parameters. */
+    private fun additions(step: Members): List<List<String>> {
+        val additions = (step["additions"] ?: scenario["additions"]).members().orEmpty()
+        return listOf("values", "parameters").map { additions.pairs(it).flatten() }
     }
 
     private fun credentials(step: Members): List<String?> {

@@ -838,7 +838,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coredevice_answer(`ptr`: Long,`now`: Long,`manager`: Long,`requestId`: Long,`status`: Int,`headers`: RustBuffer.ByValue,`body`: RustBuffer.ByValue,`wall`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_method_coredevice_begin(`ptr`: Long,`now`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coredevice_begin(`ptr`: Long,`now`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coredevice_cancel(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
@@ -860,7 +860,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coresignin_answer(`ptr`: Long,`now`: Long,`manager`: Long,`status`: Int,`body`: RustBuffer.ByValue,`wall`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_method_coresignin_begin(`ptr`: Long,`now`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coresignin_begin(`ptr`: Long,`now`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coresignin_callback(`ptr`: Long,`manager`: Long,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1109,7 +1109,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_answer() and 0xFFFF) != 46266) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_begin() and 0xFFFF) != 6515) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_begin() and 0xFFFF) != 13829) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_cancel() and 0xFFFF) != 25310) {
@@ -1130,7 +1130,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_answer() and 0xFFFF) != 47878) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_begin() and 0xFFFF) != 15026) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_begin() and 0xFFFF) != 49449) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_callback() and 0xFFFF) != 6519) {
@@ -1691,13 +1691,14 @@ internal interface CoreDeviceInterface {
     fun `answer`(`now`: kotlin.ULong, `manager`: CoreManager, `requestId`: kotlin.ULong, `status`: kotlin.UInt, `headers`: List<kotlin.String>, `body`: kotlin.ByteArray, `wall`: kotlin.ULong?): DeviceOutcomeRecord
 
     /**
-     * The request that [`CoreDevice::poll`] asks for.
+     * The request that [`CoreDevice::poll`] asks for. `values` are name, value, name, value: what stands for `{name}` in
+     * the provider's parameters and header fields.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
      * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-    fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?): CoreRequest
+    fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>): CoreRequest
 
     /**
      * Nobody wants to sign in any more.
@@ -1892,13 +1893,14 @@ internal open class CoreDevice: Disposable, AutoCloseable, CoreDeviceInterface
 
 
     /**
-     * The request that [`CoreDevice::poll`] asks for.
+     * The request that [`CoreDevice::poll`] asks for. `values` are name, value, name, value: what stands for `{name}` in
+     * the provider's parameters and header fields.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
      * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?): CoreRequest {
+    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>): CoreRequest {
             return FfiConverterTypeCoreRequest.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
@@ -1909,7 +1911,8 @@ internal open class CoreDevice: Disposable, AutoCloseable, CoreDeviceInterface
         FfiConverterTypeCoreManager.lower(`manager`),
         FfiConverterOptionalString.lower(`clientId`),
         FfiConverterOptionalString.lower(`clientSecret`),
-        FfiConverterOptionalString.lower(`bearer`),_status)
+        FfiConverterOptionalString.lower(`bearer`),
+        FfiConverterSequenceString.lower(`values`),_status)
 }
     }
     )
@@ -3668,13 +3671,14 @@ internal interface CoreSignInInterface {
     fun `answer`(`now`: kotlin.ULong, `manager`: CoreManager, `status`: kotlin.UInt, `body`: kotlin.ByteArray, `wall`: kotlin.ULong?): OutcomeRecord
 
     /**
-     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer.
+     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer. `values`
+     * are name, value, name, value: what stands for `{name}` in the provider's parameters and header fields.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
      * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
      */
-    fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `url`: kotlin.String): CoreRequest
+    fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>, `url`: kotlin.String): CoreRequest
 
     /**
      * Reads the whole URL that the browser came back with. What is refused changes nothing: wait for the right one.
@@ -3863,13 +3867,14 @@ internal open class CoreSignIn: Disposable, AutoCloseable, CoreSignInInterface
 
 
     /**
-     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer.
+     * The request that presents the code of the callback `url`, once. Its id is 0: the sign-in knows its answer. `values`
+     * are name, value, name, value: what stands for `{name}` in the provider's parameters and header fields.
      *
      * # Errors
      * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
      * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
      */
-    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `url`: kotlin.String): CoreRequest {
+    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>, `url`: kotlin.String): CoreRequest {
             return FfiConverterTypeCoreRequest.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
@@ -3881,6 +3886,7 @@ internal open class CoreSignIn: Disposable, AutoCloseable, CoreSignInInterface
         FfiConverterOptionalString.lower(`clientId`),
         FfiConverterOptionalString.lower(`clientSecret`),
         FfiConverterOptionalString.lower(`bearer`),
+        FfiConverterSequenceString.lower(`values`),
         FfiConverterString.lower(`url`),_status)
 }
     }
