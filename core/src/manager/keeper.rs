@@ -211,8 +211,8 @@ struct Announced {
 }
 
 impl Announced {
-    const fn counts_from(self) -> u64 {
-        if self.second { self.at.saturating_add(SECOND_LOOK_MS) } else { self.at }
+    fn counts_from(self) -> u64 {
+        if self.second { sum(self.at, SECOND_LOOK_MS) } else { self.at }
     }
 }
 
@@ -245,6 +245,8 @@ pub(crate) struct Find<'a> {
     pub(crate) session: u64,
     pub(crate) tombstone: bool,
     pub(crate) refresh_token: &'a [u8],
+    /// All that the snapshot holds.
+    pub(crate) sealed: &'a [u8],
 }
 
 /// Another's announcement, as it stands in a snapshot.
@@ -749,7 +751,7 @@ impl Keeper {
         &mut self,
         clock: u64,
         find: Option<&Find<'_>>,
-        candidates: Candidates,
+        candidates: &Candidates,
         empty: bool,
         holds: bool,
     ) -> Verdict {
@@ -785,7 +787,7 @@ impl Keeper {
         };
         if known {
             self.confirmed_at = Some(clock);
-            self.seen = candidates;
+            self.seen = *candidates;
             return Verdict::Known;
         }
         if self.owed == Owed::Answer && !find.tombstone {
@@ -823,12 +825,12 @@ impl Keeper {
         &mut self,
         clock: u64,
         find: &Find<'_>,
-        candidates: Candidates,
+        candidates: &Candidates,
         announcement: Option<Announcement>,
         wall: Option<u64>,
         supply: &mut Supply,
     ) {
-        self.seen = candidates;
+        self.seen = *candidates;
         self.owe_nothing();
         self.stored_before = true;
         self.forget_announcements();
@@ -864,7 +866,7 @@ impl Keeper {
         Writes {
             written: Written {
                 writer: if self.writer == 0 { self.draw(context) } else { self.writer },
-                revision: self.revision.saturating_add(1),
+                revision: sum(self.revision, 1),
             },
             session: self.session,
             tombstone: matches!(self.owed, Owed::Tombstone(_)),

@@ -2,7 +2,7 @@
 
 use crate::endpoint::provider::{Identity, Provider};
 use crate::error::Error;
-use crate::manager::keeper::{Announcement, Find, Written};
+use crate::manager::keeper::Announcement;
 use crate::manager::seal::{Seal, TAG_LEN, is_sealed, seal_of};
 use crate::wire::url::Url;
 use crate::wire::writer::Writer;
@@ -13,6 +13,9 @@ const NAME: [u8; 3] = *b"TWS";
 const VERSION: u8 = b'3';
 /// Bytes that tell one key from another.
 const MARK_LEN: usize = 4;
+
+/// Numbers behind the identity.
+const NUMBERS: usize = 11;
 
 const HAS_WALL: u8 = 1;
 const TIMELESS: u8 = 2;
@@ -25,7 +28,7 @@ const UNKNOWN: u8 = 64;
 
 /// What a snapshot holds. Wall times are Unix seconds.
 pub(crate) struct Contents<'a> {
-    pub(crate) identity: [u8; 32],
+    pub(crate) identity: &'a [u8; 32],
     pub(crate) revision: u64,
     pub(crate) generation: u64,
     /// When it was taken.
@@ -67,20 +70,6 @@ impl<'a> Contents<'a> {
             | if self.padded_to.is_some() { PADDED } else { 0 }
             | if self.announcement.is_some() { ANNOUNCES } else { 0 }
             | if self.announcement.is_some_and(|of| of.end.is_some()) { ANNOUNCES_AN_END } else { 0 };
-        let [told, idle] = self.refresh_ends;
-        let numbers = [
-            self.revision,
-            self.generation,
-            self.wall.unwrap_or(0),
-            self.refresh_at,
-            self.usable_until,
-            self.writer,
-            self.session,
-            self.announcement.map_or(0, |of| of.span_ms),
-            self.announcement.and_then(|of| of.end).unwrap_or(0),
-            told,
-            idle,
-        ];
         let mut out = begin(NAME, seal, key, out);
         out.bytes(&access_len.to_le_bytes());
         out.bytes(&refresh_len.to_le_bytes());
@@ -88,8 +77,20 @@ impl<'a> Contents<'a> {
         out.bytes(self.refresh_token);
         // At least one block of the hash follows the tokens: none is left in its buffer.
         out.bytes(&[flags]);
-        out.bytes(&self.identity);
-        numbers.iter().for_each(|number| out.bytes(&number.to_le_bytes()));
+        out.bytes(self.identity);
+        let mut number = |number: u64| out.bytes(&number.to_le_bytes());
+        number(self.revision);
+        number(self.generation);
+        number(self.wall.unwrap_or(0));
+        number(self.refresh_at);
+        number(self.usable_until);
+        number(self.writer);
+        number(self.session);
+        number(self.announcement.map_or(0, |of| of.span_ms));
+        number(self.announcement.and_then(|of| of.end).unwrap_or(0));
+        let [told, idle] = self.refresh_ends;
+        number(told);
+        number(idle);
         if let Some((access, refresh)) = self.padded_to {
             let held = self.access_token.len().saturating_add(self.refresh_token.len());
             (held..access.saturating_add(refresh)).for_each(|_| out.bytes(&[0]));
@@ -97,59 +98,49 @@ impl<'a> Contents<'a> {
         finish(out, seal, key)
     }
 
-    /// Reads a snapshot whose seal is right.
-    #[inline(always)]
-    pub(crate) fn open(seal: &dyn Seal, key: &[u8; 32], bytes: &'a [u8]) -> Result<Self, Error> {
-        open(NAME, seal, key, bytes).and_then(|contents| Self::read(contents).ok_or(Error::InvalidSnapshot))
+    /// What a snapshot holds whose seal is right, to be read.
+    pub(crate) fn sealed(seal: &dyn Seal, key: &[u8; 32], bytes: &'a [u8]) -> Result<&'a [u8], Error> {
+        open(NAME, seal, key, bytes).map(|contents| contents.0)
     }
 
-    fn read(mut rest: Cursor<'a>) -> Option<Self> {
+    /// Reads what was sealed.
+    #[inline(never)]
+    pub(crate) fn read(sealed: &'a [u8]) -> Option<Self> {
+        let mut rest = Cursor(sealed);
         let access_len = u32::from_le_bytes(rest.take()?);
         let refresh_len = u32::from_le_bytes(rest.take()?);
         let access_token = rest.split(access_len)?;
         let refresh_token = rest.split(refresh_len)?;
         let [flags] = rest.take()?;
-        let identity = rest.take()?;
-        let revision = rest.number()?;
-        let generation = rest.number()?;
-        let wall = rest.number()?;
-        let refresh_at = rest.number()?;
-        let usable_until = rest.number()?;
-        let writer = rest.number()?;
-        let session = rest.number()?;
-        let span_ms = rest.number()?;
-        let end = rest.number()?;
-        let refresh_ends = [rest.number()?, rest.number()?];
+        let identity = rest.chunk()?;
+        let numbers: &[u8; 8 * NUMBERS] = rest.chunk()?;
+        let [revision, generation, wall, refresh_at, usable_until, writer, session, span_ms, end, told, idle] =
+            numbers.as_chunks().0
+        else {
+            return None;
+        };
+        let number = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
         let is_whole = rest.0.is_empty() || flags & PADDED != 0;
         (flags < UNKNOWN && is_whole).then_some(Self {
             identity,
-            revision,
-            generation,
-            wall: (flags & HAS_WALL != 0).then_some(wall),
-            refresh_at,
-            usable_until,
-            refresh_ends,
+            revision: number(revision),
+            generation: number(generation),
+            wall: (flags & HAS_WALL != 0).then_some(number(wall)),
+            refresh_at: number(refresh_at),
+            usable_until: number(usable_until),
+            refresh_ends: [number(told), number(idle)],
             timeless: flags & TIMELESS != 0,
             access_token,
             refresh_token,
-            writer,
-            session,
+            writer: number(writer),
+            session: number(session),
             tombstone: flags & TOMBSTONE != 0,
-            announcement: (flags & ANNOUNCES != 0)
-                .then_some(Announcement { span_ms, end: (flags & ANNOUNCES_AN_END != 0).then_some(end) }),
+            announcement: (flags & ANNOUNCES != 0).then_some(Announcement {
+                span_ms: number(span_ms),
+                end: (flags & ANNOUNCES_AN_END != 0).then_some(number(end)),
+            }),
             padded_to: None,
         })
-    }
-
-    /// What the decision asks of it.
-    pub(crate) const fn find(&self, slot: u8) -> Find<'a> {
-        Find {
-            slot,
-            written: Written { writer: self.writer, revision: self.revision },
-            session: self.session,
-            tombstone: self.tombstone,
-            refresh_token: self.refresh_token,
-        }
     }
 }
 
@@ -230,10 +221,14 @@ impl<'a> Cursor<'a> {
         Some(taken)
     }
 
-    pub(crate) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    fn chunk<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
-        Some(*taken)
+        Some(taken)
+    }
+
+    pub(crate) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.chunk().copied()
     }
 
     pub(crate) fn number(&mut self) -> Option<u64> {
@@ -254,8 +249,13 @@ pub(crate) fn identity(
     let site = identity.site.unwrap_or_default().as_bytes();
     let account = identity.account.unwrap_or_default().as_bytes();
     seal.hmac_sha256(key, &mut |add| {
-        for part in [provider.name.as_bytes(), identity.environment(provider).as_bytes(), kind, site, account]
-        {
+        for part in [
+            provider.name.as_bytes(),
+            identity.environment(provider).unwrap_or_default().as_bytes(),
+            kind,
+            site,
+            account,
+        ] {
             add(&wide(part.len()).to_le_bytes());
             add(part);
         }
@@ -287,9 +287,14 @@ mod tests {
         identity(&HmacSha256, &KEY, provider, whose)
     }
 
+    fn open_contents<'a>(seal: &dyn Seal, key: &[u8; 32], bytes: &'a [u8]) -> Result<Contents<'a>, Error> {
+        Contents::sealed(seal, key, bytes)
+            .and_then(|sealed| Contents::read(sealed).ok_or(Error::InvalidSnapshot))
+    }
+
     fn contents() -> Contents<'static> {
         Contents {
-            identity: [1; 32],
+            identity: &[1; 32],
             revision: 2,
             generation: 3,
             wall: Some(4),
@@ -315,7 +320,7 @@ mod tests {
     #[test]
     fn what_is_sealed_is_opened_again() {
         let bytes = sealed();
-        let opened = Contents::open(&HmacSha256, &KEY, &bytes).expect("a snapshot");
+        let opened = open_contents(&HmacSha256, &KEY, &bytes).expect("a snapshot");
         let expected = contents();
         assert_eq!(opened.identity, expected.identity);
         assert_eq!((opened.revision, opened.generation, opened.wall), (2, 3, Some(4)));
@@ -338,7 +343,7 @@ mod tests {
                 .seal(&HmacSha256, &KEY, &mut out)
                 .expect("room")
                 .to_vec();
-            let opened = Contents::open(&HmacSha256, &KEY, &sealed).expect("a snapshot");
+            let opened = open_contents(&HmacSha256, &KEY, &sealed).expect("a snapshot");
             assert_eq!((opened.access_token, opened.refresh_token), (&b"access"[..], &b"refresh"[..]));
             sealed.len()
         };
@@ -357,18 +362,18 @@ mod tests {
                 4..8 => Error::OtherSnapshotKey,
                 _ => Error::InvalidSnapshot,
             };
-            assert_eq!(Contents::open(&HmacSha256, &KEY, &torn).map(drop), Err(expected), "bit {bit}");
+            assert_eq!(open_contents(&HmacSha256, &KEY, &torn).map(drop), Err(expected), "bit {bit}");
         }
         for kept in 0..bytes.len() {
             assert_eq!(
-                Contents::open(&HmacSha256, &KEY, &bytes[..kept]).map(drop),
+                open_contents(&HmacSha256, &KEY, &bytes[..kept]).map(drop),
                 Err(Error::InvalidSnapshot),
                 "{kept} bytes"
             );
         }
         let longer = [&bytes[..], b"x"].concat();
-        assert_eq!(Contents::open(&HmacSha256, &KEY, &longer).map(drop), Err(Error::InvalidSnapshot));
-        assert_eq!(Contents::open(&HmacSha256, &[8; 32], &bytes).map(drop), Err(Error::OtherSnapshotKey));
+        assert_eq!(open_contents(&HmacSha256, &KEY, &longer).map(drop), Err(Error::InvalidSnapshot));
+        assert_eq!(open_contents(&HmacSha256, &[8; 32], &bytes).map(drop), Err(Error::OtherSnapshotKey));
     }
 
     #[test]
@@ -383,7 +388,7 @@ mod tests {
         };
         let access_len = NAME.len() + 1 + MARK_LEN;
         for changed in [reseal(access_len, 200), reseal(access_len + 4, 6), reseal(access_len + 7, 0xFF)] {
-            assert_eq!(Contents::open(&HmacSha256, &KEY, &changed).map(drop), Err(Error::InvalidSnapshot));
+            assert_eq!(open_contents(&HmacSha256, &KEY, &changed).map(drop), Err(Error::InvalidSnapshot));
         }
     }
 

@@ -4,12 +4,14 @@ use crate::endpoint::provider::Provider;
 use crate::endpoint::refresh_life::RefreshEnds;
 use crate::error::Error;
 use crate::manager::TokenManager;
-use crate::manager::keeper::{Candidates, Context, Find, Keeper, MAX_SLOTS, NO_CANDIDATE, Verdict, Writes};
+use crate::manager::keeper::{
+    Candidates, Context, Find, Keeper, MAX_SLOTS, NO_CANDIDATE, Revision, Verdict, Writes, Written,
+};
 use crate::manager::session::{Deadlines, RequestId, Session};
 use crate::manager::snapshot::{Contents, identity};
 use crate::manager::supply::Tries;
 use crate::table::{named, table};
-use crate::time::{Instant, UnixTime, product, quotient};
+use crate::time::{Instant, UnixTime, difference, product, quotient, sum};
 use crate::wire::json_str::JsonStr;
 
 /// How far a snapshot may be ahead of the wall clock and still be of now.
@@ -93,37 +95,29 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     ) -> Result<Found, Error> {
         let keeper = self.keeper.as_mut().ok_or(Error::StaleRequest)?;
         let seal = keeper.storage.seal;
-        let (provider, whose) = (self.provider, &self.identity);
         let mut own = None;
-        let mut best: Option<(Find<'_>, Contents<'_>)> = None;
+        let mut best: Option<Find<'_>> = None;
         let mut candidates: Candidates = [NO_CANDIDATE; MAX_SLOTS];
         let mut refused = None;
         for ((slot, candidate), bytes) in (0_u8..).zip(&mut candidates).take(keeper.slots()).zip(slots) {
             let Some(bytes) = bytes else { continue };
-            let opened = Contents::open(seal, key, bytes).and_then(|contents| match contents {
-                Contents { identity: found, .. }
-                    if found != *own.get_or_insert_with(|| identity(seal, key, provider, whose)) =>
-                {
-                    Err(Error::ForeignSnapshot)
-                }
-                Contents { revision, .. } if revision < keeper.storage.floor.0 => Err(Error::StaleSnapshot),
-                contents => Ok(contents),
+            let found = Contents::sealed(seal, key, bytes).and_then(|sealed| {
+                let own = own.get_or_insert_with(|| identity(seal, key, self.provider, &self.identity));
+                found(slot, sealed, own, keeper.storage.floor)
             });
-            match opened {
-                Ok(contents) => {
-                    let find = contents.find(slot);
+            match found {
+                Ok(find) => {
                     *candidate = find.written;
-                    keeper.revision = keeper.revision.max(contents.revision);
-                    if best.as_ref().is_none_or(|(_, best)| contents.revision > best.revision) {
-                        best = Some((find, contents));
+                    keeper.revision = keeper.revision.max(find.written.revision);
+                    if best.as_ref().is_none_or(|best| find.written.revision > best.written.revision) {
+                        best = Some(find);
                     }
                 }
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
-        let find = best.as_ref().map(|(find, _)| find);
         let holds = !self.store.access_token().is_empty() || !self.store.refresh_token().is_empty();
-        match keeper.loaded(self.session.clock(), find, candidates, refused.is_none(), holds) {
+        match keeper.loaded(self.session.clock(), best.as_ref(), &candidates, refused.is_none(), holds) {
             Verdict::Kept => Ok(Found::Kept),
             Verdict::Known => Ok(Found::Known),
             Verdict::Empty => Ok(Found::Empty),
@@ -133,21 +127,24 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
                 Ok(Found::SignedOut)
             }
             Verdict::Damaged => Err(refused.unwrap_or(Error::InvalidSnapshot)),
-            Verdict::Take => match best {
-                Some((find, contents)) => self.take(wall, &find, &contents, candidates),
+            Verdict::Take => match &best {
+                Some(find) => self.take(wall, find, &candidates),
                 None => Ok(Found::Kept),
             },
         }
     }
 
     /// Takes what another process stored, or an earlier life of this one.
+    #[inline(never)]
     fn take(
         &mut self,
         wall: Option<UnixTime>,
         find: &Find<'_>,
-        contents: &Contents<'_>,
-        candidates: Candidates,
+        candidates: &Candidates,
     ) -> Result<Found, Error> {
+        let contents = Contents::read(find.sealed);
+        // Not moved: it would stand on the stack twice.
+        let Some(contents) = &contents else { return Err(Error::InvalidSnapshot) };
         if find.tombstone {
             self.forget();
             self.note_find(wall, find, contents, candidates);
@@ -196,7 +193,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         wall: Option<UnixTime>,
         find: &Find<'_>,
         contents: &Contents<'_>,
-        candidates: Candidates,
+        candidates: &Candidates,
     ) {
         let (clock, wall) = (self.session.clock(), wall.map(UnixTime::as_secs));
         if let Some(keeper) = &mut self.keeper {
@@ -283,7 +280,9 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         let context = Context::of(&self.session, self.provider, &self.store);
         let slot = keeper.store_slot(&self.supply, &context).ok_or(Error::NotDue)?;
         let writes = keeper.writes(wall.map(UnixTime::as_secs), &context);
-        let out = self.contents(keeper, wall, key, &writes).seal(keeper.storage.seal, key, out)?;
+        let seal = keeper.storage.seal;
+        let own = identity(seal, key, self.provider, &self.identity);
+        let out = self.contents(keeper, wall, &own, &writes).seal(seal, key, out)?;
         if let Some(keeper) = &mut self.keeper {
             keeper.wrote(clock, slot, &writes);
         }
@@ -291,26 +290,26 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     }
 
     /// What a snapshot holds.
-    fn contents(
-        &self,
+    fn contents<'a>(
+        &'a self,
         keeper: &Keeper,
         wall: Option<UnixTime>,
-        key: &[u8; 32],
+        identity: &'a [u8; 32],
         writes: &Writes,
-    ) -> Contents<'_> {
+    ) -> Contents<'a> {
         let session = &self.session;
         let deadlines = session.deadlines().filter(|_| keeper.stores_all());
         // Whole seconds, floored: a deadline never moves out.
         let to_wall = |instant: u64| {
-            let ahead = quotient(instant.saturating_sub(session.clock()), 1000);
-            let behind = begun_seconds(session.clock().saturating_sub(instant));
-            wall.map_or(0, |wall| wall.as_secs().saturating_add(ahead).saturating_sub(behind))
+            let ahead = quotient(difference(instant, session.clock()), 1000);
+            let behind = begun_seconds(difference(session.clock(), instant));
+            wall.map_or(0, |wall| difference(sum(wall.as_secs(), ahead), behind))
         };
         let end = deadlines.as_ref().map(|deadlines| deadlines.usable_until);
         let ends = &self.refresh_ends;
         let pads = writes.announces && writes.announcement.is_none();
         Contents {
-            identity: identity(keeper.storage.seal, key, self.provider, &self.identity),
+            identity,
             revision: writes.written.revision,
             generation: session.generation().0,
             wall: wall.map(UnixTime::as_secs),
@@ -360,6 +359,24 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
     }
 }
 
+/// What a slot holds, if it is what this manager may take. Apart: the seal has the stack to itself.
+#[inline(never)]
+fn found<'s>(slot: u8, sealed: &'s [u8], own: &[u8; 32], floor: Revision) -> Result<Find<'s>, Error> {
+    let contents = Contents::read(sealed);
+    let Some(&Contents { identity, revision, writer, session, tombstone, refresh_token, .. }) =
+        contents.as_ref()
+    else {
+        return Err(Error::InvalidSnapshot);
+    };
+    if identity != own {
+        return Err(Error::ForeignSnapshot);
+    }
+    if revision < floor.0 {
+        return Err(Error::StaleSnapshot);
+    }
+    Ok(Find { slot, written: Written { writer, revision }, session, tombstone, refresh_token, sealed })
+}
+
 /// The windows of the snapshot's access token, if it may be used: never longer than they were.
 fn restored_deadlines(snapshot: &Contents<'_>, wall: Option<UnixTime>, clock: u64) -> Option<Deadlines> {
     if snapshot.access_token.is_empty() {
@@ -376,17 +393,17 @@ fn restored_deadlines(snapshot: &Contents<'_>, wall: Option<UnixTime>, clock: u6
 /// The instant of a deadline of the snapshot, a second early; none without a wall clock on both sides.
 fn restored(deadline: u64, snapshot: &Contents<'_>, wall: Option<UnixTime>, clock: u64) -> Option<u64> {
     let (wall, then) = (wall?.as_secs(), snapshot.wall?);
-    if then > wall.saturating_add(CLOCKS_APART_S) {
+    if then > sum(wall, CLOCKS_APART_S) {
         return None;
     }
     let wall = wall.max(then);
-    let ahead = product(deadline.saturating_sub(wall), 1000);
-    let behind = product(wall.saturating_sub(deadline), 1000).saturating_add(1000);
-    Some(clock.saturating_add(ahead).saturating_sub(behind))
+    let ahead = product(difference(deadline, wall), 1000);
+    let behind = sum(product(difference(wall, deadline), 1000), 1000);
+    Some(difference(sum(clock, ahead), behind))
 }
 
 /// Seconds that have begun in so many milliseconds.
 fn begun_seconds(millis: u64) -> u64 {
     let whole = quotient(millis, 1000);
-    whole.saturating_add(u64::from(product(whole, 1000) != millis))
+    sum(whole, u64::from(product(whole, 1000) != millis))
 }
