@@ -257,8 +257,8 @@ impl<'a> Identity<'a> {
         Self { site: Some(site), ..Self::CLIENT }
     }
 
-    pub(crate) fn environment(&self, provider: &Provider<'a>) -> &'a str {
-        self.environment.or(provider.environment).unwrap_or_default()
+    pub(crate) fn environment(&self, provider: &Provider<'a>) -> Option<&'a str> {
+        self.environment.or(provider.environment)
     }
 
     pub(crate) const fn base_url(&self, provider: &Provider<'a>) -> &'a str {

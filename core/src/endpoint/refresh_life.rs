@@ -40,7 +40,7 @@ pub struct RefreshLifeRules {
 }
 
 /// Sets when a refresh token ends.
-type Keep = fn(&RefreshLife<'_>, &RefreshPolicy, u64, &mut Due, &mut RefreshEnds, &Kept) -> bool;
+type Keep = fn(&RefreshLife<'_>, &RefreshPolicy, &mut Due, &mut RefreshEnds, &Kept) -> bool;
 
 impl RefreshLifeRules {
     /// At the earlier of what the service says and what its page tells.
@@ -79,6 +79,7 @@ impl RefreshEnds {
 
 /// A refresh token that has been kept.
 pub(crate) struct Kept {
+    pub(crate) clock: u64,
     /// When what brought it was asked for.
     pub(crate) began_at: u64,
     /// Seconds that it lives, as the service says; 0: it does not.
@@ -93,7 +94,6 @@ pub(crate) struct Kept {
 fn keep(
     life: &RefreshLife<'_>,
     policy: &RefreshPolicy,
-    clock: u64,
     due: &mut Due,
     ends: &mut RefreshEnds,
     kept: &Kept,
@@ -111,10 +111,10 @@ fn keep(
     due.refresh_last = ends.last();
     let is_known = due.refresh_last != u64::MAX;
     let until = sum(due.refresh_last, 1);
-    let half = difference(until, clock) >> 1;
+    let half = difference(until, kept.clock) >> 1;
     if is_known {
         let soonest = sum(kept.began_at, policy.min_interval_ms);
-        due.refresh_at = due.refresh_at.min(sum(clock, half).max(soonest));
+        due.refresh_at = due.refresh_at.min(sum(kept.clock, half).max(soonest));
     }
     // An end that is not stored would cost whoever restarts half of the life that is left.
     let is_late = is_known && ends.stored != 0 && difference(until, ends.stored) >= half.max(1);

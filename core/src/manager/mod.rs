@@ -10,6 +10,7 @@ use crate::endpoint::lifetime::MissingLifetime;
 use crate::endpoint::members::{Member, Members};
 use crate::endpoint::provider::{Identity, Provider, TokenRequest, ZeroLifetime};
 use crate::endpoint::refresh_life::{Kept, RefreshEnds};
+use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::endpoint::request::Request;
 use crate::endpoint::token_response::{Said, TokenResponse};
 use crate::error::Error;
@@ -540,7 +541,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         self.note(Event::RefreshTokenBrought);
         self.session.stored_refresh_token();
         let began_at = self.session.clock();
-        self.keep_ends(&Kept { began_at, told_s: members.refresh_life_s, refreshed: false, rotated: true });
+        self.keep_ends(began_at, members, None, true);
         self.installed();
         Ok(self.session.generation())
     }
@@ -693,7 +694,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
         if !members.is_bearer(provider) {
             return Err(Error::UnsupportedTokenType);
         }
-        let lifetime_ms = lifetime_ms(members, access_token, expires_in, wall, provider)?;
+        let lifetime_ms = lifetime_ms(members, access_token, expires_in, wall, provider, policy)?;
         let refresh_token = members.refresh_token();
         self.store.check_access_token(&access_token)?;
         if let Some(refresh_token) = &refresh_token {
@@ -714,8 +715,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             self.session.forget_spread();
         }
         let generation = self.session.stored(began_at, lifetime_ms, end, policy);
-        let refreshed = grant == Some(Grant::RefreshToken);
-        let rotated = self.keep_ends(&Kept { began_at, told_s: members.refresh_life_s, refreshed, rotated });
+        let rotated = self.keep_ends(began_at, members, grant, rotated);
         match grant {
             None => self.installed(),
             Some(grant) => self.note(Event::Answered { grant, rotated }),
@@ -760,22 +760,33 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             && self.store.check_refresh_token(token).is_ok()
             && self.replace_refresh_token(Some(token))
         {
-            let refreshed = grant == Grant::RefreshToken;
-            let began_at = self.session.began_at();
-            self.keep_ends(&Kept { began_at, told_s: members.refresh_life_s, refreshed, rotated: true });
+            self.keep_ends(self.session.began_at(), members, Some(grant), true);
             self.note(Event::RefreshTokenBrought);
             self.note(Event::Answered { grant, rotated: true });
         }
     }
 
     /// Works out when the refresh token that is held ends, for a provider that tells; true if storage is to be told.
-    fn keep_ends(&mut self, kept: &Kept) -> bool {
+    fn keep_ends(
+        &mut self,
+        began_at: u64,
+        members: &Members<'_>,
+        grant: Option<Grant>,
+        rotated: bool,
+    ) -> bool {
         let life = &self.provider.refresh_life;
         let Some(rules) = life.rules.filter(|_| self.session.holds_refresh_token()) else {
-            return kept.rotated;
+            return rotated;
         };
-        let clock = self.session.clock();
-        (rules.keep)(life, self.provider.policy(), clock, self.session.due(), &mut self.refresh_ends, kept)
+        let refreshed = grant == Some(Grant::RefreshToken);
+        let kept = Kept {
+            clock: self.session.clock(),
+            began_at,
+            told_s: members.refresh_life_s,
+            refreshed,
+            rotated,
+        };
+        (rules.keep)(life, self.provider.policy(), self.session.due(), &mut self.refresh_ends, &kept)
     }
 }
 
@@ -800,6 +811,7 @@ fn lifetime_ms(
     expires_in: Option<u64>,
     wall: Option<UnixTime>,
     provider: &Provider<'_>,
+    policy: &RefreshPolicy,
 ) -> Result<Option<u64>, Error> {
     if expires_in == Some(0) && provider.zero_lifetime == ZeroLifetime::Never {
         return Ok(None);
@@ -817,7 +829,7 @@ fn lifetime_ms(
             }
         },
     };
-    Ok(Some(product(seconds.min(provider.policy().max_lifetime_s), 1000)))
+    Ok(Some(product(seconds.min(policy.max_lifetime_s), 1000)))
 }
 
 /// The earlier of two instants, of which either may never come.

@@ -465,9 +465,10 @@ impl Session {
             }
         }
         if let Some(seconds) = retry_after {
-            let wait = product(seconds.clamp(1, 3600), 1000);
-            let more = scale(quotient(wait, 10).clamp(1_000, 300_000), draw(&mut self.seed, policy));
-            self.wait_until = sum(self.clock, sum(wait, more));
+            let seconds = u32::try_from(seconds).unwrap_or(u32::MAX).clamp(1, 3600);
+            let (wait, tenth) = (seconds.saturating_mul(1000), seconds.saturating_mul(100));
+            let more = scale(u64::from(tenth.clamp(1_000, 300_000)), draw(&mut self.seed, policy));
+            self.wait_until = sum(self.clock, sum(u64::from(wait), more));
         }
     }
 
@@ -689,7 +690,8 @@ impl Session {
             let early = quotient(scale(product(life, jitter), part), 1000);
             let soonest = policy.min_interval_ms.min(latest);
             let refresh_in =
-                difference(permille(life, fraction).min(latest).max(soonest), early).max(soonest);
+                difference(quotient(product(life, fraction), 1000).min(latest).max(soonest), early)
+                    .max(soonest);
             self.token = Token::Timed;
             self.due.refresh_at = sum(began_at, refresh_in);
             self.usable_until = usable_until;
@@ -859,17 +861,17 @@ fn split_mix(seed: &mut u64) -> u64 {
 
 /// What the ids of a manager's requests start from, so that those of two managers do not meet by chance.
 pub(crate) fn salt(seed: u64, provider: &Provider<'_>, identity: &Identity<'_>) -> u64 {
-    let salt = stirred(seed, provider.name);
+    let salt = stirred(seed, Some(provider.name));
     let salt = stirred(salt, identity.environment(provider));
-    let salt = stirred(salt, identity.base_url(provider));
-    let salt = stirred(salt, identity.account.unwrap_or_default());
-    stirred(salt, identity.site.unwrap_or_default())
+    let salt = stirred(salt, identity.base_url.or(provider.base_url));
+    let salt = stirred(salt, identity.account);
+    stirred(salt, identity.site)
 }
 
 /// The next salt, by a part of an identity: its bytes, and one more step for its end.
 #[inline(never)]
-fn stirred(mut salt: u64, part: &str) -> u64 {
-    for byte in part.bytes() {
+fn stirred(mut salt: u64, part: Option<&str>) -> u64 {
+    for byte in part.unwrap_or_default().bytes() {
         salt ^= u64::from(byte);
         salt = split_mix(&mut salt);
     }
@@ -899,13 +901,6 @@ fn share(value: u32, part: u32, whole: u32) -> u32 {
         return 0;
     }
     u32::try_from(quotient(product(u64::from(value), part), whole)).unwrap_or(u32::MAX)
-}
-
-/// `value · thousandths / 1000`, floored, saturating.
-fn permille(value: u64, thousandths: u32) -> u64 {
-    let whole = quotient(value, 1000);
-    let rest = value.wrapping_sub(product(whole, 1000));
-    sum(product(whole, thousandths), quotient(product(rest, thousandths), 1000))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(crate) fn told_seconds(value: JsonStr<'_>, is_string: bool) -> Option<u64> {
 
 /// A number of seconds, floored and saturating; `None` if it is negative (`-0` too).
 pub(crate) fn whole_seconds(number: impl Iterator<Item = u8>) -> Option<u64> {
-    let mut seconds = Seconds { digits: 0, full: false, scale: 0, exponent: 0, part: Part::Whole };
+    let mut seconds = Seconds { digits: 0, fits: true, scale: 0, exponent: 0, part: Part::Whole };
     for byte in number {
         seconds.read(byte)?;
     }
@@ -36,8 +36,8 @@ pub(crate) fn whole_seconds(number: impl Iterator<Item = u8>) -> Option<u64> {
 struct Seconds {
     /// The digits so far, as far as they fit.
     digits: u64,
-    /// One did not fit: all later ones are left out.
-    full: bool,
+    /// All did fit; behind the first that does not all are left out.
+    fits: bool,
     /// The power of ten that the last digit in `digits` counts.
     scale: i32,
     exponent: i32,
@@ -68,13 +68,13 @@ impl Seconds {
             self.exponent = self.exponent.saturating_mul(10).saturating_add(i32::from(digit));
             return Some(());
         }
-        match with_digit(self.digits, digit).filter(|_| !self.full) {
+        match with_digit(self.digits, digit).filter(|_| self.fits) {
             Some(digits) => {
                 self.digits = digits;
                 self.scale = self.scale.wrapping_sub(i32::from(self.part == Part::Fraction));
             }
             None => {
-                self.full = true;
+                self.fits = false;
                 self.scale = self.scale.wrapping_add(i32::from(self.part == Part::Whole));
             }
         }
@@ -87,7 +87,7 @@ impl Seconds {
         let exponent = if negative { self.exponent.wrapping_neg() } else { self.exponent };
         let mut scale = self.scale.saturating_add(exponent);
         let mut seconds = self.digits;
-        if scale > 0 && self.full {
+        if scale > 0 && !self.fits {
             return u64::MAX;
         }
         while scale < 0 && seconds != 0 {

@@ -104,20 +104,23 @@ pub(crate) fn lent(
     };
     match written {
         Ok((RequestId(id), request)) => {
-            let parts = request.parts().map(tokenward_span::or_none);
-            let [url, authorization, fields, body] = parts;
-            let text = |text: Option<&str>| tokenward_span::or_none(text.unwrap_or_default().as_bytes());
+            let [url, authorization, fields, body] = request.parts();
+            let content_type = request.content_type().unwrap_or_default();
             out.write(tokenward_request {
                 id,
-                len: parts.iter().fold(0, |len: usize, part| len.wrapping_add(part.len)),
-                method: text(Some(request.method())),
-                url,
-                authorization,
-                content_type: text(request.content_type()),
+                len: url
+                    .len()
+                    .wrapping_add(authorization.len())
+                    .wrapping_add(fields.len())
+                    .wrapping_add(body.len()),
+                method: tokenward_span::of(request.method().as_bytes()),
+                url: tokenward_span::of(url),
+                authorization: tokenward_span::or_none(authorization),
+                content_type: tokenward_span::or_none(content_type.as_bytes()),
                 accept: tokenward_span::of(Request::ACCEPT.as_bytes()),
                 accept_encoding: tokenward_span::of(Request::ACCEPT_ENCODING.as_bytes()),
-                fields,
-                body,
+                fields: tokenward_span::or_none(fields),
+                body: tokenward_span::or_none(body),
             });
             Ok(())
         }

@@ -755,8 +755,8 @@ impl Manager {
             let most = (l * i128::from(self.policy.jitter_permille)).min(i128::from(u64::MAX));
             let j = most * epsilon / (1000 << 32);
             let min_interval = i128::from(self.policy.min_interval_ms);
-            let fraction = l * i128::from(self.policy.fraction_permille) / 1000;
-            let wanted = min_interval.max(fraction).min(l - m) - j;
+            let part = (l * i128::from(self.policy.fraction_permille)).min(i128::from(u64::MAX)) / 1000;
+            let wanted = min_interval.max(part).min(l - m) - j;
             Windows {
                 refresh_at: instant(start + wanted.max(min_interval.min(l - m))),
                 usable_until: instant(start + l - m),
