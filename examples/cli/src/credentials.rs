@@ -1,9 +1,11 @@
 //! Credentials: from files, the environment or a prompt without echo; never required in an argument.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Args;
 use tokenward::parts::ClientAuthentication;
@@ -34,11 +36,39 @@ pub(crate) struct Sources {
     /// A file with a token that someone else issued: an API key, a client token; else TOKENWARD_BEARER
     #[arg(long, value_name = "FILE")]
     bearer_file: Option<PathBuf>,
+
+    /// What stands for {NAME} in the provider's parameters and header fields, if it is no secret; may be given again
+    #[arg(long = "value", value_name = "NAME=VALUE", value_parser = pair)]
+    values: Vec<(String, String)>,
+
+    /// A file with what stands for {NAME}; else TOKENWARD_VALUE_NAME
+    #[arg(long = "value-file", value_name = "NAME=FILE", value_parser = pair)]
+    value_files: Vec<(String, String)>,
 }
 
-/// The environment variables that hold secrets: no program that is started inherits them.
-pub(crate) const SECRET_VARIABLES: [&str; 4] =
+/// A name and what belongs to it.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The environment variables that hold secrets.
+const SECRET_VARIABLES: [&str; 4] =
     ["TOKENWARD_CLIENT_SECRET", "TOKENWARD_PASSWORD", "TOKENWARD_BEARER", crate::token::KEY_VARIABLE];
+/// What the variable of a value begins with.
+const VALUE_VARIABLE: &str = "TOKENWARD_VALUE_";
+
+/// Lets a program inherit no secret of ours.
+pub(crate) fn withhold_secrets(from: &mut Command) {
+    for variable in SECRET_VARIABLES {
+        from.env_remove(variable);
+    }
+    for (variable, _) in env::vars_os() {
+        if variable.to_string_lossy().starts_with(VALUE_VARIABLE) {
+            from.env_remove(variable);
+        }
+    }
+}
 
 /// What a request presents; wiped when it is dropped.
 #[derive(Clone, Default)]
@@ -48,9 +78,15 @@ pub(crate) struct Presented {
     pub(crate) username: String,
     pub(crate) password: String,
     pub(crate) bearer: String,
+    /// Names and what stands for them.
+    pub(crate) values: Vec<(String, String)>,
 }
 
 impl Presented {
+    pub(crate) fn values(&self) -> Vec<(&str, &str)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
     pub(crate) fn credentials(&self) -> Credentials<'_> {
         Credentials {
             client_id: &self.client_id,
@@ -64,7 +100,10 @@ impl Presented {
 
 impl Drop for Presented {
     fn drop(&mut self) {
-        for secret in [&mut self.client_secret, &mut self.password, &mut self.bearer] {
+        let values = self.values.iter_mut().map(|(_, value)| value);
+        for secret in
+            [&mut self.client_secret, &mut self.password, &mut self.bearer].into_iter().chain(values)
+        {
             let mut bytes = std::mem::take(secret).into_bytes();
             tokenward::wipe(&mut bytes);
         }
@@ -139,8 +178,43 @@ impl Sources {
                 needs.bearer,
                 secret(self.bearer_file.as_deref(), "TOKENWARD_BEARER", "--bearer-file FILE", "Token"),
             )?,
+            values: places(provider)
+                .into_iter()
+                .map(|name| Ok((name.to_owned(), self.value(name, ask)?)))
+                .collect::<Result<_, Failure>>()?,
         })
     }
+
+    /// What stands for `{name}`.
+    fn value(&self, name: &str, ask: Ask) -> Result<String, Failure> {
+        let given = |pairs: &[(String, String)]| {
+            pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone())
+        };
+        let file = given(&self.value_files).map(PathBuf::from);
+        Credential {
+            value: given(&self.values).as_deref(),
+            file: file.as_deref(),
+            variable: &format!("{VALUE_VARIABLE}{}", name.to_ascii_uppercase()),
+            option: &format!("--value-file {name}=FILE"),
+            asked: &format!("{{{name}}}"),
+            secret: true,
+        }
+        .read(ask)
+    }
+
+    /// Whether a value was given where everybody may read it.
+    pub(crate) fn is_told(&self, name: &str) -> bool {
+        self.values.iter().any(|(told, _)| told == name)
+    }
+}
+
+/// The names that a caller has to give values for.
+pub(crate) fn places<'a>(provider: &Provider<'a>) -> BTreeSet<&'a str> {
+    let Some(requests) = provider.requests else { return BTreeSet::new() };
+    let fields = requests.headers.unwrap_or_default().iter().map(|(_, value)| *value);
+    let parameters = requests.parameters.unwrap_or_default().iter().map(|parameter| parameter.value);
+    let named = |value: &'a str| value.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    fields.chain(parameters).flat_map(named).filter(|name| *name != "access_token").collect()
 }
 
 /// Which credentials the provider's grants present.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokenward::{Additions, Credentials, Error, Grant, Identity, Provider, TokenRequest};
 use tokenward_conformance::description;
 
-use crate::credentials::{Ask, Sources};
+use crate::credentials::{Ask, Sources, pair};
 use crate::failure::{Failure, Status};
 use crate::lines::{self, BAD_INPUT, Object, Refusal, required, text};
 use crate::which::Which;
@@ -26,7 +26,7 @@ pub(crate) struct Request {
     grant: Option<GrantName>,
 
     /// A further parameter; may be given again
-    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     params: Vec<(String, String)>,
 
     /// Print one JSON object instead of a curl command
@@ -65,11 +65,6 @@ impl From<GrantName> for Grant {
     }
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write it NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 /// What stands for a secret in a request that is shown.
 const HIDDEN: &str = "[redacted]";
 
@@ -90,7 +85,13 @@ impl Request {
         let credentials = if self.show_secrets { given } else { hidden(given) };
         let refresh_token = if grant == Grant::RefreshToken { HIDDEN } else { "" };
         let extra: Vec<_> = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let additions = Additions { parameters: &extra, ..Additions::default() };
+        let mut values = presented.values();
+        for (name, value) in &mut values {
+            if !self.show_secrets && !self.sources.is_told(name) {
+                *value = HIDDEN;
+            }
+        }
+        let additions = Additions { values: &values, parameters: &extra };
         let mut out = vec![0; 1 << 16];
         let written = TokenRequest::new(&provider, identity, grant, &credentials)
             .with_refresh_token(refresh_token)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokenward::storage::{Found, Source, Storage as Rules};
 use tokenward::{
-    Answer, Error, ErrorResponse, Generation, Identity, Next, Options, Outcome, Poll, Provider, RequestId,
-    Slots, TokenManager, TokenResponse,
+    Additions, Answer, Error, ErrorResponse, Generation, Identity, Next, Options, Outcome, Poll, Provider,
+    RequestId, Slots, TokenManager, TokenResponse,
 };
 
 use super::storage::Storage;
@@ -267,8 +267,9 @@ impl<'p> Holder<'p> {
             None => self.sources.read(self.provider, Ask::Prompt)?,
         };
         let credentials = presented.credentials();
+        let additions = Additions { values: &presented.values(), parameters: &[] };
         let mut out = vec![0; 64 << 10];
-        let begun = self.manager.begin(clock::now(), &credentials, &mut out);
+        let begun = self.manager.begin_with(clock::now(), &credentials, &additions, &mut out);
         let (id, request) = match begun {
             Ok(begun) => begun,
             // Whoever was asked took so long that others may have refreshed.
@@ -340,7 +341,7 @@ pub(super) fn cannot_begin(error: Error, provider: &Provider<'_>) -> Failure {
     let refused = format!("{}: {}", provider.name, error.name());
     match error {
         Error::WrongCredentials => Failure::usage(format!(
-            "{refused}: one that the grant needs is empty or cannot be sent; see TOKENWARD_… in `tokenward \
+            "{refused}: one that the request needs is empty or cannot be sent; see TOKENWARD_… in `tokenward \
              token --help`"
         )),
         Error::OriginNotAllowed => Failure::usage(format!(

@@ -119,10 +119,14 @@ fn stored(holder: &Holder<'_>) -> String {
     let now = clock::now();
     let windows = holder.windows();
     let ahead = |at: Option<Instant>| at.map(|at| span(at.saturating_millis_since(now) / 1000));
-    match (ahead(windows.usable_until), ahead(windows.refresh_at)) {
+    let life = match (ahead(windows.usable_until), ahead(windows.refresh_at)) {
         (Some(end), Some(due)) => format!("usable for {end}, refresh in {due}"),
         (Some(end), None) => format!("usable for {end}"),
         _ => "without an end".to_owned(),
+    };
+    match ahead(holder.manager.sign_in_by()) {
+        Some(by) => format!("{life}, to be signed in again within {by}"),
+        None => life,
     }
 }
 
@@ -216,7 +220,12 @@ impl Teller {
 
     fn told(&mut self, event: &str, holder: &Holder<'_>, detail: &str) {
         let generation = holder.manager.generation().0;
-        self.event(event, json!({ "generation": generation, "detail": detail }), detail);
+        let mut members = json!({ "generation": generation, "detail": detail });
+        if let (Some(by), Some(wall)) = (holder.manager.sign_in_by(), clock::wall()) {
+            let seconds = by.saturating_millis_since(clock::now()) / 1000;
+            members["sign_in_by"] = json!(wall.as_secs().saturating_add(seconds));
+        }
+        self.event(event, members, detail);
     }
 
     fn supply(&mut self, reason: Reason) {

@@ -17,7 +17,7 @@ use serde_json::json;
 use tokenward::{Error, Identity, Next, Provider, Reason, RefreshPolicy, UnixTime};
 
 use crate::clock;
-use crate::credentials::{SECRET_VARIABLES, Sources};
+use crate::credentials::{Sources, withhold_secrets};
 use crate::failure::{Failure, Status};
 use crate::paint::{BOLD, DIM, GOOD, Painted, redacted, span};
 use crate::which::Which;
@@ -29,7 +29,7 @@ use storage::Storage;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Credentials: TOKENWARD_CLIENT_ID, TOKENWARD_CLIENT_SECRET, TOKENWARD_USERNAME, TOKENWARD_PASSWORD,\n\
-TOKENWARD_BEARER, or the options above, or a prompt.\n\
+TOKENWARD_BEARER, TOKENWARD_VALUE_NAME for {name}, or the options above, or a prompt.\n\
 Snapshots are sealed under TOKENWARD_SNAPSHOT_KEY (64 hexadecimal digits or base64), else under a\n\
 key in FILE.key, which you alone may read. The seal is no encryption: the tokens stand in FILE.\n\n\
 For example:\n  \
@@ -241,25 +241,27 @@ impl Token {
                 "generation": holder.manager.generation().0,
                 "refresh_at": windows.refresh_at.and_then(wall),
                 "usable_until": windows.usable_until.and_then(wall),
+                "sign_in_by": holder.manager.sign_in_by().and_then(wall),
                 "saved": self.save.as_ref().map(|path| path.to_string_lossy()),
                 "authorization": shown,
             });
             writeln!(out, "{object}")?;
             return Ok(());
         }
-        let end = match windows.usable_until {
-            None => "without an end".to_owned(),
-            Some(at) => {
-                let date =
-                    wall(at).map(|wall| format!(", until {}", clock::rfc3339(UnixTime::from_secs(wall))));
-                format!("usable for {}{}", span(seconds(at)), date.unwrap_or_default())
-            }
+        let until = |at| {
+            let date = wall(at).map(|wall| format!(", until {}", clock::rfc3339(UnixTime::from_secs(wall))));
+            format!("{}{}", span(seconds(at)), date.unwrap_or_default())
         };
+        let end = windows.usable_until.map(|at| format!("usable for {}", until(at)));
+        let end = end.unwrap_or_else(|| "without an end".to_owned());
         let name = format!("{} {}", provider.name, provider.environment.unwrap_or_default());
         writeln!(out, "{}  {}", Painted(GOOD, "token"), Painted(BOLD, name.trim_end()))?;
         writeln!(out, "  life     {end}")?;
         if let Some(at) = windows.refresh_at {
             writeln!(out, "  refresh  due in {}", span(seconds(at)))?;
+        }
+        if let Some(at) = holder.manager.sign_in_by() {
+            writeln!(out, "  sign in  again within {}", until(at))?;
         }
         if let Some(path) = &self.save {
             writeln!(out, "  saved    {}", path.display())?;
@@ -317,9 +319,7 @@ fn run_with(command: &[OsString], header: &str) -> Result<Status, Failure> {
     let (program, arguments) = command.split_first().ok_or_else(|| Failure::usage("no command"))?;
     let mut child = Command::new(program);
     child.args(arguments).env("TOKENWARD_AUTHORIZATION", header);
-    for variable in SECRET_VARIABLES {
-        child.env_remove(variable);
-    }
+    withhold_secrets(&mut child);
     let cannot = |error| Failure::unavailable(format!("cannot run {}: {error}", program.to_string_lossy()));
     #[cfg(unix)]
     {

@@ -13,7 +13,7 @@ use tokenward::{Error, Outcome, ParsedAnswer};
 
 use super::holder::{Holder, Sent, cannot_begin, shown};
 use crate::clock;
-use crate::credentials::{Ask, Presented, SECRET_VARIABLES};
+use crate::credentials::{Ask, Presented, withhold_secrets};
 use crate::failure::{Failure, Status};
 use crate::http::Reply;
 use crate::paint::harmless;
@@ -65,8 +65,14 @@ impl Holder<'_> {
             Err(error) => Said::Nothing(error),
         })?;
         let credentials = presented.credentials();
-        let request =
-            sign_in.begin_by_callback(clock::now(), &self.manager, &credentials, &[], &url, &mut out);
+        let request = sign_in.begin_by_callback(
+            clock::now(),
+            &self.manager,
+            &credentials,
+            &presented.values(),
+            &url,
+            &mut out,
+        );
         let request = request.map_err(|error| cannot_begin(error, self.provider))?;
         let reply = self.http.exchange(&request);
         tokenward::wipe(&mut out);
@@ -98,7 +104,13 @@ impl Holder<'_> {
                     device.shown(now, &self.manager);
                 }
                 DeviceNext::Request => {
-                    let begun = device.begin(now, &self.manager, &presented.credentials(), &[], &mut out);
+                    let begun = device.begin(
+                        now,
+                        &self.manager,
+                        &presented.credentials(),
+                        &presented.values(),
+                        &mut out,
+                    );
                     let (id, request) = begun.map_err(|error| cannot_begin(error, self.provider))?;
                     let reply = self.http.exchange(&request);
                     tokenward::wipe(&mut out);
@@ -147,9 +159,7 @@ fn open(url: &str) {
     let browser = std::env::var_os("BROWSER").unwrap_or_else(|| USUAL.into());
     let mut command = Command::new(browser);
     command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    for variable in SECRET_VARIABLES {
-        command.env_remove(variable);
-    }
+    withhold_secrets(&mut command);
     // Whoever has none opens the URL that was told.
     drop(command.spawn());
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::process::{fed, run};
+use crate::process::{fed, finished, run, tokenward};
 
 #[test]
 fn inspect_ends_with_0_for_a_token_1_for_an_error_and_2_for_a_refusal() {
@@ -93,6 +93,21 @@ fn a_request_is_shown_as_curl_or_json() {
     assert_eq!(output.json()["body"], body);
     let output = run(&["request", "flume", "--base-url", "http://flume.example"]);
     output.complains(2, "origin_not_allowed");
+}
+
+#[test]
+fn a_request_shows_the_values_that_were_told_and_no_others() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("acme.json");
+    let provider = r#"{"name":"acme","token_url":"https://a.example/token","grants":["client_credentials"],
+        "headers":[["x-api-key","{api_key}"]],"parameters":[{"name":"tenant","value":"{tenant}"},{"name":"area","value":"{area}"}]}"#;
+    std::fs::write(&path, provider).expect("a file");
+    let mut command = tokenward();
+    command.args(["request", "--json", "--value", "tenant=t", "--provider-file"]).arg(&path);
+    let output = finished(command.env("TOKENWARD_VALUE_API_KEY", "canary-7f3a9c"), b"");
+    assert_eq!(output.status, 0, "{}", output.err);
+    assert!(output.out.contains(r#"["x-api-key","[redacted]"]"#), "{}", output.out);
+    assert!(output.out.contains("grant_type=client_credentials&tenant=t&area=[redacted]"), "{}", output.out);
 }
 
 #[test]

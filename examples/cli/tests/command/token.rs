@@ -275,6 +275,92 @@ fn credentials_come_from_files_too() {
     assert_eq!((output.status, output.err.as_str()), (0, ""));
 }
 
+/// Answers so, one request after the other; hands over what it was sent.
+fn answering(bodies: [&'static str; 2]) -> (String, std::thread::JoinHandle<[String; 2]>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("a port"));
+    let server = std::thread::spawn(move || {
+        bodies.map(|body| {
+            let (mut stream, _) = listener.accept().expect("a request");
+            let (mut seen, mut some) = (String::new(), [0; 4096]);
+            while !seen.contains("client_id=") {
+                let read = stream.read(&mut some).expect("a request");
+                seen.push_str(&String::from_utf8_lossy(&some[..read]));
+            }
+            let len = body.len();
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len}\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).expect("an answer");
+            seen
+        })
+    });
+    (url, server)
+}
+
+#[test]
+fn a_value_goes_with_the_requests_of_a_sign_in_which_says_when_it_ends() {
+    let (url, server) = answering([
+        r#"{"device_code":"d","user_code":"WDJB","verification_uri":"https://a.example","expires_in":60,"interval":1}"#,
+        r#"{"access_token":"a","expires_in":60,"refresh_token":"r","refresh_token_expires_in":86400}"#,
+    ]);
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        path
+    };
+    let provider = format!(
+        r#"{{"name":"acme","token_url":"{url}/token","device_path":"/device","grants":["refresh_token"],
+        "authentication":"none","headers":[["x-api-key","{{api_key}}"]],"refresh_expires_in":["refresh_token_expires_in"],
+        "parameters":[{{"name":"tenant","value":"{{tenant}}","on":"device"}},{{"name":"area","value":"{{area}}","on":"code"}}]}}"#
+    );
+    let mut command = tokenward();
+    command.args(["token", "--allow-loopback-http", "--client-id", "app", "--sign-in", "device", "--json"]);
+    command.arg("--provider-file").arg(file("acme.json", &provider)).args(["--value", "tenant=t"]);
+    command.arg("--value-file").arg(format!("area={}", file("area", "secret area\n").display()));
+    command.env("TOKENWARD_VALUE_API_KEY", "k-1");
+    let output = finished(&mut command, b"");
+    assert_eq!(output.status, 0, "{}", output.err);
+    let [device, code] = server.join().expect("a server");
+    assert!(
+        device.contains("x-api-key: k-1\r\n") && device.ends_with("\r\n\r\ntenant=t&client_id=app"),
+        "{device}"
+    );
+    assert!(
+        code.contains("x-api-key: k-1\r\n") && code.ends_with("&area=secret+area&client_id=app"),
+        "{code}"
+    );
+    let said = output.json();
+    let left = said["sign_in_by"].as_u64().zip(said["usable_until"].as_u64()).map(|(by, until)| by - until);
+    assert!(left.is_some_and(|left| (86_300..86_400).contains(&left)), "{said}");
+}
+
+#[test]
+fn a_value_that_is_missing_is_named_and_no_program_inherits_one() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (url, server) = answering([r#"{"access_token":"a","expires_in":60}"#; 2]);
+    let provider = format!(
+        r#"{{"name":"acme","token_url":"{url}/token","grants":["client_credentials"],"authentication":"post",
+        "headers":[["x-api-key","{{api_key}}"]]}}"#
+    );
+    let path = folder.path().join("acme.json");
+    fs::write(&path, provider).expect("a file");
+    let start = || {
+        let mut command = tokenward();
+        command.args(["token", "--allow-loopback-http"]).arg("--provider-file").arg(&path);
+        command.env("TOKENWARD_CLIENT_ID", "id").env("TOKENWARD_CLIENT_SECRET", "secret");
+        command
+    };
+    finished(&mut start(), b"").complains(64, "TOKENWARD_VALUE_API_KEY is not set");
+    for key in ["k-1", "k-2"] {
+        let script = "test -z \"$TOKENWARD_VALUE_API_KEY\"";
+        let mut command = start();
+        command.env("TOKENWARD_VALUE_API_KEY", key).args(["--", "sh", "-c", script]);
+        assert_eq!(finished(&mut command, b"").status, 0);
+    }
+    assert!(server.join().expect("a server")[1].contains("x-api-key: k-2\r\n"));
+}
+
 #[test]
 fn a_redirect_is_never_followed() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
