@@ -32,7 +32,7 @@ APART = {
     "TokenManager.provider": "for what is shown of an actor", "TokenManager.identity": "for what is shown of an actor",
     "TokenManager.close": "an actor ends with its last reference",
     "TokenManager.state": "a StateFlow", "TokenManager.states": "a stream for each reader",
-    "TokenReason.code": "an extension in Kotlin, which the API lists elsewhere",
+    **{one: "an extension in Kotlin, which the API lists elsewhere" for one in ("TokenManager.signInByLoopback", "TokenReason.code")},
     "IssuedToken.json": "a function of the companion in Kotlin",
     **{
         f"Credentials.{one}": "Kotlin takes them and shows none"

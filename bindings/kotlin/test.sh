@@ -65,7 +65,7 @@ services() {
   (cd "$ROOT" && cargo build --quiet --package tokenward-demo-service)
   cp "$TARGET/debug/tokenward-demo-service" "$OUT/"
   "$ROOT/examples/oidc-provider/install.sh" "$OUT/oidc-provider"
-  cp "$KOTLIN/tokenward-testing/oidc-provider/server.mjs" "$OUT/oidc-provider/"
+  cp "$KOTLIN/tokenward-testing/oidc-provider/server.mjs" "$OUT/oidc-provider/kotlin.mjs"
 }
 
 lint() {
@@ -191,6 +191,7 @@ restarted: 200, Authorization([redacted], generation=2)
 signed out: signed_out: Sign in: you signed out.
 SAID
   shrunk
+  signing_in
   retrofit 3.0.0 4.12.0
   retrofit 2.12.0 5.5.1 -P okhttp5
 }
@@ -237,6 +238,15 @@ shrunk() {
     --pg-conf "$app/rules.pro" --output "$app/shrunk.jar" "$app/kotlin-cli-1.jar" "$app"/lib/*.jar 2>"$OUT/r8.log" ||
     { tail -n 20 "$OUT/r8.log" >&2; fail "R8; all of it is in $OUT/r8.log"; }
   live kotlin-cli "OkHttp, shrunk by R8 with the jar's rules" "$app/shrunk.jar"
+}
+
+# The app that signs in, at the certified oidc-provider.
+signing_in() {
+  need node npm python3
+  local app=$OUT/kotlin-cli
+  "$ROOT/examples/oidc-provider/install.sh" "$OUT/oidc-provider"
+  PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/examples/oidc-provider/commands.py" "$OUT/oidc-provider" \
+    java -XX:TieredStopAtLevel=1 -cp "$app/kotlin-cli-1.jar:$app/lib/*" SignInKt || fail "an app does not sign in as it should"
 }
 
 # retrofit VERSION OKHTTP ARGUMENTS...: a Retrofit app of these versions.

@@ -117,14 +117,17 @@ serve() {
   cat "$OUT/serve.log" >&2; fail "$1 does not start"
 }
 
+install_oidc_provider() {
+  need node nodejs; need npm npm; need python3 python3
+  "$ROOT/examples/oidc-provider/install.sh" "$OUT/oidc" --cache "$CACHE/npm" >"$OUT/npm.log" 2>&1 ||
+    { tail -n 20 "$OUT/npm.log" >&2; fail "npm ci"; }
+}
+
 # oidc_provider: starts it; TOKENWARD_OIDC is its URL.
 oidc_provider() {
-  need node nodejs; need npm npm
-  local modules=$OUT/oidc
-  "$ROOT/examples/oidc-provider/install.sh" "$modules" --cache "$CACHE/npm" >"$OUT/npm.log" 2>&1 ||
-    { tail -n 20 "$OUT/npm.log" >&2; fail "npm ci"; }
-  cp "$SWIFT/Tests/oidc/server.mjs" "$modules"
-  serve node "$modules/server.mjs" 's3cret+/=%'
+  install_oidc_provider
+  cp "$SWIFT/Tests/oidc/server.mjs" "$OUT/oidc/swift.mjs"
+  serve node "$OUT/oidc/swift.mjs" 's3cret+/=%'
   export TOKENWARD_OIDC=$SERVED
 }
 
@@ -172,6 +175,10 @@ lifecycle() {
     fail "swift-cli says something else than its README"
   echo "test: examples/swift-cli goes through the whole lifecycle"
   counted 1
+  install_oidc_provider
+  loader
+  PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/examples/oidc-provider/commands.py" "$OUT/oidc" \
+    "${LOADER[@]}" "$OUT/swift-cli-build/debug/tokenward-sign-in" || fail "tokenward-sign-in"
 }
 
 # driver: builds the driver of scenarios.
@@ -181,13 +188,18 @@ driver() {
     { tail -n 20 "$OUT/build.log" >&2; fail "the driver does not build"; }
 }
 
-# run_here PROGRAM ARGS...: runs a program of the private root in its own loader, so that it sees every file of this
-# machine under its own name.
-run_here() {
-  if command -v swift >/dev/null; then "$@"; return; fi
+# loader: LOADER starts a program of the private root so that it sees every file of this machine under its own name.
+loader() {
+  LOADER=()
+  if command -v swift >/dev/null; then return; fi
   local loader
   loader=$(find "$CACHE/trixie/usr/lib/" -maxdepth 2 -name 'ld-linux-*.so.*' -print -quit)
-  "$loader" --library-path "$CACHE/trixie/usr/libexec/swift/lib/swift/linux:$(dirname "$loader")" "$@"
+  LOADER=("$loader" --library-path "$CACHE/trixie/usr/libexec/swift/lib/swift/linux:$(dirname "$loader")")
+}
+
+run_here() {
+  loader
+  "${LOADER[@]}" "$@"
 }
 
 replay() {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The certified oidc-provider on loopback, with refresh tokens that rotate. usage: server.mjs SECRET ACCESS_SECONDS DEVICE_CODE_SECONDS;
 // prints its URL. The client `gateway` has client_credentials; at `login`, which has the secret too, and at `command`, which has none, a
-// person signs in, whose name and password are whatever is typed. GET /count says how many token requests there were; after
-// GET /slow_down the next device that asks too early is told to slow down, which this provider does not say by itself.
+// person signs in, whose name and password are whatever is typed; so they do at `brief`, whose device codes last six seconds. GET /count
+// says how many token requests there were; after GET /slow_down the next device that asks too early is told to slow down, which this
+// provider does not say by itself.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
@@ -26,11 +27,17 @@ const provider = new Provider(url, {
     token_endpoint_auth_method: 'client_secret_basic',
   },
   { ...person, client_id: 'login', client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' },
-  { ...person, client_id: 'command', token_endpoint_auth_method: 'none' }],
+  { ...person, client_id: 'command', token_endpoint_auth_method: 'none' },
+  { ...person, client_id: 'brief', token_endpoint_auth_method: 'none' }],
   features: { clientCredentials: { enabled: true }, deviceFlow: { enabled: true }, devInteractions: { enabled: true } },
   pkce: { required: () => true },
   rotateRefreshToken: true,
-  ttl: { AccessToken: Number(access), ClientCredentials: Number(access), DeviceCode: Number(device), RefreshToken: 600 },
+  ttl: {
+    AccessToken: Number(access),
+    ClientCredentials: Number(access),
+    DeviceCode: (_, code, client) => (client.clientId === 'brief' ? 6 : Number(device)),
+    RefreshToken: 600,
+  },
 });
 let count = 0;
 let slow = false;

@@ -5,7 +5,7 @@ let package = Package(
     name: "swift-cli",
     platforms: [.macOS(.v12)],
     dependencies: [.package(name: "tokenward", path: Context.environment["TOKENWARD_PACKAGE"] ?? "../..")],
-    targets: [
-        .executableTarget(name: "tokenward-swift", dependencies: [.product(name: "Tokenward", package: "tokenward")])
-    ]
+    targets: ["tokenward-swift", "tokenward-sign-in"].map {
+        .executableTarget(name: $0, dependencies: [.product(name: "Tokenward", package: "tokenward")])
+    }
 )

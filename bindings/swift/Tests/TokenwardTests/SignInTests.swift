@@ -83,9 +83,17 @@ extension MemoryTokenStorage {
 
     /// What the browser comes back with.
     private func callback(_ url: URL, _ query: String, to redirectURI: String = redirectURI) -> URL {
+        URL(string: "\(redirectURI)?\(query)&state=\(parameter("state", of: url))")!
+    }
+
+    private func parameter(_ name: String, of url: URL) -> String {
         let items = URLComponents(url: url, resolvingAgainstBaseURL: false)?.queryItems ?? []
-        let state = items.first { $0.name == "state" }?.value ?? ""
-        return URL(string: "\(redirectURI)?\(query)&state=\(state)")!
+        return items.first { $0.name == name }?.value ?? ""
+    }
+
+    private func visit(_ url: URL) async throws -> (Int?, String) {
+        let (page, response) = try await URLSession.shared.data(from: url)
+        return ((response as? HTTPURLResponse)?.statusCode, String(decoding: page, as: UTF8.self))
     }
 
     /// Somebody goes to the browser, and the process ends there: the URL that was open.
@@ -298,6 +306,30 @@ extension MemoryTokenStorage {
             #expect(code == "stale_request")
         }
         #expect(try await header(manager) == "Bearer theirs")
+    }
+
+    @Test func by_loopback_takes_the_right_callback_alone_and_ends_with_whoever_waits() async throws {
+        let manager = try manager(Service((200, issued)))
+        try await manager.signInByLoopback { url in
+            let back = parameter("redirect_uri", of: url)
+            let forged = try await visit(URL(string: back + "?code=c&state=forged")!)
+            let elsewhere = try await visit(callback(url, "code=c", to: back + "/elsewhere"))
+            let right = try await visit(callback(url, "code=c", to: back))
+            #expect([forged.0, elsewhere.0, right.0] == [404, 404, 200])
+            #expect(right.1.contains("You may close this window."))
+        }
+        #expect(try await header(manager) == "Bearer a")
+
+        let opened = Locked<URL?>(nil)
+        let signingIn = Task { try await manager.signInByLoopback { opened.current = $0 } }
+        try await eventually { opened.current != nil }
+        let back = URL(string: parameter("redirect_uri", of: try #require(opened.current)))!
+        #expect(try await visit(back).0 == 404)
+        signingIn.cancel()
+        await #expect(throws: CancellationError.self) { try await signingIn.value }
+        try await eventually {
+            do { return try await visit(back).0 == nil } catch { return true }
+        }
     }
 
     @Test func without_a_client_is_wrong_credentials() async throws {

@@ -16,14 +16,19 @@ import java.net.InetSocketAddress
  * ```
  *
  * @param path where the browser comes back to.
+ * @param pending as in [TokenManager.signIn].
  * @param open opens a browser, or prints the URL for a person to open.
  * @throws TokenwardException as [TokenManager.signIn] says.
  */
-public suspend fun TokenManager.signInByLoopback(path: String = "/callback", open: suspend (url: String) -> Unit) {
+public suspend fun TokenManager.signInByLoopback(
+    path: String = "/callback",
+    pending: TokenStorage? = null,
+    open: suspend (url: String) -> Unit,
+) {
     val server = HttpServer.create(InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0), 0)
     val origin = "http://127.0.0.1:${server.address.port}"
     try {
-        signIn(origin + path) { request ->
+        signIn(origin + path, pending) { request ->
             val callback = CompletableDeferred<String>()
             server.createContext("/") { exchange ->
                 val url = "$origin${exchange.requestURI}"

@@ -11,7 +11,7 @@ public class OidcProvider(lifetimeSeconds: Int = 60) : AutoCloseable {
     public val clientId: String = "app"
     public val clientSecret: String = "canary:secret+of/oidc"
 
-    private val process = ProcessBuilder("node", "server.mjs", clientSecret, "$lifetimeSeconds")
+    private val process = ProcessBuilder("node", "kotlin.mjs", clientSecret, "$lifetimeSeconds")
         .directory(File(System.getProperty("tokenward.oidcProvider")))
         .redirectError(ProcessBuilder.Redirect.INHERIT)
         .start()
