@@ -435,24 +435,61 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
     /// Takes the codes of an answer. Apart from a token's: each has the stack to itself.
     #[inline(never)]
     fn code<'b>(&mut self, out: Out, answer: &ParsedAnswer<'b>) -> Result<DeviceOutcome<'b>, Error> {
-        let codes = match Codes::read(answer.status, answer.body)? {
-            Ok(codes) => codes,
-            Err(error) => return Ok(DeviceOutcome::Error(error)),
+        let is_good = (200..300).contains(&answer.status);
+        let mut found = [None; NAMES.len()];
+        match members(answer.body, &mut found) {
+            Err(fault) if is_good => return Err(fault),
+            Err(_) => return Err(Error::HttpStatus { status: usize::from(answer.status) }),
+            Ok(twice) if twice => return Err(Error::DuplicateMember),
+            Ok(_) => {}
+        }
+        let member = |place: usize| found.get(place).copied().flatten();
+        let text = |place| member(place).and_then(Member::text).filter(|text| !text.is_empty());
+        if let Some(error) = text(ERROR) {
+            let error =
+                ErrorResponse::new(error, text(ERROR_DESCRIPTION), text(ERROR_URI), ErrorCode::of(error));
+            return Ok(DeviceOutcome::Error(error.to_device()));
+        }
+        if !is_good {
+            return Err(Error::NoErrorCode);
+        }
+        let mut texts = [JsonStr::literal(b""); VERIFICATION_URI_COMPLETE + 1];
+        let mut needed = 0_usize;
+        for (place, kept) in texts.iter_mut().enumerate() {
+            let given = text(place).or_else(|| text(VERIFICATION_URL).filter(|_| place == VERIFICATION_URI));
+            let can_be_shown = |given: &JsonStr<'_>| {
+                place < USER_CODE || given.bytes().all(|byte| byte >= b' ' && byte != 0x7F)
+            };
+            let can_be_opened = |given: &JsonStr<'_>| {
+                place < VERIFICATION_URI
+                    || given.as_plain().is_none_or(|plain| split_class(plain, Class::URL).1.is_empty())
+            };
+            match given.filter(|given| can_be_opened(given) && can_be_shown(given)) {
+                Some(given) => *kept = given,
+                None if place == VERIFICATION_URI_COMPLETE => {}
+                None => return Err(Error::InvalidDeviceAuthorization),
+            }
+            needed = needed.saturating_add(kept.len());
+        }
+        let seconds = |place| match member(place) {
+            None => Ok(None),
+            Some(member) => member.seconds().map(Some).ok_or(Error::InvalidExpiresIn),
         };
-        let expires_at = sum(out.began_at, product(codes.expires_in, 1000));
+        let expires_in = seconds(EXPIRES_IN)?.ok_or(Error::InvalidExpiresIn)?;
+        let interval = seconds(INTERVAL)?;
+        let expires_at = sum(out.began_at, product(expires_in, 1000));
         if expires_at <= self.flow.clock {
             return Err(Error::AlreadyExpired);
         }
-        let needed = codes.texts.iter().fold(0_usize, |len, text| len.saturating_add(text.len()));
         let mut rest = self.memory.as_mut().get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
-        for (text, length) in codes.texts.iter().zip(&mut self.lengths) {
+        for (text, length) in texts.iter().zip(&mut self.lengths) {
             let (room, behind) = rest.split_at_mut_checked(text.len()).unwrap_or_default();
             *length = text.copy_to(room)?.len();
             rest = behind;
         }
         self.flow.phase = Phase::Shows;
         self.flow.expires_at = expires_at;
-        if let Some(interval) = codes.interval {
+        if let Some(interval) = interval {
             self.flow.interval_ms = product(interval.max(1), 1000);
         }
         self.flow.pending();
@@ -504,62 +541,16 @@ const NAMES: [&str; 10] = [
     "error_uri",
     "verification_url",
 ];
-
-/// A device authorization response.
-struct Codes<'b> {
-    texts: [JsonStr<'b>; 4],
-    expires_in: u64,
-    interval: Option<u64>,
-}
-
-impl<'b> Codes<'b> {
-    /// Or the error that an answer says.
-    fn read(status: u16, body: &'b [u8]) -> Result<Result<Self, ErrorResponse<'b>>, Error> {
-        let is_good = (200..300).contains(&status);
-        let mut found = [None; NAMES.len()];
-        match members(body, &mut found) {
-            Err(fault) if is_good => return Err(fault),
-            Err(_) => return Err(Error::HttpStatus { status: usize::from(status) }),
-            Ok(twice) if twice => return Err(Error::DuplicateMember),
-            Ok(_) => {}
-        }
-        let text = |member: Option<Member<'b>>| member.and_then(Member::text).filter(|text| !text.is_empty());
-        let [device_code, user_code, uri, complete, expires_in, interval, error, ..] = &found;
-        let [.., description, error_uri, url] = &found;
-        let error = text(*error);
-        if let Some(error) = error {
-            let code = ErrorCode::of(error);
-            let error = ErrorResponse::new(error, text(*description), text(*error_uri), code);
-            return Ok(Err(error.to_device()));
-        }
-        if !is_good {
-            return Err(Error::NoErrorCode);
-        }
-        let shown = |text: Option<JsonStr<'b>>| {
-            text.filter(|text| text.bytes().all(|byte| byte >= b' ' && byte != 0x7F))
-        };
-        let link = |text: Option<JsonStr<'b>>| {
-            text.filter(|text| {
-                text.as_plain().is_none_or(|plain| split_class(plain, Class::URL).1.is_empty())
-            })
-        };
-        let (Some(device_code), Some(user_code), Some(uri)) =
-            (text(*device_code), shown(text(*user_code)), shown(link(text(*uri).or(text(*url)))))
-        else {
-            return Err(Error::InvalidDeviceAuthorization);
-        };
-        let complete = shown(link(text(*complete))).unwrap_or(JsonStr::literal(b""));
-        let seconds = |member: Option<Member<'b>>| match member {
-            None => Ok(None),
-            Some(member) => member.seconds().map(Some).ok_or(Error::InvalidExpiresIn),
-        };
-        Ok(Ok(Self {
-            texts: [device_code, user_code, uri, complete],
-            expires_in: seconds(*expires_in)?.ok_or(Error::InvalidExpiresIn)?,
-            interval: seconds(*interval)?,
-        }))
-    }
-}
+/// Their places. What is kept is the first four: the device code, and what is shown.
+const USER_CODE: usize = 1;
+const VERIFICATION_URI: usize = 2;
+const VERIFICATION_URI_COMPLETE: usize = 3;
+const EXPIRES_IN: usize = 4;
+const INTERVAL: usize = 5;
+const ERROR: usize = 6;
+const ERROR_DESCRIPTION: usize = 7;
+const ERROR_URI: usize = 8;
+const VERIFICATION_URL: usize = 9;
 
 #[derive(Clone, Copy)]
 struct Member<'b> {
