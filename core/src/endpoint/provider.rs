@@ -17,7 +17,6 @@ use crate::endpoint::site::SitePath;
 use crate::endpoint::token_alphabet::TokenAlphabet;
 use crate::endpoint::token_header::TokenHeader;
 use crate::error::Error;
-use crate::wire::writer::Writer;
 
 /// A token service: all that tells one from another, and no code of its own.
 ///
@@ -336,30 +335,21 @@ pub struct RequestWriter {
     number: u8,
     name: &'static str,
     pub(crate) write: Write,
-    pub(crate) head: Head,
-    pub(crate) tail: Tail,
 }
 
 /// Writes a request that a manager asks for.
 type Write = for<'b> fn(&TokenRequest<'_>, &'b mut [u8]) -> Result<Request<'b>, Error>;
-/// Writes what stands in front of the body, to a path: where the URL, `Authorization` and the other fields end.
-pub(crate) type Head = fn(&TokenRequest<'_>, &str, &mut Writer<'_>) -> Result<Ends, Error>;
-/// Writes what stands in the body behind what is the grant's own.
-pub(crate) type Tail = fn(&TokenRequest<'_>, &mut Body<'_, '_, '_>);
-pub(crate) type Ends = [usize; 3];
 
 impl RequestWriter {
     /// By what its [`Requests`] say.
-    pub const OWN: &'static Self = &Self {
-        number: 1,
-        name: "own",
-        write: |request, out| request.write_as::<true>(out),
-        head: |request, path, out| request.head::<true>(path, out),
-        tail: |request, body| request.tail::<true>(body),
-    };
+    pub const OWN: &'static Self =
+        &Self { number: 1, name: "own", write: |request, out| request.write_as::<true>(out) };
 }
 
 part!(RequestWriter: OWN);
+
+/// Writes what is the own of a grant that a manager does not know.
+type Own<'a> = &'a (dyn Fn(&mut Body<'_, '_, '_>) + Sync);
 
 /// A request to a token endpoint, before it is written. See [`TokenRequest::write`].
 ///
@@ -380,8 +370,10 @@ part!(RequestWriter: OWN);
 pub struct TokenRequest<'a> {
     pub(crate) provider: &'a Provider<'a>,
     pub(crate) identity: Identity<'a>,
-    /// None of those that a manager asks for: the caller writes what is the grant's own.
+    /// None of those that a manager asks for: `own` writes what is the grant's own.
     pub(crate) grant: Option<Grant>,
+    pub(crate) path: &'a str,
+    pub(crate) own: Option<Own<'a>>,
     pub(crate) target: Target,
     pub(crate) credentials: &'a Credentials<'a>,
     pub(crate) refresh_token: &'a [u8],

@@ -7,7 +7,7 @@ use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::grant::Grant;
 use crate::endpoint::loopback::is_secure;
 use crate::endpoint::parameter::{Parameter, Target};
-use crate::endpoint::provider::{Ends, Head, Identity, Provider, Requests, Tail, TokenRequest};
+use crate::endpoint::provider::{Identity, Provider, Requests, TokenRequest};
 use crate::endpoint::request::Request;
 use crate::endpoint::template::{Template, Values};
 use crate::error::Error;
@@ -98,6 +98,11 @@ impl<'a> TokenRequest<'a> {
             provider,
             identity,
             grant: None,
+            path: match provider.token_path {
+                Some(path) => path,
+                None => "",
+            },
+            own: None,
             target,
             credentials,
             refresh_token: &[],
@@ -169,44 +174,40 @@ impl<'a> TokenRequest<'a> {
     }
 
     /// The same for a grant that a manager does not know, to `path`; `own` writes what is the grant's own.
+    #[inline(always)]
     pub(crate) fn write_beside<'b>(
-        &self,
+        self,
         path: &str,
         out: &'b mut [u8],
-        own: impl FnOnce(&mut Body<'_, '_, '_>),
+        own: impl Fn(&mut Body<'_, '_, '_>) + Sync,
     ) -> Result<Request<'b>, Error> {
-        self.check()?;
-        let (head, tail): (Head, Tail) = match self.provider.requests {
-            None => (|it, path, out| it.head::<false>(path, out), |it, body| it.tail::<false>(body)),
-            Some(Requests { writer: Some(writer), .. }) => (writer.head, writer.tail),
-            Some(_) => return Err(Error::InvalidProvider),
-        };
-        let mut out = Writer::new(out);
-        let ends = head(self, path, &mut out)?;
-        let mut body = Body::new(&mut out, self.body_format());
-        own(&mut body);
-        tail(self, &mut body);
-        body.end();
-        self.finish(out, ends)
+        TokenRequest { path, own: Some(&own), ..self }.write_own(out)
     }
 
     /// `TOLD`: by the provider's [`Requests`], else as the RFC has it, which takes no code for them.
     pub(crate) fn write_as<'b, const TOLD: bool>(&self, out: &'b mut [u8]) -> Result<Request<'b>, Error> {
         let grant_type = self.grant_type::<TOLD>()?;
         let mut out = Writer::new(out);
-        let ends = self.head::<TOLD>(self.provider.token_path.unwrap_or_default(), &mut out)?;
+        let ends = self.head::<TOLD>(&mut out)?;
         // The URL of a site token says it all.
         if self.grant != Some(Grant::SiteToken) {
             let mut body = Body::new(&mut out, self.body_format());
-            self.write_grant::<TOLD>(&mut body, grant_type);
-            self.tail::<TOLD>(&mut body);
+            match self.own {
+                None => self.write_grant::<TOLD>(&mut body, grant_type),
+                Some(own) => own(&mut body),
+            }
+            if TOLD {
+                self.write_parameters(&mut body);
+            }
+            self.write_client::<TOLD>(&mut body);
             body.end();
         }
         self.finish(out, ends)
     }
 
-    pub(crate) fn head<const TOLD: bool>(&self, path: &str, out: &mut Writer<'_>) -> Result<Ends, Error> {
-        let path = self.path::<TOLD>(path)?;
+    /// Writes what stands in front of the body: where the URL, `Authorization` and the other fields end.
+    fn head<const TOLD: bool>(&self, out: &mut Writer<'_>) -> Result<[usize; 3], Error> {
+        let path = self.path::<TOLD>()?;
         if TOLD {
             self.check_values()?;
         }
@@ -224,15 +225,7 @@ impl<'a> TokenRequest<'a> {
         Ok([url_end, authorization_end, out.written()])
     }
 
-    #[inline(always)]
-    pub(crate) fn tail<const TOLD: bool>(&self, body: &mut Body<'_, '_, '_>) {
-        if TOLD {
-            self.write_parameters(body);
-        }
-        self.write_client::<TOLD>(body);
-    }
-
-    fn finish<'b>(&self, out: Writer<'b>, ends: Ends) -> Result<Request<'b>, Error> {
+    fn finish<'b>(&self, out: Writer<'b>, ends: [usize; 3]) -> Result<Request<'b>, Error> {
         let [url_end, authorization_end, fields_end] = ends;
         let out = out.finish()?;
         let allowed = match Url::parse(out.get(..url_end).unwrap_or_default()) {
@@ -318,10 +311,8 @@ impl<'a> TokenRequest<'a> {
     }
 
     #[inline(always)]
-    fn path<'t, const TOLD: bool>(&self, mut path: &'t str) -> Result<&'t [u8], Error>
-    where
-        'a: 't,
-    {
+    fn path<const TOLD: bool>(&self) -> Result<&'a [u8], Error> {
+        let mut path = self.path;
         if TOLD && self.grant == Some(Grant::RefreshToken) {
             path = self.provider.told().refresh_path.unwrap_or(path);
         }

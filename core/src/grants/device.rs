@@ -303,12 +303,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         let additions = Additions { values, parameters: &[] };
         let request =
             TokenRequest::beside(provider, *identity, target, credentials).with_additions(&additions);
+        let device_code = self.text(0);
         let request = request.write_beside(path, out, |body| {
             if starts {
                 body.parameter("scope", provider.scope.unwrap_or_default().as_bytes());
             } else {
                 body.parameter("grant_type", b"urn:ietf:params:oauth:grant-type:device_code");
-                body.parameter("device_code", self.text(0));
+                body.parameter("device_code", device_code);
             }
         })?;
         self.flow.last_id = self.flow.last_id.wrapping_add(1);
