@@ -330,7 +330,7 @@ guide() {
   # shellcheck disable=SC2086
   for file in "$OUT"/guide/*.c; do
     gcc $cflags -c "$file" -o "$OUT/guide/a.o" || fail "the guide's $(basename "$file")"
-    grep -q '<pthread.h>' "$file" || arm-none-eabi-gcc -mthumb -mcpu=cortex-m0 $cflags -c "$file" -o "$OUT/guide/a.o" ||
+    grep -qE '<(pthread|curl/curl|poll|unistd)\.h>' "$file" || arm-none-eabi-gcc -mthumb -mcpu=cortex-m0 $cflags -c "$file" -o "$OUT/guide/a.o" ||
       fail "the guide's $(basename "$file"), on a Cortex-M0"
   done
   local program

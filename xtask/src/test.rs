@@ -100,6 +100,9 @@ const LEGS: &[Leg] = &[
     leg("sign-in", "the command signs in at oidc-provider", Lane::Common, |workspace| {
         workspace.script("examples/cli/oidc/test.sh").run()
     }),
+    leg("first-hour", "a new user's programs in C and Rust, from the guides", Lane::Common, |workspace| {
+        workspace.script("examples/first-hour.sh").run()
+    }),
     leg("swift", "the Swift package, its tests, guides and a consumer", Lane::Common, |workspace| {
         workspace.script("bindings/swift/test.sh").run()
     }),
