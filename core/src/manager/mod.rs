@@ -225,8 +225,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             poll_at = (rules.changes_at)(keeper, &asked, next, usable);
         } else {
             next = self.supply.next(base.0, session.clock());
-            let changes_at = self.supply.changes_at(next, base, &session, provider);
             let end = session.end().filter(|_| usable);
+            let changes_at = self.supply.changes_at(next, base, &mut session, provider);
             poll_at = earliest(end, changes_at);
         }
         Poll { next, usable, poll_at: poll_at.map(Instant::from_millis) }

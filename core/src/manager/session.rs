@@ -295,12 +295,6 @@ impl Session {
         timed_out
     }
 
-    /// The same session at `now`, for calls that change nothing.
-    pub(crate) fn at(mut self, now: Instant, provider: &Provider<'_>) -> Self {
-        let _ = self.advance(now, provider);
-        self
-    }
-
     pub(crate) const fn clock(&self) -> u64 {
         self.clock
     }

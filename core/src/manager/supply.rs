@@ -2,6 +2,7 @@
 
 use crate::endpoint::provider::Provider;
 use crate::error::Error;
+use crate::machine::inlined_if_wide;
 use crate::manager::session::{Next, Reason, RequestId, Session};
 use crate::time::{Instant, sum};
 
@@ -93,22 +94,25 @@ impl Supply {
         Self { source: Source::None, tries: Tries::new(first_id(salt, 1)) }
     }
 
-    /// What to do where the decision without a source says `base`.
-    pub(crate) fn next(&self, base: Next, clock: u64) -> Next {
-        match base {
-            Next::Supply(..) if self.tries.taken => Next::Await(self.tries.id()),
-            Next::Supply(..) if clock < self.tries.wait_until => Next::Wait,
-            Next::Supply(_, reason) => Next::Supply(self.tries.id(), reason),
-            next => next,
+    inlined_if_wide! {
+        /// What to do where the decision without a source says `base`.
+        pub(crate) fn next(&self, base: Next, clock: u64) -> Next {
+            match base {
+                Next::Supply(..) if self.tries.taken => Next::Await(self.tries.id()),
+                Next::Supply(..) if clock < self.tries.wait_until => Next::Wait,
+                Next::Supply(_, reason) => Next::Supply(self.tries.id(), reason),
+                next => next,
+            }
         }
     }
 
-    /// When that changes by itself; `next` is what it is now, and `base` comes with when that does.
+    /// When that changes by itself; `next` is what it is now, and `base` comes with when that does. The session is at its
+    /// own disposal.
     pub(crate) fn changes_at(
         &self,
         next: Next,
         base: (Next, Option<u64>),
-        session: &Session,
+        session: &mut Session,
         provider: &Provider<'_>,
     ) -> Option<u64> {
         let (base, until) = base;
@@ -117,10 +121,13 @@ impl Supply {
         }
         let wait_until = self.tries.wait_until;
         match until.filter(|lifts_at| *lifts_at < wait_until) {
-            Some(lifts_at) => match session.at(Instant::from_millis(lifts_at), provider).base(provider) {
-                (Next::Wait, until) => until,
-                _ => Some(lifts_at),
-            },
+            Some(lifts_at) => {
+                let _ = session.advance(Instant::from_millis(lifts_at), provider);
+                match session.base(provider) {
+                    (Next::Wait, until) => until,
+                    _ => Some(lifts_at),
+                }
+            }
             None => Some(wait_until),
         }
     }
