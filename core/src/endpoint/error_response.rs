@@ -49,14 +49,14 @@ impl<'a> ErrorResponse<'a> {
     }
 
     /// The same for a device, which is told codes of its own (RFC 8628 section 3.5).
-    pub(crate) fn to_device(self) -> Self {
+    pub(crate) fn tell_device(&mut self) {
         const OWN: [(&[u8], ErrorCode); 3] = [
             (ErrorCode::AuthorizationPending.name().as_bytes(), ErrorCode::AuthorizationPending),
             (ErrorCode::AccessDenied.name().as_bytes(), ErrorCode::AccessDenied),
             (ErrorCode::ExpiredToken.name().as_bytes(), ErrorCode::ExpiredToken),
         ];
         let own = OWN.iter().find(|(name, _)| self.code != ErrorCode::SlowDown && self.error.is(name));
-        Self { code: own.map_or(self.code, |(_, code)| *code), ..self }
+        self.code = own.map_or(self.code, |(_, code)| *code);
     }
 }
 

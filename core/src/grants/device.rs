@@ -340,14 +340,17 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         let (provider, _) = manager.service();
         let policy = provider.policy();
         let out = self.take_out(now, policy, id)?;
-        let outcome = if self.flow.phase == Phase::Starts {
+        let mut outcome = if self.flow.phase == Phase::Starts {
             self.code(out, answer)
         } else {
             manager.answer_sign_in(now, out.sign_in, answer).map(|outcome| match outcome {
                 Outcome::Token(generation) => DeviceOutcome::Token(generation),
-                Outcome::Error(error) => DeviceOutcome::Error(error.to_device()),
+                Outcome::Error(error) => DeviceOutcome::Error(error),
             })
         };
+        if let Ok(DeviceOutcome::Error(error)) = &mut outcome {
+            error.tell_device();
+        }
         let failed = |flow: &mut Flow, retry_after| {
             if !out.late {
                 flow.trouble(flow.clock, retry_after, policy);
@@ -449,7 +452,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         if let Some(error) = text(ERROR) {
             let error =
                 ErrorResponse::new(error, text(ERROR_DESCRIPTION), text(ERROR_URI), ErrorCode::of(error));
-            return Ok(DeviceOutcome::Error(error.to_device()));
+            return Ok(DeviceOutcome::Error(error));
         }
         if !is_good {
             return Err(Error::NoErrorCode);

@@ -6,7 +6,7 @@ use core::ffi::c_void;
 use core::{alloc::Layout, ptr};
 
 use tokenward::grants::{DeviceAuthorization, DeviceNext, DeviceOutcome};
-use tokenward::{Error, Instant, Outcome, ParsedAnswer, RequestId};
+use tokenward::{Error, Instant, ParsedAnswer, RequestId};
 #[cfg(feature = "snapshot")]
 use tokenward::{
     grants::{AuthorizationCode, Callback},
@@ -16,9 +16,10 @@ use tokenward::{
 use crate::edge::{Edge, at_the_edge, tokenward_span};
 #[cfg(feature = "snapshot")]
 use crate::edge::{terminated, wrote};
+#[cfg(feature = "snapshot")]
+use crate::manager::said;
 use crate::manager::{
-    TOKENWARD_CODE_NONE, TOKENWARD_NEVER, said, tokenward_answer_kind, tokenward_outcome,
-    tokenward_parsed_answer, wall,
+    TOKENWARD_NEVER, refused, tokenward_answer_kind, tokenward_outcome, tokenward_parsed_answer, wall,
 };
 use crate::memory::tokenward_manager;
 use crate::provider::tokenward_pair_list;
@@ -378,20 +379,18 @@ pub unsafe extern "C" fn tokenward_device_answer(
         let block = edge.manager_mut(manager)?;
         let answer = answer_of(edge, answer)?;
         let now = Instant::from_millis(now_ms);
-        match device.device.answer(now, &mut block.manager, RequestId(request_id), &answer) {
+        match &device.device.answer(now, &mut block.manager, RequestId(request_id), &answer) {
             Ok(DeviceOutcome::Code) => {
                 out.write(tokenward_outcome {
-                    generation: 0,
-                    detail: 0,
                     kind: TOKENWARD_ANSWER_DEVICE_CODE,
-                    code: TOKENWARD_CODE_NONE,
+                    ..tokenward_outcome::NONE
                 });
-                Ok(())
             }
-            Ok(DeviceOutcome::Token(generation)) => said(Ok(Outcome::Token(generation)), out),
-            Ok(DeviceOutcome::Error(error)) => said(Ok(Outcome::Error(error)), out),
-            Err(error) => said(Err(error), out),
+            Ok(DeviceOutcome::Token(generation)) => out.write(tokenward_outcome::token(*generation)),
+            Ok(DeviceOutcome::Error(response)) => out.write(tokenward_outcome::error(response)),
+            Err(error) => return refused(*error, out),
         }
+        Ok(())
     })
 }
 
@@ -907,6 +906,6 @@ pub unsafe extern "C" fn tokenward_sign_in_answer(
         let SignIn { sign_in, .. } = edge.sign_in_mut(sign_in)?;
         let block = edge.manager_mut(manager)?;
         let answer = answer_of(edge, answer)?;
-        said(sign_in.answer(Instant::from_millis(now_ms), &mut block.manager, &answer), out)
+        said(&sign_in.answer(Instant::from_millis(now_ms), &mut block.manager, &answer), out)
     })
 }

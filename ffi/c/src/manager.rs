@@ -3,8 +3,8 @@
 use core::ffi::c_char;
 
 use tokenward::{
-    Answer, Error, ErrorCode, Generation, Instant, Next, Outcome, ParsedAnswer, Reason, RequestId, Retry,
-    Revision, SnapshotScope, TokenResponse, UnixTime,
+    Answer, Error, ErrorCode, ErrorResponse, Generation, Instant, Next, Outcome, ParsedAnswer, Reason,
+    RequestId, Retry, Revision, SnapshotScope, TokenResponse, UnixTime,
 };
 
 use crate::edge::{Edge, OUT_OF_RANGE, Out, Plain, at_the_edge, terminated, tokenward_span};
@@ -381,7 +381,7 @@ pub unsafe extern "C" fn tokenward_answer(
             wall: wall(edge, given.wall_s),
         };
         edge.checked()?;
-        said(block.manager.answer(Instant::from_millis(now_ms), RequestId(request_id), &answer), out)
+        said(&block.manager.answer(Instant::from_millis(now_ms), RequestId(request_id), &answer), out)
     })
 }
 
@@ -424,36 +424,42 @@ pub unsafe extern "C" fn tokenward_answer_parsed(
             wall: wall(edge, given.wall_s),
         };
         edge.checked()?;
-        said(block.manager.answer_parsed(Instant::from_millis(now_ms), RequestId(request_id), &answer), out)
+        said(&block.manager.answer_parsed(Instant::from_millis(now_ms), RequestId(request_id), &answer), out)
     })
+}
+
+impl tokenward_outcome {
+    pub(crate) const NONE: Self = Self { generation: 0, detail: 0, kind: 0, code: TOKENWARD_CODE_NONE };
+
+    pub(crate) const fn token(generation: Generation) -> Self {
+        Self { generation: generation.0, kind: TOKENWARD_ANSWER_TOKEN, ..Self::NONE }
+    }
+
+    pub(crate) const fn error(response: &ErrorResponse<'_>) -> Self {
+        Self { kind: TOKENWARD_ANSWER_ERROR, code: code_number(response.code()), ..Self::NONE }
+    }
 }
 
 /// Says what an answer was.
 pub(crate) fn said(
-    answered: Result<Outcome<'_>, Error>,
+    answered: &Result<Outcome<'_>, Error>,
     out: Out<'_, tokenward_outcome>,
 ) -> Result<(), Fault> {
-    let mut said = tokenward_outcome { generation: 0, detail: 0, kind: 0, code: TOKENWARD_CODE_NONE };
-    let refused = match answered {
-        Ok(Outcome::Token(Generation(generation))) => {
-            said.generation = generation;
-            said.kind = TOKENWARD_ANSWER_TOKEN;
-            None
-        }
-        Ok(Outcome::Error(response)) => {
-            said.kind = TOKENWARD_ANSWER_ERROR;
-            said.code = code_number(response.code());
-            None
-        }
-        Err(error) => {
-            said.detail = detail(error);
-            Some(error)
-        }
-    };
-    if refused.is_none() || said.detail != 0 {
-        out.write(said);
+    match answered {
+        Ok(Outcome::Token(generation)) => out.write(tokenward_outcome::token(*generation)),
+        Ok(Outcome::Error(response)) => out.write(tokenward_outcome::error(response)),
+        Err(error) => return refused(*error, out),
     }
-    refused.map_or(Ok(()), |error| Err(error.into()))
+    Ok(())
+}
+
+/// Says why an answer was refused, where there is more to say than the number.
+pub(crate) fn refused(error: Error, out: Out<'_, tokenward_outcome>) -> Result<(), Fault> {
+    let detail = detail(error);
+    if detail != 0 {
+        out.write(tokenward_outcome { detail, ..tokenward_outcome::NONE });
+    }
+    Err(error.into())
 }
 
 /// Reports that a request got no answer: no connection, a time-out of the caller's own, an answer that was cut
