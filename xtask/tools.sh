@@ -78,7 +78,12 @@ c_surface() {
 # Where there is no Swift its leg puts one into a private root, with the first two.
 swift() { program perl perl; program unshare util-linux; program python3 python3; }
 
-kotlin() { program javac openjdk-17-jdk-headless; program mvn maven; program unzip unzip; }
+kotlin() {
+  program javac openjdk-17-jdk-headless
+  program mvn maven
+  program unzip unzip
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install PostgreSQL postgresql
+}
 
 program cc gcc libc6-dev
 for leg; do

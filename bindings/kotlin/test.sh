@@ -12,7 +12,7 @@ export CARGO_TARGET_DIR=$TARGET
 OUT=$TARGET/kotlin
 M2=${TOKENWARD_M2:-${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/m2}
 VERSION=$(sed -n 's:^  <version>\(.*\)</version>$:\1:p' "$KOTLIN/pom.xml")
-MODULES="tokenward tokenward-test tokenward-okhttp tokenward-ktor tokenward-android"
+MODULES="tokenward tokenward-test tokenward-okhttp tokenward-ktor tokenward-jdbc tokenward-android"
 R8=9.5.28
 LEGS="build lint test docs api aar consumer bench"
 mkdir -p "$OUT"

@@ -187,11 +187,12 @@ class ReadmeTest {
             "tokenward-okhttp" to "okhttp/ReadmeTest.kt",
             "tokenward-test" to "test/FakeTokenManagerTest.kt",
             "tokenward" to "JavaTest.java",
+            "tokenward-jdbc" to "jdbc/PostgresTest.kt",
         )
         val source = files.joinToString("") { (module, file) ->
             File("../$module/src/test/kotlin/io/github/tokenward/$file").readText()
         }
-        val guide = listOf("phone", "server", "sign-in", "watched", "view model", "java", "development")
+        val guide = listOf("phone", "server", "replicas", "sign-in", "watched", "view model", "java", "development")
         for ((readme, names) in listOf("../../../README.md" to listOf("first"), "../README.md" to guide)) {
             val shown = Regex("```(?:kotlin|java)\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(File(readme).readText()).map {
                 it.groupValues[1].trim()

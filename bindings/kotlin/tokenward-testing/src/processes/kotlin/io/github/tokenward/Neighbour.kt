@@ -5,14 +5,13 @@ import kotlinx.coroutines.GlobalScope
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
-import java.nio.file.Path
 import kotlin.system.exitProcess
 
 /**
- * One of several programs that keep one session in one file. Reads a command a line and answers each with a line: what came
- * of it, or an error's code.
+ * One of several programs that keep one session in one place, which `storageAt` of the tests knows. Reads a command a line and
+ * answers each with a line: what came of it, or an error's code.
  *
- * Arguments: base URL, file, journal, its name, how far its wall clock is ahead in seconds, the client's id and secret.
+ * Arguments: base URL, place, journal, its name, how far its wall clock is ahead in seconds, the client's id and secret.
  */
 class Neighbour(arguments: Array<String>) {
     private val fuse = Fuse("")
@@ -20,7 +19,7 @@ class Neighbour(arguments: Array<String>) {
     private val manager: TokenManager
 
     init {
-        val (baseUrl, file, journalFile, name, ahead) = arguments
+        val (baseUrl, place, journalFile, name, ahead) = arguments
         val (clientId, clientSecret) = arguments.drop(5)
         val journal = Journal(journalFile, name)
         val provider = TokenProvider("oidc-provider", baseUrl, "/token") {
@@ -43,7 +42,7 @@ class Neighbour(arguments: Array<String>) {
             TokenIdentity {},
             TokenSource.credentials { Credentials(clientId, clientSecret) },
             FusedTransport(fuse, journal),
-            FusedStorage(FileTokenStorage(Path.of(file), ByteArray(32) { 7 }, isShared = true), fuse, journal),
+            FusedStorage(storageAt(place), fuse, journal),
             TokenManagerOptions(clock = clock),
         )
     }
