@@ -105,7 +105,7 @@ depend on the flash's wait states and the processor's pipeline.
 
 ## The library of an app
 
-What Swift and Kotlin link (`ffi/uniffi`, profile `mobile`: opt-level s, fat LTO, unwinding), stripped: the whole file.
+What Swift and Kotlin link (`ffi/uniffi`, profile `mobile`: opt-level z, fat LTO, unwinding), stripped: the whole file.
 
 {apps}
 """
