@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The tests of the Kotlin surface. usage: test.sh [--list | LEG...]; test.sh replay <SCENARIOS
 #
-# Needs the Debian packages openjdk-17-jdk-headless, maven, nodejs, npm, unzip and a Rust toolchain. Maven's artifacts
+# Needs the Debian packages openjdk-17-jdk-headless, maven, nodejs, npm, postgresql, unzip and a Rust toolchain. Maven's artifacts
 # are kept in $TOKENWARD_M2 (default ${TOKENWARD_CACHE:-~/.cache/tokenward}/m2), what is built in $CARGO_TARGET_DIR/kotlin.
 set -euo pipefail
 
@@ -14,7 +14,7 @@ M2=${TOKENWARD_M2:-${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/m2}
 VERSION=$(sed -n 's:^  <version>\(.*\)</version>$:\1:p' "$KOTLIN/pom.xml")
 MODULES="tokenward tokenward-test tokenward-okhttp tokenward-ktor tokenward-jdbc tokenward-android"
 R8=9.5.28
-LEGS="build lint test docs api aar consumer bench"
+LEGS="build lint test docs api gradle aar consumer bench"
 mkdir -p "$OUT"
 
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
@@ -108,15 +108,20 @@ replay() {
     -cp "$classpath" io.github.tokenward.ScenariosKt
 }
 
-# Jars, sources, documentation and AAR, deployed into a repository on disk. Once for all legs that want it.
+# Jars, sources, documentation, AAR and Gradle's metadata, deployed into a repository on disk. Once for all legs that want it.
 deployed=
 deploy() {
   [ -z "$deployed" ] || return 0
-  need java mvn
+  need java mvn python3
   native
   rm -rf "$OUT/repository"
-  maven -DskipTests -Dmaven.install.skip=true -DaltDeploymentRepository="built-here::file:$OUT/repository" deploy
+  rm -f "$OUT/needed"
+  maven -DskipTests -Dmaven.install.skip=true -DaltDeploymentRepository="built-here::file:$OUT/repository" deploy \
+    org.apache.maven.plugins:maven-dependency-plugin:3.11.0:list \
+    -DincludeScope=runtime -DexcludeTransitive=true -DoutputFile="$OUT/needed" -DappendOutput=true
   cp "$LOG" "$OUT/deploy.log"
+  # shellcheck disable=SC2086
+  "$KOTLIN/gradle.py" write "$OUT/repository" "$VERSION" $MODULES
   deployed=yes
 }
 
@@ -155,6 +160,13 @@ api() {
       fail "the API of $module is not api/$module.api; TOKENWARD_WRITE_API=1 $0 api writes it"
   done
   echo "api: $(cat "$KOTLIN"/api/*.api | grep -c ' class \| interface ') public types, as committed"
+}
+
+# What Gradle reads in place of the POMs. Gradle itself is in no registry.
+gradle() {
+  deploy
+  # shellcheck disable=SC2086
+  "$KOTLIN/gradle.py" check "$OUT/repository" "$VERSION" $MODULES <"$OUT/needed"
 }
 
 # What Gradle takes from the AAR. Its library here is the host's: what Android loads is built on a machine with an NDK.
