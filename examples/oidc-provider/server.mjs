@@ -29,7 +29,12 @@ const provider = new Provider(url, {
   { ...person, client_id: 'login', client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' },
   { ...person, client_id: 'command', token_endpoint_auth_method: 'none' },
   { ...person, client_id: 'brief', token_endpoint_auth_method: 'none' }],
-  features: { clientCredentials: { enabled: true }, deviceFlow: { enabled: true }, devInteractions: { enabled: true } },
+  features: {
+    clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
+    devInteractions: { enabled: true },
+    revocation: { enabled: true },
+  },
   pkce: { required: () => true },
   rotateRefreshToken: true,
   ttl: {

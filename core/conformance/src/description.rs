@@ -229,6 +229,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         "token_type_aliases",
         "authorization_url",
         "device_path",
+        "revocation_path",
         "issuer",
         "token_alphabet",
         "missing_lifetime",
@@ -304,6 +305,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         token_type_aliases: strings("token_type_aliases")?,
         authorization_url: string("authorization_url")?,
         device_path: string("device_path")?,
+        revocation_path: string("revocation_path")?,
         issuer: string("issuer")?,
         token_alphabet: match optional(object, "token_alphabet", text)? {
             None | Some("b64token") => TokenAlphabet::B64Token,
@@ -483,6 +485,7 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         token_type_aliases,
         authorization_url,
         device_path,
+        revocation_path,
         issuer,
         policy: _,
         authentication,
@@ -554,6 +557,7 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         "token_type_aliases": token_type_aliases.unwrap_or_default(),
         "authorization_url": authorization_url.unwrap_or_default(),
         "device_path": device_path.unwrap_or_default(),
+        "revocation_path": revocation_path.unwrap_or_default(),
         "issuer": issuer.unwrap_or_default(),
         "token_alphabet": match token_alphabet {
             TokenAlphabet::B64Token => "b64token",

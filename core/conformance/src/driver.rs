@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
-use tokenward::grants::{AuthorizationCode, Callback, Code, DeviceAuthorization, DeviceOutcome};
+use tokenward::grants::{AuthorizationCode, Callback, Code, DeviceAuthorization, DeviceOutcome, Revocation};
 use tokenward::storage::HmacSha256;
 use tokenward::{
     Additions, Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers,
@@ -227,6 +227,20 @@ impl<'a> Driver<'a> {
             "clear" => {
                 self.hand.manager.clear();
                 nothing()
+            }
+            "revoke" => self.revoke(step),
+            "answer_revocation" => {
+                let (status, body) = (status(step)?, body(step)?);
+                let answer = ParsedAnswer { status, retry_after: None, body: &body, wall: None };
+                Ok(Ok(match self.hand.manager.revoked(&answer) {
+                    Revocation::Done => members([("outcome", json!("revoked"))]),
+                    Revocation::Later => members([("outcome", json!("later"))]),
+                    Revocation::Refused(error) => {
+                        let code = error.map(|error| error.error().bytes().collect::<Vec<_>>());
+                        let code = code.map(|code| String::from_utf8_lossy(&code).into_owned());
+                        members([("outcome", json!("refused")), ("error_code", json!(code))])
+                    }
+                }))
             }
             "make" => {
                 self.make(step, at)?;
@@ -566,6 +580,15 @@ impl<'a> Driver<'a> {
             self.hand.requests.push((name.to_owned(), id));
         }
         Ok(Ok(written(&request)))
+    }
+
+    fn revoke(&mut self, step: &'a Map<String, Value>) -> Result<Result<Map<String, Value>, Error>, String> {
+        let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
+        let additions = step.get("additions").or(self.scenario.get("additions")).and_then(Value::as_object);
+        let values = additions.map_or(Ok(Vec::new()), |given| pairs(given, "values"))?;
+        let mut out = vec![0; 1 << 17];
+        let written_request = self.hand.manager.revoke(&credentials, &values, &mut out);
+        Ok(written_request.map(|request| request.map_or_else(Map::new, |request| written(&request))))
     }
 
     fn request(&self, step: &Map<String, Value>) -> Result<RequestId, String> {

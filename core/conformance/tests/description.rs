@@ -46,6 +46,7 @@ fn what_is_left_out_has_the_default_and_every_member_is_read() {
         ("token_type_aliases", json!(["token"])),
         ("authorization_url", json!("https://login.acme.example/authorize?prompt=consent")),
         ("device_path", json!("/device")),
+        ("revocation_path", json!("/revoke")),
         ("issuer", json!("https://login.acme.example")),
         ("token_alphabet", json!("visible")),
         ("missing_lifetime", json!({ "assume": 60 })),

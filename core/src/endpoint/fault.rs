@@ -32,7 +32,8 @@ impl Provider<'_> {
         let has_grant = self.primary_grant.is_some()
             || self.refresh_grant
             || self.authorization_url.is_some()
-            || self.device_path.is_some();
+            || self.device_path.is_some()
+            || self.revocation_path.is_some();
         let path = text(self.token_path);
         let wants_site = has_site(path);
         Some(match self {
@@ -49,6 +50,9 @@ impl Provider<'_> {
             _ if matches!(self.policy, Some(policy) if !policy.is_valid()) => "policy",
             _ if !is_authorization_url(self.authorization_url) => "authorization_url",
             _ if self.device_path.is_some() && !is_device_path(text(self.device_path)) => "device_path",
+            _ if self.revocation_path.is_some() && !is_device_path(text(self.revocation_path)) => {
+                "revocation_path"
+            }
             _ if self.issuer.is_some() && !is_base_url(text(self.issuer), true) => "issuer",
             _ if has_grant && self.authentication.is_none() => "authentication",
             _ if matches!(self.primary_grant, Some(Grant::RefreshToken)) => "primary_grant",
@@ -564,6 +568,8 @@ mod tests {
             ),
             ("device_path", Provider { device_path: Some("device"), ..GOOD }),
             ("device_path", Provider { device_path: Some("/{site}"), ..GOOD }),
+            ("revocation_path", Provider { revocation_path: Some("revoke"), ..GOOD }),
+            ("revocation_path", Provider { revocation_path: Some("/{site}"), ..GOOD }),
             ("issuer", Provider { issuer: Some("a.example"), ..GOOD }),
             ("issuer", Provider { issuer: Some("https://a.example?b"), ..GOOD }),
             (

@@ -43,12 +43,21 @@ pub enum Target {
     Device = 4,
     /// The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4).
     Code = 5,
+    /// The revocation of a token (RFC 7009 section 2.1).
+    Revocation = 6,
 }
 
 impl Target {
     /// Every one of them.
-    pub const ALL: &'static [Self] =
-        &[Self::Token, Self::Primary, Self::Refresh, Self::Authorization, Self::Device, Self::Code];
+    pub const ALL: &'static [Self] = &[
+        Self::Token,
+        Self::Primary,
+        Self::Refresh,
+        Self::Authorization,
+        Self::Device,
+        Self::Code,
+        Self::Revocation,
+    ];
 
     /// Its name in descriptions.
     #[must_use]
@@ -60,6 +69,7 @@ impl Target {
             Self::Authorization => "authorization",
             Self::Device => "device",
             Self::Code => "code",
+            Self::Revocation => "revocation",
         }
     }
 
@@ -73,6 +83,7 @@ impl Target {
                 | (Self::Authorization, Self::Authorization)
                 | (Self::Device, Self::Device)
                 | (Self::Code, Self::Code)
+                | (Self::Revocation, Self::Revocation)
         )
     }
 }

@@ -1,5 +1,6 @@
 //! A token service as data.
 
+use crate::ascii::is_same;
 use crate::endpoint::body_format::{Body, BodyFormat};
 use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::credentials::{Additions, Credentials};
@@ -68,6 +69,8 @@ pub struct Provider<'a> {
     pub authorization_url: Option<&'a str>,
     /// Where a device asks for a code to show ([`crate::grants::DeviceAuthorization`]): follows the base URL.
     pub device_path: Option<&'a str>,
+    /// Where a token is revoked ([`crate::TokenManager::revoke`], RFC 7009): follows the base URL.
+    pub revocation_path: Option<&'a str>,
     /// Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
     pub issuer: Option<&'a str>,
     /// When its tokens are refreshed; none: [`RefreshPolicy::DEFAULT`].
@@ -137,6 +140,7 @@ impl<'a> Provider<'a> {
             token_type_aliases: None,
             authorization_url: None,
             device_path: None,
+            revocation_path: None,
             issuer: None,
             policy: None,
             authentication: Some(ClientAuthentication::BASIC),
@@ -190,6 +194,11 @@ impl<'a> Provider<'a> {
     /// Whether a request of this kind has a parameter of this name without the provider's own list.
     pub(crate) const fn writes(&self, name: &[u8], target: Target) -> bool {
         let told = self.told();
+        if matches!(target, Target::Revocation) {
+            return is_same(name, b"token")
+                || is_same(name, b"token_type_hint")
+                || !is_same(name, b"grant_type") && told.writes(name, false, self.authentication);
+        }
         let sends_scope =
             self.scope.is_some() && (told.scope_on_refresh || !matches!(target, Target::Refresh));
         told.writes(name, sends_scope, self.authentication)

@@ -17,6 +17,9 @@ pub struct Request<'b> {
 }
 
 impl<'b> Request<'b> {
+    /// None.
+    #[doc(hidden)]
+    pub const NONE: Self = Self { url: b"", authorization: b"", fields: b"", content_type: "", body: b"" };
     /// The value of the `Accept` field.
     pub const ACCEPT: &'static str = "application/json";
     /// The value of the `Accept-Encoding` field: a body that is compressed cannot be read.

@@ -4,7 +4,9 @@
 #[cfg(feature = "snapshot")]
 mod authorization_code;
 mod device;
+mod revocation;
 
 #[cfg(feature = "snapshot")]
 pub use authorization_code::{AuthorizationCode, AuthorizationError, Callback, Code};
 pub use device::{DeviceAuthorization, DeviceNext, DeviceOutcome, DevicePoll};
+pub use revocation::Revocation;

@@ -24,6 +24,11 @@ impl<'p, S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'p, S> {
         (self.provider, &self.identity)
     }
 
+    /// The access token and the refresh token that are held, whether they have ended or not.
+    pub(crate) fn held(&self) -> (&[u8], &[u8]) {
+        (self.store.access_token(), self.store.refresh_token())
+    }
+
     /// A token request of somebody who signs in is about to be sent. The manager's clock moves when it is answered.
     pub(crate) fn begin_sign_in(&self, now: Instant) -> SignIn {
         SignIn { began_at: self.session.seen(now), supply: self.supply.tries.id() }

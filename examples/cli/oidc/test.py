@@ -54,7 +54,7 @@ def serve(seconds):
     provider = WORK / f"provider-{seconds}.json"
     provider.write_text(json.dumps({
         "name": "oidc", "token_url": base + "/token", "authorization_url": base + "/auth?prompt=consent",
-        "device_path": "/device/auth", "issuer": base, "grants": ["refresh_token"], "authentication": "none",
+        "device_path": "/device/auth", "revocation_path": "/token/revocation", "issuer": base, "grants": ["refresh_token"], "authentication": "none",
         "scope": "openid offline_access"}))
     return node, base, provider
 
@@ -89,6 +89,31 @@ def by_browser(base, provider):
     check("and the command ends with the service's code", status == 1 and "access_denied" in err, out + err)
 
 
+def sign_out(base, provider):
+    command = Command(provider, "browser")
+    Browser().sign_in(re.search(r"sign in at (\S+)", command.line())[1])
+    status, out, err = command.end()
+    check("a person signs in", status == 0, out + err)
+    kept = WORK / "kept.token"
+    shutil.copy(command.saved, kept)
+    shutil.copy(str(command.saved) + ".key", str(kept) + ".key")
+
+    def run(saved, *how):
+        return subprocess.run(
+            [TOKENWARD, "token", "--provider-file", provider, "--allow-loopback-http", "--client-id", "command", "--save", saved,
+             *how], capture_output=True, text=True)
+
+    left = run(command.saved, "--sign-out")
+    check("and out again", left.returncode == 0 and left.stdout == "signed out\n", left.stdout + left.stderr)
+    gone = run(command.saved)
+    check("so that nobody is signed in", gone.returncode == 1 and "no_token" in gone.stderr, gone.stdout + gone.stderr)
+    again = run(command.saved, "--sign-out")
+    check("a second time there is nobody", again.returncode == 0 and "nobody" in again.stdout, again.stdout + again.stderr)
+    stale = run(kept, "--renew", "--json")
+    check("and the service refuses a copy of the refresh token", "invalid_grant" in stale.stdout + stale.stderr,
+          stale.stdout + stale.stderr)
+
+
 def by_device(base, provider):
     command = Command(provider, "device")
     shown = re.search(r"sign in at (\S+) with the code (\S+), within", command.line())
@@ -117,7 +142,7 @@ def expires(base, provider):
 
 
 try:
-    for seconds, tests in ((600, (by_browser, by_device)), (7, (expires,))):
+    for seconds, tests in ((600, (by_browser, sign_out, by_device)), (7, (expires,))):
         node, base, provider = serve(seconds)
         try:
             for test in tests:

@@ -5,8 +5,8 @@ use core::ffi::c_char;
 use core::ffi::c_void;
 use core::{alloc::Layout, ptr};
 
-use tokenward::grants::{DeviceAuthorization, DeviceNext, DeviceOutcome};
-use tokenward::{Error, Instant, ParsedAnswer, RequestId};
+use tokenward::grants::{DeviceAuthorization, DeviceNext, DeviceOutcome, Revocation};
+use tokenward::{Error, Instant, ParsedAnswer, Request, RequestId};
 #[cfg(feature = "snapshot")]
 use tokenward::{
     grants::{AuthorizationCode, Callback},
@@ -19,7 +19,8 @@ use crate::edge::{terminated, wrote};
 #[cfg(feature = "snapshot")]
 use crate::manager::said;
 use crate::manager::{
-    TOKENWARD_NEVER, refused, tokenward_answer_kind, tokenward_outcome, tokenward_parsed_answer, wall,
+    TOKENWARD_ANSWER_ERROR, TOKENWARD_NEVER, refused, tokenward_answer_kind, tokenward_outcome,
+    tokenward_parsed_answer, wall,
 };
 use crate::memory::tokenward_manager;
 use crate::provider::tokenward_pair_list;
@@ -453,6 +454,102 @@ fn answer_of<'c>(
     };
     edge.checked()?;
     Ok(answer)
+}
+
+/// The token is of no use any more, or never was (RFC 7009 section 2.2).
+pub const TOKENWARD_ANSWER_REVOKED: tokenward_answer_kind = 4;
+/// The service could not revoke it: the same request may be sent again (RFC 7009 section 2.2.1).
+pub const TOKENWARD_ANSWER_LATER: tokenward_answer_kind = 5;
+
+/// Signs out as tokenward_clear() does, and writes the request that ends the token at the service (RFC 7009): the refresh
+/// token that is held, else the access token. Store first that nobody is signed in, then send it: it may fail without
+/// undoing anything.
+///
+/// Not from an interrupt handler; nothing else may use the manager during the call.
+///
+/// @code
+/// const tokenward_pair_list none = { NULL, 0 };
+/// tokenward_request request;
+/// int32_t result = tokenward_revoke(manager, &credentials, none, buffer, sizeof buffer, &request);
+/// wake_token_task(); // which stores it, now that tokenward_poll() says #TOKENWARD_NEXT_STORE
+/// if (result == TOKENWARD_OK && request.url.len > 0 && !http_post(&request, &answer)) log_line("not revoked");
+/// tokenward_wipe(buffer, sizeof buffer);
+/// return result;
+/// @endcode
+///
+/// @param[in,out] manager The manager.
+/// @param[in] credentials What the request presents; nothing of it is kept.
+/// @param[in] values What stands for `{name}` in the provider's parameters and header fields, by name.
+/// @param[out] buf Where URL, header fields and body are written. It holds secrets afterwards: tokenward_wipe() it once
+/// the request is sent.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] out Written on success: its spans point into `buf`; its `url` is empty if no token was held, and there is
+/// nothing to send. If `buf` is too small, its `len` says how many bytes are needed.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped, and nobody is signed out
+/// @retval TOKENWARD_ERR_INVALID_PROVIDER signed out; the service has no revocation path, or a `{` has no `}`
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS signed out; one that the client or a `{name}` needs is empty, or cannot be sent
+/// in a header
+/// @retval TOKENWARD_ERR_BAD_URL signed out; the URL is none, or ambiguous
+/// @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED signed out; the URL is not `https`
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_revoke(
+    manager: *mut tokenward_manager,
+    credentials: *const tokenward_credentials,
+    values: tokenward_pair_list,
+    buf: *mut u8,
+    cap: usize,
+    out: *mut tokenward_request,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out)?;
+        let buf = edge.buffer(buf, cap);
+        let block = edge.manager_mut(manager)?;
+        let values = edge.pairs(values.ptr, values.len);
+        let credentials = credentials_of(edge, credentials);
+        edge.checked()?;
+        let written = block.manager.revoke(&credentials, values, buf);
+        lent(written.map(|request| (RequestId(0), request.unwrap_or(Request::NONE))), out)
+    })
+}
+
+/// Reads the answer to that request.
+///
+/// May run concurrently with other functions that take this manager as `const`.
+///
+/// @code
+/// const tokenward_parsed_answer parsed = { .body = answer.body, .status = answer.status };
+/// tokenward_outcome outcome;
+/// int32_t result = tokenward_revocation_answer(manager, &parsed, &outcome);
+/// if (result != TOKENWARD_OK) return result;
+/// if (outcome.kind == TOKENWARD_ANSWER_ERROR) log_line(tokenward_error_code_name(outcome.code));
+/// @endcode
+///
+/// @param[in] manager The manager.
+/// @param[in] answer What the service answered.
+/// @param[out] out Written on success. Its `kind` is #TOKENWARD_ANSWER_REVOKED, #TOKENWARD_ANSWER_LATER, or
+/// #TOKENWARD_ANSWER_ERROR if the service would not; then its `code` is #TOKENWARD_CODE_NONE if the answer has none.
+/// @retval TOKENWARD_OK done
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_revocation_answer(
+    manager: *const tokenward_manager,
+    answer: *const tokenward_parsed_answer,
+    out: *mut tokenward_outcome,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(out)?;
+        let block = edge.manager(manager)?;
+        let answer = answer_of(edge, answer)?;
+        let kind = |kind| tokenward_outcome { kind, ..tokenward_outcome::NONE };
+        out.write(match block.manager.revoked(&answer) {
+            Revocation::Done => kind(TOKENWARD_ANSWER_REVOKED),
+            Revocation::Later => kind(TOKENWARD_ANSWER_LATER),
+            Revocation::Refused(None) => kind(TOKENWARD_ANSWER_ERROR),
+            Revocation::Refused(Some(error)) => tokenward_outcome::error(&error),
+        });
+        Ok(())
+    })
 }
 
 /// A sign-in in a browser (RFC 6749 section 4.1, RFC 7636), in the caller's memory. Its members are nobody's business:

@@ -52,6 +52,8 @@ pub const TOKENWARD_TARGET_AUTHORIZATION: i32 = 3;
 pub const TOKENWARD_TARGET_DEVICE: i32 = 4;
 /// The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4).
 pub const TOKENWARD_TARGET_CODE: i32 = 5;
+/// The revocation of a token (RFC 7009 section 2.1).
+pub const TOKENWARD_TARGET_REVOCATION: i32 = 6;
 
 /// The bytes that an access token may have: `TOKENWARD_ALPHABET_*`.
 pub type tokenward_alphabet = i32;
@@ -327,6 +329,8 @@ pub struct tokenward_provider {
     pub authorization_url: tokenward_span,
     /// Where a device asks for a code to show: follows the base URL.
     pub device_path: tokenward_span,
+    /// Where a token is revoked when somebody signs out (RFC 7009): follows the base URL.
+    pub revocation_path: tokenward_span,
     /// Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
     pub issuer: tokenward_span,
     /// When its tokens are refreshed; NULL: #TOKENWARD_POLICY_DEFAULT.
@@ -483,6 +487,7 @@ impl<'c> Edge<'c> {
             given.scope,
             given.authorization_url,
             given.device_path,
+            given.revocation_path,
             given.issuer,
             member_path,
             error_path,
@@ -505,7 +510,7 @@ impl<'c> Edge<'c> {
             for parameter in self.list(told.parameters.ptr, told.parameters.len) {
                 self.listed_text(parameter.name);
                 self.listed_text(parameter.value);
-                self.number(parameter.target, TOKENWARD_TARGET_CODE);
+                self.number(parameter.target, TOKENWARD_TARGET_REVOCATION);
             }
             self.boolean(&told.scope_on_refresh);
         }
@@ -619,7 +624,7 @@ macro_rules! alike {
 
 alike!(Provider<'static>, tokenward_provider:
     name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases, authorization_url,
-    device_path, issuer, policy, authentication, body, site, loopback_http, requests, header, expired_status, nested,
+    device_path, revocation_path, issuer, policy, authentication, body, site, loopback_http, requests, header, expired_status, nested,
     routes, members, refresh_life,
     missing_lifetime, zero_lifetime, token_alphabet, exposure, primary_grant, refresh_grant, any_https_origin);
 alike!(Parameter<'static>, tokenward_parameter: name, value, target);
@@ -665,7 +670,8 @@ numbered!(Target:
     Refresh = TOKENWARD_TARGET_REFRESH,
     Authorization = TOKENWARD_TARGET_AUTHORIZATION,
     Device = TOKENWARD_TARGET_DEVICE,
-    Code = TOKENWARD_TARGET_CODE);
+    Code = TOKENWARD_TARGET_CODE,
+    Revocation = TOKENWARD_TARGET_REVOCATION);
 
 /// That texts, pairs and lists are an address and a length, in this order, and lifetimes what the struct says.
 const _: () = {
@@ -728,6 +734,7 @@ const _: () = {
         token_type_aliases: None,
         authorization_url: None,
         device_path: None,
+        revocation_path: None,
         issuer: None,
         policy: None,
         authentication: None,

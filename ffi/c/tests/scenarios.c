@@ -254,7 +254,7 @@ static tokenward_pair_list listed(driver *d, const json_t *list) {
 
 /* What departs from RFC 6749 in the requests. */
 static const tokenward_requests *requests_of(driver *d, const json_t *object) {
-  static const char *const TARGETS[] = { "token", "primary", "refresh", "authorization", "device", "code", NULL };
+  static const char *const TARGETS[] = { "token", "primary", "refresh", "authorization", "device", "code", "revocation", NULL };
   tokenward_requests *told = keep(d, sizeof *told);
   memset(told, 0, sizeof *told);
   told->writer = &tokenward_request_own;
@@ -331,6 +331,7 @@ static void custom_provider(driver *d, const json_t *object) {
   p->token_type_aliases = texts(d, object, "token_type_aliases");
   p->authorization_url = text(object, "authorization_url");
   p->device_path = text(object, "device_path");
+  p->revocation_path = text(object, "revocation_path");
   p->issuer = text(object, "issuer");
   p->authentication = AUTHENTICATION_PARTS[choice(object, "authentication", AUTHENTICATIONS, 0)];
   p->body = BODY_PARTS[choice(object, "body", BODIES, 0)];
@@ -1123,6 +1124,40 @@ static int32_t do_sign_in_step(driver *d, const json_t *step, uint64_t at, json_
                                          : do_storage_step(d, step, at, actual);
 }
 
+static int32_t do_revoke(driver *d, const json_t *step, json_t *actual) {
+  const tokenward_credentials credentials = credentials_of(d, step);
+  const json_t *given = json_object_get(has(step, "additions") ? step : d->scenario, "additions");
+  tokenward_request request;
+  int32_t result = tokenward_revoke(d->hand->manager, &credentials, listed(d, json_object_get(given, "values")), d->buffer,
+                                    BUFFER, &request);
+  if (result == TOKENWARD_OK && request.url.len > 0) {
+    put_request(actual, &request);
+  }
+  return result;
+}
+
+static int32_t do_answer_revocation(driver *d, const json_t *step, uint64_t at, json_t *actual) {
+  uint64_t wall;
+  uint64_t seconds;
+  tokenward_outcome outcome;
+  const tokenward_parsed_answer answer = parsed_of(d, step, at, &wall, &seconds);
+  int32_t result = tokenward_revocation_answer(d->hand->manager, &answer, &outcome);
+  if (result != TOKENWARD_OK) {
+    return result;
+  }
+  if (outcome.kind != TOKENWARD_ANSWER_ERROR) {
+    json_object_set_new(actual, "outcome", json_string(outcome.kind == TOKENWARD_ANSWER_REVOKED ? "revoked" : "later"));
+    return result;
+  }
+  if (outcome.code == TOKENWARD_CODE_NONE) {
+    json_object_set_new(actual, "error_code", json_null());
+  } else {
+    put_outcome(d, &outcome, answer.status, answer.body, actual);
+  }
+  json_object_set_new(actual, "outcome", json_string("refused"));
+  return result;
+}
+
 static int32_t do_step(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   tokenward_span action = text(step, "do");
   return is(action, "poll")        ? do_poll(d, at, actual)
@@ -1135,6 +1170,8 @@ static int32_t do_step(driver *d, const json_t *step, uint64_t at, json_t *actua
          : is(action, "retry")     ? tokenward_retry(d->hand->manager)
          : is(action, "renew")     ? tokenward_renew(d->hand->manager)
          : is(action, "clear")     ? tokenward_clear(d->hand->manager)
+         : is(action, "revoke")    ? do_revoke(d, step, actual)
+         : is(action, "answer_revocation") ? do_answer_revocation(d, step, at, actual)
                                    : do_sign_in_step(d, step, at, actual);
 }
 

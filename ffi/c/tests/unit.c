@@ -638,9 +638,9 @@ static void what_departs_from_the_standard_in_requests_is_checked(void **state) 
   f->provider.requests = &told;
   f->provider.header = &header;
   assert_int_equal(describe(f), TOKENWARD_OK);
-  for (int32_t target = -1; target <= TOKENWARD_TARGET_CODE + 1; target++) {
+  for (int32_t target = -1; target <= TOKENWARD_TARGET_REVOCATION + 1; target++) {
     parameters[0].target = target;
-    assert_int_equal(describe(f), target < 0 || target > TOKENWARD_TARGET_CODE ? TOKENWARD_ERR_OUT_OF_RANGE : TOKENWARD_OK);
+    assert_int_equal(describe(f), target < 0 || target > TOKENWARD_TARGET_REVOCATION ? TOKENWARD_ERR_OUT_OF_RANGE : TOKENWARD_OK);
   }
   parameters[0].target = TOKENWARD_TARGET_REFRESH;
   parameters[0].value = span(NULL, 0);
@@ -1087,6 +1087,9 @@ static void all_answer(tokenward_manager *m, fixture *f, int32_t expected) {
   assert_int_equal(tokenward_retry(m), expected);
   assert_int_equal(tokenward_renew(m), expected);
   assert_int_equal(tokenward_clear(m), expected);
+  assert_int_equal(tokenward_revoke(m, &f->credentials, (tokenward_pair_list){ NULL, 0 }, f->buf, sizeof f->buf, &request),
+                   expected);
+  assert_int_equal(tokenward_revocation_answer(m, &parsed, &outcome), expected);
 }
 
 static void what_is_no_manager_is_refused(void **state) {
@@ -1924,6 +1927,67 @@ static void numbers_have_names(void **state) {
 
 /* ---- signing in */
 
+static void a_revocation_is_written_whole_before_the_token_is_wiped(void **state) {
+  fixture *f = *state;
+  const tokenward_pair_list none = { NULL, 0 };
+  tokenward_token token = { 0 };
+  tokenward_request request;
+  uint64_t generation;
+  token.access_token = TEXT("at");
+  f->provider.revocation_path = TEXT("/revoke");
+  assert_int_equal(tokenward_describe(&f->provider, &f->config.service), TOKENWARD_OK);
+  assert_int_equal(tokenward_init(&f->manager, f->memory, sizeof f->memory, &f->config), TOKENWARD_OK);
+
+  /* There is nothing to revoke. */
+  assert_int_equal(tokenward_revoke(f->manager, &f->credentials, none, f->buf, sizeof f->buf, &request), TOKENWARD_OK);
+  assert_int_equal(request.url.len, 0);
+  assert_int_equal(request.len, 0);
+
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_OK);
+  assert_int_equal(tokenward_revoke(f->manager, &f->credentials, none, f->buf, 8, &request), TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  assert_true(polled(f, 0).usable);
+  size_t needed = request.len;
+  assert_int_equal(tokenward_revoke(f->manager, &f->credentials, none, f->buf, needed - 1, &request),
+                   TOKENWARD_ERR_BUFFER_TOO_SMALL);
+  assert_int_equal(tokenward_revoke(f->manager, &f->credentials, none, f->buf, needed, &request), TOKENWARD_OK);
+  assert_int_equal(request.len, needed);
+  assert_int_equal(request.id, 0);
+  assert_false(polled(f, 0).usable);
+
+  /* What is refused otherwise signs out all the same. */
+  assert_int_equal(tokenward_install(f->manager, 0, &token, &generation), TOKENWARD_OK);
+  assert_int_equal(tokenward_revoke(f->manager, NULL, none, f->buf, sizeof f->buf, &request), TOKENWARD_ERR_NULL);
+  assert_true(polled(f, 0).usable);
+  f->credentials.client_id = span(NULL, 0);
+  assert_int_equal(tokenward_revoke(f->manager, &f->credentials, none, f->buf, sizeof f->buf, &request),
+                   TOKENWARD_ERR_WRONG_CREDENTIALS);
+  assert_false(polled(f, 0).usable);
+}
+
+static void what_a_service_says_to_a_revocation_has_a_kind(void **state) {
+  fixture *f = *state;
+  const struct {
+    uint16_t status;
+    tokenward_span body;
+    int32_t kind;
+    int32_t code;
+  } answers[] = {
+    { 200, span(NULL, 0), TOKENWARD_ANSWER_REVOKED, TOKENWARD_CODE_NONE },
+    { 503, span(NULL, 0), TOKENWARD_ANSWER_LATER, TOKENWARD_CODE_NONE },
+    { 404, span(NULL, 0), TOKENWARD_ANSWER_ERROR, TOKENWARD_CODE_NONE },
+    { 401, TEXT("{\"error\":\"invalid_client\"}"), TOKENWARD_ANSWER_ERROR, TOKENWARD_CODE_INVALID_CLIENT },
+  };
+  for (size_t i = 0; i < COUNT(answers); i++) {
+    tokenward_parsed_answer parsed = { 0 };
+    tokenward_outcome outcome;
+    parsed.status = answers[i].status;
+    parsed.body = answers[i].body;
+    assert_int_equal(tokenward_revocation_answer(f->manager, &parsed, &outcome), TOKENWARD_OK);
+    assert_int_equal(outcome.kind, answers[i].kind);
+    assert_int_equal(outcome.code, answers[i].code);
+  }
+}
+
 enum { CODES = 256 };
 
 static const char CODE_ANSWER[] = "{\"device_code\":\"d\",\"user_code\":\"WDJB-MJHT\","
@@ -2152,6 +2216,8 @@ int main(void) {
     TEST(ticks_are_widened),
     TEST(the_line_for_a_log_says_what_poll_says),
     TEST(numbers_have_names),
+    TEST(a_revocation_is_written_whole_before_the_token_is_wiped),
+    TEST(what_a_service_says_to_a_revocation_has_a_kind),
     TEST(what_is_no_device_authorization_is_refused),
     TEST(a_device_shows_a_code_wherever_it_lies),
     TEST(what_is_no_sign_in_is_refused),

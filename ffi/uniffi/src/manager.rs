@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bumpalo::Bump;
 use self_cell::self_cell;
+use tokenward::grants::Revocation;
 use tokenward::{
     Additions, Answer, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr, Nested, Next,
     Outcome, OwnMembers, Provider, Request, RequestId, Retry, Slots, SnapshotScope, TokenAnswer,
@@ -92,6 +93,20 @@ pub enum RetryRecord {
         reason: TokenReason,
         /// When the same 401 will be answered otherwise; none: that does not come by itself.
         retry_at: Option<u64>,
+    },
+}
+
+/// What the service said to a revocation.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum RevocationRecord {
+    /// The token is of no use any more, or never was.
+    Done,
+    /// The service could not: the token lives on, and the same request may be sent again.
+    Later,
+    /// The service would not.
+    Refused {
+        /// The code as the server spelled it, if the answer has one.
+        code: Option<String>,
     },
 }
 
@@ -514,6 +529,53 @@ impl CoreManager {
         self.with(|kept| {
             kept.manager.renew();
             Ok(())
+        })
+    }
+
+    /// Signs out, and the request that ends the token at the service (RFC 7009), to be sent once it is stored that nobody
+    /// is signed in; none if no token was held. `values` are name, value, name, value: what stands for `{name}` in the
+    /// provider's parameters and header fields.
+    ///
+    /// # Errors
+    /// It is signed out all the same, but for `invalid_argument` and [`CoreError::Internal`].
+    /// - [`CoreError::State`], `wrong_credentials`.
+    /// - [`CoreError::Input`]: `invalid_provider`, it has no revocation path; `bad_url`; `invalid_argument` for a name
+    ///   without a value; [`CoreError::NotAllowed`], `origin_not_allowed`.
+    pub fn revoke(
+        &self,
+        client_id: Option<String>,
+        client_secret: Option<String>,
+        bearer: Option<String>,
+        values: Vec<String>,
+    ) -> Result<Option<Arc<CoreRequest>>, CoreError> {
+        let values = pairs(&values)?;
+        let credentials = Credentials {
+            client_id: client_id.as_deref().unwrap_or_default(),
+            client_secret: client_secret.as_deref().unwrap_or_default(),
+            bearer: bearer.as_deref().unwrap_or_default(),
+            ..Credentials::default()
+        };
+        self.with(|kept| {
+            Ok(sized(|out| {
+                let request = kept.manager.revoke(&credentials, &values, out)?;
+                Ok(request.map(|request| Arc::new(CoreRequest::of(RequestId(0), &request))))
+            })?)
+        })
+    }
+
+    /// Reads the answer to the request of [`CoreManager::revoke`].
+    ///
+    /// # Errors
+    /// [`CoreError::Input`], `invalid_argument`: a status above 65535.
+    pub fn revoked(&self, status: u32, body: Vec<u8>) -> Result<RevocationRecord, CoreError> {
+        self.with(|kept| {
+            Ok(match kept.manager.revoked(&answer_of(status, &[], &body, None)?.parsed()) {
+                Revocation::Done => RevocationRecord::Done,
+                Revocation::Later => RevocationRecord::Later,
+                Revocation::Refused(error) => {
+                    RevocationRecord::Refused { code: error.map(|error| text(error.error())) }
+                }
+            })
         })
     }
 

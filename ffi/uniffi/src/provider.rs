@@ -59,6 +59,8 @@ pub struct TokenProvider {
     pub authorization_url: Option<String>,
     /// Where a device asks for a code to show: follows the base URL.
     pub device_path: Option<String>,
+    /// Where a token is revoked when somebody signs out (RFC 7009): follows the base URL.
+    pub revocation_path: Option<String>,
     /// Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
     pub issuer: Option<String>,
     /// The bytes that an access token may have.
@@ -127,6 +129,8 @@ pub enum ParameterTarget {
     Device,
     /// The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4).
     Code,
+    /// The revocation of a token (RFC 7009 section 2.1).
+    Revocation,
 }
 
 /// The header field that carries a service's tokens to its API.
@@ -494,6 +498,7 @@ impl TokenProvider {
             token_type_aliases,
             authorization_url,
             device_path,
+            revocation_path,
             issuer,
             policy,
             authentication,
@@ -553,6 +558,7 @@ impl TokenProvider {
             token_type_aliases: token_type_aliases.map(owned),
             authorization_url: authorization_url.map(str::to_owned),
             device_path: device_path.map(str::to_owned),
+            revocation_path: revocation_path.map(str::to_owned),
             issuer: issuer.map(str::to_owned),
             token_alphabet: TokenAlphabet::of(token_alphabet),
             missing_lifetime: MissingLifetime::of(missing_lifetime),
@@ -597,6 +603,7 @@ impl TokenProvider {
             token_type_aliases,
             authorization_url,
             device_path,
+            revocation_path,
             issuer,
             token_alphabet,
             missing_lifetime,
@@ -654,6 +661,7 @@ impl TokenProvider {
             token_type_aliases: token_type_aliases.as_ref().map(texts),
             authorization_url: authorization_url.as_ref().map(text),
             device_path: device_path.as_ref().map(text),
+            revocation_path: revocation_path.as_ref().map(text),
             issuer: issuer.as_ref().map(text),
             policy: Some(arena.alloc(policy)),
             authentication: authentication.map(ClientAuthentication::core),
@@ -748,6 +756,7 @@ impl ParameterTarget {
             tokenward::Target::Authorization => Self::Authorization,
             tokenward::Target::Device => Self::Device,
             tokenward::Target::Code => Self::Code,
+            tokenward::Target::Revocation => Self::Revocation,
         })
     }
 
@@ -758,6 +767,7 @@ impl ParameterTarget {
             Self::Authorization => tokenward::Target::Authorization,
             Self::Device => tokenward::Target::Device,
             Self::Code => tokenward::Target::Code,
+            Self::Revocation => tokenward::Target::Revocation,
         }
     }
 }
@@ -870,6 +880,7 @@ mod tests {
             token_type_aliases: Some(&["Access", "Key"]),
             authorization_url: Some("https://base.example/authorize?a=b"),
             device_path: Some("/device"),
+            revocation_path: Some("/revoke"),
             issuer: Some("https://base.example"),
             routes: Routes::table(&rows),
             any_https_origin: true,

@@ -61,6 +61,7 @@ fn a_description_that_cannot_work_is_refused_with_the_name_of_the_fact() {
         ),
         ("authorization_url", TokenProvider { authorization_url: some("/authorize"), ..sound.clone() }),
         ("device_path", TokenProvider { device_path: some("device"), ..sound.clone() }),
+        ("revocation_path", TokenProvider { revocation_path: some("revoke"), ..sound.clone() }),
         ("issuer", TokenProvider { issuer: some("base.example"), ..sound.clone() }),
         ("authentication", TokenProvider { authentication: None, ..sound.clone() }),
         ("primary_grant", TokenProvider { primary_grant: Some(TokenGrant::RefreshToken), ..sound.clone() }),

@@ -8,7 +8,7 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 #[cfg(feature = "snapshot")]
 use tokenward::grants::{AuthorizationCode, Callback};
-use tokenward::grants::{DeviceAuthorization, DeviceOutcome};
+use tokenward::grants::{DeviceAuthorization, DeviceOutcome, Revocation};
 use tokenward::parts::{
     BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules, RouteTable,
     SitePath, TokenExpiry,
@@ -311,6 +311,20 @@ entry!(
         Some(manager)
     }
 );
+
+entry!(tokenward_gate_revocation, {
+    let mut manager = manager()?;
+    let values = [("", ""); 2];
+    if let Ok(Some(request)) = manager.revoke(&credentials(), black_box(&values[..]), buffer()) {
+        black_box((request.url(), request.body()));
+    }
+    let answer =
+        ParsedAnswer { status: black_box(0), retry_after: black_box(None), body: bytes(), wall: wall() };
+    if let Revocation::Refused(Some(error)) = manager.revoked(&answer) {
+        error_response(&error);
+    }
+    Some(manager)
+});
 
 entry!(tokenward_gate_device_authorization, {
     let mut manager = manager()?;

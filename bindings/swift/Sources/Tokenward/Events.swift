@@ -15,6 +15,9 @@ public enum TokenEvent: Sendable, Hashable {
     case rejected(reason: TokenReason)
     /// The state could not be kept; it is tried again.
     case storageFailed(code: String)
+    /// It is signed out here, but the service may not have ended the token. `code`: `refused`, see `answer`;
+    /// `temporarily_unavailable`; `no_answer`: none came; or why nothing was asked.
+    case revocationFailed(code: String, answer: ServiceAnswer?)
     case signedOut
 }
 
@@ -23,7 +26,7 @@ extension TokenEvent {
     public var isProblem: Bool {
         switch self {
         case .refreshed, .signedOut: false
-        case .refreshFailed, .needsSignIn, .rejected, .storageFailed: true
+        case .refreshFailed, .needsSignIn, .rejected, .storageFailed, .revocationFailed: true
         }
     }
 
@@ -38,6 +41,8 @@ extension TokenEvent {
             "sign-in needed: \(reason.code)" + (by.map { ", by \(ISO8601DateFormatter().string(from: $0))" } ?? "")
         case .rejected(let reason): "token rejected: \(reason.code)"
         case .storageFailed(let code): "token storage failed: \(code)"
+        case .revocationFailed(let code, let answer):
+            "token not revoked: \(code)" + (answer.map { ", status \($0.status)" } ?? "")
         case .signedOut: "signed out"
         }
     }

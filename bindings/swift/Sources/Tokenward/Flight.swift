@@ -221,7 +221,7 @@ extension TokenManager {
     }
 
     /// What an app's closure brings within the time of a request: one that does not end is left to itself.
-    private func inTime<T: Sendable>(_ ask: @escaping @Sendable () async throws -> T) async throws -> T {
+    func inTime<T: Sendable>(_ ask: @escaping @Sendable () async throws -> T) async throws -> T {
         let answer = Locked<Result<T, any Error>>(.failure(URLError(.timedOut)))
         let timer = Task { [clock, end = clock.now() + timeout] in await clock.sleep(until: end) }
         let asking = Task {

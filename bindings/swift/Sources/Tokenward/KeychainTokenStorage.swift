@@ -4,7 +4,7 @@
 
     /// Keeps the state in the Keychain: on this device alone, readable once it was unlocked after a start.
     ///
-    /// The Keychain survives the deletion of the app: call ``TokenManager/signOut()`` at the first start if an old
+    /// The Keychain survives the deletion of the app: call ``TokenKeeper/signOut()`` at the first start if an old
     /// session must not come back. An item from before the app shared it is moved into the group when it is first read there.
     public final class KeychainTokenStorage: TokenStorage, PlacedStorage {
         /// What an app and its extensions have in common.

@@ -48,9 +48,12 @@ public protocol TokenKeeper: Sendable {
     /// Wipes the token from memory, and what is stored is overwritten. A token request that is out comes to nothing, and
     /// no other is sent until ``signIn()`` or ``install(_:)``; whoever waits for a token is told `signed_out`.
     ///
+    /// - Parameter revoking: Has the service end the token, too (RFC 7009): the provider names
+    ///   ``TokenProvider/revocationPath``. That is asked for last, with the credentials of this moment; if it fails it is
+    ///   signed out all the same, and ``events`` say so.
     /// - Throws: ``TokenwardError/storage(code:underlying:)``: it is gone from memory, but not from storage; a later
     ///   call tries again.
-    func signOut() async throws
+    func signOut(revoking: Bool) async throws
 
     /// A refresh is due now; the token stays usable meanwhile. Starts it.
     func renew() async throws
@@ -65,6 +68,9 @@ public protocol TokenKeeper: Sendable {
 }
 
 extension TokenKeeper {
+    /// ``signOut(revoking:)`` without a word to the service.
+    public func signOut() async throws { try await signOut(revoking: false) }
+
     /// The request with its `Authorization` field, and the generation of the token for
     /// ``rejected(generation:status:challenge:)``.
     public func authorize(_ request: URLRequest) async throws -> AuthorizedRequest {

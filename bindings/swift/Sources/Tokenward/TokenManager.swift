@@ -212,10 +212,16 @@ public actor TokenManager: TokenKeeper {
         try await obtain(until: clock.now() + patience)
     }
 
-    public func signOut() async throws {
+    public func signOut(revoking: Bool) async throws {
         try await vault.claimed()
+        let credentials = revoking ? await credentialsToRevoke() : nil
+        var revocation: CoreRequest?
         try vault.isSignedOut.with { isSignedOut in
-            try bridgedNow { _ in try core.clear() }
+            if let credentials {
+                revocation = self.revocation(credentials)
+            } else {
+                try bridgedNow { _ in try core.clear() }
+            }
             isSignedOut = true
             announcements.send(.signedOut)
         }
@@ -223,7 +229,10 @@ public actor TokenManager: TokenKeeper {
         look()
         wake(.failure(TokenwardError.signedOut))
         sleeper?.cancel()
-        if let failure = await settle() { throw failure }
+        let failure = await settle()
+        // Who is cancelled only stops waiting.
+        if let revocation { await Task { await revoke(revocation) }.value }
+        if let failure { throw failure }
     }
 
     public func renew() throws {

@@ -448,6 +448,16 @@ void uniffi_tokenward_uniffi_fn_method_coremanager_retry(uint64_t ptr, RustCallS
 uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_revision(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_REVOKE
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_REVOKE
+RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_revoke(uint64_t ptr, RustBuffer client_id, RustBuffer client_secret, RustBuffer bearer, RustBuffer values, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_REVOKED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_REVOKED
+RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_revoked(uint64_t ptr, uint32_t status, RustBuffer body, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SNAPSHOT
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SNAPSHOT
 RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer key, RustCallStatus *_Nonnull out_status
@@ -1067,6 +1077,18 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_retry(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_REVISION
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_REVISION
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_revision(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_REVOKE
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_REVOKE
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_revoke(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_REVOKED
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_REVOKED
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_revoked(void
 
 );
 #endif

@@ -2,7 +2,7 @@ public import Foundation
 public import Tokenward
 
 /// A token manager that does what a test has told it, without network and storage. It keeps no rule of a real one but that
-/// after ``signOut()`` there is no token until ``signIn()`` or ``install(_:)``.
+/// after ``signOut(revoking:)`` there is no token until ``signIn()`` or ``install(_:)``.
 ///
 /// ```swift
 /// let tokens = FakeTokenManager()
@@ -105,8 +105,8 @@ public actor FakeTokenManager: TokenKeeper {
         becomes(.signedIn)
     }
 
-    public func signOut() {
-        calls.append("signOut")
+    public func signOut(revoking: Bool) {
+        calls.append(revoking ? "signOut revoking" : "signOut")
         isSignedOut = true
         becomes(.signedOut)
         happens(.signedOut)

@@ -100,6 +100,7 @@ private func custom(_ object: Object) -> TokenProvider {
     provider.tokenTypeAliases = strings("token_type_aliases")
     (provider.authorizationUrl, provider.issuer) = (string("authorization_url"), string("issuer"))
     provider.devicePath = string("device_path")
+    provider.revocationPath = string("revocation_path")
     provider.tokenAlphabet = named("token_alphabet") ?? provider.tokenAlphabet
     if let word = object["missing_lifetime"] as? String {
         provider.missingLifetime = word == "never" ? .never : .refuse

@@ -107,6 +107,19 @@ struct Scenario {
         case "retry": try manager.retry()
         case "renew": try manager.renew()
         case "clear": try manager.clear()
+        case "revoke":
+            let credentials = credentials(step)
+            let additions = step.object("additions") ?? scenario.object("additions")
+            let request = try manager.revoke(
+                clientId: credentials.string("client_id"), clientSecret: credentials.string("client_secret"),
+                bearer: credentials.string("bearer"), values: additions?.pairs("values").flatMap { $0 } ?? [])
+            return try request.map(written) ?? [:]
+        case "answer_revocation":
+            switch try manager.revoked(status: UInt32(step.integer("status")!), body: body(step)) {
+            case .done: return ["outcome": "revoked"]
+            case .later: return ["outcome": "later"]
+            case .refused(let code): return ["outcome": "refused", "error_code": code ?? NSNull() as Any]
+            }
         case "make":
             made += 1
             turn = step.string("manager") ?? Self.first

@@ -369,6 +369,7 @@ private func text(of event: TokenEvent) -> String {
     case .needsSignIn(let reason, _): "needs_sign_in \(reason.code)"
     case .rejected(let reason): "rejected \(reason.code)"
     case .storageFailed(let code): "storage_failed \(code)"
+    case .revocationFailed(let code, _): "revocation_failed \(code)"
     case .signedOut: "signed_out"
     }
 }

@@ -233,6 +233,9 @@ impl Generator {
 
     /// What departs from RFC 6749 in the requests.
     fn requests(&mut self, p: &mut Map<String, Value>, grants: &[&str]) {
+        if self.dice.percent(40) {
+            p.insert("revocation_path".into(), json!("/revoke"));
+        }
         if grants.contains(&"extension") {
             let name = self.dice.pick(&["app", "urn:ietf:params:oauth:grant-type:jwt-bearer"]);
             p.insert("extension_grant".into(), json!(name));
@@ -260,6 +263,7 @@ impl Generator {
                        {"name": "tenant", "value": "{tenant}", "on": "refresh"}]),
                 json!([{"name": "accessToken", "value": "{access_token}", "on": "refresh"},
                        {"name": "prompt", "value": "consent", "on": "authorization"},
+                       {"name": "reason", "value": "{tenant}", "on": "revocation"},
                        {"name": "b&c", "value": "{absent}", "on": "code"}]),
             ]);
             p.insert("parameters".into(), parameters);
@@ -447,7 +451,7 @@ impl Generator {
         let now = self.at;
         let (next, _) = replay.manager().next_at(now);
         let soon = match next {
-            Next::Await => 75,
+            Next::Await(_) => 75,
             Next::Request(_) => 50,
             Next::Supply(_) => 30,
             _ => 0,
@@ -491,10 +495,10 @@ impl Generator {
     fn step(&mut self, replay: &Replay<'_>) -> Value {
         let at = self.time(replay);
         let (next, usable) = replay.manager().next_at(at);
-        let late = replay.manager().out.as_ref().is_some_and(|_| next != Next::Await);
+        let late = replay.manager().out.as_ref().is_some_and(|_| next != Next::Await(false));
         let kinds: &[(&str, u64)] = match next {
             Next::Request(_) => &[("begin", 70), ("any", 12), ("poll", 6), ("rejected", 4)],
-            Next::Await => &[("answer", 66), ("failed", 6), ("any", 12), ("poll", 8)],
+            Next::Await(_) => &[("answer", 66), ("failed", 6), ("any", 12), ("poll", 8)],
             Next::Nothing => &[("authorize", 12), ("rejected", 24), ("renew", 20), ("poll", 14), ("any", 12)],
             Next::Wait if self.mood != "mixed" => {
                 &[("poll", 76), ("any", 14), ("rejected", 6), ("authorize", 4)]
@@ -519,6 +523,7 @@ impl Generator {
                 ("renew", 10),
                 ("retry", 6),
                 ("clear", 5),
+                ("answer_revocation", 2),
                 ("make", 6),
             ]);
         }
@@ -528,6 +533,8 @@ impl Generator {
         match kind {
             "begin" => self.begin(&mut step, replay),
             "answer" => self.answer(&mut step, replay, at),
+            "answer_revocation" => self.answer_body(&mut step, replay, at),
+            "clear" => self.sign_out(&mut step),
             "failed" => self.name_request(&mut step),
             "rejected" => self.rejected(&mut step, replay),
             "authorize" => self.authorize(&mut step, replay),
@@ -573,6 +580,16 @@ impl Generator {
                 _ => {}
             }
             step.insert("credentials".into(), credentials);
+        }
+    }
+
+    /// Somebody signs out, and half of the time the service is to hear of it.
+    fn sign_out(&mut self, step: &mut Map<String, Value>) {
+        if self.dice.percent(50) {
+            step.insert("do".into(), json!("revoke"));
+            if self.dice.percent(25) {
+                step.insert("additions".into(), self.additions());
+            }
         }
     }
 

@@ -14,6 +14,7 @@ mod examples;
 pub(crate) mod generate;
 pub(crate) mod json;
 pub(crate) mod presets;
+mod revocation;
 mod sign_in;
 pub(crate) mod storage;
 pub(crate) mod wire;
@@ -108,7 +109,8 @@ pub(crate) struct Out {
 pub(crate) enum Next {
     Nothing,
     Request(Grant),
-    Await,
+    /// Whether it is something else than an answer of the token endpoint.
+    Await(bool),
     Wait,
     Supply(String),
     Load,
@@ -378,7 +380,7 @@ impl Manager {
             return Next::Supply(failure.reason.to_owned());
         }
         if self.out.as_ref().is_some_and(|out| !out.late) {
-            return Next::Await;
+            return Next::Await(false);
         }
         if !self.refresh_is_due(now) {
             return Next::Nothing;
@@ -447,7 +449,7 @@ impl Manager {
         let name = match &next {
             Next::Nothing => "nothing",
             Next::Request(_) => "request",
-            Next::Await => "await",
+            Next::Await(_) => "await",
             Next::Wait => "wait",
             Next::Supply(_) => "supply",
             Next::Load => "load",
@@ -1284,6 +1286,18 @@ impl<'s> Replay<'s> {
             "retry" => manager.retry(),
             "renew" => manager.renew(),
             "clear" => manager.clear(),
+            "revoke" => {
+                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
+                let additions = step.get("additions").unwrap_or(&self.scenario["additions"]);
+                return manager.revoke(credentials, additions);
+            }
+            "answer_revocation" => {
+                let body = match step["body_hex"].as_str() {
+                    Some(hex) => unhex(hex),
+                    None => text("body").into_bytes(),
+                };
+                return Ok(manager.revocation_answer(number(&step["status"]).unwrap_or(200), &body));
+            }
             "read" => here.copy = Some(self.slots.clone()),
             "loaded" => {
                 let slots = here.copy.take().unwrap_or_else(|| self.slots.clone());

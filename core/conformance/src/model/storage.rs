@@ -386,7 +386,7 @@ impl Manager {
     /// The same with the rule that says so.
     pub(super) fn next_by_rule(&self) -> (Next, &'static str) {
         if self.storage.as_ref().is_some_and(|s| s.taken_up.is_some()) {
-            return (Next::Await, "5.13.1");
+            return (Next::Await(true), "5.13.1");
         }
         self.next_were_nothing_taken_up()
     }
@@ -426,7 +426,7 @@ impl Manager {
             };
         }
         // 5
-        if matches!(base, Next::Await | Next::Nothing) {
+        if matches!(base, Next::Await(_) | Next::Nothing) {
             return (base, "5.13.5");
         }
         // 6
@@ -464,7 +464,7 @@ impl Manager {
     /// 5.13.8
     fn supply(&self, reason: String, rule: &'static str) -> (Next, &'static str) {
         if self.source.taken_up {
-            return (Next::Await, "5.13.8 await");
+            return (Next::Await(true), "5.13.8 await");
         }
         if self.clock < self.source.wait_until {
             return (Next::Wait, "5.13.8 wait");

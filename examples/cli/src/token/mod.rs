@@ -3,6 +3,7 @@
 mod holder;
 mod keep;
 mod sign_in;
+mod sign_out;
 mod storage;
 
 use std::ffi::OsString;
@@ -53,6 +54,10 @@ pub(crate) struct Token {
     #[arg(long, value_name = "HOW")]
     sign_in: Option<sign_in::Way>,
 
+    /// Sign out: overwrite what is kept, and have the service end the token
+    #[arg(long, requires = "save", conflicts_with_all = ["sign_in", "renew", "keep", "url", "command"])]
+    sign_out: bool,
+
     /// Where the token is to be sent: checked, then the header is made
     #[arg(long, value_name = "URL")]
     url: Option<String>,
@@ -101,6 +106,15 @@ impl Token {
         holder.sync()?;
         if let Some(failure) = holder.trouble.take() {
             return Err(failure);
+        }
+        if self.sign_out {
+            let done = holder.sign_out()?;
+            if self.json {
+                println!("{}", json!({ "outcome": "signed_out" }));
+            } else {
+                println!("{done}");
+            }
+            return Ok(Status::Ok);
         }
         if let Some(url) = &self.url {
             // What is refused whatever the token is, is refused before anything is sent.

@@ -285,6 +285,10 @@ typedef int32_t tokenward_answer_kind;
 #define TOKENWARD_ANSWER_ERROR 2
 /** The answer brought the code that a device shows. */
 #define TOKENWARD_ANSWER_DEVICE_CODE 3
+/** The token is of no use any more, or never was (RFC 7009 section 2.2). */
+#define TOKENWARD_ANSWER_REVOKED 4
+/** The service could not revoke it: the same request may be sent again (RFC 7009 section 2.2.1). */
+#define TOKENWARD_ANSWER_LATER 5
 
 /** An error code of the token endpoint (RFC 6749 section 5.2, RFC 8628 section 3.5): `TOKENWARD_CODE_*`. */
 typedef int32_t tokenward_error_code;
@@ -694,6 +698,8 @@ typedef int32_t tokenward_target;
 #define TOKENWARD_TARGET_DEVICE 4
 /** The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4). */
 #define TOKENWARD_TARGET_CODE 5
+/** The revocation of a token (RFC 7009 section 2.1). */
+#define TOKENWARD_TARGET_REVOCATION 6
 
 /** A parameter of the service's own. */
 typedef struct tokenward_parameter {
@@ -901,6 +907,8 @@ typedef struct tokenward_provider {
   tokenward_span authorization_url;
   /** Where a device asks for a code to show: follows the base URL. */
   tokenward_span device_path;
+  /** Where a token is revoked when somebody signs out (RFC 7009): follows the base URL. */
+  tokenward_span revocation_path;
   /** Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read. */
   tokenward_span issuer;
   /** When its tokens are refreshed; NULL: #TOKENWARD_POLICY_DEFAULT. */
@@ -1641,6 +1649,70 @@ int32_t tokenward_device_failed(tokenward_device *device,
  * @return A string that lives as long as the program; `unknown` for any other number.
  */
 const char *tokenward_device_next_name(tokenward_device_next next);
+
+/**
+ * Signs out as tokenward_clear() does, and writes the request that ends the token at the service (RFC 7009): the refresh
+ * token that is held, else the access token. Store first that nobody is signed in, then send it: it may fail without
+ * undoing anything.
+ *
+ * Not from an interrupt handler; nothing else may use the manager during the call.
+ *
+ * @code
+ * const tokenward_pair_list none = { NULL, 0 };
+ * tokenward_request request;
+ * int32_t result = tokenward_revoke(manager, &credentials, none, buffer, sizeof buffer, &request);
+ * wake_token_task(); // which stores it, now that tokenward_poll() says #TOKENWARD_NEXT_STORE
+ * if (result == TOKENWARD_OK && request.url.len > 0 && !http_post(&request, &answer)) log_line("not revoked");
+ * tokenward_wipe(buffer, sizeof buffer);
+ * return result;
+ * @endcode
+ *
+ * @param[in,out] manager The manager.
+ * @param[in] credentials What the request presents; nothing of it is kept.
+ * @param[in] values What stands for `{name}` in the provider's parameters and header fields, by name.
+ * @param[out] buf Where URL, header fields and body are written. It holds secrets afterwards: tokenward_wipe() it once
+ * the request is sent.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] out Written on success: its spans point into `buf`; its `url` is empty if no token was held, and there is
+ * nothing to send. If `buf` is too small, its `len` says how many bytes are needed.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped, and nobody is signed out
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER signed out; the service has no revocation path, or a `{` has no `}`
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS signed out; one that the client or a `{name}` needs is empty, or cannot be sent
+ * in a header
+ * @retval TOKENWARD_ERR_BAD_URL signed out; the URL is none, or ambiguous
+ * @retval TOKENWARD_ERR_ORIGIN_NOT_ALLOWED signed out; the URL is not `https`
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_revoke(tokenward_manager *manager,
+                         const tokenward_credentials *credentials,
+                         tokenward_pair_list values,
+                         uint8_t *buf,
+                         size_t cap,
+                         tokenward_request *out);
+
+/**
+ * Reads the answer to that request.
+ *
+ * May run concurrently with other functions that take this manager as `const`.
+ *
+ * @code
+ * const tokenward_parsed_answer parsed = { .body = answer.body, .status = answer.status };
+ * tokenward_outcome outcome;
+ * int32_t result = tokenward_revocation_answer(manager, &parsed, &outcome);
+ * if (result != TOKENWARD_OK) return result;
+ * if (outcome.kind == TOKENWARD_ANSWER_ERROR) log_line(tokenward_error_code_name(outcome.code));
+ * @endcode
+ *
+ * @param[in] manager The manager.
+ * @param[in] answer What the service answered.
+ * @param[out] out Written on success. Its `kind` is #TOKENWARD_ANSWER_REVOKED, #TOKENWARD_ANSWER_LATER, or
+ * #TOKENWARD_ANSWER_ERROR if the service would not; then its `code` is #TOKENWARD_CODE_NONE if the answer has none.
+ * @retval TOKENWARD_OK done
+ */
+int32_t tokenward_revocation_answer(const tokenward_manager *manager,
+                                    const tokenward_parsed_answer *answer,
+                                    tokenward_outcome *out);
 
 /**
  * Makes a sign-in in a browser that comes back to `redirect_uri`.

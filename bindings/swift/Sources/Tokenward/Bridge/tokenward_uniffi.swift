@@ -1105,6 +1105,27 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
     func revision() throws  -> UInt64
 
     /**
+     * Signs out, and the request that ends the token at the service (RFC 7009), to be sent once it is stored that nobody
+     * is signed in; none if no token was held. `values` are name, value, name, value: what stands for `{name}` in the
+     * provider's parameters and header fields.
+     *
+     * # Errors
+     * It is signed out all the same, but for `invalid_argument` and [`CoreError::Internal`].
+     * - [`CoreError::State`], `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, it has no revocation path; `bad_url`; `invalid_argument` for a name
+     * without a value; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    func revoke(clientId: String?, clientSecret: String?, bearer: String?, values: [String]) throws  -> CoreRequest?
+
+    /**
+     * Reads the answer to the request of [`CoreManager::revoke`].
+     *
+     * # Errors
+     * [`CoreError::Input`], `invalid_argument`: a status above 65535.
+     */
+    func revoked(status: UInt32, body: Data) throws  -> RevocationRecord
+
+    /**
      * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
      * stand in it.
      *
@@ -1581,6 +1602,47 @@ package func revision()throws  -> UInt64  {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coremanager_revision(
             self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Signs out, and the request that ends the token at the service (RFC 7009), to be sent once it is stored that nobody
+     * is signed in; none if no token was held. `values` are name, value, name, value: what stands for `{name}` in the
+     * provider's parameters and header fields.
+     *
+     * # Errors
+     * It is signed out all the same, but for `invalid_argument` and [`CoreError::Internal`].
+     * - [`CoreError::State`], `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, it has no revocation path; `bad_url`; `invalid_argument` for a name
+     * without a value; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+package func revoke(clientId: String?, clientSecret: String?, bearer: String?, values: [String])throws  -> CoreRequest?  {
+    return try  FfiConverterOptionTypeCoreRequest.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_revoke(
+            self.uniffiCloneHandle(),
+        FfiConverterOptionString.lower(clientId),
+        FfiConverterOptionString.lower(clientSecret),
+        FfiConverterOptionString.lower(bearer),
+        FfiConverterSequenceString.lower(values),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Reads the answer to the request of [`CoreManager::revoke`].
+     *
+     * # Errors
+     * [`CoreError::Input`], `invalid_argument`: a status above 65535.
+     */
+package func revoked(status: UInt32, body: Data)throws  -> RevocationRecord  {
+    return try  FfiConverterTypeRevocationRecord_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_revoked(
+            self.uniffiCloneHandle(),
+        FfiConverterUInt32.lower(status),
+        FfiConverterData.lower(body),uniffiCallStatus
     )
 })
 }
@@ -3472,6 +3534,10 @@ public struct TokenProvider: Equatable, Hashable {
      */
     public var devicePath: String?
     /**
+     * Where a token is revoked when somebody signs out (RFC 7009): follows the base URL.
+     */
+    public var revocationPath: String?
+    /**
      * Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
      */
     public var issuer: String?
@@ -3607,6 +3673,9 @@ public struct TokenProvider: Equatable, Hashable {
          * Where a device asks for a code to show: follows the base URL.
          */devicePath: String?,
         /**
+         * Where a token is revoked when somebody signs out (RFC 7009): follows the base URL.
+         */revocationPath: String?,
+        /**
          * Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
          */issuer: String?,
         /**
@@ -3674,6 +3743,7 @@ public struct TokenProvider: Equatable, Hashable {
         self.tokenTypeAliases = tokenTypeAliases
         self.authorizationUrl = authorizationUrl
         self.devicePath = devicePath
+        self.revocationPath = revocationPath
         self.issuer = issuer
         self.tokenAlphabet = tokenAlphabet
         self.missingLifetime = missingLifetime
@@ -3729,6 +3799,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
                 tokenTypeAliases: FfiConverterOptionSequenceString.read(from: &buf),
                 authorizationUrl: FfiConverterOptionString.read(from: &buf),
                 devicePath: FfiConverterOptionString.read(from: &buf),
+                revocationPath: FfiConverterOptionString.read(from: &buf),
                 issuer: FfiConverterOptionString.read(from: &buf),
                 tokenAlphabet: FfiConverterTypeTokenAlphabet.read(from: &buf),
                 missingLifetime: FfiConverterTypeMissingLifetime.read(from: &buf),
@@ -3770,6 +3841,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
         FfiConverterOptionSequenceString.write(value.tokenTypeAliases, into: &buf)
         FfiConverterOptionString.write(value.authorizationUrl, into: &buf)
         FfiConverterOptionString.write(value.devicePath, into: &buf)
+        FfiConverterOptionString.write(value.revocationPath, into: &buf)
         FfiConverterOptionString.write(value.issuer, into: &buf)
         FfiConverterTypeTokenAlphabet.write(value.tokenAlphabet, into: &buf)
         FfiConverterTypeMissingLifetime.write(value.missingLifetime, into: &buf)
@@ -4847,6 +4919,10 @@ public enum ParameterTarget: Equatable, Hashable, CaseIterable {
      * The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4).
      */
     case code
+    /**
+     * The revocation of a token (RFC 7009 section 2.1).
+     */
+    case revocation
 
 
 
@@ -4878,6 +4954,8 @@ struct FfiConverterTypeParameterTarget: FfiConverterRustBuffer {
 
         case 5: return .code
 
+        case 6: return .revocation
+
         default: throw UniffiInternalError.unexpectedEnumCase
         }
     }
@@ -4904,6 +4982,10 @@ struct FfiConverterTypeParameterTarget: FfiConverterRustBuffer {
 
         case .code:
             writeInt(&buf, Int32(5))
+
+
+        case .revocation:
+            writeInt(&buf, Int32(6))
 
         }
     }
@@ -5017,6 +5099,97 @@ func FfiConverterTypeRetryRecord_lift(_ buf: RustBuffer) throws -> RetryRecord {
 #endif
 func FfiConverterTypeRetryRecord_lower(_ value: RetryRecord) -> RustBuffer {
     return FfiConverterTypeRetryRecord.lower(value)
+}
+
+
+
+/**
+ * What the service said to a revocation.
+ */
+
+package enum RevocationRecord: Equatable, Hashable {
+
+    /**
+     * The token is of no use any more, or never was.
+     */
+    case done
+    /**
+     * The service could not: the token lives on, and the same request may be sent again.
+     */
+    case later
+    /**
+     * The service would not.
+     */
+    case refused(
+        /**
+         * The code as the server spelled it, if the answer has one.
+         */code: String?
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RevocationRecord: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeRevocationRecord: FfiConverterRustBuffer {
+    typealias SwiftType = RevocationRecord
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RevocationRecord {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .done
+
+        case 2: return .later
+
+        case 3: return .refused(code: try FfiConverterOptionString.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    static func write(_ value: RevocationRecord, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .done:
+            writeInt(&buf, Int32(1))
+
+
+        case .later:
+            writeInt(&buf, Int32(2))
+
+
+        case let .refused(code):
+            writeInt(&buf, Int32(3))
+            FfiConverterOptionString.write(code, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeRevocationRecord_lift(_ buf: RustBuffer) throws -> RevocationRecord {
+    return try FfiConverterTypeRevocationRecord.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeRevocationRecord_lower(_ value: RevocationRecord) -> RustBuffer {
+    return FfiConverterTypeRevocationRecord.lower(value)
 }
 
 
@@ -6105,6 +6278,30 @@ fileprivate struct FfiConverterOptionData: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeCoreRequest: FfiConverterRustBuffer {
+    typealias SwiftType = CoreRequest?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeCoreRequest.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeCoreRequest.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeOptionsRecord: FfiConverterRustBuffer {
     typealias SwiftType = OptionsRecord?
 
@@ -6920,6 +7117,12 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_revision() != 4352) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_revoke() != 9729) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_revoked() != 48640) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() != 18804) {

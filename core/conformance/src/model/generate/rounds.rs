@@ -119,7 +119,7 @@ impl Generator {
         let (next, _) = manager.next_at(now);
         let busy = match next {
             Next::Load | Next::Store(_) | Next::Request(_) => 86,
-            Next::Await => 76,
+            Next::Await(_) => 76,
             Next::Supply(_) => 60,
             _ => 5,
         };
@@ -162,6 +162,7 @@ impl Generator {
                 ("renew", 6),
                 ("retry", 5),
                 ("clear", 4),
+                ("answer_revocation", 2),
                 ("reload", 6),
                 ("took", 6),
                 ("read", 4),
@@ -193,7 +194,7 @@ impl Generator {
                 self.finish_store(script, at);
             }
             Next::Request(_) => self.call(script, "begin", at),
-            Next::Await => self.finish(script, at),
+            Next::Await(_) => self.finish(script, at),
             Next::Supply(_) => {
                 if self.dice.percent(12) {
                     script.act(json!({"at": at, "do": "took", "what": "supply"}), false);
@@ -322,6 +323,8 @@ impl Generator {
                     self.answer_body(&mut step, replay, at);
                 }
             }
+            "answer_revocation" => self.answer_body(&mut step, replay, at),
+            "clear" => self.sign_out(&mut step),
             "rejected" => self.rejected(&mut step, replay),
             "authorize" => self.authorize(&mut step, replay),
             "install" | "supplied" => self.install(&mut step, replay, at, false),

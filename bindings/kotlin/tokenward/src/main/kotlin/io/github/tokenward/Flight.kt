@@ -172,7 +172,7 @@ private fun TokenManager.needsSignIn(reason: TokenReason, poll: PollRecord, answ
 }
 
 /** Asks the app, or its transport. What comes too late counts no more, even of a function that blocks its thread. */
-private suspend fun <T> TokenManager.asked(limit: Duration = timeout, call: suspend () -> T): T {
+internal suspend fun <T> TokenManager.asked(limit: Duration = timeout, call: suspend () -> T): T {
     val answer = scope.async(io) { call() }
     try {
         return withTimeout(limit) { answer.await() }
@@ -184,8 +184,8 @@ private suspend fun <T> TokenManager.asked(limit: Duration = timeout, call: susp
     }
 }
 
-private const val REFUSED = "refused"
-private const val NO_ANSWER = "no_answer"
+internal const val REFUSED = "refused"
+internal const val NO_ANSWER = "no_answer"
 
 private val MISCONFIGURED = setOf(
     TokenReason.INVALID_CLIENT,

@@ -231,4 +231,4 @@ private fun found(access: StorageAccess): ByteArray =
 private val NOTHING = ByteArray(0)
 private const val RANDOM_BYTES = 32
 private const val CODE_BYTES = 8192u
-private const val MAX_STATUS = 0xFFFF
+internal const val MAX_STATUS = 0xFFFF

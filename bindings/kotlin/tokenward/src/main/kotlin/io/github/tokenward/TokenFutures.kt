@@ -38,7 +38,8 @@ public class TokenFutures(private val keeper: TokenKeeper) : AutoCloseable {
     public fun signIn(): CompletableFuture<Void?> = done { keeper.signIn() }
 
     /** See [TokenKeeper.signOut]. */
-    public fun signOut(): CompletableFuture<Void?> = done { keeper.signOut() }
+    @JvmOverloads
+    public fun signOut(revoking: Boolean = false): CompletableFuture<Void?> = done { keeper.signOut(revoking) }
 
     private fun done(call: suspend () -> Unit): CompletableFuture<Void?> = scope.future {
         call()

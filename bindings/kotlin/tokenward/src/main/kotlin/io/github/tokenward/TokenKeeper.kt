@@ -58,10 +58,12 @@ public interface TokenKeeper {
      * Wipes the token in memory, and overwrites what is stored. A token request that is out changes nothing any more, and no
      * other is sent until [install] or [signIn]; whoever waits for a token is told `signed_out`.
      *
+     * @param revoking has the service end the token, too (RFC 7009): the provider names `revocationPath`. That is asked for last,
+     *   with the credentials of this moment; if it fails it is signed out all the same, and [events] say so.
      * @throws TokenwardException.Storage what is stored cannot be overwritten now; the token in memory is gone all the same,
      *   and a later call tries again.
      */
-    public suspend fun signOut()
+    public suspend fun signOut(revoking: Boolean = false)
 
     /** A new token is wanted now, in the background; the present one stays usable. */
     public fun renew()
@@ -151,6 +153,7 @@ public sealed interface TokenEvent {
             is NeedsSignIn -> "sign-in needed: ${reason.code}" + signInBy?.let { ", by $it" }.orEmpty()
             is Rejected -> "token rejected: ${reason.code}"
             is StorageFailed -> "token storage failed: $code"
+            is RevocationFailed -> "token not revoked: $code" + answer?.let { ", status ${it.status}" }.orEmpty()
             SignedOut -> "signed out"
         }
 
@@ -179,6 +182,14 @@ public sealed interface TokenEvent {
 
     /** Storage cannot be read or written, or what is in it cannot be used; it is tried again later. */
     public data class StorageFailed(val code: String) : TokenEvent
+
+    /**
+     * It is signed out here, but the service may not have ended the token.
+     *
+     * @property code `refused`: see [answer]; `temporarily_unavailable`; `no_answer`: none came; or why nothing was asked.
+     * @property answer What the service answered; null: nothing.
+     */
+    public data class RevocationFailed(val code: String, val answer: ServiceAnswer?) : TokenEvent
 
     /** The token was wiped, here or by another process of the same storage. */
     public data object SignedOut : TokenEvent

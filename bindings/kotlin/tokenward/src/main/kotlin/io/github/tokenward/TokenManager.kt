@@ -274,17 +274,22 @@ public class TokenManager internal constructor(
         signInByCode(show)
     }
 
-    override suspend fun signOut() {
+    override suspend fun signOut(revoking: Boolean) {
         open()
+        if (revoking) scope.async { signOutThere() }.await() else leave { bridged { core.clear() } }
+        vault.failure?.let { throw it }
+    }
+
+    /** Signs out by what has the core [forget] the token. */
+    internal suspend fun leave(forget: () -> Unit) {
         synchronized(vault.lock) {
-            vault.clear()
+            vault.clear(forget)
             flight = null
             busy = null
         }
         wake(TokenwardException.SignInRequired(SIGNED_OUT))
         settle()
         changed()
-        vault.failure?.let { throw it }
     }
 
     override fun renew(): Unit = change { core.renew() }

@@ -100,9 +100,9 @@ internal class Vault(
         return true
     }
 
-    /** Forgets the token at once, and says so; [settle] is still to store that. */
-    fun clear() = synchronized(lock) {
-        bridged { core.clear() }
+    /** Has the core [forget] the token at once, and says so; [settle] is still to store that. */
+    fun clear(forget: () -> Unit) = synchronized(lock) {
+        forget()
         isSignedOut = true
         report(TokenEvent.SignedOut)
     }

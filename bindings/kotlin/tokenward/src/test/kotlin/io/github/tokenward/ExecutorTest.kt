@@ -320,5 +320,6 @@ private fun text(event: TokenEvent): String = when (event) {
     is TokenEvent.NeedsSignIn -> "needs_sign_in ${event.reason.code}"
     is TokenEvent.Rejected -> "rejected ${event.reason.code}"
     is TokenEvent.StorageFailed -> "storage_failed ${event.code}"
+    is TokenEvent.RevocationFailed -> "revocation_failed ${event.code}"
     TokenEvent.SignedOut -> "signed_out"
 }

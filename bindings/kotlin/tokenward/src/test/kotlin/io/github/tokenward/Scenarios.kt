@@ -10,6 +10,7 @@ import io.github.tokenward.bridge.DeviceOutcomeRecord
 import io.github.tokenward.bridge.OptionsRecord
 import io.github.tokenward.bridge.OutcomeRecord
 import io.github.tokenward.bridge.RetryRecord
+import io.github.tokenward.bridge.RevocationRecord
 import io.github.tokenward.bridge.SourceRecord
 import io.github.tokenward.bridge.StorageRecord
 import io.github.tokenward.bridge.deviceNextName
@@ -101,6 +102,18 @@ private class Scenario(private val scenario: Members) {
             "retry" -> manager.retry()
             "renew" -> manager.renew()
             "clear" -> manager.clear()
+            "revoke" -> {
+                val (client, secret, _, _, bearer) = credentials(step)
+                val additions = (step["additions"] ?: scenario["additions"]).members().orEmpty()
+                return manager.revoke(client, secret, bearer, additions.pairs("values").flatten())?.use(::written) ?: emptyMap()
+            }
+            "answer_revocation" -> {
+                return when (val said = manager.revoked(step.integer("status")!!.toUInt(), body(step))) {
+                    RevocationRecord.Done -> mapOf("outcome" to "revoked")
+                    RevocationRecord.Later -> mapOf("outcome" to "later")
+                    is RevocationRecord.Refused -> mapOf("outcome" to "refused", "error_code" to said.code)
+                }
+            }
             "make" -> {
                 made++
                 hands[name]?.close()
@@ -410,6 +423,7 @@ private class Scenario(private val scenario: Members) {
         tokenTypeAliases = texts("token_type_aliases")
         authorizationUrl = text("authorization_url")
         devicePath = text("device_path")
+        revocationPath = text("revocation_path")
         issuer = text("issuer")
         val b64token = mapOf("b64token" to TokenAlphabet.B64_TOKEN)
         tokenAlphabet = named("token_alphabet", TokenAlphabet.entries, b64token) ?: tokenAlphabet

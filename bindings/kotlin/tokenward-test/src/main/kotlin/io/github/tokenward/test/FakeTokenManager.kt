@@ -103,8 +103,8 @@ public class FakeTokenManager(private val token: String? = null) : TokenKeeper {
         becomes(TokenState.SignedIn)
     }
 
-    override suspend fun signOut() {
-        call("signOut") { becomes(TokenState.SignedOut) }
+    override suspend fun signOut(revoking: Boolean) {
+        call(if (revoking) "signOut revoking" else "signOut") { becomes(TokenState.SignedOut) }
         happens(TokenEvent.SignedOut)
     }
 

@@ -394,6 +394,11 @@ public class TokenProvider internal constructor(
     public var `devicePath`: kotlin.String?
     ,
     /**
+     * Where a token is revoked when somebody signs out (RFC 7009): follows the base URL.
+     */
+    public var `revocationPath`: kotlin.String?
+    ,
+    /**
      * Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
      */
     public var `issuer`: kotlin.String?
@@ -688,7 +693,11 @@ public enum class ParameterTarget {
     /**
      * The exchange of a code (RFC 6749 section 4.1.3, RFC 8628 section 3.4).
      */
-    CODE;
+    CODE,
+    /**
+     * The revocation of a token (RFC 7009 section 2.1).
+     */
+    REVOCATION;
 
 
 

@@ -776,6 +776,10 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_revision(
     ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_revoke(
+    ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_revoked(
+    ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_store_failed(
@@ -912,6 +916,10 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_revision(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_revoke(`ptr`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_revoked(`ptr`: Long,`status`: Int,`body`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`key`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_store_failed(`ptr`: Long,`now`: Long,`id`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1197,6 +1205,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revision() and 0xFFFF) != 4352) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revoke() and 0xFFFF) != 9729) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revoked() and 0xFFFF) != 48640) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() and 0xFFFF) != 18804) {
@@ -2332,6 +2346,27 @@ internal interface CoreManagerInterface {
     fun `revision`(): kotlin.ULong
 
     /**
+     * Signs out, and the request that ends the token at the service (RFC 7009), to be sent once it is stored that nobody
+     * is signed in; none if no token was held. `values` are name, value, name, value: what stands for `{name}` in the
+     * provider's parameters and header fields.
+     *
+     * # Errors
+     * It is signed out all the same, but for `invalid_argument` and [`CoreError::Internal`].
+     * - [`CoreError::State`], `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, it has no revocation path; `bad_url`; `invalid_argument` for a name
+     * without a value; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    fun `revoke`(`clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>): CoreRequest?
+
+    /**
+     * Reads the answer to the request of [`CoreManager::revoke`].
+     *
+     * # Errors
+     * [`CoreError::Input`], `invalid_argument`: a status above 65535.
+     */
+    fun `revoked`(`status`: kotlin.UInt, `body`: kotlin.ByteArray): RevocationRecord
+
+    /**
      * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
      * stand in it.
      *
@@ -2946,6 +2981,57 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
     UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_revision(
         it,
         _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Signs out, and the request that ends the token at the service (RFC 7009), to be sent once it is stored that nobody
+     * is signed in; none if no token was held. `values` are name, value, name, value: what stands for `{name}` in the
+     * provider's parameters and header fields.
+     *
+     * # Errors
+     * It is signed out all the same, but for `invalid_argument` and [`CoreError::Internal`].
+     * - [`CoreError::State`], `wrong_credentials`.
+     * - [`CoreError::Input`]: `invalid_provider`, it has no revocation path; `bad_url`; `invalid_argument` for a name
+     * without a value; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     */
+    @Throws(CoreException::class)override fun `revoke`(`clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>): CoreRequest? {
+            return FfiConverterOptionalTypeCoreRequest.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_revoke(
+        it,
+
+        FfiConverterOptionalString.lower(`clientId`),
+        FfiConverterOptionalString.lower(`clientSecret`),
+        FfiConverterOptionalString.lower(`bearer`),
+        FfiConverterSequenceString.lower(`values`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Reads the answer to the request of [`CoreManager::revoke`].
+     *
+     * # Errors
+     * [`CoreError::Input`], `invalid_argument`: a status above 65535.
+     */
+    @Throws(CoreException::class)override fun `revoked`(`status`: kotlin.UInt, `body`: kotlin.ByteArray): RevocationRecord {
+            return FfiConverterTypeRevocationRecord.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_revoked(
+        it,
+
+        FfiConverterUInt.lower(`status`),
+        FfiConverterByteArray.lower(`body`),_status)
 }
     }
     )
@@ -4547,6 +4633,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
             FfiConverterTypeTokenAlphabet.read(buf),
             FfiConverterTypeMissingLifetime.read(buf),
             FfiConverterTypeZeroLifetime.read(buf),
@@ -4587,6 +4674,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceString.allocationSize(value.`tokenTypeAliases`) +
             FfiConverterOptionalString.allocationSize(value.`authorizationUrl`) +
             FfiConverterOptionalString.allocationSize(value.`devicePath`) +
+            FfiConverterOptionalString.allocationSize(value.`revocationPath`) +
             FfiConverterOptionalString.allocationSize(value.`issuer`) +
             FfiConverterTypeTokenAlphabet.allocationSize(value.`tokenAlphabet`) +
             FfiConverterTypeMissingLifetime.allocationSize(value.`missingLifetime`) +
@@ -4627,6 +4715,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceString.write(value.`tokenTypeAliases`, buf)
             FfiConverterOptionalString.write(value.`authorizationUrl`, buf)
             FfiConverterOptionalString.write(value.`devicePath`, buf)
+            FfiConverterOptionalString.write(value.`revocationPath`, buf)
             FfiConverterOptionalString.write(value.`issuer`, buf)
             FfiConverterTypeTokenAlphabet.write(value.`tokenAlphabet`, buf)
             FfiConverterTypeMissingLifetime.write(value.`missingLifetime`, buf)
@@ -5536,6 +5625,109 @@ internal object FfiConverterTypeRetryRecord : FfiConverterRustBuffer<RetryRecord
 
 
 /**
+ * What the service said to a revocation.
+ */
+internal sealed class RevocationRecord {
+
+    /**
+     * The token is of no use any more, or never was.
+     */
+    object Done : RevocationRecord()
+
+
+    /**
+     * The service could not: the token lives on, and the same request may be sent again.
+     */
+    object Later : RevocationRecord()
+
+
+    /**
+     * The service would not.
+     */
+    data class Refused(
+        /**
+         * The code as the server spelled it, if the answer has one.
+         */
+        val `code`: kotlin.String?) : RevocationRecord()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeRevocationRecord : FfiConverterRustBuffer<RevocationRecord>{
+    override fun read(buf: ByteBuffer): RevocationRecord {
+        return when(buf.getInt()) {
+            1 -> RevocationRecord.Done
+            2 -> RevocationRecord.Later
+            3 -> RevocationRecord.Refused(
+                FfiConverterOptionalString.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: RevocationRecord): ULong = when(value) {
+        is RevocationRecord.Done -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is RevocationRecord.Later -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is RevocationRecord.Refused -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterOptionalString.allocationSize(value.`code`)
+            )
+        }
+    }
+
+    override fun write(value: RevocationRecord, buf: ByteBuffer) {
+        when(value) {
+            is RevocationRecord.Done -> {
+                buf.putInt(1)
+                Unit
+            }
+            is RevocationRecord.Later -> {
+                buf.putInt(2)
+                Unit
+            }
+            is RevocationRecord.Refused -> {
+                buf.putInt(3)
+                FfiConverterOptionalString.write(value.`code`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */
+}
+    }
+}
+
+
+
+
+
+/**
  * Where a token comes from that no grant obtains.
  */
 
@@ -5966,6 +6158,38 @@ internal object FfiConverterOptionalByteArray: FfiConverterRustBuffer<kotlin.Byt
         } else {
             buf.put(1)
             FfiConverterByteArray.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalTypeCoreRequest: FfiConverterRustBuffer<CoreRequest?> {
+    override fun read(buf: ByteBuffer): CoreRequest? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeCoreRequest.read(buf)
+    }
+
+    override fun allocationSize(value: CoreRequest?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeCoreRequest.allocationSize(value)
+        }
+    }
+
+    override fun write(value: CoreRequest?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeCoreRequest.write(value, buf)
         }
     }
 }
