@@ -15,18 +15,26 @@ pub(crate) fn few_digits(digits: &[u8]) -> Option<u64> {
 /// The seconds of a member that is a number, or a string of digits alone; `None` if it is neither, or negative.
 #[inline(always)]
 pub(crate) fn told_seconds(value: JsonStr<'_>, is_string: bool) -> Option<u64> {
-    let is_number = if is_string {
-        !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())
-    } else {
-        matches!(value.as_plain(), Some([b'-' | b'0'..=b'9', ..]))
+    let is_number = match value.as_plain() {
+        Some([b'-' | b'0'..=b'9', ..]) => true,
+        // Of a text the digits may be escaped.
+        plain => is_string && !matches!(plain, Some([])),
     };
-    if is_number { whole_seconds(value.bytes()) } else { None }
+    if is_number { seconds_of(value.bytes(), is_string) } else { None }
 }
 
 /// A number of seconds, floored and saturating; `None` if it is negative (`-0` too).
 pub(crate) fn whole_seconds(number: impl Iterator<Item = u8>) -> Option<u64> {
+    seconds_of(number, false)
+}
+
+/// The same, or of digits alone.
+fn seconds_of(number: impl Iterator<Item = u8>, of_digits: bool) -> Option<u64> {
     let mut seconds = Seconds { digits: 0, fits: true, scale: 0, exponent: 0, part: Part::Whole };
     for byte in number {
+        if of_digits && decimal(byte).is_none() {
+            return None;
+        }
         seconds.read(byte)?;
     }
     Some(seconds.whole())
