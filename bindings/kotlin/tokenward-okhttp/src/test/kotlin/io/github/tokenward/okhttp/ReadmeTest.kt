@@ -188,17 +188,18 @@ class ReadmeTest {
             "tokenward-test" to "test/FakeTokenManagerTest.kt",
             "tokenward" to "JavaTest.java",
             "tokenward-jdbc" to "jdbc/PostgresTest.kt",
+            "tokenward-android" to "android/SignInTest.kt",
         )
         val source = files.joinToString("") { (module, file) ->
             File("../$module/src/test/kotlin/io/github/tokenward/$file").readText()
         }
-        val guide = listOf("phone", "server", "replicas", "sign-in", "watched", "view model", "java", "development")
+        val guide = listOf("phone", "server", "replicas", "sign-in", "android", "watched", "view model", "java", "development")
         for ((readme, names) in listOf("../../../README.md" to listOf("first"), "../README.md" to guide)) {
             val shown = Regex("```(?:kotlin|java)\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(File(readme).readText()).map {
                 it.groupValues[1].trim()
             }.toList()
             val compiled = names.map { name ->
-                val example = Regex("( +)// $name\n(.*?)\\1// end", RegexOption.DOT_MATCHES_ALL).find(source)
+                val example = Regex("( *)// $name\n(.*?)\\1// end", RegexOption.DOT_MATCHES_ALL).find(source)
                 checkNotNull(example) { name }.groupValues[2].trimIndent().trim()
             }
             assertEquals(compiled, shown, readme)
