@@ -42,8 +42,7 @@ extension TokenManager {
                 if trouble == nil && isUsable { return }
             default:
                 if poll.usable { return }
-                let error = TokenwardError.temporarilyUnavailable(
-                    retryAfter: seconds(until: poll.pollAt), answer: trouble?.answer, underlying: trouble?.underlying)
+                let error = (trouble ?? Trouble()).told(seconds(until: poll.pollAt))
                 guard await nap(until: poll.pollAt ?? .max, orThrow: error) else { throw error }
             }
         }
@@ -53,6 +52,11 @@ extension TokenManager {
     private struct Trouble {
         var answer: ServiceAnswer?
         var underlying: (any Error)?
+
+        func told(_ retryAfter: TimeInterval?) -> TokenwardError {
+            if let answer, answer.isRefusal { return .configuration(code: "refused", answer: answer) }
+            return .temporarilyUnavailable(retryAfter: retryAfter, answer: answer, underlying: underlying)
+        }
     }
 
     private func tell(_ trouble: Trouble?) {
@@ -242,4 +246,11 @@ extension TokenManager {
 /// Name, value, name, value, in the order of the names.
 func listed(_ values: [String: String]) -> [String] {
     values.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+}
+
+extension ServiceAnswer {
+    /// The service is there and will not give a token for this: waiting mends nothing.
+    fileprivate var isRefusal: Bool {
+        (400..<500).contains(status) && ![408, 425, 429].contains(status) && error != "slow_down"
+    }
 }

@@ -68,6 +68,8 @@ extension TokenwardError: LocalizedError {
         case .signInRequired("signed_out", _): "Sign in: you signed out."
         case .configuration("storage_in_use", _, _):
             "Use the manager that keeps this storage, or let go of it first: one storage serves one manager."
+        case .configuration("refused", _, let answer?):
+            "Ask the service's operator: it answers \(answer.status) and gives no token."
         case .temporarilyUnavailable(_, let answer?, _): "Try again later: the token service answered \(answer.status)."
         case .temporarilyUnavailable: "Try again later: the token service is not to be reached."
         case .transport: "Try again: there are no credentials."

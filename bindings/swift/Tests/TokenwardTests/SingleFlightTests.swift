@@ -173,15 +173,22 @@ import TokenwardTesting
         #expect(try await caller.value == 1)
     }
 
-    @Test func a_refusal_that_the_service_may_take_back_is_told_in_its_own_words() async throws {
+    @Test(arguments: [
+        (403, "access_denied", "refused"), (429, "quota_exceeded", "temporarily_unavailable"),
+        (503, "access_denied", "temporarily_unavailable"), (400, "slow_down", "temporarily_unavailable"),
+    ])
+    func a_refusal_with_a_code_of_the_services_own_is_configuration_and_trouble_is_not(
+        status: Int, code: String, told: String
+    ) async throws {
         let demo = try Demo("flute")
         let manager = try fluteManager(demo, patience: 0)
-        try await demo.order("fault", #"{"fault":"status","status":400,"body":{"error":"quota_exceeded"}}"#)
+        try await demo.order("fault", #"{"fault":"status","status":\#(status),"body":{"error":"\#(code)"}}"#)
         do {
             _ = try await manager.authorize(method: "GET", url: demo.url("/v2/transactions"))
             Issue.record("a token came")
-        } catch TokenwardError.temporarilyUnavailable(let retryAfter, let answer, nil) {
-            #expect(retryAfter != nil && answer == ServiceAnswer(status: 400, error: "quota_exceeded"))
+        } catch let error as TokenwardError {
+            #expect(error.code == told && error.isRetryable == (told != "refused"))
+            #expect(error.answer == ServiceAnswer(status: status, error: code))
         }
     }
 

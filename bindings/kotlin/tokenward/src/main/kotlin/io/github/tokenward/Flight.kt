@@ -43,8 +43,7 @@ internal suspend fun TokenManager.fly(flight: Any) {
             else -> {
                 if (poll.usable) return
                 val later = poll.pollAt?.let(::until)
-                val known = trouble ?: Trouble()
-                sleep(poll.pollAt, TokenwardException.TemporarilyUnavailable(later, known.answer, known.cause))
+                sleep(poll.pollAt, (trouble ?: Trouble()).told(later))
             }
         }
     }
@@ -53,7 +52,17 @@ internal suspend fun TokenManager.fly(flight: Any) {
 private val TokenManager.isUsable: Boolean get() = core.poll(clock.instant()).usable
 
 /** Why no token came, for whoever will not wait until there is another try. */
-private class Trouble(val cause: Throwable? = null, val answer: ServiceAnswer? = null)
+private class Trouble(val cause: Throwable? = null, val answer: ServiceAnswer? = null) {
+    fun told(retryAfter: Duration?): TokenwardException = if (answer?.isRefusal == true) {
+        TokenwardException.Configuration(REFUSED, answer = answer)
+    } else {
+        TokenwardException.TemporarilyUnavailable(retryAfter, answer, cause)
+    }
+}
+
+/** The service is there and will not give a token for this: waiting mends nothing. */
+private val ServiceAnswer.isRefusal: Boolean
+    get() = status in 400..499 && status !in listOf(408, 425, 429) && error != "slow_down"
 
 private fun TokenManager.tell(trouble: Trouble) {
     val code = if (trouble.answer?.error != null) REFUSED else (trouble.cause as? TokenwardException)?.code ?: NO_ANSWER
@@ -184,7 +193,6 @@ internal suspend fun <T> TokenManager.asked(limit: Duration = timeout, call: sus
     }
 }
 
-internal const val REFUSED = "refused"
 internal const val NO_ANSWER = "no_answer"
 
 private val MISCONFIGURED = setOf(

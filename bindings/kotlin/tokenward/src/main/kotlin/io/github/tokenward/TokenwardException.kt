@@ -31,8 +31,8 @@ public sealed class TokenwardException(
         )
 
     /**
-     * Configuration is wrong: `server_only`, `wrong_credentials`, `invalid_client`, `transport_missing`, `storage_in_use`,
-     * `manager_closed` …, and `invalid_provider` and `invalid_argument` with the [fact] that cannot work.
+     * Configuration is wrong: `server_only`, `wrong_credentials`, `invalid_client`, `refused` with a code of the service's own,
+     * `transport_missing`, `storage_in_use`, `manager_closed` …, and `invalid_provider` and `invalid_argument` with the [fact] that cannot work.
      */
     public class Configuration(code: String, public val fact: String? = null, answer: ServiceAnswer? = null) :
         TokenwardException(
@@ -42,6 +42,7 @@ public sealed class TokenwardException(
                 TRANSPORT_MISSING -> "Give the token manager a transport."
                 STORAGE_IN_USE -> "Close the other token manager of this storage first."
                 MANAGER_CLOSED -> "Make a new token manager: this one was closed."
+                REFUSED -> "Ask the service's operator: it answers ${answer?.status} and gives no token."
                 else -> sentence(code)
             } + (if (fact == null) "" else " ($fact)"),
             answer = answer,
@@ -114,6 +115,7 @@ internal const val SIGNED_OUT = "signed_out"
 internal const val STALE_REQUEST = "stale_request"
 internal const val TRANSPORT_MISSING = "transport_missing"
 internal const val STORAGE_IN_USE = "storage_in_use"
+internal const val REFUSED = "refused"
 internal const val MANAGER_CLOSED = "manager_closed"
 internal const val STORAGE_FAILED = "storage_failed"
 internal const val STORAGE_LOCKED = "storage_locked"

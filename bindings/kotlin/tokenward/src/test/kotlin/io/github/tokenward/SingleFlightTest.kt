@@ -194,12 +194,20 @@ class SingleFlightTest {
     }
 
     @Test
-    fun `a refusal that the service may take back is told in its own words`() = runTest {
+    fun `a refusal with a code of the service's own is configuration, and trouble is not`() = runTest {
         val service = MemoryService()
-        service.answers += MemoryService.answer(400, """{"error":"quota_exceeded"}""")
         manager(service, patience = Duration.ZERO).use { manager ->
-            val refused = assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", API) }
-            assertEquals(ServiceAnswer(400, "quota_exceeded"), refused.answer)
+            service.answers += MemoryService.answer(403, """{"error":"access_denied"}""")
+            val refused = assertFailsWith<TokenwardException.Configuration> { manager.authorize("GET", API) }
+            assertEquals(ServiceAnswer(403, "access_denied"), refused.answer)
+            assertEquals("refused" to false, refused.code to refused.isRetryable)
+        }
+        for ((status, error) in listOf(429 to "quota_exceeded", 503 to "access_denied", 400 to "slow_down")) {
+            manager(service, patience = Duration.ZERO).use { manager ->
+                service.answers += MemoryService.answer(status, """{"error":"$error"}""")
+                val trouble = assertFailsWith<TokenwardException.TemporarilyUnavailable> { manager.authorize("GET", API) }
+                assertEquals(ServiceAnswer(status, error), trouble.answer)
+            }
         }
     }
 
