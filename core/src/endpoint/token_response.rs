@@ -4,8 +4,8 @@ use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
 use crate::endpoint::members::{Member, MemberSet, Members};
 use crate::endpoint::provider::Provider;
 use crate::error::Error;
-use crate::wire::input::{Input, Slice};
-use crate::wire::json::{Strings, token, walk};
+use crate::wire::input::Slice;
+use crate::wire::json::{Strings, object, walk};
 use crate::wire::json_str::JsonStr;
 use crate::wire::seconds::{few_digits, told_seconds};
 
@@ -217,9 +217,6 @@ impl core::fmt::Debug for Scope<'_> {
     }
 }
 
-/// What a body begins with that is compressed by gzip (RFC 1952 section 2.3.1).
-const GZIP: &[u8] = &[0x1F, 0x8B];
-
 /// Reads what a token endpoint answered.
 ///
 /// A 2xx status is a token, or a non-empty `error` without one; every other status is an error answer.
@@ -311,11 +308,7 @@ impl<'a> Members<'a> {
 
     /// Reads the whole body in one pass.
     fn read(&mut self, body: &'a [u8], provider: &Provider<'_>) -> Result<(), Error> {
-        let start = Slice::new(body);
-        let mut at = Slice::new(if let [0xEF, 0xBB, 0xBF, text @ ..] = body { text } else { body });
-        if !matches!(token(&mut at), b'{') && !at.is_at_end() {
-            return Err(if body.starts_with(GZIP) { Error::EncodedBody } else { Error::NotJson });
-        }
+        let (start, at) = object(body)?;
         let (nested, own) = (&provider.nested, &provider.members);
         match (nested.reader, own.reader) {
             (None, None) => self.read_flat(&start, at)?,

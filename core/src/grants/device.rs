@@ -15,8 +15,7 @@ use crate::manager::{Outcome, ParsedAnswer, TokenManager, is_trouble};
 use crate::secret::wipe;
 use crate::table::named;
 use crate::time::{Instant, product, sum};
-use crate::wire::input::{Input, Slice};
-use crate::wire::json::{token, walk};
+use crate::wire::json::{object, walk};
 use crate::wire::json_str::JsonStr;
 use crate::wire::seconds::told_seconds;
 
@@ -576,11 +575,7 @@ impl<'b> Member<'b> {
 /// Finds the members of the top object that are read; none for `null`. Whether one of them stands twice.
 #[inline(never)]
 fn members<'b>(body: &'b [u8], found: &mut [Option<Member<'b>>; NAMES.len()]) -> Result<bool, Error> {
-    let start = Slice::new(body);
-    let mut at = Slice::new(if let [0xEF, 0xBB, 0xBF, text @ ..] = body { text } else { body });
-    if !matches!(token(&mut at), b'{') && !at.is_at_end() {
-        return Err(Error::NotJson);
-    }
+    let (start, at) = object(body)?;
     let (mut seen, mut twice) = (0_u16, false);
     walk(&start, at, 1, &[], &mut |item| {
         let mut bit = 1_u16;

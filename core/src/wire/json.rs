@@ -139,6 +139,20 @@ fn closing(kinds: u32) -> u8 {
     if kinds & 1 == 1 { b'}' } else { b']' }
 }
 
+/// What a body begins with that is compressed by gzip (RFC 1952 section 2.3.1).
+const GZIP: &[u8] = &[0x1F, 0x8B];
+
+inlined_if_wide! {
+    /// Where a body that is to be an object starts, and the place of its `{`, behind a byte order mark and white space.
+    pub(crate) fn object(body: &[u8]) -> Result<(Slice<'_>, Slice<'_>), Error> {
+        let mut at = Slice::new(if let [0xEF, 0xBB, 0xBF, text @ ..] = body { text } else { body });
+        if !matches!(token(&mut at), b'{') && !at.is_at_end() {
+            return Err(if body.starts_with(GZIP) { Error::EncodedBody } else { Error::NotJson });
+        }
+        Ok((Slice::new(body), at))
+    }
+}
+
 inlined_if_wide! {
     /// Moves to the first byte behind white space: that byte, 0 if there is none.
     pub(crate) fn token<I: Input>(at: &mut I) -> u8 {
