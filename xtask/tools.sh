@@ -132,6 +132,14 @@ for leg; do
       header curl/curl.h libcurl4-openssl-dev
       oidc_provider
       ;;
+    esp-idf)
+      program cmake cmake
+      program ninja ninja-build
+      program curl curl
+      program g++ g++
+      header bsd/string.h libbsd-dev
+      venv
+      ;;
     executors) program make make; program python3 python3; header curl/curl.h libcurl4-openssl-dev ;;
     sign-in) program python3 python3; oidc_provider ;;
     swift) swift; oidc_provider ;;

@@ -8,6 +8,8 @@ ROOT=$(cd "$HERE/../.." && pwd)
 OUT=${CARGO_TARGET_DIR:-$ROOT/target}/bindings-c
 export CARGO_TARGET_DIR=$OUT
 LEGS="dist cmake pkgconfig make zephyr esp-idf qemu guide abi reproducible linux gateway"
+# What needs a checkout of an SDK.
+ON_REQUEST="esp-idf-sdk"
 WARN="-Wall -Wextra -Wpedantic -Werror"
 mkdir -p "$OUT"
 
@@ -269,7 +271,7 @@ esp-idf() {
   must "$(dirname "$PYTHON")/compote" component pack --name tokenward --project-dir "$packed/alone/tokenward" --dest-dir "$packed"
   mkdir "$packed/component"
   tar -xzf "$packed"/tokenward_*.tgz -C "$packed/component"
-  for file in CMakeLists.txt Kconfig Kconfig.capacities README.md LICENSE-MIT LICENSE-APACHE THIRD-PARTY \
+  for file in examples/keep_token/main/{main.c,loop.c,loop.h} CMakeLists.txt Kconfig Kconfig.capacities README.md LICENSE-MIT LICENSE-APACHE THIRD-PARTY \
     include/tokenward/tokenward.h lib/{riscv32imc,riscv32imac,riscv32imafc}-unknown-none-elf/libtokenward_c.a \
     lib/{x86_64,aarch64}-unknown-linux-gnu/libtokenward_c.a; do
     cmp "$packed/component/$file" "$PACKAGE/esp-idf/tokenward/$file" || fail "the pack's $file"
@@ -296,6 +298,71 @@ PYTHON
   says "tokenward needs ESP-IDF 5.0 or later; this is 4.4."
   echo "esp-idf: compote packs it, $(du -b "$packed"/tokenward_*.tgz | cut -f1) bytes; a stand-in links the pack for three chips," \
     "runs it for target linux, and refuses Xtensa and ESP-IDF 4"
+}
+
+# demo_service ARGUMENTS...: a token service on loopback; DEMO is its base URL, and KEEP_TOKEN a file with the settings of
+# the examples that keep a token there. It ends with this script.
+demo_service() {
+  need curl python3
+  (cd "$ROOT" && cargo build --quiet --package tokenward-demo-service)
+  rm -f "$OUT/demo.in"
+  mkfifo "$OUT/demo.in"
+  "$OUT/debug/tokenward-demo-service" --kind flute --lifetime 30 --print-json "$@" <"$OUT/demo.in" >"$OUT/demo.json" &
+  exec 9>"$OUT/demo.in"
+  while [ ! -s "$OUT/demo.json" ]; do sleep 0.1; done
+  KEEP_TOKEN=$OUT/keep_token.conf
+  DEMO=$(python3 - "$OUT/demo.json" "$KEEP_TOKEN" <<'PYTHON'
+import json, sys
+[service] = json.load(open(sys.argv[1]))["services"]
+client = service["credentials"]
+settings = {"BASE_URL": service["base_url"], "CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"],
+            "CALL_PATH": "/v2/transactions"}
+with open(sys.argv[2], "w") as out:
+    for name, value in settings.items():
+        print(f'CONFIG_EXAMPLE_{name}="{value}"', file=out)
+    print("CONFIG_EXAMPLE_CALL_EVERY_S=2", file=out)
+print(service["base_url"])
+PYTHON
+  )
+}
+
+# has_kept_token: what the service saw is a first token, a refresh after a restart with the refresh token that was stored,
+# and calls that were answered.
+has_kept_token() {
+  curl --silent --fail "$DEMO/_demo/log" | python3 -c '
+import json, sys
+seen = json.load(sys.stdin)["exchanges"]
+grants = [one["grant_type"] for one in seen if one.get("grant_type")]
+assert grants[0] == "client_credentials" and set(grants[1:]) == {"refresh_token"}, grants
+assert all(one["status"] == 200 for one in seen), seen
+calls = sum(one["method"] == "GET" for one in seen)
+assert calls > 5, calls
+print(f"{len(grants)} token requests, one of them for the first token, and {calls} calls, all answered")'
+}
+
+# The example of the component, built for target `linux` by ESP-IDF's own build system and run; on request, as it needs a
+# checkout.
+esp-idf-sdk() {
+  need cmake ninja
+  [ -f "${IDF_PATH:-}/tools/cmake/project.cmake" ] || fail "IDF_PATH is not set to a checkout of ESP-IDF: git clone --recursive" \
+    "--branch release/v5.5 https://github.com/espressif/esp-idf, then IDF_PATH=\$PWD/esp-idf $0 esp-idf-sdk"
+  python_with esp-idf esp-idf-kconfig==3.14.0 idf-component-manager==3.1.2
+  unpacked
+  demo_service
+  local component=$PACKAGE/esp-idf/tokenward project=$PACKAGE/esp-idf/tokenward/examples/keep_token build=$OUT/esp-idf-sdk flash
+  PATH=$(dirname "$PYTHON"):$PATH ESP_IDF_VERSION=$(sed -n 's/^set(IDF_VERSION_M[AI][JN]OR //p' \
+    "$IDF_PATH/tools/cmake/version.cmake" | tr -d ')' | paste -sd.) IDF_COMPONENT_MANAGER=0
+  export PATH ESP_IDF_VERSION IDF_COMPONENT_MANAGER
+  must configure esp-idf-sdk -S "$project" -DIDF_TARGET=linux -DPYTHON="$PYTHON" -DPYTHON_DEPS_CHECKED=1 \
+    -DEXTRA_COMPONENT_DIRS="$component" -DSDKCONFIG="$build/sdkconfig" \
+    -DSDKCONFIG_DEFAULTS="$project/sdkconfig.defaults;$KEEP_TOKEN"
+  must cmake --build "$build"
+  timeout 20 "$build/keep_token.elf" >"$OUT/keep_token.log" 2>&1 || [ $? = 124 ] || fail "$(cat "$OUT/keep_token.log")"
+  flash=$(find /tmp -maxdepth 1 -name 'idf-partition-*' -newer "$OUT/demo.json")
+  FLASH=$flash timeout 20 "$build/keep_token.elf" >>"$OUT/keep_token.log" 2>&1 || [ $? = 124 ] || fail "$(cat "$OUT/keep_token.log")"
+  rm -f "$flash"
+  grep -q 'called with token 1: 200' "$OUT/keep_token.log" || fail "$(cat "$OUT/keep_token.log")"
+  echo "esp-idf-sdk: ESP-IDF $ESP_IDF_VERSION, target linux: $(has_kept_token)"
 }
 
 # Every snippet of the guide, and of the repository's README, is a file that its first line names: compiled for the host
@@ -508,11 +575,11 @@ gateway() {
   GATEWAY="qemu-aarch64 -L $ARM64 $OUT/gateway/tokenward-gateway" KILLS=6 "$gateway/test.sh" demo kills
 }
 
-[ "${1:-}" != --list ] || { echo "$LEGS"; exit; }
+[ "${1:-}" != --list ] || { echo "$LEGS; on request $ON_REQUEST"; exit; }
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $LEGS
 for leg; do
-  case " $LEGS " in *" $leg "*) ;; *) fail "no leg \`$leg\`; there are: $LEGS" ;; esac
+  case " $LEGS $ON_REQUEST " in *" $leg "*) ;; *) fail "no leg \`$leg\`; there are: $LEGS $ON_REQUEST" ;; esac
   case $leg in cmake | make) "$leg-leg" ;; *) "$leg" ;; esac
   echo "counted: 1 passed, 0 failed"
 done

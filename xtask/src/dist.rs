@@ -60,6 +60,9 @@ const FILES: &[(&str, &str)] = &[
     ("LICENSE-MIT", "LICENSE-MIT"),
 ];
 
+/// The examples that have the guide's loop beside their own files.
+const EXAMPLES: &[&str] = &["esp-idf/tokenward/examples/keep_token/main"];
+
 /// What every file says of its age, so that the same input gives the same bytes: 2000-01-01, in seconds.
 pub(crate) const EPOCH: &str = "946684800";
 
@@ -100,6 +103,11 @@ pub(crate) fn make(workspace: &Workspace, targets: &BTreeSet<String>) -> Result<
     }
     for (from, to) in FILES {
         copy(&workspace.root.join(from), &package.join(to), &host)?;
+    }
+    for example in EXAMPLES {
+        for file in ["loop.h", "loop.c"] {
+            fs::write(package.join(example).join(file), of_guide(workspace, file)?)?;
+        }
     }
     let third_party = third_party(workspace)?;
     for folder in [&package, &package.join("esp-idf/tokenward")] {
@@ -167,6 +175,15 @@ fn copy(from: &Path, to: &Path, target: &str) -> Result<()> {
         Err(_) => fs::write(to, bytes)?,
     }
     Ok(())
+}
+
+/// A file that the guide shows.
+fn of_guide(workspace: &Workspace, file: &str) -> Result<String> {
+    let guide = fs::read_to_string(workspace.root.join("bindings/c/README.md"))?;
+    let begin = format!("```c\n/* {file} */\n");
+    let (_, shown) = guide.split_once(&begin).ok_or_else(|| format!("the guide does not show {file}"))?;
+    let (text, _) = shown.split_once("```\n").ok_or("the guide ends in the middle of a file")?;
+    Ok(format!("/* SPDX-License-Identifier: MIT OR Apache-2.0 */\n/* {file} of the guide. */\n{text}"))
 }
 
 /// `THIRD-PARTY`: the crates whose code is in the archives, each with its MIT licence, which asks for that.

@@ -140,6 +140,14 @@ const LEGS: &[Leg] = &[
     }),
 ];
 
+/// What needs a checkout of an SDK, which no registry has: run by name alone.
+const ON_REQUEST: &[Leg] = &[leg(
+    "esp-idf",
+    "on request: the component's example by ESP-IDF's own build system, IDF_PATH",
+    Lane::Own,
+    |workspace| workspace.script("bindings/c/test.sh").args(["esp-idf-sdk"]).run(),
+)];
+
 const fn leg(name: &'static str, about: &'static str, lane: Lane, run: fn(&Workspace) -> Result<()>) -> Leg {
     Leg { name, about, lane, run }
 }
@@ -208,7 +216,7 @@ impl Counts {
 /// Whether all went well.
 pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<bool> {
     if names.first().is_some_and(|name| name == "--list") {
-        for leg in LEGS {
+        for leg in LEGS.iter().chain(ON_REQUEST) {
             println!("{:<20} {}", leg.name, leg.about);
         }
         return Ok(true);
@@ -314,6 +322,7 @@ fn choose(names: &[String]) -> Result<Vec<&'static Leg>> {
         .iter()
         .map(|name| {
             LEGS.iter()
+                .chain(ON_REQUEST)
                 .find(|leg| leg.name == name)
                 .ok_or_else(|| format!("no leg `{name}`; `cargo xtask test --list` names them").into())
         })
