@@ -127,6 +127,14 @@ cmake-leg() {
   refused configure cmake-newer -S "$OUT/newer" -DCMAKE_PREFIX_PATH="$moved"
   says 'compatible with requested version "0.2"'
   for_boards cmake_board
+  # Another instruction set or float ABI than any archive's.
+  local cpu
+  for cpu in "arm-none-eabi- -mthumb -mcpu=cortex-m23" "arm-none-eabi- -mcpu=cortex-a9 -mfloat-abi=softfp" \
+    "riscv64-unknown-elf- -march=rv32imafdc -mabi=ilp32d"; do
+    refused configure cmake-cpu -S "$HERE/tests/cmake" -DCMAKE_PREFIX_PATH="$PACKAGE" -DGCC="${cpu%% *}" \
+      -DCPU="${cpu#* } -ffreestanding" -DCMAKE_TOOLCHAIN_FILE="$HERE/tests/cmake/firmware.cmake" -DBOARD="$HERE/tests/firmware/board.c"
+    says 'no archive for the target "unknown"'
+  done
   TARGET=thumbv7em-none-eabi
   must configure cmake-processor -S "$HERE/tests/cmake" -DCMAKE_PREFIX_PATH="$PACKAGE" -DGCC=arm-none-eabi- \
     -DCMAKE_TOOLCHAIN_FILE="$HERE/tests/cmake/firmware.cmake" -DCMAKE_SYSTEM_PROCESSOR=cortex-m7
@@ -242,8 +250,12 @@ build = ruamel.yaml.YAML(typ="safe").load(root / "zephyr/module.yml")["build"]
 assert (root / build["cmake"] / "CMakeLists.txt").is_file() and (root / build["kconfig"]).is_file()
 PYTHON
   for_boards zephyr_board
-  refused firmware zephyr -DCONFIG_TOKENWARD=y -DCONFIG_RISCV=y -DCONFIG_64BIT=y
-  says "tokenward has no archive for this CPU. There are: riscv32imac-unknown-none-elf,"
+  local cpu
+  for cpu in "RISCV 64BIT" CPU_CORTEX_M23 "RISCV RISCV_ISA_EXT_C FPU FLOAT_HARD CPU_HAS_FPU_DOUBLE_PRECISION"; do
+    # shellcheck disable=SC2046
+    refused firmware zephyr -DCONFIG_TOKENWARD=y $(printf -- '-DCONFIG_%s=y ' $cpu)
+    says "tokenward has no archive for this CPU. There are: riscv32imac-unknown-none-elf,"
+  done
   echo "zephyr: kconfiglib reads its Kconfig; a stand-in links it for nine targets"
 }
 
@@ -296,6 +308,11 @@ PYTHON
   says "tokenward does not support esp32s3: Rust has no Xtensa target upstream."
   refused firmware esp-idf "${IDF[@]}" -DIDF_VERSION_MAJOR=4 -DIDF_VERSION_MINOR=4 -DIDF_TARGET=esp32c3
   says "tokenward needs ESP-IDF 5.0 or later; this is 4.4."
+  rm "$packed/component/lib/riscv32imc-unknown-none-elf/libtokenward_c.a"
+  refused firmware esp-idf "${IDF[@]}" -DIDF_TARGET=esp32c3
+  says "tokenward has no archive for riscv32imc-unknown-none-elf:"
+  refused env -u IDF_PATH "$HERE/test.sh" esp-idf-sdk
+  says "IDF_PATH is not set to a checkout of ESP-IDF: git clone"
   echo "esp-idf: compote packs it, $(du -b "$packed"/tokenward_*.tgz | cut -f1) bytes; a stand-in links the pack for three chips," \
     "runs it for target linux, and refuses Xtensa and ESP-IDF 4"
 }
