@@ -31,6 +31,8 @@ mod defmt_format;
 mod endpoint;
 mod error;
 pub mod grants;
+#[cfg(feature = "snapshot")]
+mod hmac_sha256;
 mod machine;
 mod manager;
 mod secret;
@@ -44,7 +46,7 @@ pub mod wire;
 struct Readme;
 
 pub use endpoint::authorization::{Bearer, Generation, basic, basic_raw};
-pub use endpoint::credentials::{Additions, Credentials};
+pub use endpoint::credentials::{Additions, Assertion, Credentials};
 pub use endpoint::error_response::{ErrorCode, ErrorResponse};
 pub use endpoint::grant::Grant;
 pub use endpoint::lifetime::MissingLifetime;
@@ -75,9 +77,11 @@ pub use wire::json_str::JsonStr;
 pub mod storage {
     //! How a manager's tokens outlive it, and where they come from that no grant obtains.
 
+    #[cfg(feature = "snapshot")]
+    pub use crate::hmac_sha256::Pieces;
     pub use crate::manager::keeper::{Storage, StorageRules};
     #[cfg(feature = "snapshot")]
-    pub use crate::manager::seal::{HmacSha256, Pieces, Seal};
+    pub use crate::manager::seal::{HmacSha256, Seal};
     #[cfg(feature = "snapshot")]
     pub use crate::manager::storage::Found;
     pub use crate::manager::supply::Source;
@@ -87,11 +91,11 @@ pub mod parts {
     //! Values that bring their code: what a description may name, linked only if it does.
 
     pub use crate::endpoint::body_format::BodyFormat;
-    pub use crate::endpoint::client_authentication::ClientAuthentication;
     pub use crate::endpoint::lifetime::TokenExpiry;
     pub use crate::endpoint::loopback::LoopbackHttp;
     pub use crate::endpoint::nested::NestedReader;
     pub use crate::endpoint::own_members::MemberReader;
+    pub use crate::endpoint::provider::ClientAuthentication;
     pub use crate::endpoint::provider::RequestWriter;
     pub use crate::endpoint::refresh_life::RefreshLifeRules;
     pub use crate::endpoint::routes::RouteTable;

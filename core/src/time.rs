@@ -53,6 +53,7 @@ impl Instant {
 /// assert_eq!(UnixTime::from_secs(784_111_777).as_secs(), 784_111_777);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
 pub struct UnixTime(u64);
 
 impl UnixTime {

@@ -143,6 +143,7 @@ mod flip_utility {
         username: "",
         password: "",
         bearer: "",
+        assertion: None,
     };
 
     /// Environment, API base URL and OAuth URL of each row of the page's table.
@@ -411,6 +412,7 @@ mod flume {
         username: "user@example.com",
         password: "pass",
         bearer: "",
+        assertion: None,
     };
     /// `{"user_id":7,"type":"USER","iat":1700000000,"exp":1700604800}`
     const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjo3LCJ0eXBlIjoiVVNFUiIsImlhdCI6MTcwMDAwMDAwMCwiZXhwIjoxNzAwNjA0ODAwfQ.c2ln";
@@ -628,6 +630,7 @@ mod flute {
         username: "",
         password: "",
         bearer: "",
+        assertion: None,
     };
     // printf %s '594838709594...38697242c:9eb2c6859daa4...d8ae5da9' | base64 -w0
     const BASIC: &str = "Basic NTk0ODM4NzA5NTk0Li4uMzg2OTcyNDJjOjllYjJjNjg1OWRhYTQuLi5kOGFlNWRhOQ==";

@@ -42,6 +42,7 @@ fn debug_shows_no_secret_of_any_public_type() {
         username: CANARY,
         password: CANARY,
         bearer: CANARY,
+        assertion: None,
     };
     is_redacted(&credentials);
     is_redacted(&Bearer::new(CANARY).expect("a token"));

@@ -15,6 +15,7 @@ const CREDENTIALS: Credentials<'static> = Credentials {
     username: "user",
     password: "pa ss",
     bearer: "client.token",
+    assertion: None,
 };
 
 fn with_token<'p>(provider: &'p Provider<'p>, subject: Identity<'p>) -> TokenManager<'p, [u8; 256]> {

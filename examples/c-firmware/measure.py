@@ -25,8 +25,12 @@ CONTROL = 8
 IMAGES = (("reader", "the reader alone"), ("manager", "without storage"), ("storage", "with storage"),
           ("sealed", "with storage that the device seals"), ("device", "without storage, with device authorization"),
           ("sign_in", "with storage and sign-in in a browser"),
-          ("sign_in_stored", "with storage and sign-in in a browser that survives a restart"))
+          ("sign_in_stored", "with storage and sign-in in a browser that survives a restart"),
+          ("by_post", "another service with storage, its secret in the body"),
+          ("by_client_secret_jwt", "another service with storage, by an assertion under its secret"))
 NO_PART = "no_part"
+# What every image has, and what takes a hash.
+BESIDE = {"tokenward_body_form", "tokenward_authentication_client_secret_jwt"}
 # How a service names a part, by its kind.
 NAMED = {
     "authentication": ".authentication = &{}",
@@ -55,9 +59,11 @@ CODE = {
 }
 # What only an image with storage may carry, what only one that this library seals or whose person signs in, and each way to
 # do that.
+SERVICES = {"by_post", "by_client_secret_jwt"}
 STORES = {
-    r"::RULES$|_with_storage|Keeper::(with_storage|store_next)": {"storage", "sealed", "sign_in", "sign_in_stored"},
-    r"sha2::|HmacSha256": {"storage", "sign_in", "sign_in_stored"},
+    r"::RULES$|_with_storage|Keeper::(with_storage|store_next)": {"storage", "sealed", "sign_in", "sign_in_stored", *SERVICES},
+    r"sha2::|HmacSha256": {"storage", "sign_in", "sign_in_stored", *SERVICES},
+    r"assertion::": {"by_client_secret_jwt"},
     r"grants::device": {"device"},
     r"grants::authorization_code": {"sign_in", "sign_in_stored"},
 }
@@ -135,11 +141,11 @@ def size(board, image):
 
 
 def parts():
-    """The parts of a service in the header, but for the one that every image has."""
+    """The parts of a service in the header, but for those that are measured otherwise."""
     header = pathlib.Path(__file__).parents[2] / "ffi/c/include/tokenward/tokenward.h"
     found = re.findall(r"^extern const tokenward_(\w+)_part (\w+);$", header.read_text(), re.M)
     return {NO_PART: "", **{part: NAMED[kind].format(part) for kind, part in found
-                            if kind != "storage" and part != "tokenward_body_form"}}
+                            if kind != "storage" and part not in BESIDE}}
 
 
 def carries(board, name, image, codes):

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The certified oidc-provider on loopback, with refresh tokens that rotate. usage: server.mjs SECRET ACCESS_SECONDS DEVICE_CODE_SECONDS;
 // prints its URL. The client `gateway` has client_credentials; at `login`, which has the secret too, and at `command`, which has none, a
-// person signs in, whose name and password are whatever is typed; so they do at `brief`, whose device codes last six seconds. GET /count
-// says how many token requests there were; after GET /slow_down the next device that asks too early is told to slow down, which this
-// provider does not say by itself.
+// person signs in, whose name and password are whatever is typed; so they do at `brief`, whose device codes last six seconds. The client
+// `signer` has client_credentials too, and signs its requests with the secret (client_secret_jwt). GET /ahead?SECONDS sets the clock of
+// this server forward. GET /count says how many token requests there were; after GET /slow_down the next device that asks too early is
+// told to slow down, which this provider does not say by itself.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
@@ -27,6 +28,13 @@ const provider = new Provider(url, {
     token_endpoint_auth_method: 'client_secret_basic',
   },
   { ...person, client_id: 'login', client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' },
+  {
+    ...person,
+    client_id: 'signer',
+    client_secret: secret,
+    grant_types: ['client_credentials', ...person.grant_types],
+    token_endpoint_auth_method: 'client_secret_jwt',
+  },
   { ...person, client_id: 'command', token_endpoint_auth_method: 'none' },
   { ...person, client_id: 'brief', token_endpoint_auth_method: 'none' }],
   features: {
@@ -44,10 +52,16 @@ const provider = new Provider(url, {
     RefreshToken: 600,
   },
 });
+const now = Date.now;
 let count = 0;
 let slow = false;
 provider.use(async (context, next) => {
   if (context.path === '/count') return void (context.body = String(count));
+  if (context.path === '/ahead') {
+    const ahead = 1000 * Number(context.querystring);
+    Date.now = () => now() + ahead;
+    return void (context.body = String(ahead));
+  }
   if (context.path === '/slow_down') return void (context.body = String(slow = true));
   if (context.path === '/token') count += 1;
   await next();

@@ -66,7 +66,7 @@ impl Span<'_> {
 enum Call<'a> {
     Sleep(u32),
     Poll,
-    Begin { credentials: [Span<'a>; 5], cap: u16 },
+    Begin { credentials: [Span<'a>; 5], assertion: Option<([u8; 16], u64, Span<'a>)>, cap: u16 },
     Answer { id: Option<u64>, status: u16, body: Span<'a>, retry_after: Span<'a> },
     Token { refresh: bool, expires_in: u32 },
     Failed,
@@ -133,7 +133,11 @@ fuzz_target!(|input: Input<'_>| {
         provider.error_codes = tokenward_pair_list { ptr: pairs.as_ptr(), len };
         provider.routes.rows = tokenward_route_list { ptr: routes.as_ptr(), len };
         provider.policy = if has_policy { &policy } else { null() };
-        provider.authentication = if has_authentication { &tokenward_authentication_post } else { null() };
+        provider.authentication = match (has_authentication, has_site) {
+            (true, true) => &tokenward_authentication_client_secret_jwt,
+            (true, false) => &tokenward_authentication_post,
+            (false, _) => null(),
+        };
         provider.body = if has_body { &tokenward_body_json } else { null() };
         provider.site = if has_site { &tokenward_site_path } else { null() };
         provider.nested.reader = if has_reader { &tokenward_nested_paths } else { null() };
@@ -216,13 +220,19 @@ fuzz_target!(|input: Input<'_>| {
                     TOKENWARD_OK
                 }
                 Call::Poll => tokenward_poll(manager, now, &mut zeroed()),
-                Call::Begin { credentials: [a, b, c, d, e], cap } => {
+                Call::Begin { credentials: [a, b, c, d, e], assertion, cap } => {
+                    let assertion = assertion.map(|(random, wall_s, key_id)| tokenward_assertion {
+                        random,
+                        wall_s,
+                        key_id: key_id.lend(),
+                    });
                     let credentials = tokenward_credentials {
                         client_id: a.lend(),
                         client_secret: b.lend(),
                         username: c.lend(),
                         password: d.lend(),
                         bearer: e.lend(),
+                        assertion: assertion.as_ref().map_or(null(), |assertion| &raw const *assertion),
                     };
                     let mut out = vec![0; usize::from(*cap)];
                     let mut request: tokenward_request = zeroed();

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use tokenward::grants::{AuthorizationCode, Callback, Code, DeviceAuthorization, DeviceOutcome, Revocation};
 use tokenward::storage::HmacSha256;
 use tokenward::{
-    Additions, Answer, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers,
+    Additions, Answer, Assertion, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers,
     ParsedAnswer, Provider, Request, RequestId, Retry, Slots, TokenAnswer, TokenManager, TokenResponse,
     UnixTime, token_answer,
 };
@@ -333,7 +333,8 @@ impl<'a> Driver<'a> {
                 ]))
             }
             "begin_device" => {
-                let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
+                let credentials =
+                    credentials(step.get("credentials").or(self.scenario.get("credentials")), self.arena)?;
                 let (values, _) = additions(step, self.scenario)?.unwrap_or_default();
                 let mut out = vec![0; 1 << 17];
                 let begun = device.begin(now, manager, &credentials, &values, &mut out);
@@ -394,7 +395,8 @@ impl<'a> Driver<'a> {
         at: u64,
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let wall = self.wall(at);
-        let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
+        let credentials =
+            credentials(step.get("credentials").or(self.scenario.get("credentials")), self.arena)?;
         let (values, _) = additions(step, self.scenario)?.unwrap_or_default();
         let mut out = vec![0; 1 << 17];
         let Hand { manager, sign_in, code, .. } = &mut self.hand;
@@ -561,7 +563,8 @@ impl<'a> Driver<'a> {
         step: &'a Map<String, Value>,
         now: Instant,
     ) -> Result<Result<Map<String, Value>, Error>, String> {
-        let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
+        let credentials =
+            credentials(step.get("credentials").or(self.scenario.get("credentials")), self.arena)?;
         let mut out = vec![0; 1 << 17];
         let begun = match additions(step, self.scenario)? {
             None => self.hand.manager.begin(now, &credentials, &mut out),
@@ -583,7 +586,8 @@ impl<'a> Driver<'a> {
     }
 
     fn revoke(&mut self, step: &'a Map<String, Value>) -> Result<Result<Map<String, Value>, Error>, String> {
-        let credentials = credentials(step.get("credentials").or(self.scenario.get("credentials")))?;
+        let credentials =
+            credentials(step.get("credentials").or(self.scenario.get("credentials")), self.arena)?;
         let additions = step.get("additions").or(self.scenario.get("additions")).and_then(Value::as_object);
         let values = additions.map_or(Ok(Vec::new()), |given| pairs(given, "values"))?;
         let mut out = vec![0; 1 << 17];
@@ -793,7 +797,7 @@ fn additions<'s>(
     Ok(Some((pairs(given, "values")?, pairs(given, "parameters")?)))
 }
 
-fn credentials(value: Option<&Value>) -> Result<Credentials<'_>, String> {
+fn credentials<'c>(value: Option<&'c Value>, arena: &'c Bump) -> Result<Credentials<'c>, String> {
     let Some(value) = value else { return Ok(Credentials::default()) };
     let object = value.as_object().ok_or("`credentials` is an object")?;
     let member = |name| optional(object, name, text).map(Option::unwrap_or_default);
@@ -803,7 +807,18 @@ fn credentials(value: Option<&Value>) -> Result<Credentials<'_>, String> {
         username: member("username")?,
         password: member("password")?,
         bearer: member("bearer")?,
+        assertion: object.get("assertion").map(|value| assertion(value, arena)).transpose()?,
     })
+}
+
+fn assertion<'c>(value: &'c Value, arena: &'c Bump) -> Result<&'c Assertion<'c>, String> {
+    let object = value.as_object().ok_or("`assertion` is an object")?;
+    let random = bytes_of_hex(required(object, "random_hex", text)?)?;
+    Ok(arena.alloc(Assertion {
+        random: random.try_into().map_err(|_| "an assertion takes 16 random bytes")?,
+        wall: UnixTime::from_secs(optional(object, "wall", integer)?.unwrap_or_default()),
+        key_id: optional(object, "key_id", text)?,
+    }))
 }
 
 fn members<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {

@@ -20,8 +20,14 @@ pub const CYCLE_S: usize = 2880;
 const LATENCY_MS: u64 = 200;
 /// When the outage ends: Tue, 14 Nov 2023 22:13:20 GMT.
 const OUTAGE_END: (u64, &[u8]) = (1_700_000_000, b"Tue, 14 Nov 2023 22:13:20 GMT");
-const CREDENTIALS: Credentials<'static> =
-    Credentials { client_id: "id", client_secret: "secret", username: "", password: "", bearer: "" };
+const CREDENTIALS: Credentials<'static> = Credentials {
+    client_id: "id",
+    client_secret: "secret",
+    username: "",
+    password: "",
+    bearer: "",
+    assertion: None,
+};
 
 const AT_ONCE: RefreshPolicy = RefreshPolicy::DEFAULT;
 const SPREAD: RefreshPolicy = RefreshPolicy { startup_spread_ms: 60_000, ..RefreshPolicy::DEFAULT };

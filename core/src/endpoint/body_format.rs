@@ -84,6 +84,14 @@ impl<'w, 'b, 'f> Body<'w, 'b, 'f> {
         self.end_value();
     }
 
+    /// The next one, whose value is written in place: of bytes that no format changes.
+    #[cfg(feature = "snapshot")]
+    pub(crate) fn plain(&mut self, name: &str, write: impl FnOnce(&mut Writer<'_>)) {
+        self.name(name);
+        write(self.out);
+        self.end_value();
+    }
+
     #[inline(always)]
     fn name(&mut self, name: &str) {
         let [first, between, equals, ..] = &self.format.punctuation;

@@ -1,5 +1,7 @@
 //! What a request presents.
 
+use crate::time::UnixTime;
+
 /// What a request presents. It is handed to each request and never kept; whatever a grant does not need is ignored.
 ///
 /// ```
@@ -20,6 +22,33 @@ pub struct Credentials<'a> {
     pub password: &'a str,
     /// The token that opens the token endpoint itself, if the provider authenticates that way.
     pub bearer: &'a str,
+    /// What an assertion is made of, if the client authenticates by one.
+    pub assertion: Option<&'a Assertion<'a>>,
+}
+
+/// What the assertion is made of that a client authenticates with (RFC 7523 section 2.2). One is for one request.
+///
+/// ```
+/// use tokenward::{Assertion, Credentials, UnixTime};
+///
+/// let random = core::array::from_fn(|n| n as u8); // From the system's generator.
+/// let assertion = Assertion { random, wall: UnixTime::from_secs(1_700_000_000), ..Assertion::default() };
+/// let credentials = Credentials {
+///     client_id: "id",
+///     client_secret: "s&cret",
+///     assertion: Some(&assertion),
+///     ..Credentials::default()
+/// };
+/// ```
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct Assertion<'a> {
+    /// Tells it from every other one, for good: a seed may repeat, these bytes must not.
+    pub random: [u8; 16],
+    /// The time of day, from which it is good for a minute. 0, as clocks say that nobody has set: it is not known.
+    pub wall: UnixTime,
+    /// Which of its keys the client signs with, if it has several (RFC 7515 section 4.1.4).
+    pub key_id: Option<&'a str>,
 }
 
 /// What a request carries beside its credentials.
@@ -52,5 +81,11 @@ impl core::fmt::Debug for Additions<'_> {
 impl core::fmt::Debug for Credentials<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Credentials(..)")
+    }
+}
+
+impl core::fmt::Debug for Assertion<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Assertion(..)")
     }
 }

@@ -481,11 +481,11 @@ const _: () = {
 
 #[cfg(test)]
 mod tests {
-    use crate::endpoint::client_authentication::ClientAuthentication;
     use crate::endpoint::grant::Grant;
     use crate::endpoint::nested::Nested;
     use crate::endpoint::own_members::OwnMembers;
     use crate::endpoint::parameter::{Parameter, Target};
+    use crate::endpoint::provider::ClientAuthentication;
     use crate::endpoint::provider::{Provider, Requests};
     use crate::endpoint::providers;
     use crate::endpoint::refresh_life::RefreshLife;
@@ -582,6 +582,18 @@ mod tests {
                 },
             ),
             ("authentication", Provider { authentication: None, ..GOOD }),
+            #[cfg(feature = "snapshot")]
+            (
+                "parameters",
+                Provider {
+                    authentication: Some(ClientAuthentication::CLIENT_SECRET_JWT),
+                    requests: Some(&Requests {
+                        parameters: Some(&[Parameter::new("client_assertion", "a")]),
+                        ..Requests::STANDARD
+                    }),
+                    ..GOOD
+                },
+            ),
             (
                 "authentication",
                 Provider { authentication: None, primary_grant: None, refresh_grant: true, ..GOOD },

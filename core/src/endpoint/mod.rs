@@ -3,6 +3,8 @@
 #[macro_use]
 mod part;
 
+#[cfg(feature = "snapshot")]
+mod assertion;
 pub(crate) mod authorization;
 pub(crate) mod body_format;
 pub(crate) mod client_authentication;

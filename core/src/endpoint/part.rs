@@ -6,10 +6,10 @@
 
 /// Lists the parts of a kind, compares them by their number and shows them by their name.
 macro_rules! part {
-    ($part:ty: $($each:ident),+) => {
+    ($part:ty: $($(#[$only:meta])* $each:ident),+) => {
         impl $part {
             /// Every one of them.
-            pub const ALL: &'static [&'static Self] = &[$(Self::$each),+];
+            pub const ALL: &'static [&'static Self] = &[$($(#[$only])* Self::$each),+];
 
             /// Its name in descriptions.
             #[must_use]

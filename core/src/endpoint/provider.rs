@@ -2,7 +2,6 @@
 
 use crate::ascii::is_same;
 use crate::endpoint::body_format::{Body, BodyFormat};
-use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
@@ -18,6 +17,7 @@ use crate::endpoint::site::SitePath;
 use crate::endpoint::token_alphabet::TokenAlphabet;
 use crate::endpoint::token_header::TokenHeader;
 use crate::error::Error;
+use crate::wire::writer::Writer;
 
 /// A token service: all that tells one from another, and no code of its own.
 ///
@@ -395,3 +395,31 @@ impl core::fmt::Debug for TokenRequest<'_> {
         f.debug_struct("TokenRequest").field("grant", &self.grant).finish_non_exhaustive()
     }
 }
+
+/// How the client authenticates to the token endpoint (RFC 6749 section 2.3): a value that brings its code.
+///
+/// ```
+/// use tokenward::parts::ClientAuthentication;
+///
+/// assert_eq!(ClientAuthentication::POST.name(), "post");
+/// ```
+#[derive(Clone, Copy)]
+pub struct ClientAuthentication {
+    pub(crate) number: u8,
+    pub(crate) name: &'static str,
+    /// Whether there is what it sends, and that can be sent.
+    pub(crate) check: fn(&Credentials<'_>) -> Result<(), Error>,
+    /// Writes the value of the `Authorization` field.
+    pub(crate) write_field: Option<fn(&mut Writer<'_>, &Credentials<'_>)>,
+    /// Writes what is sent in the body.
+    pub(crate) write_parameters: Option<WriteParameters>,
+    /// The id is among that.
+    pub(crate) id_in_body: bool,
+    /// An assertion is among that.
+    pub(crate) asserts: bool,
+}
+
+/// Writes parameters of a client under the names that the service has for them.
+pub(crate) type WriteParameters = fn(&TokenRequest<'_>, &mut Body<'_, '_, '_>, Named);
+/// The name that a parameter of the RFC is sent under.
+pub(crate) type Named = for<'t> fn(&TokenRequest<'t>, &'static str) -> &'t str;

@@ -2,12 +2,11 @@
 
 use crate::ascii::is_same;
 use crate::endpoint::body_format::{Body, BodyFormat};
-use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::grant::Grant;
 use crate::endpoint::loopback::is_secure;
 use crate::endpoint::parameter::{Parameter, Target};
-use crate::endpoint::provider::{Identity, Provider, Requests, TokenRequest};
+use crate::endpoint::provider::{ClientAuthentication, Identity, Provider, Requests, TokenRequest};
 use crate::endpoint::request::Request;
 use crate::endpoint::template::{Template, Values};
 use crate::error::Error;
@@ -55,6 +54,9 @@ impl<'a> Requests<'a> {
         }
         if is_same(name, b"scope") {
             return sends_scope;
+        }
+        if is_same(name, b"client_assertion_type") || is_same(name, b"client_assertion") {
+            return matches!(authentication, Some(ClientAuthentication { asserts: true, .. }));
         }
         let mut standard = Self::RENAMED;
         while let [first, rest @ ..] = standard {
@@ -144,6 +146,8 @@ impl<'a> TokenRequest<'a> {
     /// # Errors
     /// - [`Error::WrongCredentials`]: one that the grant or a `{name}` needs is empty, a raw Basic id holds `:` or a
     ///   control character, or the bearer or the value of a field cannot stand in a header.
+    /// - [`Error::NotRandom`], [`Error::NoWallClock`]: the client authenticates by an assertion, and its random bytes are
+    ///   all alike, or the time of day is not known.
     /// - [`Error::InvalidProvider`]: the URL wants a site and the subject is none, or the site is empty or a
     ///   dot segment; an extension grant has no name; a `{` has no `}`.
     /// - [`Error::DuplicateParameter`]: an added parameter has the name of another or of one that is sent anyway
@@ -199,7 +203,9 @@ impl<'a> TokenRequest<'a> {
             if TOLD {
                 self.write_parameters(&mut body);
             }
-            self.write_client::<TOLD>(&mut body);
+            if let Some(write) = self.provider.authentication.and_then(|it| it.write_parameters) {
+                write(self, &mut body, |request, name| request.named::<TOLD>(name));
+            }
             body.end();
         }
         self.finish(out, ends)
@@ -256,10 +262,10 @@ impl<'a> TokenRequest<'a> {
             Some(Grant::Password) => !credentials.username.is_empty() && !credentials.password.is_empty(),
             Some(Grant::RefreshToken) => !self.refresh_token.is_empty(),
         };
-        if !(authentication.accepts)(credentials) || !has_grant {
+        if !has_grant {
             return Err(Error::WrongCredentials);
         }
-        Ok(())
+        (authentication.check)(credentials)
     }
 
     fn check_additions(&self) -> Result<(), Error> {
@@ -325,7 +331,7 @@ impl<'a> TokenRequest<'a> {
         }
     }
 
-    fn write_url(&self, path: &[u8], out: &mut Writer<'_>) {
+    pub(crate) fn write_url(&self, path: &[u8], out: &mut Writer<'_>) {
         let mut base_url = self.identity.base_url(self.provider).as_bytes();
         // A slash at its end counts for nothing in front of a path.
         while let [rest @ .., b'/'] = base_url
@@ -391,17 +397,6 @@ impl<'a> TokenRequest<'a> {
         }
         for (name, value) in self.additions.parameters {
             body.parameter(name, value.as_bytes());
-        }
-    }
-
-    #[inline(always)]
-    fn write_client<const TOLD: bool>(&self, body: &mut Body<'_, '_, '_>) {
-        let Some(authentication) = self.provider.authentication else { return };
-        if authentication.id_in_body {
-            body.parameter(self.named::<TOLD>("client_id"), self.credentials.client_id.as_bytes());
-        }
-        if authentication.secret_in_body {
-            body.parameter(self.named::<TOLD>("client_secret"), self.credentials.client_secret.as_bytes());
         }
     }
 }

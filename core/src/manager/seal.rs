@@ -1,17 +1,9 @@
 //! The seal of a snapshot, HMAC-SHA-256 (RFC 2104), and what else is told apart by it.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
+use crate::hmac_sha256::{BLOCK_LEN, Pieces, hmac_sha256};
 use crate::secret::ct_eq;
 
 pub(crate) const TAG_LEN: usize = 32;
-
-/// Bytes of a key as the hash takes it.
-const BLOCK_LEN: usize = 64;
-
-/// Hands bytes to its argument, piece by piece.
-pub type Pieces<'a> = dyn FnMut(&mut dyn FnMut(&[u8])) + 'a;
 
 /// What computes the HMAC-SHA-256 that seals snapshots: [`HmacSha256`], or what a device has in hardware or links anyway.
 ///
@@ -45,14 +37,8 @@ pub trait Seal: Sync {
 pub struct HmacSha256;
 
 impl Seal for HmacSha256 {
-    #[inline(never)]
     fn hmac_sha256(&self, key: &[u8; 32], pieces: &mut Pieces<'_>) -> [u8; 32] {
-        // A short key is filled up with zeros (RFC 2104 section 2); with a whole block nothing can fail.
-        let mut block = [0; BLOCK_LEN];
-        block.iter_mut().zip(key).for_each(|(to, byte)| *to = *byte);
-        let mut mac = Hmac::<Sha256>::new(&block.into());
-        pieces(&mut |piece| mac.update(piece));
-        mac.finalize().into_bytes().into()
+        hmac_sha256(key, pieces)
     }
 }
 

@@ -537,7 +537,13 @@ impl Session {
         let policy = provider.policy();
         let asks_again =
             policy.recheck && reason != Reason::GrantRejected && answered.grant != Grant::Password;
-        self.supply(reason, asks_again.then_some(u64::from(HOUR_MS)), policy);
+        // An assertion may have been refused for its time: the clock may be right soon.
+        let asserts = provider.authentication.is_some_and(|authentication| authentication.asserts);
+        let longest = match reason {
+            Reason::InvalidClient if asserts => policy.max_backoff_ms,
+            _ => u64::from(HOUR_MS),
+        };
+        self.supply(reason, asks_again.then_some(longest), policy);
         self.pass_turn(answered.grant, Refusal::Otherwise);
         false
     }

@@ -31,19 +31,34 @@ pub(crate) fn encode_in_place(room: &mut [u8], len: usize) {
     room.iter_mut().rev().take(padding).for_each(|byte| *byte = b'=');
 }
 
-/// At most 32 bytes in base64url without padding (RFC 7515 section 2), at the start of `room`.
+/// Encodes the first `len` bytes of `room` in base64url without padding (RFC 7515 section 2), from the end; gives back how
+/// many digits that are, and encodes nothing if they find no room.
+#[cfg(feature = "snapshot")]
+pub(crate) fn encode_url_in_place(room: &mut [u8], len: usize) -> usize {
+    let digits = len.saturating_mul(8).div_ceil(6);
+    let mut bit = digits.wrapping_mul(6);
+    for place in (0..digits.min(room.len())).rev() {
+        bit = bit.wrapping_sub(6);
+        let at = |byte: usize| room.get(byte).filter(|_| byte < len).map_or(0, |byte| u16::from(*byte));
+        let two = at(bit >> 3) << 8 | at((bit >> 3).wrapping_add(1));
+        let [_, six] = (two >> (10_usize.wrapping_sub(bit & 7))).to_be_bytes();
+        if let Some(to) = room.get_mut(place) {
+            *to = match digit(six) {
+                b'+' => b'-',
+                b'/' => b'_',
+                digit => digit,
+            };
+        }
+    }
+    digits
+}
+
+/// At most 32 bytes in base64url without padding, at the start of `room`.
 #[cfg(feature = "snapshot")]
 pub(crate) fn base64url<'r>(bytes: &[u8], room: &'r mut [u8; 44]) -> &'r [u8] {
     room.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
-    encode_in_place(room.get_mut(..encoded_len(bytes.len())).unwrap_or_default(), bytes.len());
-    for digit in room.iter_mut() {
-        *digit = match *digit {
-            b'+' => b'-',
-            b'/' => b'_',
-            digit => digit,
-        };
-    }
-    room.get(..bytes.len().saturating_mul(8).div_ceil(6)).unwrap_or_default()
+    let digits = encode_url_in_place(room, bytes.len());
+    room.get(..digits).unwrap_or_default()
 }
 
 #[inline(always)]

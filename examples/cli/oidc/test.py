@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.parse
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parents[1] / "oidc-provider"))
@@ -30,13 +31,16 @@ def check(what, holds, said=""):
         print(f"FAILED: {what}\n{said}")
 
 
+SECRET = "a secret of 32 bytes, or of more."
+
+
 class Command:
-    def __init__(self, provider, how, *more):
+    def __init__(self, provider, how, *more, client="command"):
         self.saved = WORK / f"{how}.token"
-        environment = {**os.environ, "BROWSER": "true"}
+        environment = {**os.environ, "BROWSER": "true", "TOKENWARD_CLIENT_SECRET": SECRET}
         self.process = subprocess.Popen(
-            [TOKENWARD, "token", "--provider-file", provider, "--allow-loopback-http", "--client-id", "command",
-             "--sign-in", how, "--save", self.saved, "--json", *more],
+            [TOKENWARD, "token", "--provider-file", provider, "--allow-loopback-http", "--client-id", client,
+             *(("--sign-in", how) if how else ()), "--save", self.saved, "--json", *more],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     def line(self):
@@ -48,7 +52,7 @@ class Command:
 
 
 def serve(seconds):
-    node = subprocess.Popen(["node", FOLDER + "/server.mjs", "unused", "600", str(seconds)], cwd=FOLDER, stdout=subprocess.PIPE,
+    node = subprocess.Popen(["node", FOLDER + "/server.mjs", SECRET, "600", str(seconds)], cwd=FOLDER, stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, text=True)
     base = node.stdout.readline().strip()
     provider = WORK / f"provider-{seconds}.json"
@@ -57,6 +61,39 @@ def serve(seconds):
         "device_path": "/device/auth", "revocation_path": "/token/revocation", "issuer": base, "grants": ["refresh_token"], "authentication": "none",
         "scope": "openid offline_access"}))
     return node, base, provider
+
+
+def signing(provider, authentication, **facts):
+    """The same service for a client that signs its requests."""
+    described = {**json.loads(provider.read_text()), "authentication": authentication, **facts}
+    other = WORK / f"{authentication}-{'-'.join(facts)}.json"
+    other.write_text(json.dumps({name: value for name, value in described.items() if value is not None}))
+    return other
+
+
+def by_secret(base, provider):
+    grants = {"grants": ["client_credentials"], "scope": ""}
+    for name, signer in (("the issuer", signing(provider, "client_secret_jwt", **grants)),
+                         ("the token endpoint", signing(provider, "client_secret_jwt", **grants, issuer=None))):
+        command = Command(signer, "", client="signer")
+        status, out, err = command.end()
+        check(f"an assertion for {name} is accepted", status == 0 and json.loads(out or "{}").get("outcome") == "token", out + err)
+        os.remove(command.saved)
+    urllib.request.urlopen(f"{base}/ahead?3600").read()
+    status, out, err = Command(signer, "", client="signer").end()
+    check("where the clock is an hour slow it is refused", status == 1 and "invalid_client" in err, out + err)
+    urllib.request.urlopen(f"{base}/ahead?0").read()
+    command = Command(signing(provider, "client_secret_jwt"), "browser", client="signer")
+    Browser().sign_in(re.search(r"sign in at (\S+)", command.line())[1])
+    status, out, err = command.end()
+    check("a code is presented with an assertion", status == 0 and json.loads(out or "{}").get("outcome") == "token", out + err)
+    os.remove(command.saved)
+    command = Command(signing(provider, "client_secret_jwt"), "device", client="signer")
+    shown = re.search(r"sign in at (\S+) with the code (\S+), within", command.line())
+    Browser().sign_in(shown[1] + "?user_code=" + shown[2])
+    status, out, err = command.end()
+    check("so is that of a device", status == 0 and json.loads(out or "{}").get("outcome") == "token", out + err)
+    os.remove(command.saved)
 
 
 def by_browser(base, provider):
@@ -142,7 +179,7 @@ def expires(base, provider):
 
 
 try:
-    for seconds, tests in ((600, (by_browser, sign_out, by_device)), (7, (expires,))):
+    for seconds, tests in ((600, (by_browser, sign_out, by_device, by_secret)), (7, (expires,))):
         node, base, provider = serve(seconds)
         try:
             for test in tests:

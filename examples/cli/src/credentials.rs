@@ -9,8 +9,9 @@ use std::process::Command;
 
 use clap::Args;
 use tokenward::parts::ClientAuthentication;
-use tokenward::{Credentials, Grant, Provider};
+use tokenward::{Assertion, Credentials, Grant, Provider};
 
+use crate::clock;
 use crate::failure::Failure;
 
 /// Where the credentials are.
@@ -94,7 +95,16 @@ impl Presented {
             username: &self.username,
             password: &self.password,
             bearer: &self.bearer,
+            assertion: None,
         }
+    }
+
+    /// What an assertion is made of, anew for each request.
+    pub(crate) fn assertion() -> Result<Assertion<'static>, Failure> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)
+            .map_err(|error| Failure::unavailable(format!("cannot draw random numbers: {error}")))?;
+        Ok(Assertion { random, wall: clock::wall().unwrap_or_default(), key_id: None })
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokenward::{Additions, Credentials, Error, Grant, Identity, Provider, TokenRequest};
 use tokenward_conformance::description;
 
-use crate::credentials::{Ask, Sources, pair};
+use crate::credentials::{Ask, Presented, Sources, pair};
 use crate::failure::{Failure, Status};
 use crate::lines::{self, BAD_INPUT, Object, Refusal, required, text};
 use crate::which::Which;
@@ -82,7 +82,9 @@ impl Request {
         let grant = self.grant.map(Grant::from).or(provider.primary_grant).ok_or_else(none)?;
         let presented = self.sources.read(&provider, Ask::Never)?;
         let given = presented.credentials();
-        let credentials = if self.show_secrets { given } else { hidden(given) };
+        let assertion = Presented::assertion()?;
+        let shown = if self.show_secrets { given } else { hidden(given) };
+        let credentials = Credentials { assertion: Some(&assertion), ..shown };
         let refresh_token = if grant == Grant::RefreshToken { HIDDEN } else { "" };
         let extra: Vec<_> = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut values = presented.values();
@@ -135,6 +137,7 @@ fn hidden(given: Credentials<'_>) -> Credentials<'_> {
         username: or(given.username, "USERNAME"),
         password: HIDDEN,
         bearer: HIDDEN,
+        assertion: None,
     }
 }
 
@@ -153,7 +156,17 @@ impl<'a> Shown<'a> {
             let basic = !secrets && name == "Authorization" && value.starts_with("Basic ");
             (name, if basic { format!("Basic {HIDDEN}") } else { value.to_owned() })
         });
-        let body = String::from_utf8_lossy(request.body()).replace("%5Bredacted%5D", HIDDEN);
+        let mut body = String::from_utf8_lossy(request.body()).replace("%5Bredacted%5D", HIDDEN);
+        if !secrets {
+            // Whoever has an assertion is the client for a minute.
+            for before in ["client_assertion=", "\"client_assertion\":\""] {
+                if let Some((head, tail)) = body.split_once(before) {
+                    let rest =
+                        tail.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-_.".contains(c));
+                    body = format!("{head}{before}{HIDDEN}{rest}");
+                }
+            }
+        }
         Self { method: request.method(), url: request.url(), headers: headers.collect(), body }
     }
 

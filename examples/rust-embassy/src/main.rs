@@ -20,7 +20,14 @@ use tokenward_embassy::{Device, Service, Turn};
 static PROVIDER: Provider<'static> = Provider { policy: Some(&POLICY), ..providers::FLUTE_SANDBOX };
 static POLICY: RefreshPolicy = RefreshPolicy { jitter_permille: 0, ..RefreshPolicy::DEFAULT };
 const CREDENTIALS: Credentials<'static> =
-    Credentials { client_id: "id", client_secret: "secret", username: "", password: "", bearer: "" };
+    Credentials {
+    client_id: "id",
+    client_secret: "secret",
+    username: "",
+    password: "",
+    bearer: "",
+    assertion: None,
+};
 const KEY: [u8; 32] = *b"an example's key, which is none.";
 
 const PAGE: usize = 1024;

@@ -44,6 +44,12 @@ pub static tokenward_authentication_basic_id: tokenward_authentication_part =
 #[unsafe(no_mangle)]
 pub static tokenward_authentication_nobody: tokenward_authentication_part =
     tokenward_authentication_part(*ClientAuthentication::NOBODY);
+/// An assertion in the body that the secret signs (RFC 7523 section 2.2), by HMAC-SHA-256: each request takes a
+/// #tokenward_assertion.
+#[cfg(feature = "snapshot")]
+#[unsafe(no_mangle)]
+pub static tokenward_authentication_client_secret_jwt: tokenward_authentication_part =
+    tokenward_authentication_part(*ClientAuthentication::CLIENT_SECRET_JWT);
 
 /// How a request's parameters are written: `tokenward_body_*`.
 pub struct tokenward_body_part(BodyFormat);
@@ -204,8 +210,8 @@ mod tests {
 
     /// Each part of the core beside the object that has its name.
     macro_rules! named {
-        ($kind:literal, $core:ident: $($object:ident),+) => {
-            let objects = [$((stringify!($object), &$object.0)),+];
+        ($kind:literal, $core:ident: $($(#[$only:meta])* $object:ident),+) => {
+            let objects = [$($(#[$only])* (stringify!($object), &$object.0)),+];
             assert_eq!($core::ALL.len(), objects.len());
             for part in $core::ALL {
                 let name = std::format!("tokenward_{}_{}", $kind, part.name());
@@ -217,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_part_of_the_core_is_an_object_of_its_name() {
-        named!("authentication", ClientAuthentication: tokenward_authentication_basic, tokenward_authentication_basic_raw, tokenward_authentication_post, tokenward_authentication_bearer, tokenward_authentication_none, tokenward_authentication_basic_id, tokenward_authentication_nobody);
+        named!("authentication", ClientAuthentication: tokenward_authentication_basic, tokenward_authentication_basic_raw, tokenward_authentication_post, tokenward_authentication_bearer, tokenward_authentication_none, tokenward_authentication_basic_id, tokenward_authentication_nobody, #[cfg(feature = "snapshot")] tokenward_authentication_client_secret_jwt);
         named!("request", RequestWriter: tokenward_request_own);
         named!("body", BodyFormat: tokenward_body_form, tokenward_body_json);
         named!("nested", NestedReader: tokenward_nested_paths);

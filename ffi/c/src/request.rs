@@ -1,6 +1,8 @@
 //! A request to a token endpoint: what it presents, and what there is to send.
 
-use tokenward::{Additions, Credentials, Error, Request, RequestId};
+use core::mem::offset_of;
+
+use tokenward::{Additions, Assertion, Credentials, Error, Request, RequestId};
 
 use crate::edge::{Edge, Out, Plain, tokenward_span};
 use crate::provider::tokenward_pair_list;
@@ -21,6 +23,21 @@ pub struct tokenward_credentials {
     pub password: tokenward_span,
     /// The token that opens the token endpoint itself, if the provider authenticates that way.
     pub bearer: tokenward_span,
+    /// What an assertion is made of, if the client authenticates by one; else NULL.
+    pub assertion: *const tokenward_assertion,
+}
+
+/// What the assertion is made of that a client authenticates with (RFC 7523 section 2.2). One is for one request.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct tokenward_assertion {
+    /// From a generator that nobody can predict: tells it from every other one, for good.
+    pub random: [u8; 16],
+    /// The time of day in Unix seconds, from which it is good for a minute. 0, as clocks say that nobody has set: it is
+    /// not known.
+    pub wall_s: u64,
+    /// Which of its keys the client signs with, if it has several (RFC 7515 section 4.1.4).
+    pub key_id: tokenward_span,
 }
 
 /// What a request carries beside its credentials. Zeros are nothing.
@@ -59,8 +76,10 @@ pub struct tokenward_request {
     pub body: tokenward_span,
 }
 
-// SAFETY: spans.
+// SAFETY: spans and a raw pointer.
 unsafe impl Plain for tokenward_credentials {}
+// SAFETY: integers and a span.
+unsafe impl Plain for tokenward_assertion {}
 // SAFETY: raw pointers and integers.
 unsafe impl Plain for tokenward_additions {}
 
@@ -75,8 +94,26 @@ pub(crate) fn credentials_of<'c>(
         username: edge.text(given.username),
         password: edge.text(given.password),
         bearer: edge.text(given.bearer),
+        assertion: assertion_of(edge, given.assertion),
     }
 }
+
+fn assertion_of<'c>(edge: &mut Edge<'c>, assertion: *const tokenward_assertion) -> Option<&'c Assertion<'c>> {
+    let given = edge.optional(assertion)?;
+    edge.text(given.key_id);
+    edge.checked().ok()?;
+    // SAFETY: checked; the key id is NULL or UTF-8 that lives for `'c`, and the types are compared below.
+    Some(unsafe { &*assertion.cast() })
+}
+
+const _: () = {
+    type Core = Assertion<'static>;
+    assert!(size_of::<Core>() == size_of::<tokenward_assertion>());
+    assert!(align_of::<Core>() == align_of::<tokenward_assertion>());
+    assert!(offset_of!(Core, random) == offset_of!(tokenward_assertion, random));
+    assert!(offset_of!(Core, wall) == offset_of!(tokenward_assertion, wall_s));
+    assert!(offset_of!(Core, key_id) == offset_of!(tokenward_assertion, key_id));
+};
 
 /// What a request carries beside its credentials; NULL is nothing.
 pub(crate) fn additions_of<'c>(edge: &mut Edge<'c>, additions: *const tokenward_additions) -> Additions<'c> {

@@ -160,6 +160,7 @@ fn a_manager_lives_in_its_block_wherever_that_is() {
         username: span(b"user"),
         password: span(b"word"),
         bearer: NONE,
+        assertion: null(),
     };
     let mut buf = vec![0_u8; 256];
     let mut request: tokenward_request = zeroed();

@@ -298,12 +298,12 @@ static void api_of(driver *d, const json_t *object, tokenward_provider *p) {
 }
 
 static void custom_provider(driver *d, const json_t *object) {
-  static const char *const AUTHENTICATIONS[] = { "basic", "basic_raw", "post",   "bearer",
-                                                 "none",  "basic_id",  "nobody", NULL };
+  static const char *const AUTHENTICATIONS[] = { "basic", "basic_raw", "post", "bearer", "none", "basic_id", "nobody",
+                                                 "client_secret_jwt", NULL };
   static const tokenward_authentication_part *const AUTHENTICATION_PARTS[] = {
     &tokenward_authentication_basic, &tokenward_authentication_basic_raw, &tokenward_authentication_post,
     &tokenward_authentication_bearer, &tokenward_authentication_none, &tokenward_authentication_basic_id,
-    &tokenward_authentication_nobody,
+    &tokenward_authentication_nobody, &tokenward_authentication_client_secret_jwt,
   };
   static const char *const BODIES[] = { "form", "json", NULL };
   static const tokenward_body_part *const BODY_PARTS[] = { &tokenward_body_form, &tokenward_body_json };
@@ -626,6 +626,14 @@ static void put_fields(json_t *headers, tokenward_span lines) {
   }
 }
 
+static void bytes_of_hex(tokenward_span hex, uint8_t *out, size_t count) {
+  for (size_t i = 0; i < count && 2 * i + 1 < hex.len; i++) {
+    unsigned byte = 0;
+    sscanf((const char *)hex.ptr + 2 * i, "%2x", &byte);
+    out[i] = (uint8_t)byte;
+  }
+}
+
 static tokenward_credentials credentials_of(const driver *d, const json_t *step) {
   const json_t *given = json_object_get(has(step, "credentials") ? step : d->scenario, "credentials");
   tokenward_credentials credentials;
@@ -634,6 +642,15 @@ static tokenward_credentials credentials_of(const driver *d, const json_t *step)
   credentials.username = text(given, "username");
   credentials.password = text(given, "password");
   credentials.bearer = text(given, "bearer");
+  credentials.assertion = NULL;
+  const json_t *made_of = json_object_get(given, "assertion");
+  if (made_of != NULL) {
+    static tokenward_assertion assertion;
+    bytes_of_hex(text(made_of, "random_hex"), assertion.random, sizeof assertion.random);
+    assertion.wall_s = integer(made_of, "wall", 0);
+    assertion.key_id = text(made_of, "key_id");
+    credentials.assertion = &assertion;
+  }
   return credentials;
 }
 
@@ -955,12 +972,7 @@ static const char *text_in(const driver *d, size_t len) {
 
 static int32_t do_sign_in(driver *d, const json_t *step) {
   uint8_t random[32] = { 0 };
-  tokenward_span hex = text(step, "random_hex");
-  for (size_t i = 0; i < sizeof random && 2 * i + 1 < hex.len; i++) {
-    unsigned byte = 0;
-    sscanf((const char *)hex.ptr + 2 * i, "%2x", &byte);
-    random[i] = (uint8_t)byte;
-  }
+  bytes_of_hex(text(step, "random_hex"), random, sizeof random);
   return tokenward_sign_in_new(&d->hand->sign_in, bytes_of(random, sizeof random), text(step, "redirect_uri"));
 }
 

@@ -9,7 +9,7 @@ use tokenward::wire::FormStr;
 use tokenward::{Credentials, Instant, Outcome, RequestId, UnixTime};
 
 use crate::error::caught;
-use crate::manager::{answer_of, fields, instant, key_of, outcome_of, pairs, sized};
+use crate::manager::{AssertionRecord, answer_of, fields, instant, key_of, outcome_of, pairs, sized};
 use crate::{CoreError, CoreManager, CoreRequest, OutcomeRecord};
 
 /// Bytes of memory for codes at most.
@@ -157,7 +157,8 @@ impl CoreSignIn {
     /// are name, value, name, value: what stands for `{name}` in the provider's parameters and header fields.
     ///
     /// # Errors
-    /// - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
+    /// - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`,
+    ///   `not_random`, `no_wall_clock`.
     /// - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
     #[expect(clippy::too_many_arguments, reason = "both languages name their arguments")]
     pub fn begin(
@@ -167,14 +168,16 @@ impl CoreSignIn {
         client_id: Option<String>,
         client_secret: Option<String>,
         bearer: Option<String>,
+        assertion: Option<AssertionRecord>,
         values: Vec<String>,
         url: String,
     ) -> Result<Arc<CoreRequest>, CoreError> {
-        let values = pairs(&values)?;
+        let (assertion, values) = (AssertionRecord::core(assertion.as_ref())?, pairs(&values)?);
         let credentials = Credentials {
             client_id: client_id.as_deref().unwrap_or_default(),
             client_secret: client_secret.as_deref().unwrap_or_default(),
             bearer: bearer.as_deref().unwrap_or_default(),
+            assertion: assertion.as_ref(),
             ..Credentials::default()
         };
         self.with(&manager, |sign_in, kept| {
@@ -361,8 +364,9 @@ impl CoreDevice {
     /// the provider's parameters and header fields.
     ///
     /// # Errors
-    /// - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+    /// - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
     /// - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
+    #[expect(clippy::too_many_arguments, reason = "both languages name their arguments")]
     pub fn begin(
         &self,
         now: u64,
@@ -370,13 +374,15 @@ impl CoreDevice {
         client_id: Option<String>,
         client_secret: Option<String>,
         bearer: Option<String>,
+        assertion: Option<AssertionRecord>,
         values: Vec<String>,
     ) -> Result<Arc<CoreRequest>, CoreError> {
-        let values = pairs(&values)?;
+        let (assertion, values) = (AssertionRecord::core(assertion.as_ref())?, pairs(&values)?);
         let credentials = Credentials {
             client_id: client_id.as_deref().unwrap_or_default(),
             client_secret: client_secret.as_deref().unwrap_or_default(),
             bearer: bearer.as_deref().unwrap_or_default(),
+            assertion: assertion.as_ref(),
             ..Credentials::default()
         };
         self.with(|device| {

@@ -21,7 +21,7 @@ pub use grants::{
     CallbackRecord, CoreDevice, CoreSignIn, DeviceOutcomeRecord, DevicePollRecord, TokenDeviceNext,
     device_next_name,
 };
-pub use manager::{CoreManager, CoreRequest, OutcomeRecord, PollRecord, RetryRecord};
+pub use manager::{AssertionRecord, CoreManager, CoreRequest, OutcomeRecord, PollRecord, RetryRecord};
 pub use next::{TokenNext, TokenReason, grant_name, reason_name};
 pub use provider::{
     BodyFormat, ClientAuthentication, Exposure, MissingLifetime, RefreshPolicy, TokenAlphabet,

@@ -6,9 +6,9 @@ use bumpalo::Bump;
 use self_cell::self_cell;
 use tokenward::grants::Revocation;
 use tokenward::{
-    Additions, Answer, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr, Nested, Next,
-    Outcome, OwnMembers, Provider, Request, RequestId, Retry, Slots, SnapshotScope, TokenAnswer,
-    TokenManager, TokenRequest, TokenResponse, UnixTime, token_answer,
+    Additions, Answer, Assertion, Credentials, Error, Exposure, Generation, Identity, Instant, JsonStr,
+    Nested, Next, Outcome, OwnMembers, Provider, Request, RequestId, Retry, Slots, SnapshotScope,
+    TokenAnswer, TokenManager, TokenRequest, TokenResponse, UnixTime, token_answer,
 };
 
 use crate::error::caught;
@@ -96,6 +96,26 @@ pub enum RetryRecord {
     },
 }
 
+/// What the assertion is made of that a client authenticates with (RFC 7523 section 2.2). One is for one request.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct AssertionRecord {
+    /// 16 bytes from a generator that nobody can predict.
+    pub random: Vec<u8>,
+    /// Unix seconds; none: the time of day is not known.
+    pub wall: Option<u64>,
+    /// Which of its keys the client signs with, if it has several.
+    pub key_id: Option<String>,
+}
+
+impl AssertionRecord {
+    pub(crate) fn core(given: Option<&Self>) -> Result<Option<Assertion<'_>>, CoreError> {
+        let Some(Self { random, wall, key_id }) = given else { return Ok(None) };
+        let random = random.as_slice().try_into().map_err(|_| CoreError::invalid_argument())?;
+        let wall = UnixTime::from_secs(wall.unwrap_or_default());
+        Ok(Some(Assertion { random, wall, key_id: key_id.as_deref() }))
+    }
+}
+
 /// What the service said to a revocation.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Enum)]
 pub enum RevocationRecord {
@@ -169,8 +189,16 @@ impl CoreManager {
     /// - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`.
     pub fn token_url(&self) -> Result<String, CoreError> {
         // Any credentials: no rule of the URL looks at them.
-        let credentials =
-            Credentials { client_id: "-", client_secret: "-", username: "-", password: "-", bearer: "-" };
+        let assertion =
+            Assertion { random: *b"any random bytes", wall: UnixTime::from_secs(1), key_id: None };
+        let credentials = Credentials {
+            client_id: "-",
+            client_secret: "-",
+            username: "-",
+            password: "-",
+            bearer: "-",
+            assertion: Some(&assertion),
+        };
         self.with(|kept| {
             let grant = kept.provider.primary_grant.ok_or(Error::NotDue)?;
             let request = TokenRequest::new(kept.provider, kept.identity, grant, &credentials);
@@ -208,8 +236,9 @@ impl CoreManager {
     /// stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
     ///
     /// # Errors
-    /// - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
-    /// - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value.
+    /// - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
+    /// - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value, and for other than 16
+    ///   random bytes.
     /// - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
     #[expect(
         clippy::too_many_arguments,
@@ -223,10 +252,12 @@ impl CoreManager {
         username: Option<String>,
         password: Option<String>,
         bearer: Option<String>,
+        assertion: Option<AssertionRecord>,
         values: Vec<String>,
         parameters: Vec<String>,
     ) -> Result<Arc<CoreRequest>, CoreError> {
         let (values, parameters) = (pairs(&values)?, pairs(&parameters)?);
+        let assertion = AssertionRecord::core(assertion.as_ref())?;
         let additions = Additions { values: &values, parameters: &parameters };
         let credentials = Credentials {
             client_id: client_id.as_deref().unwrap_or_default(),
@@ -234,6 +265,7 @@ impl CoreManager {
             username: username.as_deref().unwrap_or_default(),
             password: password.as_deref().unwrap_or_default(),
             bearer: bearer.as_deref().unwrap_or_default(),
+            assertion: assertion.as_ref(),
         };
         self.with(|kept| {
             Ok(sized(|out| {
@@ -538,21 +570,23 @@ impl CoreManager {
     ///
     /// # Errors
     /// It is signed out all the same, but for `invalid_argument` and [`CoreError::Internal`].
-    /// - [`CoreError::State`], `wrong_credentials`.
+    /// - [`CoreError::State`]: `wrong_credentials`, `not_random`, `no_wall_clock`.
     /// - [`CoreError::Input`]: `invalid_provider`, it has no revocation path; `bad_url`; `invalid_argument` for a name
-    ///   without a value; [`CoreError::NotAllowed`], `origin_not_allowed`.
+    ///   without a value, and for other than 16 random bytes; [`CoreError::NotAllowed`], `origin_not_allowed`.
     pub fn revoke(
         &self,
         client_id: Option<String>,
         client_secret: Option<String>,
         bearer: Option<String>,
+        assertion: Option<AssertionRecord>,
         values: Vec<String>,
     ) -> Result<Option<Arc<CoreRequest>>, CoreError> {
-        let values = pairs(&values)?;
+        let (assertion, values) = (AssertionRecord::core(assertion.as_ref())?, pairs(&values)?);
         let credentials = Credentials {
             client_id: client_id.as_deref().unwrap_or_default(),
             client_secret: client_secret.as_deref().unwrap_or_default(),
             bearer: bearer.as_deref().unwrap_or_default(),
+            assertion: assertion.as_ref(),
             ..Credentials::default()
         };
         self.with(|kept| {

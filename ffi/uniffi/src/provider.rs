@@ -293,6 +293,8 @@ pub enum ClientAuthentication {
     BasicId,
     /// Nobody: neither an id nor a secret is sent.
     Nobody,
+    /// `client_secret_jwt`: an assertion in the body that the secret signs (RFC 7523 section 2.2), by HMAC-SHA-256.
+    ClientSecretJwt,
 }
 
 /// How a request's parameters are written.
@@ -398,7 +400,7 @@ same! {
 }
 
 impl ClientAuthentication {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Basic,
         Self::BasicRaw,
         Self::Post,
@@ -406,6 +408,7 @@ impl ClientAuthentication {
         Self::PublicClient,
         Self::BasicId,
         Self::Nobody,
+        Self::ClientSecretJwt,
     ];
 
     const fn core(self) -> &'static Authentication {
@@ -417,6 +420,7 @@ impl ClientAuthentication {
             Self::PublicClient => Authentication::NONE,
             Self::BasicId => Authentication::BASIC_ID,
             Self::Nobody => Authentication::NOBODY,
+            Self::ClientSecretJwt => Authentication::CLIENT_SECRET_JWT,
         }
     }
 }

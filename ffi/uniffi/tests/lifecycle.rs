@@ -60,6 +60,7 @@ fn begin(manager: &CoreManager, now: u64) -> Result<std::sync::Arc<CoreRequest>,
         text("user"),
         text("password"),
         text("parent-token"),
+        None,
         Vec::new(),
         Vec::new(),
     )

@@ -61,8 +61,9 @@ fn no_byte_of_a_token_is_left_in_freed_memory() {
     manager.loaded(0, Some(1), id, vec![3; 32], vec![None]).expect("empty storage");
 
     let secret = || Some(token());
-    let request =
-        manager.begin(0, secret(), secret(), None, None, None, Vec::new(), Vec::new()).expect("a request");
+    let request = manager
+        .begin(0, secret(), secret(), None, None, None, None, Vec::new(), Vec::new())
+        .expect("a request");
     let (headers, body) = (request.headers(), request.body());
     let id = request.id().expect("an id");
     drop((request, headers, body));

@@ -141,7 +141,17 @@ fn a_slot_has_at_most_1_mib() {
 fn an_argument_out_of_range_changes_nothing() {
     let manager = manager();
     let id = manager
-        .begin(0, Some("id".to_owned()), Some("secret".to_owned()), None, None, None, Vec::new(), Vec::new())
+        .begin(
+            0,
+            Some("id".to_owned()),
+            Some("secret".to_owned()),
+            None,
+            None,
+            None,
+            None,
+            Vec::new(),
+            Vec::new(),
+        )
         .and_then(|request| request.id())
         .expect("a request");
     let body = || br#"{"access_token":"token","expires_in":3600}"#.to_vec();
@@ -182,6 +192,7 @@ fn every_method_answers_after_a_sign_out() {
         1,
         Some("id".to_owned()),
         Some("secret".to_owned()),
+        None,
         None,
         None,
         None,
@@ -232,6 +243,7 @@ fn nothing_that_can_be_printed_shows_a_token() {
                 None,
                 None,
                 Some(canary()),
+                None,
                 vec![canary(), canary()],
                 Vec::new(),
             )
@@ -261,7 +273,7 @@ fn many_threads_at_once_make_one_request_and_see_whole_tokens() {
                     let credentials = || (Some("id".to_owned()), Some("secret".to_owned()));
                     let (id, secret) = credentials();
                     if let Ok(request) =
-                        manager.begin(now, id, secret, None, None, None, Vec::new(), Vec::new())
+                        manager.begin(now, id, secret, None, None, None, None, Vec::new(), Vec::new())
                     {
                         begun.fetch_add(1, Ordering::Relaxed);
                         let body = format!(

@@ -18,8 +18,8 @@ use tokenward::storage::{HmacSha256, Seal};
 use tokenward::storage::{Source, Storage};
 use tokenward::wire::{Challenges, http_date, jwt_claims, retry_after};
 use tokenward::{
-    Additions, Answer, Bearer, Credentials, Error, ErrorResponse, Generation, Grant, Identity, Instant,
-    JsonStr, Options, Outcome, ParsedAnswer, Provider, RequestId, Slots, TickWidener, TokenAnswer,
+    Additions, Answer, Assertion, Bearer, Credentials, Error, ErrorResponse, Generation, Grant, Identity,
+    Instant, JsonStr, Options, Outcome, ParsedAnswer, Provider, RequestId, Slots, TickWidener, TokenAnswer,
     TokenManager, TokenRequest, TokenResponse, UnixTime, basic, basic_raw, ct_eq, providers, token_answer,
     wipe,
 };
@@ -89,6 +89,9 @@ fn identity() -> Identity<'static> {
     black_box(Identity::site(text()))
 }
 
+const ASSERTION: Assertion<'static> =
+    Assertion { random: [0; 16], wall: UnixTime::from_secs(0), key_id: Some("") };
+
 fn credentials() -> Credentials<'static> {
     Credentials {
         client_id: text(),
@@ -96,6 +99,7 @@ fn credentials() -> Credentials<'static> {
         username: text(),
         password: text(),
         bearer: text(),
+        assertion: black_box(Some(&ASSERTION)),
     }
 }
 

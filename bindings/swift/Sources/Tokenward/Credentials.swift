@@ -8,6 +8,8 @@ public struct Credentials: Sendable {
     public var clientSecret: String?
     public var username: String?
     public var password: String?
+    /// Which of its keys the client signs its assertions with, if it has several (RFC 7515 section 4.1.4).
+    public var keyId: String?
     /// What stands for `{name}` in the provider's parameters and header fields, by name.
     public var values: [String: String]
     /// Parameters beside those of the provider, such as `audience`.
@@ -15,12 +17,13 @@ public struct Credentials: Sendable {
 
     public init(
         clientId: String? = nil, clientSecret: String? = nil, username: String? = nil, password: String? = nil,
-        values: [String: String] = [:], parameters: [String: String] = [:]
+        keyId: String? = nil, values: [String: String] = [:], parameters: [String: String] = [:]
     ) {
         self.clientId = clientId
         self.clientSecret = clientSecret
         self.username = username
         self.password = password
+        self.keyId = keyId
         self.values = values
         self.parameters = parameters
     }

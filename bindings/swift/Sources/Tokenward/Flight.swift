@@ -108,13 +108,20 @@ extension TokenManager {
                 let request = try core.begin(
                     now: now, clientId: ready.credentials.clientId, clientSecret: ready.credentials.clientSecret,
                     username: ready.credentials.username, password: ready.credentials.password,
-                    bearer: ready.bearer?.token, values: listed(ready.credentials.values),
-                    parameters: listed(ready.credentials.parameters))
+                    bearer: ready.bearer?.token, assertion: assertion(of: ready.credentials),
+                    values: listed(ready.credentials.values), parameters: listed(ready.credentials.parameters))
                 return Begun(request: request, id: try request.id(), at: now, bearer: ready.bearer)
-            } catch CoreError.State(let code, _) where code != "wrong_credentials" {
+            } catch CoreError.State(let code, _) where ["not_due", "request_in_flight"].contains(code) {
                 return nil
             }
         }
+    }
+
+    /// What an assertion is made of, anew for each request: whether the client authenticates by one the provider says.
+    func assertion(of credentials: Credentials) -> AssertionRecord {
+        AssertionRecord(
+            random: Data((0..<16).map { _ in UInt8.random(in: .min ... .max) }), wall: clock.wall(),
+            keyId: credentials.keyId)
     }
 
     /// Sends it; why no token came.

@@ -18,7 +18,7 @@ extension TokenManager {
         do {
             return try core.revoke(
                 clientId: credentials.clientId, clientSecret: credentials.clientSecret, bearer: nil,
-                values: listed(credentials.values))
+                assertion: assertion(of: credentials), values: listed(credentials.values))
         } catch {
             tell(TokenwardError(refused: error))
             return nil

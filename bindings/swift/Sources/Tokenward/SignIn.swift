@@ -139,7 +139,8 @@ extension TokenManager {
             try signIn.core.begin(
                 now: now, manager: core, clientId: ready.credentials.clientId,
                 clientSecret: ready.credentials.clientSecret, bearer: ready.bearer?.token,
-                values: listed(ready.credentials.values), url: callback.absoluteString)
+                assertion: assertion(of: ready.credentials), values: listed(ready.credentials.values),
+                url: callback.absoluteString)
         }
         try await signedIn {
             try generation(
@@ -199,7 +200,7 @@ extension TokenManager {
                 let request = try device.begin(
                     now: now, manager: core, clientId: ready.credentials.clientId,
                     clientSecret: ready.credentials.clientSecret, bearer: ready.bearer?.token,
-                    values: listed(ready.credentials.values))
+                    assertion: assertion(of: ready.credentials), values: listed(ready.credentials.values))
                 id = try request.id()
                 return request
             }

@@ -265,7 +265,7 @@ RustBuffer uniffi_tokenward_uniffi_fn_method_coredevice_answer(uint64_t ptr, uin
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREDEVICE_BEGIN
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREDEVICE_BEGIN
-uint64_t uniffi_tokenward_uniffi_fn_method_coredevice_begin(uint64_t ptr, uint64_t now, uint64_t manager, RustBuffer client_id, RustBuffer client_secret, RustBuffer bearer, RustBuffer values, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tokenward_uniffi_fn_method_coredevice_begin(uint64_t ptr, uint64_t now, uint64_t manager, RustBuffer client_id, RustBuffer client_secret, RustBuffer bearer, RustBuffer assertion, RustBuffer values, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREDEVICE_CANCEL
@@ -320,7 +320,7 @@ RustBuffer uniffi_tokenward_uniffi_fn_method_coresignin_answer(uint64_t ptr, uin
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_CORESIGNIN_BEGIN
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_CORESIGNIN_BEGIN
-uint64_t uniffi_tokenward_uniffi_fn_method_coresignin_begin(uint64_t ptr, uint64_t now, uint64_t manager, RustBuffer client_id, RustBuffer client_secret, RustBuffer bearer, RustBuffer values, RustBuffer url, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tokenward_uniffi_fn_method_coresignin_begin(uint64_t ptr, uint64_t now, uint64_t manager, RustBuffer client_id, RustBuffer client_secret, RustBuffer bearer, RustBuffer assertion, RustBuffer values, RustBuffer url, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_CORESIGNIN_CALLBACK
@@ -370,7 +370,7 @@ RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_authorize(uint64_t ptr,
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_BEGIN
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_BEGIN
-uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_begin(uint64_t ptr, uint64_t now, RustBuffer client_id, RustBuffer client_secret, RustBuffer username, RustBuffer password, RustBuffer bearer, RustBuffer values, RustBuffer parameters, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_begin(uint64_t ptr, uint64_t now, RustBuffer client_id, RustBuffer client_secret, RustBuffer username, RustBuffer password, RustBuffer bearer, RustBuffer assertion, RustBuffer values, RustBuffer parameters, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_CLEAR
@@ -450,7 +450,7 @@ uint64_t uniffi_tokenward_uniffi_fn_method_coremanager_revision(uint64_t ptr, Ru
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_REVOKE
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_REVOKE
-RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_revoke(uint64_t ptr, RustBuffer client_id, RustBuffer client_secret, RustBuffer bearer, RustBuffer values, RustCallStatus *_Nonnull out_status
+RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_revoke(uint64_t ptr, RustBuffer client_id, RustBuffer client_secret, RustBuffer bearer, RustBuffer assertion, RustBuffer values, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_REVOKED

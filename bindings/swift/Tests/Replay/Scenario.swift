@@ -112,7 +112,8 @@ struct Scenario {
             let additions = step.object("additions") ?? scenario.object("additions")
             let request = try manager.revoke(
                 clientId: credentials.string("client_id"), clientSecret: credentials.string("client_secret"),
-                bearer: credentials.string("bearer"), values: additions?.pairs("values").flatMap { $0 } ?? [])
+                bearer: credentials.string("bearer"), assertion: assertion(credentials),
+                values: additions?.pairs("values").flatMap { $0 } ?? [])
             return try request.map(written) ?? [:]
         case "answer_revocation":
             switch try manager.revoked(status: UInt32(step.integer("status")!), body: body(step)) {
@@ -182,7 +183,7 @@ struct Scenario {
             return try written(hand.signIn!.begin(
                 now: at, manager: manager, clientId: credentials.string("client_id"),
                 clientSecret: credentials.string("client_secret"), bearer: credentials.string("bearer"),
-                values: added(step, "values"), url: hand.callback))
+                assertion: assertion(credentials), values: added(step, "values"), url: hand.callback))
         case "answer_sign_in":
             return said(try hand.signIn!.answer(
                 now: at, manager: manager, status: UInt32(step.integer("status")!), body: body(step), wall: wall))
@@ -211,7 +212,7 @@ struct Scenario {
             let request = try device.begin(
                 now: at, manager: manager, clientId: credentials.string("client_id"),
                 clientSecret: credentials.string("client_secret"), bearer: credentials.string("bearer"),
-                values: added(step, "values"))
+                assertion: assertion(credentials), values: added(step, "values"))
             hand.lastDeviceRequest = try request.id()
             if let name = step.string("as") { hand.deviceRequests[name] = hand.lastDeviceRequest }
             return try written(request)
@@ -271,7 +272,7 @@ struct Scenario {
         let request = try manager.begin(
             now: at, clientId: credentials.string("client_id"), clientSecret: credentials.string("client_secret"),
             username: credentials.string("username"), password: credentials.string("password"),
-            bearer: credentials.string("bearer"), values: added(step, "values"),
+            bearer: credentials.string("bearer"), assertion: assertion(credentials), values: added(step, "values"),
             parameters: added(step, "parameters"))
         hand.lastRequest = try request.id()
         if let name = step.string("as") { hand.requests[name] = hand.lastRequest }
@@ -285,6 +286,13 @@ struct Scenario {
 
     private func credentials(_ step: Object) -> Object {
         step.object("credentials") ?? scenario.object("credentials") ?? [:]
+    }
+
+    private func assertion(_ credentials: Object) -> AssertionRecord? {
+        credentials.object("assertion").map {
+            AssertionRecord(
+                random: bytes(hex: $0.string("random_hex")!), wall: $0.integer("wall"), keyId: $0.string("key_id"))
+        }
     }
 
     private func written(_ request: CoreRequest) throws -> Object {

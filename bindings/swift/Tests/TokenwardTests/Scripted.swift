@@ -293,7 +293,7 @@ struct ScriptedOther: Sendable {
             try await settle()
             let request = try core.begin(
                 now: clock.now(), clientId: "id", clientSecret: "secret", username: nil, password: nil, bearer: nil,
-                values: [], parameters: [])
+                assertion: nil, values: [], parameters: [])
             guard String(decoding: try request.body() ?? Data(), as: UTF8.self).contains("&refresh_token=\(presented)&")
             else { throw Differs("the other process presents something else") }
             let members: [String: Any?] = [

@@ -269,7 +269,13 @@ impl Device {
                 ("device_code", self.codes.device.clone()),
             ]
         };
-        let asked = wire::Asked { site: &manager.site, credentials, additions: values, access_token: None };
+        let asked = wire::Asked {
+            site: &manager.site,
+            credentials,
+            additions: values,
+            access_token: None,
+            audience: wire::audience(&manager.provider, &manager.site),
+        };
         let target = if self.phase == Phase::Starts { "device" } else { "code" };
         let request = wire::write_own_request(&provider, &asked, Some(own), target)?;
         self.ids += 1;

@@ -627,7 +627,7 @@ thread_local! {
 }
 
 /// What random scenarios must reach.
-const RULES: [&str; 41] = [
+const RULES: [&str; 42] = [
     "1.30 zero",
     "1.31 installed",
     "2.100",
@@ -665,6 +665,7 @@ const RULES: [&str; 41] = [
     "2.98 several lines",
     "2.99",
     "2.99 late",
+    "9.4",
     "2.99 lifted",
     "http_status",
     "refresh_token_too_long",

@@ -201,8 +201,26 @@ impl Generator {
     fn credentials(&mut self) -> Value {
         let id = self.dice.pick(&["id", "id with space", "n\u{e4}me", "a+b/c=d&e*~"]);
         let secret = self.dice.pick(&["s&cret", "p:w%", "\u{20ac}uro", "-._*~"]);
-        json!({"client_id": id, "client_secret": secret, "username": "user@home", "password": "pa ss",
-               "bearer": "client.token"})
+        let mut credentials = json!({"client_id": id, "client_secret": secret, "username": "user@home",
+            "password": "pa ss", "bearer": "client.token"});
+        if self.dice.percent(95) {
+            credentials["assertion"] = self.assertion();
+        }
+        credentials
+    }
+
+    fn assertion(&mut self) -> Value {
+        let random = format!("{:016x}{:016x}", self.dice.next(), self.dice.next());
+        let random = if self.dice.percent(97) { random } else { "5a".repeat(16) };
+        let mut assertion = json!({"random_hex": random});
+        if self.dice.percent(97) {
+            assertion["wall"] =
+                self.dice.pick(&[json!(1_700_000_000), json!(1), json!(u64::MAX.to_string())]);
+        }
+        if self.dice.percent(30) {
+            assertion["key_id"] = json!(self.dice.pick(&["k1", "a \"b\\\u{e9}\t"]));
+        }
+        assertion
     }
 
     fn policy(&mut self) -> Value {
@@ -327,7 +345,8 @@ impl Generator {
             let url = self.dice.pick(&["https://id.example/token", "https://id.example:444/{site}/token"]);
             p.insert("token_url".into(), json!(url));
             if self.dice.percent(75) {
-                let way = self.dice.pick(&["basic", "basic_raw", "post", "none", "basic_id", "nobody"]);
+                let ways = ["basic", "basic_raw", "post", "none", "basic_id", "nobody", "client_secret_jwt"];
+                let way = self.dice.pick(&ways);
                 p.insert("authentication".into(), json!(way));
             }
             if self.dice.percent(30) {

@@ -21,7 +21,7 @@ pub(crate) mod wire;
 
 use crate::dice::Dice;
 use device::Device;
-use presets::{Grant, MissingLifetime, Policy, Provider};
+use presets::{Authentication, Grant, MissingLifetime, Policy, Provider};
 use serde_json::{Map, Value, json};
 use sign_in::{SigningIn, StoredSignIn};
 use std::cell::Cell;
@@ -482,6 +482,7 @@ impl Manager {
             credentials,
             additions,
             access_token: self.token.as_ref().map(|token| &token.bytes[..]),
+            audience: wire::audience(&self.provider, &self.site),
         };
         let request = wire::write_request(&self.provider, grant, &asked, self.refresh.as_deref())?;
         if !self.usable_at(self.clock) {
@@ -891,7 +892,14 @@ impl Manager {
             _ => match CONFIGURATION.iter().find(|listed| **listed == code) {
                 Some(listed) if self.policy.recheck && out.grant != Grant::Password => {
                     reached(if out.late { "2.99 late" } else { "2.99" });
-                    self.fail_until(listed, RECHECK_MS);
+                    // 9.4
+                    let asserts = self.provider.authentication == Authentication::ClientSecretJwt;
+                    if asserts && *listed == "invalid_client" {
+                        reached("9.4");
+                        self.fail_until(listed, self.policy.max_backoff_ms);
+                    } else {
+                        self.fail_until(listed, RECHECK_MS);
+                    }
                 }
                 Some(listed) => {
                     reached("2.55 for good");

@@ -42,6 +42,7 @@ pub(crate) enum Authentication {
     None,
     BasicId,
     Nobody,
+    ClientSecretJwt,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -362,6 +363,7 @@ fn custom(object: &Value, environment: &str) -> Provider {
         Some("none") => Authentication::None,
         Some("basic_id") => Authentication::BasicId,
         Some("nobody") => Authentication::Nobody,
+        Some("client_secret_jwt") => Authentication::ClientSecretJwt,
         _ => Authentication::Basic,
     };
     provider.json_body = object["body"] == "json";

@@ -30,7 +30,8 @@ impl Manager {
             ("token", String::from_utf8_lossy(token).into_owned()),
             ("token_type_hint", hint.to_owned()),
         ];
-        let asked = wire::Asked { site: &self.site, credentials, additions, access_token };
+        let audience = wire::audience(&self.provider, &self.site);
+        let asked = wire::Asked { site: &self.site, credentials, additions, access_token, audience };
         wire::write_own_request(&provider, &asked, Some(own), "revocation")
     }
 

@@ -288,8 +288,13 @@ impl SigningIn {
                     ("redirect_uri", sign_in.redirect_uri.clone()),
                     ("code_verifier", sign_in.verifier()),
                 ];
-                let asked =
-                    wire::Asked { site: &manager.site, credentials, additions: values, access_token: None };
+                let asked = wire::Asked {
+                    site: &manager.site,
+                    credentials,
+                    additions: values,
+                    access_token: None,
+                    audience: wire::audience(&manager.provider, &manager.site),
+                };
                 let own = Some(own.to_vec());
                 let request = wire::write_own_request(&manager.provider, &asked, own, "code")?;
                 sign_in.stage = Stage::Sent(manager.clock.max(at), manager.source.outdated);

@@ -2,7 +2,9 @@
 
 use super::json::{self, Json};
 use super::presets::{Authentication, Grant, Provider};
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 // ---- a token endpoint's answer
 
@@ -386,13 +388,67 @@ pub(crate) fn path_encode(text: &str) -> String {
 }
 
 /// What a request is made from, beside its provider.
-#[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) site: &'a str,
     pub(crate) credentials: &'a Value,
     /// What the caller adds; null: nothing.
     pub(crate) additions: &'a Value,
     pub(crate) access_token: Option<&'a [u8]>,
+    /// 9.2: to whom an assertion is addressed.
+    pub(crate) audience: String,
+}
+
+/// 9.2, 9.3: an assertion under the client's secret.
+fn signed_by_secret(id: &str, secret: &str, audience: &str, given: &Value) -> Result<String, &'static str> {
+    if given.is_null() {
+        return Err("wrong_credentials");
+    }
+    let random = super::unhex(given["random_hex"].as_str().unwrap_or_default());
+    if random.iter().all(|byte| *byte == random[0]) {
+        return Err("not_random");
+    }
+    let now = super::number(&given["wall"]).filter(|now| *now != 0).ok_or("no_wall_clock")?;
+    let quoted = |text: &str| {
+        let escaped = |c: char| match c {
+            '"' | '\\' => format!("\\{c}"),
+            '\0'..='\u{1f}' => format!("\\u{:04x}", u32::from(c)),
+            _ => c.to_string(),
+        };
+        format!("\"{}\"", text.chars().map(escaped).collect::<String>())
+    };
+    let key_id =
+        given["key_id"].as_str().filter(|id| !id.is_empty()).map(|id| format!(",\"kid\":{}", quoted(id)));
+    let header = format!("{{\"typ\":\"JWT\",\"alg\":\"HS256\"{}}}", key_id.unwrap_or_default());
+    let claims = [
+        ("iss", quoted(id)),
+        ("sub", quoted(id)),
+        ("aud", quoted(audience)),
+        ("jti", quoted(&base64(&random, BASE64URL, false))),
+        ("iat", now.to_string()),
+        ("exp", now.saturating_add(60).to_string()),
+    ];
+    let claims: Vec<String> = claims.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    let claims = format!("{{{}}}", claims.join(","));
+    let encoded = |text: &str| base64(text.as_bytes(), BASE64URL, false);
+    let signed = format!("{}.{}", encoded(&header), encoded(&claims));
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do");
+    mac.update(signed.as_bytes());
+    Ok(format!("{signed}.{}", base64(&mac.finalize().into_bytes(), BASE64URL, false)))
+}
+
+/// 3.10: what follows the base URL stands behind it, with the site in its place.
+fn url_of(provider: &Provider, site: &str, path: &str) -> String {
+    let base = if path.is_empty() { &provider.base_url[..] } else { provider.base_url.trim_end_matches('/') };
+    format!("{base}{}", path.replace("{site}", &path_encode(site)))
+}
+
+/// 9.2: the issuer, else where the token endpoint is.
+pub(crate) fn audience(provider: &Provider, site: &str) -> String {
+    if provider.issuer.is_empty() {
+        url_of(provider, site, &provider.token_path)
+    } else {
+        provider.issuer.clone()
+    }
 }
 
 /// Writes the request of a grant, or says why there is none.
@@ -433,7 +489,7 @@ pub(crate) fn write_own_request(
     own: Option<Vec<(&str, String)>>,
     target: &str,
 ) -> Result<Value, &'static str> {
-    let Asked { site, credentials, .. } = *asked;
+    let Asked { site, credentials, .. } = asked;
     let given = |name: &str| {
         credentials[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned).ok_or("wrong_credentials")
     };
@@ -468,6 +524,14 @@ pub(crate) fn write_own_request(
         }
         Authentication::None => at_the_end.push(("client_id", given("client_id")?)),
         Authentication::Nobody => {}
+        Authentication::ClientSecretJwt => {
+            let (id, secret) = (given("client_id")?, given("client_secret")?);
+            let assertion = signed_by_secret(&id, &secret, &asked.audience, &credentials["assertion"])?;
+            at_the_end.push(("client_id", id));
+            let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+            at_the_end.push(("client_assertion_type", kind.to_owned()));
+            at_the_end.push(("client_assertion", assertion));
+        }
     }
 
     let has_body = own.is_some();
@@ -482,9 +546,7 @@ pub(crate) fn write_own_request(
     let mut taken: Vec<String> = own.iter().map(|[name, ..]| name.clone()).collect();
     taken.push("grant_type".to_owned());
     taken.extend(["username", "password", "refresh_token", "client_secret"].map(renamed));
-    if matches!(provider.authentication, Authentication::Post | Authentication::None) {
-        taken.push(renamed("client_id"));
-    }
+    taken.extend(at_the_end.iter().map(|(name, _)| renamed(name)));
     if parameters.iter().any(|(name, _)| *name == "scope") {
         taken.push("scope".to_owned());
     }
@@ -532,9 +594,7 @@ pub(crate) fn write_own_request(
     } else {
         &provider.token_path
     };
-    let base = if path.is_empty() { &provider.base_url[..] } else { provider.base_url.trim_end_matches('/') };
-    let url = format!("{base}{}", path.replace("{site}", &path_encode(site)));
-    Ok(json!({"method": "POST", "url": url, "headers": headers, "body": body}))
+    Ok(json!({"method": "POST", "url": url_of(provider, site, path), "headers": headers, "body": body}))
 }
 
 /// 3.21: a value with what stands for its places; none where it is not sent.

@@ -14,8 +14,14 @@ use super::{Breach, Primary, Setting, Tally};
 use crate::dice::Dice;
 
 const KEY: [u8; 32] = [7; 32];
-const CREDENTIALS: Credentials<'static> =
-    Credentials { client_id: "id", client_secret: "secret", username: "name", password: "word", bearer: "" };
+const CREDENTIALS: Credentials<'static> = Credentials {
+    client_id: "id",
+    client_secret: "secret",
+    username: "name",
+    password: "word",
+    bearer: "",
+    assertion: None,
+};
 const BEGINNING_S: u64 = 1_700_000_000;
 const HOUR_MS: u64 = 3_600_000;
 const SAMPLE_MS: u64 = 5_000;

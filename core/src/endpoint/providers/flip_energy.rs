@@ -1,8 +1,8 @@
 //! Flip Energy.
 
-use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
+use crate::endpoint::provider::ClientAuthentication;
 use crate::endpoint::provider::{Exposure, Provider};
 use crate::endpoint::routes::{Route, Routes};
 use crate::endpoint::site::SitePath;

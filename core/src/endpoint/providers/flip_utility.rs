@@ -1,8 +1,8 @@
 //! Flip Utility.
 
-use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
+use crate::endpoint::provider::ClientAuthentication;
 use crate::endpoint::provider::Provider;
 
 /// Flip Utility with an OAuth client, for development and tests.

@@ -1,9 +1,9 @@
 //! Flume.
 
 use crate::endpoint::body_format::BodyFormat;
-use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::nested::Nested;
+use crate::endpoint::provider::ClientAuthentication;
 use crate::endpoint::provider::{Exposure, Provider};
 
 /// Flume: password grant, an answer in an envelope, JWTs, refresh tokens. RFC 9700 section 2.4 forbids the password

@@ -1,8 +1,8 @@
 //! Flute.
 
-use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
+use crate::endpoint::provider::ClientAuthentication;
 use crate::endpoint::provider::Provider;
 
 /// Flute's sandbox.

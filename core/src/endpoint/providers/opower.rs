@@ -1,8 +1,8 @@
 //! Oracle Utilities Opower.
 
-use crate::endpoint::client_authentication::ClientAuthentication;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
+use crate::endpoint::provider::ClientAuthentication;
 use crate::endpoint::provider::Provider;
 
 /// Oracle Utilities Opower: a token of about an hour by Basic authentication. The base URL, the host of the tier, is

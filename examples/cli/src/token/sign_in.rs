@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use tokenward::grants::{AuthorizationCode, Callback, DeviceAuthorization, DeviceNext, DeviceOutcome};
 use tokenward::wire::retry_after;
-use tokenward::{Error, Outcome, ParsedAnswer};
+use tokenward::{Credentials, Error, Outcome, ParsedAnswer};
 
 use super::holder::{Holder, Sent, cannot_begin, shown};
 use crate::clock;
@@ -64,7 +64,8 @@ impl Holder<'_> {
             Ok(Callback::Error(error)) => Said::Error(shown(error.error().bytes())),
             Err(error) => Said::Nothing(error),
         })?;
-        let credentials = presented.credentials();
+        let assertion = Presented::assertion()?;
+        let credentials = Credentials { assertion: Some(&assertion), ..presented.credentials() };
         let request = sign_in.begin_by_callback(
             clock::now(),
             &self.manager,
@@ -104,13 +105,9 @@ impl Holder<'_> {
                     device.shown(now, &self.manager);
                 }
                 DeviceNext::Request => {
-                    let begun = device.begin(
-                        now,
-                        &self.manager,
-                        &presented.credentials(),
-                        &presented.values(),
-                        &mut out,
-                    );
+                    let assertion = Presented::assertion()?;
+                    let credentials = Credentials { assertion: Some(&assertion), ..presented.credentials() };
+                    let begun = device.begin(now, &self.manager, &credentials, &presented.values(), &mut out);
                     let (id, request) = begun.map_err(|error| cannot_begin(error, self.provider))?;
                     let reply = self.http.exchange(&request);
                     tokenward::wipe(&mut out);

@@ -1,11 +1,11 @@
 //! `--sign-out`: what is kept is overwritten, and the service ends the token.
 
 use tokenward::grants::Revocation;
-use tokenward::{Error, ParsedAnswer};
+use tokenward::{Credentials, Error, ParsedAnswer};
 
 use super::holder::{Holder, Sent, cannot_begin};
 use crate::clock;
-use crate::credentials::Ask;
+use crate::credentials::{Ask, Presented};
 use crate::failure::{Failure, Status};
 
 impl Holder<'_> {
@@ -22,7 +22,9 @@ impl Holder<'_> {
         }
         let presented = self.sources.read(self.provider, Ask::Prompt)?;
         let mut out = vec![0; 64 << 10];
-        let written = self.manager.revoke(&presented.credentials(), &[], &mut out);
+        let assertion = Presented::assertion()?;
+        let credentials = Credentials { assertion: Some(&assertion), ..presented.credentials() };
+        let written = self.manager.revoke(&credentials, &[], &mut out);
         let stored = self.stored();
         let request = written.map_err(|error| match error {
             Error::InvalidProvider => Failure::usage(format!("{}: {}", self.provider.name, error.name())),

@@ -106,6 +106,23 @@ fn request_shows_no_secret() {
 }
 
 #[test]
+fn request_shows_no_assertion() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let described = folder.path().join("provider.json");
+    for body in ["form", "json"] {
+        let text = r#"{"name":"acme","token_url":"https://a.example/token","grants":["client_credentials"],
+            "authentication":"client_secret_jwt","body":"BODY"}"#;
+        std::fs::write(&described, text.replace("BODY", body)).expect("a file");
+        let arguments = ["request", "--provider-file", described.to_str().expect("UTF-8")];
+        let hidden = finished(&mut with_secrets(&arguments), b"");
+        assert!(hidden.out.contains("[redacted]") && !hidden.out.contains("eyJ"), "{}", hidden.out);
+        let shown = finished(with_secrets(&arguments).arg("--show-secrets"), b"");
+        assert!(shown.out.contains("eyJ") && !shown.out.contains("[redacted]"), "{}", shown.out);
+        assert_silent("request", &shown);
+    }
+}
+
+#[test]
 fn token_shows_no_secret_whatever_the_service_answers() {
     let bodies = [
         ("200 OK", token_body()),

@@ -16,7 +16,14 @@ use tokenward::{
 use tokenward_no_alloc::{ACCESS, Manager, REFRESH, Step, manager, step};
 
 const CREDENTIALS: Credentials<'static> =
-    Credentials { client_id: "id", client_secret: "secret", username: "", password: "", bearer: "" };
+    Credentials {
+    client_id: "id",
+    client_secret: "secret",
+    username: "",
+    password: "",
+    bearer: "",
+    assertion: None,
+};
 
 /// Of the device's own, written at production to flash that cannot be read out.
 const KEY: [u8; 32] = *b"an example's key, which is none.";

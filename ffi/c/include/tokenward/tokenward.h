@@ -205,6 +205,19 @@ typedef struct tokenward_device_poll_result {
   tokenward_device_next next;
 } tokenward_device_poll_result;
 
+/** What the assertion is made of that a client authenticates with (RFC 7523 section 2.2). One is for one request. */
+typedef struct tokenward_assertion {
+  /** From a generator that nobody can predict: tells it from every other one, for good. */
+  uint8_t random[16];
+  /**
+   * The time of day in Unix seconds, from which it is good for a minute. 0, as clocks say that nobody has set: it is
+   * not known.
+   */
+  uint64_t wall_s;
+  /** Which of its keys the client signs with, if it has several (RFC 7515 section 4.1.4). */
+  tokenward_span key_id;
+} tokenward_assertion;
+
 /**
  * What a request presents. It is passed in for each request and never kept; what a grant does not need is
  * ignored.
@@ -220,6 +233,8 @@ typedef struct tokenward_credentials {
   tokenward_span password;
   /** The token that opens the token endpoint itself, if the provider authenticates that way. */
   tokenward_span bearer;
+  /** What an assertion is made of, if the client authenticates by one; else NULL. */
+  const tokenward_assertion *assertion;
 } tokenward_credentials;
 
 /**
@@ -1315,6 +1330,12 @@ extern const tokenward_authentication_part tokenward_authentication_basic_id;
 
 /** Nobody: neither an id nor a secret is sent. */
 extern const tokenward_authentication_part tokenward_authentication_nobody;
+
+/**
+ * An assertion in the body that the secret signs (RFC 7523 section 2.2), by HMAC-SHA-256: each request takes a
+ * #tokenward_assertion.
+ */
+extern const tokenward_authentication_part tokenward_authentication_client_secret_jwt;
 
 /** `application/x-www-form-urlencoded` (RFC 6749 Appendix B): the default. */
 extern const tokenward_body_part tokenward_body_form;

@@ -637,10 +637,10 @@ package protocol CoreDeviceProtocol: AnyObject, Sendable {
      * the provider's parameters and header fields.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
      * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-    func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, values: [String]) throws  -> CoreRequest
+    func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, assertion: AssertionRecord?, values: [String]) throws  -> CoreRequest
 
     /**
      * Nobody wants to sign in any more.
@@ -783,10 +783,10 @@ package func answer(now: UInt64, manager: CoreManager, requestId: UInt64, status
      * the provider's parameters and header fields.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
      * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, values: [String])throws  -> CoreRequest  {
+package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, assertion: AssertionRecord?, values: [String])throws  -> CoreRequest  {
     return try  FfiConverterTypeCoreRequest_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coredevice_begin(
@@ -796,6 +796,7 @@ package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientS
         FfiConverterOptionString.lower(clientId),
         FfiConverterOptionString.lower(clientSecret),
         FfiConverterOptionString.lower(bearer),
+        FfiConverterOptionTypeAssertionRecord.lower(assertion),
         FfiConverterSequenceString.lower(values),uniffiCallStatus
     )
 })
@@ -967,11 +968,12 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
-     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value, and for other than 16
+     * random bytes.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
      */
-    func begin(now: UInt64, clientId: String?, clientSecret: String?, username: String?, password: String?, bearer: String?, values: [String], parameters: [String]) throws  -> CoreRequest
+    func begin(now: UInt64, clientId: String?, clientSecret: String?, username: String?, password: String?, bearer: String?, assertion: AssertionRecord?, values: [String], parameters: [String]) throws  -> CoreRequest
 
     /**
      * Signs out: wipes the tokens.
@@ -1111,11 +1113,11 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      *
      * # Errors
      * It is signed out all the same, but for `invalid_argument` and [`CoreError::Internal`].
-     * - [`CoreError::State`], `wrong_credentials`.
+     * - [`CoreError::State`]: `wrong_credentials`, `not_random`, `no_wall_clock`.
      * - [`CoreError::Input`]: `invalid_provider`, it has no revocation path; `bad_url`; `invalid_argument` for a name
-     * without a value; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     * without a value, and for other than 16 random bytes; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-    func revoke(clientId: String?, clientSecret: String?, bearer: String?, values: [String]) throws  -> CoreRequest?
+    func revoke(clientId: String?, clientSecret: String?, bearer: String?, assertion: AssertionRecord?, values: [String]) throws  -> CoreRequest?
 
     /**
      * Reads the answer to the request of [`CoreManager::revoke`].
@@ -1330,11 +1332,12 @@ package func authorize(now: UInt64, method: String, url: String)throws  -> Strin
      * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
-     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value, and for other than 16
+     * random bytes.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
      */
-package func begin(now: UInt64, clientId: String?, clientSecret: String?, username: String?, password: String?, bearer: String?, values: [String], parameters: [String])throws  -> CoreRequest  {
+package func begin(now: UInt64, clientId: String?, clientSecret: String?, username: String?, password: String?, bearer: String?, assertion: AssertionRecord?, values: [String], parameters: [String])throws  -> CoreRequest  {
     return try  FfiConverterTypeCoreRequest_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coremanager_begin(
@@ -1345,6 +1348,7 @@ package func begin(now: UInt64, clientId: String?, clientSecret: String?, userna
         FfiConverterOptionString.lower(username),
         FfiConverterOptionString.lower(password),
         FfiConverterOptionString.lower(bearer),
+        FfiConverterOptionTypeAssertionRecord.lower(assertion),
         FfiConverterSequenceString.lower(values),
         FfiConverterSequenceString.lower(parameters),uniffiCallStatus
     )
@@ -1613,11 +1617,11 @@ package func revision()throws  -> UInt64  {
      *
      * # Errors
      * It is signed out all the same, but for `invalid_argument` and [`CoreError::Internal`].
-     * - [`CoreError::State`], `wrong_credentials`.
+     * - [`CoreError::State`]: `wrong_credentials`, `not_random`, `no_wall_clock`.
      * - [`CoreError::Input`]: `invalid_provider`, it has no revocation path; `bad_url`; `invalid_argument` for a name
-     * without a value; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     * without a value, and for other than 16 random bytes; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-package func revoke(clientId: String?, clientSecret: String?, bearer: String?, values: [String])throws  -> CoreRequest?  {
+package func revoke(clientId: String?, clientSecret: String?, bearer: String?, assertion: AssertionRecord?, values: [String])throws  -> CoreRequest?  {
     return try  FfiConverterOptionTypeCoreRequest.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coremanager_revoke(
@@ -1625,6 +1629,7 @@ package func revoke(clientId: String?, clientSecret: String?, bearer: String?, v
         FfiConverterOptionString.lower(clientId),
         FfiConverterOptionString.lower(clientSecret),
         FfiConverterOptionString.lower(bearer),
+        FfiConverterOptionTypeAssertionRecord.lower(assertion),
         FfiConverterSequenceString.lower(values),uniffiCallStatus
     )
 })
@@ -2087,10 +2092,11 @@ package protocol CoreSignInProtocol: AnyObject, Sendable {
      * are name, value, name, value: what stands for `{name}` in the provider's parameters and header fields.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
+     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`,
+     * `not_random`, `no_wall_clock`.
      * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
      */
-    func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, values: [String], url: String) throws  -> CoreRequest
+    func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, assertion: AssertionRecord?, values: [String], url: String) throws  -> CoreRequest
 
     /**
      * Reads the whole URL that the browser came back with. What is refused changes nothing: wait for the right one.
@@ -2247,10 +2253,11 @@ package func answer(now: UInt64, manager: CoreManager, status: UInt32, body: Dat
      * are name, value, name, value: what stands for `{name}` in the provider's parameters and header fields.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
+     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`,
+     * `not_random`, `no_wall_clock`.
      * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
      */
-package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, values: [String], url: String)throws  -> CoreRequest  {
+package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientSecret: String?, bearer: String?, assertion: AssertionRecord?, values: [String], url: String)throws  -> CoreRequest  {
     return try  FfiConverterTypeCoreRequest_lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coresignin_begin(
@@ -2260,6 +2267,7 @@ package func begin(now: UInt64, manager: CoreManager, clientId: String?, clientS
         FfiConverterOptionString.lower(clientId),
         FfiConverterOptionString.lower(clientSecret),
         FfiConverterOptionString.lower(bearer),
+        FfiConverterOptionTypeAssertionRecord.lower(assertion),
         FfiConverterSequenceString.lower(values),
         FfiConverterString.lower(url),uniffiCallStatus
     )
@@ -2382,6 +2390,85 @@ func FfiConverterTypeCoreSignIn_lower(_ value: CoreSignIn) -> UInt64 {
 }
 
 
+
+
+/**
+ * What the assertion is made of that a client authenticates with (RFC 7523 section 2.2). One is for one request.
+ */
+package struct AssertionRecord: Equatable, Hashable {
+    /**
+     * 16 bytes from a generator that nobody can predict.
+     */
+    package var random: Data
+    /**
+     * Unix seconds; none: the time of day is not known.
+     */
+    package var wall: UInt64?
+    /**
+     * Which of its keys the client signs with, if it has several.
+     */
+    package var keyId: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    package init(
+        /**
+         * 16 bytes from a generator that nobody can predict.
+         */random: Data,
+        /**
+         * Unix seconds; none: the time of day is not known.
+         */wall: UInt64?,
+        /**
+         * Which of its keys the client signs with, if it has several.
+         */keyId: String?) {
+        self.random = random
+        self.wall = wall
+        self.keyId = keyId
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension AssertionRecord: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeAssertionRecord: FfiConverterRustBuffer {
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> AssertionRecord {
+        return
+            try AssertionRecord(
+                random: FfiConverterData.read(from: &buf),
+                wall: FfiConverterOptionUInt64.read(from: &buf),
+                keyId: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    static func write(_ value: AssertionRecord, into buf: inout [UInt8]) {
+        FfiConverterData.write(value.random, into: &buf)
+        FfiConverterOptionUInt64.write(value.wall, into: &buf)
+        FfiConverterOptionString.write(value.keyId, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeAssertionRecord_lift(_ buf: RustBuffer) throws -> AssertionRecord {
+    return try FfiConverterTypeAssertionRecord.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeAssertionRecord_lower(_ value: AssertionRecord) -> RustBuffer {
+    return FfiConverterTypeAssertionRecord.lower(value)
+}
 
 
 /**
@@ -4158,6 +4245,10 @@ public enum ClientAuthentication: Equatable, Hashable, CaseIterable {
      * Nobody: neither an id nor a secret is sent.
      */
     case nobody
+    /**
+     * `client_secret_jwt`: an assertion in the body that the secret signs (RFC 7523 section 2.2), by HMAC-SHA-256.
+     */
+    case clientSecretJwt
 
 
 
@@ -4193,6 +4284,8 @@ struct FfiConverterTypeClientAuthentication: FfiConverterRustBuffer {
 
         case 7: return .nobody
 
+        case 8: return .clientSecretJwt
+
         default: throw UniffiInternalError.unexpectedEnumCase
         }
     }
@@ -4227,6 +4320,10 @@ struct FfiConverterTypeClientAuthentication: FfiConverterRustBuffer {
 
         case .nobody:
             writeInt(&buf, Int32(7))
+
+
+        case .clientSecretJwt:
+            writeInt(&buf, Int32(8))
 
         }
     }
@@ -6302,6 +6399,30 @@ fileprivate struct FfiConverterOptionTypeCoreRequest: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeAssertionRecord: FfiConverterRustBuffer {
+    typealias SwiftType = AssertionRecord?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeAssertionRecord.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeAssertionRecord.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeOptionsRecord: FfiConverterRustBuffer {
     typealias SwiftType = OptionsRecord?
 
@@ -7029,7 +7150,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coredevice_answer() != 46266) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coredevice_begin() != 13829) {
+    if (uniffi_tokenward_uniffi_checksum_method_coredevice_begin() != 35006) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coredevice_cancel() != 25310) {
@@ -7050,7 +7171,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coresignin_answer() != 47878) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coresignin_begin() != 49449) {
+    if (uniffi_tokenward_uniffi_checksum_method_coresignin_begin() != 56808) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coresignin_callback() != 6519) {
@@ -7071,7 +7192,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_authorize() != 65386) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_begin() != 9829) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_begin() != 1726) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_clear() != 14070) {
@@ -7119,7 +7240,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_revision() != 4352) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tokenward_uniffi_checksum_method_coremanager_revoke() != 9729) {
+    if (uniffi_tokenward_uniffi_checksum_method_coremanager_revoke() != 60825) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tokenward_uniffi_checksum_method_coremanager_revoked() != 48640) {

@@ -1,5 +1,7 @@
 package io.github.tokenward
 
+import io.github.tokenward.bridge.AssertionRecord
+import java.security.SecureRandom
 import kotlin.time.Duration
 
 /** What a token request needs of its client or user. Only what the provider's grant asks for is used; nothing is kept. */
@@ -9,6 +11,7 @@ public class Credentials private constructor(
     internal val username: String?,
     internal val password: String?,
     internal val bearer: String?,
+    internal val keyId: String?,
     internal val values: List<String>,
     internal val parameters: List<String>,
 ) {
@@ -18,6 +21,7 @@ public class Credentials private constructor(
      * @param clientId null where the provider says that nobody authenticates.
      * @param values what stands for `{name}` in the provider's parameters and header fields, by name.
      * @param parameters parameters beside those of the provider, such as `audience`.
+     * @param keyId which of its keys the client signs its assertions with, if it has several (RFC 7515 section 4.1.4).
      */
     @JvmOverloads
     public constructor(
@@ -27,14 +31,21 @@ public class Credentials private constructor(
         password: String? = null,
         values: Map<String, String> = emptyMap(),
         parameters: Map<String, String> = emptyMap(),
-    ) : this(clientId, clientSecret, username, password, null, listed(values), listed(parameters))
+        keyId: String? = null,
+    ) : this(clientId, clientSecret, username, password, null, keyId, listed(values), listed(parameters))
+
+    /** What an assertion is made of, anew for each request: whether the client authenticates by one the provider says. */
+    internal fun assertion(clock: TokenClock): AssertionRecord =
+        AssertionRecord(ByteArray(ASSERTION_BYTES).also(SecureRandom()::nextBytes), clock.unixTime(), keyId)
 
     override fun toString(): String = "Credentials([redacted])"
 
     internal companion object {
         val NONE = Credentials(null)
 
-        fun bearer(token: String) = Credentials(null, null, null, null, token, emptyList(), emptyList())
+        fun bearer(token: String) = Credentials(null, null, null, null, token, null, emptyList(), emptyList())
+
+        private const val ASSERTION_BYTES = 16
 
         /** Name, value, name, value, in the order of the names. */
         private fun listed(values: Map<String, String>) = values.toSortedMap().flatMap { listOf(it.key, it.value) }

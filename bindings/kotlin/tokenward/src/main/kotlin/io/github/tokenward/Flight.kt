@@ -88,10 +88,12 @@ internal suspend fun TokenManager.prepare(): Prepared = when (source) {
 /** Null where `poll` has something else to say by now. */
 private fun TokenManager.begin(flight: Any, now: ULong, with: Credentials): CoreRequest? = try {
     aboard(flight) {
-        core.begin(now, with.clientId, with.clientSecret, with.username, with.password, with.bearer, with.values, with.parameters)
+        with(with) {
+            core.begin(now, clientId, clientSecret, username, password, bearer, assertion(clock), values, parameters)
+        }
     }
 } catch (refused: CoreException.State) {
-    if (refused.code == "wrong_credentials") throw refused else null
+    if (refused.code in NOTHING_TO_SEND) null else throw refused
 }
 
 /** Sends it; why no token came. Of a 401 the parent is told whose token was [lent]. */
@@ -193,6 +195,8 @@ internal suspend fun <T> TokenManager.asked(limit: Duration = timeout, call: sus
     }
 }
 
+/** Why `begin` writes nothing where `poll` has something else to say by now. */
+private val NOTHING_TO_SEND = setOf("not_due", "request_in_flight")
 internal const val NO_ANSWER = "no_answer"
 
 private val MISCONFIGURED = setOf(

@@ -18,7 +18,7 @@ internal suspend fun TokenManager.signOutThere() {
             bridged { core.clear() }
         } else {
             try {
-                request = with(credentials) { core.revoke(clientId, clientSecret, bearer, values) }
+                request = with(credentials) { core.revoke(clientId, clientSecret, bearer, assertion(clock), values) }
             } catch (refused: CoreException) {
                 tell(refused.typed())
             }

@@ -120,7 +120,7 @@ private suspend fun TokenManager.present(
     signIn.deleted()
     val now = clock.instant()
     val (response, status) = with(prepared.credentials) {
-        exchange(bridged { signIn.begin(now, core, clientId, clientSecret, bearer, values, callback) }, now)
+        exchange(bridged { signIn.begin(now, core, clientId, clientSecret, bearer, assertion(clock), values, callback) }, now)
     }
     signedIn {
         val outcome = signIn.answer(clock.instant(), core, status.toUInt(), response.body, clock.unixTime())
@@ -166,7 +166,9 @@ private fun TokenManager.code(poll: DevicePollRecord) =
 /** One request of a device authorization: for a code, or for what became of it. */
 private suspend fun TokenManager.ask(device: CoreDevice, with: Credentials) {
     val now = clock.instant()
-    val request = bridged { device.begin(now, core, with.clientId, with.clientSecret, with.bearer, with.values) }
+    val request = bridged {
+        with(with) { device.begin(now, core, clientId, clientSecret, bearer, assertion(clock), values) }
+    }
     val id = request.id()
     val (response, status) = try {
         exchange(request, now)

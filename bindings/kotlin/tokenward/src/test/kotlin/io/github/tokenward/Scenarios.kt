@@ -1,5 +1,6 @@
 package io.github.tokenward
 
+import io.github.tokenward.bridge.AssertionRecord
 import io.github.tokenward.bridge.CallbackRecord
 import io.github.tokenward.bridge.CoreDevice
 import io.github.tokenward.bridge.CoreException
@@ -105,7 +106,8 @@ private class Scenario(private val scenario: Members) {
             "revoke" -> {
                 val (client, secret, _, _, bearer) = credentials(step)
                 val additions = (step["additions"] ?: scenario["additions"]).members().orEmpty()
-                return manager.revoke(client, secret, bearer, additions.pairs("values").flatten())?.use(::written) ?: emptyMap()
+                val values = additions.pairs("values").flatten()
+                return manager.revoke(client, secret, bearer, assertion(step), values)?.use(::written) ?: emptyMap()
             }
             "answer_revocation" -> {
                 return when (val said = manager.revoked(step.integer("status")!!.toUInt(), body(step))) {
@@ -162,7 +164,7 @@ private class Scenario(private val scenario: Members) {
             "begin_sign_in" -> {
                 val (id, secret, _, _, bearer) = credentials(step)
                 val values = additions(step).first()
-                return signIn.begin(now, manager, id, secret, bearer, values, hand.callback).use(::written)
+                return signIn.begin(now, manager, id, secret, bearer, assertion(step), values, hand.callback).use(::written)
             }
             "answer_sign_in" -> {
                 val status = step.integer("status")!!.toUInt()
@@ -197,7 +199,8 @@ private class Scenario(private val scenario: Members) {
             }
             "begin_device" -> {
                 val (client, secret, _, _, bearer) = credentials(step)
-                return device.begin(now, manager, client, secret, bearer, additions(step).first()).use { request ->
+                val values = additions(step).first()
+                return device.begin(now, manager, client, secret, bearer, assertion(step), values).use { request ->
                     hand.lastDeviceRequest = request.id()
                     step.text("as")?.let { hand.deviceRequests[it] = hand.lastDeviceRequest }
                     written(request)
@@ -250,7 +253,8 @@ private class Scenario(private val scenario: Members) {
     private fun begin(step: Members, now: ULong): Members {
         val (id, secret, username, password, bearer) = credentials(step)
         val (values, parameters) = additions(step)
-        return manager.begin(now, id, secret, username, password, bearer, values, parameters).use { request ->
+        val assertion = assertion(step)
+        return manager.begin(now, id, secret, username, password, bearer, assertion, values, parameters).use { request ->
             hand.lastRequest = request.id()
             step.text("as")?.let { hand.requests[it] = hand.lastRequest }
             written(request)
@@ -263,9 +267,12 @@ private class Scenario(private val scenario: Members) {
         return listOf("values", "parameters").map { additions.pairs(it).flatten() }
     }
 
-    private fun credentials(step: Members): List<String?> {
-        val credentials = (step["credentials"] ?: scenario["credentials"]).members().orEmpty()
-        return CREDENTIALS.map { credentials.text(it) }
+    private fun given(step: Members) = (step["credentials"] ?: scenario["credentials"]).members().orEmpty()
+
+    private fun credentials(step: Members): List<String?> = given(step).let { given -> CREDENTIALS.map { given.text(it) } }
+
+    private fun assertion(step: Members): AssertionRecord? = given(step)["assertion"].members()?.let {
+        AssertionRecord(bytes(it.text("random_hex")!!), it.integer("wall"), it.text("key_id"))
     }
 
     private fun written(request: CoreRequest): Members = mapOf(

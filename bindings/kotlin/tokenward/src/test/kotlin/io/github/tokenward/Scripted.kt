@@ -301,7 +301,7 @@ class ScriptedOther(provider: TokenProvider, private val process: ScriptedProces
         if (presented != null) {
             core.renew()
             settle()
-            core.begin(clock.instant(), "id", "secret", null, null, null, emptyList(), emptyList()).use { request ->
+            core.begin(clock.instant(), "id", "secret", null, null, null, null, emptyList(), emptyList()).use { request ->
                 if ("&refresh_token=$presented&" !in checkNotNull(request.body()).decodeToString()) {
                     throw Differs("the other process presents something else")
                 }

@@ -570,7 +570,11 @@ public enum class ClientAuthentication {
     /**
      * Nobody: neither an id nor a secret is sent.
      */
-    NOBODY;
+    NOBODY,
+    /**
+     * `client_secret_jwt`: an assertion in the body that the secret signs (RFC 7523 section 2.2), by HMAC-SHA-256.
+     */
+    CLIENT_SECRET_JWT;
 
 
 

@@ -842,7 +842,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coredevice_answer(`ptr`: Long,`now`: Long,`manager`: Long,`requestId`: Long,`status`: Int,`headers`: RustBuffer.ByValue,`body`: RustBuffer.ByValue,`wall`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_method_coredevice_begin(`ptr`: Long,`now`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coredevice_begin(`ptr`: Long,`now`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`assertion`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coredevice_cancel(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
@@ -864,7 +864,7 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coresignin_answer(`ptr`: Long,`now`: Long,`manager`: Long,`status`: Int,`body`: RustBuffer.ByValue,`wall`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_method_coresignin_begin(`ptr`: Long,`now`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coresignin_begin(`ptr`: Long,`now`: Long,`manager`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`assertion`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coresignin_callback(`ptr`: Long,`manager`: Long,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -884,7 +884,7 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_authorize(`ptr`: Long,`now`: Long,`method`: RustBuffer.ByValue,`url`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_begin(`ptr`: Long,`now`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`username`: RustBuffer.ByValue,`password`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,`parameters`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_begin(`ptr`: Long,`now`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`username`: RustBuffer.ByValue,`password`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`assertion`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,`parameters`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_clear(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
@@ -916,7 +916,7 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_revision(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_tokenward_uniffi_fn_method_coremanager_revoke(`ptr`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_revoke(`ptr`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`assertion`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_revoked(`ptr`: Long,`status`: Int,`body`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1117,7 +1117,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_answer() and 0xFFFF) != 46266) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_begin() and 0xFFFF) != 13829) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_begin() and 0xFFFF) != 35006) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_cancel() and 0xFFFF) != 25310) {
@@ -1138,7 +1138,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_answer() and 0xFFFF) != 47878) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_begin() and 0xFFFF) != 49449) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_begin() and 0xFFFF) != 56808) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_callback() and 0xFFFF) != 6519) {
@@ -1159,7 +1159,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_authorize() and 0xFFFF) != 65386) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_begin() and 0xFFFF) != 9829) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_begin() and 0xFFFF) != 1726) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_clear() and 0xFFFF) != 14070) {
@@ -1207,7 +1207,7 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revision() and 0xFFFF) != 4352) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revoke() and 0xFFFF) != 9729) {
+    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revoke() and 0xFFFF) != 60825) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revoked() and 0xFFFF) != 48640) {
@@ -1709,10 +1709,10 @@ internal interface CoreDeviceInterface {
      * the provider's parameters and header fields.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
      * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-    fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>): CoreRequest
+    fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `assertion`: AssertionRecord?, `values`: List<kotlin.String>): CoreRequest
 
     /**
      * Nobody wants to sign in any more.
@@ -1911,10 +1911,10 @@ internal open class CoreDevice: Disposable, AutoCloseable, CoreDeviceInterface
      * the provider's parameters and header fields.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
      * - [`CoreError::Input`]: `invalid_provider`, `bad_url`; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>): CoreRequest {
+    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `assertion`: AssertionRecord?, `values`: List<kotlin.String>): CoreRequest {
             return FfiConverterTypeCoreRequest.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
@@ -1926,6 +1926,7 @@ internal open class CoreDevice: Disposable, AutoCloseable, CoreDeviceInterface
         FfiConverterOptionalString.lower(`clientId`),
         FfiConverterOptionalString.lower(`clientSecret`),
         FfiConverterOptionalString.lower(`bearer`),
+        FfiConverterOptionalTypeAssertionRecord.lower(`assertion`),
         FfiConverterSequenceString.lower(`values`),_status)
 }
     }
@@ -2208,11 +2209,12 @@ internal interface CoreManagerInterface {
      * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
-     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value, and for other than 16
+     * random bytes.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
      */
-    fun `begin`(`now`: kotlin.ULong, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `username`: kotlin.String?, `password`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>, `parameters`: List<kotlin.String>): CoreRequest
+    fun `begin`(`now`: kotlin.ULong, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `username`: kotlin.String?, `password`: kotlin.String?, `bearer`: kotlin.String?, `assertion`: AssertionRecord?, `values`: List<kotlin.String>, `parameters`: List<kotlin.String>): CoreRequest
 
     /**
      * Signs out: wipes the tokens.
@@ -2352,11 +2354,11 @@ internal interface CoreManagerInterface {
      *
      * # Errors
      * It is signed out all the same, but for `invalid_argument` and [`CoreError::Internal`].
-     * - [`CoreError::State`], `wrong_credentials`.
+     * - [`CoreError::State`]: `wrong_credentials`, `not_random`, `no_wall_clock`.
      * - [`CoreError::Input`]: `invalid_provider`, it has no revocation path; `bad_url`; `invalid_argument` for a name
-     * without a value; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     * without a value, and for other than 16 random bytes; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-    fun `revoke`(`clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>): CoreRequest?
+    fun `revoke`(`clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `assertion`: AssertionRecord?, `values`: List<kotlin.String>): CoreRequest?
 
     /**
      * Reads the answer to the request of [`CoreManager::revoke`].
@@ -2632,11 +2634,12 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`.
-     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value, and for other than 16
+     * random bytes.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
      */
-    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `username`: kotlin.String?, `password`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>, `parameters`: List<kotlin.String>): CoreRequest {
+    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `username`: kotlin.String?, `password`: kotlin.String?, `bearer`: kotlin.String?, `assertion`: AssertionRecord?, `values`: List<kotlin.String>, `parameters`: List<kotlin.String>): CoreRequest {
             return FfiConverterTypeCoreRequest.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
@@ -2649,6 +2652,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
         FfiConverterOptionalString.lower(`username`),
         FfiConverterOptionalString.lower(`password`),
         FfiConverterOptionalString.lower(`bearer`),
+        FfiConverterOptionalTypeAssertionRecord.lower(`assertion`),
         FfiConverterSequenceString.lower(`values`),
         FfiConverterSequenceString.lower(`parameters`),_status)
 }
@@ -2995,11 +2999,11 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      *
      * # Errors
      * It is signed out all the same, but for `invalid_argument` and [`CoreError::Internal`].
-     * - [`CoreError::State`], `wrong_credentials`.
+     * - [`CoreError::State`]: `wrong_credentials`, `not_random`, `no_wall_clock`.
      * - [`CoreError::Input`]: `invalid_provider`, it has no revocation path; `bad_url`; `invalid_argument` for a name
-     * without a value; [`CoreError::NotAllowed`], `origin_not_allowed`.
+     * without a value, and for other than 16 random bytes; [`CoreError::NotAllowed`], `origin_not_allowed`.
      */
-    @Throws(CoreException::class)override fun `revoke`(`clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>): CoreRequest? {
+    @Throws(CoreException::class)override fun `revoke`(`clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `assertion`: AssertionRecord?, `values`: List<kotlin.String>): CoreRequest? {
             return FfiConverterOptionalTypeCoreRequest.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
@@ -3009,6 +3013,7 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
         FfiConverterOptionalString.lower(`clientId`),
         FfiConverterOptionalString.lower(`clientSecret`),
         FfiConverterOptionalString.lower(`bearer`),
+        FfiConverterOptionalTypeAssertionRecord.lower(`assertion`),
         FfiConverterSequenceString.lower(`values`),_status)
 }
     }
@@ -3761,10 +3766,11 @@ internal interface CoreSignInInterface {
      * are name, value, name, value: what stands for `{name}` in the provider's parameters and header fields.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
+     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`,
+     * `not_random`, `no_wall_clock`.
      * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
      */
-    fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>, `url`: kotlin.String): CoreRequest
+    fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `assertion`: AssertionRecord?, `values`: List<kotlin.String>, `url`: kotlin.String): CoreRequest
 
     /**
      * Reads the whole URL that the browser came back with. What is refused changes nothing: wait for the right one.
@@ -3957,10 +3963,11 @@ internal open class CoreSignIn: Disposable, AutoCloseable, CoreSignInInterface
      * are name, value, name, value: what stands for `{name}` in the provider's parameters and header fields.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`.
+     * - [`CoreError::State`]: `not_due`, what was stored is not deleted, or a code was sent; `wrong_credentials`,
+     * `not_random`, `no_wall_clock`.
      * - As [`CoreSignIn::callback`] and [`CoreManager::begin`].
      */
-    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `values`: List<kotlin.String>, `url`: kotlin.String): CoreRequest {
+    @Throws(CoreException::class)override fun `begin`(`now`: kotlin.ULong, `manager`: CoreManager, `clientId`: kotlin.String?, `clientSecret`: kotlin.String?, `bearer`: kotlin.String?, `assertion`: AssertionRecord?, `values`: List<kotlin.String>, `url`: kotlin.String): CoreRequest {
             return FfiConverterTypeCoreRequest.lift(
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
@@ -3972,6 +3979,7 @@ internal open class CoreSignIn: Disposable, AutoCloseable, CoreSignInInterface
         FfiConverterOptionalString.lower(`clientId`),
         FfiConverterOptionalString.lower(`clientSecret`),
         FfiConverterOptionalString.lower(`bearer`),
+        FfiConverterOptionalTypeAssertionRecord.lower(`assertion`),
         FfiConverterSequenceString.lower(`values`),
         FfiConverterString.lower(`url`),_status)
 }
@@ -4127,6 +4135,61 @@ internal object FfiConverterTypeCoreSignIn: FfiConverter<CoreSignIn, Long> {
 
     override fun write(value: CoreSignIn, buf: ByteBuffer) {
         buf.putLong(lower(value))
+    }
+}
+
+
+
+/**
+ * What the assertion is made of that a client authenticates with (RFC 7523 section 2.2). One is for one request.
+ */
+internal data class AssertionRecord (
+    /**
+     * 16 bytes from a generator that nobody can predict.
+     */
+    var `random`: kotlin.ByteArray
+    ,
+    /**
+     * Unix seconds; none: the time of day is not known.
+     */
+    var `wall`: kotlin.ULong?
+    ,
+    /**
+     * Which of its keys the client signs with, if it has several.
+     */
+    var `keyId`: kotlin.String?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeAssertionRecord: FfiConverterRustBuffer<AssertionRecord> {
+    override fun read(buf: ByteBuffer): AssertionRecord {
+        return AssertionRecord(
+            FfiConverterByteArray.read(buf),
+            FfiConverterOptionalULong.read(buf),
+            FfiConverterOptionalString.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: AssertionRecord) = (
+            FfiConverterByteArray.allocationSize(value.`random`) +
+            FfiConverterOptionalULong.allocationSize(value.`wall`) +
+            FfiConverterOptionalString.allocationSize(value.`keyId`)
+    )
+
+    override fun write(value: AssertionRecord, buf: ByteBuffer) {
+            FfiConverterByteArray.write(value.`random`, buf)
+            FfiConverterOptionalULong.write(value.`wall`, buf)
+            FfiConverterOptionalString.write(value.`keyId`, buf)
     }
 }
 
@@ -6190,6 +6253,38 @@ internal object FfiConverterOptionalTypeCoreRequest: FfiConverterRustBuffer<Core
         } else {
             buf.put(1)
             FfiConverterTypeCoreRequest.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalTypeAssertionRecord: FfiConverterRustBuffer<AssertionRecord?> {
+    override fun read(buf: ByteBuffer): AssertionRecord? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeAssertionRecord.read(buf)
+    }
+
+    override fun allocationSize(value: AssertionRecord?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeAssertionRecord.allocationSize(value)
+        }
+    }
+
+    override fun write(value: AssertionRecord?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeAssertionRecord.write(value, buf)
         }
     }
 }
