@@ -140,6 +140,14 @@ for leg; do
       header bsd/string.h libbsd-dev
       venv
       ;;
+    zephyr)
+      boards
+      program cmake cmake
+      program ninja ninja-build
+      program curl curl
+      program openssl openssl
+      venv
+      ;;
     executors) program make make; program python3 python3; header curl/curl.h libcurl4-openssl-dev ;;
     sign-in) program python3 python3; oidc_provider ;;
     swift) swift; oidc_provider ;;

@@ -9,7 +9,7 @@ OUT=${CARGO_TARGET_DIR:-$ROOT/target}/bindings-c
 export CARGO_TARGET_DIR=$OUT
 LEGS="dist cmake pkgconfig make zephyr esp-idf qemu guide abi reproducible linux gateway"
 # What needs a checkout of an SDK.
-ON_REQUEST="esp-idf-sdk"
+ON_REQUEST="esp-idf-sdk zephyr-sdk"
 WARN="-Wall -Wextra -Wpedantic -Werror"
 mkdir -p "$OUT"
 
@@ -380,6 +380,43 @@ esp-idf-sdk() {
   rm -f "$flash"
   grep -q 'called with token 1: 200' "$OUT/keep_token.log" || fail "$(cat "$OUT/keep_token.log")"
   echo "esp-idf-sdk: ESP-IDF $ESP_IDF_VERSION, target linux: $(has_kept_token)"
+}
+
+# The sample of the module, built by Zephyr's own build system for a board of QEMU and run there, over TLS; on request, as it
+# needs a checkout.
+zephyr-sdk() {
+  need cmake ninja openssl qemu-system-arm arm-none-eabi-gcc
+  [ -f "${ZEPHYR_BASE:-}/share/zephyr-package/cmake/ZephyrConfig.cmake" ] && [ -n "${ZEPHYR_MODULES:-}" ] ||
+    fail "ZEPHYR_BASE is not set to a checkout of Zephyr 3.2, or ZEPHYR_MODULES not to those of its modules cmsis and mbedtls:" \
+      "git clone --branch v3.2-branch https://github.com/zephyrproject-rtos/zephyr, the two at the revisions in its west.yml," \
+      "then ZEPHYR_BASE=\$PWD/zephyr ZEPHYR_MODULES=\"\$PWD/cmsis;\$PWD/mbedtls\" $0 zephyr-sdk"
+  python_with zephyr-sdk pyelftools==0.32 PyYAML==6.0.3 pykwalify==1.8.0 packaging==25.0
+  unpacked
+  demo_service
+  local folder=$OUT/zephyr-sdk tls
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  # The host as QEMU's board sees it.
+  must openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=10.0.2.2 \
+    -keyout "$folder/key.pem" -out "$folder/ca.pem"
+  must openssl x509 -in "$folder/ca.pem" -outform der -out "$folder/ca.der"
+  "$HERE/tests/zephyr/tls.py" "$folder/ca.pem" "$folder/key.pem" "${DEMO##*:}" >"$folder/port" &
+  tls=$!
+  while [ ! -s "$folder/port" ]; do sleep 0.1; done
+  sed "s|^CONFIG_EXAMPLE_BASE_URL=.*|CONFIG_EXAMPLE_BASE_URL=\"https://10.0.2.2:$(cat "$folder/port")\"|" "$KEEP_TOKEN" >"$folder/keep_token.conf"
+  echo "CONFIG_EXAMPLE_CA=\"$folder/ca.der\"" >>"$folder/keep_token.conf"
+  export ZEPHYR_TOOLCHAIN_VARIANT=cross-compile CROSS_COMPILE
+  CROSS_COMPILE=$(command -v arm-none-eabi-gcc)
+  CROSS_COMPILE=${CROSS_COMPILE%gcc}
+  PATH=$(dirname "$PYTHON"):$PATH
+  must configure zephyr-sdk/build -S "$PACKAGE/zephyr/samples/keep_token" -DBOARD=mps2_an385 \
+    -DZEPHYR_MODULES="$ZEPHYR_MODULES;$PACKAGE" -DOVERLAY_CONFIG="$folder/keep_token.conf"
+  must cmake --build "$folder/build"
+  timeout 70 qemu-system-arm -M mps2-an385 -nographic -nic user,model=lan9118 -kernel "$folder/build/zephyr/zephyr.elf" \
+    </dev/null >"$folder/log" 2>&1 || [ $? = 124 ] || fail "$(cat "$folder/log")"
+  kill $tls
+  grep -q 'called with token 2: 200' "$folder/log" || fail "$(cat "$folder/log")"
+  echo "zephyr-sdk: Zephyr $(sed -n 's/^VERSION_M[AI][JN]OR = //p' "$ZEPHYR_BASE/VERSION" | paste -sd.), mps2_an385, TLS: $(has_kept_token)"
 }
 
 # Every snippet of the guide, and of the repository's README, is a file that its first line names: compiled for the host

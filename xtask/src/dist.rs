@@ -61,7 +61,7 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// The examples that have the guide's loop beside their own files.
-const EXAMPLES: &[&str] = &["esp-idf/tokenward/examples/keep_token/main"];
+const EXAMPLES: &[&str] = &["esp-idf/tokenward/examples/keep_token/main", "zephyr/samples/keep_token/src"];
 
 /// What every file says of its age, so that the same input gives the same bytes: 2000-01-01, in seconds.
 pub(crate) const EPOCH: &str = "946684800";

@@ -141,12 +141,20 @@ const LEGS: &[Leg] = &[
 ];
 
 /// What needs a checkout of an SDK, which no registry has: run by name alone.
-const ON_REQUEST: &[Leg] = &[leg(
-    "esp-idf",
-    "on request: the component's example by ESP-IDF's own build system, IDF_PATH",
-    Lane::Own,
-    |workspace| workspace.script("bindings/c/test.sh").args(["esp-idf-sdk"]).run(),
-)];
+const ON_REQUEST: &[Leg] = &[
+    leg(
+        "esp-idf",
+        "on request: the component's example by ESP-IDF's own build system, IDF_PATH",
+        Lane::Own,
+        |workspace| workspace.script("bindings/c/test.sh").args(["esp-idf-sdk"]).run(),
+    ),
+    leg(
+        "zephyr",
+        "on request: the module's sample by Zephyr's own build system, ZEPHYR_BASE",
+        Lane::Own,
+        |workspace| workspace.script("bindings/c/test.sh").args(["zephyr-sdk"]).run(),
+    ),
+];
 
 const fn leg(name: &'static str, about: &'static str, lane: Lane, run: fn(&Workspace) -> Result<()>) -> Leg {
     Leg { name, about, lane, run }
