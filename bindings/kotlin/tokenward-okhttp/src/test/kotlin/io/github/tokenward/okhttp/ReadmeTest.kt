@@ -140,6 +140,30 @@ class ReadmeTest {
         }
     }
 
+    @Test
+    fun `the example of a test against the service runs`() {
+        val demoService = System.getProperty("tokenward.demoService")
+        // the service
+        val service = ProcessBuilder(demoService, "--kind", "flute", "--print-json").start() // ends when its input is closed
+        val described = service.inputStream.bufferedReader().readLine()
+
+        fun member(name: String) = Regex("\"$name\":\"([^\"]*)\"").find(described)!!.groupValues[1]
+        val acme = TokenProvider("acme", member("sandbox"), "/oauth2/token") {
+            authentication = ClientAuthentication.BASIC_RAW
+            primaryGrant = TokenGrant.CLIENT_CREDENTIALS
+            loopbackHttp = true
+        }
+        val source = TokenSource.credentials { Credentials(member("client_id"), member("client_secret")) }
+        val options = TokenManagerOptions(dangerouslyAllowServerOnlyCredentials = true)
+        TokenManager(acme, source = source, transport = OkHttpTransport(), options = options).use { tokens ->
+            val api = OkHttpClient.Builder().authorizedBy(tokens).build()
+            val call = Request.Builder().url(member("sandbox") + "/v2/transactions").build()
+            assertEquals(200, api.newCall(call).execute().use { it.code })
+        }
+        service.outputStream.close()
+        // end
+    }
+
     private suspend fun signedIn(show: (String) -> Unit) {
         // sign-in
         val person = TokenManager(
@@ -193,7 +217,7 @@ class ReadmeTest {
         val source = files.joinToString("") { (module, file) ->
             File("../$module/src/test/kotlin/io/github/tokenward/$file").readText()
         }
-        val guide = listOf("phone", "server", "replicas", "sign-in", "android", "watched", "view model", "java", "development")
+        val guide = "phone,server,replicas,sign-in,android,watched,view model,the service,java,development".split(",")
         for ((readme, names) in listOf("../../../README.md" to listOf("first"), "../README.md" to guide)) {
             val shown = Regex("```(?:kotlin|java)\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(File(readme).readText()).map {
                 it.groupValues[1].trim()
