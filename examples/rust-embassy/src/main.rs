@@ -19,8 +19,7 @@ use tokenward_embassy::{Device, Service, Turn};
 
 static PROVIDER: Provider<'static> = Provider { policy: Some(&POLICY), ..providers::FLUTE_SANDBOX };
 static POLICY: RefreshPolicy = RefreshPolicy { jitter_permille: 0, ..RefreshPolicy::DEFAULT };
-const CREDENTIALS: Credentials<'static> =
-    Credentials {
+const CREDENTIALS: Credentials<'static> = Credentials {
     client_id: "id",
     client_secret: "secret",
     username: "",

@@ -15,8 +15,7 @@ use tokenward::{
 };
 use tokenward_no_alloc::{ACCESS, Manager, REFRESH, Step, manager, step};
 
-const CREDENTIALS: Credentials<'static> =
-    Credentials {
+const CREDENTIALS: Credentials<'static> = Credentials {
     client_id: "id",
     client_secret: "secret",
     username: "",
