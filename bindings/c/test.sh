@@ -623,7 +623,7 @@ gateway() {
   arm64_root
   zig gateway aarch64-linux-gnu
   local gateway=$ROOT/examples/c-gateway lib=$ARM64/usr/lib/aarch64-linux-gnu
-  CFLAGS="-O2 -isystem $ARM64/usr/include/aarch64-linux-gnu" LDFLAGS="-L$lib -Wl,-rpath-link,$lib" must command make \
+  CFLAGS="-O2 -isystem $ARM64/usr/include/aarch64-linux-gnu" LDFLAGS="-L$lib -Wl,-rpath-link,$lib" must command make --always-make \
     -C "$gateway" CC="$CC" OUT="$OUT/gateway" TOKENWARD_INCLUDE="$PACKAGE/include" \
     TOKENWARD_LIB="$PACKAGE/lib/aarch64-unknown-linux-gnu/libtokenward_c.a"
   GATEWAY="qemu-aarch64 -L $ARM64 $OUT/gateway/tokenward-gateway" KILLS=6 "$gateway/test.sh" demo kills
