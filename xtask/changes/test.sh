@@ -32,7 +32,7 @@ arrived() { grep -qF "$2" "$1" || fail "$1 has no $2"; }
 # What a row of CONTRIBUTING.md says of a core beside its surfaces: names, numbers and layouts are compared value by value.
 surfaces() {
   cargo test --quiet --package tokenward-conformance --test description --package tokenward-c \
-    --package tokenward-c-header --package tokenward-uniffi --lib
+    --package tokenward-c-header --package tokenward-uniffi --features tokenward-c/snapshot --lib
 }
 
 # An error: the table, the place that returns it, a test.
