@@ -588,8 +588,7 @@ impl<'a> Driver<'a> {
     fn revoke(&mut self, step: &'a Map<String, Value>) -> Result<Result<Map<String, Value>, Error>, String> {
         let credentials =
             credentials(step.get("credentials").or(self.scenario.get("credentials")), self.arena)?;
-        let additions = step.get("additions").or(self.scenario.get("additions")).and_then(Value::as_object);
-        let values = additions.map_or(Ok(Vec::new()), |given| pairs(given, "values"))?;
+        let (values, _) = additions(step, self.scenario)?.unwrap_or_default();
         let mut out = vec![0; 1 << 17];
         let written_request = self.hand.manager.revoke(&credentials, &values, &mut out);
         Ok(written_request.map(|request| request.map_or_else(Map::new, |request| written(&request))))

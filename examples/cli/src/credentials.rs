@@ -99,6 +99,11 @@ impl Presented {
         }
     }
 
+    /// The same, where the client may authenticate by an assertion.
+    pub(crate) fn asserting<'a>(&'a self, assertion: &'a Assertion<'a>) -> Credentials<'a> {
+        Credentials { assertion: Some(assertion), ..self.credentials() }
+    }
+
     /// What an assertion is made of, anew for each request.
     pub(crate) fn assertion() -> Result<Assertion<'static>, Failure> {
         let mut random = [0; 16];

@@ -1138,10 +1138,9 @@ static int32_t do_sign_in_step(driver *d, const json_t *step, uint64_t at, json_
 
 static int32_t do_revoke(driver *d, const json_t *step, json_t *actual) {
   const tokenward_credentials credentials = credentials_of(d, step);
-  const json_t *given = json_object_get(has(step, "additions") ? step : d->scenario, "additions");
   tokenward_request request;
-  int32_t result = tokenward_revoke(d->hand->manager, &credentials, listed(d, json_object_get(given, "values")), d->buffer,
-                                    BUFFER, &request);
+  int32_t result =
+    tokenward_revoke(d->hand->manager, &credentials, added(d, step, "values"), d->buffer, BUFFER, &request);
   if (result == TOKENWARD_OK && request.url.len > 0) {
     put_request(actual, &request);
   }

@@ -9,7 +9,7 @@ use tokenward::wire::FormStr;
 use tokenward::{Credentials, Instant, Outcome, RequestId, UnixTime};
 
 use crate::error::caught;
-use crate::manager::{AssertionRecord, answer_of, fields, instant, key_of, outcome_of, pairs, sized};
+use crate::manager::{AssertionRecord, answer_of, client, fields, instant, key_of, outcome_of, pairs, sized};
 use crate::{CoreError, CoreManager, CoreRequest, OutcomeRecord};
 
 /// Bytes of memory for codes at most.
@@ -173,13 +173,7 @@ impl CoreSignIn {
         url: String,
     ) -> Result<Arc<CoreRequest>, CoreError> {
         let (assertion, values) = (AssertionRecord::core(assertion.as_ref())?, pairs(&values)?);
-        let credentials = Credentials {
-            client_id: client_id.as_deref().unwrap_or_default(),
-            client_secret: client_secret.as_deref().unwrap_or_default(),
-            bearer: bearer.as_deref().unwrap_or_default(),
-            assertion: assertion.as_ref(),
-            ..Credentials::default()
-        };
+        let credentials = client(&client_id, &client_secret, &bearer, assertion.as_ref());
         self.with(&manager, |sign_in, kept| {
             let begin = |out: &mut [u8]| {
                 let (now, manager) = (instant(now), &kept.manager);
@@ -378,13 +372,7 @@ impl CoreDevice {
         values: Vec<String>,
     ) -> Result<Arc<CoreRequest>, CoreError> {
         let (assertion, values) = (AssertionRecord::core(assertion.as_ref())?, pairs(&values)?);
-        let credentials = Credentials {
-            client_id: client_id.as_deref().unwrap_or_default(),
-            client_secret: client_secret.as_deref().unwrap_or_default(),
-            bearer: bearer.as_deref().unwrap_or_default(),
-            assertion: assertion.as_ref(),
-            ..Credentials::default()
-        };
+        let credentials = client(&client_id, &client_secret, &bearer, assertion.as_ref());
         self.with(|device| {
             manager.with(|kept| {
                 let begin = |out: &mut [u8]| {

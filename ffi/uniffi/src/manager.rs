@@ -260,12 +260,9 @@ impl CoreManager {
         let assertion = AssertionRecord::core(assertion.as_ref())?;
         let additions = Additions { values: &values, parameters: &parameters };
         let credentials = Credentials {
-            client_id: client_id.as_deref().unwrap_or_default(),
-            client_secret: client_secret.as_deref().unwrap_or_default(),
             username: username.as_deref().unwrap_or_default(),
             password: password.as_deref().unwrap_or_default(),
-            bearer: bearer.as_deref().unwrap_or_default(),
-            assertion: assertion.as_ref(),
+            ..client(&client_id, &client_secret, &bearer, assertion.as_ref())
         };
         self.with(|kept| {
             Ok(sized(|out| {
@@ -582,13 +579,7 @@ impl CoreManager {
         values: Vec<String>,
     ) -> Result<Option<Arc<CoreRequest>>, CoreError> {
         let (assertion, values) = (AssertionRecord::core(assertion.as_ref())?, pairs(&values)?);
-        let credentials = Credentials {
-            client_id: client_id.as_deref().unwrap_or_default(),
-            client_secret: client_secret.as_deref().unwrap_or_default(),
-            bearer: bearer.as_deref().unwrap_or_default(),
-            assertion: assertion.as_ref(),
-            ..Credentials::default()
-        };
+        let credentials = client(&client_id, &client_secret, &bearer, assertion.as_ref());
         self.with(|kept| {
             Ok(sized(|out| {
                 let request = kept.manager.revoke(&credentials, &values, out)?;
@@ -754,6 +745,17 @@ impl CoreRequest {
     pub fn body(&self) -> Result<Option<Vec<u8>>, CoreError> {
         Ok(self.body.clone())
     }
+}
+
+/// What a client presents.
+pub(crate) fn client<'c>(
+    id: &'c Option<String>,
+    secret: &'c Option<String>,
+    bearer: &'c Option<String>,
+    assertion: Option<&'c Assertion<'c>>,
+) -> Credentials<'c> {
+    let [client_id, client_secret, bearer] = [id, secret, bearer].map(|it| it.as_deref().unwrap_or_default());
+    Credentials { client_id, client_secret, bearer, assertion, ..Credentials::default() }
 }
 
 pub(crate) const fn instant(now: u64) -> Instant {

@@ -109,11 +109,10 @@ struct Scenario {
         case "clear": try manager.clear()
         case "revoke":
             let credentials = credentials(step)
-            let additions = step.object("additions") ?? scenario.object("additions")
             let request = try manager.revoke(
                 clientId: credentials.string("client_id"), clientSecret: credentials.string("client_secret"),
                 bearer: credentials.string("bearer"), assertion: assertion(credentials),
-                values: additions?.pairs("values").flatMap { $0 } ?? [])
+                values: added(step, "values"))
             return try request.map(written) ?? [:]
         case "answer_revocation":
             switch try manager.revoked(status: UInt32(step.integer("status")!), body: body(step)) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::json::{self, Json};
 use super::wire::{self, Answer};
-use super::{Manager, Refused, in_trouble, number, unhex, written};
+use super::{Manager, Refused, in_trouble, number, written};
 
 #[derive(Clone, Debug, PartialEq)]
 enum Phase {
@@ -314,10 +314,7 @@ impl Device {
     ) -> Result<Value, Refused> {
         let out = self.take_out(now, step, manager)?;
         let status = number(&step["status"]).unwrap_or(200);
-        let body = match step["body_hex"].as_str() {
-            Some(hex) => unhex(hex),
-            None => step["body"].as_str().unwrap_or("").as_bytes().to_vec(),
-        };
+        let body = super::body(step);
         let retry_after = wire::retry_after_s(&step["headers"], wall);
         let starts = self.phase == Phase::Starts;
         let answered: Result<Result<Value, String>, Refused> = if starts {

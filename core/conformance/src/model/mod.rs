@@ -4,6 +4,14 @@
 
 mod device;
 
+/// The body of an answer.
+fn body(step: &Value) -> Vec<u8> {
+    match step["body_hex"].as_str() {
+        Some(hex) => unhex(hex),
+        None => step["body"].as_str().unwrap_or("").as_bytes().to_vec(),
+    }
+}
+
 /// What stands for `{name}` in a request that no manager asks for.
 fn values(step: &Value, scenario: &Value) -> Value {
     json!({"values": step.get("additions").unwrap_or(&scenario["additions"])["values"]})
@@ -1273,10 +1281,7 @@ impl<'s> Replay<'s> {
                 return Ok(request);
             }
             "answer" => {
-                let body = match step["body_hex"].as_str() {
-                    Some(hex) => unhex(hex),
-                    None => text("body").into_bytes(),
-                };
+                let body = body(step);
                 let id = here.request_id(step);
                 return here.manager.answer(at, id, step, &body, wall);
             }
@@ -1296,14 +1301,10 @@ impl<'s> Replay<'s> {
             "clear" => manager.clear(),
             "revoke" => {
                 let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
-                let additions = step.get("additions").unwrap_or(&self.scenario["additions"]);
-                return manager.revoke(credentials, additions);
+                return manager.revoke(credentials, &self::values(step, self.scenario));
             }
             "answer_revocation" => {
-                let body = match step["body_hex"].as_str() {
-                    Some(hex) => unhex(hex),
-                    None => text("body").into_bytes(),
-                };
+                let body = body(step);
                 return Ok(manager.revocation_answer(number(&step["status"]).unwrap_or(200), &body));
             }
             "read" => here.copy = Some(self.slots.clone()),

@@ -7,8 +7,8 @@ use super::{Manager, Refused, in_trouble};
 
 impl Manager {
     /// 8.1, 8.2: nobody is signed in any more, and the request that tells the service.
-    pub(super) fn revoke(&mut self, credentials: &Value, additions: &Value) -> Result<Value, Refused> {
-        let request = self.revocation(credentials, &json!({"values": additions["values"]}));
+    pub(super) fn revoke(&mut self, credentials: &Value, values: &Value) -> Result<Value, Refused> {
+        let request = self.revocation(credentials, values);
         self.clear();
         request
     }

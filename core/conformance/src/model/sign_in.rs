@@ -353,10 +353,7 @@ impl Manager {
             return Err("stale_request");
         }
         let status = number(&step["status"]).unwrap_or(200);
-        let body = match step["body_hex"].as_str() {
-            Some(hex) => super::unhex(hex),
-            None => step["body"].as_str().unwrap_or("").as_bytes().to_vec(),
-        };
+        let body = super::body(step);
         match wire::read_answer(&self.provider, status, &body).map_err(|refusal| refusal.name)? {
             Answer::Error(code, _) => Ok(json!({"outcome": "error", "error_code": code})),
             Answer::Token(response) => {

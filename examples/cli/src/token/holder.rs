@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokenward::storage::{Found, Source, Storage as Rules};
 use tokenward::{
-    Additions, Answer, Credentials, Error, ErrorResponse, Generation, Identity, Next, Options, Outcome, Poll,
-    Provider, RequestId, Slots, TokenManager, TokenResponse,
+    Additions, Answer, Error, ErrorResponse, Generation, Identity, Next, Options, Outcome, Poll, Provider,
+    RequestId, Slots, TokenManager, TokenResponse,
 };
 
 use super::storage::Storage;
@@ -267,7 +267,7 @@ impl<'p> Holder<'p> {
             None => self.sources.read(self.provider, Ask::Prompt)?,
         };
         let assertion = Presented::assertion()?;
-        let credentials = Credentials { assertion: Some(&assertion), ..presented.credentials() };
+        let credentials = presented.asserting(&assertion);
         let additions = Additions { values: &presented.values(), parameters: &[] };
         let mut out = vec![0; 64 << 10];
         let begun = self.manager.begin_with(clock::now(), &credentials, &additions, &mut out);

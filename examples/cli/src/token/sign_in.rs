@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use tokenward::grants::{AuthorizationCode, Callback, DeviceAuthorization, DeviceNext, DeviceOutcome};
 use tokenward::wire::retry_after;
-use tokenward::{Credentials, Error, Outcome, ParsedAnswer};
+use tokenward::{Error, Outcome, ParsedAnswer};
 
 use super::holder::{Holder, Sent, cannot_begin, shown};
 use crate::clock;
@@ -65,7 +65,7 @@ impl Holder<'_> {
             Err(error) => Said::Nothing(error),
         })?;
         let assertion = Presented::assertion()?;
-        let credentials = Credentials { assertion: Some(&assertion), ..presented.credentials() };
+        let credentials = presented.asserting(&assertion);
         let request = sign_in.begin_by_callback(
             clock::now(),
             &self.manager,
@@ -106,7 +106,7 @@ impl Holder<'_> {
                 }
                 DeviceNext::Request => {
                     let assertion = Presented::assertion()?;
-                    let credentials = Credentials { assertion: Some(&assertion), ..presented.credentials() };
+                    let credentials = presented.asserting(&assertion);
                     let begun = device.begin(now, &self.manager, &credentials, &presented.values(), &mut out);
                     let (id, request) = begun.map_err(|error| cannot_begin(error, self.provider))?;
                     let reply = self.http.exchange(&request);

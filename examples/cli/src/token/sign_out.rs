@@ -1,7 +1,7 @@
 //! `--sign-out`: what is kept is overwritten, and the service ends the token.
 
 use tokenward::grants::Revocation;
-use tokenward::{Credentials, Error, ParsedAnswer};
+use tokenward::{Error, ParsedAnswer};
 
 use super::holder::{Holder, Sent, cannot_begin};
 use crate::clock;
@@ -23,7 +23,7 @@ impl Holder<'_> {
         let presented = self.sources.read(self.provider, Ask::Prompt)?;
         let mut out = vec![0; 64 << 10];
         let assertion = Presented::assertion()?;
-        let credentials = Credentials { assertion: Some(&assertion), ..presented.credentials() };
+        let credentials = presented.asserting(&assertion);
         let written = self.manager.revoke(&credentials, &[], &mut out);
         let stored = self.stored();
         let request = written.map_err(|error| match error {

@@ -105,8 +105,7 @@ private class Scenario(private val scenario: Members) {
             "clear" -> manager.clear()
             "revoke" -> {
                 val (client, secret, _, _, bearer) = credentials(step)
-                val additions = (step["additions"] ?: scenario["additions"]).members().orEmpty()
-                val values = additions.pairs("values").flatten()
+                val values = additions(step).first()
                 return manager.revoke(client, secret, bearer, assertion(step), values)?.use(::written) ?: emptyMap()
             }
             "answer_revocation" -> {
