@@ -24,7 +24,7 @@ impl Holder<'_> {
         let mut out = vec![0; 64 << 10];
         let assertion = Presented::assertion()?;
         let credentials = presented.asserting(&assertion);
-        let written = self.manager.revoke(&credentials, &[], &mut out);
+        let written = self.manager.revoke(&credentials, &presented.values(), &mut out);
         let stored = self.stored();
         let request = written.map_err(|error| match error {
             Error::InvalidProvider => Failure::usage(format!("{}: {}", self.provider.name, error.name())),
