@@ -27,11 +27,13 @@ import Testing
 
     /// Signs out with a service that is told; what it was told, and what is said of it.
     private func leaving(
-        _ answers: [(Int, String)], path: String? = "/oauth2/revoke", source: TokenSource = credentials
+        _ answers: [(Int, String)], path: String? = "/oauth2/revoke", source: TokenSource = credentials,
+        parameters: [TokenParameter]? = nil
     ) async throws -> (bodies: [String], failed: [TokenEvent]) {
         let acme = TokenProvider(name: "acme", baseUrl: "https://login.acme.example", tokenPath: "/oauth2/token") {
             $0.revocationPath = path
             $0.authentication = .post
+            $0.parameters = parameters
             $0.refreshGrant = true
             $0.exposure = .appAllowed
         }
@@ -58,6 +60,15 @@ import Testing
     @Test func tells_the_service_with_the_refresh_token_and_the_clients_credentials() async throws {
         let (bodies, failed) = try await leaving([(200, "")])
         #expect(bodies == ["token=r&token_type_hint=refresh_token&client_id=id&client_secret=secret"])
+        #expect(failed.isEmpty)
+    }
+
+    @Test func gives_the_values_of_a_client_to_what_the_service_is_told() async throws {
+        let (bodies, failed) = try await leaving(
+            [(200, "")],
+            source: .credentials { Credentials(clientId: "id", clientSecret: "secret", values: ["tenant": "t 1"]) },
+            parameters: [TokenParameter(name: "tenant", value: "{tenant}", target: .revocation)])
+        #expect(bodies.first?.split(separator: "&").contains("tenant=t+1") == true)
         #expect(failed.isEmpty)
     }
 

@@ -14,9 +14,10 @@ private let codes =
 
 private func refused(_ error: String) -> (Int, String) { (400, #"{"error":"\#(error)"}"#) }
 
-/// A service that answers from a list, and remembers the bodies that it was sent.
+/// A service that answers from a list, and remembers the bodies and the keys that it was sent.
 private final class Service: TokenTransport {
     let state: Locked<(answers: [(Int, String)], bodies: [String])>
+    let keys = Locked<[String?]>([])
     /// No answer comes before.
     let isOpen = Locked(true)
 
@@ -25,6 +26,7 @@ private final class Service: TokenTransport {
     var bodies: [String] { state.current.bodies }
 
     func send(_ request: TransportRequest) async throws -> TransportResponse {
+        keys.with { keys in keys.append(request.headers.first { $0.name == "x-api-key" }?.value) }
         let answer = state.with { state in
             state.bodies.append(String(decoding: request.body ?? Data(), as: UTF8.self))
             return state.answers.isEmpty ? nil : state.answers.removeFirst()
@@ -64,12 +66,15 @@ extension MemoryTokenStorage {
     private let clock = HandClock()
 
     private func manager(
-        _ service: Service, name: String = "acme", source: TokenSource = .credentials { Credentials(clientId: "app") }
+        _ service: Service, name: String = "acme", source: TokenSource = .credentials { Credentials(clientId: "app") },
+        headers: [NamedValue]? = nil, parameters: [TokenParameter]? = nil
     ) throws -> TokenManager {
         let acme = TokenProvider(name: name, baseUrl: "https://login.acme.example", tokenPath: "/token") {
             $0.authorizationUrl = "https://login.acme.example/authorize"
             $0.devicePath = "/device"
             $0.authentication = .publicClient
+            $0.headers = headers
+            $0.parameters = parameters
             $0.refreshGrant = true
             $0.exposure = .appAllowed
         }
@@ -348,6 +353,21 @@ extension MemoryTokenStorage {
         #expect(shown.current == ["WDJB https://acme.example/d"])
         #expect(try await header(manager) == "Bearer a")
         #expect(service.bodies.count == 3)
+    }
+
+    @Test func gives_the_values_of_a_client_to_each_request() async throws {
+        let service = Service((200, codes), (200, issued), (200, issued))
+        let targets: [ParameterTarget] = [.device, .code]
+        let manager = try manager(
+            service,
+            source: .credentials { Credentials(clientId: "app", values: ["key": "k-1", "tenant": "t 1"]) },
+            headers: [NamedValue(name: "x-api-key", value: "{key}")],
+            parameters: targets.map { TokenParameter(name: "tenant", value: "{tenant}", target: $0) })
+        try await manager.signInOnAnotherDevice { _ in }
+        try await manager.signIn(redirectURI: redirectURI) { callback($0.url, "code=c") }
+        #expect(service.keys.current == ["k-1", "k-1", "k-1"])
+        let tenants = service.bodies.flatMap { $0.split(separator: "&") }.filter { $0.contains("tenant") }
+        #expect(tenants == ["tenant=t+1", "tenant=t+1", "tenant=t+1"])
     }
 
     @Test func on_another_device_outlives_a_connection_that_breaks() async throws {

@@ -336,6 +336,36 @@ fn a_value_goes_with_the_requests_of_a_sign_in_which_says_when_it_ends() {
 }
 
 #[test]
+fn a_value_goes_with_a_sign_out() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (url, server) = answering([r#"{"access_token":"a","expires_in":60}"#, ""]);
+    let provider = format!(
+        r#"{{"name":"acme","token_url":"{url}/token","revocation_path":"/revoke","grants":["client_credentials"],
+        "authentication":"post","headers":[["x-api-key","{{api_key}}"]],
+        "parameters":[{{"name":"tenant","value":"{{tenant}}","on":"revocation"}}]}}"#
+    );
+    let path = folder.path().join("acme.json");
+    fs::write(&path, provider).expect("a file");
+    for how in [None, Some("--sign-out")] {
+        let mut command = tokenward();
+        command
+            .args(["token", "--allow-loopback-http", "--client-id", "id", "--value", "tenant=t"])
+            .args(how);
+        command.arg("--provider-file").arg(&path).arg("--save").arg(folder.path().join("token"));
+        command.env("TOKENWARD_CLIENT_SECRET", "secret").env("TOKENWARD_VALUE_API_KEY", "k-1");
+        let output = finished(&mut command, b"");
+        assert_eq!(output.status, 0, "{}", output.err);
+    }
+    let told = &server.join().expect("a server")[1];
+    assert!(
+        told.starts_with("POST /revoke ")
+            && told.contains("x-api-key: k-1\r\n")
+            && told.contains("&tenant=t&"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_value_that_is_missing_is_named_and_no_program_inherits_one() {
     let folder = tempfile::tempdir().expect("a directory");
     let (url, server) = answering([r#"{"access_token":"a","expires_in":60}"#; 2]);

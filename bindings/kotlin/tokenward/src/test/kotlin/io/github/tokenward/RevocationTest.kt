@@ -48,6 +48,20 @@ class RevocationTest {
     }
 
     @Test
+    fun `a client's values go with what a service is told of a sign-out`() {
+        service.answers += MemoryService.answer(200, "")
+        val provider = ACME.copy {
+            revocationPath = "/oauth2/revoke"
+            parameters = listOf(TokenParameter("tenant", "{tenant}", ParameterTarget.REVOCATION))
+        }
+        val source = TokenSource.credentials { Credentials("id", "secret", values = mapOf("tenant" to "t 1")) }
+        leaving(provider, source) { _, failed ->
+            assertEquals(listOf("tenant=t+1"), service.requests.single().split('&').filter { "tenant" in it })
+            assertEquals(emptyList(), failed)
+        }
+    }
+
+    @Test
     fun `what a service says no to is told and undoes nothing`() {
         service.answers += MemoryService.answer(400, """{"error":"unsupported_token_type"}""")
         leaving { _, failed ->

@@ -348,6 +348,29 @@ class SignInTest {
     }
 
     @Test
+    fun `a client's values go with each request of a sign-in`() = runTest {
+        val own = app.copy {
+            headers = listOf(NamedValue("x-api-key", "{key}"))
+            parameters = listOf(ParameterTarget.DEVICE, ParameterTarget.CODE).map { TokenParameter("tenant", "{tenant}", it) }
+        }
+        val keys = ArrayList<String?>()
+        val transport = object : TokenTransport {
+            override suspend fun send(request: TransportRequest): TransportResponse {
+                keys += request.headers.firstOrNull { it.name == "x-api-key" }?.value
+                return service.send(request)
+            }
+        }
+        val values = mapOf("key" to "k-1", "tenant" to "t 1")
+        manager(transport, TokenSource.credentials { Credentials("app", values = values) }, own).use { manager ->
+            service.answers += codes()
+            manager.signInOnAnotherDevice {}
+            manager.signIn(back) { callback(it.url, "code=c") }
+        }
+        assertEquals(listOf<String?>("k-1", "k-1", "k-1"), keys)
+        assertEquals(3, service.requests.count { "tenant=t+1" in it.split('&') })
+    }
+
+    @Test
     fun `a sign-in on another device outlives a connection that breaks`() = runTest {
         service.answers += codes()
         manager().use { manager ->
