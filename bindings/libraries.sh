@@ -40,12 +40,10 @@ while read -r name target oldest; do
     echo "libraries: $name: rustup has no $target here"
     continue
   fi
-  (cd "$ROOT" && env "$oldest" CARGO_TARGET_DIR="$TARGET" cargo rustc --quiet --locked --package tokenward-uniffi --lib \
-    --crate-type staticlib --profile mobile --target "$target")
-  archive=$TARGET/$target/mobile/libtokenward_uniffi.a
+  export CARGO_TARGET_DIR=$TARGET "${oldest?}"
   case $target in
     *-apple-*)
-      python3 - "$archive" "${oldest#*=}" "$name" <<'PYTHON'
+      python3 - "$("$HERE/library.sh" --target "$target")" "${oldest#*=}" "$name" <<'PYTHON'
 import struct, sys
 data, oldest, name = open(sys.argv[1], "rb").read(), sys.argv[2], sys.argv[3]
 assert data[:8] == b"!<arch>\n"
@@ -78,8 +76,7 @@ print(f"libraries: {name}: own objects from {oldest[0]}.{oldest[1]} on, {len(dat
 PYTHON
       ;;
     *)
-      library=$TARGET/$target/mobile/libtokenward_uniffi.so
-      "$lld" -shared -z max-page-size=16384 -z noexecstack --gc-sections --whole-archive "$archive" -o "$library"
+      library=$("$HERE/library.sh" --target "$target" "$lld" -z max-page-size=16384 --pack-dyn-relocs=android --strip-all)
       loads=$(readelf --program-headers --wide "$library" | awk '$1 == "LOAD" { print $NF }' | sort -u)
       [ "$loads" = 0x4000 ] || fail "$name: the library's pages are $loads"
       readelf --dyn-syms --wide "$library" | grep -q ' tokenward\| uniffi_tokenward\| ffi_tokenward' || fail "$name: no function"

@@ -38,16 +38,15 @@ maven() {
 
 # The native library, where JNA and the AAR look for it, and the service that the tests run against.
 native() {
-  need cargo strip
+  need cargo cc strip
   local platform library=libtokenward_uniffi.so
   case $(uname -sm) in
     "Linux x86_64") platform=linux-x86-64 ABI=x86_64 ;;
     "Linux aarch64") platform=linux-aarch64 ABI=arm64-v8a ;;
     *) fail "these tests run on Linux, x86-64 or aarch64" ;;
   esac
-  (cd "$ROOT" && cargo rustc --quiet --package tokenward-uniffi --lib --crate-type cdylib --profile mobile)
   mkdir -p "$OUT/native/$platform" "$OUT/jni/$ABI"
-  strip -o "$OUT/native/$platform/$library" "$TARGET/mobile/$library"
+  strip -o "$OUT/native/$platform/$library" "$("$ROOT/bindings/library.sh" "${CC:-cc}")"
   cp "$OUT/native/$platform/$library" "$OUT/jni/$ABI/"
 }
 

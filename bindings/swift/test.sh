@@ -84,8 +84,7 @@ spm() {
 # library: the static library that the package links, and the programs of the tests.
 library() {
   need cargo "rustup, or cargo"
-  (cd "$ROOT" && CARGO_TARGET_DIR=$TARGET cargo rustc --quiet --package tokenward-uniffi --lib --crate-type staticlib \
-    --profile mobile)
+  CARGO_TARGET_DIR=$TARGET "$ROOT/bindings/library.sh" >"$OUT/library.log"
   # To SwiftPM the archive is no input: what links an older one goes, so that it is linked anew.
   mkdir -p "$OUT/build" "$OUT/tsan"
   find "$OUT/build" "$OUT/tsan" -mindepth 3 -maxdepth 3 -type f -perm -u+x \

@@ -49,7 +49,5 @@ for name in $BOARDS; do
   firmware "$name" "$OUT/$name-measure.elf" panic-handler,snapshot -Wa,-I"$ROOT/core/tests/data/workloads" \
     "$HERE"/{measure,channel}.c
 done
-(cd "$ROOT" && CARGO_TARGET_DIR=$TARGET cargo rustc --quiet --package tokenward-uniffi --lib --crate-type cdylib \
-  --profile mobile)
-strip -o "$OUT/libtokenward_uniffi.so" "$TARGET/mobile/libtokenward_uniffi.so"
+strip -o "$OUT/libtokenward_uniffi.so" "$(CARGO_TARGET_DIR=$TARGET "$ROOT/bindings/library.sh" "${CC:-cc}")"
 PYTHONDONTWRITEBYTECODE=1 exec python3 "$HERE/measure.py" "$OUT" "$HERE/../../docs/MEMORY.md" "$@"

@@ -1,11 +1,11 @@
 //! `authorize` in one plain call: the structures that uniffi passes by value take JNA thirty times as long.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 use std::sync::Arc;
 
 use uniffi::Handle;
 
-use crate::error::caught;
 use crate::{CoreError, CoreManager};
 
 /// [`CoreManager::authorize`] into the caller's memory: the value of the `Authorization` field to `out`, the
@@ -32,7 +32,8 @@ pub unsafe extern "C" fn direct_authorize(
     capacity: i32,
     generation: *mut u64,
 ) -> i32 {
-    let written = caught(|| {
+    // What a panic leaves half done is behind a lock, which it poisons.
+    let written = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the caller's word, for all three.
         let (manager, method, url) =
             unsafe { (manager_of(manager)?, text(method, method_len)?, text(url, url_len)?) };
@@ -44,8 +45,8 @@ pub unsafe extern "C" fn direct_authorize(
         // SAFETY: not NULL; the rest is the caller's word.
         unsafe { generation.write_unaligned(newest) };
         i32::try_from(written).map_err(|_| CoreError::internal())
-    });
-    written.unwrap_or(-1)
+    }));
+    written.ok().and_then(Result::ok).unwrap_or(-1)
 }
 
 /// # Safety

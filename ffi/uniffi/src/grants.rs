@@ -1,6 +1,6 @@
 //! What obtains the first token of a person, behind locks of their own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use self_cell::self_cell;
 use tokenward::grants::{AuthorizationCode, Callback, DeviceAuthorization, DeviceNext, DeviceOutcome};
@@ -8,7 +8,7 @@ use tokenward::storage::HmacSha256;
 use tokenward::wire::FormStr;
 use tokenward::{Credentials, Instant, Outcome, RequestId, UnixTime};
 
-use crate::error::caught;
+use crate::error::locked;
 use crate::manager::{AssertionRecord, answer_of, client, fields, instant, key_of, outcome_of, pairs, sized};
 use crate::{CoreError, CoreManager, CoreRequest, OutcomeRecord};
 
@@ -58,13 +58,11 @@ impl CoreSignIn {
     /// - [`CoreError::State`], `not_random`; [`CoreError::NotAllowed`], `origin_not_allowed`.
     #[uniffi::constructor]
     pub fn new(random: Vec<u8>, redirect_uri: String) -> Result<Self, CoreError> {
-        caught(|| {
-            let random = random.try_into().map_err(|_| CoreError::invalid_argument())?;
-            let sign_in = Text::try_new(redirect_uri.into_bytes(), |uri| {
-                AuthorizationCode::new(random, core::str::from_utf8(uri).unwrap_or_default())
-            })?;
-            Ok(Self { sign_in: Mutex::new(sign_in) })
-        })
+        let random = random.try_into().map_err(|_| CoreError::invalid_argument())?;
+        let sign_in = Text::try_new(redirect_uri.into_bytes(), |uri| {
+            AuthorizationCode::new(random, core::str::from_utf8(uri).unwrap_or_default())
+        })?;
+        Ok(Self { sign_in: Mutex::new(sign_in) })
     }
 
     /// A sign-in that was stored before a restart. Delete what is refused.
@@ -128,11 +126,8 @@ impl CoreSignIn {
     /// # Errors
     /// [`CoreError::Internal`] alone.
     pub fn deleted(&self) -> Result<(), CoreError> {
-        caught(|| {
-            let mut sign_in = self.sign_in.lock().map_err(|_| CoreError::internal())?;
-            sign_in.with_dependent_mut(|_, sign_in| sign_in.deleted());
-            Ok(())
-        })
+        locked(&self.sign_in)?.with_dependent_mut(|_, sign_in| sign_in.deleted());
+        Ok(())
     }
 
     /// Reads the whole URL that the browser came back with. What is refused changes nothing: wait for the right one.
@@ -209,10 +204,7 @@ impl CoreSignIn {
         manager: &CoreManager,
         body: impl FnOnce(&mut AuthorizationCode<'_>, &mut crate::manager::Kept<'_>) -> Result<T, CoreError>,
     ) -> Result<T, CoreError> {
-        caught(|| {
-            let mut sign_in = self.sign_in.lock().map_err(|_| CoreError::internal())?;
-            sign_in.with_dependent_mut(|_, sign_in| manager.with(|kept| body(sign_in, kept)))
-        })
+        locked(&self.sign_in)?.with_dependent_mut(|_, sign_in| manager.with(|kept| body(sign_in, kept)))
     }
 }
 
@@ -433,10 +425,7 @@ impl CoreDevice {
         &self,
         body: impl FnOnce(&mut DeviceAuthorization<Box<[u8]>>) -> Result<T, CoreError>,
     ) -> Result<T, CoreError> {
-        caught(|| {
-            let mut device = self.device.lock().map_err(|_: PoisonError<_>| CoreError::internal())?;
-            body(&mut device)
-        })
+        body(&mut *locked(&self.device)?)
     }
 }
 

@@ -11,7 +11,7 @@ use tokenward::{
     TokenAnswer, TokenManager, TokenRequest, TokenResponse, UnixTime, token_answer,
 };
 
-use crate::error::caught;
+use crate::error::locked;
 use crate::{
     CoreError, FoundRecord, OptionsRecord, TokenGrant, TokenIdentity, TokenNext, TokenProvider, TokenReason,
 };
@@ -151,35 +151,32 @@ impl CoreManager {
         allow_server_only: bool,
         options: Option<OptionsRecord>,
     ) -> Result<Self, CoreError> {
-        caught(|| {
-            let options = options.unwrap_or_default().core().ok_or_else(CoreError::invalid_argument)?;
-            if access_capacity.max(refresh_capacity) > MAX_CAPACITY {
-                return Err(CoreError::invalid_argument());
+        let options = options.unwrap_or_default().core().ok_or_else(CoreError::invalid_argument)?;
+        if access_capacity.max(refresh_capacity) > MAX_CAPACITY {
+            return Err(CoreError::invalid_argument());
+        }
+        let (access, refresh) = (access_capacity as usize, refresh_capacity as usize);
+        let keeper = Keeper::try_new(Bump::new(), |arena| {
+            let provider = provider.in_arena(arena);
+            let identity = identity.in_arena(arena);
+            // What is given at run time stands in the description's place, and is checked with it.
+            let described = Provider {
+                environment: identity.environment.or(provider.environment),
+                base_url: identity.base_url.or(provider.base_url),
+                ..*provider
+            };
+            if let Some(fact) = described.fault() {
+                return Err(CoreError::invalid_provider(fact));
             }
-            let (access, refresh) = (access_capacity as usize, refresh_capacity as usize);
-            let keeper = Keeper::try_new(Bump::new(), |arena| {
-                let provider = provider.in_arena(arena);
-                let identity = identity.in_arena(arena);
-                // What is given at run time stands in the description's place, and is checked with it.
-                let described = Provider {
-                    environment: identity.environment.or(provider.environment),
-                    base_url: identity.base_url.or(provider.base_url),
-                    ..*provider
-                };
-                if let Some(fact) = described.fault() {
-                    return Err(CoreError::invalid_provider(fact));
-                }
-                if provider.exposure == Exposure::ServerOnly && !allow_server_only {
-                    return Err(CoreError::server_only());
-                }
-                let slots = Slots::new(vec![0; access + refresh].into_boxed_slice(), access);
-                let manager =
-                    TokenManager::with_options(instant(now), provider, identity, slots, seed, options)
-                        .map_err(|_| CoreError::invalid_provider("site"))?;
-                Ok(Kept { provider, identity, manager })
-            })?;
-            Ok(Self { keeper: Mutex::new(keeper) })
-        })
+            if provider.exposure == Exposure::ServerOnly && !allow_server_only {
+                return Err(CoreError::server_only());
+            }
+            let slots = Slots::new(vec![0; access + refresh].into_boxed_slice(), access);
+            let manager = TokenManager::with_options(instant(now), provider, identity, slots, seed, options)
+                .map_err(|_| CoreError::invalid_provider("site"))?;
+            Ok(Kept { provider, identity, manager })
+        })?;
+        Ok(Self { keeper: Mutex::new(keeper) })
     }
 
     /// Where [`CoreManager::begin`] would send a request that obtains a token without a refresh token.
@@ -635,10 +632,7 @@ impl CoreManager {
         &self,
         body: impl FnOnce(&mut Kept<'_>) -> Result<T, CoreError>,
     ) -> Result<T, CoreError> {
-        caught(|| {
-            let mut keeper = self.keeper.lock().map_err(|_| CoreError::internal())?;
-            keeper.with_dependent_mut(|_, kept| body(kept))
-        })
+        locked(&self.keeper)?.with_dependent_mut(|_, kept| body(kept))
     }
 }
 
@@ -840,15 +834,18 @@ fn text(text: JsonStr<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
     use crate::{TokenPreset, preset_provider};
 
     #[test]
-    fn a_panic_is_an_error_then_and_ever_after() {
+    fn after_a_panic_a_manager_answers_nothing_else() {
         let provider = preset_provider(TokenPreset::FluteSandbox);
         let identity = TokenIdentity::default();
         let manager = CoreManager::new(0, provider, identity, 64, 64, 0, true, None).expect("a manager");
-        assert_eq!(manager.with::<()>(|_| panic!("a bug")), Err(CoreError::internal()));
+        let bug = catch_unwind(AssertUnwindSafe(|| manager.with::<()>(|_| panic!("a bug"))));
+        assert!(bug.is_err());
         assert_eq!(manager.poll(1), Err(CoreError::internal()));
         assert_eq!(manager.clear(), Err(CoreError::internal()));
         assert_eq!(manager.authorize_into(1, "GET", "", &mut []), Err(CoreError::internal()));

@@ -157,6 +157,10 @@ fn name_of(line: &str) -> &str {
 
 /// What the package uses itself, each declaration `internal`, and what is public, in a file of its own.
 fn kotlin(generated: &str) -> Result<(String, String), String> {
+    const PANIC: &str = "InternalException(FfiConverterString.lift(status.error_buf))";
+    const BUG: &str = "CoreException.Internal(\"internal\", null).also { RustBuffer.free(status.error_buf) }";
+    let generated = replaced(generated, PANIC, BUG)?;
+    let generated = replaced(&generated, "InternalException(\"Rust panic\")", BUG)?;
     let mut internal = String::new();
     let mut public = "// Generated from `ffi/uniffi` by `cargo run -p tokenward-uniffi-bindgen`.\n\n\
         package "
@@ -172,7 +176,14 @@ fn kotlin(generated: &str) -> Result<(String, String), String> {
     for name in PUBLIC {
         generated = generated.replace(&format!("{PACKAGE}.bridge.{name}"), &format!("{PACKAGE}.{name}"));
     }
+    let mut is_dropped = false;
     for line in generated.lines() {
+        // JNA would look for each of them in the library, which has none.
+        is_dropped |= line.contains("external fun ffi_tokenward_uniffi_rust_future_");
+        if is_dropped {
+            is_dropped = !line.trim_start().starts_with(')');
+            continue;
+        }
         let is_outermost = open.0 == 0;
         if is_outermost && (is_comment(line) || line.is_empty()) {
             held.push_str(line);
@@ -226,6 +237,12 @@ fn public_member(line: &str) -> String {
 
 /// What the package uses itself is visible within the package alone.
 fn swift(generated: &str) -> Result<String, String> {
+    const PANIC: &str =
+        "throw UniffiInternalError.rustPanic(try FfiConverterString.lift(callStatus.errorBuf))";
+    const BUG: &str = "throw CoreError.Internal(code: \"internal\", needed: nil)";
+    let generated =
+        replaced(generated, PANIC, &format!("callStatus.errorBuf.deallocate()\n                {BUG}"))?;
+    let generated = replaced(&generated, "throw UniffiInternalError.rustPanic(\"Rust panic\")", BUG)?;
     let mut text = String::new();
     let mut open = Brackets(0);
     let mut outermost = "";
@@ -256,6 +273,14 @@ fn swift(generated: &str) -> Result<String, String> {
         open.pass(line)?;
     }
     if open.0 == 0 { Ok(text) } else { Err("a bracket of the generated Swift is not closed".to_owned()) }
+}
+
+/// A panic is an error like the others: no text of it reaches an app.
+fn replaced(generated: &str, what: &str, by: &str) -> Result<String, String> {
+    match generated.matches(what).count() {
+        1 => Ok(generated.replace(what, by)),
+        found => Err(format!("`{what}` is generated {found} times")),
+    }
 }
 
 fn internal_line(line: &str) -> String {

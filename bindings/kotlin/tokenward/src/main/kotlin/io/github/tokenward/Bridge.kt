@@ -20,7 +20,7 @@ internal fun checkLibrary(version: () -> String) {
     } catch (missing: LinkageError) {
         throw TokenwardException.IncompatibleLibrary(VERSION, null, missing)
     } catch (differs: RuntimeException) {
-        // The bridge's own checksums.
+        // It was made by another uniffi.
         throw TokenwardException.IncompatibleLibrary(VERSION, null, differs)
     }
     if (found != VERSION) throw TokenwardException.IncompatibleLibrary(VERSION, found, null)

@@ -306,9 +306,9 @@ private fun<E: kotlin.Exception> uniffiCheckCallStatus(errorHandler: UniffiRustC
         // with the message.  but if that code panics, then it just sends back
         // an empty buffer.
         if (status.error_buf.len > 0) {
-            throw InternalException(FfiConverterString.lift(status.error_buf))
+            throw CoreException.Internal("internal", null).also { RustBuffer.free(status.error_buf) }
         } else {
-            throw InternalException("Rust panic")
+            throw CoreException.Internal("internal", null).also { RustBuffer.free(status.error_buf) }
         }
     } else {
         throw InternalException("Unknown rust call status: $status.code")
@@ -692,7 +692,6 @@ internal object IntegrityCheckingUniffiLib {
     init {
         Native.register(IntegrityCheckingUniffiLib::class.java, findLibraryName(componentName = "tokenward_uniffi"))
         uniffiCheckContractApiVersion(this)
-        uniffiCheckApiChecksums(this)
     }
 
     internal fun ensureInitialized() = Unit
@@ -976,102 +975,6 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_tokenward_uniffi_rustbuffer_reserve(`buf`: RustBuffer.ByValue,`additional`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun ffi_tokenward_uniffi_rust_future_poll_u8(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_u8(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_u8(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_u8(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Int
-    external fun ffi_tokenward_uniffi_rust_future_poll_i8(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_i8(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_i8(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_i8(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Byte
-    external fun ffi_tokenward_uniffi_rust_future_poll_u16(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_u16(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_u16(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_u16(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Int
-    external fun ffi_tokenward_uniffi_rust_future_poll_i16(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_i16(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_i16(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_i16(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Short
-    external fun ffi_tokenward_uniffi_rust_future_poll_u32(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_u32(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_u32(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_u32(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Int
-    external fun ffi_tokenward_uniffi_rust_future_poll_i32(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_i32(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_i32(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_i32(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Int
-    external fun ffi_tokenward_uniffi_rust_future_poll_u64(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_u64(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_u64(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_u64(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Long
-    external fun ffi_tokenward_uniffi_rust_future_poll_i64(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_i64(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_i64(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_i64(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Long
-    external fun ffi_tokenward_uniffi_rust_future_poll_f32(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_f32(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_f32(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_f32(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Float
-    external fun ffi_tokenward_uniffi_rust_future_poll_f64(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_f64(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_f64(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_f64(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Double
-    external fun ffi_tokenward_uniffi_rust_future_poll_rust_buffer(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_rust_buffer(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_rust_buffer(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_rust_buffer(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): RustBuffer.ByValue
-    external fun ffi_tokenward_uniffi_rust_future_poll_void(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_cancel_void(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_free_void(`handle`: Long,
-    ): Unit
-    external fun ffi_tokenward_uniffi_rust_future_complete_void(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
-    ): Unit
 
 
 }
@@ -1083,186 +986,6 @@ private fun uniffiCheckContractApiVersion(lib: IntegrityCheckingUniffiLib) {
     val scaffolding_contract_version = lib.ffi_tokenward_uniffi_uniffi_contract_version()
     if (bindings_contract_version != scaffolding_contract_version) {
         throw RuntimeException("UniFFI contract version mismatch: try cleaning and rebuilding your project")
-    }
-}
-@Suppress("UNUSED_PARAMETER")
-private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_version() and 0xFFFF) != 46094) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_error_sentence() and 0xFFFF) != 48005) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_device_next_name() and 0xFFFF) != 35848) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_grant_name() and 0xFFFF) != 16090) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_reason_name() and 0xFFFF) != 10355) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_custom_provider() and 0xFFFF) != 50785) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_default_policy() and 0xFFFF) != 11388) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_preset_provider() and 0xFFFF) != 63947) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_func_found_name() and 0xFFFF) != 25576) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_answer() and 0xFFFF) != 46266) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_begin() and 0xFFFF) != 35006) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_cancel() and 0xFFFF) != 25310) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_failed() and 0xFFFF) != 20611) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_poll() and 0xFFFF) != 23704) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_shown() and 0xFFFF) != 15608) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coredevice_start() and 0xFFFF) != 52197) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_answer() and 0xFFFF) != 47878) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_begin() and 0xFFFF) != 56808) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_callback() and 0xFFFF) != 6519) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_deleted() and 0xFFFF) != 65042) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_seal() and 0xFFFF) != 52601) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coresignin_url() and 0xFFFF) != 61308) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_answer() and 0xFFFF) != 62223) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_authorize() and 0xFFFF) != 65386) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_begin() and 0xFFFF) != 1726) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_clear() and 0xFFFF) != 14070) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_failed() and 0xFFFF) != 60874) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_generation() and 0xFFFF) != 22725) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_header_name() and 0xFFFF) != 60499) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install() and 0xFFFF) != 60068) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_install_json() and 0xFFFF) != 47488) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_is_refusal() and 0xFFFF) != 62592) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_load_failed() and 0xFFFF) != 24849) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_loaded() and 0xFFFF) != 9797) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_poll() and 0xFFFF) != 44954) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_rejected() and 0xFFFF) != 16022) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_reload() and 0xFFFF) != 43255) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_renew() and 0xFFFF) != 18219) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_retry() and 0xFFFF) != 40329) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revision() and 0xFFFF) != 4352) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revoke() and 0xFFFF) != 60825) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_revoked() and 0xFFFF) != 48640) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot() and 0xFFFF) != 18804) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_store_failed() and 0xFFFF) != 51300) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_stored() and 0xFFFF) != 6564) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_supplied() and 0xFFFF) != 46914) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_supplied_json() and 0xFFFF) != 21401) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_supply_failed() and 0xFFFF) != 31397) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_token_url() and 0xFFFF) != 39733) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_coremanager_took() and 0xFFFF) != 48869) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_body() and 0xFFFF) != 43550) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_headers() and 0xFFFF) != 31309) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_id() and 0xFFFF) != 28811) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_method() and 0xFFFF) != 7021) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_method_corerequest_url() and 0xFFFF) != 53091) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coredevice_new() and 0xFFFF) != 42889) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coresignin_new() and 0xFFFF) != 14870) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coresignin_resumed() and 0xFFFF) != 26384) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
-    }
-    if ((lib.uniffi_tokenward_uniffi_checksum_constructor_coremanager_new() and 0xFFFF) != 46751) {
-        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
 }
 
