@@ -145,14 +145,23 @@ docs() {
   echo "docs: $(grep -c '\.html$' "$OUT/docs.list") pages of tokenward without a warning"
 }
 
-# The public API as text. TOKENWARD_WRITE_API=1 writes what is committed anew.
+# The public API as text. TOKENWARD_WRITE_API=1 writes what is committed anew. Each class is for the oldest Java and Kotlin that
+# are promised.
 api() {
+  need unzip javap
   deploy
+  local jar said oldest
+  oldest=$(sed -n 's:^ *<kotlin.oldest>\(.*\)</.*:\1:p' "$KOTLIN/pom.xml")
   maven -f "$KOTLIN/api/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies \
     -DoutputDirectory="$OUT/api-dump"
   local module
   for module in $MODULES; do
     java -cp "$OUT/api-dump/*" "$KOTLIN/api/ApiDump.java" "$OUT/$module/$module-$VERSION.jar" >"$OUT/$module.api"
+    jar=$OUT/$module/$module-$VERSION.jar
+    # shellcheck disable=SC2046
+    said=$(javap -v -cp "$jar" $(unzip -Z1 "$jar" '*.class' | sed 's/\.class$//; s:/:.:g') |
+      grep -oE '^  major version: [0-9]+|^      mv=\[[0-9]+,[0-9]+' | sort -u | tr -d ' \n')
+    [ "$said" = "mv=[${oldest/./,}majorversion:55" ] || fail "$module is not for Java 11 and Kotlin $oldest: $said"
     if grep -q '/bridge/' "$OUT/$module.api"; then fail "the bridge is in the API of $module"; fi
     if [ -n "${TOKENWARD_WRITE_API:-}" ]; then cp "$OUT/$module.api" "$KOTLIN/api/$module.api"; fi
     diff "$KOTLIN/api/$module.api" "$OUT/$module.api" ||
@@ -204,6 +213,7 @@ SAID
   shrunk
   signing_in
   retrofit 3.0.0 4.12.0
+  retrofit 3.0.0 5.5.1 -P okhttp5
   retrofit 2.12.0 5.5.1 -P okhttp5
 }
 
