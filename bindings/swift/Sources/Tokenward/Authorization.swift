@@ -50,13 +50,13 @@ extension AuthorizedRequest: CustomStringConvertible, CustomDebugStringConvertib
 }
 
 extension URLSession {
-    /// Sends a request with a token; where the server refuses that, once more with the next one.
+    /// Sends a request with a token and, if the server rejects that, once more with the next one.
     ///
-    /// A redirect is followed only where the manager lets its token go there, too, by its origins and its routes;
-    /// otherwise it is the answer. A body stream is sent once: not again after a refusal, nor to where a
-    /// redirect leads. On Linux the session's configuration is used, not its delegate.
+    /// A redirect is followed only if the manager's origins and routes allow the token there; otherwise it is the
+    /// response. A body stream is sent once: not again after a refusal, nor to the target of a redirect. On Linux the session's
+    /// configuration is used, not its delegate.
     ///
-    /// - Throws: ``TokenwardError``, why there is no token; or what the session throws.
+    /// - Throws: ``TokenwardError`` if there is no token, or what the session throws.
     public func data(
         for request: URLRequest, authorizedBy manager: any TokenKeeper
     ) async throws -> (Data, URLResponse) {
@@ -73,10 +73,10 @@ extension URLSession {
         return try await data(for: second.request, redirectedBy: manager)
     }
 
-    /// Sends bytes with a token, as ``data(for:authorizedBy:)`` sends a request: once more with the next token where the server
-    /// refuses that.
+    /// Uploads bytes with a token, as ``data(for:authorizedBy:)`` sends a request: once more with the next token if the server
+    /// rejects the first.
     ///
-    /// - Throws: ``TokenwardError``, why there is no token; or what the session throws.
+    /// - Throws: ``TokenwardError`` if there is no token, or what the session throws.
     public func upload(
         for request: URLRequest, from body: Data, authorizedBy manager: any TokenKeeper
     ) async throws -> (Data, URLResponse) {

@@ -1,21 +1,21 @@
 public import Foundation
 
-/// What happened to a manager's token. Holds no token.
+/// What happened to a manager's token. Contains no token.
 public enum TokenEvent: Sendable, Hashable {
     /// There is a new one.
     case refreshed(generation: UInt64)
-    /// A token request, or the app's own closure in place of one, has brought none. `code`: `refused`, see `answer`; what is
-    /// wrong with the answer, such as `http_status` or `not_json`; `no_answer`: none came. There is another try after
+    /// A token request, or the app's own closure in place of one, has failed. `code`: `refused`, see `answer`; what is
+    /// wrong with the answer, such as `http_status` or `not_json`; `no_answer`: none came. It is tried again in
     /// `retryAfter` seconds; `nil`: not by itself, or at once.
     case refreshFailed(code: String, answer: ServiceAnswer?, retryAfter: TimeInterval?)
-    /// No new token comes without a person or the app: a sign-in, another token, mended configuration. Told once for each
+    /// There will be no new token without a sign-in, another token or fixed configuration. Reported once for each
     /// reason until there is a token. `signInBy` as in ``TokenState``.
     case needsSignIn(reason: TokenReason, signInBy: Date? = nil)
     /// A resource server refused a token, and asking again would not help.
     case rejected(reason: TokenReason)
-    /// The state could not be kept; it is tried again.
+    /// The state could not be stored; it is tried again.
     case storageFailed(code: String)
-    /// It is signed out here, but the service may not have ended the token. `code`: `refused`, see `answer`;
+    /// You are signed out here, but the service may not have revoked the token. `code`: `refused`, see `answer`;
     /// `temporarily_unavailable`; `no_answer`: none came; or why nothing was asked.
     case revocationFailed(code: String, answer: ServiceAnswer?)
     case signedOut
@@ -63,20 +63,20 @@ extension TokenEvent {
 
 /// Whether to send a refused request again.
 public enum RetryDecision: Sendable, Hashable {
-    /// Once, authorized anew.
+    /// Once, authorized again.
     case retry
-    /// Hand the refusal on. The same one will be answered otherwise after `retryAfter` seconds, if that comes by itself.
+    /// Pass the refusal on. The same one would lead to a retry after `retryAfter` seconds; `nil`: it will not by itself.
     case surface(reason: TokenReason, retryAfter: TimeInterval? = nil)
 }
 
-/// What a manager is at.
+/// What a manager is doing.
 public struct TokenStatus: Sendable, Hashable {
     /// Whether the token may be sent now.
     public let isUsable: Bool
     public let next: TokenNext
     /// Seconds until this changes by itself; `nil`: never.
     public let changesIn: TimeInterval?
-    /// Seconds within which somebody must have signed in again, where the service tells how long a refresh token lives.
+    /// Seconds within which somebody must sign in again, if the service says how long a refresh token lives.
     public let signInWithin: TimeInterval?
 }
 

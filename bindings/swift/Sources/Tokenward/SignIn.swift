@@ -6,17 +6,17 @@ public struct DeviceCode: Sendable, Hashable {
     public let verificationURI: String
     /// The same with the code in it, for a QR code.
     public let verificationURIComplete: String?
-    /// Seconds that the code is good.
+    /// How long the code is valid, in seconds.
     public let expiresIn: TimeInterval?
 }
 
-/// What is asked of a person in a browser (RFC 6749 section 4.1.1).
+/// What a person is asked in a browser (RFC 6749 section 4.1.1).
 public struct AuthorizationRequest: Sendable {
     /// What to open.
     public let url: URL
     fileprivate let signIn: BrowserSignIn
 
-    /// Whether a callback is by whoever was asked. Anybody may make one up: go on waiting for the right one.
+    /// Whether a callback answers this request. Anyone can forge one: if not, go on waiting for the right one.
     public func isAnswered(by callback: URL) -> Bool { (try? signIn.answer(callback)) != nil }
 }
 
@@ -49,7 +49,7 @@ private final class BrowserSignIn: Sendable {
 
 extension TokenManager {
     /// Has a person sign in in a browser (RFC 6749 section 4.1, with PKCE), and keeps the token. The provider names
-    /// ``TokenProvider/authorizationUrl``; the source brings the client id.
+    /// ``TokenProvider/authorizationUrl``; the source provides the client id.
     ///
     /// ```swift
     /// try await manager.signIn(redirectURI: "com.example.app:/callback") { request in
@@ -57,17 +57,17 @@ extension TokenManager {
     /// }
     /// ```
     ///
-    /// A caller that is cancelled leaves what is `pending`; what is sent goes on to its end.
+    /// Cancelling the caller keeps what is `pending`; a request in flight is completed.
     ///
     /// - Parameters:
     ///   - redirectURI: A scheme of the app's own, `https`, or `http` to the loopback interface.
-    ///   - pending: An item of its own that keeps the sign-in for ten minutes, so that a restart between browser and callback
-    ///     is survived: ``resumeSignIn(callback:pending:)``. It is as secret as a token.
-    ///   - browser: Opens a URL, and brings the one that leads back to the app.
-    /// - Throws: What `browser` throws; ``TokenwardError/signInRequired(reason:answer:)`` with the service's code, where the
-    ///   person or the service says no, with `signed_out`, where somebody signs out meanwhile;
-    ///   ``TokenwardError/notAllowed(code:)`` for a callback that is not of this sign-in, with `stale_request`, where somebody
-    ///   else signs in meanwhile.
+    ///   - pending: A storage of its own that keeps the sign-in for ten minutes, so that it survives a restart between browser
+    ///     and callback: ``resumeSignIn(callback:pending:)``. It is as secret as a token.
+    ///   - browser: Opens a URL and returns the one that leads back to the app.
+    /// - Throws: What `browser` throws; ``TokenwardError/signInRequired(reason:answer:)`` with the service's code if the
+    ///   person or the service says no, or with `signed_out` if somebody signs out meanwhile;
+    ///   ``TokenwardError/notAllowed(code:)`` for a callback that does not belong to this sign-in, or with `stale_request` if
+    ///   somebody else signs in meanwhile.
     public func signIn(
         redirectURI: String, pending: (any TokenStorage)? = nil,
         browser: @Sendable (AuthorizationRequest) async throws -> URL
@@ -95,11 +95,11 @@ extension TokenManager {
         try await toItsEnd { try await self.present(signIn, callback, ready, pending) }
     }
 
-    /// Ends a sign-in that was begun before a restart, with the URL that the browser has come back with. Its code is sent
-    /// once: what is `pending` is deleted before that.
+    /// Completes a sign-in that was begun before a restart, with the URL that the browser came back with. Its code is sent
+    /// once: what is `pending` is deleted first.
     ///
-    /// - Throws: ``TokenwardError/notAllowed(code:)`` for a callback that is not of this sign-in, `stale_request` where none
-    ///   is pending; ``TokenwardError/signInRequired(reason:answer:)`` where what is pending cannot be used, as
+    /// - Throws: ``TokenwardError/notAllowed(code:)`` for a callback that does not belong to this sign-in, `stale_request` if
+    ///   none is pending; ``TokenwardError/signInRequired(reason:answer:)`` if what is pending cannot be used, such as
     ///   `sign_in_expired`, or the service says no.
     public func resumeSignIn(callback: URL, pending: any TokenStorage) async throws {
         try await vault.claimed()
@@ -151,11 +151,11 @@ extension TokenManager {
     }
 
     /// Has a person sign in on another device (RFC 8628), and keeps the token. The provider names
-    /// ``TokenProvider/devicePath``; the source brings the client id.
+    /// ``TokenProvider/devicePath``; the source provides the client id.
     ///
     /// - Parameter show: Shows the code, once.
     /// - Throws: What `show` throws; ``TokenwardError/signInRequired(reason:answer:)`` with `expired_token`, or with the
-    ///   service's code where the person or the service says no; otherwise as
+    ///   service's code if the person or the service says no; otherwise as
     ///   ``signIn(redirectURI:pending:browser:)``.
     public func signInOnAnotherDevice(show: @Sendable (DeviceCode) async throws -> Void) async throws {
         try await vault.claimed()

@@ -2,17 +2,17 @@ public import Foundation
 
 /// Settings of a ``TokenManager``.
 public struct TokenManagerOptions: Sendable {
-    /// Bytes that an access token may have at most.
+    /// The longest access token, in bytes.
     public var accessCapacity: UInt32 = 4096
-    /// Bytes that a refresh token may have at most.
+    /// The longest refresh token, in bytes.
     public var refreshCapacity: UInt32 = 4096
-    /// Seconds that a caller waits in all for another try, or for another process; with 0 it is told at once that there is
-    /// no token.
+    /// How long, in seconds, a caller waits in total for another attempt or another process; with 0 it is told at once that
+    /// there is no token.
     public var requestTimeout: TimeInterval = 30
     /// Says that this program runs on a server, or that its users may have the credentials. In an app they
-    /// will be found: everybody can read what an app is made of.
+    /// will be found: anyone can take an app apart.
     public var dangerouslyAllowServerOnlyCredentials = false
-    /// Another clock than the system's.
+    /// A clock in place of the system's.
     public var clock: any TokenClock = SystemClock()
 
     public init() {}
@@ -28,7 +28,7 @@ public struct TokenManagerOptions: Sendable {
 /// let (data, response) = try await URLSession.shared.data(for: request, authorizedBy: manager)
 /// ```
 ///
-/// Every rule is the Rust core's; this actor adds clock, network, storage, and that any number of callers cause one
+/// All rules live in the Rust core; this actor adds the clock, the network and storage, and makes any number of callers share one
 /// token request. Errors are ``TokenwardError``, or `CancellationError` for a caller that was cancelled.
 public actor TokenManager: TokenKeeper {
     /// The provider that the manager was made with.
@@ -71,14 +71,14 @@ public actor TokenManager: TokenKeeper {
 
     /// - Parameters:
     ///   - provider: The token service.
-    ///   - identity: What is known at run time alone: a site, a base URL, an account.
+    ///   - identity: What is known only at run time: a site, a base URL, an account.
     ///   - source: Where tokens come from.
-    ///   - storage: Keeps the state over a restart; by default nothing does. Of two live managers of one storage the second
+    ///   - storage: Keeps the state across restarts; by default nothing does. If two live managers share one storage, the second
     ///     throws `storage_in_use` at its first use.
     ///   - transport: Carries the requests to the token endpoint.
     ///   - options: Sizes and times.
-    /// - Throws: ``TokenwardError/configuration(code:fact:answer:)``: `server_only` where the provider's credentials do not
-    ///   belong into an app, `invalid_provider` with the fact that cannot work;
+    /// - Throws: ``TokenwardError/configuration(code:fact:answer:)``: `server_only` if the provider's credentials do not
+    ///   belong in an app, `invalid_provider` with the fact that cannot work;
     ///   ``TokenwardError/incompatibleLibrary(expected:found:)``.
     public init(
         provider: TokenProvider, identity: TokenIdentity = TokenIdentity(), source: TokenSource,
@@ -252,8 +252,8 @@ public actor TokenManager: TokenKeeper {
 
     // MARK: - Watching it
 
-    /// What the manager is at. Asks storage and not the token service; but where storage is shared a refresh that is due is
-    /// announced in it by that, and is sent.
+    /// The current status. Reads storage and never contacts the token service; but if storage is shared and a refresh is due,
+    /// that is announced there and the refresh is sent.
     public func status() async throws -> TokenStatus {
         try await vault.claimed()
         try lookForSignIn()

@@ -1,10 +1,10 @@
 public import Foundation
 
-/// Where a manager's sealed state outlives the process. One storage, one manager: two live ones of one process would
-/// undo each other's changes, and the second one gets nothing but `storage_in_use` where the storage is an object of its
-/// own, a file or an item of the Keychain.
+/// Where a manager's sealed state outlives the process. One storage serves one manager: two live ones in one process would
+/// undo each other's changes, so the second one fails with `storage_in_use` if the storage is an object, a file or an item
+/// of the Keychain.
 ///
-/// The bytes hold the tokens: sealed against change, not encrypted. Keep them where nobody else reads.
+/// The bytes contain the tokens: sealed against change, not encrypted. Keep them where nobody else can read them.
 public protocol TokenStorage: Sendable {
     /// Whether another process uses the same bytes: an app and its extension, two daemons. Then no refresh token
     /// is presented twice: a refresh is announced in storage before it is sent.
@@ -13,18 +13,18 @@ public protocol TokenStorage: Sendable {
     /// The 32 bytes under which the state is sealed: random, the same for as long as the state is kept.
     func sealKey() async throws -> Data
 
-    /// Calls `body` once, which reads and writes as it likes. Nobody else does meanwhile, in no thread and in no process.
+    /// Calls `body` once, which reads and writes as it likes. No other thread and no other process does meanwhile.
     ///
-    /// - Throws: Where `body` was not called: ``TokenwardError/storage(code:underlying:)`` with `storage_locked` where
+    /// - Throws: If `body` was not called: ``TokenwardError/storage(code:underlying:)``, with `storage_locked` if
     ///   trying again later helps.
     func locked(_ body: @escaping @Sendable (StorageAccess) -> Void) async throws
 }
 
 /// The bytes in a storage, while nobody else reads or writes them.
 public struct StorageAccess {
-    /// What is there; `nil` if there is nothing, which is not the same as that it cannot be read.
+    /// What is stored; `nil` if there is nothing. If it cannot be read, throw instead.
     public let read: () throws -> Data?
-    /// The bytes are there, whole, once it returns: also after a power cut.
+    /// Stores all of the bytes, or none of them; once this returns they survive a power cut.
     public let write: (Data) throws -> Void
 
     public init(read: @escaping () throws -> Data?, write: @escaping (Data) throws -> Void) {

@@ -1,27 +1,27 @@
 public import Foundation
 
-/// Why there is no token or no header, by what the caller should do. Holds no token and no body.
+/// Why there is no token or no header, named by what the caller should do. Contains no token and no body.
 ///
 /// A cancelled caller gets Swift's own `CancellationError`.
 public enum TokenwardError: Error, Sendable {
     /// The user, or whoever supplies tokens, has to act: `no_token`, `refresh_token_rejected`, `grant_rejected`,
-    /// `revoked`, `damaged`, `stored_too_long`, `signed_out`. `answer` is what the service said, where that is why.
+    /// `revoked`, `damaged`, `stored_too_long`, `signed_out`. `answer` is what the service said, if that is the reason.
     case signInRequired(reason: String, answer: ServiceAnswer? = nil)
     /// Provider, credentials or their registration are wrong: `server_only`, `invalid_provider` with the fact that
     /// cannot work, `invalid_argument` likewise, `wrong_credentials`, `invalid_client`, `storage_in_use` … `answer` is what the
-    /// service said, where that is why.
+    /// service said, if that is the reason.
     case configuration(code: String, fact: String? = nil, answer: ServiceAnswer? = nil)
     /// The token may not be sent there: `origin_not_allowed`, `unknown_route`, `route_needs_other_token`,
     /// `other_site`, `bad_url`.
     case notAllowed(code: String)
-    /// No token came while the caller waited (``TokenManagerOptions/requestTimeout``). There is another try after
-    /// `retryAfter` seconds, if we know. `answer` is the service's last one; `underlying` is what came in place of one that could
-    /// be read: what the network, the app's backend or storage threw.
+    /// No token came while the caller waited (``TokenManagerOptions/requestTimeout``). The next attempt is in
+    /// `retryAfter` seconds, if that is known. `answer` is the service's last one; `underlying` is what the network, the app's
+    /// backend or storage threw instead.
     case temporarilyUnavailable(
         retryAfter: TimeInterval?, answer: ServiceAnswer? = nil, underlying: (any Error)? = nil)
     /// The closure that asks for credentials failed.
     case transport(underlying: any Error)
-    /// The token could not be kept: `storage_locked`, `storage_failed`, `foreign_snapshot` …
+    /// The token could not be stored: `storage_locked`, `storage_failed`, `foreign_snapshot` …
     case storage(code: String, underlying: (any Error)?)
     /// The token endpoint's answer was refused: `not_json`, `invalid_access_token`, `too_long` …
     case badAnswer(code: String)
@@ -32,7 +32,7 @@ public enum TokenwardError: Error, Sendable {
 }
 
 extension TokenwardError {
-    /// The rule in snake_case, the same word in every language that tokenward speaks.
+    /// The rule in snake_case, the same in every language.
     public var code: String {
         switch self {
         case .signInRequired(let reason, _): reason
@@ -44,7 +44,7 @@ extension TokenwardError {
         }
     }
 
-    /// What the token service answered in place of a token, where that is why.
+    /// What the token service answered instead of a token, if that is the reason.
     public var answer: ServiceAnswer? {
         switch self {
         case .signInRequired(_, let answer), .configuration(_, _, let answer), .temporarilyUnavailable(_, let answer, _): answer
@@ -52,7 +52,7 @@ extension TokenwardError {
         }
     }
 
-    /// Whether the same call may succeed later without anybody doing anything.
+    /// Whether the same call may succeed later without anyone doing anything.
     public var isRetryable: Bool {
         switch self {
         case .temporarilyUnavailable, .transport, .storage, .badAnswer: true

@@ -6,74 +6,74 @@ import java.time.Instant
 import kotlin.time.Duration
 
 /**
- * What an app's code needs of a [TokenManager]: depend on this, and a test gives it the `FakeTokenManager` of
- * tokenward-test.
+ * What an app's code needs of a [TokenManager]: depend on this interface, and tests can pass the `FakeTokenManager` of
+ * tokenward-test instead.
  */
 public interface TokenKeeper {
-    /** How things stand, for a view to show; the present state first. Who watches it has storage read. */
+    /** The state for a view to show, the current one first. Collecting it reads storage. */
     public val state: StateFlow<TokenState>
 
-    /** What happens from now on; a slow collector loses the oldest. */
+    /** What happens from now on; a slow collector misses the oldest events. */
     public val events: SharedFlow<TokenEvent>
 
     /**
-     * The header for a request of [method] to the absolute [url], after it was checked that the token may be sent there.
-     * Waits for a token only if there is none that may be sent; a refresh that is merely due runs meanwhile.
+     * The header for a request with [method] to the absolute [url], after checking that the token may be sent there.
+     * Waits for a token only if there is none that may be sent; a refresh that is merely due runs in the background.
      *
-     * @throws TokenwardException there is no token, or none for this URL.
+     * @throws TokenwardException if there is no token, or none for this URL.
      */
     public suspend fun authorize(method: String, url: String): Authorization
 
     /**
-     * Whether [rejected] is to be told of a [status] of the API: one that speaks of the token. 401 and 403 do, and what the
-     * provider lists.
+     * Whether a [status] of the API is about the token, so that [rejected] should be called: 401, 403 and what the provider
+     * lists.
      */
     public fun isRefusal(status: Int): Boolean
 
     /**
-     * A resource server answered [status] to a request that carried the token [generation]. Of a 401 it may come that
-     * there is a new token: then authorize anew and send the request once more, once at most.
+     * Reports that a resource server answered [status] to a request with the token [generation], and says whether to retry.
+     * A 401 may lead to a new token: then authorize the request again, and send it once more, but only once.
      *
-     * @param challenge the `WWW-Authenticate` field; several lines of it with a line feed between them.
-     * @throws TokenwardException why there is no new token, where one was needed.
+     * @param challenge the `WWW-Authenticate` field; separate several lines of it by a line feed.
+     * @throws TokenwardException why there is no new token, if one was needed.
      */
     public suspend fun rejected(generation: Long, status: Int, challenge: String? = null): RetryDecision
 
     /**
-     * Takes a token that someone else obtained: a sign-in. It replaces what there was, and is stored before this returns;
-     * where it cannot be stored it is used from memory, and [events] say so.
+     * Signs in with a token that was obtained elsewhere. It replaces the current one, and is stored before this returns; if it
+     * cannot be stored, it is used from memory and [events] reports that.
      *
-     * @throws TokenwardException.BadAnswer it cannot be used; what there was stays.
+     * @throws TokenwardException.BadAnswer if it cannot be used; the current token stays.
      */
     public suspend fun install(token: IssuedToken)
 
     /**
-     * Ends the signed-out state and obtains a token, as the source has it: after [signOut] only this and [install] do.
+     * Ends the signed-out state and obtains a token from the source. After [signOut] only this and [install] do that.
      *
      * @throws TokenwardException why there is no token.
      */
     public suspend fun signIn()
 
     /**
-     * Wipes the token in memory, and overwrites what is stored. A token request that is out changes nothing any more, and no
-     * other is sent until [install] or [signIn]; whoever waits for a token is told `signed_out`.
+     * Wipes the token from memory and overwrites what is stored. The answer to a token request in flight is ignored, and no
+     * other is sent until [install] or [signIn]; callers that are waiting for a token get `signed_out`.
      *
-     * @param revoking has the service end the token, too (RFC 7009): the provider names `revocationPath`. That is asked for last,
-     *   with the credentials of this moment; if it fails it is signed out all the same, and [events] say so.
-     * @throws TokenwardException.Storage what is stored cannot be overwritten now; the token in memory is gone all the same,
-     *   and a later call tries again.
+     * @param revoking also has the service revoke the token (RFC 7009), if the provider names `revocationPath`. That request
+     *   comes last and uses the current credentials; if it fails, you are signed out all the same, and [events] reports it.
+     * @throws TokenwardException.Storage if what is stored cannot be overwritten now; the token is gone from memory all the
+     *   same, and a later call tries again.
      */
     public suspend fun signOut(revoking: Boolean = false)
 
-    /** A new token is wanted now, in the background; the present one stays usable. */
+    /** Refreshes the token now, in the background; the current one stays usable. */
     public fun renew()
 
-    /** Configuration or credentials were mended: what the token service refused for good may be asked again. */
+    /** Configuration or credentials have been fixed: what the token service refused for good may be tried again. */
     public fun retry()
 
     /**
-     * Reads storage again, in the background: call it when the app comes to the foreground. That somebody has signed out in
-     * another process is noticed at once only so, and otherwise when a refresh is due.
+     * Reads storage again, in the background: call this when the app comes to the foreground. Without it, a sign-out in another
+     * process is noticed only when a refresh is due.
      */
     public fun reload()
 }
@@ -95,20 +95,20 @@ public class Authorization @JvmOverloads constructor(
 
 /** What to do with a request that a resource server refused. */
 public sealed interface RetryDecision {
-    /** Authorize it anew and send it once more. */
+    /** Authorize it again and send it once more. */
     public data object Retry : RetryDecision
 
     /**
      * Hand the refusal to the user or the log.
      *
-     * @property retryAfter When the same refusal will be answered otherwise; null: not by itself.
+     * @property retryAfter After which time the same refusal would lead to a retry; null: it will not by itself.
      */
     public data class Surface(val reason: TokenReason, val retryAfter: Duration? = null) : RetryDecision
 }
 
-/** How things stand, for a view to show. Looked at whenever something happens; holds no token. */
+/** The state for a view to show, updated whenever something happens; contains no token. */
 public sealed interface TokenState {
-    /** There is none that may be sent: nobody has asked for one yet, or none is to be had now. Whoever asks is told why. */
+    /** There is no token that may be sent: nobody has asked for one yet, or none is available now. Callers are told why. */
     public data object NoToken : TokenState
 
     /** There is a token that may be sent. */
@@ -117,15 +117,15 @@ public sealed interface TokenState {
     /**
      * A new token is being obtained.
      *
-     * @property isUsable The one before it may be sent meanwhile.
+     * @property isUsable Whether the previous one may be sent meanwhile.
      */
     public data class Refreshing(val isUsable: Boolean) : TokenState
 
     /**
-     * No new token comes without a person or the app.
+     * Without a person or the app there will be no new token.
      *
-     * @property isUsable The present one may be sent for a while.
-     * @property signInBy From when on callers go without a token; null: at once, or never by itself.
+     * @property isUsable Whether the current one may still be sent for a while.
+     * @property signInBy When callers will be left without a token; null: now, or never by itself.
      */
     public data class NeedsSignIn @JvmOverloads constructor(
         val reason: TokenReason,
@@ -137,7 +137,7 @@ public sealed interface TokenState {
     public data object SignedOut : TokenState
 }
 
-/** What has happened. Holds no token. */
+/** What has happened. Contains no token. */
 public sealed interface TokenEvent {
     /** Whether something is wrong: a warning, for a log. */
     public val isProblem: Boolean get() = this !is Refreshed && this !is SignedOut
@@ -161,17 +161,17 @@ public sealed interface TokenEvent {
     public data class Refreshed(val generation: Long) : TokenEvent
 
     /**
-     * A token request, or the app's own function in place of one, has brought none.
+     * A token request, or the app's own function in place of one, has failed.
      *
      * @property code `refused`: see [answer]; what is wrong with the answer, such as `http_status` or `not_json`; `no_answer`:
      *   none came.
      * @property answer What the service answered; null: nothing.
-     * @property retryAfter When there is another try; null: not by itself, or at once.
+     * @property retryAfter In how long it is tried again; null: not by itself, or at once.
      */
     public data class RefreshFailed(val code: String, val answer: ServiceAnswer?, val retryAfter: Duration?) : TokenEvent
 
     /**
-     * No new token comes without a person or the app: see [TokenwardException.SignInRequired] and [TokenwardException.Configuration].
+     * Without a person or the app there will be no new token: see [TokenwardException.SignInRequired] and [TokenwardException.Configuration].
      *
      * @property signInBy As in [TokenState.NeedsSignIn].
      */
@@ -180,11 +180,11 @@ public sealed interface TokenEvent {
     /** A resource server refused a request, and a new token would not help. */
     public data class Rejected(val reason: TokenReason) : TokenEvent
 
-    /** Storage cannot be read or written, or what is in it cannot be used; it is tried again later. */
+    /** Storage cannot be read or written, or its content cannot be used; it is tried again later. */
     public data class StorageFailed(val code: String) : TokenEvent
 
     /**
-     * It is signed out here, but the service may not have ended the token.
+     * You are signed out here, but the service may not have revoked the token.
      *
      * @property code `refused`: see [answer]; `temporarily_unavailable`; `no_answer`: none came; or why nothing was asked.
      * @property answer What the service answered; null: nothing.
@@ -196,10 +196,10 @@ public sealed interface TokenEvent {
 }
 
 /**
- * What the token service answered in place of a token.
+ * What the token service answered instead of a token.
  *
  * @property status The HTTP status.
- * @property error The service's code in its own words, such as `access_denied`; null where none could be read.
+ * @property error The service's code in its own words, such as `access_denied`; null if none could be read.
  */
 public data class ServiceAnswer(val status: Int, val error: String? = null) {
     /** Without the service's own words, which may hold anything. */

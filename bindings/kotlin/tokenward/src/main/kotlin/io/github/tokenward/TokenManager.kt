@@ -29,12 +29,12 @@ import kotlin.time.Duration.Companion.seconds
 /**
  * Settings of a [TokenManager].
  *
- * @property accessCapacity Bytes that an access token may have.
- * @property refreshCapacity Bytes that a refresh token may have.
- * @property requestTimeout How long a caller waits in all for another try, or for another process; with zero it is told at
- *   once that there is no token. How long a token request may take, the provider's policy says.
+ * @property accessCapacity The longest access token, in bytes.
+ * @property refreshCapacity The longest refresh token, in bytes.
+ * @property requestTimeout How long a caller waits in total for another attempt or another process; with zero it is told at
+ *   once that there is no token. The provider's policy says how long a token request may take.
  * @property dangerouslyAllowServerOnlyCredentials This process is a server: it may hold credentials that an app must not.
- * @property clock Another clock than the JVM's.
+ * @property clock A clock in place of the JVM's.
  */
 public class TokenManagerOptions(
     public val accessCapacity: Int = 4096,
@@ -45,13 +45,13 @@ public class TokenManagerOptions(
 )
 
 /**
- * How a manager stands.
+ * The status of a manager.
  *
- * @property isUsable There is a token that may be sent.
- * @property next What it is at.
- * @property changesIn When this changes by itself; null: never.
- * @property signInWithin Within which time somebody must have signed in again, where the service tells how long a refresh
- *   token lives; null: that is not known, or a grant needs no person.
+ * @property isUsable Whether there is a token that may be sent.
+ * @property next What it is doing.
+ * @property changesIn In how long this changes by itself; null: never.
+ * @property signInWithin Within how long somebody must sign in again, if the service says how long a refresh token lives; null:
+ *   unknown, or a grant that needs no person.
  */
 public data class TokenStatus(
     val isUsable: Boolean,
@@ -66,12 +66,12 @@ public data class TokenStatus(
  * Any number of callers cause one token request. A caller that is cancelled only stops waiting: the request goes on to
  * its end, since its answer may carry the only refresh token. A token is stored before it is used.
  *
- * @param identity What is known at run time alone: a site, a base URL, an account.
- * @param transport Sends token requests; null where the source needs none ([TokenSource.fixed], [TokenSource.backend]).
- * @throws TokenwardException.Configuration `server_only` where the provider's credentials do not belong into an app;
- *   `invalid_provider` with the fact that cannot work; `transport_missing`; `storage_in_use` where another manager of this
- *   process, which was not closed, keeps the same storage.
- * @throws TokenwardException.IncompatibleLibrary the native library is missing or of another version.
+ * @param identity What is known only at run time: a site, a base URL, an account.
+ * @param transport Sends token requests; null if the source needs none ([TokenSource.fixed], [TokenSource.backend]).
+ * @throws TokenwardException.Configuration `server_only` if the provider's credentials do not belong in an app;
+ *   `invalid_provider` with the fact that cannot work; `transport_missing`; `storage_in_use` if another manager of this
+ *   process that has not been closed uses the same storage.
+ * @throws TokenwardException.IncompatibleLibrary if the native library is missing or of another version.
  */
 public class TokenManager internal constructor(
     provider: TokenProvider,
@@ -221,23 +221,22 @@ public class TokenManager internal constructor(
 
     /**
      * Has a person sign in in a browser (RFC 6749 section 4.1, with PKCE), and keeps the token. The provider names
-     * `authorizationUrl`; the source brings the client id. On the JVM take
-     * [signInByLoopback].
+     * `authorizationUrl`; the source provides the client id. On the JVM use [signInByLoopback].
      *
      * ```
      * manager.signIn("com.example.app:/callback") { request -> myBrowser.open(request.url) }
      * ```
      *
-     * A caller that is cancelled leaves what is [pending]; what is sent goes on to its end.
+     * Cancelling the caller keeps what is [pending]; a request in flight is completed.
      *
      * @param redirectUri a scheme of the app's own, `https`, or `http` to the loopback interface.
-     * @param pending an item of its own that keeps the sign-in for ten minutes, so that a restart between browser and callback
-     *   is survived: [resumeSignIn]. It is as secret as a token.
-     * @param browser opens a URL, and brings the one that leads back to the app.
+     * @param pending a storage of its own that keeps the sign-in for ten minutes, so that it survives a restart between browser
+     *   and callback: [resumeSignIn]. It is as secret as a token.
+     * @param browser opens a URL and returns the one that leads back to the app.
      * @throws Exception what [browser] throws.
-     * @throws TokenwardException `SignInRequired` with the service's code, where the person or the service says no, with
-     *   `signed_out`, where somebody signs out meanwhile; `NotAllowed` for a callback that is not of this sign-in, with
-     *   `stale_request`, where somebody else signs in meanwhile.
+     * @throws TokenwardException `SignInRequired` with the service's code if the person or the service says no, or with
+     *   `signed_out` if somebody signs out meanwhile; `NotAllowed` for a callback that does not belong to this sign-in, or with
+     *   `stale_request` if somebody else signs in meanwhile.
      */
     public suspend fun signIn(
         redirectUri: String,
@@ -249,11 +248,11 @@ public class TokenManager internal constructor(
     }
 
     /**
-     * Ends a sign-in that was begun before a restart, with the URL that the browser has come back with. Its code is sent once:
-     * what is [pending] is deleted before that.
+     * Completes a sign-in that was begun before a restart, with the URL that the browser came back with. Its code is sent once:
+     * what is [pending] is deleted first.
      *
-     * @throws TokenwardException `NotAllowed` for a callback that is not of this sign-in, `stale_request` where none is pending;
-     *   `SignInRequired` where what is pending cannot be used, as `sign_in_expired`, or the service says no.
+     * @throws TokenwardException `NotAllowed` for a callback that does not belong to this sign-in, `stale_request` if none is
+     *   pending; `SignInRequired` if what is pending cannot be used, such as `sign_in_expired`, or the service says no.
      */
     public suspend fun resumeSignIn(callback: String, pending: TokenStorage) {
         open()
@@ -261,12 +260,12 @@ public class TokenManager internal constructor(
     }
 
     /**
-     * Has a person sign in on another device (RFC 8628), and keeps the token. The provider names `devicePath`; the source brings
-     * the client id.
+     * Has a person sign in on another device (RFC 8628), and keeps the token. The provider names `devicePath`; the source
+     * provides the client id.
      *
      * @param show shows the code, once.
      * @throws Exception what [show] throws.
-     * @throws TokenwardException `SignInRequired` with `expired_token`, or with the service's code where the person or the
+     * @throws TokenwardException `SignInRequired` with `expired_token`, or with the service's code if the person or the
      *   service says no; otherwise as [signIn].
      */
     public suspend fun signInOnAnotherDevice(show: suspend (DeviceCode) -> Unit) {
@@ -299,8 +298,8 @@ public class TokenManager internal constructor(
     override fun reload(): Unit = change { core.reload() }
 
     /**
-     * How things stand. Asks storage and not the token service; but where storage is shared a refresh that is due is announced
-     * in it by that, and is sent.
+     * The current status. Reads storage and never contacts the token service; but if storage is shared and a refresh is due,
+     * that is announced there and the refresh is sent.
      */
     public suspend fun status(): TokenStatus {
         open()

@@ -10,11 +10,11 @@ import kotlin.concurrent.withLock
  * Where a manager keeps its sealed state over restarts: one item for one provider and identity. Nothing is ever deleted: a
  * sign-out is stored too.
  *
- * Storages are equal where they keep the same item: of two managers of one process that live on equal ones the second is
- * refused as `storage_in_use`.
+ * Storages are equal if they keep the same item: if two managers in one process use equal ones, the second fails with
+ * `storage_in_use`.
  *
- * Both functions block; a manager calls them on threads of its own. They throw [StorageLockedException] where the device
- * must be unlocked or another process be done first, and any other exception where they cannot do their work.
+ * Both functions block; a manager calls them on threads of its own. They throw [StorageLockedException] if the device
+ * must be unlocked or another process must finish first, and any other exception if they fail otherwise.
  */
 public interface TokenStorage {
     /** Other processes use the same item. Then a refresh is announced in it before it is sent. */
@@ -23,13 +23,13 @@ public interface TokenStorage {
     /** The 32 bytes that seal the item: the same for all that use it. */
     public fun sealKey(): ByteArray
 
-    /** Calls [body] once, which reads and writes as it likes. Nobody else does meanwhile, in no thread and in no process. */
+    /** Calls [body] once, which reads and writes as it likes. No other thread and no other process does meanwhile. */
     public fun locked(body: (StorageAccess) -> Unit)
 }
 
 /** The item in a storage, while nobody else reads or writes it. */
 public interface StorageAccess {
-    /** What is stored; null if nothing is, which is not the same as that it cannot be read. */
+    /** What is stored; null if there is nothing. If it cannot be read, throw instead. */
     public fun read(): ByteArray?
 
     /** Replaces the item at once or not at all: neither a kill nor a power cut leaves half of it. */

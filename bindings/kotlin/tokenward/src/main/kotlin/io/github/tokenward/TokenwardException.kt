@@ -4,12 +4,12 @@ import java.io.IOException
 import kotlin.time.Duration
 
 /**
- * Why there is no token, by what to do about it. It is an [IOException], so that an HTTP client which is refused a
- * token reports it as it reports any failed request. Neither message nor code holds a token, a secret or a body.
+ * Why there is no token, named by what to do about it. It is an [IOException], so an HTTP client that gets no token reports it
+ * like any failed request. Neither message nor code contains a token, a secret or a body.
  *
  * @property code Which rule, in snake_case: the same word in every language.
- * @property isRetryable The same call may succeed later without anybody doing anything.
- * @property answer What the token service answered in place of a token, where that is why.
+ * @property isRetryable Whether the same call may succeed later without anyone doing anything.
+ * @property answer What the token service answered instead of a token, if that is the reason.
  */
 public sealed class TokenwardException(
     public val code: String,
@@ -20,7 +20,7 @@ public sealed class TokenwardException(
 ) : IOException(message, cause) {
     /**
      * A person must sign in, or the app must install a token: `no_token`, `refresh_token_rejected`, `grant_rejected`, `revoked`,
-     * `signed_out`; `damaged` and `stored_too_long`, where nothing that is stored can be used.
+     * `signed_out`; `damaged` and `stored_too_long` if nothing that is stored can be used.
      */
     public class SignInRequired(public val reason: String, answer: ServiceAnswer? = null) :
         TokenwardException(
@@ -52,9 +52,8 @@ public sealed class TokenwardException(
     public class NotAllowed(code: String) : TokenwardException(code, false, sentence(code))
 
     /**
-     * No token came while the caller waited ([TokenManagerOptions.requestTimeout]). There is another try after [retryAfter],
-     * where that is known. [answer] is the service's last one; the cause is what came in place of one that could be read: what
-     * the network, the app's backend or storage threw.
+     * No token came while the caller waited ([TokenManagerOptions.requestTimeout]). The next attempt is in [retryAfter], if that is
+     * known. [answer] is the service's last one; the cause is what the network, the app's backend or storage threw instead.
      */
     public class TemporarilyUnavailable(
         public val retryAfter: Duration?,
@@ -69,7 +68,7 @@ public sealed class TokenwardException(
         answer,
     )
 
-    /** The function that gives the credentials failed: see the cause. */
+    /** The function that provides the credentials failed: see the cause. */
     public class Transport(cause: Throwable) :
         TokenwardException("transport", true, "Try again: there are no credentials.", cause)
 
