@@ -36,7 +36,7 @@ APART = {
     "IssuedToken.json": "a function of the companion in Kotlin",
     **{
         f"Credentials.{one}": "Kotlin takes them and shows none"
-        for one in ("clientId", "clientSecret", "username", "password", "keyId", "parameters", "values")
+        for one in ("clientId", "clientSecret", "username", "password", "keyId", "signer", "parameters", "values")
     },
     **{f"TransportHeader.{one}": "a pair with names in Swift" for one in ("name", "value")},
     "TransportRequest.timeout": "a coroutine is cancelled from outside",

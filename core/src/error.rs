@@ -162,6 +162,9 @@ table! {
         /// A sign-in that was stored is good for ten minutes.
         SignInExpired = 322, "sign_in_expired",
             "The sign-in took too long: start it again.";
+        /// RFC 7518 section 3.
+        InvalidSignature = 323, "invalid_signature",
+            "The signature is not one of its algorithm: check what signs.";
     }
 }
 

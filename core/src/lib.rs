@@ -99,5 +99,6 @@ pub mod parts {
     pub use crate::endpoint::provider::RequestWriter;
     pub use crate::endpoint::refresh_life::RefreshLifeRules;
     pub use crate::endpoint::routes::RouteTable;
+    pub use crate::endpoint::signature::SignatureAlgorithm;
     pub use crate::endpoint::site::SitePath;
 }

@@ -27,10 +27,13 @@ IMAGES = (("reader", "the reader alone"), ("manager", "without storage"), ("stor
           ("sign_in", "with storage and sign-in in a browser"),
           ("sign_in_stored", "with storage and sign-in in a browser that survives a restart"),
           ("by_post", "another service with storage, its secret in the body"),
-          ("by_client_secret_jwt", "another service with storage, by an assertion under its secret"))
+          ("by_client_secret_jwt", "another service with storage, by an assertion under its secret"),
+          ("by_private_key_jwt", "another service with storage, by an assertion that its own key signs (ES256)"))
 NO_PART = "no_part"
-# What every image has, and what takes a hash.
-BESIDE = {"tokenward_body_form", "tokenward_authentication_client_secret_jwt"}
+# What every image has, what takes a hash, and what has an image of its own.
+BESIDE = {"tokenward_body_form", "tokenward_authentication_client_secret_jwt", "tokenward_authentication_private_key_jwt",
+          "tokenward_algorithm_es256", "tokenward_algorithm_rs256", "tokenward_algorithm_ps256",
+          "tokenward_algorithm_eddsa"}
 # How a service names a part, by its kind.
 NAMED = {
     "authentication": ".authentication = &{}",
@@ -59,11 +62,12 @@ CODE = {
 }
 # What only an image with storage may carry, what only one that this library seals or whose person signs in, and each way to
 # do that.
-SERVICES = {"by_post", "by_client_secret_jwt"}
+SERVICES = {"by_post", "by_client_secret_jwt", "by_private_key_jwt"}
 STORES = {
     r"::RULES$|_with_storage|Keeper::(with_storage|store_next)": {"storage", "sealed", "sign_in", "sign_in_stored", *SERVICES},
     r"sha2::|HmacSha256": {"storage", "sign_in", "sign_in_stored", *SERVICES},
-    r"assertion::": {"by_client_secret_jwt"},
+    r"assertion::": {"by_client_secret_jwt", "by_private_key_jwt"},
+    r"endpoint::signature": {"by_private_key_jwt"},
     r"grants::device": {"device"},
     r"grants::authorization_code": {"sign_in", "sign_in_stored"},
 }

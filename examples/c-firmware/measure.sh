@@ -39,8 +39,10 @@ for name in $BOARDS; do
   linked "$OUT/$name-sign_in.elf" "$stores" _start -DSTORAGE=tokenward_storage_own -DSIGN_IN "$ROOT/ffi/c/tests/image.c"
   linked "$OUT/$name-sign_in_stored.elf" "$stores" _start -DSTORAGE=tokenward_storage_own -DSIGN_IN -DSIGN_IN_STORED \
     "$ROOT/ffi/c/tests/image.c"
-  for way in post client_secret_jwt; do
-    linked "$OUT/$name-by_$way.elf" "$stores" _start -DSTORAGE=tokenward_storage_own \
+  for way in post client_secret_jwt private_key_jwt; do
+    signs=()
+    [ "$way" != private_key_jwt ] || signs=(-DALGORITHM=tokenward_algorithm_es256)
+    linked "$OUT/$name-by_$way.elf" "$stores" _start -DSTORAGE=tokenward_storage_own "${signs[@]}" \
       "-DPART=.authentication = &tokenward_authentication_$way" "$ROOT/ffi/c/tests/image.c"
   done
   while IFS=$'\t' read -r part named <&3; do

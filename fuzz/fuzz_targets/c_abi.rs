@@ -66,7 +66,7 @@ impl Span<'_> {
 enum Call<'a> {
     Sleep(u32),
     Poll,
-    Begin { credentials: [Span<'a>; 5], assertion: Option<([u8; 16], u64, Span<'a>)>, cap: u16 },
+    Begin { credentials: [Span<'a>; 5], assertion: Option<([u8; 16], u64, Span<'a>, Span<'a>)>, cap: u16 },
     Answer { id: Option<u64>, status: u16, body: Span<'a>, retry_after: Span<'a> },
     Token { refresh: bool, expires_in: u32 },
     Failed,
@@ -221,11 +221,19 @@ fuzz_target!(|input: Input<'_>| {
                 }
                 Call::Poll => tokenward_poll(manager, now, &mut zeroed()),
                 Call::Begin { credentials: [a, b, c, d, e], assertion, cap } => {
-                    let assertion = assertion.map(|(random, wall_s, key_id)| tokenward_assertion {
-                        random,
-                        wall_s,
-                        key_id: key_id.lend(),
-                    });
+                    let assertion =
+                        assertion.map(|(random, wall_s, key_id, signature)| tokenward_assertion {
+                            random,
+                            wall_s,
+                            key_id: key_id.lend(),
+                            certificate_thumbprint: key_id.lend(),
+                            algorithm: if wall_s & 1 == 0 {
+                                null()
+                            } else {
+                                &raw const tokenward_algorithm_es256
+                            },
+                            signature: signature.lend(),
+                        });
                     let credentials = tokenward_credentials {
                         client_id: a.lend(),
                         client_secret: b.lend(),

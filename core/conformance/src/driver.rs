@@ -3,6 +3,7 @@
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
 use tokenward::grants::{AuthorizationCode, Callback, Code, DeviceAuthorization, DeviceOutcome, Revocation};
+use tokenward::parts::SignatureAlgorithm;
 use tokenward::storage::HmacSha256;
 use tokenward::{
     Additions, Answer, Assertion, Credentials, Error, Generation, Instant, Nested, Next, Outcome, OwnMembers,
@@ -229,6 +230,13 @@ impl<'a> Driver<'a> {
                 nothing()
             }
             "revoke" => self.revoke(step),
+            "signing_input" => {
+                let given = step.get("credentials").or(self.scenario.get("credentials"));
+                let credentials = credentials(given, self.arena)?;
+                let mut out = vec![0; 1 << 17];
+                let input = self.hand.manager.signing_input(&credentials, &mut out);
+                Ok(input.map(|input| members([("signing_input", json!(String::from_utf8_lossy(input)))])))
+            }
             "answer_revocation" => {
                 let (status, body) = (status(step)?, body(step)?);
                 let answer = ParsedAnswer { status, retry_after: None, body: &body, wall: None };
@@ -817,7 +825,17 @@ fn assertion<'c>(value: &'c Value, arena: &'c Bump) -> Result<&'c Assertion<'c>,
         random: random.try_into().map_err(|_| "an assertion takes 16 random bytes")?,
         wall: UnixTime::from_secs(optional(object, "wall", integer)?.unwrap_or_default()),
         key_id: optional(object, "key_id", text)?,
+        certificate_thumbprint: optional(object, "certificate_thumbprint", text)?,
+        algorithm: optional(object, "algorithm", text)?.map(algorithm).transpose()?,
+        signature: optional(object, "signature_hex", text)?
+            .map(|hex| Ok::<_, String>(&*arena.alloc_slice_copy(&bytes_of_hex(hex)?)))
+            .transpose()?,
     }))
+}
+
+fn algorithm(name: &str) -> Result<&'static SignatureAlgorithm, String> {
+    let named = SignatureAlgorithm::ALL.iter().find(|algorithm| algorithm.name() == name);
+    named.copied().ok_or_else(|| format!("there is no algorithm `{name}`"))
 }
 
 fn members<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {

@@ -1,9 +1,11 @@
 //! The assertion that a client authenticates with (RFC 7523 section 2.2): a JWT that it signs for each request.
 
 use crate::endpoint::body_format::Body;
-use crate::endpoint::credentials::Credentials;
-use crate::endpoint::provider::TokenRequest;
+use crate::endpoint::credentials::{Assertion, Credentials};
+use crate::endpoint::provider::{ClientAuthentication, TokenRequest};
+use crate::endpoint::signature::SignatureAlgorithm;
 use crate::error::Error;
+#[cfg(feature = "snapshot")]
 use crate::hmac_sha256::hmac_sha256_by;
 use crate::time::UnixTime;
 use crate::wire::writer::Writer;
@@ -12,8 +14,26 @@ use crate::wire::writer::Writer;
 const LIFE_S: u64 = 60;
 
 /// Whether there is what an assertion is made of.
+#[cfg(feature = "snapshot")]
 pub(crate) fn check(credentials: &Credentials<'_>) -> Result<(), Error> {
+    check_parts(credentials.assertion.ok_or(Error::WrongCredentials)?)
+}
+
+/// The same for one that the caller signs, and has signed.
+pub(crate) fn check_signed(credentials: &Credentials<'_>) -> Result<(), Error> {
+    let (assertion, algorithm) = to_sign(credentials)?;
+    let signature =
+        assertion.signature.filter(|signature| !signature.is_empty()).ok_or(Error::WrongCredentials)?;
+    check_parts(assertion)?;
+    algorithm.check(signature)
+}
+
+fn to_sign<'a>(credentials: &Credentials<'a>) -> Result<(&'a Assertion<'a>, &'a SignatureAlgorithm), Error> {
     let assertion = credentials.assertion.ok_or(Error::WrongCredentials)?;
+    Ok((assertion, assertion.algorithm.ok_or(Error::WrongCredentials)?))
+}
+
+fn check_parts(assertion: &Assertion<'_>) -> Result<(), Error> {
     let [first, ..] = assertion.random;
     if assertion.random.iter().all(|byte| *byte == first) {
         return Err(Error::NotRandom);
@@ -21,18 +41,97 @@ pub(crate) fn check(credentials: &Credentials<'_>) -> Result<(), Error> {
     if assertion.wall == UnixTime::default() { Err(Error::NoWallClock) } else { Ok(()) }
 }
 
-/// Writes an assertion under the client's secret (RFC 7518 section 3.2), where it stands in the body.
+impl<'a> TokenRequest<'a> {
+    /// Writes what the caller's key signs, for a client that authenticates by
+    /// [`ClientAuthentication::PRIVATE_KEY_JWT`]: header and claims of the assertion (RFC 7515 section 5.1). It is the same
+    /// for each kind of request. The same credentials with the signature then make the request, once.
+    ///
+    /// ```
+    /// use tokenward::parts::{ClientAuthentication, SignatureAlgorithm};
+    /// use tokenward::{Assertion, Credentials, Grant, Identity, Provider, TokenRequest, UnixTime};
+    ///
+    /// const ACME: Provider<'static> = Provider {
+    ///     name: "acme",
+    ///     base_url: Some("https://login.acme.example"),
+    ///     token_path: Some("/token"),
+    ///     authentication: Some(ClientAuthentication::PRIVATE_KEY_JWT),
+    ///     primary_grant: Some(Grant::ClientCredentials),
+    ///     ..Provider::custom()
+    /// };
+    /// # fn sign(_: &[u8]) -> [u8; 64] { [7; 64] }
+    /// let unsigned = Assertion {
+    ///     random: core::array::from_fn(|n| n as u8), // From the system's generator.
+    ///     wall: UnixTime::from_secs(1_700_000_000),
+    ///     algorithm: Some(SignatureAlgorithm::ES256),
+    ///     ..Assertion::default()
+    /// };
+    /// let client = Credentials { client_id: "id", assertion: Some(&unsigned), ..Credentials::default() };
+    /// let mut out = [0; 1024];
+    /// let request = TokenRequest::new(&ACME, Identity::CLIENT, Grant::ClientCredentials, &client);
+    /// let signature = sign(request.signing_input(&mut out).unwrap());
+    ///
+    /// let signed = Assertion { signature: Some(&signature), ..unsigned };
+    /// let client = Credentials { assertion: Some(&signed), ..client };
+    /// let request = TokenRequest::new(&ACME, Identity::CLIENT, Grant::ClientCredentials, &client);
+    /// assert!(request.write(&mut out).unwrap().body().starts_with(b"grant_type=client_credentials&client_id=id&"));
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Error::InvalidProvider`]: no key signs for the client of this provider, or as [`TokenRequest::write`].
+    /// - [`Error::WrongCredentials`]: the client id, or what an assertion is made of, is missing.
+    /// - [`Error::NotRandom`], [`Error::NoWallClock`]: its random bytes are all alike, or the time of day is not known.
+    /// - [`Error::BufferTooSmall`]: with the size that it takes; `out` is wiped.
+    pub fn signing_input<'b>(&self, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
+        let signs = self.provider.authentication == Some(ClientAuthentication::PRIVATE_KEY_JWT);
+        if !signs || !self.identity.fits(self.provider) {
+            return Err(Error::InvalidProvider);
+        }
+        let (assertion, algorithm) = to_sign(self.credentials)?;
+        if self.credentials.client_id.is_empty() {
+            return Err(Error::WrongCredentials);
+        }
+        check_parts(assertion)?;
+        let mut out = Writer::new(out);
+        write_signing_input(self, assertion, algorithm.name(), &mut out);
+        Ok(out.finish()?)
+    }
+}
+
+/// Writes an assertion under the client's secret (RFC 7518 section 3.2).
+#[cfg(feature = "snapshot")]
 pub(crate) fn write_hs256(request: &TokenRequest<'_>, body: &mut Body<'_, '_, '_>) {
-    body.parameter("client_assertion_type", b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-    // Neither a form nor JSON changes a byte of it.
-    body.plain("client_assertion", |out| {
+    write(request, body, |assertion, out| {
         let start = out.written();
-        write_signing_input(request, "HS256", out);
+        write_signing_input(request, assertion, "HS256", out);
         sign_hs256(out, start, request.credentials.client_secret.as_bytes());
     });
 }
 
+/// Writes an assertion that the caller has signed.
+pub(crate) fn write_signed(request: &TokenRequest<'_>, body: &mut Body<'_, '_, '_>) {
+    write(request, body, |assertion, out| {
+        if let (Some(algorithm), Some(signature)) = (assertion.algorithm, assertion.signature) {
+            write_signing_input(request, assertion, algorithm.name(), out);
+            algorithm.write(signature, out);
+        }
+    });
+}
+
+/// Writes an assertion where it stands in the body.
+#[inline(always)]
+fn write(
+    request: &TokenRequest<'_>,
+    body: &mut Body<'_, '_, '_>,
+    signed: impl FnOnce(&Assertion<'_>, &mut Writer<'_>),
+) {
+    let Some(assertion) = request.credentials.assertion else { return };
+    body.parameter("client_assertion_type", b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    // Neither a form nor JSON changes a byte of it.
+    body.plain("client_assertion", |out| signed(assertion, out));
+}
+
 /// Writes the signature of what was written since `start` (RFC 7515 section 5.1).
+#[cfg(feature = "snapshot")]
 fn sign_hs256(out: &mut Writer<'_>, start: usize, secret: &[u8]) {
     let tag = hmac_sha256_by(secret, &mut |add| add(out.since(start)));
     out.bytes(b".");
@@ -40,15 +139,23 @@ fn sign_hs256(out: &mut Writer<'_>, start: usize, secret: &[u8]) {
 }
 
 /// Header and claims (RFC 7515 section 5.1, RFC 7523 section 3).
-fn write_signing_input(request: &TokenRequest<'_>, algorithm: &str, out: &mut Writer<'_>) {
+fn write_signing_input(
+    request: &TokenRequest<'_>,
+    assertion: &Assertion<'_>,
+    algorithm: &str,
+    out: &mut Writer<'_>,
+) {
     let TokenRequest { provider, credentials, .. } = *request;
-    let Some(assertion) = credentials.assertion else { return };
     let start = out.written();
     out.bytes(b"{\"typ\":\"JWT\",\"alg\":\"");
     out.bytes(algorithm.as_bytes());
-    if let Some(key_id) = assertion.key_id.filter(|id| !id.is_empty()) {
-        out.bytes(b"\",\"kid\":\"");
-        out.json(key_id.as_bytes());
+    for (name, value) in
+        [("\",\"kid\":\"", assertion.key_id), ("\",\"x5t#S256\":\"", assertion.certificate_thumbprint)]
+    {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            out.bytes(name.as_bytes());
+            out.json(value.as_bytes());
+        }
     }
     out.bytes(b"\"}");
     out.base64url(start);
@@ -74,7 +181,7 @@ fn write_signing_input(request: &TokenRequest<'_>, algorithm: &str, out: &mut Wr
     out.base64url(start);
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "snapshot"))]
 mod tests {
     extern crate std;
 
@@ -131,7 +238,12 @@ mod tests {
             let secret = "s\u{20ac}cret".chars().cycle().take(length + 1).collect::<String>();
             let key_id = "k".repeat(length % 5);
             let random = core::array::from_fn(|n| (n + length) as u8);
-            let assertion = Assertion { random, wall: UnixTime::from_secs(1_000), key_id: Some(&key_id) };
+            let assertion = Assertion {
+                random,
+                wall: UnixTime::from_secs(1_000),
+                key_id: Some(&key_id),
+                ..Assertion::default()
+            };
             let credentials = Credentials {
                 client_id: &id,
                 client_secret: &secret,

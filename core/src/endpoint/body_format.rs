@@ -85,7 +85,6 @@ impl<'w, 'b, 'f> Body<'w, 'b, 'f> {
     }
 
     /// The next one, whose value is written in place: of bytes that no format changes.
-    #[cfg(feature = "snapshot")]
     pub(crate) fn plain(&mut self, name: &str, write: impl FnOnce(&mut Writer<'_>)) {
         self.name(name);
         write(self.out);

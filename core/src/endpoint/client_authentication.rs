@@ -1,6 +1,5 @@
 //! How a client authenticates to the token endpoint (RFC 6749 section 2.3).
 
-#[cfg(feature = "snapshot")]
 use crate::endpoint::assertion;
 use crate::endpoint::authorization::{is_raw_id, write_basic};
 use crate::endpoint::body_format::Body;
@@ -86,6 +85,22 @@ impl ClientAuthentication {
         ..Self::named(8, "client_secret_jwt")
     };
 
+    /// `private_key_jwt`: an assertion in the body that a key of the caller's signs (RFC 7523 section 2.2). See
+    /// [`TokenRequest::signing_input`].
+    pub const PRIVATE_KEY_JWT: &'static Self = &Self {
+        check: |credentials| {
+            has_id(credentials)?;
+            assertion::check_signed(credentials)
+        },
+        write_parameters: Some(|request, body, named| {
+            write_id(request, body, named);
+            assertion::write_signed(request, body);
+        }),
+        id_in_body: true,
+        asserts: true,
+        ..Self::named(9, "private_key_jwt")
+    };
+
     const fn named(number: u8, name: &'static str) -> Self {
         Self {
             number,
@@ -115,5 +130,5 @@ fn has_secret(credentials: &Credentials<'_>) -> Result<(), Error> {
     all_good(!credentials.client_id.is_empty() && !credentials.client_secret.is_empty())
 }
 
-part!(ClientAuthentication: BASIC, BASIC_RAW, POST, BEARER, NONE, BASIC_ID, NOBODY,
+part!(ClientAuthentication: BASIC, BASIC_RAW, POST, BEARER, NONE, BASIC_ID, NOBODY, PRIVATE_KEY_JWT,
     #[cfg(feature = "snapshot")] CLIENT_SECRET_JWT);

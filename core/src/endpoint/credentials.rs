@@ -1,5 +1,6 @@
 //! What a request presents.
 
+use crate::endpoint::signature::SignatureAlgorithm;
 use crate::time::UnixTime;
 
 /// What a request presents. It is handed to each request and never kept; whatever a grant does not need is ignored.
@@ -40,6 +41,8 @@ pub struct Credentials<'a> {
 ///     ..Credentials::default()
 /// };
 /// ```
+///
+/// Where a key signs that the caller holds, it signs what [`crate::TokenManager::signing_input`] gives.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
 pub struct Assertion<'a> {
@@ -49,6 +52,13 @@ pub struct Assertion<'a> {
     pub wall: UnixTime,
     /// Which of its keys the client signs with, if it has several (RFC 7515 section 4.1.4).
     pub key_id: Option<&'a str>,
+    /// The SHA-256 of its certificate in base64url without padding, for a service that wants to be told (RFC 7515 section
+    /// 4.1.8).
+    pub certificate_thumbprint: Option<&'a str>,
+    /// How the caller signs, if its own key does.
+    pub algorithm: Option<&'a SignatureAlgorithm>,
+    /// What it has signed with that key; none: it has not yet.
+    pub signature: Option<&'a [u8]>,
 }
 
 /// What a request carries beside its credentials.

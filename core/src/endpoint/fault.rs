@@ -582,11 +582,10 @@ mod tests {
                 },
             ),
             ("authentication", Provider { authentication: None, ..GOOD }),
-            #[cfg(feature = "snapshot")]
             (
                 "parameters",
                 Provider {
-                    authentication: Some(ClientAuthentication::CLIENT_SECRET_JWT),
+                    authentication: Some(ClientAuthentication::PRIVATE_KEY_JWT),
                     requests: Some(&Requests {
                         parameters: Some(&[Parameter::new("client_assertion", "a")]),
                         ..Requests::STANDARD

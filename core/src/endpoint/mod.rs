@@ -3,7 +3,6 @@
 #[macro_use]
 mod part;
 
-#[cfg(feature = "snapshot")]
 mod assertion;
 pub(crate) mod authorization;
 pub(crate) mod body_format;
@@ -26,6 +25,7 @@ pub(crate) mod refresh_life;
 pub(crate) mod refresh_policy;
 pub(crate) mod request;
 pub(crate) mod routes;
+pub(crate) mod signature;
 pub(crate) mod site;
 mod template;
 pub(crate) mod token_alphabet;

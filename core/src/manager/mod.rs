@@ -8,6 +8,7 @@ use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
 use crate::endpoint::grant::Grant;
 use crate::endpoint::lifetime::MissingLifetime;
 use crate::endpoint::members::{Member, Members};
+use crate::endpoint::parameter::Target;
 use crate::endpoint::provider::{Identity, Provider, TokenRequest, ZeroLifetime};
 use crate::endpoint::refresh_life::{Kept, RefreshEnds};
 use crate::endpoint::refresh_policy::RefreshPolicy;
@@ -292,6 +293,20 @@ impl<S: AsRef<[u8]> + AsMut<[u8]> + ?Sized> TokenManager<'_, S> {
             self.note(Event::Failed(at));
         }
         self.settle();
+    }
+
+    /// Writes what the caller's key signs, for a client that authenticates by
+    /// [`crate::parts::ClientAuthentication::PRIVATE_KEY_JWT`]: the signature goes with the credentials of the request that
+    /// follows, be it the manager's, a sign-in's or a revocation.
+    ///
+    /// # Errors
+    /// As [`TokenRequest::signing_input`].
+    pub fn signing_input<'b>(
+        &self,
+        credentials: &Credentials<'_>,
+        out: &'b mut [u8],
+    ) -> Result<&'b [u8], Error> {
+        TokenRequest::beside(self.provider, self.identity, Target::Primary, credentials).signing_input(out)
     }
 
     /// Writes the request that [`TokenManager::poll`] asks for into `out`. The token's lifetime counts

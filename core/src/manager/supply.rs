@@ -116,19 +116,22 @@ impl Supply {
         provider: &Provider<'_>,
     ) -> Option<u64> {
         let (base, until) = base;
-        if !matches!(base, Next::Supply(..)) || next != Next::Wait {
+        // Until then it is the same, whatever a source would be asked for.
+        let ends = match next {
+            Next::Wait => self.tries.wait_until,
+            Next::Await(_) => u64::MAX,
+            _ => return until,
+        };
+        if !matches!(base, Next::Supply(..)) {
             return until;
         }
-        let wait_until = self.tries.wait_until;
-        match until.filter(|lifts_at| *lifts_at < wait_until) {
-            Some(lifts_at) => {
-                let _ = session.advance(Instant::from_millis(lifts_at), provider);
-                match session.base(provider) {
-                    (Next::Wait, until) => until,
-                    _ => Some(lifts_at),
-                }
-            }
-            None => Some(wait_until),
+        let at_the_end = (ends != u64::MAX).then_some(ends);
+        let Some(lifts_at) = until.filter(|lifts_at| *lifts_at < ends) else { return at_the_end };
+        let _ = session.advance(Instant::from_millis(lifts_at), provider);
+        match session.base(provider) {
+            (Next::Supply(..), _) => at_the_end,
+            (Next::Wait, until) if next == Next::Wait => until,
+            _ => Some(lifts_at),
         }
     }
 

@@ -33,7 +33,6 @@ pub(crate) fn encode_in_place(room: &mut [u8], len: usize) {
 
 /// Encodes the first `len` bytes of `room` in base64url without padding (RFC 7515 section 2), from the end; gives back how
 /// many digits that are, and encodes nothing if they find no room.
-#[cfg(feature = "snapshot")]
 pub(crate) fn encode_url_in_place(room: &mut [u8], len: usize) -> usize {
     let digits = len.saturating_mul(8).div_ceil(6);
     let mut bit = digits.wrapping_mul(6);

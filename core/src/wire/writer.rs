@@ -121,14 +121,12 @@ impl<'b> Writer<'b> {
     }
 
     /// What was written since `start` becomes base64url without padding.
-    #[cfg(feature = "snapshot")]
     pub(crate) fn base64url(&mut self, start: usize) {
         let len = self.written.saturating_sub(start);
         let room = self.out.get_mut(start..).unwrap_or_default();
         self.written = start.saturating_add(base64::encode_url_in_place(room, len));
     }
 
-    #[cfg(feature = "snapshot")]
     pub(crate) fn bytes_as_base64url(&mut self, bytes: &[u8]) {
         let start = self.written;
         self.bytes(bytes);

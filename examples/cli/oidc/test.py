@@ -35,12 +35,12 @@ SECRET = "a secret of 32 bytes, or of more."
 
 
 class Command:
-    def __init__(self, provider, how, *more, client="command"):
-        self.saved = WORK / f"{how}.token"
+    def __init__(self, provider, how, *more, client="command", saved=None, json=True):
+        self.saved = saved or WORK / f"{how}.token"
         environment = {**os.environ, "BROWSER": "true", "TOKENWARD_CLIENT_SECRET": SECRET}
         self.process = subprocess.Popen(
             [TOKENWARD, "token", "--provider-file", provider, "--allow-loopback-http", "--client-id", client,
-             *(("--sign-in", how) if how else ()), "--save", self.saved, "--json", *more],
+             *(("--sign-in", how) if how else ()), "--save", self.saved, *(["--json"] if json else []), *more],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     def line(self):
@@ -52,7 +52,7 @@ class Command:
 
 
 def serve(seconds):
-    node = subprocess.Popen(["node", FOLDER + "/server.mjs", SECRET, "600", str(seconds)], cwd=FOLDER, stdout=subprocess.PIPE,
+    node = subprocess.Popen(["node", FOLDER + "/server.mjs", SECRET, "600", str(seconds), WORK], cwd=FOLDER, stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, text=True)
     base = node.stdout.readline().strip()
     provider = WORK / f"provider-{seconds}.json"
@@ -93,6 +93,42 @@ def by_secret(base, provider):
     Browser().sign_in(shown[1] + "?user_code=" + shown[2])
     status, out, err = command.end()
     check("so is that of a device", status == 0 and json.loads(out or "{}").get("outcome") == "token", out + err)
+    os.remove(command.saved)
+
+
+def by_key(base, provider):
+    """The client's own key signs; what is asked of it stays the same."""
+    once = signing(provider, "private_key_jwt", grants=["client_credentials"], scope="")
+    for algorithm in ("ES256", "RS256", "PS256", "EdDSA"):
+        more = ["--key", WORK / f"{algorithm}.pem", "--key-id", algorithm]
+        if algorithm == "PS256":
+            more += ["--key-algorithm", algorithm]
+        command = Command(once, "", *more, client="keyed")
+        status, out, err = command.end()
+        check(f"an assertion by {algorithm} is accepted", status == 0 and json.loads(out or "{}").get("outcome") == "token", out + err)
+        os.remove(command.saved)
+    key = ["--key", WORK / "ES256.pem"]
+    status, out, err = Command(once, "", "--key", WORK / "ES256.pem", "--key-id", "EdDSA", client="keyed").end()
+    check("of another key it is refused", status == 1 and "invalid_client" in err, out + err)
+    status, out, err = Command(once, "", client="keyed").end()
+    check("without a key nothing is sent", status == 64 and "--key FILE" in err, out + err)
+    urllib.request.urlopen(f"{base}/ahead?3600").read()
+    status, out, err = Command(once, "", *key, client="keyed").end()
+    check("where the clock is an hour slow it is refused", status == 1 and "invalid_client" in err, out + err)
+    urllib.request.urlopen(f"{base}/ahead?0").read()
+    person = signing(provider, "private_key_jwt")
+    command = Command(person, "browser", *key, client="keyed")
+    Browser().sign_in(re.search(r"sign in at (\S+)", command.line())[1])
+    status, out, err = command.end()
+    check("a code is presented with it", status == 0 and json.loads(out or "{}").get("outcome") == "token", out + err)
+    left = Command(person, "", *key, "--sign-out", client="keyed", saved=command.saved, json=False).end()
+    check("so is a token that is revoked", left == (0, "signed out\n", ""), left)
+    os.remove(command.saved)
+    command = Command(person, "device", *key, client="keyed")
+    shown = re.search(r"sign in at (\S+) with the code (\S+), within", command.line())
+    Browser().sign_in(shown[1] + "?user_code=" + shown[2])
+    status, out, err = command.end()
+    check("and the code of a device", status == 0 and json.loads(out or "{}").get("outcome") == "token", out + err)
     os.remove(command.saved)
 
 
@@ -179,7 +215,7 @@ def expires(base, provider):
 
 
 try:
-    for seconds, tests in ((600, (by_browser, sign_out, by_device, by_secret)), (7, (expires,))):
+    for seconds, tests in ((600, (by_browser, sign_out, by_device, by_secret, by_key)), (7, (expires,))):
         node, base, provider = serve(seconds)
         try:
             for test in tests:

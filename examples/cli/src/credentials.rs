@@ -6,11 +6,13 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use clap::Args;
 use tokenward::parts::ClientAuthentication;
-use tokenward::{Assertion, Credentials, Grant, Provider};
+use tokenward::{Assertion, Credentials, Error, Grant, Provider, UnixTime};
 
+use crate::client_key::{ClientKey, RsaAlgorithm};
 use crate::clock;
 use crate::failure::Failure;
 
@@ -37,6 +39,22 @@ pub(crate) struct Sources {
     /// A file with a token that someone else issued: an API key, a client token; else TOKENWARD_BEARER
     #[arg(long, value_name = "FILE")]
     bearer_file: Option<PathBuf>,
+
+    /// A file with the private key that the client signs its requests with, in PEM
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+
+    /// Which of its keys that is, if the client has several
+    #[arg(long, value_name = "ID", requires = "key")]
+    key_id: Option<String>,
+
+    /// How the key signs, if it is one of RSA [default: RS256]
+    #[arg(long, value_name = "ALGORITHM", requires = "key")]
+    key_algorithm: Option<RsaAlgorithm>,
+
+    /// A file with the key's certificate in PEM, for a service that wants its thumbprint
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
 
     /// What stands for {NAME} in the provider's parameters and header fields, if it is no secret; may be given again
     #[arg(long = "value", value_name = "NAME=VALUE", value_parser = pair)]
@@ -79,6 +97,8 @@ pub(crate) struct Presented {
     pub(crate) username: String,
     pub(crate) password: String,
     pub(crate) bearer: String,
+    /// What the client signs with.
+    pub(crate) key: Option<Arc<ClientKey>>,
     /// Names and what stands for them.
     pub(crate) values: Vec<(String, String)>,
 }
@@ -104,12 +124,50 @@ impl Presented {
         Credentials { assertion: Some(assertion), ..self.credentials() }
     }
 
-    /// What an assertion is made of, anew for each request.
-    pub(crate) fn assertion() -> Result<Assertion<'static>, Failure> {
+    /// What an assertion is made of, anew for each request; `input` writes what a key signs, if the service wants that.
+    pub(crate) fn sign(
+        &self,
+        input: impl for<'b> FnOnce(&Credentials<'_>, &'b mut [u8]) -> Result<&'b [u8], Error>,
+    ) -> Result<Signed, Failure> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
             .map_err(|error| Failure::unavailable(format!("cannot draw random numbers: {error}")))?;
-        Ok(Assertion { random, wall: clock::wall().unwrap_or_default(), key_id: None })
+        let mut signed = Signed {
+            random,
+            wall: clock::wall().unwrap_or_default(),
+            key: self.key.clone(),
+            signature: None,
+        };
+        if let Some(key) = &self.key {
+            let mut out = vec![0; 64 << 10];
+            // What is missing the request is refused for.
+            if let Ok(input) = input(&self.asserting(&signed.assertion()), &mut out) {
+                signed.signature = Some(key.sign(input)?);
+            }
+        }
+        Ok(signed)
+    }
+}
+
+/// What the assertion of one request is made of.
+pub(crate) struct Signed {
+    random: [u8; 16],
+    wall: UnixTime,
+    key: Option<Arc<ClientKey>>,
+    signature: Option<Vec<u8>>,
+}
+
+impl Signed {
+    pub(crate) fn assertion(&self) -> Assertion<'_> {
+        let key = self.key.as_deref();
+        Assertion {
+            random: self.random,
+            wall: self.wall,
+            key_id: key.and_then(|key| key.id.as_deref()),
+            certificate_thumbprint: key.and_then(|key| key.certificate_thumbprint.as_deref()),
+            algorithm: key.map(|key| key.algorithm),
+            signature: self.signature.as_deref(),
+        }
     }
 }
 
@@ -193,11 +251,26 @@ impl Sources {
                 needs.bearer,
                 secret(self.bearer_file.as_deref(), "TOKENWARD_BEARER", "--bearer-file FILE", "Token"),
             )?,
+            key: self.client_key(needs.key && ask == Ask::Prompt)?,
             values: places(provider)
                 .into_iter()
                 .map(|name| Ok((name.to_owned(), self.value(name, ask)?)))
                 .collect::<Result<_, Failure>>()?,
         })
+    }
+
+    fn client_key(&self, needed: bool) -> Result<Option<Arc<ClientKey>>, Failure> {
+        match &self.key {
+            Some(file) => {
+                let id = self.key_id.clone();
+                let key = ClientKey::read(file, self.key_algorithm, id, self.certificate.as_deref())?;
+                Ok(Some(Arc::new(key)))
+            }
+            None if needed => {
+                Err(Failure::usage("the client signs its requests: give --key FILE with its private key"))
+            }
+            None => Ok(None),
+        }
     }
 
     /// What stands for `{name}`.
@@ -238,6 +311,7 @@ struct Needs {
     client_secret: bool,
     user: bool,
     bearer: bool,
+    key: bool,
 }
 
 impl Needs {
@@ -246,13 +320,15 @@ impl Needs {
         let asks = provider.primary_grant.is_some() || provider.refresh_grant || signs_in;
         let authentication = provider.authentication.filter(|_| asks);
         let public = authentication == Some(ClientAuthentication::NONE);
+        let key = authentication == Some(ClientAuthentication::PRIVATE_KEY_JWT);
         // Without a grant the token itself comes from elsewhere.
         let bearer = !asks || authentication == Some(ClientAuthentication::BEARER);
         Self {
             client_id: !bearer,
-            client_secret: !bearer && !public,
+            client_secret: !bearer && !public && !key,
             user: provider.primary_grant == Some(Grant::Password),
             bearer,
+            key,
         }
     }
 }

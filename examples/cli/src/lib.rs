@@ -6,6 +6,7 @@
 
 mod challenge;
 mod cli;
+mod client_key;
 mod clock;
 mod credentials;
 mod date;

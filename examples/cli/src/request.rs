@@ -5,10 +5,11 @@ use std::io::Write;
 use bumpalo::Bump;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use tokenward::parts::SignatureAlgorithm;
 use tokenward::{Additions, Credentials, Error, Grant, Identity, Provider, TokenRequest};
 use tokenward_conformance::description;
 
-use crate::credentials::{Ask, Presented, Sources, pair};
+use crate::credentials::{Ask, Sources, pair};
 use crate::failure::{Failure, Status};
 use crate::lines::{self, BAD_INPUT, Object, Refusal, required, text};
 use crate::which::Which;
@@ -82,7 +83,15 @@ impl Request {
         let grant = self.grant.map(Grant::from).or(provider.primary_grant).ok_or_else(none)?;
         let presented = self.sources.read(&provider, Ask::Never)?;
         let given = presented.credentials();
-        let assertion = Presented::assertion()?;
+        let signed = presented.sign(|credentials, out| {
+            TokenRequest::new(&provider, identity, grant, credentials).signing_input(out)
+        })?;
+        let mut assertion = signed.assertion();
+        if !self.show_secrets && assertion.signature.is_none() {
+            // As the other secrets, it need not be given to see the request's form.
+            (assertion.algorithm, assertion.signature) =
+                (Some(SignatureAlgorithm::EDDSA), Some(&[0; 64][..]));
+        }
         let shown = if self.show_secrets { given } else { hidden(given) };
         let credentials = Credentials { assertion: Some(&assertion), ..shown };
         let refresh_token = if grant == Grant::RefreshToken { HIDDEN } else { "" };

@@ -242,7 +242,6 @@ unsafe impl Plain for tokenward_span {}
 pub(crate) const OUT_OF_RANGE: Fault = Fault(TOKENWARD_ERR_OUT_OF_RANGE);
 
 /// Says how long what was written is, or would be.
-#[cfg(feature = "snapshot")]
 pub(crate) fn wrote(written: Result<&[u8], Error>, out: Out<'_, usize>) -> Result<(), Fault> {
     match written {
         Ok(written) => out.write(written.len()),

@@ -7,7 +7,7 @@ use tokenward::{
     RequestId, Retry, Revision, SnapshotScope, TokenResponse, UnixTime,
 };
 
-use crate::edge::{Edge, OUT_OF_RANGE, Out, Plain, at_the_edge, terminated, tokenward_span};
+use crate::edge::{Edge, OUT_OF_RANGE, Out, Plain, at_the_edge, terminated, tokenward_span, wrote};
 use crate::memory::tokenward_manager;
 use crate::provider::{TOKENWARD_GRANT_NONE, grant_number, tokenward_grant};
 use crate::request::{
@@ -266,6 +266,53 @@ pub unsafe extern "C" fn tokenward_begin(
         edge.checked()?;
         let begun = block.manager.begin(Instant::from_millis(now_ms), &credentials, buf);
         lent(begun, out)
+    })
+}
+
+/// Writes what the caller's key signs, for a client that authenticates by #tokenward_authentication_private_key_jwt: the
+/// signature goes with the credentials of the request that follows, be it tokenward_begin()'s, a sign-in's or a
+/// revocation's. One signature is for one request.
+///
+/// May run concurrently with other functions that take this manager as `const`.
+///
+/// @code
+/// tokenward_assertion assertion = { .wall_s = *wall_s, .algorithm = &tokenward_algorithm_es256 };
+/// fill_random(assertion.random, sizeof assertion.random);
+/// tokenward_credentials client = { .client_id = TOKENWARD_TEXT("gateway"), .assertion = &assertion };
+/// size_t len;
+/// int32_t result = tokenward_signing_input(manager, &client, buffer, sizeof buffer, &len);
+/// if (result != TOKENWARD_OK) return result;
+/// assertion.signature = sign_es256(buffer, len); // in DER, or as 64 bytes
+/// return tokenward_begin(manager, now_ms, &client, buffer, sizeof buffer, &request);
+/// @endcode
+///
+/// @param[in] manager The manager.
+/// @param[in] credentials What the request will present; nothing of it is kept.
+/// @param[out] buf Where it is written.
+/// @param[in] cap Bytes of `buf`.
+/// @param[out] len Bytes of it; if `buf` is too small, the bytes needed.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+/// @retval TOKENWARD_ERR_INVALID_PROVIDER no key signs for the client of this provider
+/// @retval TOKENWARD_ERR_WRONG_CREDENTIALS the client id, the assertion or its algorithm is missing
+/// @retval TOKENWARD_ERR_NOT_RANDOM its random bytes are all alike
+/// @retval TOKENWARD_ERR_NO_WALL_CLOCK the time of day is not known
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_signing_input(
+    manager: *const tokenward_manager,
+    credentials: *const tokenward_credentials,
+    buf: *mut u8,
+    cap: usize,
+    len: *mut usize,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let out = edge.out(len)?;
+        let buf = edge.buffer(buf, cap);
+        let block = edge.manager(manager)?;
+        let credentials = credentials_of(edge, credentials);
+        edge.checked()?;
+        wrote(block.manager.signing_input(&credentials, buf), out)
     })
 }
 

@@ -5,7 +5,7 @@ use core::alloc::Layout;
 
 use tokenward::parts::{
     BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules,
-    RequestWriter, RouteTable, SitePath, TokenExpiry,
+    RequestWriter, RouteTable, SignatureAlgorithm, SitePath, TokenExpiry,
 };
 use tokenward::storage::Storage;
 
@@ -50,6 +50,30 @@ pub static tokenward_authentication_nobody: tokenward_authentication_part =
 #[unsafe(no_mangle)]
 pub static tokenward_authentication_client_secret_jwt: tokenward_authentication_part =
     tokenward_authentication_part(*ClientAuthentication::CLIENT_SECRET_JWT);
+/// An assertion in the body that a key of the caller's signs (RFC 7523 section 2.2): each request takes a
+/// #tokenward_assertion with the signature of what tokenward_signing_input() writes.
+#[unsafe(no_mangle)]
+pub static tokenward_authentication_private_key_jwt: tokenward_authentication_part =
+    tokenward_authentication_part(*ClientAuthentication::PRIVATE_KEY_JWT);
+
+/// How a caller signs (RFC 7518 section 3.1): `tokenward_algorithm_*`.
+pub struct tokenward_algorithm_part(SignatureAlgorithm);
+/// ECDSA on the curve P-256 with SHA-256: the two numbers in 64 bytes, or in DER as most signers give them.
+#[unsafe(no_mangle)]
+pub static tokenward_algorithm_es256: tokenward_algorithm_part =
+    tokenward_algorithm_part(*SignatureAlgorithm::ES256);
+/// RSASSA-PKCS1-v1_5 with SHA-256, by a key of 2,048 bits or more.
+#[unsafe(no_mangle)]
+pub static tokenward_algorithm_rs256: tokenward_algorithm_part =
+    tokenward_algorithm_part(*SignatureAlgorithm::RS256);
+/// RSASSA-PSS with SHA-256, MGF1 with SHA-256 and 32 bytes of salt, by a key of 2,048 bits or more.
+#[unsafe(no_mangle)]
+pub static tokenward_algorithm_ps256: tokenward_algorithm_part =
+    tokenward_algorithm_part(*SignatureAlgorithm::PS256);
+/// EdDSA by a key of Ed25519 or Ed448 (RFC 8037 section 3.1).
+#[unsafe(no_mangle)]
+pub static tokenward_algorithm_eddsa: tokenward_algorithm_part =
+    tokenward_algorithm_part(*SignatureAlgorithm::EDDSA);
 
 /// How a request's parameters are written: `tokenward_body_*`.
 pub struct tokenward_body_part(BodyFormat);
@@ -188,6 +212,7 @@ const _: () = {
         tokenward_authentication_part,
         0
     ));
+    alike::<SignatureAlgorithm, tokenward_algorithm_part>(core::mem::offset_of!(tokenward_algorithm_part, 0));
     alike::<BodyFormat, tokenward_body_part>(core::mem::offset_of!(tokenward_body_part, 0));
     alike::<RequestWriter, tokenward_request_part>(core::mem::offset_of!(tokenward_request_part, 0));
     alike::<NestedReader, tokenward_nested_part>(core::mem::offset_of!(tokenward_nested_part, 0));
@@ -214,7 +239,7 @@ mod tests {
             let objects = [$($(#[$only])* (stringify!($object), &$object.0)),+];
             assert_eq!($core::ALL.len(), objects.len());
             for part in $core::ALL {
-                let name = std::format!("tokenward_{}_{}", $kind, part.name());
+                let name = std::format!("tokenward_{}_{}", $kind, part.name().to_lowercase());
                 assert!(objects.contains(&(&name, part)), "{name}");
                 assert!(HEADER.contains(&std::format!("extern const tokenward_{}_part {name};", $kind)), "{name}");
             }
@@ -223,7 +248,8 @@ mod tests {
 
     #[test]
     fn every_part_of_the_core_is_an_object_of_its_name() {
-        named!("authentication", ClientAuthentication: tokenward_authentication_basic, tokenward_authentication_basic_raw, tokenward_authentication_post, tokenward_authentication_bearer, tokenward_authentication_none, tokenward_authentication_basic_id, tokenward_authentication_nobody, #[cfg(feature = "snapshot")] tokenward_authentication_client_secret_jwt);
+        named!("authentication", ClientAuthentication: tokenward_authentication_basic, tokenward_authentication_basic_raw, tokenward_authentication_post, tokenward_authentication_bearer, tokenward_authentication_none, tokenward_authentication_basic_id, tokenward_authentication_nobody, tokenward_authentication_private_key_jwt, #[cfg(feature = "snapshot")] tokenward_authentication_client_secret_jwt);
+        named!("algorithm", SignatureAlgorithm: tokenward_algorithm_es256, tokenward_algorithm_rs256, tokenward_algorithm_ps256, tokenward_algorithm_eddsa);
         named!("request", RequestWriter: tokenward_request_own);
         named!("body", BodyFormat: tokenward_body_form, tokenward_body_json);
         named!("nested", NestedReader: tokenward_nested_paths);

@@ -566,7 +566,7 @@ impl<'c> Edge<'c> {
     }
 
     /// A part, or NULL. That it is one is the caller's word.
-    fn part<T>(&mut self, ptr: *const T) {
+    pub(crate) fn part<T>(&mut self, ptr: *const T) {
         self.may_read(ptr.addr(), usize::from(!ptr.is_null()), Layout::new::<T>());
     }
 

@@ -5,6 +5,7 @@ use core::mem::offset_of;
 use tokenward::{Additions, Assertion, Credentials, Error, Request, RequestId};
 
 use crate::edge::{Edge, Out, Plain, tokenward_span};
+use crate::parts::tokenward_algorithm_part;
 use crate::provider::tokenward_pair_list;
 use crate::result::*;
 
@@ -38,6 +39,13 @@ pub struct tokenward_assertion {
     pub wall_s: u64,
     /// Which of its keys the client signs with, if it has several (RFC 7515 section 4.1.4).
     pub key_id: tokenward_span,
+    /// The SHA-256 of its certificate in base64url without padding, for a service that wants to be told (RFC 7515 section
+    /// 4.1.8).
+    pub certificate_thumbprint: tokenward_span,
+    /// How the caller signs, if its own key does; else NULL.
+    pub algorithm: *const tokenward_algorithm_part,
+    /// What it has signed with that key; empty: it has not yet.
+    pub signature: tokenward_span,
 }
 
 /// What a request carries beside its credentials. Zeros are nothing.
@@ -78,7 +86,7 @@ pub struct tokenward_request {
 
 // SAFETY: spans and a raw pointer.
 unsafe impl Plain for tokenward_credentials {}
-// SAFETY: integers and a span.
+// SAFETY: integers, spans and a raw pointer.
 unsafe impl Plain for tokenward_assertion {}
 // SAFETY: raw pointers and integers.
 unsafe impl Plain for tokenward_additions {}
@@ -100,9 +108,14 @@ pub(crate) fn credentials_of<'c>(
 
 fn assertion_of<'c>(edge: &mut Edge<'c>, assertion: *const tokenward_assertion) -> Option<&'c Assertion<'c>> {
     let given = edge.optional(assertion)?;
-    edge.text(given.key_id);
+    for text in [given.key_id, given.certificate_thumbprint] {
+        edge.text(text);
+    }
+    edge.part(given.algorithm);
+    edge.bytes(given.signature);
     edge.checked().ok()?;
-    // SAFETY: checked; the key id is NULL or UTF-8 that lives for `'c`, and the types are compared below.
+    // SAFETY: checked; the texts are NULL or UTF-8, the signature NULL or bytes, the algorithm NULL or a part, and all
+    // live for `'c`; the types are compared below.
     Some(unsafe { &*assertion.cast() })
 }
 
@@ -113,6 +126,11 @@ const _: () = {
     assert!(offset_of!(Core, random) == offset_of!(tokenward_assertion, random));
     assert!(offset_of!(Core, wall) == offset_of!(tokenward_assertion, wall_s));
     assert!(offset_of!(Core, key_id) == offset_of!(tokenward_assertion, key_id));
+    assert!(
+        offset_of!(Core, certificate_thumbprint) == offset_of!(tokenward_assertion, certificate_thumbprint)
+    );
+    assert!(offset_of!(Core, algorithm) == offset_of!(tokenward_assertion, algorithm));
+    assert!(offset_of!(Core, signature) == offset_of!(tokenward_assertion, signature));
 };
 
 /// What a request carries beside its credentials; NULL is nothing.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What an image takes that keeps a token by client_credentials and refresh_token, with Basic authentication, a Bearer
  * header and one preset; with a kind of storage as STORAGE also what it takes to survive a restart; with DEVICE, SIGN_IN or SIGN_IN_STORED
- * also what obtains the first token of a person. Linked and measured, not run. */
+ * also what obtains the first token of a person; with ALGORITHM what a client's own key signs. Linked and measured, not run. */
 
 #include <tokenward/tokenward.h>
 
@@ -39,6 +39,9 @@ function *const used[] = {
   (function *)tokenward_stored,
   (function *)tokenward_store_failed,
 #endif
+#ifdef ALGORITHM
+  (function *)tokenward_signing_input,
+#endif
 #ifdef DEVICE
   (function *)tokenward_device_init,
   (function *)tokenward_device_start,
@@ -71,5 +74,8 @@ void _start(void) {
   kept = (uintptr_t)memory;
 #ifdef STORAGE
   kept = (uintptr_t)&STORAGE;
+#endif
+#ifdef ALGORITHM
+  kept = (uintptr_t)&ALGORITHM;
 #endif
 }

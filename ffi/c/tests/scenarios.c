@@ -299,11 +299,12 @@ static void api_of(driver *d, const json_t *object, tokenward_provider *p) {
 
 static void custom_provider(driver *d, const json_t *object) {
   static const char *const AUTHENTICATIONS[] = { "basic", "basic_raw", "post", "bearer", "none", "basic_id", "nobody",
-                                                 "client_secret_jwt", NULL };
+                                                 "client_secret_jwt", "private_key_jwt", NULL };
   static const tokenward_authentication_part *const AUTHENTICATION_PARTS[] = {
     &tokenward_authentication_basic, &tokenward_authentication_basic_raw, &tokenward_authentication_post,
     &tokenward_authentication_bearer, &tokenward_authentication_none, &tokenward_authentication_basic_id,
     &tokenward_authentication_nobody, &tokenward_authentication_client_secret_jwt,
+    &tokenward_authentication_private_key_jwt,
   };
   static const char *const BODIES[] = { "form", "json", NULL };
   static const tokenward_body_part *const BODY_PARTS[] = { &tokenward_body_form, &tokenward_body_json };
@@ -634,6 +635,22 @@ static void bytes_of_hex(tokenward_span hex, uint8_t *out, size_t count) {
   }
 }
 
+static const tokenward_algorithm_part *algorithm_of(tokenward_span name) {
+  static const struct { const char *name; const tokenward_algorithm_part *part; } ALL[] = {
+    { "ES256", &tokenward_algorithm_es256 },
+    { "RS256", &tokenward_algorithm_rs256 },
+    { "PS256", &tokenward_algorithm_ps256 },
+    { "EdDSA", &tokenward_algorithm_eddsa },
+  };
+  for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
+    if (is(name, ALL[i].name)) {
+      return ALL[i].part;
+    }
+  }
+  must(TOKENWARD_ERR_OUT_OF_RANGE, "no such algorithm");
+  return NULL;
+}
+
 static tokenward_credentials credentials_of(const driver *d, const json_t *step) {
   const json_t *given = json_object_get(has(step, "credentials") ? step : d->scenario, "credentials");
   tokenward_credentials credentials;
@@ -649,6 +666,12 @@ static tokenward_credentials credentials_of(const driver *d, const json_t *step)
     bytes_of_hex(text(made_of, "random_hex"), assertion.random, sizeof assertion.random);
     assertion.wall_s = integer(made_of, "wall", 0);
     assertion.key_id = text(made_of, "key_id");
+    assertion.certificate_thumbprint = text(made_of, "certificate_thumbprint");
+    assertion.algorithm = has(made_of, "algorithm") ? algorithm_of(text(made_of, "algorithm")) : NULL;
+    static uint8_t signature[1024];
+    tokenward_span hex = text(made_of, "signature_hex");
+    bytes_of_hex(hex, signature, sizeof signature);
+    assertion.signature = bytes_of(signature, hex.len / 2);
     credentials.assertion = &assertion;
   }
   return credentials;
@@ -1147,6 +1170,16 @@ static int32_t do_revoke(driver *d, const json_t *step, json_t *actual) {
   return result;
 }
 
+static int32_t do_signing_input(driver *d, const json_t *step, json_t *actual) {
+  const tokenward_credentials credentials = credentials_of(d, step);
+  size_t len;
+  int32_t result = tokenward_signing_input(d->hand->manager, &credentials, d->buffer, BUFFER, &len);
+  if (result == TOKENWARD_OK) {
+    json_object_set_new(actual, "signing_input", json_stringn((const char *)d->buffer, len));
+  }
+  return result;
+}
+
 static int32_t do_answer_revocation(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   uint64_t wall;
   uint64_t seconds;
@@ -1182,6 +1215,7 @@ static int32_t do_step(driver *d, const json_t *step, uint64_t at, json_t *actua
          : is(action, "renew")     ? tokenward_renew(d->hand->manager)
          : is(action, "clear")     ? tokenward_clear(d->hand->manager)
          : is(action, "revoke")    ? do_revoke(d, step, actual)
+         : is(action, "signing_input")      ? do_signing_input(d, step, actual)
          : is(action, "answer_revocation") ? do_answer_revocation(d, step, at, actual)
                                    : do_sign_in_step(d, step, at, actual);
 }

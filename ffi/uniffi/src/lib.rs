@@ -24,9 +24,9 @@ pub use grants::{
 pub use manager::{AssertionRecord, CoreManager, CoreRequest, OutcomeRecord, PollRecord, RetryRecord};
 pub use next::{TokenNext, TokenReason, grant_name, reason_name};
 pub use provider::{
-    BodyFormat, ClientAuthentication, Exposure, MissingLifetime, RefreshPolicy, TokenAlphabet,
-    TokenErrorCode, TokenExpiresAt, TokenGrant, TokenIdentity, TokenMember, TokenPreset, TokenProvider,
-    TokenRoute, ZeroLifetime, custom_provider, default_policy, preset_provider,
+    BodyFormat, ClientAuthentication, Exposure, MissingLifetime, RefreshPolicy, SignatureAlgorithm,
+    TokenAlphabet, TokenErrorCode, TokenExpiresAt, TokenGrant, TokenIdentity, TokenMember, TokenPreset,
+    TokenProvider, TokenRoute, ZeroLifetime, custom_provider, default_policy, preset_provider,
 };
 pub use storage::{FoundRecord, OptionsRecord, SourceRecord, StorageRecord, found_name};
 

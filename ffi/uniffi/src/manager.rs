@@ -13,7 +13,8 @@ use tokenward::{
 
 use crate::error::locked;
 use crate::{
-    CoreError, FoundRecord, OptionsRecord, TokenGrant, TokenIdentity, TokenNext, TokenProvider, TokenReason,
+    CoreError, FoundRecord, OptionsRecord, SignatureAlgorithm, TokenGrant, TokenIdentity, TokenNext,
+    TokenProvider, TokenReason,
 };
 
 /// Bytes of a slot at most: what is asked for beyond is a mistake, not a token.
@@ -105,14 +106,27 @@ pub struct AssertionRecord {
     pub wall: Option<u64>,
     /// Which of its keys the client signs with, if it has several.
     pub key_id: Option<String>,
+    /// The SHA-256 of its certificate in base64url without padding.
+    pub certificate_thumbprint: Option<String>,
+    /// How a key of the caller's signs.
+    pub algorithm: Option<SignatureAlgorithm>,
+    /// What it has signed.
+    pub signature: Option<Vec<u8>>,
 }
 
 impl AssertionRecord {
     pub(crate) fn core(given: Option<&Self>) -> Result<Option<Assertion<'_>>, CoreError> {
-        let Some(Self { random, wall, key_id }) = given else { return Ok(None) };
-        let random = random.as_slice().try_into().map_err(|_| CoreError::invalid_argument())?;
-        let wall = UnixTime::from_secs(wall.unwrap_or_default());
-        Ok(Some(Assertion { random, wall, key_id: key_id.as_deref() }))
+        let Some(Self { random, wall, key_id, certificate_thumbprint, algorithm, signature }) = given else {
+            return Ok(None);
+        };
+        Ok(Some(Assertion {
+            random: random.as_slice().try_into().map_err(|_| CoreError::invalid_argument())?,
+            wall: UnixTime::from_secs(wall.unwrap_or_default()),
+            key_id: key_id.as_deref(),
+            certificate_thumbprint: certificate_thumbprint.as_deref(),
+            algorithm: algorithm.map(SignatureAlgorithm::core),
+            signature: signature.as_deref(),
+        }))
     }
 }
 
@@ -186,8 +200,13 @@ impl CoreManager {
     /// - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`.
     pub fn token_url(&self) -> Result<String, CoreError> {
         // Any credentials: no rule of the URL looks at them.
-        let assertion =
-            Assertion { random: *b"any random bytes", wall: UnixTime::from_secs(1), key_id: None };
+        let assertion = Assertion {
+            random: *b"any random bytes",
+            wall: UnixTime::from_secs(1),
+            algorithm: Some(SignatureAlgorithm::EdDsa.core()),
+            signature: Some(&[0; 64]),
+            ..Assertion::default()
+        };
         let credentials = Credentials {
             client_id: "-",
             client_secret: "-",
@@ -229,11 +248,32 @@ impl CoreManager {
         })
     }
 
+    /// What a key of the client's signs for its next request; none if the provider wants no such signature.
+    ///
+    /// # Errors
+    /// - [`CoreError::State`]: `wrong_credentials`, `not_random`, `no_wall_clock`.
+    /// - [`CoreError::Input`], `invalid_argument` for other than 16 random bytes.
+    pub fn signing_input(
+        &self,
+        client_id: Option<String>,
+        assertion: Option<AssertionRecord>,
+    ) -> Result<Option<Vec<u8>>, CoreError> {
+        let assertion = AssertionRecord::core(assertion.as_ref())?;
+        let credentials = client(&client_id, &None, &None, assertion.as_ref());
+        self.with(|kept| {
+            match sized(|out| kept.manager.signing_input(&credentials, out).map(<[u8]>::to_vec)) {
+                Err(Error::InvalidProvider) => Ok(None),
+                signed => Ok(signed.map(Some)?),
+            }
+        })
+    }
+
     /// Makes the request that [`CoreManager::poll`] asks for. `values` and `parameters` are name, value, name, value: what
     /// stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
     ///
     /// # Errors
-    /// - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
+    /// - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`,
+    ///   `invalid_signature`.
     /// - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value, and for other than 16
     ///   random bytes.
     /// - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.

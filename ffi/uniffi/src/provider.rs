@@ -3,7 +3,10 @@
 //! The records and enumerations here are the public types of both packages, and so is their documentation.
 
 use bumpalo::Bump;
-use tokenward::parts::{ClientAuthentication as Authentication, LoopbackHttp, SitePath, TokenExpiry};
+use tokenward::parts::{
+    ClientAuthentication as Authentication, LoopbackHttp, SignatureAlgorithm as Algorithm, SitePath,
+    TokenExpiry,
+};
 use tokenward::{Nested, OwnMembers, Provider, RefreshLife, Requests, Route, Routes, providers};
 
 /// A token service: all that tells one from another, and no secret. What may be absent has the default that is named
@@ -295,6 +298,23 @@ pub enum ClientAuthentication {
     Nobody,
     /// `client_secret_jwt`: an assertion in the body that the secret signs (RFC 7523 section 2.2), by HMAC-SHA-256.
     ClientSecretJwt,
+    /// `private_key_jwt`: an assertion in the body that a key of the client's signs (RFC 7523 section 2.2): the `signer` of
+    /// its credentials.
+    PrivateKeyJwt,
+}
+
+/// How a key signs (RFC 7518 section 3.1, RFC 8037 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
+pub enum SignatureAlgorithm {
+    /// ECDSA on the curve P-256 with SHA-256, as a Secure Enclave and Android's keystore have it: the two numbers in 64
+    /// bytes, or in DER.
+    Es256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256, by a key of 2,048 bits or more.
+    Rs256,
+    /// RSASSA-PSS with SHA-256, MGF1 with SHA-256 and 32 bytes of salt, by a key of 2,048 bits or more.
+    Ps256,
+    /// EdDSA by a key of Ed25519 or Ed448.
+    EdDsa,
 }
 
 /// How a request's parameters are written.
@@ -400,7 +420,7 @@ same! {
 }
 
 impl ClientAuthentication {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Basic,
         Self::BasicRaw,
         Self::Post,
@@ -409,6 +429,7 @@ impl ClientAuthentication {
         Self::BasicId,
         Self::Nobody,
         Self::ClientSecretJwt,
+        Self::PrivateKeyJwt,
     ];
 
     const fn core(self) -> &'static Authentication {
@@ -421,6 +442,18 @@ impl ClientAuthentication {
             Self::BasicId => Authentication::BASIC_ID,
             Self::Nobody => Authentication::NOBODY,
             Self::ClientSecretJwt => Authentication::CLIENT_SECRET_JWT,
+            Self::PrivateKeyJwt => Authentication::PRIVATE_KEY_JWT,
+        }
+    }
+}
+
+impl SignatureAlgorithm {
+    pub(crate) const fn core(self) -> &'static Algorithm {
+        match self {
+            Self::Es256 => Algorithm::ES256,
+            Self::Rs256 => Algorithm::RS256,
+            Self::Ps256 => Algorithm::PS256,
+            Self::EdDsa => Algorithm::EDDSA,
         }
     }
 }

@@ -11,7 +11,7 @@ use tokenward::grants::{AuthorizationCode, Callback};
 use tokenward::grants::{DeviceAuthorization, DeviceOutcome, Revocation};
 use tokenward::parts::{
     BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules, RouteTable,
-    SitePath, TokenExpiry,
+    SignatureAlgorithm, SitePath, TokenExpiry,
 };
 #[cfg(feature = "snapshot")]
 use tokenward::storage::{HmacSha256, Seal};
@@ -89,8 +89,14 @@ fn identity() -> Identity<'static> {
     black_box(Identity::site(text()))
 }
 
-const ASSERTION: Assertion<'static> =
-    Assertion { random: [0; 16], wall: UnixTime::from_secs(0), key_id: Some("") };
+const ASSERTION: Assertion<'static> = Assertion {
+    random: [0; 16],
+    wall: UnixTime::from_secs(0),
+    key_id: Some(""),
+    certificate_thumbprint: Some(""),
+    algorithm: Some(SignatureAlgorithm::ES256),
+    signature: Some(&[]),
+};
 
 fn credentials() -> Credentials<'static> {
     Credentials {
@@ -219,7 +225,7 @@ entry!(tokenward_gate_providers, {
 // The functions of every part, whichever provider names it.
 entry!(tokenward_gate_parts, {
     black_box((ClientAuthentication::ALL, BodyFormat::ALL, NestedReader::PATHS, MemberReader::NAMES));
-    black_box((RouteTable::ROWS, RefreshLifeRules::ENDS));
+    black_box((RouteTable::ROWS, RefreshLifeRules::ENDS, SignatureAlgorithm::ALL));
     (SitePath::SEGMENT, LoopbackHttp::ALLOWED, TokenExpiry::JWT)
 });
 
@@ -227,6 +233,7 @@ entry!(tokenward_gate_manager, {
     let mut manager = manager()?;
     let credentials = credentials();
     let _ = black_box((manager.poll(now()), manager.sign_in_by()));
+    black_box(manager.signing_input(&credentials, buffer())).ok();
     if let Ok((id, request)) = manager.begin(now(), &credentials, buffer()) {
         black_box((id, request.url()));
     }

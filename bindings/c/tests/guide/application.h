@@ -47,6 +47,7 @@ int32_t send_device_request(void);
 void show_code(tokenward_span verification_uri, tokenward_span user_code);
 void show_sign_in_before(uint64_t at_ms);
 void fill_random(uint8_t *bytes, size_t len);
+tokenward_span sign_es256(const uint8_t *bytes, size_t len);
 void open_browser(const char *address);
 int32_t call_api(void);
 int32_t refused(uint64_t generation, uint16_t status);

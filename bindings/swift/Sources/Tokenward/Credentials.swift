@@ -10,6 +10,8 @@ public struct Credentials: Sendable {
     public var password: String?
     /// Which of its keys the client signs its assertions with, if it has several (RFC 7515 section 4.1.4).
     public var keyId: String?
+    /// The client's own key, where the provider authenticates by ``ClientAuthentication/privateKeyJwt``.
+    public var signer: ClientSigner?
     /// What stands for `{name}` in the provider's parameters and header fields, by name.
     public var values: [String: String]
     /// Parameters beside those of the provider, such as `audience`.
@@ -17,13 +19,15 @@ public struct Credentials: Sendable {
 
     public init(
         clientId: String? = nil, clientSecret: String? = nil, username: String? = nil, password: String? = nil,
-        keyId: String? = nil, values: [String: String] = [:], parameters: [String: String] = [:]
+        keyId: String? = nil, signer: ClientSigner? = nil, values: [String: String] = [:],
+        parameters: [String: String] = [:]
     ) {
         self.clientId = clientId
         self.clientSecret = clientSecret
         self.username = username
         self.password = password
         self.keyId = keyId
+        self.signer = signer
         self.values = values
         self.parameters = parameters
     }
@@ -33,6 +37,33 @@ extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, Cu
     public var description: String { "Credentials(\(redacted))" }
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, showing: [:]) }
+}
+
+/// A key of the client's, which signs its requests where it lies: in the Secure Enclave, a keychain, a server.
+///
+/// ```swift
+/// let key = try SecureEnclave.P256.Signing.PrivateKey()
+/// let signer = ClientSigner(.es256) { try key.signature(for: $0).derRepresentation }
+/// ```
+public struct ClientSigner: Sendable {
+    let algorithm: SignatureAlgorithm
+    let certificateThumbprint: String?
+    let sign: @Sendable (Data) async throws -> Data
+
+    /// - Parameters:
+    ///   - algorithm: How the key signs.
+    ///   - certificateThumbprint: The SHA-256 of its certificate in base64url without padding, for a service that wants to be
+    ///     told (RFC 7515 section 4.1.8).
+    ///   - sign: Signs the data; the hash is its part. What it throws reaches the caller as
+    ///     ``TokenwardError/transport(underlying:)``, and nothing is sent.
+    public init(
+        _ algorithm: SignatureAlgorithm, certificateThumbprint: String? = nil,
+        sign: @escaping @Sendable (Data) async throws -> Data
+    ) {
+        self.algorithm = algorithm
+        self.certificateThumbprint = certificateThumbprint
+        self.sign = sign
+    }
 }
 
 /// A token that someone else obtained: the app's backend, a portal.

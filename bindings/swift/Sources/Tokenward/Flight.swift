@@ -4,7 +4,7 @@ internal import Foundation
 extension TokenManager {
     /// Ends when the token is usable and nothing is to be done, or when nothing more comes of waiting.
     func fly(_ flight: UInt64) async throws {
-        var (trouble, prepared, isReplaced) = (nil as Trouble?, nil as Prepared?, false)
+        var (trouble, prepared, isReplaced) = (nil as Trouble?, nil as Signed?, false)
         try await vault.claimed()
         try lookForSignIn()
         while true {
@@ -16,7 +16,7 @@ extension TokenManager {
             case .request:
                 // The app may be slow to answer: `poll` is asked again before anything is sent.
                 guard let ready = prepared else {
-                    prepared = try await prepare()
+                    prepared = try await signed(prepare())
                     continue
                 }
                 guard let begun = try begin(ready) else { continue }
@@ -42,6 +42,7 @@ extension TokenManager {
                 if trouble == nil && isUsable { return }
             default:
                 if poll.usable { return }
+                prepared = nil
                 let error = (trouble ?? Trouble()).told(seconds(until: poll.pollAt))
                 guard await nap(until: poll.pollAt ?? .max, orThrow: error) else { throw error }
             }
@@ -84,6 +85,13 @@ extension TokenManager {
         let bearer: Bearer?
     }
 
+    /// The same for one request.
+    struct Signed: Sendable {
+        let credentials: Credentials
+        let bearer: Bearer?
+        let assertion: AssertionRecord
+    }
+
     private struct Begun {
         let request: CoreRequest
         let id: UInt64
@@ -94,34 +102,47 @@ extension TokenManager {
     func prepare() async throws -> Prepared {
         let bearer = try await bearer()
         guard case .credentials(let ask) = source else { return Prepared(credentials: Credentials(), bearer: bearer) }
+        return Prepared(credentials: try await asked(ask), bearer: bearer)
+    }
+
+    /// What an assertion is made of, anew for each request: whether the client authenticates by one the provider says.
+    func signed(_ ready: Prepared) async throws -> Signed {
+        let credentials = ready.credentials
+        var assertion = AssertionRecord(
+            random: Data((0..<16).map { _ in UInt8.random(in: .min ... .max) }), wall: clock.wall(),
+            keyId: credentials.keyId, certificateThumbprint: credentials.signer?.certificateThumbprint,
+            algorithm: credentials.signer?.algorithm, signature: nil)
+        if let signer = credentials.signer,
+            let input = try bridged({ try core.signingInput(clientId: credentials.clientId, assertion: assertion) })
+        {
+            assertion.signature = try await asked { try await signer.sign(input) }
+        }
+        return Signed(credentials: credentials, bearer: ready.bearer, assertion: assertion)
+    }
+
+    /// What a closure of the app's brings.
+    private func asked<T: Sendable>(_ ask: @Sendable () async throws -> T) async throws -> T {
         do {
-            return Prepared(credentials: try await ask(), bearer: bearer)
+            return try await ask()
         } catch {
             throw error as? TokenwardError ?? TokenwardError.transport(underlying: error)
         }
     }
 
     /// `nil` where `poll` has something else to say by now.
-    private func begin(_ ready: Prepared) throws(TokenwardError) -> Begun? {
+    private func begin(_ ready: Signed) throws(TokenwardError) -> Begun? {
         try bridgedNow { now in
             do {
                 let request = try core.begin(
                     now: now, clientId: ready.credentials.clientId, clientSecret: ready.credentials.clientSecret,
                     username: ready.credentials.username, password: ready.credentials.password,
-                    bearer: ready.bearer?.token, assertion: assertion(of: ready.credentials),
+                    bearer: ready.bearer?.token, assertion: ready.assertion,
                     values: listed(ready.credentials.values), parameters: listed(ready.credentials.parameters))
                 return Begun(request: request, id: try request.id(), at: now, bearer: ready.bearer)
             } catch CoreError.State(let code, _) where ["not_due", "request_in_flight"].contains(code) {
                 return nil
             }
         }
-    }
-
-    /// What an assertion is made of, anew for each request: whether the client authenticates by one the provider says.
-    func assertion(of credentials: Credentials) -> AssertionRecord {
-        AssertionRecord(
-            random: Data((0..<16).map { _ in UInt8.random(in: .min ... .max) }), wall: clock.wall(),
-            keyId: credentials.keyId)
     }
 
     /// Sends it; why no token came.

@@ -3,10 +3,14 @@ internal import Foundation
 // Signing out at the service, too (RFC 7009): whatever comes of it, it is signed out here.
 extension TokenManager {
     /// What the client presents; `nil` where that does not come, which is told.
-    func credentialsToRevoke() async -> Credentials? {
-        guard case .credentials(let ask) = source else { return Credentials() }
+    func credentialsToRevoke() async -> Signed? {
         do {
-            return try await inTime(ask)
+            return try await inTime { [self] in
+                guard case .credentials(let ask) = source else {
+                    return try await signed(Prepared(credentials: Credentials(), bearer: nil))
+                }
+                return try await signed(Prepared(credentials: ask(), bearer: nil))
+            }
         } catch {
             tell(error)
             return nil
@@ -14,11 +18,11 @@ extension TokenManager {
     }
 
     /// Has the core forget the token; the request that ends it at the service, if one can be written.
-    func revocation(_ credentials: Credentials) -> CoreRequest? {
+    func revocation(_ ready: Signed) -> CoreRequest? {
         do {
             return try core.revoke(
-                clientId: credentials.clientId, clientSecret: credentials.clientSecret, bearer: nil,
-                assertion: assertion(of: credentials), values: listed(credentials.values))
+                clientId: ready.credentials.clientId, clientSecret: ready.credentials.clientSecret, bearer: nil,
+                assertion: ready.assertion, values: listed(ready.credentials.values))
         } catch {
             tell(TokenwardError(refused: error))
             return nil

@@ -129,19 +129,29 @@ extension TokenManager {
         } catch {
             throw TokenwardError.notAllowed(code: TokenwardError(error).code)
         }
-        try await kept(pending) { access, _ in
-            _ = try found(access)
-            try access.write(Data())
+        let delete = { @Sendable in
+            try await kept(pending) { access, _ in
+                _ = try found(access)
+                try access.write(Data())
+            }
         }
-        if case .error(let code, _, _) = answer { throw TokenwardError.signInRequired(reason: code) }
+        if case .error(let code, _, _) = answer {
+            _ = try await delete()
+            throw TokenwardError.signInRequired(reason: code)
+        }
+        // A key that does not sign leaves the code to another try.
+        let ready = try await signed(ready)
+        _ = try await delete()
         try bridged { try signIn.core.deleted() }
-        let response = try await exchange { now in
-            try signIn.core.begin(
+        let (request, now) = try bridgedNow { now in
+            let request = try signIn.core.begin(
                 now: now, manager: core, clientId: ready.credentials.clientId,
                 clientSecret: ready.credentials.clientSecret, bearer: ready.bearer?.token,
-                assertion: assertion(of: ready.credentials), values: listed(ready.credentials.values),
+                assertion: ready.assertion, values: listed(ready.credentials.values),
                 url: callback.absoluteString)
+            return (request, now)
         }
+        let response = try await exchange(request, now)
         try await signedIn {
             try generation(
                 of: signIn.core.answer(
@@ -175,8 +185,9 @@ extension TokenManager {
                         expiresIn: seconds(until: poll.expiresAt)))
                 try bridgedNow { try device.shown(now: $0, manager: core) }
             case .request:
+                guard let (request, now) = try begin(device, try await signed(ready)) else { continue }
                 do {
-                    try await toItsEnd { try await self.ask(device, ready) }
+                    try await toItsEnd { try await self.ask(device, request, now) }
                 } catch let error as TokenwardError {
                     // Nobody has seen a code yet: whoever waits is told. Otherwise `poll` says whether that was the end.
                     if poll.userCode.isEmpty { throw error }
@@ -191,19 +202,27 @@ extension TokenManager {
         }
     }
 
-    /// One request of a device authorization: for a code, or for what became of it.
-    private func ask(_ device: CoreDevice, _ ready: Prepared) async throws {
-        var id: UInt64 = 0
-        let response: TransportResponse
-        do {
-            response = try await exchange { now in
+    /// One request of a device authorization: for a code, or for what became of it; `nil` where `poll` has something else to
+    /// say by now.
+    private func begin(_ device: CoreDevice, _ ready: Signed) throws -> (CoreRequest, UInt64)? {
+        try bridgedNow { now in
+            do {
                 let request = try device.begin(
                     now: now, manager: core, clientId: ready.credentials.clientId,
                     clientSecret: ready.credentials.clientSecret, bearer: ready.bearer?.token,
-                    assertion: assertion(of: ready.credentials), values: listed(ready.credentials.values))
-                id = try request.id()
-                return request
+                    assertion: ready.assertion, values: listed(ready.credentials.values))
+                return (request, now)
+            } catch CoreError.State("not_due", _) {
+                return nil
             }
+        }
+    }
+
+    private func ask(_ device: CoreDevice, _ request: CoreRequest, _ now: UInt64) async throws {
+        let id = try bridged { try request.id() }
+        let response: TransportResponse
+        do {
+            response = try await exchange(request, now)
         } catch {
             try? device.failed(now: clock.now(), manager: core, requestId: id)
             throw error
@@ -217,8 +236,7 @@ extension TokenManager {
         }
     }
 
-    private func exchange(_ begin: (UInt64) throws -> CoreRequest) async throws -> TransportResponse {
-        let (request, now) = try bridgedNow { (try begin($0), $0) }
+    private func exchange(_ request: CoreRequest, _ now: UInt64) async throws -> TransportResponse {
         do {
             return try await send(request, begunAt: now)
         } catch {

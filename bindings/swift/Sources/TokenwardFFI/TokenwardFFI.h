@@ -458,6 +458,11 @@ RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_revoke(uint64_t ptr, Ru
 RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_revoked(uint64_t ptr, uint32_t status, RustBuffer body, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SIGNING_INPUT
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SIGNING_INPUT
+RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_signing_input(uint64_t ptr, RustBuffer client_id, RustBuffer assertion, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SNAPSHOT
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREMANAGER_SNAPSHOT
 RustBuffer uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(uint64_t ptr, uint64_t now, RustBuffer wall, uint64_t id, RustBuffer key, RustCallStatus *_Nonnull out_status
@@ -1089,6 +1094,12 @@ uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_revoke(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_REVOKED
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_REVOKED
 uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_revoked(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SIGNING_INPUT
+#define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_CHECKSUM_METHOD_COREMANAGER_SIGNING_INPUT
+uint16_t uniffi_tokenward_uniffi_checksum_method_coremanager_signing_input(void
 
 );
 #endif

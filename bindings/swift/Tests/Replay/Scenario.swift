@@ -114,6 +114,12 @@ struct Scenario {
                 bearer: credentials.string("bearer"), assertion: assertion(credentials),
                 values: added(step, "values"))
             return try request.map(written) ?? [:]
+        case "signing_input":
+            let credentials = credentials(step)
+            let input = try manager.signingInput(
+                clientId: credentials.string("client_id"), assertion: assertion(credentials))
+            guard let input else { return ["error": "invalid_provider"] }
+            return ["signing_input": String(decoding: input, as: UTF8.self)]
         case "answer_revocation":
             switch try manager.revoked(status: UInt32(step.integer("status")!), body: body(step)) {
             case .done: return ["outcome": "revoked"]
@@ -287,10 +293,17 @@ struct Scenario {
         step.object("credentials") ?? scenario.object("credentials") ?? [:]
     }
 
+    private static let algorithms: [String: SignatureAlgorithm] = [
+        "ES256": .es256, "RS256": .rs256, "PS256": .ps256, "EdDSA": .edDsa,
+    ]
+
     private func assertion(_ credentials: Object) -> AssertionRecord? {
         credentials.object("assertion").map {
             AssertionRecord(
-                random: bytes(hex: $0.string("random_hex")!), wall: $0.integer("wall"), keyId: $0.string("key_id"))
+                random: bytes(hex: $0.string("random_hex")!), wall: $0.integer("wall"), keyId: $0.string("key_id"),
+                certificateThumbprint: $0.string("certificate_thumbprint"),
+                algorithm: $0.string("algorithm").map { Self.algorithms[$0]! },
+                signature: $0.string("signature_hex").map { bytes(hex: $0) })
         }
     }
 

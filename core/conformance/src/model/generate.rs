@@ -220,7 +220,38 @@ impl Generator {
         if self.dice.percent(30) {
             assertion["key_id"] = json!(self.dice.pick(&["k1", "a \"b\\\u{e9}\t"]));
         }
+        if self.dice.percent(30) {
+            assertion["certificate_thumbprint"] = json!("A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0");
+        }
+        if self.dice.percent(97) {
+            assertion["algorithm"] = json!(self.dice.pick(&["ES256", "RS256", "PS256", "EdDSA"]));
+        }
+        if self.dice.percent(97) {
+            assertion["signature_hex"] = json!(self.signature());
+        }
         assertion
+    }
+
+    /// Of a length that suits an algorithm or two, or in DER that may be wrong.
+    fn signature(&mut self) -> String {
+        let lengths = [0, 1, 63, 64, 114, 255, 256, 384];
+        let random = |dice: &mut Dice, len| (0..len).map(|_| dice.next() as u8).collect::<Vec<u8>>();
+        let signature = if self.dice.percent(60) {
+            let len = self.dice.pick(&lengths);
+            random(&mut self.dice, len)
+        } else {
+            let mut numbers = Vec::new();
+            for _ in 0..2 {
+                let len = self.dice.pick(&[1, 31, 32, 32, 32, 33]);
+                let mut number = random(&mut self.dice, len);
+                if number[0] >= 128 && self.dice.percent(95) {
+                    number.insert(0, 0);
+                }
+                numbers.extend([&[2, number.len() as u8], &*number].concat());
+            }
+            [&[0x30, numbers.len() as u8], &*numbers].concat()
+        };
+        signature.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn policy(&mut self) -> Value {
@@ -345,7 +376,16 @@ impl Generator {
             let url = self.dice.pick(&["https://id.example/token", "https://id.example:444/{site}/token"]);
             p.insert("token_url".into(), json!(url));
             if self.dice.percent(75) {
-                let ways = ["basic", "basic_raw", "post", "none", "basic_id", "nobody", "client_secret_jwt"];
+                let ways = [
+                    "basic",
+                    "basic_raw",
+                    "post",
+                    "none",
+                    "basic_id",
+                    "nobody",
+                    "client_secret_jwt",
+                    "private_key_jwt",
+                ];
                 let way = self.dice.pick(&ways);
                 p.insert("authentication".into(), json!(way));
             }
@@ -543,6 +583,7 @@ impl Generator {
                 ("retry", 6),
                 ("clear", 5),
                 ("answer_revocation", 2),
+                ("signing_input", 2),
                 ("make", 6),
             ]);
         }
@@ -551,6 +592,7 @@ impl Generator {
         step.insert("do".into(), json!(kind));
         match kind {
             "begin" => self.begin(&mut step, replay),
+            "signing_input" => self.other_credentials(&mut step, replay, 50),
             "answer" => self.answer(&mut step, replay, at),
             "answer_revocation" => self.answer_body(&mut step, replay, at),
             "clear" => self.sign_out(&mut step),
@@ -583,7 +625,12 @@ impl Generator {
         if self.dice.percent(12) {
             step.insert("additions".into(), self.additions());
         }
-        if self.dice.percent(12) {
+        self.other_credentials(step, replay, 12);
+    }
+
+    /// Other credentials than the file's, in so many of a hundred cases: some lack what they need.
+    fn other_credentials(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>, percent: u64) {
+        if self.dice.percent(percent) {
             let mut credentials = self.credentials();
             let member = self.dice.pick(&["client_id", "client_secret", "username", "password", "bearer"]);
             match self.dice.below(4) {

@@ -901,7 +901,10 @@ impl Manager {
                 Some(listed) if self.policy.recheck && out.grant != Grant::Password => {
                     reached(if out.late { "2.99 late" } else { "2.99" });
                     // 9.4
-                    let asserts = self.provider.authentication == Authentication::ClientSecretJwt;
+                    let asserts = matches!(
+                        self.provider.authentication,
+                        Authentication::ClientSecretJwt | Authentication::PrivateKeyJwt
+                    );
                     if asserts && *listed == "invalid_client" {
                         reached("9.4");
                         self.fail_until(listed, self.policy.max_backoff_ms);
@@ -1302,6 +1305,11 @@ impl<'s> Replay<'s> {
             "revoke" => {
                 let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
                 return manager.revoke(credentials, &self::values(step, self.scenario));
+            }
+            "signing_input" => {
+                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
+                let input = wire::signing_input(&manager.provider, &manager.site, credentials)?;
+                return Ok(json!({"signing_input": input}));
             }
             "answer_revocation" => {
                 let body = body(step);

@@ -43,6 +43,7 @@ pub(crate) enum Authentication {
     BasicId,
     Nobody,
     ClientSecretJwt,
+    PrivateKeyJwt,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -364,6 +365,7 @@ fn custom(object: &Value, environment: &str) -> Provider {
         Some("basic_id") => Authentication::BasicId,
         Some("nobody") => Authentication::Nobody,
         Some("client_secret_jwt") => Authentication::ClientSecretJwt,
+        Some("private_key_jwt") => Authentication::PrivateKeyJwt,
         _ => Authentication::Basic,
     };
     provider.json_body = object["body"] == "json";

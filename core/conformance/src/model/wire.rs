@@ -400,6 +400,71 @@ pub(crate) struct Asked<'a> {
 
 /// 9.2, 9.3: an assertion under the client's secret.
 fn signed_by_secret(id: &str, secret: &str, audience: &str, given: &Value) -> Result<String, &'static str> {
+    let signed = unsigned(id, "HS256", audience, given)?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do");
+    mac.update(signed.as_bytes());
+    Ok(format!("{signed}.{}", base64(&mac.finalize().into_bytes(), BASE64URL, false)))
+}
+
+/// 9.3: one that the caller's key has signed.
+fn signed_by_key(id: &str, audience: &str, given: &Value) -> Result<String, &'static str> {
+    let algorithm = given["algorithm"].as_str().ok_or("wrong_credentials")?;
+    let signature =
+        given["signature_hex"].as_str().filter(|hex| !hex.is_empty()).ok_or("wrong_credentials")?;
+    let signed = unsigned(id, algorithm, audience, given)?;
+    let signature = signature_in_a_jwt(algorithm, &super::unhex(signature)).ok_or("invalid_signature")?;
+    Ok(format!("{signed}.{}", base64(&signature, BASE64URL, false)))
+}
+
+/// 9.6.
+fn signature_in_a_jwt(algorithm: &str, signature: &[u8]) -> Option<Vec<u8>> {
+    let as_it_is = match algorithm {
+        "ES256" => signature.len() == 64,
+        "EdDSA" => [64, 114].contains(&signature.len()),
+        _ => signature.len() >= 256,
+    };
+    if as_it_is {
+        return Some(signature.to_vec());
+    }
+    if algorithm != "ES256" {
+        return None;
+    }
+    let integer = |number: &[u8]| {
+        let significant = number.iter().skip_while(|byte| **byte == 0).copied().collect::<Vec<u8>>();
+        let padding = usize::from(*significant.first()? >= 128);
+        let fewest = number.len() == significant.len() + padding && significant.len() <= 32;
+        fewest.then(|| [vec![0; 32 - significant.len()], significant].concat())
+    };
+    let r_len = usize::from(*signature.get(3)?);
+    let r = signature.get(4..4 + r_len)?;
+    let s = signature.get(4 + r_len + 2..)?;
+    let framed = [
+        &[0x30, u8::try_from(signature.len() - 2).ok()?, 2, r_len as u8],
+        r,
+        &[2, u8::try_from(s.len()).ok()?],
+        s,
+    ];
+    (framed.concat() == signature).then_some(())?;
+    Some([integer(r)?, integer(s)?].concat())
+}
+
+/// 9.5: what the caller's key signs.
+pub(crate) fn signing_input(
+    provider: &Provider,
+    site: &str,
+    credentials: &Value,
+) -> Result<String, &'static str> {
+    if provider.authentication != Authentication::PrivateKeyJwt {
+        return Err("invalid_provider");
+    }
+    let id = credentials["client_id"].as_str().filter(|id| !id.is_empty()).ok_or("wrong_credentials")?;
+    let given = &credentials["assertion"];
+    let algorithm = given["algorithm"].as_str().ok_or("wrong_credentials")?;
+    unsigned(id, algorithm, &audience(provider, site), given)
+}
+
+/// 9.2: header and claims.
+fn unsigned(id: &str, algorithm: &str, audience: &str, given: &Value) -> Result<String, &'static str> {
     if given.is_null() {
         return Err("wrong_credentials");
     }
@@ -416,9 +481,15 @@ fn signed_by_secret(id: &str, secret: &str, audience: &str, given: &Value) -> Re
         };
         format!("\"{}\"", text.chars().map(escaped).collect::<String>())
     };
-    let key_id =
-        given["key_id"].as_str().filter(|id| !id.is_empty()).map(|id| format!(",\"kid\":{}", quoted(id)));
-    let header = format!("{{\"typ\":\"JWT\",\"alg\":\"HS256\"{}}}", key_id.unwrap_or_default());
+    let told = |member: &str, name: &str| {
+        let text = given[member].as_str().filter(|text| !text.is_empty());
+        text.map(|text| format!(",\"{name}\":{}", quoted(text))).unwrap_or_default()
+    };
+    let header = format!(
+        "{{\"typ\":\"JWT\",\"alg\":\"{algorithm}\"{}{}}}",
+        told("key_id", "kid"),
+        told("certificate_thumbprint", "x5t#S256")
+    );
     let claims = [
         ("iss", quoted(id)),
         ("sub", quoted(id)),
@@ -430,10 +501,7 @@ fn signed_by_secret(id: &str, secret: &str, audience: &str, given: &Value) -> Re
     let claims: Vec<String> = claims.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     let claims = format!("{{{}}}", claims.join(","));
     let encoded = |text: &str| base64(text.as_bytes(), BASE64URL, false);
-    let signed = format!("{}.{}", encoded(&header), encoded(&claims));
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do");
-    mac.update(signed.as_bytes());
-    Ok(format!("{signed}.{}", base64(&mac.finalize().into_bytes(), BASE64URL, false)))
+    Ok(format!("{}.{}", encoded(&header), encoded(&claims)))
 }
 
 /// 3.10: what follows the base URL stands behind it, with the site in its place.
@@ -524,9 +592,13 @@ pub(crate) fn write_own_request(
         }
         Authentication::None => at_the_end.push(("client_id", given("client_id")?)),
         Authentication::Nobody => {}
-        Authentication::ClientSecretJwt => {
-            let (id, secret) = (given("client_id")?, given("client_secret")?);
-            let assertion = signed_by_secret(&id, &secret, &asked.audience, &credentials["assertion"])?;
+        Authentication::ClientSecretJwt | Authentication::PrivateKeyJwt => {
+            let (id, made_of) = (given("client_id")?, &credentials["assertion"]);
+            let assertion = if provider.authentication == Authentication::PrivateKeyJwt {
+                signed_by_key(&id, &asked.audience, made_of)?
+            } else {
+                signed_by_secret(&id, &given("client_secret")?, &asked.audience, made_of)?
+            };
             at_the_end.push(("client_id", id));
             let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
             at_the_end.push(("client_assertion_type", kind.to_owned()));

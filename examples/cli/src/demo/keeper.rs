@@ -31,6 +31,7 @@ impl From<tokenward_demo_service::Credentials> for Presented {
             username: accepted.username.unwrap_or_default(),
             password: accepted.password.unwrap_or_default(),
             bearer: accepted.bearer.unwrap_or_default(),
+            key: None,
             values: Vec::new(),
         }
     }

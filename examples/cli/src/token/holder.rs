@@ -266,7 +266,8 @@ impl<'p> Holder<'p> {
             Some(presented) => presented,
             None => self.sources.read(self.provider, Ask::Prompt)?,
         };
-        let assertion = Presented::assertion()?;
+        let signed = presented.sign(|credentials, out| self.manager.signing_input(credentials, out))?;
+        let assertion = signed.assertion();
         let credentials = presented.asserting(&assertion);
         let additions = Additions { values: &presented.values(), parameters: &[] };
         let mut out = vec![0; 64 << 10];

@@ -64,7 +64,8 @@ impl Holder<'_> {
             Ok(Callback::Error(error)) => Said::Error(shown(error.error().bytes())),
             Err(error) => Said::Nothing(error),
         })?;
-        let assertion = Presented::assertion()?;
+        let signed = presented.sign(|credentials, out| self.manager.signing_input(credentials, out))?;
+        let assertion = signed.assertion();
         let credentials = presented.asserting(&assertion);
         let request = sign_in.begin_by_callback(
             clock::now(),
@@ -105,7 +106,9 @@ impl Holder<'_> {
                     device.shown(now, &self.manager);
                 }
                 DeviceNext::Request => {
-                    let assertion = Presented::assertion()?;
+                    let signed =
+                        presented.sign(|credentials, out| self.manager.signing_input(credentials, out))?;
+                    let assertion = signed.assertion();
                     let credentials = presented.asserting(&assertion);
                     let begun = device.begin(now, &self.manager, &credentials, &presented.values(), &mut out);
                     let (id, request) = begun.map_err(|error| cannot_begin(error, self.provider))?;

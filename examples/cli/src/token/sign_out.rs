@@ -5,7 +5,7 @@ use tokenward::{Error, ParsedAnswer};
 
 use super::holder::{Holder, Sent, cannot_begin};
 use crate::clock;
-use crate::credentials::{Ask, Presented};
+use crate::credentials::Ask;
 use crate::failure::{Failure, Status};
 
 impl Holder<'_> {
@@ -22,7 +22,8 @@ impl Holder<'_> {
         }
         let presented = self.sources.read(self.provider, Ask::Prompt)?;
         let mut out = vec![0; 64 << 10];
-        let assertion = Presented::assertion()?;
+        let signed = presented.sign(|credentials, out| self.manager.signing_input(credentials, out))?;
+        let assertion = signed.assertion();
         let credentials = presented.asserting(&assertion);
         let written = self.manager.revoke(&credentials, &presented.values(), &mut out);
         let stored = self.stored();

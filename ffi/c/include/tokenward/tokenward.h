@@ -109,6 +109,9 @@
  */
 #define TOKENWARD_ABI_VERSION 1
 
+/** How a caller signs (RFC 7518 section 3.1): `tokenward_algorithm_*`. */
+typedef struct tokenward_algorithm_part tokenward_algorithm_part;
+
 /** How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`. */
 typedef struct tokenward_authentication_part tokenward_authentication_part;
 
@@ -216,6 +219,15 @@ typedef struct tokenward_assertion {
   uint64_t wall_s;
   /** Which of its keys the client signs with, if it has several (RFC 7515 section 4.1.4). */
   tokenward_span key_id;
+  /**
+   * The SHA-256 of its certificate in base64url without padding, for a service that wants to be told (RFC 7515 section
+   * 4.1.8).
+   */
+  tokenward_span certificate_thumbprint;
+  /** How the caller signs, if its own key does; else NULL. */
+  const tokenward_algorithm_part *algorithm;
+  /** What it has signed with that key; empty: it has not yet. */
+  tokenward_span signature;
 } tokenward_assertion;
 
 /**
@@ -1178,6 +1190,8 @@ typedef int32_t tokenward_result;
 #define TOKENWARD_ERR_NO_WALL_CLOCK 321
 /** The sign-in took too long: start it again. */
 #define TOKENWARD_ERR_SIGN_IN_EXPIRED 322
+/** The signature is not one of its algorithm: check what signs. */
+#define TOKENWARD_ERR_INVALID_SIGNATURE 323
 
 /** What was found in storage: `TOKENWARD_FOUND_*`. */
 typedef int32_t tokenward_found;
@@ -1336,6 +1350,24 @@ extern const tokenward_authentication_part tokenward_authentication_nobody;
  * #tokenward_assertion.
  */
 extern const tokenward_authentication_part tokenward_authentication_client_secret_jwt;
+
+/**
+ * An assertion in the body that a key of the caller's signs (RFC 7523 section 2.2): each request takes a
+ * #tokenward_assertion with the signature of what tokenward_signing_input() writes.
+ */
+extern const tokenward_authentication_part tokenward_authentication_private_key_jwt;
+
+/** ECDSA on the curve P-256 with SHA-256: the two numbers in 64 bytes, or in DER as most signers give them. */
+extern const tokenward_algorithm_part tokenward_algorithm_es256;
+
+/** RSASSA-PKCS1-v1_5 with SHA-256, by a key of 2,048 bits or more. */
+extern const tokenward_algorithm_part tokenward_algorithm_rs256;
+
+/** RSASSA-PSS with SHA-256, MGF1 with SHA-256 and 32 bytes of salt, by a key of 2,048 bits or more. */
+extern const tokenward_algorithm_part tokenward_algorithm_ps256;
+
+/** EdDSA by a key of Ed25519 or Ed448 (RFC 8037 section 3.1). */
+extern const tokenward_algorithm_part tokenward_algorithm_eddsa;
 
 /** `application/x-www-form-urlencoded` (RFC 6749 Appendix B): the default. */
 extern const tokenward_body_part tokenward_body_form;
@@ -2063,6 +2095,43 @@ int32_t tokenward_begin(tokenward_manager *manager,
                         uint8_t *buf,
                         size_t cap,
                         tokenward_request *out);
+
+/**
+ * Writes what the caller's key signs, for a client that authenticates by #tokenward_authentication_private_key_jwt: the
+ * signature goes with the credentials of the request that follows, be it tokenward_begin()'s, a sign-in's or a
+ * revocation's. One signature is for one request.
+ *
+ * May run concurrently with other functions that take this manager as `const`.
+ *
+ * @code
+ * tokenward_assertion assertion = { .wall_s = *wall_s, .algorithm = &tokenward_algorithm_es256 };
+ * fill_random(assertion.random, sizeof assertion.random);
+ * tokenward_credentials client = { .client_id = TOKENWARD_TEXT("gateway"), .assertion = &assertion };
+ * size_t len;
+ * int32_t result = tokenward_signing_input(manager, &client, buffer, sizeof buffer, &len);
+ * if (result != TOKENWARD_OK) return result;
+ * assertion.signature = sign_es256(buffer, len); // in DER, or as 64 bytes
+ * return tokenward_begin(manager, now_ms, &client, buffer, sizeof buffer, &request);
+ * @endcode
+ *
+ * @param[in] manager The manager.
+ * @param[in] credentials What the request will present; nothing of it is kept.
+ * @param[out] buf Where it is written.
+ * @param[in] cap Bytes of `buf`.
+ * @param[out] len Bytes of it; if `buf` is too small, the bytes needed.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_BUFFER_TOO_SMALL `cap` is too small; `buf` is wiped
+ * @retval TOKENWARD_ERR_INVALID_PROVIDER no key signs for the client of this provider
+ * @retval TOKENWARD_ERR_WRONG_CREDENTIALS the client id, the assertion or its algorithm is missing
+ * @retval TOKENWARD_ERR_NOT_RANDOM its random bytes are all alike
+ * @retval TOKENWARD_ERR_NO_WALL_CLOCK the time of day is not known
+ */
+TOKENWARD_MUST_CHECK
+int32_t tokenward_signing_input(const tokenward_manager *manager,
+                                const tokenward_credentials *credentials,
+                                uint8_t *buf,
+                                size_t cap,
+                                size_t *len);
 
 /**
  * tokenward_begin() for a request that carries more than its credentials: values for the provider's parameters and

@@ -22,6 +22,7 @@ const PUBLIC: &[&str] = &[
     "NamedValue",
     "ParameterTarget",
     "RefreshPolicy",
+    "SignatureAlgorithm",
     "TokenAlphabet",
     "TokenErrorCode",
     "TokenExpiresAt",

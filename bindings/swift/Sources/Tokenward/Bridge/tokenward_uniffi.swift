@@ -969,7 +969,8 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`,
+     * `invalid_signature`.
      * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value, and for other than 16
      * random bytes.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
@@ -1127,6 +1128,15 @@ package protocol CoreManagerProtocol: AnyObject, Sendable {
      * [`CoreError::Input`], `invalid_argument`: a status above 65535.
      */
     func revoked(status: UInt32, body: Data) throws  -> RevocationRecord
+
+    /**
+     * What a key of the client's signs for its next request; none if the provider wants no such signature.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::Input`], `invalid_argument` for other than 16 random bytes.
+     */
+    func signingInput(clientId: String?, assertion: AssertionRecord?) throws  -> Data?
 
     /**
      * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
@@ -1333,7 +1343,8 @@ package func authorize(now: UInt64, method: String, url: String)throws  -> Strin
      * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`,
+     * `invalid_signature`.
      * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value, and for other than 16
      * random bytes.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
@@ -1649,6 +1660,24 @@ package func revoked(status: UInt32, body: Data)throws  -> RevocationRecord  {
             self.uniffiCloneHandle(),
         FfiConverterUInt32.lower(status),
         FfiConverterData.lower(body),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * What a key of the client's signs for its next request; none if the provider wants no such signature.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::Input`], `invalid_argument` for other than 16 random bytes.
+     */
+package func signingInput(clientId: String?, assertion: AssertionRecord?)throws  -> Data?  {
+    return try  FfiConverterOptionData.lift(try rustCallWithError(FfiConverterTypeCoreError_lift) {
+        uniffiCallStatus in
+    uniffi_tokenward_uniffi_fn_method_coremanager_signing_input(
+            self.uniffiCloneHandle(),
+        FfiConverterOptionString.lower(clientId),
+        FfiConverterOptionTypeAssertionRecord.lower(assertion),uniffiCallStatus
     )
 })
 }
@@ -2409,6 +2438,18 @@ package struct AssertionRecord: Equatable, Hashable {
      * Which of its keys the client signs with, if it has several.
      */
     package var keyId: String?
+    /**
+     * The SHA-256 of its certificate in base64url without padding.
+     */
+    package var certificateThumbprint: String?
+    /**
+     * How a key of the caller's signs.
+     */
+    package var algorithm: SignatureAlgorithm?
+    /**
+     * What it has signed.
+     */
+    package var signature: Data?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -2421,10 +2462,22 @@ package struct AssertionRecord: Equatable, Hashable {
          */wall: UInt64?,
         /**
          * Which of its keys the client signs with, if it has several.
-         */keyId: String?) {
+         */keyId: String?,
+        /**
+         * The SHA-256 of its certificate in base64url without padding.
+         */certificateThumbprint: String?,
+        /**
+         * How a key of the caller's signs.
+         */algorithm: SignatureAlgorithm?,
+        /**
+         * What it has signed.
+         */signature: Data?) {
         self.random = random
         self.wall = wall
         self.keyId = keyId
+        self.certificateThumbprint = certificateThumbprint
+        self.algorithm = algorithm
+        self.signature = signature
     }
 
 
@@ -2445,7 +2498,10 @@ struct FfiConverterTypeAssertionRecord: FfiConverterRustBuffer {
             try AssertionRecord(
                 random: FfiConverterData.read(from: &buf),
                 wall: FfiConverterOptionUInt64.read(from: &buf),
-                keyId: FfiConverterOptionString.read(from: &buf)
+                keyId: FfiConverterOptionString.read(from: &buf),
+                certificateThumbprint: FfiConverterOptionString.read(from: &buf),
+                algorithm: FfiConverterOptionTypeSignatureAlgorithm.read(from: &buf),
+                signature: FfiConverterOptionData.read(from: &buf)
         )
     }
 
@@ -2453,6 +2509,9 @@ struct FfiConverterTypeAssertionRecord: FfiConverterRustBuffer {
         FfiConverterData.write(value.random, into: &buf)
         FfiConverterOptionUInt64.write(value.wall, into: &buf)
         FfiConverterOptionString.write(value.keyId, into: &buf)
+        FfiConverterOptionString.write(value.certificateThumbprint, into: &buf)
+        FfiConverterOptionTypeSignatureAlgorithm.write(value.algorithm, into: &buf)
+        FfiConverterOptionData.write(value.signature, into: &buf)
     }
 }
 
@@ -4250,6 +4309,11 @@ public enum ClientAuthentication: Equatable, Hashable, CaseIterable {
      * `client_secret_jwt`: an assertion in the body that the secret signs (RFC 7523 section 2.2), by HMAC-SHA-256.
      */
     case clientSecretJwt
+    /**
+     * `private_key_jwt`: an assertion in the body that a key of the client's signs (RFC 7523 section 2.2): the `signer` of
+     * its credentials.
+     */
+    case privateKeyJwt
 
 
 
@@ -4286,6 +4350,8 @@ struct FfiConverterTypeClientAuthentication: FfiConverterRustBuffer {
         case 7: return .nobody
 
         case 8: return .clientSecretJwt
+
+        case 9: return .privateKeyJwt
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -4325,6 +4391,10 @@ struct FfiConverterTypeClientAuthentication: FfiConverterRustBuffer {
 
         case .clientSecretJwt:
             writeInt(&buf, Int32(8))
+
+
+        case .privateKeyJwt:
+            writeInt(&buf, Int32(9))
 
         }
     }
@@ -5288,6 +5358,102 @@ func FfiConverterTypeRevocationRecord_lift(_ buf: RustBuffer) throws -> Revocati
 #endif
 func FfiConverterTypeRevocationRecord_lower(_ value: RevocationRecord) -> RustBuffer {
     return FfiConverterTypeRevocationRecord.lower(value)
+}
+
+
+
+/**
+ * How a key signs (RFC 7518 section 3.1, RFC 8037 section 3.1).
+ */
+
+public enum SignatureAlgorithm: Equatable, Hashable, CaseIterable {
+
+    /**
+     * ECDSA on the curve P-256 with SHA-256, as a Secure Enclave and Android's keystore have it: the two numbers in 64
+     * bytes, or in DER.
+     */
+    case es256
+    /**
+     * RSASSA-PKCS1-v1_5 with SHA-256, by a key of 2,048 bits or more.
+     */
+    case rs256
+    /**
+     * RSASSA-PSS with SHA-256, MGF1 with SHA-256 and 32 bytes of salt, by a key of 2,048 bits or more.
+     */
+    case ps256
+    /**
+     * EdDSA by a key of Ed25519 or Ed448.
+     */
+    case edDsa
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension SignatureAlgorithm: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+struct FfiConverterTypeSignatureAlgorithm: FfiConverterRustBuffer {
+    typealias SwiftType = SignatureAlgorithm
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SignatureAlgorithm {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .es256
+
+        case 2: return .rs256
+
+        case 3: return .ps256
+
+        case 4: return .edDsa
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    static func write(_ value: SignatureAlgorithm, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .es256:
+            writeInt(&buf, Int32(1))
+
+
+        case .rs256:
+            writeInt(&buf, Int32(2))
+
+
+        case .ps256:
+            writeInt(&buf, Int32(3))
+
+
+        case .edDsa:
+            writeInt(&buf, Int32(4))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeSignatureAlgorithm_lift(_ buf: RustBuffer) throws -> SignatureAlgorithm {
+    return try FfiConverterTypeSignatureAlgorithm.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+func FfiConverterTypeSignatureAlgorithm_lower(_ value: SignatureAlgorithm) -> RustBuffer {
+    return FfiConverterTypeSignatureAlgorithm.lower(value)
 }
 
 
@@ -6608,6 +6774,30 @@ fileprivate struct FfiConverterOptionTypeParameterTarget: FfiConverterRustBuffer
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeParameterTarget.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeSignatureAlgorithm: FfiConverterRustBuffer {
+    typealias SwiftType = SignatureAlgorithm?
+
+    static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSignatureAlgorithm.write(value, into: &buf)
+    }
+
+    static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSignatureAlgorithm.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }

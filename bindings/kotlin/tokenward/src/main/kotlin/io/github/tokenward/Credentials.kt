@@ -1,7 +1,5 @@
 package io.github.tokenward
 
-import io.github.tokenward.bridge.AssertionRecord
-import java.security.SecureRandom
 import kotlin.time.Duration
 
 /** What a token request needs of its client or user. Only what the provider's grant asks for is used; nothing is kept. */
@@ -12,6 +10,7 @@ public class Credentials private constructor(
     internal val password: String?,
     internal val bearer: String?,
     internal val keyId: String?,
+    internal val signer: ClientSigner?,
     internal val values: List<String>,
     internal val parameters: List<String>,
 ) {
@@ -22,6 +21,7 @@ public class Credentials private constructor(
      * @param values what stands for `{name}` in the provider's parameters and header fields, by name.
      * @param parameters parameters beside those of the provider, such as `audience`.
      * @param keyId which of its keys the client signs its assertions with, if it has several (RFC 7515 section 4.1.4).
+     * @param signer the client's own key, where the provider authenticates by [ClientAuthentication.PRIVATE_KEY_JWT].
      */
     @JvmOverloads
     public constructor(
@@ -32,24 +32,43 @@ public class Credentials private constructor(
         values: Map<String, String> = emptyMap(),
         parameters: Map<String, String> = emptyMap(),
         keyId: String? = null,
-    ) : this(clientId, clientSecret, username, password, null, keyId, listed(values), listed(parameters))
-
-    /** What an assertion is made of, anew for each request: whether the client authenticates by one the provider says. */
-    internal fun assertion(clock: TokenClock): AssertionRecord =
-        AssertionRecord(ByteArray(ASSERTION_BYTES).also(SecureRandom()::nextBytes), clock.unixTime(), keyId)
+        signer: ClientSigner? = null,
+    ) : this(clientId, clientSecret, username, password, null, keyId, signer, listed(values), listed(parameters))
 
     override fun toString(): String = "Credentials([redacted])"
 
     internal companion object {
         val NONE = Credentials(null)
 
-        fun bearer(token: String) = Credentials(null, null, null, null, token, null, emptyList(), emptyList())
-
-        private const val ASSERTION_BYTES = 16
+        fun bearer(token: String) = Credentials(null, null, null, null, token, null, null, emptyList(), emptyList())
 
         /** Name, value, name, value, in the order of the names. */
         private fun listed(values: Map<String, String>) = values.toSortedMap().flatMap { listOf(it.key, it.value) }
     }
+}
+
+/**
+ * A key of the client's, which signs its requests where it lies: in Android's keystore, a smart card, a server.
+ *
+ * ```kotlin
+ * val key = KeyStore.getInstance("AndroidKeyStore").apply { load(null) }.getKey("client", null) as PrivateKey
+ * val signer = ClientSigner(SignatureAlgorithm.ES256) { data ->
+ *     Signature.getInstance("SHA256withECDSA").run { initSign(key); update(data); sign() }
+ * }
+ * ```
+ *
+ * @param algorithm how the key signs.
+ * @param certificateThumbprint the SHA-256 of its certificate in base64url without padding, for a service that wants to be told
+ * (RFC 7515 section 4.1.8).
+ * @param sign signs the data; the hash is its part. What it throws reaches the caller as [TokenwardException.Transport], and
+ * nothing is sent.
+ */
+public class ClientSigner @JvmOverloads constructor(
+    internal val algorithm: SignatureAlgorithm,
+    internal val certificateThumbprint: String? = null,
+    internal val sign: suspend (data: ByteArray) -> ByteArray,
+) {
+    override fun toString(): String = "ClientSigner($algorithm)"
 }
 
 /** A token that someone else obtained: the app's own backend, a portal. */

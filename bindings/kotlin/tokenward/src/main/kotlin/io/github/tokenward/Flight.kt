@@ -1,5 +1,6 @@
 package io.github.tokenward
 
+import io.github.tokenward.bridge.AssertionRecord
 import io.github.tokenward.bridge.CoreException
 import io.github.tokenward.bridge.CoreRequest
 import io.github.tokenward.bridge.OutcomeRecord
@@ -7,6 +8,7 @@ import io.github.tokenward.bridge.PollRecord
 import kotlinx.coroutines.async
 import kotlinx.coroutines.withTimeout
 import java.io.IOException
+import java.security.SecureRandom
 import kotlin.time.Duration
 
 // The executor: it does what `poll` says. One flight is under way at a time.
@@ -14,7 +16,7 @@ import kotlin.time.Duration
 /** Ends when the token is usable and nothing is to be done, or when nothing more comes of waiting. */
 internal suspend fun TokenManager.fly(flight: Any) {
     var trouble: Trouble? = null
-    var prepared: Prepared? = null
+    var prepared: Signed? = null
     var isFirst = true
     while (true) {
         vault.settle()?.let { trouble = Trouble(it) }
@@ -25,11 +27,11 @@ internal suspend fun TokenManager.fly(flight: Any) {
             is TokenNext.Request -> {
                 // The app may be slow to answer: `poll` is asked again before anything is sent.
                 if (prepared == null) {
-                    prepared = prepare()
+                    prepared = signed(prepare())
                     continue
                 }
-                val begun = begin(flight, now, prepared.credentials) ?: continue
-                val lent = prepared.lent.takeIf { isFirst }
+                val begun = begin(flight, now, prepared) ?: continue
+                val lent = prepared.prepared.lent.takeIf { isFirst }
                 trouble = asking(flight) { request(flight, begun, now, lent) }?.also(::tell)
                 prepared = null
                 isFirst = false
@@ -42,6 +44,7 @@ internal suspend fun TokenManager.fly(flight: Any) {
             }
             else -> {
                 if (poll.usable) return
+                prepared = null
                 val later = poll.pollAt?.let(::until)
                 sleep(poll.pollAt, (trouble ?: Trouble()).told(later))
             }
@@ -72,24 +75,48 @@ private fun TokenManager.tell(trouble: Trouble) {
 /** What a request is made of that the manager does not keep, and the token of the parent that opens the token endpoint. */
 internal class Prepared(val credentials: Credentials, val lent: Authorization? = null)
 
+/** The same for one request. */
+internal class Signed(val prepared: Prepared, val assertion: AssertionRecord) {
+    val credentials get() = prepared.credentials
+}
+
 internal suspend fun TokenManager.prepare(): Prepared = when (source) {
-    is TokenSource.Kind.Credentials -> try {
-        // A person may be asked, who takes as long as a person takes.
-        Prepared(asked(Duration.INFINITE, source.credentials))
-    } catch (failed: Exception) {
-        throw failed as? TokenwardException ?: TokenwardException.Transport(failed)
-    }
+    is TokenSource.Kind.Credentials -> Prepared(askedAPerson(source.credentials))
     is TokenSource.Kind.Parent -> source.manager.authorize("POST", bridged { core.tokenUrl() }).let {
         Prepared(Credentials.bearer(it.header.substringAfterLast(' ')), it)
     }
     else -> Prepared(Credentials.NONE)
 }
 
+/** What an assertion is made of, anew for each request: whether the client authenticates by one the provider says. */
+internal suspend fun TokenManager.signed(prepared: Prepared): Signed {
+    val (credentials, signer) = prepared.credentials to prepared.credentials.signer
+    val random = ByteArray(ASSERTION_BYTES).also(SecureRandom()::nextBytes)
+    val assertion = AssertionRecord(
+        random,
+        clock.unixTime(),
+        credentials.keyId,
+        signer?.certificateThumbprint,
+        signer?.algorithm,
+        null,
+    )
+    if (signer == null) return Signed(prepared, assertion)
+    val input = bridged { core.signingInput(credentials.clientId, assertion) } ?: return Signed(prepared, assertion)
+    return Signed(prepared, assertion.copy(signature = askedAPerson { signer.sign(input) }))
+}
+
+/** What a function of the app's brings: a person may be asked, who takes as long as a person takes. */
+private suspend fun <T> TokenManager.askedAPerson(call: suspend () -> T): T = try {
+    asked(Duration.INFINITE, call)
+} catch (failed: Exception) {
+    throw failed as? TokenwardException ?: TokenwardException.Transport(failed)
+}
+
 /** Null where `poll` has something else to say by now. */
-private fun TokenManager.begin(flight: Any, now: ULong, with: Credentials): CoreRequest? = try {
+private fun TokenManager.begin(flight: Any, now: ULong, with: Signed): CoreRequest? = try {
     aboard(flight) {
-        with(with) {
-            core.begin(now, clientId, clientSecret, username, password, bearer, assertion(clock), values, parameters)
+        with(with.credentials) {
+            core.begin(now, clientId, clientSecret, username, password, bearer, with.assertion, values, parameters)
         }
     }
 } catch (refused: CoreException.State) {
@@ -196,7 +223,8 @@ internal suspend fun <T> TokenManager.asked(limit: Duration = timeout, call: sus
 }
 
 /** Why `begin` writes nothing where `poll` has something else to say by now. */
-private val NOTHING_TO_SEND = setOf("not_due", "request_in_flight")
+internal val NOTHING_TO_SEND = setOf("not_due", "request_in_flight")
+private const val ASSERTION_BYTES = 16
 internal const val NO_ANSWER = "no_answer"
 
 private val MISCONFIGURED = setOf(

@@ -6,19 +6,21 @@ import io.github.tokenward.bridge.RevocationRecord
 
 /** Signs out here, whatever comes of it at the service (RFC 7009): the request is written before the token is wiped. */
 internal suspend fun TokenManager.signOutThere() {
-    val credentials = try {
-        if (source is TokenSource.Kind.Credentials) asked(call = source.credentials) else Credentials.NONE
+    val ready = try {
+        asked { signed(Prepared(if (source is TokenSource.Kind.Credentials) source.credentials() else Credentials.NONE)) }
     } catch (failed: Exception) {
         tell(failed)
         null
     }
     var request: CoreRequest? = null
     leave {
-        if (credentials == null) {
+        if (ready == null) {
             bridged { core.clear() }
         } else {
             try {
-                request = with(credentials) { core.revoke(clientId, clientSecret, bearer, assertion(clock), values) }
+                request = with(ready.credentials) {
+                    core.revoke(clientId, clientSecret, bearer, ready.assertion, values)
+                }
             } catch (refused: CoreException) {
                 tell(refused.typed())
             }

@@ -112,6 +112,8 @@ private suspend fun TokenManager.present(
     } catch (refused: CoreException) {
         throw TokenwardException.NotAllowed(refused.code)
     }
+    // A key that does not sign leaves the code to another try.
+    val ready = if (answer is CallbackRecord.Error) null else signed(prepared)
     kept(pending) {
         found(it)
         it.write(NOTHING)
@@ -120,7 +122,8 @@ private suspend fun TokenManager.present(
     signIn.deleted()
     val now = clock.instant()
     val (response, status) = with(prepared.credentials) {
-        exchange(bridged { signIn.begin(now, core, clientId, clientSecret, bearer, assertion(clock), values, callback) }, now)
+        val assertion = ready?.assertion
+        exchange(bridged { signIn.begin(now, core, clientId, clientSecret, bearer, assertion, values, callback) }, now)
     }
     signedIn {
         val outcome = signIn.answer(clock.instant(), core, status.toUInt(), response.body, clock.unixTime())
@@ -142,12 +145,17 @@ internal suspend fun TokenManager.signInByCode(show: suspend (DeviceCode) -> Uni
                     show(code(poll))
                     bridged { device.shown(clock.instant(), core) }
                 }
-                TokenDeviceNext.REQUEST -> try {
-                    toItsEnd { ask(device, prepared.credentials) }
-                } catch (failed: TokenwardException) {
-                    // Nobody has seen a code yet: whoever waits is told. Otherwise `poll` says whether that was the end.
-                    if (poll.userCode.isEmpty()) throw failed
-                    if (failed is TokenwardException.SignInRequired) refused = failed
+                TokenDeviceNext.REQUEST -> {
+                    val ready = signed(prepared)
+                    val now = clock.instant()
+                    val request = begin(device, now, ready) ?: continue
+                    try {
+                        toItsEnd { ask(device, request, now) }
+                    } catch (failed: TokenwardException) {
+                        // Nobody has seen a code yet: whoever waits is told. Otherwise `poll` says whether that was the end.
+                        if (poll.userCode.isEmpty()) throw failed
+                        if (failed is TokenwardException.SignInRequired) refused = failed
+                    }
                 }
                 TokenDeviceNext.WAIT, TokenDeviceNext.AWAIT ->
                     delay(poll.pollAt?.let(::until)?.coerceAtLeast(1.milliseconds) ?: Duration.INFINITE)
@@ -163,12 +171,16 @@ internal suspend fun TokenManager.signInByCode(show: suspend (DeviceCode) -> Uni
 private fun TokenManager.code(poll: DevicePollRecord) =
     DeviceCode(poll.userCode, poll.verificationUri, poll.verificationUriComplete, poll.expiresAt?.let(::until))
 
-/** One request of a device authorization: for a code, or for what became of it. */
-private suspend fun TokenManager.ask(device: CoreDevice, with: Credentials) {
-    val now = clock.instant()
-    val request = bridged {
-        with(with) { device.begin(now, core, clientId, clientSecret, bearer, assertion(clock), values) }
+/** One request of a device authorization: for a code, or for what became of it; null where `poll` has something else to say. */
+private fun TokenManager.begin(device: CoreDevice, now: ULong, with: Signed): CoreRequest? = bridged {
+    try {
+        with(with.credentials) { device.begin(now, core, clientId, clientSecret, bearer, with.assertion, values) }
+    } catch (refused: CoreException.State) {
+        if (refused.code in NOTHING_TO_SEND) null else throw refused
     }
+}
+
+private suspend fun TokenManager.ask(device: CoreDevice, request: CoreRequest, now: ULong) {
     val id = request.id()
     val (response, status) = try {
         exchange(request, now)

@@ -108,6 +108,11 @@ private class Scenario(private val scenario: Members) {
                 val values = additions(step).first()
                 return manager.revoke(client, secret, bearer, assertion(step), values)?.use(::written) ?: emptyMap()
             }
+            "signing_input" -> {
+                val input = manager.signingInput(credentials(step).first(), assertion(step))
+                    ?: return mapOf("error" to "invalid_provider")
+                return mapOf("signing_input" to input.decodeToString())
+            }
             "answer_revocation" -> {
                 return when (val said = manager.revoked(step.integer("status")!!.toUInt(), body(step))) {
                     RevocationRecord.Done -> mapOf("outcome" to "revoked")
@@ -271,7 +276,14 @@ private class Scenario(private val scenario: Members) {
     private fun credentials(step: Members): List<String?> = given(step).let { given -> CREDENTIALS.map { given.text(it) } }
 
     private fun assertion(step: Members): AssertionRecord? = given(step)["assertion"].members()?.let {
-        AssertionRecord(bytes(it.text("random_hex")!!), it.integer("wall"), it.text("key_id"))
+        AssertionRecord(
+            bytes(it.text("random_hex")!!),
+            it.integer("wall"),
+            it.text("key_id"),
+            it.text("certificate_thumbprint"),
+            it.text("algorithm")?.let { name -> SignatureAlgorithm.valueOf(if (name == "EdDSA") "ED_DSA" else name) },
+            it.text("signature_hex")?.let(::bytes),
+        )
     }
 
     private fun written(request: CoreRequest): Members = mapOf(

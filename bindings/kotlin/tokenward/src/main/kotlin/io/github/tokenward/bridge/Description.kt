@@ -574,7 +574,12 @@ public enum class ClientAuthentication {
     /**
      * `client_secret_jwt`: an assertion in the body that the secret signs (RFC 7523 section 2.2), by HMAC-SHA-256.
      */
-    CLIENT_SECRET_JWT;
+    CLIENT_SECRET_JWT,
+    /**
+     * `private_key_jwt`: an assertion in the body that a key of the client's signs (RFC 7523 section 2.2): the `signer` of
+     * its credentials.
+     */
+    PRIVATE_KEY_JWT;
 
 
 
@@ -702,6 +707,40 @@ public enum class ParameterTarget {
      * The revocation of a token (RFC 7009 section 2.1).
      */
     REVOCATION;
+
+
+
+
+    public companion object
+}
+
+
+
+
+
+/**
+ * How a key signs (RFC 7518 section 3.1, RFC 8037 section 3.1).
+ */
+
+public enum class SignatureAlgorithm {
+
+    /**
+     * ECDSA on the curve P-256 with SHA-256, as a Secure Enclave and Android's keystore have it: the two numbers in 64
+     * bytes, or in DER.
+     */
+    ES256,
+    /**
+     * RSASSA-PKCS1-v1_5 with SHA-256, by a key of 2,048 bits or more.
+     */
+    RS256,
+    /**
+     * RSASSA-PSS with SHA-256, MGF1 with SHA-256 and 32 bytes of salt, by a key of 2,048 bits or more.
+     */
+    PS256,
+    /**
+     * EdDSA by a key of Ed25519 or Ed448.
+     */
+    ED_DSA;
 
 
 

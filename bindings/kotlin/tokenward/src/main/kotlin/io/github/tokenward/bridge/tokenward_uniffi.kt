@@ -11,6 +11,7 @@ import io.github.tokenward.MissingLifetime
 import io.github.tokenward.NamedValue
 import io.github.tokenward.ParameterTarget
 import io.github.tokenward.RefreshPolicy
+import io.github.tokenward.SignatureAlgorithm
 import io.github.tokenward.TokenAlphabet
 import io.github.tokenward.TokenErrorCode
 import io.github.tokenward.TokenExpiresAt
@@ -779,6 +780,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_revoked(
     ): Int
+    external fun uniffi_tokenward_uniffi_checksum_method_coremanager_signing_input(
+    ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_snapshot(
     ): Int
     external fun uniffi_tokenward_uniffi_checksum_method_coremanager_store_failed(
@@ -918,6 +921,8 @@ internal object UniffiLib {
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_revoke(`ptr`: Long,`clientId`: RustBuffer.ByValue,`clientSecret`: RustBuffer.ByValue,`bearer`: RustBuffer.ByValue,`assertion`: RustBuffer.ByValue,`values`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_revoked(`ptr`: Long,`status`: Int,`body`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_tokenward_uniffi_fn_method_coremanager_signing_input(`ptr`: Long,`clientId`: RustBuffer.ByValue,`assertion`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coremanager_snapshot(`ptr`: Long,`now`: Long,`wall`: RustBuffer.ByValue,`id`: Long,`key`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1932,7 +1937,8 @@ internal interface CoreManagerInterface {
      * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`,
+     * `invalid_signature`.
      * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value, and for other than 16
      * random bytes.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
@@ -2090,6 +2096,15 @@ internal interface CoreManagerInterface {
      * [`CoreError::Input`], `invalid_argument`: a status above 65535.
      */
     fun `revoked`(`status`: kotlin.UInt, `body`: kotlin.ByteArray): RevocationRecord
+
+    /**
+     * What a key of the client's signs for its next request; none if the provider wants no such signature.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::Input`], `invalid_argument` for other than 16 random bytes.
+     */
+    fun `signingInput`(`clientId`: kotlin.String?, `assertion`: AssertionRecord?): kotlin.ByteArray?
 
     /**
      * What [`TokenNext::Store`] is for, sealed under a key of 32 bytes: it goes to the place that was named. The tokens
@@ -2357,7 +2372,8 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
      * stands for `{name}` in the provider's parameters and header fields, and parameters beside the provider's.
      *
      * # Errors
-     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::State`]: `not_due`, `request_in_flight`, `wrong_credentials`, `not_random`, `no_wall_clock`,
+     * `invalid_signature`.
      * - [`CoreError::Input`], `duplicate_parameter`; `invalid_argument` for a name without a value, and for other than 16
      * random bytes.
      * - [`CoreError::Input`], `bad_url`, and [`CoreError::NotAllowed`], `origin_not_allowed`: the token URL.
@@ -2760,6 +2776,29 @@ internal open class CoreManager: Disposable, AutoCloseable, CoreManagerInterface
 
         FfiConverterUInt.lower(`status`),
         FfiConverterByteArray.lower(`body`),_status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * What a key of the client's signs for its next request; none if the provider wants no such signature.
+     *
+     * # Errors
+     * - [`CoreError::State`]: `wrong_credentials`, `not_random`, `no_wall_clock`.
+     * - [`CoreError::Input`], `invalid_argument` for other than 16 random bytes.
+     */
+    @Throws(CoreException::class)override fun `signingInput`(`clientId`: kotlin.String?, `assertion`: AssertionRecord?): kotlin.ByteArray? {
+            return FfiConverterOptionalByteArray.lift(
+    callWithHandle {
+    uniffiRustCallWithError(CoreException) { _status ->
+    UniffiLib.uniffi_tokenward_uniffi_fn_method_coremanager_signing_input(
+        it,
+
+        FfiConverterOptionalString.lower(`clientId`),
+        FfiConverterOptionalTypeAssertionRecord.lower(`assertion`),_status)
 }
     }
     )
@@ -3881,6 +3920,21 @@ internal data class AssertionRecord (
      * Which of its keys the client signs with, if it has several.
      */
     var `keyId`: kotlin.String?
+    ,
+    /**
+     * The SHA-256 of its certificate in base64url without padding.
+     */
+    var `certificateThumbprint`: kotlin.String?
+    ,
+    /**
+     * How a key of the caller's signs.
+     */
+    var `algorithm`: SignatureAlgorithm?
+    ,
+    /**
+     * What it has signed.
+     */
+    var `signature`: kotlin.ByteArray?
 
 ){
 
@@ -3900,19 +3954,28 @@ internal object FfiConverterTypeAssertionRecord: FfiConverterRustBuffer<Assertio
             FfiConverterByteArray.read(buf),
             FfiConverterOptionalULong.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalTypeSignatureAlgorithm.read(buf),
+            FfiConverterOptionalByteArray.read(buf),
         )
     }
 
     override fun allocationSize(value: AssertionRecord) = (
             FfiConverterByteArray.allocationSize(value.`random`) +
             FfiConverterOptionalULong.allocationSize(value.`wall`) +
-            FfiConverterOptionalString.allocationSize(value.`keyId`)
+            FfiConverterOptionalString.allocationSize(value.`keyId`) +
+            FfiConverterOptionalString.allocationSize(value.`certificateThumbprint`) +
+            FfiConverterOptionalTypeSignatureAlgorithm.allocationSize(value.`algorithm`) +
+            FfiConverterOptionalByteArray.allocationSize(value.`signature`)
     )
 
     override fun write(value: AssertionRecord, buf: ByteBuffer) {
             FfiConverterByteArray.write(value.`random`, buf)
             FfiConverterOptionalULong.write(value.`wall`, buf)
             FfiConverterOptionalString.write(value.`keyId`, buf)
+            FfiConverterOptionalString.write(value.`certificateThumbprint`, buf)
+            FfiConverterOptionalTypeSignatureAlgorithm.write(value.`algorithm`, buf)
+            FfiConverterOptionalByteArray.write(value.`signature`, buf)
     }
 }
 
@@ -5510,6 +5573,26 @@ internal object FfiConverterTypeRevocationRecord : FfiConverterRustBuffer<Revoca
 }
 
 
+/**
+ * @suppress
+ */
+internal object FfiConverterTypeSignatureAlgorithm: FfiConverterRustBuffer<SignatureAlgorithm> {
+    override fun read(buf: ByteBuffer) = try {
+
+        SignatureAlgorithm.entries[buf.getInt() - 1]
+
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: SignatureAlgorithm) = 4UL
+
+    override fun write(value: SignatureAlgorithm, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
 
 
 
@@ -6264,6 +6347,38 @@ internal object FfiConverterOptionalTypeParameterTarget: FfiConverterRustBuffer<
         } else {
             buf.put(1)
             FfiConverterTypeParameterTarget.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+internal object FfiConverterOptionalTypeSignatureAlgorithm: FfiConverterRustBuffer<SignatureAlgorithm?> {
+    override fun read(buf: ByteBuffer): SignatureAlgorithm? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeSignatureAlgorithm.read(buf)
+    }
+
+    override fun allocationSize(value: SignatureAlgorithm?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeSignatureAlgorithm.allocationSize(value)
+        }
+    }
+
+    override fun write(value: SignatureAlgorithm?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeSignatureAlgorithm.write(value, buf)
         }
     }
 }
