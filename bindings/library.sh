@@ -11,21 +11,23 @@ folder=${CARGO_TARGET_DIR:-$HERE/../target}
 target=()
 if [ "${1:-}" = --target ]; then target=(--target "$2") folder=$folder/$2; shift 2; fi
 library=$folder/mobile/libtokenward_uniffi
-# Phones and servers have instructions for SHA-256: the code for those that have none need not be unrolled.
+# Phones and servers have instructions for SHA-256: the code for those that have none need not be unrolled. What is no smaller
+# inlined is called.
+flags="--cfg sha2_backend_soft=\"compact\" -C llvm-args=-inline-threshold=0"
 mkdir -p "$folder/mobile"
-(cd "$HERE/.." && RUSTFLAGS="${RUSTFLAGS:-} --cfg sha2_backend_soft=\"compact\"" cargo rustc --quiet --locked \
+(cd "$HERE/.." && RUSTFLAGS="${RUSTFLAGS:-} $flags" cargo rustc --quiet --locked \
   --package tokenward-uniffi --lib --crate-type staticlib --profile mobile "${target[@]}" \
   -- --print "native-static-libs=$library.needs" 2> >(grep -v '^note: native artifacts\|^$' >&2))
 if [ $# = 0 ]; then echo "$library.a"; exit; fi
 
 linker=$1; shift
-flags=(--gc-sections "--version-script=$HERE/exports.map" -z noexecstack "$@" --whole-archive "$library.a" --no-whole-archive)
+options=(--gc-sections "--version-script=$HERE/exports.map" -z noexecstack "$@" --whole-archive "$library.a" --no-whole-archive)
 case $linker in
-  *ld.lld) "$linker" -shared "${flags[@]}" -o "$library.so" ;;
+  *ld.lld) "$linker" -shared "${options[@]}" -o "$library.so" ;;
   *)
-    for flag in "${flags[@]}"; do options+=(-Xlinker "$flag"); done
+    for option in "${options[@]}"; do passed+=(-Xlinker "$option"); done
     # shellcheck disable=SC2046
-    "$linker" -shared "${options[@]}" $(cat "$library.needs") -o "$library.so"
+    "$linker" -shared "${passed[@]}" $(cat "$library.needs") -o "$library.so"
     ;;
 esac
 echo "$library.so"
