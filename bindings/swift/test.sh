@@ -68,8 +68,10 @@ in_swift() {
     mount --bind "$ROOT" "$R$ROOT"; mount -o remount,ro,bind "$R$ROOT"; mount --bind "$TARGET" "$R$TARGET"
     exec chroot "$R" /usr/bin/env -i HOME=/root PATH=/usr/bin:/bin:/usr/libexec/swift/bin LC_ALL=C.UTF-8 \
       TOKENWARD_LIB_DIR="$5" TOKENWARD_DEMO_SERVICE="$6" TOKENWARD_OIDC="$7" TOKENWARD_PROBE="$8" \
+      TOKENWARD_OIDC_SIGNED="$9" \
       bash -euc "cd \"\$1\"; $4" _ "$ROOT"' \
-    _ "$CACHE/trixie" "$ROOT" "$TARGET" "$1" "$TOKENWARD_LIB_DIR" "$TOKENWARD_DEMO_SERVICE" "${TOKENWARD_OIDC:-}" "${TOKENWARD_PROBE:-}"
+    _ "$CACHE/trixie" "$ROOT" "$TARGET" "$1" "$TOKENWARD_LIB_DIR" "$TOKENWARD_DEMO_SERVICE" "${TOKENWARD_OIDC:-}" "${TOKENWARD_PROBE:-}" \
+    "${TOKENWARD_OIDC_SIGNED:-}"
 }
 export TOKENWARD_LIB_DIR=$TARGET/mobile TOKENWARD_DEMO_SERVICE=$TARGET/release/tokenward-demo-service
 
@@ -128,6 +130,10 @@ oidc_provider() {
   cp "$SWIFT/Tests/oidc/server.mjs" "$OUT/oidc/swift.mjs"
   serve node "$OUT/oidc/swift.mjs" 's3cret+/=%'
   export TOKENWARD_OIDC=$SERVED
+  # The clients of the examples; it does not look at its input.
+  # shellcheck disable=SC2016
+  serve bash -c 'node "$1/server.mjs" "a secret of 32 bytes, or of more." 600 600 </dev/null & cat; kill $!' - "$OUT/oidc"
+  export TOKENWARD_OIDC_SIGNED=$SERVED
 }
 
 # run_tests NAME FLAGS...: the tests that the flags choose.

@@ -32,6 +32,7 @@ static const choice authentications[] = { { "basic", 0, &tokenward_authenticatio
                                           { "post", 0, &tokenward_authentication_post },
                                           { "bearer", 0, &tokenward_authentication_bearer },
                                           { "none", 0, &tokenward_authentication_none },
+                                          { "client_secret_jwt", 0, &tokenward_authentication_client_secret_jwt },
                                           { NULL, 0, NULL } };
 static const choice bodies[] = { { "form", 0, &tokenward_body_form }, { "json", 0, &tokenward_body_json },
                                  { NULL, 0, NULL } };

@@ -1043,10 +1043,25 @@ def code_at_oidc(base):
     check("all end well", [one.end(), two.end(), three.end()] == [0, 0, 0])
 
 
+def signed_at_oidc(base, secret, authentication, client):
+    """The gateway signs its requests, which takes clocks that agree."""
+    gateway = custom(authentication, base, "/token", secret, client=client, authentication=authentication,
+                     grants="client_credentials", max_backoff_ms=2000)
+    gateway.start()
+    generation, header = gateway.token(base + "/")
+    check(f"oidc-provider gives a token by {authentication}", header.startswith("Bearer "), gateway.said())
+    fetch(base + "/ahead?3600")
+    check("where our clock is an hour slow it refuses", gateway.told("needs you: invalid_client", 15), gateway.said())
+    fetch(base + "/ahead?0")
+    generation = gateway.token(base + "/")[0]
+    check("and where it is right it gives the next one", gateway.newer(base + "/", generation + 1, 15), gateway.said())
+    check("ends cleanly", gateway.end() == 0)
+
+
 def against_oidc():
     folder = WORK / "oidc-provider"
     subprocess.run([OIDC / "install.sh", folder], check=True)
-    secret = "canary:secret+of/oidc"
+    secret = "canary:secret+of/oidc, of 32 bytes or more"
 
     def serve(code_seconds):
         node = subprocess.Popen(["node", "server.mjs", secret, "2", str(code_seconds)], cwd=folder, stdout=subprocess.PIPE,
@@ -1071,6 +1086,9 @@ def against_oidc():
     time.sleep(1)
     check("nothing more is sent", fetch(base + "/count")[1] == asked)
     gateway.end()
+    # Each way to sign requests, and the client of it.
+    for authentication, client in (("client_secret_jwt", "signer"),):
+        signed_at_oidc(base, secret, authentication, client)
     code_at_oidc(base)
     login_at_oidc(base, secret)
 

@@ -198,6 +198,33 @@ import TokenwardTesting
 
     // MARK: - A certified server
 
+    /// Each way to sign requests, and the client of it.
+    @Test(.serialized, arguments: [(ClientAuthentication.clientSecretJwt, "signer")])
+    func oidc_provider_takes_a_signed_request_where_the_clocks_agree(way: ClientAuthentication, client: String) async throws {
+        let base = ProcessInfo.processInfo.environment["TOKENWARD_OIDC_SIGNED"] ?? ""
+        try #require(!base.isEmpty, "started by bindings/swift/test.sh")
+        let provider = TokenProvider(name: "oidc-provider", baseUrl: base, tokenPath: "/token") {
+            ($0.loopbackHttp, $0.primaryGrant, $0.authentication) = (true, .clientCredentials, way)
+            $0.issuer = base
+        }
+        let me = URL(string: base + "/me")!
+        func made(_ clock: HandClock) throws -> TokenManager {
+            try TokenManager(
+                provider: provider,
+                source: .credentials { Credentials(clientId: client, clientSecret: "a secret of 32 bytes, or of more.") },
+                storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: serverOptions.at(clock))
+        }
+        #expect(try await made(HandClock()).authorize(method: "GET", url: me).generation == 1)
+        // Our clock is an hour slow until somebody sets it right.
+        _ = try await URLSession.shared.data(from: URL(string: base + "/ahead?3600")!)
+        let clock = HandClock()
+        let manager = try made(clock)
+        #expect(await code { try await manager.authorize(method: "GET", url: me) } == "invalid_client")
+        clock.advance(seconds: 3600)
+        #expect(try await manager.authorize(method: "GET", url: me).generation == 1)
+        _ = try await URLSession.shared.data(from: URL(string: base + "/ahead?0")!)
+    }
+
     @Test func oidc_provider_with_first_token_rotation_and_401() async throws {
         let base = ProcessInfo.processInfo.environment["TOKENWARD_OIDC"] ?? ""
         try #require(!base.isEmpty, "started by bindings/swift/test.sh")

@@ -1,5 +1,6 @@
 package io.github.tokenward.testing
 
+import io.github.tokenward.ClientAuthentication
 import io.github.tokenward.Credentials
 import io.github.tokenward.FileTokenStorage
 import io.github.tokenward.IssuedToken
@@ -17,6 +18,7 @@ import io.github.tokenward.TokenSource
 import io.github.tokenward.TokenStorage
 import io.github.tokenward.TokenTransport
 import io.github.tokenward.TokenwardException
+import io.github.tokenward.copy
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
@@ -237,6 +239,34 @@ abstract class Lifecycle {
             }
             assertEquals(1, service.grants().count { it == "client_credentials 401" })
             wrong.close()
+        }
+    }
+
+    /** Each way to sign requests, and the client of it. */
+    private val signers = listOf(ClientAuthentication.CLIENT_SECRET_JWT to "signer")
+
+    @Test
+    fun `oidc-provider takes a signed request where the clocks agree`() = OidcProvider(script = "server.mjs").use { service ->
+        runBlocking {
+            for ((way, client) in signers) {
+                clock.moved = Duration.ZERO
+                service.ahead(0)
+                val provider = service.provider(TokenGrant.CLIENT_CREDENTIALS).copy {
+                    authentication = way
+                    issuer = service.baseUrl
+                }
+                val source = TokenSource.credentials { Credentials(client, service.clientSecret) }
+                suspend fun TokenManager.generation() = authorize("GET", "${service.baseUrl}/me").generation
+                manager(provider, source).use { assertEquals(1, it.generation()) }
+                // Our clock is an hour slow until somebody sets it right.
+                service.ahead(3600)
+                manager(provider, source).use { slow ->
+                    val refused = runCatching { slow.generation() }.exceptionOrNull()
+                    assertEquals("invalid_client", (refused as TokenwardException.Configuration).code)
+                    clock.moved = 3600.seconds
+                    assertEquals(1, slow.generation())
+                }
+            }
         }
     }
 
