@@ -6,18 +6,20 @@ use bumpalo::Bump;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use tokenward::parts::SignatureAlgorithm;
-use tokenward::{Additions, Credentials, Error, Grant, Identity, Provider, TokenRequest};
+use tokenward::{
+    Additions, Assertion, Credentials, Error, Grant, Identity, Provider, TokenRequest, UnixTime,
+};
 use tokenward_conformance::description;
 
 use crate::credentials::{Ask, Sources, pair};
 use crate::failure::{Failure, Status};
-use crate::lines::{self, BAD_INPUT, Object, Refusal, required, text};
+use crate::lines::{self, BAD_INPUT, Object, Refusal, number, required, text};
 use crate::which::Which;
 
 /// Print the request that would be sent, without sending it
 #[derive(Debug, Args)]
 #[command(after_help = "With --lines: {\"grant\":…,\"authentication\":…,\"encoding\":…,\"client_id\":…,\
-    \"client_secret\":…,\"params\":{…}} in,\n{\"headers\":[[…]],\"body\":…} or {\"reject\":…} out, secrets included.")]
+    \"client_secret\":…,\"params\":{…},\"issuer\":…,\"assertion\":{\"random_hex\":…,\"wall\":…,\"key_id\":…}} in,\n{\"headers\":[[…]],\"body\":…} or {\"reject\":…} out, secrets included.")]
 pub(crate) struct Request {
     #[command(flatten)]
     which: Option<Which>,
@@ -203,6 +205,21 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// What an assertion is made of.
+fn assertion(given: &Object) -> Result<Assertion<'_>, Refusal> {
+    let hex = required(text(given, "random_hex")?)?;
+    let mut random = [0; 16];
+    if hex.len() != 2 * random.len() || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(BAD_INPUT);
+    }
+    for (byte, digits) in random.iter_mut().zip(hex.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).map_err(|_| BAD_INPUT)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| BAD_INPUT)?;
+    }
+    let wall = UnixTime::from_secs(number(given, "wall")?.unwrap_or_default());
+    Ok(Assertion { random, wall, key_id: text(given, "key_id")?, ..Assertion::default() })
+}
+
 fn answer(input: &Object) -> Result<Value, Refusal> {
     let grant = description::grant(required(text(input, "grant")?)?).ok_or(BAD_INPUT)?;
     let (body, basic) = match text(input, "encoding")? {
@@ -215,9 +232,15 @@ fn answer(input: &Object) -> Result<Value, Refusal> {
         None | Some("basic") => basic,
         Some(other) => other,
     };
+    let assertion = match input.get("assertion") {
+        None | Some(Value::Null) => None,
+        Some(Value::Object(given)) => Some(assertion(given)?),
+        Some(_) => return Err(BAD_INPUT),
+    };
     let mut credentials = Credentials {
         client_id: text(input, "client_id")?.unwrap_or_default(),
         client_secret: text(input, "client_secret")?.unwrap_or_default(),
+        assertion: assertion.as_ref(),
         ..Credentials::default()
     };
     let (mut refresh_token, mut scope, mut extra) = ("", "", Vec::new());
@@ -238,7 +261,7 @@ fn answer(input: &Object) -> Result<Value, Refusal> {
         }
     }
     let described = json!({ "token_url": "https://token.invalid", "authentication": authentication,
-        "body": body, "scope": scope });
+        "body": body, "scope": scope, "issuer": text(input, "issuer")? });
     let (arena, object) = (Bump::new(), described.as_object().ok_or(BAD_INPUT)?);
     let provider = description::unchecked(object, &arena).map_err(|_| BAD_INPUT)?;
     let additions = Additions { parameters: &extra, ..Additions::default() };

@@ -209,6 +209,23 @@ fn request_tells_header_fields_and_body() {
                 json!({ "grant": "site_token", "authentication": "bearer", "params": { "bearer": "tok" } }),
                 json!({ "headers": [["Authorization", "Bearer tok"], accept, identity], "body": "" }),
             ),
+            (
+                // {"typ":"JWT","alg":"HS256"}.{"iss":"i d","sub":"i d","aud":"https://a.example","jti":"AAECAwQFBgcICQoLDA0ODw","iat":1,"exp":61}
+                client(json!({ "authentication": "client_secret_jwt", "issuer": "https://a.example",
+                    "assertion": { "random_hex": "000102030405060708090a0b0c0d0e0f", "wall": 1 } })),
+                json!({ "headers": [form, accept, identity],
+                    "body": "grant_type=client_credentials&client_id=i+d&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJpIGQiLCJzdWIiOiJpIGQiLCJhdWQiOiJodHRwczovL2EuZXhhbXBsZSIsImp0aSI6IkFBRUNBd1FGQmdjSUNRb0xEQTBPRHciLCJpYXQiOjEsImV4cCI6NjF9.2Xg4Lxl8KVyyy2te-qQQpVWnD6iSh-KNBz-hzURTTu8" }),
+            ),
+            (client(json!({ "authentication": "client_secret_jwt" })), reject("wrong_credentials")),
+            (
+                client(json!({ "authentication": "client_secret_jwt",
+                    "assertion": { "random_hex": "000102030405060708090a0b0c0d0e0f" } })),
+                reject("no_wall_clock"),
+            ),
+            (
+                client(json!({ "assertion": { "random_hex": "+00102030405060708090a0b0c0d0e0f" } })),
+                reject("bad_input"),
+            ),
             (client(json!({ "params": { "grant_type": "x" } })), reject("duplicate_parameter")),
             (json!({ "grant": "client_credentials" }), reject("wrong_credentials")),
             (json!({ "grant": "implicit" }), reject("bad_input")),
