@@ -53,6 +53,7 @@ format_as_debug!(
     crate::grants::DeviceNext,
     crate::grants::DeviceOutcome<'_>,
     crate::grants::DevicePoll,
+    crate::parts::AnswerFormat,
     crate::parts::BodyFormat,
     crate::parts::ClientAuthentication,
     crate::storage::Source,

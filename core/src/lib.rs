@@ -90,6 +90,7 @@ pub mod storage {
 pub mod parts {
     //! Values that bring their code: what a description may name, linked only if it does.
 
+    pub use crate::endpoint::answer_format::AnswerFormat;
     pub use crate::endpoint::body_format::BodyFormat;
     pub use crate::endpoint::lifetime::TokenExpiry;
     pub use crate::endpoint::loopback::LoopbackHttp;

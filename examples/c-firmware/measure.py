@@ -38,6 +38,7 @@ BESIDE = {"tokenward_body_form", "tokenward_authentication_client_secret_jwt", "
 NAMED = {
     "authentication": ".authentication = &{}",
     "body": ".body = &{}",
+    "answer": ".answer = &{}",
     "request": ".requests = &(const tokenward_requests){{ .writer = &{} }}",
     "nested": ".nested.reader = &{}",
     "member": ".members.reader = &{}",
@@ -52,8 +53,9 @@ CODE = {
     r"authorization::write_basic": {"tokenward_authentication_basic", "tokenward_authentication_basic_raw",
                                     "tokenward_authentication_basic_id"},
     r"write_as_told|endpoint::template": {"tokenward_request_own"},
+    r"endpoint::answer_format|wire::form::walk": {"tokenward_answer_form"},
     r"endpoint::nested_answer": {"tokenward_nested_paths"},
-    r"endpoint::own_members": {"tokenward_member_names", "tokenward_nested_paths"},
+    r"endpoint::own_members": {"tokenward_member_names", "tokenward_nested_paths", "tokenward_answer_form"},
     r"endpoint::refresh_life": {"tokenward_refresh_life_ends"},
     r"endpoint::routes": {"tokenward_route_table"},
     r"endpoint::site": {"tokenward_site_path"},

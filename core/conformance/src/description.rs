@@ -3,7 +3,7 @@
 
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
-use tokenward::parts::{BodyFormat, ClientAuthentication, LoopbackHttp, SitePath};
+use tokenward::parts::{AnswerFormat, BodyFormat, ClientAuthentication, LoopbackHttp, SitePath};
 use tokenward::storage::{Source, Storage};
 use tokenward::{
     Exposure, Grant, Identity, MissingLifetime, Nested, Options, OwnMembers, Parameter, Provider,
@@ -218,6 +218,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         "grants",
         "authentication",
         "body",
+        "answer",
         "scope",
         "member_path",
         "error_path",
@@ -280,6 +281,10 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         authentication: named(object, "authentication", ClientAuthentication::ALL, |part| part.name())?
             .or(default.authentication),
         body: named(object, "body", BodyFormat::ALL, |part| part.name())?,
+        answer: match optional(object, "answer", text)? {
+            None | Some("json") => None,
+            Some(_) => named(object, "answer", AnswerFormat::ALL, |part| part.name())?,
+        },
         scope: string("scope")?,
         nested: match (member_path, error_path) {
             (None, None) => Nested::NONE,
@@ -490,6 +495,7 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         policy: _,
         authentication,
         body,
+        answer,
         site: _,
         loopback_http: _,
         nested,
@@ -542,6 +548,7 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         "grants": grants(provider),
         "authentication": authentication.unwrap_or(ClientAuthentication::BASIC).name(),
         "body": body.unwrap_or(BodyFormat::FORM).name(),
+        "answer": answer.map_or("json", |format| format.name()),
         "scope": scope.unwrap_or_default(),
         "member_path": nested.member_path.unwrap_or_default(),
         "error_path": nested.error_path.unwrap_or_default(),

@@ -75,6 +75,7 @@ impl Provider<'_> {
             _ if !are_expired(self.expired_status) => "expired_status",
             _ if !is_member_path(self.nested.member_path, self.nested.reader.is_some()) => "member_path",
             _ if !is_member_path(self.nested.error_path, self.nested.reader.is_some()) => "error_path",
+            _ if self.answer.is_some() && self.nested.reader.is_some() => "answer",
             _ if !are_members(&self.members) => "members",
             _ if !is_further_member(&self.members, self.members.expires_at) => "expires_at",
             _ if !are_lives(self) => "refresh_expires_in",
@@ -481,6 +482,7 @@ const _: () = {
 
 #[cfg(test)]
 mod tests {
+    use crate::endpoint::answer_format::AnswerFormat;
     use crate::endpoint::grant::Grant;
     use crate::endpoint::nested::Nested;
     use crate::endpoint::own_members::OwnMembers;
@@ -493,6 +495,7 @@ mod tests {
     use crate::endpoint::site::SitePath;
     use crate::endpoint::token_header::TokenHeader;
 
+    const FORM: Option<&AnswerFormat> = Some(AnswerFormat::FORM);
     const GOOD: Provider<'static> = Provider {
         name: "acme",
         base_url: Some("https://login.acme.example"),
@@ -612,6 +615,7 @@ mod tests {
                     ..GOOD
                 },
             ),
+            ("answer", Provider { answer: FORM, nested: Nested::at(Some("a"), None), ..GOOD }),
             ("members", Provider { members: OwnMembers { names: Some(TOKEN), ..OwnMembers::NONE }, ..GOOD }),
             ("members", named(&[("token", "access_token")])),
             ("members", named(&[("access_token", "")])),
@@ -748,6 +752,7 @@ mod tests {
             Provider { refresh_life: RefreshLife { idle_s: 1, ..RefreshLife::KNOWN }, ..GOOD },
             named(&[("scope", "access_token"), ("access_token", "scope")]),
             Provider { any_https_origin: true, ..GOOD },
+            Provider { answer: FORM, ..expiring("access_token", OwnMembers::named(TOKEN)) },
             Provider { authorization_url: Some("https://a.example/authorize?scopes=a&b=state"), ..GOOD },
             Provider { issuer: Some("https://a.example/realms/a"), ..GOOD },
             Provider { device_path: Some("/device?a=b"), ..GOOD },

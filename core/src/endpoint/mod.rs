@@ -3,6 +3,7 @@
 #[macro_use]
 mod part;
 
+pub(crate) mod answer_format;
 mod assertion;
 pub(crate) mod authorization;
 pub(crate) mod body_format;

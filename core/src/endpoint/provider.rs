@@ -1,6 +1,7 @@
 //! A token service as data.
 
 use crate::ascii::is_same;
+use crate::endpoint::answer_format::AnswerFormat;
 use crate::endpoint::body_format::{Body, BodyFormat};
 use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::grant::Grant;
@@ -23,9 +24,9 @@ use crate::wire::writer::Writer;
 ///
 /// The five of [`crate::providers`] are values of this type; a sixth is one more value. It lives as long as the managers
 /// that are made from it: a `const` or a `static`, as a rule. What may be absent is an `Option`; `None` is the default
-/// that is named at the field. What takes code ([`ClientAuthentication`], [`BodyFormat`], [`Nested`], [`OwnMembers`],
-/// [`Routes`], [`MissingLifetime`], [`SitePath`], [`LoopbackHttp`], [`Requests`]) is a value that brings it: a program links it if it
-/// names it.
+/// that is named at the field. What takes code ([`ClientAuthentication`], [`BodyFormat`], [`AnswerFormat`], [`Nested`],
+/// [`OwnMembers`], [`Routes`], [`MissingLifetime`], [`SitePath`], [`LoopbackHttp`], [`Requests`]) is a value that brings
+/// it: a program links it if it names it.
 ///
 /// ```
 /// use tokenward::parts::ClientAuthentication;
@@ -79,6 +80,8 @@ pub struct Provider<'a> {
     pub authentication: Option<&'a ClientAuthentication>,
     /// How a request's parameters are written; none: as a form.
     pub body: Option<&'a BodyFormat>,
+    /// How it answers if not in JSON; none: in JSON.
+    pub answer: Option<&'a AnswerFormat>,
     /// Makes `{site}` stand for the subject's site.
     pub site: Option<&'a SitePath>,
     /// Allows plain `http` to the loopback interface, for tests.
@@ -145,6 +148,7 @@ impl<'a> Provider<'a> {
             policy: None,
             authentication: Some(ClientAuthentication::BASIC),
             body: None,
+            answer: None,
             site: None,
             loopback_http: None,
             requests: None,

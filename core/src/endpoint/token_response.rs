@@ -308,8 +308,16 @@ impl<'a> Members<'a> {
 
     /// Reads the whole body in one pass.
     fn read(&mut self, body: &'a [u8], provider: &Provider<'_>) -> Result<(), Error> {
-        let (start, at) = object(body)?;
         let (nested, own) = (&provider.nested, &provider.members);
+        let (start, at) = match object(body) {
+            Ok(object) => object,
+            Err(fault) => {
+                let format = provider.answer.ok_or(fault)?;
+                (format.read)(self, body, fault, own)?;
+                self.forget_ungranted(provider);
+                return Ok(());
+            }
+        };
         match (nested.reader, own.reader) {
             (None, None) => self.read_flat(&start, at)?,
             (None, Some(reader)) => (reader.read)(self, &start, at, own)?,

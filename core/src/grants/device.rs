@@ -1,11 +1,11 @@
 //! The device authorization grant (RFC 8628): a person signs in elsewhere, with a code that a device shows.
 
-use crate::ascii::{Class, split_class};
+use crate::endpoint::answer_format::AnswerFormat;
 use crate::endpoint::authorization::Generation;
 use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::error_response::{ErrorCode, ErrorResponse};
 use crate::endpoint::parameter::Target;
-use crate::endpoint::provider::TokenRequest;
+use crate::endpoint::provider::{Provider, TokenRequest};
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::endpoint::request::{Request, text};
 use crate::error::Error;
@@ -15,7 +15,7 @@ use crate::manager::{Outcome, ParsedAnswer, TokenManager, is_trouble};
 use crate::secret::wipe;
 use crate::table::named;
 use crate::time::{Instant, product, sum};
-use crate::wire::json::{object, walk};
+use crate::wire::json::{Item, object, walk};
 use crate::wire::json_str::JsonStr;
 use crate::wire::seconds::told_seconds;
 
@@ -340,7 +340,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         let policy = provider.policy();
         let out = self.take_out(now, policy, id)?;
         let mut outcome = if self.flow.phase == Phase::Starts {
-            self.code(out, answer)
+            self.code(out, answer, provider)
         } else {
             manager.answer_sign_in(now, out.sign_in, answer).map(|outcome| match outcome {
                 Outcome::Token(generation) => DeviceOutcome::Token(generation),
@@ -367,6 +367,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
                     self.flow.pending();
                 }
                 ErrorCode::AuthorizationPending if self.flow.phase != Phase::Starts => self.flow.pending(),
+                // A clock may be wrong.
+                ErrorCode::InvalidClient if provider.authentication.is_some_and(|it| it.asserts) => {
+                    failed(&mut self.flow, answer.retry_after);
+                }
                 ErrorCode::ExpiredToken => self.end(DeviceNext::Expired),
                 _ => self.end(DeviceNext::Denied),
             },
@@ -413,10 +417,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         Some(text(self.text(3))).filter(|uri| !uri.is_empty())
     }
 
-    /// How long the code is good.
+    /// How long the code is good; none: there is no code, or it never expires.
     #[must_use]
     pub fn expires_at(&self) -> Option<Instant> {
-        (!self.text(1).is_empty()).then_some(Instant::from_millis(self.flow.expires_at))
+        let ends = !self.text(1).is_empty() && self.flow.expires_at != u64::MAX;
+        ends.then_some(Instant::from_millis(self.flow.expires_at))
     }
 
     /// What is to be shown, as UTF-8: user code, where to enter it, and the same with the code in it. For C, where text is
@@ -437,10 +442,15 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
 
     /// Takes the codes of an answer. Apart from a token's: each has the stack to itself.
     #[inline(never)]
-    fn code<'b>(&mut self, out: Out, answer: &ParsedAnswer<'b>) -> Result<DeviceOutcome<'b>, Error> {
+    fn code<'b>(
+        &mut self,
+        out: Out,
+        answer: &ParsedAnswer<'b>,
+        provider: &Provider<'_>,
+    ) -> Result<DeviceOutcome<'b>, Error> {
         let is_good = (200..300).contains(&answer.status);
         let mut found = [None; NAMES.len()];
-        match members(answer.body, &mut found) {
+        match members(answer.body, provider.answer, &mut found) {
             Err(fault) if is_good => return Err(fault),
             Err(_) => return Err(Error::HttpStatus { status: usize::from(answer.status) }),
             Ok(twice) if twice => return Err(Error::DuplicateMember),
@@ -449,8 +459,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         let member = |place: usize| found.get(place).copied().flatten();
         let text = |place| member(place).and_then(Member::text).filter(|text| !text.is_empty());
         if let Some(error) = text(ERROR) {
-            let error =
-                ErrorResponse::new(error, text(ERROR_DESCRIPTION), text(ERROR_URI), ErrorCode::of(error));
+            let meant = ErrorCode::meant(error, provider);
+            let error = ErrorResponse::new(error, text(ERROR_DESCRIPTION), text(ERROR_URI), meant);
             return Ok(DeviceOutcome::Error(error));
         }
         if !is_good {
@@ -460,14 +470,12 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         let mut needed = 0_usize;
         for (place, kept) in texts.iter_mut().enumerate() {
             let given = text(place).or_else(|| text(VERIFICATION_URL).filter(|_| place == VERIFICATION_URI));
-            let can_be_shown = |given: &JsonStr<'_>| {
-                place < USER_CODE || given.bytes().all(|byte| byte >= b' ' && byte != 0x7F)
+            let can_be_shown = |byte: u8| match place {
+                0 => true,
+                USER_CODE => byte >= b' ' && byte != 0x7F,
+                _ => byte.is_ascii_graphic() && byte != b'\\',
             };
-            let can_be_opened = |given: &JsonStr<'_>| {
-                place < VERIFICATION_URI
-                    || given.as_plain().is_none_or(|plain| split_class(plain, Class::URL).1.is_empty())
-            };
-            match given.filter(|given| can_be_opened(given) && can_be_shown(given)) {
+            match given.filter(|given| given.bytes().all(can_be_shown)) {
                 Some(given) => *kept = given,
                 None if place == VERIFICATION_URI_COMPLETE => {}
                 None => return Err(Error::InvalidDeviceAuthorization),
@@ -574,10 +582,13 @@ impl<'b> Member<'b> {
 
 /// Finds the members of the top object that are read; none for `null`. Whether one of them stands twice.
 #[inline(never)]
-fn members<'b>(body: &'b [u8], found: &mut [Option<Member<'b>>; NAMES.len()]) -> Result<bool, Error> {
-    let (start, at) = object(body)?;
+fn members<'b>(
+    body: &'b [u8],
+    format: Option<&AnswerFormat>,
+    found: &mut [Option<Member<'b>>; NAMES.len()],
+) -> Result<bool, Error> {
     let (mut seen, mut twice) = (0_u16, false);
-    walk(&start, at, 1, &[], &mut |item| {
+    let mut each = |item: &Item<&'b [u8]>| {
         let mut bit = 1_u16;
         for (known, found) in NAMES.iter().zip(found.iter_mut()) {
             if item.name().is_some_and(|name| name.is(known.as_bytes())) {
@@ -589,6 +600,11 @@ fn members<'b>(body: &'b [u8], found: &mut [Option<Member<'b>>; NAMES.len()]) ->
             bit <<= 1;
         }
         Ok(())
-    })?;
+    };
+    match (object(body), format) {
+        (Ok((start, at)), _) => _ = walk(&start, at, 1, &[], &mut each)?,
+        (Err(fault), Some(format)) => (format.walk)(body, fault, &mut each)?,
+        (Err(fault), None) => return Err(fault),
+    }
     Ok(twice)
 }

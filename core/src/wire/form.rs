@@ -1,7 +1,10 @@
 //! `application/x-www-form-urlencoded`, read where it stands (RFC 6749 Appendix B).
 
+use crate::ascii::{Class, split_class};
 use crate::error::Error;
 use crate::secret::ct_eq_iter;
+use crate::wire::input::Text;
+use crate::wire::json::{Each, Item, is_utf8};
 use crate::wire::url::next_decoded;
 
 /// A name or a value where it stands: compared, measured and copied without being decoded first.
@@ -67,10 +70,51 @@ fn decoded(rest: &mut &[u8]) -> Option<u8> {
 }
 
 /// The pairs of a query, from its start.
+#[cfg(feature = "snapshot")]
 pub(crate) fn pairs(query: &[u8]) -> impl Iterator<Item = (FormStr<'_>, FormStr<'_>)> {
     query.split(|byte| *byte == b'&').map(|pair| {
-        let end = pair.iter().position(|byte| *byte == b'=');
-        let (name, value) = pair.split_at_checked(end.unwrap_or(pair.len())).unwrap_or_default();
-        (FormStr { raw: name }, FormStr { raw: value.get(1..).unwrap_or_default() })
+        let (name, value) = halves(pair).unwrap_or((pair, b""));
+        (FormStr { raw: name }, FormStr { raw: value })
+    })
+}
+
+/// What stands in front of the first `=`, and behind it.
+fn halves(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = pair.iter().position(|byte| *byte == b'=')?;
+    let (name, value) = pair.split_at_checked(end)?;
+    Some((name, value.get(1..)?))
+}
+
+/// Reads a body that is a form, and hands its pairs to `each` as the members of an object of strings; an empty value is
+/// `null`. White space around it does not count.
+///
+/// - `fault`, what it is refused for as JSON: it is no form either.
+pub(crate) fn walk<'a>(body: &'a [u8], fault: Error, each: &mut Each<'_, &'a [u8]>) -> Result<(), Error> {
+    let form = body.trim_ascii();
+    if fault != Error::NotJson || !split_class(form, Class::URL).1.is_empty() {
+        return Err(fault);
+    }
+    for pair in form.split(|byte| *byte == b'&') {
+        let (name, value) = halves(pair).ok_or(Error::NotJson)?;
+        let (name_text, text) = (held(name)?, held(value)?);
+        let kind = if value.is_empty() { b'n' } else { b'"' };
+        each(&Item { depth: 1, name: Some(name), name_text, value, kind, text })?;
+    }
+    Ok(())
+}
+
+/// What a name or a value holds.
+fn held(raw: &[u8]) -> Result<Text, Error> {
+    if !is_well_formed(raw) {
+        return Err(Error::NotJson);
+    }
+    let text = FormStr { raw };
+    let is_spelled = |byte: &u8| matches!(byte, b'%' | b'+');
+    Ok(if !raw.iter().any(is_spelled) {
+        Text::PLAIN
+    } else if is_utf8(text.bytes()) {
+        Text::of_form(raw.len().wrapping_sub(text.bytes().count()))
+    } else {
+        Text::LONE_SURROGATE
     })
 }

@@ -265,6 +265,22 @@ fn unit<I: Input>(at: &mut I) -> Option<u32> {
 
 /// A character beyond ASCII (RFC 3629 section 4, so no surrogate and no overlong form).
 fn beyond_ascii<I: Input>(at: &mut I, byte: u8) -> Option<()> {
+    let (more, low, high) = behind_first(byte)?;
+    at.bump();
+    if !take(at, low, high) {
+        return None;
+    }
+    for _ in 1..more {
+        if !take(at, 0x80, 0xBF) {
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// How many bytes follow this one in a character, and the least and the greatest that the next may be.
+#[inline(always)]
+fn behind_first(byte: u8) -> Option<(u8, u8, u8)> {
     let more = match byte {
         0xC2..=0xDF => 1,
         0xE0..=0xEF => 2,
@@ -281,16 +297,25 @@ fn beyond_ascii<I: Input>(at: &mut I, byte: u8) -> Option<()> {
         0xF4 => 0x8F,
         _ => 0xBF,
     };
-    at.bump();
-    if !take(at, low, high) {
-        return None;
-    }
-    for _ in 1..more {
-        if !take(at, 0x80, 0xBF) {
-            return None;
+    Some((more, low, high))
+}
+
+/// Whether bytes are UTF-8.
+pub(crate) fn is_utf8(mut bytes: impl Iterator<Item = u8>) -> bool {
+    while let Some(byte) = bytes.next() {
+        let Some((more, mut low, mut high)) =
+            (if byte < 0x80 { Some((0, 0, 0)) } else { behind_first(byte) })
+        else {
+            return false;
+        };
+        for _ in 0..more {
+            if !bytes.next().is_some_and(|byte| low <= byte && byte <= high) {
+                return false;
+            }
+            (low, high) = (0x80, 0xBF);
         }
     }
-    Some(())
+    true
 }
 
 inlined_if_wide! {

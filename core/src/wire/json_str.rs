@@ -2,36 +2,48 @@
 
 use crate::ascii::{hexadecimal, low_byte};
 use crate::error::Error;
-use crate::machine::inlined_if_wide;
+use crate::machine::{WIDE, inlined_if_wide};
 use crate::secret::ct_eq_iter;
 use crate::wire::input::{Input, Slice, Text};
 
 /// Stands for a lone surrogate among the bytes of [`Unescape`]: no byte of UTF-8.
 pub(crate) const LONE_SURROGATE: u8 = 0xFF;
 
-/// The UTF-8 bytes of a raw string that [`crate::wire::json::walk`] has let through.
+/// Set in the length of a string that a form spells.
+const OF_FORM: usize = !(usize::MAX >> 1);
+
+impl Text {
+    /// What a form spells in so many bytes more.
+    pub(crate) const fn of_form(saved: usize) -> Self {
+        Self(saved | OF_FORM)
+    }
+}
+
+/// The UTF-8 bytes of a raw string that [`crate::wire::json::walk`] or [`crate::wire::form::walk`] has let through.
 #[derive(Clone)]
 pub(crate) struct Unescape<'a> {
     raw: core::slice::Iter<'a, u8>,
     /// Not for a string that never was JSON.
     escapes: bool,
+    /// A form spells it.
+    of_form: bool,
     /// What is left of an escaped character, the next byte lowest: none of these bytes is zero.
     pending: u32,
 }
 
 impl Unescape<'_> {
-    fn hex4(&mut self) -> u32 {
-        let digits = self.raw.by_ref().take(4);
+    fn hexadecimal(&mut self, digits: usize) -> u32 {
+        let digits = self.raw.by_ref().take(digits);
         digits.fold(0, |unit, digit| (unit << 4) | u32::from(hexadecimal(*digit).unwrap_or(0)))
     }
 
     #[inline(never)]
     fn unicode(&mut self) -> u8 {
-        let mut code = self.hex4();
+        let mut code = self.hexadecimal(4);
         if code & 0xF800 == 0xD800 {
             let place = self.raw.clone();
             let low = match (self.raw.next(), self.raw.next()) {
-                (Some(b'\\'), Some(b'u')) => self.hex4(),
+                (Some(b'\\'), Some(b'u')) => self.hexadecimal(4),
                 _ => 0,
             };
             if code & 0x400 != 0 || low & 0xFC00 != 0xDC00 {
@@ -64,8 +76,14 @@ impl Iterator for Unescape<'_> {
                 self.pending >>= 8;
                 return Some(byte);
             }
-            match *self.raw.next()? {
-                b'\\' if self.escapes => Some(match *self.raw.next()? {
+            let byte = *self.raw.next()?;
+            if !self.escapes {
+                return Some(byte);
+            }
+            match byte {
+                b'%' if self.of_form => Some(low_byte(self.hexadecimal(2))),
+                b'+' if self.of_form => Some(b' '),
+                b'\\' => Some(match *self.raw.next()? {
                     b'b' => 0x08,
                     b'f' => 0x0C,
                     b'n' => b'\n',
@@ -95,7 +113,7 @@ impl Iterator for Unescape<'_> {
 #[derive(Clone, Copy)]
 pub struct JsonStr<'a> {
     raw: &'a [u8],
-    /// Bytes that it takes unescaped: fewer if something is escaped.
+    /// Bytes that it takes unescaped: fewer if something is escaped. A form's has [`OF_FORM`] then.
     len: usize,
 }
 
@@ -123,19 +141,20 @@ impl<'a> JsonStr<'a> {
     }
 
     fn unescape(&self) -> Unescape<'a> {
-        Unescape { raw: self.raw.iter(), escapes: self.as_plain().is_none(), pending: 0 }
+        let escapes = self.as_plain().is_none();
+        Unescape { raw: self.raw.iter(), escapes, of_form: self.len >= OF_FORM, pending: 0 }
     }
 
     /// Bytes that it takes unescaped.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.len
+        self.len & !OF_FORM
     }
 
     /// Whether it is `text`, compared in constant time for strings of one length.
     #[must_use]
     pub fn ct_eq(&self, text: &[u8]) -> bool {
-        self.len == text.len() && ct_eq_iter(self.unescape(), text)
+        self.len() == text.len() && ct_eq_iter(self.unescape(), text)
     }
 
     /// Copies it unescaped to the start of `out`; gives back what was written.
@@ -143,10 +162,10 @@ impl<'a> JsonStr<'a> {
     /// # Errors
     /// - [`Error::BufferTooSmall`]: nothing was written.
     pub fn copy_to<'b>(&self, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
-        let needed = self.len;
+        let needed = self.len();
         let out = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
         let (mut room, mut rest) = (&mut *out, self.unescape());
-        while rest.escapes {
+        while WIDE && rest.escapes && !rest.of_form {
             let start = Slice::new(rest.raw.as_slice());
             let mut escape = start.clone();
             while !escape.is_at_end() && escape.peek() != b'\\' {
@@ -163,7 +182,11 @@ impl<'a> JsonStr<'a> {
                 }
             }
         }
-        copy(rest.raw.as_slice(), room);
+        if rest.escapes {
+            room.iter_mut().zip(rest).for_each(|(place, byte)| *place = byte);
+        } else {
+            copy(rest.raw.as_slice(), room);
+        }
         Ok(out)
     }
 
@@ -187,7 +210,7 @@ impl<'a> JsonStr<'a> {
     pub(crate) fn is_in_any_case(&self, text: &str) -> bool {
         let mut others = text.bytes();
         let is_next = |byte: u8| others.next().is_some_and(|other| byte.eq_ignore_ascii_case(&other));
-        self.len == text.len() && self.unescape().all(is_next)
+        self.len() == text.len() && self.unescape().all(is_next)
     }
 }
 

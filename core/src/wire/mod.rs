@@ -1,7 +1,6 @@
 //! The grammars of the RFCs: each reads or writes bytes and knows nothing of OAuth.
 
 pub(crate) mod base64;
-#[cfg(feature = "snapshot")]
 pub(crate) mod form;
 pub(crate) mod http_date;
 pub(crate) mod input;
@@ -14,7 +13,6 @@ pub(crate) mod url;
 pub(crate) mod writer;
 pub(crate) mod www_authenticate;
 
-#[cfg(feature = "snapshot")]
 pub use form::FormStr;
 pub use http_date::http_date;
 #[cfg(feature = "serde")]

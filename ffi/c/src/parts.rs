@@ -4,8 +4,8 @@
 use core::alloc::Layout;
 
 use tokenward::parts::{
-    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules,
-    RequestWriter, RouteTable, SignatureAlgorithm, SitePath, TokenExpiry,
+    AnswerFormat, BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader,
+    RefreshLifeRules, RequestWriter, RouteTable, SignatureAlgorithm, SitePath, TokenExpiry,
 };
 use tokenward::storage::Storage;
 
@@ -83,6 +83,12 @@ pub static tokenward_body_form: tokenward_body_part = tokenward_body_part(*BodyF
 /// One JSON object of strings.
 #[unsafe(no_mangle)]
 pub static tokenward_body_json: tokenward_body_part = tokenward_body_part(*BodyFormat::JSON);
+
+/// Reads answers that are no JSON.
+pub struct tokenward_answer_part(AnswerFormat);
+/// `application/x-www-form-urlencoded`. Such a body has no end that could be missed: one that is cut off may be read.
+#[unsafe(no_mangle)]
+pub static tokenward_answer_form: tokenward_answer_part = tokenward_answer_part(*AnswerFormat::FORM);
 
 /// Writes requests as a service wants them.
 pub struct tokenward_request_part(RequestWriter);
@@ -214,6 +220,7 @@ const _: () = {
     ));
     alike::<SignatureAlgorithm, tokenward_algorithm_part>(core::mem::offset_of!(tokenward_algorithm_part, 0));
     alike::<BodyFormat, tokenward_body_part>(core::mem::offset_of!(tokenward_body_part, 0));
+    alike::<AnswerFormat, tokenward_answer_part>(core::mem::offset_of!(tokenward_answer_part, 0));
     alike::<RequestWriter, tokenward_request_part>(core::mem::offset_of!(tokenward_request_part, 0));
     alike::<NestedReader, tokenward_nested_part>(core::mem::offset_of!(tokenward_nested_part, 0));
     alike::<MemberReader, tokenward_member_part>(core::mem::offset_of!(tokenward_member_part, 0));
@@ -252,6 +259,7 @@ mod tests {
         named!("algorithm", SignatureAlgorithm: tokenward_algorithm_es256, tokenward_algorithm_rs256, tokenward_algorithm_ps256, tokenward_algorithm_eddsa);
         named!("request", RequestWriter: tokenward_request_own);
         named!("body", BodyFormat: tokenward_body_form, tokenward_body_json);
+        named!("answer", AnswerFormat: tokenward_answer_form);
         named!("nested", NestedReader: tokenward_nested_paths);
         named!("member", MemberReader: tokenward_member_names);
         named!("refresh_life", RefreshLifeRules: tokenward_refresh_life_ends);

@@ -340,6 +340,8 @@ pub struct tokenward_provider {
     pub authentication: *const tokenward_authentication_part,
     /// How a request's parameters are written; NULL: #tokenward_body_form.
     pub body: *const tokenward_body_part,
+    /// #tokenward_answer_form reads answers that are forms, beside those in JSON. They cannot be nested.
+    pub answer: *const tokenward_answer_part,
     /// #tokenward_site_path makes `{site}` in `token_path` stand for the subject's site.
     pub site: *const tokenward_site_part,
     /// #tokenward_loopback_http allows plain `http` to the loopback interface, for tests.
@@ -531,6 +533,7 @@ impl<'c> Edge<'c> {
         }
         self.part(given.authentication);
         self.part(given.body);
+        self.part(given.answer);
         self.part(given.site);
         self.part(given.loopback_http);
         self.part(reader);
@@ -624,7 +627,7 @@ macro_rules! alike {
 
 alike!(Provider<'static>, tokenward_provider:
     name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases, authorization_url,
-    device_path, revocation_path, issuer, policy, authentication, body, site, loopback_http, requests, header, expired_status, nested,
+    device_path, revocation_path, issuer, policy, authentication, body, answer, site, loopback_http, requests, header, expired_status, nested,
     routes, members, refresh_life,
     missing_lifetime, zero_lifetime, token_alphabet, exposure, primary_grant, refresh_grant, any_https_origin);
 alike!(Parameter<'static>, tokenward_parameter: name, value, target);
@@ -739,6 +742,7 @@ const _: () = {
         policy: None,
         authentication: None,
         body: None,
+        answer: None,
         site: None,
         loopback_http: None,
         requests: None,

@@ -29,6 +29,14 @@ pub struct tokenward_credentials {
 }
 
 /// What the assertion is made of that a client authenticates with (RFC 7523 section 2.2). One is for one request.
+///
+/// @code
+/// tokenward_assertion assertion = { .wall_s = wall_s == NULL ? 0 : *wall_s };
+/// tokenward_credentials signing = credentials;
+/// fill_random(assertion.random, sizeof assertion.random); // anew for each request
+/// signing.assertion = &assertion;
+/// return tokenward_begin(manager, now_ms, &signing, buffer, sizeof buffer, &request);
+/// @endcode
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct tokenward_assertion {

@@ -308,6 +308,7 @@ static void custom_provider(driver *d, const json_t *object) {
   };
   static const char *const BODIES[] = { "form", "json", NULL };
   static const tokenward_body_part *const BODY_PARTS[] = { &tokenward_body_form, &tokenward_body_json };
+  static const char *const ANSWERS[] = { "json", "form", NULL };
   static const char *const ALPHABETS[] = { "b64token", "visible", NULL };
   static const char *const ZEROS[] = { "expired", "never", NULL };
   static const char *const EXPOSURES[] = { "server_only", "app_allowed", NULL };
@@ -336,6 +337,7 @@ static void custom_provider(driver *d, const json_t *object) {
   p->issuer = text(object, "issuer");
   p->authentication = AUTHENTICATION_PARTS[choice(object, "authentication", AUTHENTICATIONS, 0)];
   p->body = BODY_PARTS[choice(object, "body", BODIES, 0)];
+  p->answer = choice(object, "answer", ANSWERS, 0) ? &tokenward_answer_form : NULL;
   p->token_alphabet = choice(object, "token_alphabet", ALPHABETS, p->token_alphabet);
   p->zero_lifetime = choice(object, "zero_lifetime", ZEROS, p->zero_lifetime);
   p->exposure = choice(object, "exposure", EXPOSURES, p->exposure);
@@ -766,7 +768,8 @@ static tokenward_span lines_of(driver *d, const json_t *step, const char *name) 
   return bytes_of(d->buffer, len);
 }
 
-static void put_outcome(driver *d, const tokenward_outcome *outcome, uint16_t status, tokenward_span body, json_t *actual) {
+static void put_outcome(driver *d, const tokenward_service *reader, const tokenward_outcome *outcome, uint16_t status,
+                        tokenward_span body, json_t *actual) {
   tokenward_token_answer_result read;
   if (outcome->kind == TOKENWARD_ANSWER_TOKEN) {
     json_object_set_new(actual, "outcome", json_string("token"));
@@ -778,7 +781,7 @@ static void put_outcome(driver *d, const tokenward_outcome *outcome, uint16_t st
     return;
   }
   /* The text of the error is the reader's to say. */
-  must(tokenward_token_answer(status, body, d->config.service, d->buffer, BUFFER, &read), "reader");
+  must(tokenward_token_answer(status, body, reader, d->buffer, BUFFER, &read), "reader");
   const char *const name = tokenward_error_code_name(outcome->code);
   const bool is_own = read.error.len == strlen(name) && memcmp(read.error.ptr, name, read.error.len) == 0;
   if (read.kind != TOKENWARD_ANSWER_ERROR || (read.code != outcome->code && outcome->code != TOKENWARD_CODE_OTHER && !is_own)) {
@@ -802,7 +805,7 @@ static int32_t do_answer(driver *d, const json_t *step, uint64_t at, json_t *act
   if (result != TOKENWARD_OK) {
     return result;
   }
-  put_outcome(d, &outcome, answer.status, answer.body, actual);
+  put_outcome(d, d->config.service, &outcome, answer.status, answer.body, actual);
   return TOKENWARD_OK;
 }
 
@@ -1068,7 +1071,10 @@ static tokenward_parsed_answer parsed_of(driver *d, const json_t *step, uint64_t
   answer.body = body_of(d, step);
   answer.wall_s = wall_at(d, at, wall);
   while (next_field(step, "retry-after", &i, &value)) {
-    if (tokenward_retry_after(value, answer.wall_s, seconds) == TOKENWARD_OK) {
+    uint64_t one;
+    /* Of several lines the longest wait counts. */
+    if (tokenward_retry_after(value, answer.wall_s, &one) == TOKENWARD_OK && (answer.retry_after_s == NULL || one > *seconds)) {
+      *seconds = one;
       answer.retry_after_s = seconds;
     }
   }
@@ -1082,7 +1088,7 @@ static int32_t do_answer_sign_in(driver *d, const json_t *step, uint64_t at, jso
   const tokenward_parsed_answer answer = parsed_of(d, step, at, &wall, &seconds);
   int32_t result = tokenward_sign_in_answer(&d->hand->sign_in, d->hand->manager, at, &answer, &outcome);
   if (result == TOKENWARD_OK) {
-    put_outcome(d, &outcome, answer.status, answer.body, actual);
+    put_outcome(d, d->config.service, &outcome, answer.status, answer.body, actual);
   }
   return result;
 }
@@ -1128,12 +1134,25 @@ static int32_t do_answer_device(driver *d, const json_t *step, uint64_t at, json
   uint64_t wall;
   uint64_t seconds;
   tokenward_outcome outcome;
+  tokenward_device_poll_result said;
   const tokenward_parsed_answer answer = parsed_of(d, step, at, &wall, &seconds);
+  must(tokenward_device_poll(d->hand->device, d->hand->manager, at, &said), "no poll");
   int32_t result =
     tokenward_device_answer(d->hand->device, d->hand->manager, at, device_request_of(d, step), &answer, &outcome);
-  if (result == TOKENWARD_OK) {
-    put_outcome(d, &outcome, answer.status, answer.body, actual);
+  if (result != TOKENWARD_OK) {
+    return result;
   }
+  /* Before there is a code an error is what RFC 8628 says, under every status, whatever else the answer has. */
+  const tokenward_service *reader = d->config.service;
+  tokenward_provider plain = tokenward_provider_of(reader);
+  uint16_t status = answer.status;
+  if (said.user_code.len == 0) {
+    memset(&plain.nested, 0, sizeof plain.nested);
+    memset(&plain.members, 0, sizeof plain.members);
+    must(tokenward_describe(&plain, &reader), "plain");
+    status = 400;
+  }
+  put_outcome(d, reader, &outcome, status, answer.body, actual);
   return result;
 }
 
@@ -1196,7 +1215,7 @@ static int32_t do_answer_revocation(driver *d, const json_t *step, uint64_t at, 
   if (outcome.code == TOKENWARD_CODE_NONE) {
     json_object_set_new(actual, "error_code", json_null());
   } else {
-    put_outcome(d, &outcome, answer.status, answer.body, actual);
+    put_outcome(d, d->config.service, &outcome, answer.status, answer.body, actual);
   }
   json_object_set_new(actual, "outcome", json_string("refused"));
   return result;

@@ -4,8 +4,8 @@
 
 use bumpalo::Bump;
 use tokenward::parts::{
-    ClientAuthentication as Authentication, LoopbackHttp, SignatureAlgorithm as Algorithm, SitePath,
-    TokenExpiry,
+    AnswerFormat, ClientAuthentication as Authentication, LoopbackHttp, SignatureAlgorithm as Algorithm,
+    SitePath, TokenExpiry,
 };
 use tokenward::{Nested, OwnMembers, Provider, RefreshLife, Requests, Route, Routes, providers};
 
@@ -41,6 +41,8 @@ pub struct TokenProvider {
     pub authentication: Option<ClientAuthentication>,
     /// How a request's parameters are written; none: as a form.
     pub body: Option<BodyFormat>,
+    /// How it answers; none: in JSON. What is an object of JSON is read all the same, and a form cannot be nested.
+    pub answer: Option<BodyFormat>,
     /// Where the token's members stand in an answer, such as `data[0]`; none: in the top object.
     pub member_path: Option<String>,
     /// Where an error code stands if there is no top-level `error`, such as `detailed[0]`.
@@ -317,7 +319,7 @@ pub enum SignatureAlgorithm {
     EdDsa,
 }
 
-/// How a request's parameters are written.
+/// How a request's parameters, or an answer, are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
 pub enum BodyFormat {
     /// `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
@@ -540,6 +542,7 @@ impl TokenProvider {
             policy,
             authentication,
             body,
+            answer,
             // The path tells.
             site: _,
             loopback_http,
@@ -583,6 +586,7 @@ impl TokenProvider {
                 ClientAuthentication::ALL.into_iter().find(|authentication| authentication.core() == part)
             }),
             body: body.and_then(|part| BodyFormat::ALL.into_iter().find(|format| format.core() == part)),
+            answer: answer.map(|_| BodyFormat::Form),
             member_path: member_path.map(str::to_owned),
             error_path: error_path.map(str::to_owned),
             members: names.map(|names| names.iter().map(TokenMember::of).collect()),
@@ -630,6 +634,7 @@ impl TokenProvider {
             scope,
             authentication,
             body,
+            answer,
             member_path,
             error_path,
             members,
@@ -703,6 +708,7 @@ impl TokenProvider {
             policy: Some(arena.alloc(policy)),
             authentication: authentication.map(ClientAuthentication::core),
             body: body.map(BodyFormat::core),
+            answer: answer.filter(|format| *format == BodyFormat::Form).map(|_| AnswerFormat::FORM),
             site: token_path
                 .as_ref()
                 .is_some_and(|path| path.contains("{site}"))
@@ -941,6 +947,9 @@ mod tests {
         }
         for body in tokenward::parts::BodyFormat::ALL {
             survives(&Provider { body: Some(body), ..full });
+        }
+        for answer in AnswerFormat::ALL {
+            survives(&Provider { answer: Some(answer), ..full });
         }
         for grant in Grant::ALL {
             survives(&Provider { primary_grant: Some(*grant), ..full });

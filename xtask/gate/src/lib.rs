@@ -10,7 +10,7 @@ use core::panic::PanicInfo;
 use tokenward::grants::{AuthorizationCode, Callback};
 use tokenward::grants::{DeviceAuthorization, DeviceOutcome, Revocation};
 use tokenward::parts::{
-    BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules, RouteTable,
+    AnswerFormat, BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules, RouteTable,
     SignatureAlgorithm, SitePath, TokenExpiry,
 };
 #[cfg(feature = "snapshot")]
@@ -226,7 +226,7 @@ entry!(tokenward_gate_providers, {
 entry!(tokenward_gate_parts, {
     black_box((ClientAuthentication::ALL, BodyFormat::ALL, NestedReader::PATHS, MemberReader::NAMES));
     black_box((RouteTable::ROWS, RefreshLifeRules::ENDS, SignatureAlgorithm::ALL));
-    (SitePath::SEGMENT, LoopbackHttp::ALLOWED, TokenExpiry::JWT)
+    (SitePath::SEGMENT, LoopbackHttp::ALLOWED, TokenExpiry::JWT, AnswerFormat::FORM)
 });
 
 entry!(tokenward_gate_manager, {

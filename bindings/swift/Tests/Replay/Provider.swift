@@ -88,6 +88,7 @@ private func custom(_ object: Object) -> TokenProvider {
     provider.refreshGrant = grants.contains(.refreshToken)
     provider.authentication = named("authentication", ["none": .publicClient]) ?? provider.authentication
     provider.body = named("body")
+    provider.answer = named("answer")
     provider.scope = string("scope")
     (provider.memberPath, provider.errorPath) = (string("member_path"), string("error_path"))
     provider.members = (object["members"] as? [String: String])?.map(TokenMember.init(standard:service:))

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::json::{self, Json};
+use super::presets::{Authentication, Provider};
 use super::wire::{self, Answer};
 use super::{Manager, Refused, in_trouble, number, written};
 
@@ -86,9 +87,9 @@ fn seconds(value: Option<&Json>) -> Result<Option<u64>, Refused> {
 /// 7.5, 7.6: the codes with what is said of `expires_in` and `interval`, or an error code.
 type Read = Result<(Codes, u64, Option<u64>), String>;
 
-fn read(status: u64, body: &[u8]) -> Result<Read, Refused> {
+fn read(provider: &Provider, status: u64, body: &[u8]) -> Result<Read, Refused> {
     let good = (200..300).contains(&status);
-    let root = json::read(body).map_err(|name| if good { name } else { "http_status" })?;
+    let root = wire::read_body(provider, body).map_err(|name| if good { name } else { "http_status" })?;
     let names = [
         "device_code",
         "user_code",
@@ -186,6 +187,17 @@ impl Device {
         }
     }
 
+    /// What it will say, and when that changes.
+    pub(super) fn next_at(&self, now: u64, manager: &Manager) -> (&'static str, Option<u64>) {
+        let mut then = self.clone();
+        then.advance(now, manager);
+        then.next(manager)
+    }
+
+    pub(super) fn starts(&self) -> bool {
+        self.phase == Phase::Starts
+    }
+
     pub(crate) fn act(
         &mut self,
         now: u64,
@@ -215,9 +227,7 @@ impl Device {
                 }
             }
             "poll_device" => {
-                let mut then = self.clone();
-                then.advance(now, manager);
-                let (next, poll_at) = then.next(manager);
+                let (next, poll_at) = self.next_at(now, manager);
                 let there = !self.codes.user.is_empty();
                 return Ok(json!({
                     "next": next,
@@ -226,7 +236,7 @@ impl Device {
                     "verification_uri": self.codes.uri,
                     "verification_uri_complete":
                         Some(&self.codes.complete).filter(|complete| !complete.is_empty()),
-                    "expires_at": Some(written(self.codes.expires_at)).filter(|_| there),
+                    "expires_at": Some(self.codes.expires_at).filter(|end| there && *end != u64::MAX).map(written),
                 }));
             }
             "begin_device" => return self.begin(now, step, (credentials, values), manager),
@@ -261,6 +271,7 @@ impl Device {
                 return Err("invalid_provider");
             }
             provider.token_path = provider.device_path.clone();
+            provider.parameters.retain(|[_, _, on]| on == "device");
             let scope = provider.scope.clone();
             Vec::from_iter(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()))
         } else {
@@ -317,8 +328,10 @@ impl Device {
         let body = super::body(step);
         let retry_after = wire::retry_after_s(&step["headers"], wall);
         let starts = self.phase == Phase::Starts;
-        let answered: Result<Result<Value, String>, Refused> = if starts {
-            self.codes_of(&out, status, &body, memory)
+        // An error's code as it is spelled, and as a standard one.
+        let answered: Result<Result<Value, (String, String)>, Refused> = if starts {
+            let read = self.codes_of(&out, &manager.provider, status, &body, memory);
+            read.map(|read| read.map_err(|code| (code.clone(), wire::translated(&manager.provider, &code))))
         } else {
             manager.advance(now.max(out.lives_from));
             if manager.source.outdated != out.outdated {
@@ -327,9 +340,7 @@ impl Device {
             }
             match wire::read_answer(&manager.provider, status, &body) {
                 Err(refusal) => Err(refusal.name),
-                Ok(Answer::Error(code, standard)) => {
-                    Ok(Err(if standard == "slow_down" { standard } else { code }))
-                }
+                Ok(Answer::Error(code, standard)) => Ok(Err((code, standard))),
                 Ok(Answer::Token(response)) => {
                     manager.accept(&response, None, out.lives_from, wall).map(|()| {
                         manager.out = None;
@@ -346,12 +357,16 @@ impl Device {
                 }
                 Ok(said)
             }
-            Ok(Err(code)) => {
-                if in_trouble(status) {
+            Ok(Err((code, standard))) => {
+                let signs = matches!(
+                    manager.provider.authentication,
+                    Authentication::ClientSecretJwt | Authentication::PrivateKeyJwt
+                );
+                if in_trouble(status) || signs && standard == "invalid_client" {
                     if !out.late {
                         self.trouble(self.clock, retry_after, manager);
                     }
-                } else if code == "slow_down" {
+                } else if standard == "slow_down" {
                     self.interval = self.interval.saturating_add(5_000);
                     self.not_yet();
                 } else if code == "authorization_pending" && !starts {
@@ -373,11 +388,12 @@ impl Device {
     fn codes_of(
         &mut self,
         out: &Out,
+        provider: &Provider,
         status: u64,
         body: &[u8],
         memory: u64,
     ) -> Result<Result<Value, String>, Refused> {
-        let (mut codes, expires_in, interval) = match read(status, body)? {
+        let (mut codes, expires_in, interval) = match read(provider, status, body)? {
             Ok(read) => read,
             Err(code) => return Ok(Err(code)),
         };

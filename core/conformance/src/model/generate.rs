@@ -1,9 +1,11 @@
 //! Random scenarios, made with the model running alongside so that steps can aim at its instants.
 
 mod rounds;
+mod sign_in;
 
+use super::json::{self, Json};
 use super::presets::{Authentication, Grant};
-use super::wire::{BASE64URL, base64, path_encode, write_http_date};
+use super::wire::{BASE64URL, base64, form_encode, path_encode, write_http_date};
 use super::{Next, Replay};
 use crate::dice::Dice;
 use serde_json::{Map, Value, json};
@@ -58,6 +60,10 @@ struct Generator {
     stays: u64,
     /// In so many of a hundred cases something else is done than `poll` says.
     disobeying: u64,
+    /// In so many of a hundred cases somebody signs in.
+    signing: u64,
+    /// The names of all requests of devices.
+    begun_by_device: Vec<String>,
 }
 
 const CODES: [&str; 12] = [
@@ -90,6 +96,8 @@ impl Generator {
             tampering: 0,
             stays: 0,
             disobeying: 0,
+            signing: 0,
+            begun_by_device: Vec::new(),
         }
     }
 
@@ -100,7 +108,8 @@ impl Generator {
         let count = self.dice.between(5, 60).max(self.dice.between(5, 60));
         let mut steps = Vec::new();
         while (steps.len() as u64) < count {
-            let step = self.step(&replay);
+            let step =
+                if self.dice.percent(self.signing) { self.sign_in_step(&replay) } else { self.step(&replay) };
             let did = step["do"].clone();
             let result = replay.step(&step);
             self.learn(&step, &result);
@@ -170,6 +179,7 @@ impl Generator {
                 }
             }
         }
+        self.signing = if provider == "custom" { self.dice.pick(&[0, 0, 0, 10, 40, 80]) } else { 1 };
         if self.dice.percent(10) {
             scenario.insert("allow_loopback_http".into(), json!(true));
         }
@@ -282,6 +292,21 @@ impl Generator {
 
     /// What departs from RFC 6749 in the requests.
     fn requests(&mut self, p: &mut Map<String, Value>, grants: &[&str]) {
+        if self.dice.percent(75) {
+            p.insert("device_path".into(), json!("/device"));
+        }
+        if self.dice.percent(75) {
+            let url = self.dice.pick(&[
+                "https://id.example/authorize",
+                "https://id.example/authorize?",
+                "https://id.example/authorize?a=b&x",
+                "http://127.0.0.1:8080/authorize",
+            ]);
+            p.insert("authorization_url".into(), json!(url));
+        }
+        if self.dice.percent(30) {
+            p.insert("issuer".into(), json!("https://id.example/a"));
+        }
         if self.dice.percent(40) {
             p.insert("revocation_path".into(), json!("/revoke"));
         }
@@ -425,6 +450,10 @@ impl Generator {
         if self.dice.percent(20) {
             let path = self.dice.pick(&["detailed[0]", "detailed[0]", "error.code", "error", "status"]);
             p.insert("error_path".into(), json!(path));
+        }
+        if self.dice.percent(10) {
+            p.retain(|fact, _| fact != "member_path" && fact != "error_path");
+            p.insert("answer".into(), json!("form"));
         }
         if self.dice.percent(15) {
             let names = self.dice.pick(&[
@@ -1189,6 +1218,7 @@ impl Generator {
             _ => self.refused_body(replay, at),
         };
         let body = self.renamed(replay, body);
+        let body = self.formed(replay, body);
         let body = if self.dice.percent(3) { [b"\xEF\xBB\xBF".to_vec(), body].concat() } else { body };
         step.insert("status".into(), json!(status));
         match String::from_utf8(body) {
@@ -1229,6 +1259,40 @@ impl Generator {
             text = text.replace(&marked(standard), &format!("\"{own}\":"));
         }
         text.into_bytes()
+    }
+
+    /// Answers with a form where the service does, for the most part.
+    fn formed(&mut self, replay: &Replay<'_>, body: Vec<u8>) -> Vec<u8> {
+        if !replay.manager().provider.form_answer || self.dice.percent(15) {
+            return body;
+        }
+        let Ok(Json::Object(members)) = json::read(&body) else { return body };
+        let mut pair = |(name, value): (Option<Vec<u8>>, Json)| {
+            let text = |text: Option<Vec<u8>>| text.map(|text| String::from_utf8_lossy(&text).into_owned());
+            let value = match value {
+                Json::String(value) => text(value).unwrap_or_else(|| "\u{e9}".to_owned()),
+                Json::Number(value) => value,
+                Json::Null => String::new(),
+                other => format!("{other:?}"),
+            };
+            let [mut name, mut value] =
+                [text(name).unwrap_or_default(), value].map(|text| form_encode(&text));
+            if self.dice.percent(5) {
+                name = name.replace('_', "%5f");
+            }
+            match self.dice.below(60) {
+                0 => value.push_str("%FF"),
+                1 => value.push_str("%4"),
+                2 => value = value.replace('%', ""),
+                3 => value.push('\u{e9}'),
+                4 => value.push('='),
+                _ => {}
+            }
+            format!("{name}={value}")
+        };
+        let pairs: Vec<String> = members.into_iter().map(&mut pair).collect();
+        let space = self.dice.pick(&["", "", "", "\n", " "]);
+        format!("{space}{}{space}", pairs.join("&")).into_bytes()
     }
 
     /// One value of a `Retry-After` line.

@@ -1196,6 +1196,18 @@ impl<'s> Replay<'s> {
         &self.held[self.turn]
     }
 
+    pub(crate) fn device(&self) -> &Device {
+        &self.here().device
+    }
+
+    pub(crate) fn signing_in(&self) -> &SigningIn {
+        &self.here().signing_in
+    }
+
+    pub(crate) fn has_stored_sign_in(&self) -> bool {
+        self.sign_in.is_some()
+    }
+
     /// Makes it this manager's turn, if there is one of this name.
     pub(crate) fn turn_to(&mut self, name: &str) {
         self.turn = self.held.iter().position(|held| held.name == name).unwrap_or(self.turn);

@@ -74,6 +74,7 @@ pub(crate) struct Provider {
     pub(crate) grants: Vec<Grant>,
     pub(crate) authentication: Authentication,
     pub(crate) json_body: bool,
+    pub(crate) form_answer: bool,
     pub(crate) scope: String,
     pub(crate) member_path: String,
     pub(crate) error_path: String,
@@ -198,6 +199,7 @@ fn custom_default(name: &str, environment: &str, base_url: &str, token_path: &st
         grants: Vec::new(),
         authentication: Authentication::Basic,
         json_body: false,
+        form_answer: false,
         scope: String::new(),
         member_path: String::new(),
         error_path: String::new(),
@@ -369,6 +371,7 @@ fn custom(object: &Value, environment: &str) -> Provider {
         _ => Authentication::Basic,
     };
     provider.json_body = object["body"] == "json";
+    provider.form_answer = object["answer"] == "form";
     provider.scope = text("scope");
     provider.member_path = text("member_path");
     provider.error_path = text("error_path");

@@ -106,7 +106,7 @@ impl SignIn {
 }
 
 /// 3.12 the other way round; `None` where a percent sign starts no escape.
-fn form_decoded(text: &str) -> Option<Vec<u8>> {
+pub(super) fn form_decoded(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -220,6 +220,26 @@ pub(crate) struct SigningIn {
 }
 
 impl SigningIn {
+    /// Where it stands; nothing: nobody signs in.
+    pub(super) fn stands(&self) -> Option<&'static str> {
+        Some(match self.sign_in.as_ref()?.stage {
+            Stage::Waits if self.code.is_empty() => "waits",
+            Stage::Waits => "has a code",
+            Stage::Stored => "is stored",
+            Stage::Sent(..) => "has sent its code",
+            Stage::Over => "is over",
+        })
+    }
+
+    pub(super) fn has_code(&self) -> bool {
+        !self.code.is_empty()
+    }
+
+    /// What a callback must begin with, and the state that it must have.
+    pub(super) fn expects(&self) -> (String, String) {
+        self.sign_in.as_ref().map(|it| (it.redirect_uri.clone(), it.state())).unwrap_or_default()
+    }
+
     /// What a step of a sign-in does. `stored` is what is in storage of one.
     pub(crate) fn act(
         &mut self,
@@ -233,11 +253,13 @@ impl SigningIn {
         let action = step["do"].as_str().unwrap_or("");
         match action {
             "sign_in" => {
+                self.code.clear();
                 let random = super::unhex(step["random_hex"].as_str().unwrap_or(""));
                 self.sign_in = Some(SignIn::new(random, step["redirect_uri"].as_str().unwrap_or(""))?);
                 return Ok(json!({}));
             }
             "sign_in_resumed" => {
+                self.code.clear();
                 self.sign_in = Some(resumed(stored.as_ref(), number(&step["flip"]), manager, wall)?);
                 return Ok(json!({}));
             }

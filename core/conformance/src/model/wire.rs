@@ -115,7 +115,7 @@ fn error_code(provider: &Provider, root: &Json, at_path: Option<&Json>) -> Resul
     }
 }
 
-fn translated(provider: &Provider, code: &str) -> String {
+pub(crate) fn translated(provider: &Provider, code: &str) -> String {
     provider
         .error_codes
         .iter()
@@ -136,10 +136,37 @@ pub(crate) fn allowed_token(provider: &Provider, token: &[u8]) -> bool {
     }
 }
 
+/// 1.41: a form in place of what is no JSON.
+pub(crate) fn read_body(provider: &Provider, body: &[u8]) -> Result<Json, &'static str> {
+    match json::read(body) {
+        Err("not_json") if provider.form_answer => form(body).ok_or("not_json"),
+        read => read,
+    }
+}
+
+fn form(body: &[u8]) -> Option<Json> {
+    let body = std::str::from_utf8(body).ok()?;
+    let body = body.trim_matches([' ', '\t', '\n', '\x0C', '\r']);
+    if !body.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+        return None;
+    }
+    let text = |text: &str| {
+        let bytes = super::sign_in::form_decoded(text)?;
+        Some(String::from_utf8(bytes).ok().map(String::into_bytes))
+    };
+    let member = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        let value = if value.is_empty() { Json::Null } else { Json::String(text(value)?) };
+        Some((text(name)?, value))
+    };
+    Some(Json::Object(body.split('&').map(member).collect::<Option<_>>()?))
+}
+
 /// Reads an answer as far as it can be read without a manager.
 pub(crate) fn read_answer(provider: &Provider, status: u64, body: &[u8]) -> Result<Answer, Refusal> {
     let success = (200..300).contains(&status);
-    let root = json::read(body).map_err(|name| refusal(if success { name } else { "http_status" }))?;
+    let root =
+        read_body(provider, body).map_err(|name| refusal(if success { name } else { "http_status" }))?;
     let twice =
         |object: &Json, names: &[&str]| names.iter().any(|n| object.all(provider.called(n)).len() > 1);
 
@@ -316,6 +343,9 @@ pub(crate) fn supported_type(provider: &Provider, token_type: Option<&str>) -> b
 pub(crate) fn jwt_expiry(token: &[u8]) -> Option<u64> {
     let parts: Vec<&[u8]> = token.split(|b| *b == b'.').collect();
     let [_, payload, _] = parts.as_slice() else { return None };
+    if parts.iter().any(|part| part.iter().any(|byte| !BASE64URL.contains(byte))) {
+        return None;
+    }
     let claims = json::read_any(&base64url(payload)?)?;
     match claims.all("exp").as_slice() {
         [Json::Number(raw)] => json::floor_u64(raw),

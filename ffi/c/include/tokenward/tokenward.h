@@ -112,6 +112,9 @@
 /** How a caller signs (RFC 7518 section 3.1): `tokenward_algorithm_*`. */
 typedef struct tokenward_algorithm_part tokenward_algorithm_part;
 
+/** Reads answers that are no JSON. */
+typedef struct tokenward_answer_part tokenward_answer_part;
+
 /** How the client authenticates to the token endpoint (RFC 6749 section 2.3): `tokenward_authentication_*`. */
 typedef struct tokenward_authentication_part tokenward_authentication_part;
 
@@ -208,7 +211,17 @@ typedef struct tokenward_device_poll_result {
   tokenward_device_next next;
 } tokenward_device_poll_result;
 
-/** What the assertion is made of that a client authenticates with (RFC 7523 section 2.2). One is for one request. */
+/**
+ * What the assertion is made of that a client authenticates with (RFC 7523 section 2.2). One is for one request.
+ *
+ * @code
+ * tokenward_assertion assertion = { .wall_s = wall_s == NULL ? 0 : *wall_s };
+ * tokenward_credentials signing = credentials;
+ * fill_random(assertion.random, sizeof assertion.random); // anew for each request
+ * signing.assertion = &assertion;
+ * return tokenward_begin(manager, now_ms, &signing, buffer, sizeof buffer, &request);
+ * @endcode
+ */
 typedef struct tokenward_assertion {
   /** From a generator that nobody can predict: tells it from every other one, for good. */
   uint8_t random[16];
@@ -947,6 +960,8 @@ typedef struct tokenward_provider {
   const tokenward_authentication_part *authentication;
   /** How a request's parameters are written; NULL: #tokenward_body_form. */
   const tokenward_body_part *body;
+  /** #tokenward_answer_form reads answers that are forms, beside those in JSON. They cannot be nested. */
+  const tokenward_answer_part *answer;
   /** #tokenward_site_path makes `{site}` in `token_path` stand for the subject's site. */
   const tokenward_site_part *site;
   /** #tokenward_loopback_http allows plain `http` to the loopback interface, for tests. */
@@ -1374,6 +1389,9 @@ extern const tokenward_body_part tokenward_body_form;
 
 /** One JSON object of strings. */
 extern const tokenward_body_part tokenward_body_json;
+
+/** `application/x-www-form-urlencoded`. Such a body has no end that could be missed: one that is cut off may be read. */
+extern const tokenward_answer_part tokenward_answer_form;
 
 /** By what its #tokenward_requests says. */
 extern const tokenward_request_part tokenward_request_own;

@@ -3640,6 +3640,10 @@ public struct TokenProvider: Equatable, Hashable {
      */
     public var body: BodyFormat?
     /**
+     * How it answers; none: in JSON. What is an object of JSON is read all the same, and a form cannot be nested.
+     */
+    public var answer: BodyFormat?
+    /**
      * Where the token's members stand in an answer, such as `data[0]`; none: in the top object.
      */
     public var memberPath: String?
@@ -3789,6 +3793,9 @@ public struct TokenProvider: Equatable, Hashable {
          * How a request's parameters are written; none: as a form.
          */body: BodyFormat?,
         /**
+         * How it answers; none: in JSON. What is an object of JSON is read all the same, and a form cannot be nested.
+         */answer: BodyFormat?,
+        /**
          * Where the token's members stand in an answer, such as `data[0]`; none: in the top object.
          */memberPath: String?,
         /**
@@ -3880,6 +3887,7 @@ public struct TokenProvider: Equatable, Hashable {
         self.scope = scope
         self.authentication = authentication
         self.body = body
+        self.answer = answer
         self.memberPath = memberPath
         self.errorPath = errorPath
         self.members = members
@@ -3936,6 +3944,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
                 scope: FfiConverterOptionString.read(from: &buf),
                 authentication: FfiConverterOptionTypeClientAuthentication.read(from: &buf),
                 body: FfiConverterOptionTypeBodyFormat.read(from: &buf),
+                answer: FfiConverterOptionTypeBodyFormat.read(from: &buf),
                 memberPath: FfiConverterOptionString.read(from: &buf),
                 errorPath: FfiConverterOptionString.read(from: &buf),
                 members: FfiConverterOptionSequenceTypeTokenMember.read(from: &buf),
@@ -3978,6 +3987,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
         FfiConverterOptionString.write(value.scope, into: &buf)
         FfiConverterOptionTypeClientAuthentication.write(value.authentication, into: &buf)
         FfiConverterOptionTypeBodyFormat.write(value.body, into: &buf)
+        FfiConverterOptionTypeBodyFormat.write(value.answer, into: &buf)
         FfiConverterOptionString.write(value.memberPath, into: &buf)
         FfiConverterOptionString.write(value.errorPath, into: &buf)
         FfiConverterOptionSequenceTypeTokenMember.write(value.members, into: &buf)
@@ -4102,7 +4112,7 @@ func FfiConverterTypeTokenRoute_lower(_ value: TokenRoute) -> RustBuffer {
 
 
 /**
- * How a request's parameters are written.
+ * How a request's parameters, or an answer, are written.
  */
 
 public enum BodyFormat: Equatable, Hashable, CaseIterable {

@@ -151,6 +151,11 @@ impl Generator {
     /// A `poll`, and what follows from it.
     fn round(&mut self, script: &mut Script<'_, '_>) {
         self.choose(script.replay);
+        if self.dice.percent(self.signing) {
+            let step = self.sign_in_step(script.replay);
+            self.at = self.at.max(step["at"].as_u64().unwrap_or(0));
+            return script.act(step, false);
+        }
         let at = self.when(script.replay);
         self.at = self.at.max(at);
         if self.dice.percent(self.disobeying) {

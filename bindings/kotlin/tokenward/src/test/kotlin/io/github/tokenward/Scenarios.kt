@@ -430,6 +430,7 @@ private class Scenario(private val scenario: Members) {
         val public = mapOf("none" to ClientAuthentication.PUBLIC_CLIENT)
         authentication = named("authentication", ClientAuthentication.entries, public) ?: authentication
         body = named("body", BodyFormat.entries)
+        answer = named("answer", BodyFormat.entries)
         scope = text("scope")
         memberPath = text("member_path")
         errorPath = text("error_path")

@@ -343,6 +343,11 @@ public class TokenProvider internal constructor(
     public var `body`: BodyFormat?
     ,
     /**
+     * How it answers; none: in JSON. What is an object of JSON is read all the same, and a form cannot be nested.
+     */
+    public var `answer`: BodyFormat?
+    ,
+    /**
      * Where the token's members stand in an answer, such as `data[0]`; none: in the top object.
      */
     public var `memberPath`: kotlin.String?
@@ -513,7 +518,7 @@ public data class TokenRoute (
 
 
 /**
- * How a request's parameters are written.
+ * How a request's parameters, or an answer, are written.
  */
 
 public enum class BodyFormat {

@@ -4471,6 +4471,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalTypeClientAuthentication.read(buf),
             FfiConverterOptionalTypeBodyFormat.read(buf),
+            FfiConverterOptionalTypeBodyFormat.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalSequenceTypeTokenMember.read(buf),
@@ -4513,6 +4514,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalString.allocationSize(value.`scope`) +
             FfiConverterOptionalTypeClientAuthentication.allocationSize(value.`authentication`) +
             FfiConverterOptionalTypeBodyFormat.allocationSize(value.`body`) +
+            FfiConverterOptionalTypeBodyFormat.allocationSize(value.`answer`) +
             FfiConverterOptionalString.allocationSize(value.`memberPath`) +
             FfiConverterOptionalString.allocationSize(value.`errorPath`) +
             FfiConverterOptionalSequenceTypeTokenMember.allocationSize(value.`members`) +
@@ -4554,6 +4556,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalString.write(value.`scope`, buf)
             FfiConverterOptionalTypeClientAuthentication.write(value.`authentication`, buf)
             FfiConverterOptionalTypeBodyFormat.write(value.`body`, buf)
+            FfiConverterOptionalTypeBodyFormat.write(value.`answer`, buf)
             FfiConverterOptionalString.write(value.`memberPath`, buf)
             FfiConverterOptionalString.write(value.`errorPath`, buf)
             FfiConverterOptionalSequenceTypeTokenMember.write(value.`members`, buf)
