@@ -16,7 +16,7 @@ library=$folder/mobile/libtokenward_uniffi
 flags="--cfg sha2_backend_soft=\"compact\" -C llvm-args=-inline-threshold=0"
 mkdir -p "$folder/mobile"
 (cd "$HERE/.." && RUSTFLAGS="${RUSTFLAGS:-} $flags" cargo rustc --quiet --locked \
-  --package tokenward-uniffi --lib --crate-type staticlib --profile mobile "${target[@]}" \
+  --package tokenward-uniffi --lib --crate-type staticlib --profile mobile ${target[@]+"${target[@]}"} \
   -- --print "native-static-libs=$library.needs" 2> >(grep -v '^note: native artifacts\|^$' >&2))
 if [ $# = 0 ]; then echo "$library.a"; exit; fi
 
