@@ -10,8 +10,8 @@ use core::panic::PanicInfo;
 use tokenward::grants::{AuthorizationCode, Callback};
 use tokenward::grants::{DeviceAuthorization, DeviceOutcome, Revocation};
 use tokenward::parts::{
-    AnswerFormat, BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader, RefreshLifeRules, RouteTable,
-    SignatureAlgorithm, SitePath, TokenExpiry,
+    AnswerFormat, BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader,
+    RefreshLifeRules, RouteTable, SignatureAlgorithm, SitePath, TokenExpiry,
 };
 #[cfg(feature = "snapshot")]
 use tokenward::storage::{HmacSha256, Seal};
