@@ -76,7 +76,7 @@ print(f"libraries: {name}: own objects from {oldest[0]}.{oldest[1]} on, {len(dat
 PYTHON
       ;;
     *)
-      library=$("$HERE/library.sh" --target "$target" "$lld" -z max-page-size=16384 --pack-dyn-relocs=android --strip-all)
+      library=$("$HERE/library.sh" --target "$target" "$lld" -z max-page-size=16384 --pack-dyn-relocs=android --hash-style=gnu --icf=all --strip-all)
       loads=$(readelf --program-headers --wide "$library" | awk '$1 == "LOAD" { print $NF }' | sort -u)
       [ "$loads" = 0x4000 ] || fail "$name: the library's pages are $loads"
       readelf --dyn-syms --wide "$library" | grep -q ' tokenward\| uniffi_tokenward\| ffi_tokenward' || fail "$name: no function"
