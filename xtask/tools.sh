@@ -129,7 +129,7 @@ for leg; do
       program make make
       program python3 python3
       program openssl openssl
-      header curl/curl.h libcurl4-openssl-dev
+      header curl/curl.h libcurl4-openssl-dev; header openssl/evp.h libssl-dev
       oidc_provider
       ;;
     esp-idf)
@@ -148,7 +148,7 @@ for leg; do
       program openssl openssl
       venv
       ;;
-    executors) program make make; program python3 python3; header curl/curl.h libcurl4-openssl-dev ;;
+    executors) program make make; program python3 python3; header curl/curl.h libcurl4-openssl-dev; header openssl/evp.h libssl-dev ;;
     sign-in) program python3 python3; oidc_provider ;;
     swift) swift; oidc_provider ;;
     kotlin) kotlin; oidc_provider ;;

@@ -596,10 +596,10 @@ linux() {
   echo "linux: run for seven targets; soft float, ARMv6, big-endian and other ABIs are refused by name"
 }
 
-# arm64_root: ARM64 is a folder with Debian's libcurl for arm64, and what that needs; nothing of it is installed.
+# arm64_root: ARM64 is a folder with Debian's libcurl and OpenSSL for arm64, and what they need; nothing of it is installed.
 arm64_root() {
   ARM64=${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/arm64
-  [ ! -f "$ARM64/done" ] || return 0
+  [ ! -f "$ARM64/with-openssl" ] || return 0
   command -v dpkg >/dev/null || fail "libcurl for arm64 is taken from Debian's packages, by apt-get and dpkg"
   local apt=$OUT/arm64 package
   rm -rf "$apt" "$ARM64"
@@ -610,10 +610,10 @@ arm64_root() {
   # shellcheck disable=SC2086
   must apt-get -qq $(printf -- '-o %s ' $settings) update
   # shellcheck disable=SC2086
-  must apt-get -qq $(printf -- '-o %s ' $settings) --download-only --yes install libcurl4-openssl-dev
+  must apt-get -qq $(printf -- '-o %s ' $settings) --download-only --yes install libcurl4-openssl-dev libssl-dev
   for package in "$apt"/cache/archives/*.deb; do dpkg -x "$package" "$ARM64"; done
   rm -rf "$apt"
-  touch "$ARM64/done"
+  touch "$ARM64/with-openssl"
 }
 
 # The gateway of the examples, built for arm64 from the package, against the demo service.
@@ -623,7 +623,7 @@ gateway() {
   arm64_root
   zig gateway aarch64-linux-gnu
   local gateway=$ROOT/examples/c-gateway lib=$ARM64/usr/lib/aarch64-linux-gnu
-  CFLAGS="-O2 -isystem $ARM64/usr/include/aarch64-linux-gnu" LDFLAGS="-L$lib -Wl,-rpath-link,$lib" must command make --always-make \
+  CFLAGS="-O2 -isystem $ARM64/usr/include/aarch64-linux-gnu -isystem $ARM64/usr/include" LDFLAGS="-L$lib -Wl,-rpath-link,$lib -Wl,--allow-shlib-undefined" must command make --always-make \
     -C "$gateway" CC="$CC" OUT="$OUT/gateway" TOKENWARD_INCLUDE="$PACKAGE/include" \
     TOKENWARD_LIB="$PACKAGE/lib/aarch64-unknown-linux-gnu/libtokenward_c.a"
   GATEWAY="qemu-aarch64 -L $ARM64 $OUT/gateway/tokenward-gateway" KILLS=6 "$gateway/test.sh" demo kills

@@ -33,6 +33,7 @@ static const choice authentications[] = { { "basic", 0, &tokenward_authenticatio
                                           { "bearer", 0, &tokenward_authentication_bearer },
                                           { "none", 0, &tokenward_authentication_none },
                                           { "client_secret_jwt", 0, &tokenward_authentication_client_secret_jwt },
+                                          { "private_key_jwt", 0, &tokenward_authentication_private_key_jwt },
                                           { NULL, 0, NULL } };
 static const choice bodies[] = { { "form", 0, &tokenward_body_form }, { "json", 0, &tokenward_body_json },
                                  { NULL, 0, NULL } };
@@ -90,6 +91,8 @@ static const entry entries[] = {
   { "username_file", TEXT, false, AT(username_file), NULL },
   { "password_file", TEXT, false, AT(password_file), NULL },
   { "bearer_file", TEXT, false, AT(bearer_file), NULL },
+  { "key_file", TEXT, false, AT(key_file), NULL },
+  { "key_id", SPAN, false, AT(key_id), NULL },
   { "login_file", TEXT, false, AT(login_file), NULL },
   { "ca_file", TEXT, false, AT(ca_file), NULL },
   { "allow_loopback_http", PART, false, AT(provider.loopback_http), loopbacks },
@@ -106,6 +109,7 @@ static const entry entries[] = {
   { "refresh_attempts", NUMBER32, false, AT(policy.refresh_attempts), NULL },
   { "name", SPAN, true, AT(provider.name), NULL },
   { "token_path", SPAN, true, AT(provider.token_path), NULL },
+  { "issuer", SPAN, true, AT(provider.issuer), NULL },
   { "scope", SPAN, true, AT(provider.scope), NULL },
   { "any_https_origin", FLAG, true, AT(provider.any_https_origin), booleans },
   { "member_path", SPAN, true, AT(provider.nested.member_path), NULL },

@@ -17,9 +17,11 @@ enum {
   REFRESH_CAPACITY = 8 << 10,
   SNAPSHOT_CAPACITY = TOKENWARD_SNAPSHOT_BYTES(ACCESS_CAPACITY, REFRESH_CAPACITY),
   SECRET_CAPACITY = 4 << 10,
+  KEY_CAPACITY = 8 << 10,
   SETTINGS_CAPACITY = 16 << 10,
   URL_CAPACITY = 2 << 10,
-  REQUEST_CAPACITY = TOKENWARD_REQUEST_BYTES(URL_CAPACITY, 5 * SECRET_CAPACITY, SETTINGS_CAPACITY, REFRESH_CAPACITY),
+  /* An assertion holds the id twice, and a signature. */
+  REQUEST_CAPACITY = TOKENWARD_REQUEST_BYTES(URL_CAPACITY, 7 * SECRET_CAPACITY + KEY_CAPACITY, SETTINGS_CAPACITY, REFRESH_CAPACITY),
   ANSWER_CAPACITY = 64 << 10,
   LINE_CAPACITY = 8 << 10,
   CODES_CAPACITY = 2 << 10,
@@ -66,6 +68,9 @@ typedef struct {
   const char *state_path;
   const char *snapshot_key_file;
   const char *client_id_file, *client_secret_file, *username_file, *password_file, *bearer_file;
+  /* The key that the client signs its requests with, in PEM, and its name. */
+  const char *key_file;
+  tokenward_span key_id;
   /* The answer of the token endpoint to a login that somebody else did. */
   const char *login_file;
   /* Certificates to trust instead of the system's. */
@@ -120,6 +125,11 @@ bool storage_write(const storage *self, const uint8_t *bytes, size_t len);
 
 /* Wipes the key. */
 void storage_close(storage *self);
+
+/* ---- sign.c: the client's own key, by OpenSSL. ---- */
+
+/* Gives credentials what an assertion is made of, signed where there is a key. It holds until the next call. */
+int32_t sign_request(const settings *from, const tokenward_manager *manager, tokenward_credentials *credentials);
 
 /* ---- http.c: one POST at a time over libcurl. ---- */
 

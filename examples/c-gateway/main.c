@@ -187,17 +187,13 @@ static void begin(tokenward_grant grant) {
   http_finish();
   int32_t code = TOKENWARD_ERR_WRONG_CREDENTIALS;
   if (config_secrets(&given, &read)) {
-    const uint64_t *const wall = clock_wall();
-    tokenward_assertion assertion = { .wall_s = wall == NULL ? 0 : *wall };
-    /* Without random bytes they stay alike, and a request with an assertion is refused. */
-    if (getrandom(assertion.random, sizeof assertion.random, 0) < 0) tokenward_wipe(assertion.random, sizeof assertion.random);
-    const tokenward_credentials credentials = { .client_id = span_of(&read.client_id),
+    tokenward_credentials credentials = { .client_id = span_of(&read.client_id),
                                                 .client_secret = span_of(&read.client_secret),
                                                 .username = span_of(&read.username),
                                                 .password = span_of(&read.password),
-                                                .bearer = span_of(&read.bearer),
-                                                .assertion = &assertion };
-    code = grant == TOKENWARD_GRANT_NONE
+                                                .bearer = span_of(&read.bearer) };
+    code = sign_request(&given, manager, &credentials);
+    if (code == TOKENWARD_OK) code = grant == TOKENWARD_GRANT_NONE
              ? tokenward_device_begin(device, manager, clock_now(), &credentials, no_values, written, sizeof written, &request)
              : tokenward_begin(manager, clock_now(), &credentials, written, sizeof written, &request);
   }

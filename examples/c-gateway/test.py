@@ -1043,10 +1043,10 @@ def code_at_oidc(base):
     check("all end well", [one.end(), two.end(), three.end()] == [0, 0, 0])
 
 
-def signed_at_oidc(base, secret, authentication, client):
+def signed_at_oidc(base, secret, authentication, client, **more):
     """The gateway signs its requests, which takes clocks that agree."""
     gateway = custom(authentication, base, "/token", secret, client=client, authentication=authentication,
-                     grants="client_credentials", max_backoff_ms=2000)
+                     grants="client_credentials", max_backoff_ms=2000, **more)
     gateway.start()
     generation, header = gateway.token(base + "/")
     check(f"oidc-provider gives a token by {authentication}", header.startswith("Bearer "), gateway.said())
@@ -1058,13 +1058,40 @@ def signed_at_oidc(base, secret, authentication, client):
     check("ends cleanly", gateway.end() == 0)
 
 
+def key_at_oidc(base, keys):
+    """A client that signs its requests by keys of its own."""
+    for algorithm in ("ES256", "RS256", "EdDSA"):
+        gateway = custom("oidc-" + algorithm, base, "/token", "canary-not-sent", client="keyed", authentication="private_key_jwt",
+                         key_file=keys / f"{algorithm}.pem", key_id=algorithm)
+        gateway.start()
+        generation, header = gateway.token(base + "/")
+        check(f"oidc-provider takes an assertion by {algorithm}", header.startswith("Bearer "), gateway.said())
+        check("and the next ones in time", gateway.newer(base + "/", generation + 1, 8), gateway.said())
+        check("ends cleanly", gateway.end() == 0)
+    gateway = custom("oidc-other-key", base, "/token", "canary-not-sent", client="keyed", authentication="private_key_jwt",
+                     key_file=keys / "ES256.pem", key_id="EdDSA")
+    gateway.start()
+    check("another key is refused", until(lambda: "needs you: invalid_client" in gateway.said()), gateway.said())
+    gateway.end()
+    (WORK / "no.pem").write_text("no key")
+    (WORK / "no.pem").chmod(0o600)
+    gateway = custom("oidc-no-key", base, "/token", "canary-not-sent", client="keyed", authentication="private_key_jwt",
+                     key_file=WORK / "no.pem")
+    gateway.start()
+    check("a file without a key is told", until(lambda: "no private key in PEM" in gateway.said()), gateway.said())
+    check("and nothing is sent", "no request: wrong_credentials" in gateway.said(), gateway.said())
+    check("ends cleanly", gateway.end() == 0)
+
+
 def against_oidc():
     folder = WORK / "oidc-provider"
     subprocess.run([OIDC / "install.sh", folder], check=True)
     secret = "canary:secret+of/oidc, of 32 bytes or more"
 
     def serve(code_seconds):
-        node = subprocess.Popen(["node", "server.mjs", secret, "2", str(code_seconds)], cwd=folder, stdout=subprocess.PIPE,
+        keys = WORK / f"keys-{code_seconds}"
+        keys.mkdir()
+        node = subprocess.Popen(["node", "server.mjs", secret, "2", str(code_seconds), keys], cwd=folder, stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL)
         running.append(node)
         return node.stdout.readline().decode().rstrip()
@@ -1087,8 +1114,11 @@ def against_oidc():
     check("nothing more is sent", fetch(base + "/count")[1] == asked)
     gateway.end()
     # Each way to sign requests, and the client of it.
-    for authentication, client in (("client_secret_jwt", "signer"),):
-        signed_at_oidc(base, secret, authentication, client)
+    for authentication, client, more in (
+            ("client_secret_jwt", "signer", {"issuer": base}),
+            ("private_key_jwt", "keyed", {"key_file": WORK / "keys-600" / "ES256.pem"})):
+        signed_at_oidc(base, secret, authentication, client, **more)
+    key_at_oidc(base, WORK / "keys-600")
     code_at_oidc(base)
     login_at_oidc(base, secret)
 

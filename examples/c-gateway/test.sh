@@ -11,7 +11,7 @@ TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 export CARGO_TARGET_DIR=$TARGET
 
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
-packages() { fail "$1 is missing; Debian: apt-get install gcc clang make libcurl4-openssl-dev python3 openssl nodejs npm"; }
+packages() { fail "$1 is missing; Debian: apt-get install gcc clang make libcurl4-openssl-dev libssl-dev python3 openssl nodejs npm"; }
 need() {
   local program
   for program; do command -v "$program" >/dev/null || packages "\`$program\`"; done
@@ -26,6 +26,7 @@ done
 if [ -z "${GATEWAY:-}" ]; then
   need gcc clang make openssl node npm
   echo '#include <curl/curl.h>' | gcc -E - >/dev/null 2>&1 || packages "libcurl's header"
+  echo '#include <openssl/evp.h>' | gcc -E - >/dev/null 2>&1 || packages "OpenSSL's header"
   (cd "$ROOT" && cargo build --quiet --release --package tokenward-c --features snapshot)
 fi
 (cd "$ROOT" && cargo build --quiet --package tokenward-demo-service)

@@ -160,10 +160,12 @@ class SignerTest {
                 instead = if (fails) ::broken else null
                 service.answers += MemoryService.answer(200, "")
                 manager.signOut(revoking = true)
-                assertEquals("signed_out", assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }.code)
+                val gone = assertFailsWith<TokenwardException.SignInRequired> { manager.authorize("GET", API) }
+                assertEquals("signed_out", gone.code)
             }
             assertEquals(1, service.requests.size)
-            assertTrue(service.requests.single().startsWith("token=r&token_type_hint=refresh_token&client_id=app&client_assertion_type="))
+            val start = "token=r&token_type_hint=refresh_token&client_id=app&client_assertion_type="
+            assertTrue(service.requests.single().startsWith(start))
             assertEquals(1, failed.size)
         }
     }
