@@ -96,6 +96,7 @@ pub mod parts {
     pub use crate::endpoint::loopback::LoopbackHttp;
     pub use crate::endpoint::nested::NestedReader;
     pub use crate::endpoint::own_members::MemberReader;
+    pub use crate::endpoint::pkce::DevicePkce;
     pub use crate::endpoint::provider::ClientAuthentication;
     pub use crate::endpoint::provider::RequestWriter;
     pub use crate::endpoint::refresh_life::RefreshLifeRules;

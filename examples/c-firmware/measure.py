@@ -31,7 +31,7 @@ IMAGES = (("reader", "the reader alone"), ("manager", "without storage"), ("stor
           ("by_private_key_jwt", "another service with storage, by an assertion that its own key signs (ES256)"))
 NO_PART = "no_part"
 # What every image has, what takes a hash, and what has an image of its own.
-BESIDE = {"tokenward_body_form", "tokenward_authentication_client_secret_jwt", "tokenward_authentication_private_key_jwt",
+BESIDE = {"tokenward_body_form", "tokenward_pkce_s256", "tokenward_authentication_client_secret_jwt", "tokenward_authentication_private_key_jwt",
           "tokenward_algorithm_es256", "tokenward_algorithm_rs256", "tokenward_algorithm_ps256",
           "tokenward_algorithm_eddsa"}
 # How a service names a part, by its kind.

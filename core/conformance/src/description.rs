@@ -3,7 +3,7 @@
 
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
-use tokenward::parts::{AnswerFormat, BodyFormat, ClientAuthentication, LoopbackHttp, SitePath};
+use tokenward::parts::{AnswerFormat, BodyFormat, ClientAuthentication, DevicePkce, LoopbackHttp, SitePath};
 use tokenward::storage::{Source, Storage};
 use tokenward::{
     Exposure, Grant, Identity, MissingLifetime, Nested, Options, OwnMembers, Parameter, Provider,
@@ -230,6 +230,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         "token_type_aliases",
         "authorization_url",
         "device_path",
+        "device_pkce",
         "revocation_path",
         "issuer",
         "token_alphabet",
@@ -310,6 +311,7 @@ pub fn unchecked<'a>(object: &'a Map<String, Value>, arena: &'a Bump) -> Result<
         token_type_aliases: strings("token_type_aliases")?,
         authorization_url: string("authorization_url")?,
         device_path: string("device_path")?,
+        device_pkce: (object.get("device_pkce") == Some(&Value::Bool(true))).then_some(DevicePkce::S256),
         revocation_path: string("revocation_path")?,
         issuer: string("issuer")?,
         token_alphabet: match optional(object, "token_alphabet", text)? {
@@ -498,6 +500,7 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         answer,
         site: _,
         loopback_http: _,
+        device_pkce,
         nested,
         routes,
         members,
@@ -564,6 +567,7 @@ pub fn write(provider: &Provider<'_>, base_url: &str) -> Value {
         "token_type_aliases": token_type_aliases.unwrap_or_default(),
         "authorization_url": authorization_url.unwrap_or_default(),
         "device_path": device_path.unwrap_or_default(),
+        "device_pkce": device_pkce.is_some(),
         "revocation_path": revocation_path.unwrap_or_default(),
         "issuer": issuer.unwrap_or_default(),
         "token_alphabet": match token_alphabet {

@@ -318,7 +318,14 @@ impl<'a> Driver<'a> {
         };
         Ok(match action {
             "start_device" => {
-                device.start(now);
+                match optional(step, "random_hex", text)? {
+                    None => device.start(now),
+                    Some(random) => {
+                        let random = bytes_of_hex(random)?;
+                        let random = random.try_into().map_err(|_| "`random_hex` is 32 bytes")?;
+                        device.start_with_random(now, &random);
+                    }
+                }
                 Ok(Map::new())
             }
             "cancel_device" => {

@@ -6,6 +6,7 @@ use crate::endpoint::grant::Grant;
 use crate::endpoint::members::Member;
 use crate::endpoint::own_members::OwnMembers;
 use crate::endpoint::parameter::{Parameter, Target};
+use crate::endpoint::pkce::DevicePkce;
 use crate::endpoint::provider::{Provider, Requests};
 use crate::endpoint::routes::Route;
 use crate::endpoint::template::is_template;
@@ -50,6 +51,7 @@ impl Provider<'_> {
             _ if matches!(self.policy, Some(policy) if !policy.is_valid()) => "policy",
             _ if !is_authorization_url(self.authorization_url) => "authorization_url",
             _ if self.device_path.is_some() && !is_device_path(text(self.device_path)) => "device_path",
+            _ if self.device_pkce.is_some() && self.device_path.is_none() => "device_pkce",
             _ if self.revocation_path.is_some() && !is_device_path(text(self.revocation_path)) => {
                 "revocation_path"
             }
@@ -162,7 +164,10 @@ impl Provider<'_> {
                 Target::Refresh => self.refresh_grant,
                 _ => true,
             };
-            if target.covers(*first) && is_sent && self.writes(name, *first) {
+            let of_device = self.device_pkce.is_some() && matches!(first, Target::Device | Target::Code);
+            let own: &[&str] = &DevicePkce::PARAMETERS;
+            let is_own = of_device && !all!(own, known => !is_same(known.as_bytes(), name));
+            if target.covers(*first) && is_sent && (is_own || self.writes(name, *first)) {
                 return true;
             }
             targets = rest;
@@ -487,6 +492,8 @@ mod tests {
     use crate::endpoint::nested::Nested;
     use crate::endpoint::own_members::OwnMembers;
     use crate::endpoint::parameter::{Parameter, Target};
+    #[cfg(feature = "snapshot")]
+    use crate::endpoint::pkce::DevicePkce;
     use crate::endpoint::provider::ClientAuthentication;
     use crate::endpoint::provider::{Provider, Requests};
     use crate::endpoint::providers;
@@ -571,6 +578,8 @@ mod tests {
             ),
             ("device_path", Provider { device_path: Some("device"), ..GOOD }),
             ("device_path", Provider { device_path: Some("/{site}"), ..GOOD }),
+            #[cfg(feature = "snapshot")]
+            ("device_pkce", Provider { device_pkce: Some(DevicePkce::S256), ..GOOD }),
             ("revocation_path", Provider { revocation_path: Some("revoke"), ..GOOD }),
             ("revocation_path", Provider { revocation_path: Some("/{site}"), ..GOOD }),
             ("issuer", Provider { issuer: Some("a.example"), ..GOOD }),
@@ -696,6 +705,14 @@ mod tests {
         let provider = Provider { refresh_grant: true, scope: Some("read"), ..GOOD };
         for (fact, told) in cases {
             assert_eq!(Provider { requests: Some(told), ..provider }.fault(), Some(*fact), "{told:?}");
+        }
+        #[cfg(feature = "snapshot")]
+        for (name, target) in [("code_challenge", Target::Device), ("code_verifier", Target::Token)] {
+            let told = Requests { parameters: Some(&[Parameter::new(name, "1").on(target)]), ..NONE };
+            let device = Provider { device_path: Some("/device"), requests: Some(&told), ..provider };
+            assert_eq!(device.fault(), None);
+            let pkce = Provider { device_pkce: Some(DevicePkce::S256), ..device };
+            assert_eq!(pkce.fault(), Some("parameters"));
         }
         let extension = Provider { primary_grant: Some(Grant::Extension), ..provider };
         assert_eq!(extension.fault(), Some("extension_grant"));

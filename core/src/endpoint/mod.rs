@@ -20,6 +20,7 @@ pub(crate) mod nested;
 mod nested_answer;
 pub(crate) mod own_members;
 pub(crate) mod parameter;
+pub(crate) mod pkce;
 pub(crate) mod provider;
 pub mod providers;
 pub(crate) mod refresh_life;

@@ -10,6 +10,7 @@ use crate::endpoint::loopback::LoopbackHttp;
 use crate::endpoint::nested::Nested;
 use crate::endpoint::own_members::OwnMembers;
 use crate::endpoint::parameter::{Parameter, Target};
+use crate::endpoint::pkce::DevicePkce;
 use crate::endpoint::refresh_life::RefreshLife;
 use crate::endpoint::refresh_policy::RefreshPolicy;
 use crate::endpoint::request::Request;
@@ -86,6 +87,8 @@ pub struct Provider<'a> {
     pub site: Option<&'a SitePath>,
     /// Allows plain `http` to the loopback interface, for tests.
     pub loopback_http: Option<&'a LoopbackHttp>,
+    /// Binds the requests of a device authorization to each other (RFC 7636).
+    pub device_pkce: Option<&'a DevicePkce>,
     /// What it wants to be asked otherwise than RFC 6749 has it.
     pub requests: Option<&'a Requests<'a>>,
     /// The field that carries its tokens to the API; none: [`TokenHeader::BEARER`].
@@ -151,6 +154,7 @@ impl<'a> Provider<'a> {
             answer: None,
             site: None,
             loopback_http: None,
+            device_pkce: None,
             requests: None,
             header: None,
             expired_status: None,

@@ -1,12 +1,11 @@
 //! The authorization code grant with PKCE: somebody signs in in a browser (RFC 6749 section 4.1, RFC 7636, RFC 8252,
 //! RFC 9207).
 
-use sha2::{Digest, Sha256};
-
 use crate::ascii::{Class, eq_ignore_case, split_class};
 use crate::endpoint::credentials::{Additions, Credentials};
 use crate::endpoint::loopback::is_secure;
 use crate::endpoint::parameter::Target;
+use crate::endpoint::pkce;
 use crate::endpoint::provider::{Provider, TokenRequest};
 use crate::endpoint::request::{Request, text};
 use crate::error::Error;
@@ -164,7 +163,7 @@ impl<'a> AuthorizationCode<'a> {
             self.redirect_uri.as_bytes(),
             provider.scope.unwrap_or_default().as_bytes(),
             self.state(&mut state),
-            self.challenge(&mut challenge),
+            pkce::challenge(&self.random, &mut challenge),
             b"S256",
         ];
         let mut out = Writer::new(out);
@@ -359,7 +358,7 @@ impl<'a> AuthorizationCode<'a> {
         let State::Waits = self.state else { return Err(Error::NotDue) };
         let (provider, identity) = manager.service();
         let mut verifier = [0; 44];
-        self.verifier(&mut verifier);
+        pkce::verifier(&self.random, &mut verifier);
         let additions = Additions { values, parameters: &[] };
         let request =
             TokenRequest::beside(provider, *identity, Target::Code, credentials).with_additions(&additions);
@@ -436,18 +435,6 @@ impl<'a> AuthorizationCode<'a> {
     fn state<'r>(&self, room: &'r mut [u8; 44]) -> &'r [u8] {
         let tag = HmacSha256.hmac_sha256(&self.random, &mut |add| add(b"state"));
         base64url(tag.first_chunk::<16>().map_or(&[], |half| half), room)
-    }
-
-    fn verifier<'r>(&self, room: &'r mut [u8; 44]) -> &'r [u8] {
-        base64url(&self.random, room)
-    }
-
-    /// RFC 7636 section 4.2.
-    #[inline(never)]
-    fn challenge<'r>(&self, room: &'r mut [u8; 44]) -> &'r [u8] {
-        let mut hash = Sha256::new();
-        hash.update(self.verifier(room));
-        base64url(&hash.finalize(), room)
     }
 }
 

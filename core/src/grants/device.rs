@@ -114,6 +114,8 @@ pub struct DeviceAuthorization<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> {
     /// How long device code, user code, where to enter it, and the same with the code in it are, which stand one behind
     /// the other.
     lengths: [usize; 4],
+    /// For a service that has [`crate::parts::DevicePkce`].
+    random: [u8; 32],
     /// Last, so that it may be of a size that only its owner knows.
     memory: M,
 }
@@ -216,7 +218,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> DeviceAuthorization<M> {
             wait_until: 0,
             expires_at: 0,
         };
-        Self { flow, lengths: [0; 4], memory }
+        Self { flow, lengths: [0; 4], random: [0; 32], memory }
     }
 }
 
@@ -235,6 +237,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
             wait_until: clock,
             ..self.flow
         };
+    }
+
+    /// The same for a service that has [`crate::parts::DevicePkce`]: `random` is from a generator that nobody can predict,
+    /// anew for each start.
+    pub fn start_with_random(&mut self, now: Instant, random: &[u8; 32]) {
+        self.start(now);
+        self.random = *random;
     }
 
     /// Nobody wants to sign in any more: what is out comes to nothing.
@@ -275,6 +284,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
     /// - [`Error::RequestInFlight`]: one is out and has not timed out.
     /// - [`Error::NotDue`]: `poll` says something other than `Request`.
     /// - [`Error::InvalidProvider`]: it has no device path.
+    /// - [`Error::NotRandom`]: it has [`crate::parts::DevicePkce`], and no random bytes were given, or bytes that are all
+    ///   alike.
     /// - [`Error::WrongCredentials`], [`Error::BufferTooSmall`], [`Error::BadUrl`], [`Error::OriginNotAllowed`]: as
     ///   [`TokenRequest::write`].
     ///
@@ -298,17 +309,26 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
         let starts = self.flow.phase == Phase::Starts;
         let path = if starts { provider.device_path } else { Some(provider.token_path.unwrap_or_default()) };
         let path = path.ok_or(Error::InvalidProvider)?;
+        if let Some(pkce) = provider.device_pkce {
+            (pkce.check)(&self.random)?;
+        }
         let target = if starts { Target::Device } else { Target::Code };
         let additions = Additions { values, parameters: &[] };
         let request =
             TokenRequest::beside(provider, *identity, target, credentials).with_additions(&additions);
-        let device_code = self.text(0);
+        let (device_code, random) = (self.text(0), &self.random);
         let request = request.write_beside(path, out, |body| {
             if starts {
                 body.parameter("scope", provider.scope.unwrap_or_default().as_bytes());
+                if let Some(pkce) = provider.device_pkce {
+                    (pkce.write_challenge)(body, random);
+                }
             } else {
                 body.parameter("grant_type", b"urn:ietf:params:oauth:grant-type:device_code");
                 body.parameter("device_code", device_code);
+                if let Some(pkce) = provider.device_pkce {
+                    (pkce.write_verifier)(body, random);
+                }
             }
         })?;
         self.flow.last_id = self.flow.last_id.wrapping_add(1);
@@ -522,6 +542,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]> + ?Sized> DeviceAuthorization<M> {
 
     fn forget(&mut self) {
         wipe(self.memory.as_mut());
+        wipe(&mut self.random);
         self.lengths = [0; 4];
     }
 }

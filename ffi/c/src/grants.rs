@@ -189,6 +189,37 @@ pub unsafe extern "C" fn tokenward_device_start(device: *mut tokenward_device, n
     })
 }
 
+/// The same for a service that has #tokenward_pkce_s256.
+///
+/// Not from an interrupt handler; nothing else may use the device authorization during the call.
+///
+/// @code
+/// uint8_t random[32];
+/// fill_random(random, sizeof random); // of the system's generator, anew for each start
+/// int32_t result = tokenward_device_start_with_random(device, now_ms, (tokenward_span){ random, sizeof random });
+/// tokenward_wipe(random, sizeof random);
+/// return result;
+/// @endcode
+///
+/// @param[in,out] device The device authorization.
+/// @param[in] now_ms The caller's clock.
+/// @param[in] random 32 bytes that nobody can predict, and that are never used again. It is copied.
+/// @retval TOKENWARD_OK done
+/// @retval TOKENWARD_ERR_KEY `random` does not have 32 bytes
+#[cfg(feature = "snapshot")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenward_device_start_with_random(
+    device: *mut tokenward_device,
+    now_ms: u64,
+    random: tokenward_span,
+) -> i32 {
+    at_the_edge!(|edge| {
+        let random = <&[u8; 32]>::try_from(edge.bytes(random)).map_err(|_| Fault(TOKENWARD_ERR_KEY));
+        edge.device_mut(device)?.device.start_with_random(Instant::from_millis(now_ms), random?);
+        Ok(())
+    })
+}
+
 /// Nobody wants to sign in any more: the codes are wiped, and what is out comes to nothing.
 ///
 /// Not from an interrupt handler; nothing else may use the device authorization during the call.

@@ -4,7 +4,7 @@
 use core::alloc::Layout;
 
 use tokenward::parts::{
-    AnswerFormat, BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader,
+    AnswerFormat, BodyFormat, ClientAuthentication, DevicePkce, LoopbackHttp, MemberReader, NestedReader,
     RefreshLifeRules, RequestWriter, RouteTable, SignatureAlgorithm, SitePath, TokenExpiry,
 };
 use tokenward::storage::Storage;
@@ -95,6 +95,13 @@ pub struct tokenward_request_part(RequestWriter);
 /// By what its #tokenward_requests says.
 #[unsafe(no_mangle)]
 pub static tokenward_request_own: tokenward_request_part = tokenward_request_part(*RequestWriter::OWN);
+
+/// Binds the requests of a device authorization to each other.
+pub struct tokenward_pkce_part(DevicePkce);
+/// By the SHA-256 of a verifier (RFC 7636 section 4.2): tokenward_device_start_with_random().
+#[cfg(feature = "snapshot")]
+#[unsafe(no_mangle)]
+pub static tokenward_pkce_s256: tokenward_pkce_part = tokenward_pkce_part(*DevicePkce::S256);
 
 /// Follows paths through an answer.
 pub struct tokenward_nested_part(NestedReader);
@@ -221,6 +228,7 @@ const _: () = {
     alike::<SignatureAlgorithm, tokenward_algorithm_part>(core::mem::offset_of!(tokenward_algorithm_part, 0));
     alike::<BodyFormat, tokenward_body_part>(core::mem::offset_of!(tokenward_body_part, 0));
     alike::<AnswerFormat, tokenward_answer_part>(core::mem::offset_of!(tokenward_answer_part, 0));
+    alike::<DevicePkce, tokenward_pkce_part>(core::mem::offset_of!(tokenward_pkce_part, 0));
     alike::<RequestWriter, tokenward_request_part>(core::mem::offset_of!(tokenward_request_part, 0));
     alike::<NestedReader, tokenward_nested_part>(core::mem::offset_of!(tokenward_nested_part, 0));
     alike::<MemberReader, tokenward_member_part>(core::mem::offset_of!(tokenward_member_part, 0));
@@ -260,6 +268,7 @@ mod tests {
         named!("request", RequestWriter: tokenward_request_own);
         named!("body", BodyFormat: tokenward_body_form, tokenward_body_json);
         named!("answer", AnswerFormat: tokenward_answer_form);
+        named!("pkce", DevicePkce: #[cfg(feature = "snapshot")] tokenward_pkce_s256);
         named!("nested", NestedReader: tokenward_nested_paths);
         named!("member", MemberReader: tokenward_member_names);
         named!("refresh_life", RefreshLifeRules: tokenward_refresh_life_ends);

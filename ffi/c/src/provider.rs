@@ -346,6 +346,8 @@ pub struct tokenward_provider {
     pub site: *const tokenward_site_part,
     /// #tokenward_loopback_http allows plain `http` to the loopback interface, for tests.
     pub loopback_http: *const tokenward_loopback_part,
+    /// #tokenward_pkce_s256 binds the requests of a device authorization to each other (RFC 7636).
+    pub device_pkce: *const tokenward_pkce_part,
     /// What it wants to be asked otherwise than RFC 6749 has it.
     pub requests: *const tokenward_requests,
     /// The field that carries its tokens to the API; NULL: `Authorization: Bearer`.
@@ -536,6 +538,7 @@ impl<'c> Edge<'c> {
         self.part(given.answer);
         self.part(given.site);
         self.part(given.loopback_http);
+        self.part(given.device_pkce);
         self.part(reader);
         self.part(table);
         self.part(given.members.reader);
@@ -627,7 +630,7 @@ macro_rules! alike {
 
 alike!(Provider<'static>, tokenward_provider:
     name, environment, base_url, token_path, api_origins, scope, error_codes, token_type_aliases, authorization_url,
-    device_path, revocation_path, issuer, policy, authentication, body, answer, site, loopback_http, requests, header, expired_status, nested,
+    device_path, revocation_path, issuer, policy, authentication, body, answer, site, loopback_http, device_pkce, requests, header, expired_status, nested,
     routes, members, refresh_life,
     missing_lifetime, zero_lifetime, token_alphabet, exposure, primary_grant, refresh_grant, any_https_origin);
 alike!(Parameter<'static>, tokenward_parameter: name, value, target);
@@ -745,6 +748,7 @@ const _: () = {
         answer: None,
         site: None,
         loopback_http: None,
+        device_pkce: None,
         requests: None,
         header: None,
         expired_status: None,

@@ -333,6 +333,7 @@ static void custom_provider(driver *d, const json_t *object) {
   p->token_type_aliases = texts(d, object, "token_type_aliases");
   p->authorization_url = text(object, "authorization_url");
   p->device_path = text(object, "device_path");
+  p->device_pkce = json_is_true(json_object_get(object, "device_pkce")) ? &tokenward_pkce_s256 : NULL;
   p->revocation_path = text(object, "revocation_path");
   p->issuer = text(object, "issuer");
   p->authentication = AUTHENTICATION_PARTS[choice(object, "authentication", AUTHENTICATIONS, 0)];
@@ -1109,6 +1110,15 @@ static int32_t do_poll_device(driver *d, uint64_t at, json_t *actual) {
   return TOKENWARD_OK;
 }
 
+static int32_t do_start_device(driver *d, const json_t *step, uint64_t at) {
+  uint8_t random[32];
+  if (!has(step, "random_hex")) {
+    return tokenward_device_start(d->hand->device, at);
+  }
+  bytes_of_hex(text(step, "random_hex"), random, sizeof random);
+  return tokenward_device_start_with_random(d->hand->device, at, bytes_of(random, sizeof random));
+}
+
 static int32_t do_begin_device(driver *d, const json_t *step, uint64_t at, json_t *actual) {
   const tokenward_credentials credentials = credentials_of(d, step);
   tokenward_request request;
@@ -1168,7 +1178,7 @@ static int32_t do_sign_in_step(driver *d, const json_t *step, uint64_t at, json_
          : is(action, "callback")        ? do_callback(d, step, actual)
          : is(action, "begin_sign_in")   ? do_begin_sign_in(d, step, at, actual)
          : is(action, "answer_sign_in")  ? do_answer_sign_in(d, step, at, actual)
-         : is(action, "start_device")    ? tokenward_device_start(device, at)
+         : is(action, "start_device")    ? do_start_device(d, step, at)
          : is(action, "cancel_device")   ? tokenward_device_cancel(device)
          : is(action, "shown_device")    ? tokenward_device_shown(device, manager, at)
          : is(action, "poll_device")     ? do_poll_device(d, at, actual)

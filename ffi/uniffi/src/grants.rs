@@ -291,13 +291,16 @@ impl CoreDevice {
         Ok(Self { device: Mutex::new(DeviceAuthorization::new(memory)) })
     }
 
-    /// Somebody wants to sign in: a code is asked for, in place of the one before.
+    /// Somebody wants to sign in: a code is asked for, in place of the one before. `random` are 32 bytes that nobody can
+    /// predict, used once.
     ///
     /// # Errors
-    /// [`CoreError::Internal`] alone.
-    pub fn start(&self, now: u64) -> Result<(), CoreError> {
+    /// - [`CoreError::Input`]: there are not 32 bytes.
+    /// - [`CoreError::Internal`].
+    pub fn start(&self, now: u64, random: Vec<u8>) -> Result<(), CoreError> {
+        let random = random.try_into().map_err(|_| CoreError::invalid_argument())?;
         self.with(|device| {
-            device.start(instant(now));
+            device.start_with_random(instant(now), &random);
             Ok(())
         })
     }

@@ -4,8 +4,8 @@
 
 use bumpalo::Bump;
 use tokenward::parts::{
-    AnswerFormat, ClientAuthentication as Authentication, LoopbackHttp, SignatureAlgorithm as Algorithm,
-    SitePath, TokenExpiry,
+    AnswerFormat, ClientAuthentication as Authentication, DevicePkce, LoopbackHttp,
+    SignatureAlgorithm as Algorithm, SitePath, TokenExpiry,
 };
 use tokenward::{Nested, OwnMembers, Provider, RefreshLife, Requests, Route, Routes, providers};
 
@@ -64,6 +64,8 @@ pub struct TokenProvider {
     pub authorization_url: Option<String>,
     /// Where a device asks for a code to show: follows the base URL.
     pub device_path: Option<String>,
+    /// The requests of a device authorization are bound to each other (RFC 7636).
+    pub device_pkce: bool,
     /// Where a token is revoked when somebody signs out (RFC 7009): follows the base URL.
     pub revocation_path: Option<String>,
     /// Who answers a sign-in: what `iss` of a callback must be (RFC 9207); none: it is not read.
@@ -546,6 +548,7 @@ impl TokenProvider {
             // The path tells.
             site: _,
             loopback_http,
+            device_pkce,
             nested: Nested { reader: _, member_path, error_path },
             routes: Routes { table: _, rows },
             members: OwnMembers { reader: _, names, expires_at, expires_at_in_ms, refresh_expires_in },
@@ -599,6 +602,7 @@ impl TokenProvider {
             token_type_aliases: token_type_aliases.map(owned),
             authorization_url: authorization_url.map(str::to_owned),
             device_path: device_path.map(str::to_owned),
+            device_pkce: device_pkce.is_some(),
             revocation_path: revocation_path.map(str::to_owned),
             issuer: issuer.map(str::to_owned),
             token_alphabet: TokenAlphabet::of(token_alphabet),
@@ -645,6 +649,7 @@ impl TokenProvider {
             token_type_aliases,
             authorization_url,
             device_path,
+            device_pkce,
             revocation_path,
             issuer,
             token_alphabet,
@@ -714,6 +719,7 @@ impl TokenProvider {
                 .is_some_and(|path| path.contains("{site}"))
                 .then_some(SitePath::SEGMENT),
             loopback_http: loopback_http.then_some(LoopbackHttp::ALLOWED),
+            device_pkce: device_pkce.then_some(DevicePkce::S256),
             nested: if is_nested { Nested::at(member_path, error_path) } else { Nested::NONE },
             routes: routes.as_ref().map_or(Routes::NONE, |rows| {
                 Routes::table(arena.alloc_slice_fill_iter(rows.iter().map(|row| {
@@ -947,6 +953,9 @@ mod tests {
         }
         for body in tokenward::parts::BodyFormat::ALL {
             survives(&Provider { body: Some(body), ..full });
+        }
+        for device_pkce in DevicePkce::ALL {
+            survives(&Provider { device_pkce: Some(device_pkce), ..full });
         }
         for answer in AnswerFormat::ALL {
             survives(&Provider { answer: Some(answer), ..full });

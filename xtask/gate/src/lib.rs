@@ -10,7 +10,7 @@ use core::panic::PanicInfo;
 use tokenward::grants::{AuthorizationCode, Callback};
 use tokenward::grants::{DeviceAuthorization, DeviceOutcome, Revocation};
 use tokenward::parts::{
-    AnswerFormat, BodyFormat, ClientAuthentication, LoopbackHttp, MemberReader, NestedReader,
+    AnswerFormat, BodyFormat, ClientAuthentication, DevicePkce, LoopbackHttp, MemberReader, NestedReader,
     RefreshLifeRules, RouteTable, SignatureAlgorithm, SitePath, TokenExpiry,
 };
 #[cfg(feature = "snapshot")]
@@ -226,7 +226,7 @@ entry!(tokenward_gate_providers, {
 entry!(tokenward_gate_parts, {
     black_box((ClientAuthentication::ALL, BodyFormat::ALL, NestedReader::PATHS, MemberReader::NAMES));
     black_box((RouteTable::ROWS, RefreshLifeRules::ENDS, SignatureAlgorithm::ALL));
-    (SitePath::SEGMENT, LoopbackHttp::ALLOWED, TokenExpiry::JWT, AnswerFormat::FORM)
+    (SitePath::SEGMENT, LoopbackHttp::ALLOWED, TokenExpiry::JWT, AnswerFormat::FORM, DevicePkce::ALL)
 });
 
 entry!(tokenward_gate_manager, {
@@ -341,7 +341,7 @@ entry!(tokenward_gate_device_authorization, {
     let mut manager = manager()?;
     let credentials = credentials();
     let mut device = black_box(DeviceAuthorization::new(buffer()));
-    device.start(now());
+    device.start_with_random(now(), &black_box([0; 32]));
     device.shown(now(), &manager);
     let poll = device.poll(now(), &manager);
     let _ = black_box(poll);

@@ -290,7 +290,7 @@ void uniffi_tokenward_uniffi_fn_method_coredevice_shown(uint64_t ptr, uint64_t n
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREDEVICE_START
 #define UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_METHOD_COREDEVICE_START
-void uniffi_tokenward_uniffi_fn_method_coredevice_start(uint64_t ptr, uint64_t now, RustCallStatus *_Nonnull out_status
+void uniffi_tokenward_uniffi_fn_method_coredevice_start(uint64_t ptr, uint64_t now, RustBuffer random, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TOKENWARD_UNIFFI_FN_CLONE_CORESIGNIN

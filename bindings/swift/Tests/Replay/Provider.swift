@@ -101,6 +101,7 @@ private func custom(_ object: Object) -> TokenProvider {
     provider.tokenTypeAliases = strings("token_type_aliases")
     (provider.authorizationUrl, provider.issuer) = (string("authorization_url"), string("issuer"))
     provider.devicePath = string("device_path")
+    provider.devicePkce = object.isTrue("device_pkce")
     provider.revocationPath = string("revocation_path")
     provider.tokenAlphabet = named("token_alphabet") ?? provider.tokenAlphabet
     if let word = object["missing_lifetime"] as? String {

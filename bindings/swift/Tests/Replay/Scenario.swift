@@ -201,7 +201,7 @@ struct Scenario {
         let device = hand.device
         let id = step.string("request").map { hand.deviceRequests[$0] ?? Self.never } ?? hand.lastDeviceRequest
         switch action {
-        case "start_device": try device.start(now: at)
+        case "start_device": try device.start(now: at, random: step.string("random_hex").map(bytes(hex:)) ?? Data(count: 32))
         case "cancel_device": try device.cancel()
         case "shown_device": try device.shown(now: at, manager: manager)
         case "poll_device":

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::json::{self, Json};
 use super::presets::{Authentication, Provider};
+use super::sign_in;
 use super::wire::{self, Answer};
 use super::{Manager, Refused, in_trouble, number, written};
 
@@ -42,6 +43,8 @@ pub(crate) struct Device {
     out: Option<Out>,
     ids: u64,
     requests: Vec<(String, u64)>,
+    /// 7.12
+    random: Vec<u8>,
     interval: u64,
     failures: u32,
     wait_until: u64,
@@ -56,6 +59,7 @@ impl Default for Device {
             out: None,
             ids: 0,
             requests: Vec::new(),
+            random: vec![0; 32],
             interval: 5_000,
             failures: 0,
             wait_until: 0,
@@ -216,6 +220,7 @@ impl Device {
                     ids: self.ids,
                     requests: self.requests.clone(),
                     wait_until: self.clock,
+                    random: step["random_hex"].as_str().map_or_else(|| vec![0; 32], super::unhex),
                     ..Device::default()
                 };
             }
@@ -266,19 +271,32 @@ impl Device {
             _ => return Err("not_due"),
         }
         let mut provider = manager.provider.clone();
-        let own = if self.phase == Phase::Starts {
-            if provider.device_path.is_empty() {
-                return Err("invalid_provider");
-            }
+        let starts = self.phase == Phase::Starts;
+        if starts && provider.device_path.is_empty() {
+            return Err("invalid_provider");
+        }
+        if provider.device_pkce && self.random.iter().all(|byte| *byte == self.random[0]) {
+            return Err("not_random");
+        }
+        let own = if starts {
             provider.token_path = provider.device_path.clone();
             provider.parameters.retain(|[_, _, on]| on == "device");
             let scope = provider.scope.clone();
-            Vec::from_iter(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()))
+            let mut own = Vec::from_iter(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()));
+            if provider.device_pkce {
+                own.push(("code_challenge", sign_in::challenge(&self.random)));
+                own.push(("code_challenge_method", "S256".to_owned()));
+            }
+            own
         } else {
-            vec![
+            let mut own = vec![
                 ("grant_type", "urn:ietf:params:oauth:grant-type:device_code".to_owned()),
                 ("device_code", self.codes.device.clone()),
-            ]
+            ];
+            if provider.device_pkce {
+                own.push(("code_verifier", sign_in::verifier(&self.random)));
+            }
+            own
         };
         let asked = wire::Asked {
             site: &manager.site,

@@ -294,6 +294,9 @@ impl Generator {
     fn requests(&mut self, p: &mut Map<String, Value>, grants: &[&str]) {
         if self.dice.percent(75) {
             p.insert("device_path".into(), json!("/device"));
+            if self.dice.percent(30) {
+                p.insert("device_pkce".into(), json!(true));
+            }
         }
         if self.dice.percent(75) {
             let url = self.dice.pick(&[

@@ -89,6 +89,7 @@ pub(crate) struct Provider {
     pub(crate) token_type_aliases: Vec<String>,
     pub(crate) authorization_url: String,
     pub(crate) device_path: String,
+    pub(crate) device_pkce: bool,
     pub(crate) revocation_path: String,
     pub(crate) issuer: String,
     pub(crate) visible_alphabet: bool,
@@ -211,6 +212,7 @@ fn custom_default(name: &str, environment: &str, base_url: &str, token_path: &st
         token_type_aliases: Vec::new(),
         authorization_url: String::new(),
         device_path: String::new(),
+        device_pkce: false,
         revocation_path: String::new(),
         issuer: String::new(),
         visible_alphabet: false,
@@ -394,6 +396,7 @@ fn custom(object: &Value, environment: &str) -> Provider {
     provider.token_type_aliases = list("token_type_aliases");
     provider.authorization_url = text("authorization_url");
     provider.device_path = text("device_path");
+    provider.device_pkce = object["device_pkce"] == true;
     provider.revocation_path = text("revocation_path");
     provider.issuer = text("issuer");
     provider.visible_alphabet = object["token_alphabet"] == "visible";

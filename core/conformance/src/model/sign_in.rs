@@ -75,14 +75,6 @@ impl SignIn {
     }
 
     // 6.2
-    fn verifier(&self) -> String {
-        wire::base64(&self.random, BASE64URL, false)
-    }
-
-    fn challenge(&self) -> String {
-        wire::base64(&Sha256::digest(self.verifier()), BASE64URL, false)
-    }
-
     fn state(&self) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.random).expect("any key will do");
         mac.update(b"state");
@@ -103,6 +95,15 @@ impl SignIn {
         let behind = if has_path { behind } else { behind.strip_prefix('/').unwrap_or(behind) };
         behind.strip_prefix('?')
     }
+}
+
+// 6.2
+pub(super) fn verifier(random: &[u8]) -> String {
+    wire::base64(random, BASE64URL, false)
+}
+
+pub(super) fn challenge(random: &[u8]) -> String {
+    wire::base64(&Sha256::digest(verifier(random)), BASE64URL, false)
 }
 
 /// 3.12 the other way round; `None` where a percent sign starts no escape.
@@ -167,7 +168,8 @@ fn url(sign_in: &SignIn, manager: &Manager, credentials: &Value) -> Result<Strin
     {
         return Err("invalid_provider");
     }
-    let values = ["code", id, &sign_in.redirect_uri, scope, &sign_in.state(), &sign_in.challenge(), "S256"];
+    let values =
+        ["code", id, &sign_in.redirect_uri, scope, &sign_in.state(), &challenge(&sign_in.random), "S256"];
     let own = SAYS_ITSELF.iter().zip(values).filter(|(_, value)| !value.is_empty());
     let mut own: Vec<_> = own.map(|(name, value)| format!("{name}={}", wire::form_encode(value))).collect();
     own.extend(added.iter().map(|[name, value, _]| format!("{name}={}", wire::form_encode(value))));
@@ -308,7 +310,7 @@ impl SigningIn {
                     ("grant_type", "authorization_code".to_owned()),
                     ("code", String::from_utf8_lossy(&self.code).into_owned()),
                     ("redirect_uri", sign_in.redirect_uri.clone()),
-                    ("code_verifier", sign_in.verifier()),
+                    ("code_verifier", verifier(&sign_in.random)),
                 ];
                 let asked = wire::Asked {
                     site: &manager.site,

@@ -89,7 +89,10 @@ impl Holder<'_> {
 
     fn sign_in_by_device(&mut self, presented: &Presented) -> Result<(), Failure> {
         let mut device = DeviceAuthorization::new(vec![0; CODES]);
-        device.start(clock::now());
+        let mut random = [0; 32];
+        getrandom::fill(&mut random)
+            .map_err(|error| Failure::unavailable(format!("cannot draw random numbers: {error}")))?;
+        device.start_with_random(clock::now(), &random);
         let mut out = vec![0; 64 << 10];
         let mut last = None;
         loop {

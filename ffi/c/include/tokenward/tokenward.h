@@ -143,6 +143,9 @@ typedef struct tokenward_member_part tokenward_member_part;
 /** Follows paths through an answer. */
 typedef struct tokenward_nested_part tokenward_nested_part;
 
+/** Binds the requests of a device authorization to each other. */
+typedef struct tokenward_pkce_part tokenward_pkce_part;
+
 /** Works out when a refresh token ends. */
 typedef struct tokenward_refresh_life_part tokenward_refresh_life_part;
 
@@ -966,6 +969,8 @@ typedef struct tokenward_provider {
   const tokenward_site_part *site;
   /** #tokenward_loopback_http allows plain `http` to the loopback interface, for tests. */
   const tokenward_loopback_part *loopback_http;
+  /** #tokenward_pkce_s256 binds the requests of a device authorization to each other (RFC 7636). */
+  const tokenward_pkce_part *device_pkce;
   /** What it wants to be asked otherwise than RFC 6749 has it. */
   const tokenward_requests *requests;
   /** The field that carries its tokens to the API; NULL: `Authorization: Bearer`. */
@@ -1396,6 +1401,9 @@ extern const tokenward_answer_part tokenward_answer_form;
 /** By what its #tokenward_requests says. */
 extern const tokenward_request_part tokenward_request_own;
 
+/** By the SHA-256 of a verifier (RFC 7636 section 4.2): tokenward_device_start_with_random(). */
+extern const tokenward_pkce_part tokenward_pkce_s256;
+
 /** Names separated by `.`, array indices in brackets. */
 extern const tokenward_nested_part tokenward_nested_paths;
 
@@ -1540,6 +1548,29 @@ int32_t tokenward_device_init(tokenward_device **out,
  */
 int32_t tokenward_device_start(tokenward_device *device,
                                uint64_t now_ms);
+
+/**
+ * The same for a service that has #tokenward_pkce_s256.
+ *
+ * Not from an interrupt handler; nothing else may use the device authorization during the call.
+ *
+ * @code
+ * uint8_t random[32];
+ * fill_random(random, sizeof random); // of the system's generator, anew for each start
+ * int32_t result = tokenward_device_start_with_random(device, now_ms, (tokenward_span){ random, sizeof random });
+ * tokenward_wipe(random, sizeof random);
+ * return result;
+ * @endcode
+ *
+ * @param[in,out] device The device authorization.
+ * @param[in] now_ms The caller's clock.
+ * @param[in] random 32 bytes that nobody can predict, and that are never used again. It is copied.
+ * @retval TOKENWARD_OK done
+ * @retval TOKENWARD_ERR_KEY `random` does not have 32 bytes
+ */
+int32_t tokenward_device_start_with_random(tokenward_device *device,
+                                           uint64_t now_ms,
+                                           tokenward_span random);
 
 /**
  * Nobody wants to sign in any more: the codes are wiped, and what is out comes to nothing.

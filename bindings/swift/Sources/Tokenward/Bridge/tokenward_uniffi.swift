@@ -676,12 +676,14 @@ package protocol CoreDeviceProtocol: AnyObject, Sendable {
     func shown(now: UInt64, manager: CoreManager) throws
 
     /**
-     * Somebody wants to sign in: a code is asked for, in place of the one before.
+     * Somebody wants to sign in: a code is asked for, in place of the one before. `random` are 32 bytes that nobody can
+     * predict, used once.
      *
      * # Errors
-     * [`CoreError::Internal`] alone.
+     * - [`CoreError::Input`]: there are not 32 bytes.
+     * - [`CoreError::Internal`].
      */
-    func start(now: UInt64) throws
+    func start(now: UInt64, random: Data) throws
 
 }
 /**
@@ -868,16 +870,19 @@ package func shown(now: UInt64, manager: CoreManager)throws   {try rustCallWithE
 }
 
     /**
-     * Somebody wants to sign in: a code is asked for, in place of the one before.
+     * Somebody wants to sign in: a code is asked for, in place of the one before. `random` are 32 bytes that nobody can
+     * predict, used once.
      *
      * # Errors
-     * [`CoreError::Internal`] alone.
+     * - [`CoreError::Input`]: there are not 32 bytes.
+     * - [`CoreError::Internal`].
      */
-package func start(now: UInt64)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
+package func start(now: UInt64, random: Data)throws   {try rustCallWithError(FfiConverterTypeCoreError_lift) {
         uniffiCallStatus in
     uniffi_tokenward_uniffi_fn_method_coredevice_start(
             self.uniffiCloneHandle(),
-        FfiConverterUInt64.lower(now),uniffiCallStatus
+        FfiConverterUInt64.lower(now),
+        FfiConverterData.lower(random),uniffiCallStatus
     )
 }
 }
@@ -3685,6 +3690,10 @@ public struct TokenProvider: Equatable, Hashable {
      */
     public var devicePath: String?
     /**
+     * The requests of a device authorization are bound to each other (RFC 7636).
+     */
+    public var devicePkce: Bool
+    /**
      * Where a token is revoked when somebody signs out (RFC 7009): follows the base URL.
      */
     public var revocationPath: String?
@@ -3827,6 +3836,9 @@ public struct TokenProvider: Equatable, Hashable {
          * Where a device asks for a code to show: follows the base URL.
          */devicePath: String?,
         /**
+         * The requests of a device authorization are bound to each other (RFC 7636).
+         */devicePkce: Bool,
+        /**
          * Where a token is revoked when somebody signs out (RFC 7009): follows the base URL.
          */revocationPath: String?,
         /**
@@ -3898,6 +3910,7 @@ public struct TokenProvider: Equatable, Hashable {
         self.tokenTypeAliases = tokenTypeAliases
         self.authorizationUrl = authorizationUrl
         self.devicePath = devicePath
+        self.devicePkce = devicePkce
         self.revocationPath = revocationPath
         self.issuer = issuer
         self.tokenAlphabet = tokenAlphabet
@@ -3955,6 +3968,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
                 tokenTypeAliases: FfiConverterOptionSequenceString.read(from: &buf),
                 authorizationUrl: FfiConverterOptionString.read(from: &buf),
                 devicePath: FfiConverterOptionString.read(from: &buf),
+                devicePkce: FfiConverterBool.read(from: &buf),
                 revocationPath: FfiConverterOptionString.read(from: &buf),
                 issuer: FfiConverterOptionString.read(from: &buf),
                 tokenAlphabet: FfiConverterTypeTokenAlphabet.read(from: &buf),
@@ -3998,6 +4012,7 @@ struct FfiConverterTypeTokenProvider: FfiConverterRustBuffer {
         FfiConverterOptionSequenceString.write(value.tokenTypeAliases, into: &buf)
         FfiConverterOptionString.write(value.authorizationUrl, into: &buf)
         FfiConverterOptionString.write(value.devicePath, into: &buf)
+        FfiConverterBool.write(value.devicePkce, into: &buf)
         FfiConverterOptionString.write(value.revocationPath, into: &buf)
         FfiConverterOptionString.write(value.issuer, into: &buf)
         FfiConverterTypeTokenAlphabet.write(value.tokenAlphabet, into: &buf)

@@ -56,6 +56,7 @@ impl Generator {
         }
         let mut step = Map::from_iter([("at".to_owned(), json!(at)), ("do".to_owned(), json!(kind))]);
         match kind {
+            "start_device" if self.dice.percent(95) => _ = step.insert("random_hex".into(), self.random()),
             "begin_device" => {
                 self.begin(&mut step, replay);
                 self.begun_by_device.extend(step["as"].as_str().map(str::to_owned));
@@ -72,6 +73,12 @@ impl Generator {
             _ => {}
         }
         Value::Object(step)
+    }
+
+    /// 32 bytes, as a rule not all alike.
+    fn random(&mut self) -> Value {
+        let random: String = (0..4).map(|_| format!("{:016x}", self.dice.next())).collect();
+        json!(if self.dice.percent(97) { random } else { "5a".repeat(32) })
     }
 
     fn answer_device(&mut self, step: &mut Map<String, Value>, replay: &Replay<'_>, at: u64) {
@@ -221,9 +228,7 @@ impl Generator {
         let mut step = Map::from_iter([("at".to_owned(), json!(at)), ("do".to_owned(), json!(kind))]);
         match kind {
             "sign_in" => {
-                let random: String = (0..4).map(|_| format!("{:016x}", self.dice.next())).collect();
-                let random = if self.dice.percent(97) { random } else { "5a".repeat(32) };
-                step.insert("random_hex".into(), json!(random));
+                step.insert("random_hex".into(), self.random());
                 let good = self.dice.percent(92);
                 let uri = if good {
                     self.dice.pick(&[

@@ -135,7 +135,7 @@ private suspend fun TokenManager.present(
 internal suspend fun TokenManager.signInByCode(show: suspend (DeviceCode) -> Unit) {
     val prepared = scope.async { prepare() }.await()
     holding(bridged { CoreDevice(CODE_BYTES) }) { device, toItsEnd ->
-        bridged { device.start(clock.instant()) }
+        bridged { device.start(clock.instant(), ByteArray(RANDOM_BYTES).also(SecureRandom()::nextBytes)) }
         var refused = TokenwardException.SignInRequired("expired_token")
         while (true) {
             open()

@@ -188,7 +188,7 @@ private class Scenario(private val scenario: Members) {
         val device = hand.device
         val id = step.text("request")?.let { hand.deviceRequests[it] ?: NEVER } ?: hand.lastDeviceRequest
         when (action) {
-            "start_device" -> device.start(now)
+            "start_device" -> device.start(now, step.text("random_hex")?.let(::bytes) ?: ByteArray(32))
             "cancel_device" -> device.cancel()
             "shown_device" -> device.shown(now, manager)
             "poll_device" -> return device.poll(now, manager).let { poll ->
@@ -442,6 +442,7 @@ private class Scenario(private val scenario: Members) {
         tokenTypeAliases = texts("token_type_aliases")
         authorizationUrl = text("authorization_url")
         devicePath = text("device_path")
+        devicePkce = members["device_pkce"] == true
         revocationPath = text("revocation_path")
         issuer = text("issuer")
         val b64token = mapOf("b64token" to TokenAlphabet.B64_TOKEN)

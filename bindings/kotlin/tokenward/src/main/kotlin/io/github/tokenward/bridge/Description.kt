@@ -399,6 +399,11 @@ public class TokenProvider internal constructor(
     public var `devicePath`: kotlin.String?
     ,
     /**
+     * The requests of a device authorization are bound to each other (RFC 7636).
+     */
+    public var `devicePkce`: kotlin.Boolean
+    ,
+    /**
      * Where a token is revoked when somebody signs out (RFC 7009): follows the base URL.
      */
     public var `revocationPath`: kotlin.String?

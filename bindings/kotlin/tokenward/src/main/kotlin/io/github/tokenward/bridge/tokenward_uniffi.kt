@@ -854,7 +854,7 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_tokenward_uniffi_fn_method_coredevice_shown(`ptr`: Long,`now`: Long,`manager`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_tokenward_uniffi_fn_method_coredevice_start(`ptr`: Long,`now`: Long,uniffi_out_err: UniffiRustCallStatus,
+    external fun uniffi_tokenward_uniffi_fn_method_coredevice_start(`ptr`: Long,`now`: Long,`random`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
     external fun uniffi_tokenward_uniffi_fn_clone_coresignin(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1475,12 +1475,14 @@ internal interface CoreDeviceInterface {
     fun `shown`(`now`: kotlin.ULong, `manager`: CoreManager)
 
     /**
-     * Somebody wants to sign in: a code is asked for, in place of the one before.
+     * Somebody wants to sign in: a code is asked for, in place of the one before. `random` are 32 bytes that nobody can
+     * predict, used once.
      *
      * # Errors
-     * [`CoreError::Internal`] alone.
+     * - [`CoreError::Input`]: there are not 32 bytes.
+     * - [`CoreError::Internal`].
      */
-    fun `start`(`now`: kotlin.ULong)
+    fun `start`(`now`: kotlin.ULong, `random`: kotlin.ByteArray)
 
     companion object
 }
@@ -1748,19 +1750,22 @@ internal open class CoreDevice: Disposable, AutoCloseable, CoreDeviceInterface
 
 
     /**
-     * Somebody wants to sign in: a code is asked for, in place of the one before.
+     * Somebody wants to sign in: a code is asked for, in place of the one before. `random` are 32 bytes that nobody can
+     * predict, used once.
      *
      * # Errors
-     * [`CoreError::Internal`] alone.
+     * - [`CoreError::Input`]: there are not 32 bytes.
+     * - [`CoreError::Internal`].
      */
-    @Throws(CoreException::class)override fun `start`(`now`: kotlin.ULong)
+    @Throws(CoreException::class)override fun `start`(`now`: kotlin.ULong, `random`: kotlin.ByteArray)
         =
     callWithHandle {
     uniffiRustCallWithError(CoreException) { _status ->
     UniffiLib.uniffi_tokenward_uniffi_fn_method_coredevice_start(
         it,
 
-        FfiConverterULong.lower(`now`),_status)
+        FfiConverterULong.lower(`now`),
+        FfiConverterByteArray.lower(`random`),_status)
 }
     }
 
@@ -4482,6 +4487,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterBoolean.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterTypeTokenAlphabet.read(buf),
@@ -4525,6 +4531,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceString.allocationSize(value.`tokenTypeAliases`) +
             FfiConverterOptionalString.allocationSize(value.`authorizationUrl`) +
             FfiConverterOptionalString.allocationSize(value.`devicePath`) +
+            FfiConverterBoolean.allocationSize(value.`devicePkce`) +
             FfiConverterOptionalString.allocationSize(value.`revocationPath`) +
             FfiConverterOptionalString.allocationSize(value.`issuer`) +
             FfiConverterTypeTokenAlphabet.allocationSize(value.`tokenAlphabet`) +
@@ -4567,6 +4574,7 @@ internal object FfiConverterTypeTokenProvider: FfiConverterRustBuffer<TokenProvi
             FfiConverterOptionalSequenceString.write(value.`tokenTypeAliases`, buf)
             FfiConverterOptionalString.write(value.`authorizationUrl`, buf)
             FfiConverterOptionalString.write(value.`devicePath`, buf)
+            FfiConverterBoolean.write(value.`devicePkce`, buf)
             FfiConverterOptionalString.write(value.`revocationPath`, buf)
             FfiConverterOptionalString.write(value.`issuer`, buf)
             FfiConverterTypeTokenAlphabet.write(value.`tokenAlphabet`, buf)
