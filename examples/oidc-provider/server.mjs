@@ -3,10 +3,11 @@
 // prints its URL. The client `gateway` has client_credentials; at `login`, which has the secret too, and at `command`, which has none, a
 // person signs in, whose name and password are whatever is typed; so they do at `brief`, whose device codes last six seconds. The client
 // `signer` has client_credentials too, and signs its requests with the secret (client_secret_jwt); so does `keyed` by its own keys (private_key_jwt), one for
-// each algorithm, which are put into FOLDER, as ES256.pem for one. GET /ahead?SECONDS sets the clock of
+// each algorithm, which are put into FOLDER, as ES256.pem for one, and sign what is
+// posted to /sign?ES256, as a service that keeps keys does. GET /ahead?SECONDS sets the clock of
 // this server forward. GET /count says how many token requests there were; after GET /slow_down the next device that asks too early is
 // told to slow down, which this provider does not say by itself.
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -22,11 +23,13 @@ const person = {
   redirect_uris: ['http://127.0.0.1/callback'],
 };
 const pairs = { ES256: ['ec', { namedCurve: 'P-256' }], RS256: ['rsa', { modulusLength: 2048 }], EdDSA: ['ed25519', {}] };
-const keys = folder ? Object.entries({ ...pairs, PS256: pairs.RS256 }).map(([alg, pair]) => {
+const kept = {};
+const keys = Object.entries({ ...pairs, PS256: pairs.RS256 }).map(([alg, pair]) => {
   const { privateKey, publicKey } = generateKeyPairSync(...pair);
-  writeFileSync(`${folder}/${alg}.pem`, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  kept[alg] = privateKey;
+  if (folder) writeFileSync(`${folder}/${alg}.pem`, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   return { ...publicKey.export({ format: 'jwk' }), alg, kid: alg, use: 'sig' };
-}) : [];
+});
 const provider = new Provider(url, {
   clients: [{
     client_id: 'gateway',
@@ -44,13 +47,13 @@ const provider = new Provider(url, {
     grant_types: ['client_credentials', ...person.grant_types],
     token_endpoint_auth_method: 'client_secret_jwt',
   },
-  ...(folder ? [{
+  {
     ...person,
     client_id: 'keyed',
     grant_types: ['client_credentials', ...person.grant_types],
     jwks: { keys },
     token_endpoint_auth_method: 'private_key_jwt',
-  }] : []),
+  },
   { ...person, client_id: 'command', token_endpoint_auth_method: 'none' },
   { ...person, client_id: 'brief', token_endpoint_auth_method: 'none' }],
   features: {
@@ -77,6 +80,10 @@ provider.use(async (context, next) => {
     const ahead = 1000 * Number(context.querystring);
     Date.now = () => now() + ahead;
     return void (context.body = String(ahead));
+  }
+  if (context.path === '/sign') {
+    const posted = Buffer.concat(await context.req.toArray());
+    return void (context.body = sign('sha256', posted, kept[context.querystring]));
   }
   if (context.path === '/slow_down') return void (context.body = String(slow = true));
   if (context.path === '/token') count += 1;

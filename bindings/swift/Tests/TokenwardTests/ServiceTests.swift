@@ -199,7 +199,7 @@ import TokenwardTesting
     // MARK: - A certified server
 
     /// Each way to sign requests, and the client of it.
-    @Test(.serialized, arguments: [(ClientAuthentication.clientSecretJwt, "signer")])
+    @Test(.serialized, arguments: [(ClientAuthentication.clientSecretJwt, "signer"), (.privateKeyJwt, "keyed")])
     func oidc_provider_takes_a_signed_request_where_the_clocks_agree(way: ClientAuthentication, client: String) async throws {
         let base = ProcessInfo.processInfo.environment["TOKENWARD_OIDC_SIGNED"] ?? ""
         try #require(!base.isEmpty, "started by bindings/swift/test.sh")
@@ -208,10 +208,17 @@ import TokenwardTesting
             $0.issuer = base
         }
         let me = URL(string: base + "/me")!
+        // A service that keeps keys.
+        let key = ClientSigner(.es256) { data in
+            var request = URLRequest(url: URL(string: base + "/sign?ES256")!)
+            (request.httpMethod, request.httpBody) = ("POST", data)
+            return try await URLSession.shared.data(for: request).0
+        }
+        let secret = "a secret of 32 bytes, or of more."
         func made(_ clock: HandClock) throws -> TokenManager {
             try TokenManager(
                 provider: provider,
-                source: .credentials { Credentials(clientId: client, clientSecret: "a secret of 32 bytes, or of more.") },
+                source: .credentials { Credentials(clientId: client, clientSecret: secret, signer: key) },
                 storage: MemoryTokenStorage(), transport: URLSessionTransport(), options: serverOptions.at(clock))
         }
         #expect(try await made(HandClock()).authorize(method: "GET", url: me).generation == 1)

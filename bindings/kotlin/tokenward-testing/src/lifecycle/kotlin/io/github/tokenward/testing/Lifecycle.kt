@@ -1,12 +1,14 @@
 package io.github.tokenward.testing
 
 import io.github.tokenward.ClientAuthentication
+import io.github.tokenward.ClientSigner
 import io.github.tokenward.Credentials
 import io.github.tokenward.FileTokenStorage
 import io.github.tokenward.IssuedToken
 import io.github.tokenward.MemoryTokenStorage
 import io.github.tokenward.MissingLifetime
 import io.github.tokenward.RefreshPolicy
+import io.github.tokenward.SignatureAlgorithm
 import io.github.tokenward.TokenClock
 import io.github.tokenward.TokenGrant
 import io.github.tokenward.TokenIdentity
@@ -244,7 +246,10 @@ abstract class Lifecycle {
     }
 
     /** Each way to sign requests, and the client of it. */
-    private val signers = listOf(ClientAuthentication.CLIENT_SECRET_JWT to "signer")
+    private val signers = listOf(
+        ClientAuthentication.CLIENT_SECRET_JWT to "signer",
+        ClientAuthentication.PRIVATE_KEY_JWT to "keyed",
+    )
 
     @Test
     fun `oidc-provider takes a signed request where the clocks agree`() = OidcProvider(script = "server.mjs").use { service ->
@@ -256,7 +261,8 @@ abstract class Lifecycle {
                     authentication = way
                     issuer = service.baseUrl
                 }
-                val source = TokenSource.credentials { Credentials(client, service.clientSecret) }
+                val key = ClientSigner(SignatureAlgorithm.ES256) { service.sign(it) }
+                val source = TokenSource.credentials { Credentials(client, service.clientSecret, signer = key) }
                 suspend fun TokenManager.generation() = authorize("GET", "${service.baseUrl}/me").generation
                 manager(provider, source).use { assertEquals(1, it.generation()) }
                 // Our clock is an hour slow until somebody sets it right.

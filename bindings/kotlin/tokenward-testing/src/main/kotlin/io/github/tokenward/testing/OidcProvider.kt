@@ -37,6 +37,13 @@ public class OidcProvider(lifetimeSeconds: Int = 60, script: String = "kotlin.mj
         call("ahead?$seconds")
     }
 
+    /** What `server.mjs` signs by ES256, as a service that keeps keys does. */
+    public fun sign(data: ByteArray): ByteArray {
+        val posted = HttpRequest.BodyPublishers.ofByteArray(data)
+        val request = HttpRequest.newBuilder(URI("$baseUrl/sign?ES256")).POST(posted).build()
+        return HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofByteArray()).body()
+    }
+
     override fun close() {
         process.destroy()
         process.waitFor()
