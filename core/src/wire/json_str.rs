@@ -2,7 +2,7 @@
 
 use crate::ascii::{hexadecimal, low_byte};
 use crate::error::Error;
-use crate::machine::{WIDE, inlined_if_wide};
+use crate::machine::inlined_if_wide;
 use crate::secret::ct_eq_iter;
 use crate::wire::input::{Input, Slice, Text};
 
@@ -165,15 +165,17 @@ impl<'a> JsonStr<'a> {
         let needed = self.len();
         let out = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
         let (mut room, mut rest) = (&mut *out, self.unescape());
-        while WIDE && rest.escapes && !rest.of_form {
-            let start = Slice::new(rest.raw.as_slice());
-            let mut escape = start.clone();
-            while !escape.is_at_end() && escape.peek() != b'\\' {
-                escape.bump();
-                escape = escape.skip_plain();
+        while rest.escapes {
+            if !rest.of_form {
+                let start = Slice::new(rest.raw.as_slice());
+                let mut escape = start.clone();
+                while !escape.is_at_end() && escape.peek() != b'\\' {
+                    escape.bump();
+                    escape = escape.skip_plain();
+                }
+                room = copy(start.until(&escape).unwrap_or_default(), room);
+                rest.raw = escape.rest().iter();
             }
-            room = copy(start.until(&escape).unwrap_or_default(), room);
-            rest.raw = escape.rest().iter();
             loop {
                 let Some(byte) = rest.next() else { return Ok(out) };
                 room = copy(&[byte], room);
@@ -182,11 +184,7 @@ impl<'a> JsonStr<'a> {
                 }
             }
         }
-        if rest.escapes {
-            room.iter_mut().zip(rest).for_each(|(place, byte)| *place = byte);
-        } else {
-            copy(rest.raw.as_slice(), room);
-        }
+        copy(rest.raw.as_slice(), room);
         Ok(out)
     }
 
