@@ -1,8 +1,8 @@
 //! A string of JSON where it stands: compared, measured and copied without being unescaped first.
 
-use crate::ascii::{hexadecimal, low_byte};
+use crate::ascii::{eq_ignore_case, hexadecimal, low_byte};
 use crate::error::Error;
-use crate::machine::inlined_if_wide;
+use crate::machine::{WIDE, inlined_if_wide};
 use crate::secret::ct_eq_iter;
 use crate::wire::input::{Input, Slice, Text};
 
@@ -164,8 +164,12 @@ impl<'a> JsonStr<'a> {
     pub fn copy_to<'b>(&self, out: &'b mut [u8]) -> Result<&'b [u8], Error> {
         let needed = self.len();
         let out = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
+        if let Some(plain) = self.as_plain() {
+            copy(plain, out);
+            return Ok(out);
+        }
         let (mut room, mut rest) = (&mut *out, self.unescape());
-        while rest.escapes {
+        loop {
             if !rest.of_form {
                 let start = Slice::new(rest.raw.as_slice());
                 let mut escape = start.clone();
@@ -184,8 +188,6 @@ impl<'a> JsonStr<'a> {
                 }
             }
         }
-        copy(rest.raw.as_slice(), room);
-        Ok(out)
     }
 
     /// The bytes where they stand, if nothing is escaped.
@@ -206,6 +208,9 @@ impl<'a> JsonStr<'a> {
 
     /// Whether it is `text`, whatever the case.
     pub(crate) fn is_in_any_case(&self, text: &str) -> bool {
+        if WIDE && let Some(plain) = self.as_plain() {
+            return eq_ignore_case(plain, text.as_bytes());
+        }
         let mut others = text.bytes();
         let is_next = |byte: u8| others.next().is_some_and(|other| byte.eq_ignore_ascii_case(&other));
         self.len() == text.len() && self.unescape().all(is_next)
