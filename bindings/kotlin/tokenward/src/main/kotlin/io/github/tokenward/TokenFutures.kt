@@ -64,6 +64,15 @@ public class TokenFutures(private val keeper: TokenKeeper) : AutoCloseable {
         @JvmStatic
         public fun credentials(credentials: Callable<Credentials>): TokenSource = TokenSource.credentials { credentials.call() }
 
+        /** See [ClientSigner]. */
+        @JvmStatic
+        @JvmOverloads
+        public fun signer(
+            algorithm: SignatureAlgorithm,
+            sign: Function<ByteArray, ByteArray>,
+            certificateThumbprint: String? = null,
+        ): ClientSigner = ClientSigner(algorithm, certificateThumbprint) { sign.apply(it) }
+
         /** See [TokenSource.Companion.backend]. */
         @JvmStatic
         public fun backend(token: Callable<IssuedToken>): TokenSource = TokenSource.backend { token.call() }

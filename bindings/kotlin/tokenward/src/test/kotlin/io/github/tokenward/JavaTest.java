@@ -2,9 +2,11 @@ package io.github.tokenward;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -57,6 +59,34 @@ class JavaTest {
             waiting.cancel(true);
             assertThrows(CancellationException.class, waiting::get);
         }
+    }
+
+    @Test
+    void a_client_signs_its_requests_from_Java() throws Exception {
+        TokenProvider keyed = TokenProviderKt.copy(acme, provider -> {
+            provider.setAuthentication(ClientAuthentication.PRIVATE_KEY_JWT);
+            return Unit.INSTANCE;
+        });
+        List<String> inputs = new CopyOnWriteArrayList<>();
+        ClientSigner signer = TokenFutures.signer(SignatureAlgorithm.ED_DSA, data -> {
+            inputs.add(new String(data));
+            return new byte[64];
+        });
+        TokenSource source = TokenFutures.credentials(
+            () -> new Credentials("id", null, null, null, Map.of(), Map.of(), null, signer));
+        TokenManagerOptions options = TokenFutures.options(Duration.ZERO, true);
+        TokenIdentity person = TokenProviderKt.TokenIdentity(identity -> Unit.INSTANCE);
+        List<String> bodies = new CopyOnWriteArrayList<>();
+        TokenTransport transport = (request, done) -> {
+            bodies.add(new String(request.getBody()));
+            return answer;
+        };
+        try (TokenManager manager = new TokenManager(keyed, person, source, transport, new MemoryTokenStorage(), options);
+                TokenFutures tokens = new TokenFutures(manager)) {
+            tokens.authorize("GET", "https://acme.example/v1").get();
+        }
+        assertEquals(1, inputs.size());
+        assertTrue(bodies.get(0).contains("&client_assertion=" + inputs.get(0) + "."));
     }
 
     @Test
