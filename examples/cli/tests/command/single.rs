@@ -111,6 +111,42 @@ fn a_request_shows_the_values_that_were_told_and_no_others() {
 }
 
 #[test]
+fn a_client_signs_by_the_key_in_a_file_or_says_what_is_wrong_with_it() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_str().expect("a path").to_owned()
+    };
+    let provider = file(
+        "acme.json",
+        r#"{"name":"acme","token_url":"https://a.example/token","grants":["client_credentials"],
+        "authentication":"private_key_jwt"}"#,
+    );
+    // The private key of RFC 8410 section 10.3.
+    let secret = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+    let key = file("key.pem", &format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\n"));
+    let request = ["request", "--json", "--provider-file", &provider, "--client-id", "app"];
+    let shown = run(&request);
+    assert!(shown.out.contains("client_id=app&client_assertion_type="), "{}", shown.out);
+    let by_key = [&request[..], &["--key", &key, "--key-id", "k1"]].concat();
+    let hidden = run(&by_key);
+    assert!(hidden.out.contains("&client_assertion=[redacted]"), "{}", hidden.out);
+    let told = run(&[&by_key[..], &["--show-secrets"]].concat());
+    // {"typ":"JWT","alg":"EdDSA","kid":"k1"}
+    let header = "&client_assertion=eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSIsImtpZCI6ImsxIn0.";
+    assert!(told.out.contains(header), "{}", told.out);
+    for output in [shown, hidden, told] {
+        assert!(output.status == 0 && !output.out.contains(secret) && !output.err.contains(secret));
+    }
+    let none = file("none.pem", "no key");
+    run(&[&request[..], &["--key", &none]].concat()).complains(64, "no private key in PEM");
+    run(&[&by_key[..], &["--certificate", &none]].concat()).complains(64, "no certificate in PEM");
+    run(&[&request[..], &["--key", "missing.pem"]].concat()).complains(64, "cannot read missing.pem");
+    run(&["token", "--provider-file", &provider, "--client-id", "app"]).complains(64, "give --key FILE");
+}
+
+#[test]
 fn a_mistake_in_the_command_line_is_one_line_and_64() {
     let mistakes: [(&[&str], &str); 9] = [
         (&["frob"], "unrecognized subcommand"),
