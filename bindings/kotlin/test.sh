@@ -9,6 +9,8 @@ KOTLIN=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$KOTLIN/../.." && pwd)
 TARGET=$(realpath -m "${CARGO_TARGET_DIR:-$ROOT/target}")
 export CARGO_TARGET_DIR=$TARGET
+# JNA would look there first, and `cargo run` adds where another build's library may lie.
+unset LD_LIBRARY_PATH
 OUT=$TARGET/kotlin
 M2=${TOKENWARD_M2:-${TOKENWARD_CACHE:-$HOME/.cache/tokenward}/m2}
 VERSION=$(sed -n 's:^  <version>\(.*\)</version>$:\1:p' "$KOTLIN/pom.xml")

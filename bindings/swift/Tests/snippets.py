@@ -18,7 +18,7 @@ import TokenwardTesting
 import FoundationNetworking
 #endif
 struct MyBrowser: Sendable { func open(_ url: URL) async throws -> URL { url } }
-struct MyServer: Sendable { func siteToken() async throws -> IssuedToken { IssuedToken(accessToken: "t") } }
+struct MyServer: Sendable { func sign(_ data: Data) async throws -> Data { data }; func siteToken() async throws -> IssuedToken { IssuedToken(accessToken: "t") } }
 struct Devices: Sendable { let tokens: any TokenKeeper; func load() async -> String { "" } }
 func snippet(manager: TokenManager, key: Data, request: URLRequest, myServer: MyServer, myBrowser: MyBrowser) async throws {
 """

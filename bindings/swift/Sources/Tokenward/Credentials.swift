@@ -42,8 +42,7 @@ extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, Cu
 /// A key of the client's, which signs its requests where it lies: in the Secure Enclave, a keychain, a server.
 ///
 /// ```swift
-/// let key = try SecureEnclave.P256.Signing.PrivateKey()
-/// let signer = ClientSigner(.es256) { try key.signature(for: $0).derRepresentation }
+/// let signer = ClientSigner(.es256) { data in try await myServer.sign(data) }
 /// ```
 public struct ClientSigner: Sendable {
     let algorithm: SignatureAlgorithm

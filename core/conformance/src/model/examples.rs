@@ -674,7 +674,7 @@ const RULES: [&str; 42] = [
 
 fn reaches_every_rule(with_storage: bool, rules: &[&str]) {
     let mut missed: std::collections::BTreeSet<_> = rules.iter().copied().collect();
-    for seed in 0..2_000 {
+    for seed in 0..20_000 {
         REACHED.take();
         run(&generate(seed, with_storage));
         for rule in REACHED.take() {

@@ -44,6 +44,8 @@ pub(crate) enum Authentication {
     Nobody,
     ClientSecretJwt,
     PrivateKeyJwt,
+    /// Of a preset without a grant.
+    Unnamed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,10 +296,12 @@ fn described(scenario: &Value, environment: &str, base_url: &str) -> Provider {
         },
         "flip_utility_api_key" => Provider {
             api_origins: vec![flip_utility_origin.to_owned()],
+            authentication: Authentication::Unnamed,
             missing_lifetime: MissingLifetime::Never,
             ..custom_default(preset, environment, "https://oauth.flip.energy", "/token")
         },
         "flip_energy_client" => Provider {
+            authentication: Authentication::Unnamed,
             missing_lifetime: MissingLifetime::Never,
             routes: flip_energy_routes(),
             ..custom_default(preset, "", base_url, "")

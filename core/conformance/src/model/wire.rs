@@ -622,6 +622,7 @@ pub(crate) fn write_own_request(
         }
         Authentication::None => at_the_end.push(("client_id", given("client_id")?)),
         Authentication::Nobody => {}
+        Authentication::Unnamed => return Err("invalid_provider"),
         Authentication::ClientSecretJwt | Authentication::PrivateKeyJwt => {
             let (id, made_of) = (given("client_id")?, &credentials["assertion"]);
             let assertion = if provider.authentication == Authentication::PrivateKeyJwt {
