@@ -1,5 +1,13 @@
 //! Comparing and wiping bytes that must not leak.
 
+use crate::error::Error;
+
+/// Refuses bytes that are all alike: no generator has drawn them.
+pub(crate) fn check_random(random: &[u8]) -> Result<(), Error> {
+    let is_drawn = random.iter().any(|byte| Some(byte) != random.first());
+    if is_drawn { Ok(()) } else { Err(Error::NotRandom) }
+}
+
 /// Whether `a` and `b` are the same bytes, in a time that depends only on their lengths.
 ///
 /// ```

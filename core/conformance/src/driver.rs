@@ -13,7 +13,7 @@ use tokenward::{
 
 use crate::compare::step_difference;
 use crate::description;
-use crate::members::{integer, list, optional, pair, required, text};
+use crate::members::{bytes_of_hex, integer, list, optional, pair, required, text};
 
 /// What one step did: all that its `expect` may name.
 pub struct Step {
@@ -231,8 +231,7 @@ impl<'a> Driver<'a> {
             }
             "revoke" => self.revoke(step),
             "signing_input" => {
-                let given = step.get("credentials").or(self.scenario.get("credentials"));
-                let credentials = credentials(given, self.arena)?;
+                let credentials = credentials(step, self.scenario, self.arena)?;
                 let mut out = vec![0; 1 << 17];
                 let input = self.hand.manager.signing_input(&credentials, &mut out);
                 Ok(input.map(|input| members([("signing_input", json!(String::from_utf8_lossy(input)))])))
@@ -348,8 +347,7 @@ impl<'a> Driver<'a> {
                 ]))
             }
             "begin_device" => {
-                let credentials =
-                    credentials(step.get("credentials").or(self.scenario.get("credentials")), self.arena)?;
+                let credentials = credentials(step, self.scenario, self.arena)?;
                 let (values, _) = additions(step, self.scenario)?.unwrap_or_default();
                 let mut out = vec![0; 1 << 17];
                 let begun = device.begin(now, manager, &credentials, &values, &mut out);
@@ -410,8 +408,7 @@ impl<'a> Driver<'a> {
         at: u64,
     ) -> Result<Result<Map<String, Value>, Error>, String> {
         let wall = self.wall(at);
-        let credentials =
-            credentials(step.get("credentials").or(self.scenario.get("credentials")), self.arena)?;
+        let credentials = credentials(step, self.scenario, self.arena)?;
         let (values, _) = additions(step, self.scenario)?.unwrap_or_default();
         let mut out = vec![0; 1 << 17];
         let Hand { manager, sign_in, code, .. } = &mut self.hand;
@@ -578,8 +575,7 @@ impl<'a> Driver<'a> {
         step: &'a Map<String, Value>,
         now: Instant,
     ) -> Result<Result<Map<String, Value>, Error>, String> {
-        let credentials =
-            credentials(step.get("credentials").or(self.scenario.get("credentials")), self.arena)?;
+        let credentials = credentials(step, self.scenario, self.arena)?;
         let mut out = vec![0; 1 << 17];
         let begun = match additions(step, self.scenario)? {
             None => self.hand.manager.begin(now, &credentials, &mut out),
@@ -601,8 +597,7 @@ impl<'a> Driver<'a> {
     }
 
     fn revoke(&mut self, step: &'a Map<String, Value>) -> Result<Result<Map<String, Value>, Error>, String> {
-        let credentials =
-            credentials(step.get("credentials").or(self.scenario.get("credentials")), self.arena)?;
+        let credentials = credentials(step, self.scenario, self.arena)?;
         let (values, _) = additions(step, self.scenario)?.unwrap_or_default();
         let mut out = vec![0; 1 << 17];
         let written_request = self.hand.manager.revoke(&credentials, &values, &mut out);
@@ -811,8 +806,13 @@ fn additions<'s>(
     Ok(Some((pairs(given, "values")?, pairs(given, "parameters")?)))
 }
 
-fn credentials<'c>(value: Option<&'c Value>, arena: &'c Bump) -> Result<Credentials<'c>, String> {
-    let Some(value) = value else { return Ok(Credentials::default()) };
+fn credentials<'c>(
+    step: &'c Map<String, Value>,
+    scenario: &'c Map<String, Value>,
+    arena: &'c Bump,
+) -> Result<Credentials<'c>, String> {
+    let given = step.get("credentials").or(scenario.get("credentials"));
+    let Some(value) = given else { return Ok(Credentials::default()) };
     let object = value.as_object().ok_or("`credentials` is an object")?;
     let member = |name| optional(object, name, text).map(Option::unwrap_or_default);
     Ok(Credentials {
@@ -857,12 +857,4 @@ fn fields(step: &Map<String, Value>) -> Result<Vec<(&str, &[u8])>, String> {
 /// Names and values: header fields, say.
 fn pairs<'s>(object: &'s Map<String, Value>, name: &str) -> Result<Pairs<'s>, String> {
     list(object, name)?.iter().map(pair).collect()
-}
-
-fn bytes_of_hex(hex: &str) -> Result<Vec<u8>, String> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
-    let bytes =
-        pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<Vec<_>>>();
-    bytes.filter(|_| rest.is_empty()).ok_or_else(|| "hexadecimal digits come in pairs".to_owned())
 }

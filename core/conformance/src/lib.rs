@@ -17,4 +17,5 @@ mod suite;
 
 pub use compare::difference;
 pub use driver::{Run, State, Step, run};
+pub use members::bytes_of_hex;
 pub use suite::{Scenario, files, replay};

@@ -48,3 +48,15 @@ pub(crate) fn pair(value: &Value) -> Result<(&str, &str), String> {
         _ => Err(format!("{value} is no pair")),
     }
 }
+
+/// The bytes that hexadecimal digits stand for.
+///
+/// # Errors
+/// A sentence, if they are none or do not come in pairs.
+pub fn bytes_of_hex(hex: &str) -> Result<Vec<u8>, String> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    let bytes =
+        pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<Vec<_>>>();
+    bytes.filter(|_| rest.is_empty()).ok_or_else(|| "hexadecimal digits come in pairs".to_owned())
+}

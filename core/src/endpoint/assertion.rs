@@ -7,6 +7,7 @@ use crate::endpoint::signature::SignatureAlgorithm;
 use crate::error::Error;
 #[cfg(feature = "snapshot")]
 use crate::hmac_sha256::hmac_sha256_by;
+use crate::secret::check_random;
 use crate::time::UnixTime;
 use crate::wire::writer::Writer;
 
@@ -34,10 +35,7 @@ fn to_sign<'a>(credentials: &Credentials<'a>) -> Result<(&'a Assertion<'a>, &'a 
 }
 
 fn check_parts(assertion: &Assertion<'_>) -> Result<(), Error> {
-    let [first, ..] = assertion.random;
-    if assertion.random.iter().all(|byte| *byte == first) {
-        return Err(Error::NotRandom);
-    }
+    check_random(&assertion.random)?;
     if assertion.wall == UnixTime::default() { Err(Error::NoWallClock) } else { Ok(()) }
 }
 

@@ -6,6 +6,8 @@ use sha2::{Digest, Sha256};
 use crate::endpoint::body_format::Body;
 use crate::error::Error;
 #[cfg(feature = "snapshot")]
+use crate::secret::check_random;
+#[cfg(feature = "snapshot")]
 use crate::wire::base64::base64url;
 
 /// Binds the requests of a device authorization to each other (RFC 7636): a value that brings its code.
@@ -27,10 +29,7 @@ impl DevicePkce {
     pub const S256: &'static Self = &Self {
         number: 1,
         name: "s256",
-        check: |random| {
-            let [first, ..] = random;
-            if random.iter().all(|byte| byte == first) { Err(Error::NotRandom) } else { Ok(()) }
-        },
+        check: |random| check_random(random),
         write_challenge: |body, random| {
             body.parameter("code_challenge", challenge(random, &mut [0; 44]));
             body.parameter("code_challenge_method", b"S256");

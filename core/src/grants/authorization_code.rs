@@ -13,7 +13,7 @@ use crate::manager::seal::{HmacSha256, Seal};
 use crate::manager::sign_in::SignIn;
 use crate::manager::snapshot;
 use crate::manager::{Outcome, ParsedAnswer, TokenManager};
-use crate::secret::wipe;
+use crate::secret::{check_random, wipe};
 use crate::time::{Instant, UnixTime};
 use crate::wire::base64::base64url;
 use crate::wire::form::{FormStr, is_well_formed, pairs};
@@ -93,10 +93,7 @@ impl<'a> AuthorizationCode<'a> {
     /// - [`Error::BadUrl`]: the redirect URI is none, or has a fragment.
     /// - [`Error::OriginNotAllowed`]: it is `http` to another machine.
     pub fn new(random: [u8; 32], redirect_uri: &'a str) -> Result<Self, Error> {
-        let [first, ..] = random;
-        if random.iter().all(|byte| *byte == first) {
-            return Err(Error::NotRandom);
-        }
+        check_random(&random)?;
         check_redirect_uri(redirect_uri.as_bytes())?;
         Ok(Self { random, redirect_uri, state: State::Waits })
     }

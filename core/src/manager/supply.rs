@@ -118,18 +118,18 @@ impl Supply {
         let (base, until) = base;
         // Until then it is the same, whatever a source would be asked for.
         let ends = match next {
-            Next::Wait => self.tries.wait_until,
-            Next::Await(_) => u64::MAX,
+            Next::Wait => Some(self.tries.wait_until),
+            Next::Await(_) => None,
             _ => return until,
         };
         if !matches!(base, Next::Supply(..)) {
             return until;
         }
-        let at_the_end = (ends != u64::MAX).then_some(ends);
-        let Some(lifts_at) = until.filter(|lifts_at| *lifts_at < ends) else { return at_the_end };
+        let comes_first = |lifts_at: &u64| ends.is_none_or(|ends| *lifts_at < ends);
+        let Some(lifts_at) = until.filter(comes_first) else { return ends };
         let _ = session.advance(Instant::from_millis(lifts_at), provider);
         match session.base(provider) {
-            (Next::Supply(..), _) => at_the_end,
+            (Next::Supply(..), _) => ends,
             (Next::Wait, until) if next == Next::Wait => until,
             _ => Some(lifts_at),
         }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use clap::ValueEnum;
@@ -10,7 +9,7 @@ use rustls::SignatureScheme;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::SigningKey;
+use rustls::sign::Signer;
 use sha2::{Digest, Sha256};
 use tokenward::parts::SignatureAlgorithm;
 
@@ -28,8 +27,7 @@ pub(crate) enum RsaAlgorithm {
 /// A client's key.
 #[derive(Debug)]
 pub(crate) struct ClientKey {
-    key: Arc<dyn SigningKey>,
-    scheme: SignatureScheme,
+    signer: Box<dyn Signer>,
     pub(crate) algorithm: &'static SignatureAlgorithm,
     pub(crate) id: Option<String>,
     pub(crate) certificate_thumbprint: Option<String>,
@@ -61,9 +59,9 @@ impl ClientKey {
             }
             _ => (SignatureAlgorithm::RS256, SignatureScheme::RSA_PKCS1_SHA256),
         };
-        if key.choose_scheme(&[scheme]).is_none() {
-            return Err(unfit("of the elliptic curves only P-256 signs a request".into()));
-        }
+        let signer = key.choose_scheme(&[scheme]);
+        let signer =
+            signer.ok_or_else(|| unfit("of the elliptic curves only P-256 signs a request".into()))?;
         let thumbprint = |file: &Path| -> Result<String, Failure> {
             let der = CertificateDer::from_pem_slice(&bytes(file)?).map_err(|error| {
                 Failure::usage(format!("{}: no certificate in PEM: {error}", file.display()))
@@ -71,15 +69,11 @@ impl ClientKey {
             Ok(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&der)))
         };
         let certificate_thumbprint = certificate.map(thumbprint).transpose()?;
-        Ok(Self { key, scheme, algorithm, id, certificate_thumbprint })
+        Ok(Self { signer, algorithm, id, certificate_thumbprint })
     }
 
     pub(crate) fn sign(&self, input: &[u8]) -> Result<Vec<u8>, Failure> {
-        let signed = self.key.choose_scheme(&[self.scheme]).map(|signer| signer.sign(input));
-        match signed {
-            Some(Ok(signature)) => Ok(signature),
-            _ => Err(Failure::unavailable("the key does not sign")),
-        }
+        self.signer.sign(input).map_err(|_| Failure::unavailable("the key does not sign"))
     }
 }
 

@@ -89,6 +89,14 @@ pub(crate) fn withhold_secrets(from: &mut Command) {
     }
 }
 
+/// Bytes of the system's generator.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut random = [0; N];
+    getrandom::fill(&mut random)
+        .map_err(|error| Failure::unavailable(format!("cannot draw random numbers: {error}")))?;
+    Ok(random)
+}
+
 /// What a request presents; wiped when it is dropped.
 #[derive(Clone, Default)]
 pub(crate) struct Presented {
@@ -129,11 +137,8 @@ impl Presented {
         &self,
         input: impl for<'b> FnOnce(&Credentials<'_>, &'b mut [u8]) -> Result<&'b [u8], Error>,
     ) -> Result<Signed, Failure> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)
-            .map_err(|error| Failure::unavailable(format!("cannot draw random numbers: {error}")))?;
         let mut signed = Signed {
-            random,
+            random: random()?,
             wall: clock::wall().unwrap_or_default(),
             key: self.key.clone(),
             signature: None,

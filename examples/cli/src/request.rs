@@ -9,7 +9,7 @@ use tokenward::parts::SignatureAlgorithm;
 use tokenward::{
     Additions, Assertion, Credentials, Error, Grant, Identity, Provider, TokenRequest, UnixTime,
 };
-use tokenward_conformance::description;
+use tokenward_conformance::{bytes_of_hex, description};
 
 use crate::credentials::{Ask, Sources, pair};
 use crate::failure::{Failure, Status};
@@ -207,15 +207,8 @@ fn quoted(text: &str) -> String {
 
 /// What an assertion is made of.
 fn assertion(given: &Object) -> Result<Assertion<'_>, Refusal> {
-    let hex = required(text(given, "random_hex")?)?;
-    let mut random = [0; 16];
-    if hex.len() != 2 * random.len() || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(BAD_INPUT);
-    }
-    for (byte, digits) in random.iter_mut().zip(hex.as_bytes().chunks(2)) {
-        let digits = std::str::from_utf8(digits).map_err(|_| BAD_INPUT)?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| BAD_INPUT)?;
-    }
+    let random = bytes_of_hex(required(text(given, "random_hex")?)?).ok();
+    let random = random.and_then(|random| random.try_into().ok()).ok_or(BAD_INPUT)?;
     let wall = UnixTime::from_secs(number(given, "wall")?.unwrap_or_default());
     Ok(Assertion { random, wall, key_id: text(given, "key_id")?, ..Assertion::default() })
 }

@@ -109,7 +109,7 @@ extension TokenManager {
     func signed(_ ready: Prepared) async throws -> Signed {
         let credentials = ready.credentials
         var assertion = AssertionRecord(
-            random: Data((0..<16).map { _ in UInt8.random(in: .min ... .max) }), wall: clock.wall(),
+            random: randomBytes(16), wall: clock.wall(),
             keyId: credentials.keyId, certificateThumbprint: credentials.signer?.certificateThumbprint,
             algorithm: credentials.signer?.algorithm, signature: nil)
         if let signer = credentials.signer,

@@ -6,10 +6,9 @@ extension TokenManager {
     func credentialsToRevoke() async -> Signed? {
         do {
             return try await inTime { [self] in
-                guard case .credentials(let ask) = source else {
-                    return try await signed(Prepared(credentials: Credentials(), bearer: nil))
-                }
-                return try await signed(Prepared(credentials: ask(), bearer: nil))
+                var credentials = Credentials()
+                if case .credentials(let ask) = source { credentials = try await ask() }
+                return try await signed(Prepared(credentials: credentials, bearer: nil))
             }
         } catch {
             tell(error)

@@ -171,8 +171,7 @@ extension TokenManager {
         try await vault.claimed()
         let ready = try await prepare()
         let device = try bridged { try CoreDevice(memory: 8192) }
-        let random = Data((0..<32).map { _ in UInt8.random(in: .min ... .max) })
-        try bridgedNow { try device.start(now: $0, random: random) }
+        try bridgedNow { try device.start(now: $0, random: randomKey()) }
         var refused = TokenwardError.signInRequired(reason: "expired_token")
         while true {
             try Task.checkCancellation()

@@ -99,7 +99,10 @@ final class StorageClaim: Sendable {
 }
 
 /// 32 bytes of the system's random generator.
-func randomKey() -> Data {
+func randomKey() -> Data { randomBytes(32) }
+
+/// Bytes of the system's random generator.
+func randomBytes(_ count: Int) -> Data {
     var generator = SystemRandomNumberGenerator()
-    return Data((0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) })
+    return Data((0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) })
 }

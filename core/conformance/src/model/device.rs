@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::json::{self, Json};
-use super::presets::{Authentication, Provider};
+use super::presets::Provider;
 use super::sign_in;
 use super::wire::{self, Answer};
 use super::{Manager, Refused, in_trouble, number, written};
@@ -376,10 +376,7 @@ impl Device {
                 Ok(said)
             }
             Ok(Err((code, standard))) => {
-                let signs = matches!(
-                    manager.provider.authentication,
-                    Authentication::ClientSecretJwt | Authentication::PrivateKeyJwt
-                );
+                let signs = manager.provider.authentication.asserts();
                 if in_trouble(status) || signs && standard == "invalid_client" {
                     if !out.late {
                         self.trouble(self.clock, retry_after, manager);

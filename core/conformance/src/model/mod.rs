@@ -12,6 +12,11 @@ fn body(step: &Value) -> Vec<u8> {
     }
 }
 
+/// What a step's request presents: the file's, if it says no other.
+fn credentials<'v>(step: &'v Value, scenario: &'v Value) -> &'v Value {
+    step.get("credentials").unwrap_or(&scenario["credentials"])
+}
+
 /// What stands for `{name}` in a request that no manager asks for.
 fn values(step: &Value, scenario: &Value) -> Value {
     json!({"values": step.get("additions").unwrap_or(&scenario["additions"])["values"]})
@@ -29,7 +34,7 @@ pub(crate) mod wire;
 
 use crate::dice::Dice;
 use device::Device;
-use presets::{Authentication, Grant, MissingLifetime, Policy, Provider};
+use presets::{Grant, MissingLifetime, Policy, Provider};
 use serde_json::{Map, Value, json};
 use sign_in::{SigningIn, StoredSignIn};
 use std::cell::Cell;
@@ -901,10 +906,7 @@ impl Manager {
                 Some(listed) if self.policy.recheck && out.grant != Grant::Password => {
                     reached(if out.late { "2.99 late" } else { "2.99" });
                     // 9.4
-                    let asserts = matches!(
-                        self.provider.authentication,
-                        Authentication::ClientSecretJwt | Authentication::PrivateKeyJwt
-                    );
+                    let asserts = self.provider.authentication.asserts();
                     if asserts && *listed == "invalid_client" {
                         reached("9.4");
                         self.fail_until(listed, self.policy.max_backoff_ms);
@@ -1286,7 +1288,7 @@ impl<'s> Replay<'s> {
                 return Ok(answer);
             }
             "begin" => {
-                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]).clone();
+                let credentials = credentials(step, self.scenario).clone();
                 let additions = step.get("additions").unwrap_or(&self.scenario["additions"]).clone();
                 let request = manager.begin(at, &credentials, &additions)?;
                 here.last_request = Some(manager.last_id);
@@ -1315,11 +1317,11 @@ impl<'s> Replay<'s> {
             "renew" => manager.renew(),
             "clear" => manager.clear(),
             "revoke" => {
-                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
+                let credentials = credentials(step, self.scenario);
                 return manager.revoke(credentials, &self::values(step, self.scenario));
             }
             "signing_input" => {
-                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
+                let credentials = credentials(step, self.scenario);
                 let input = wire::signing_input(&manager.provider, &manager.site, credentials)?;
                 return Ok(json!({"signing_input": input}));
             }
@@ -1357,14 +1359,14 @@ impl<'s> Replay<'s> {
             "reload" => manager.reload(),
             "sign_in" | "sign_in_url" | "sign_in_stored" | "sign_in_resumed" | "sign_in_deleted"
             | "callback" | "begin_sign_in" | "answer_sign_in" => {
-                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
+                let credentials = credentials(step, self.scenario);
                 let values = self::values(step, self.scenario);
                 let Held { signing_in, manager, .. } = here;
                 return signing_in.act(at, step, (credentials, &values), wall, manager, &mut self.sign_in);
             }
             "start_device" | "cancel_device" | "shown_device" | "poll_device" | "begin_device"
             | "answer_device" | "failed_device" => {
-                let credentials = step.get("credentials").unwrap_or(&self.scenario["credentials"]);
+                let credentials = credentials(step, self.scenario);
                 let values = self::values(step, self.scenario);
                 let memory = number(&self.scenario["capacity"]["device"]).unwrap_or(1024);
                 let Held { device, manager, .. } = here;

@@ -48,6 +48,13 @@ pub(crate) enum Authentication {
     Unnamed,
 }
 
+impl Authentication {
+    /// 9: the client signs its requests.
+    pub(crate) fn asserts(self) -> bool {
+        matches!(self, Self::ClientSecretJwt | Self::PrivateKeyJwt)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MissingLifetime {
     JwtExpiryElse(u64),

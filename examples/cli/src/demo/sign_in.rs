@@ -7,6 +7,7 @@ use tokenward_demo_service::{Fault, Person, Service};
 
 use super::keeper::Keeper;
 use super::timeline::{Event, Timeline};
+use crate::credentials::random;
 use crate::failure::Failure;
 use crate::http::Reply;
 
@@ -209,8 +210,7 @@ impl SignIns<'_> {
         keeper: &Keeper<'_>,
         redirect_uri: &'u str,
     ) -> Result<AuthorizationCode<'u>, Failure> {
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|error| Failure::unavailable(error.to_string()))?;
+        let mut random = random()?;
         let sign_in = AuthorizationCode::new(random, redirect_uri);
         tokenward::wipe(&mut random);
         sign_in.map_err(|error| Failure::usage(format!("{}: {error}", keeper.provider.name)))

@@ -10,7 +10,7 @@ use tokenward::{
 
 use super::storage::Storage;
 use crate::clock;
-use crate::credentials::{Ask, Presented, Sources};
+use crate::credentials::{Ask, Presented, Signed, Sources};
 use crate::failure::{Failure, Status};
 use crate::http::Http;
 use crate::paint::harmless;
@@ -260,13 +260,18 @@ impl<'p> Holder<'p> {
         }
     }
 
+    /// What the assertion of the next request is made of.
+    pub(super) fn signed(&self, presented: &Presented) -> Result<Signed, Failure> {
+        presented.sign(|credentials, out| self.manager.signing_input(credentials, out))
+    }
+
     /// Sends the request that is due and hands in the answer; none: it is due no more. Then [`Holder::sync`], then use.
     pub(crate) fn send(&mut self) -> Result<Option<Sent>, Failure> {
         let presented = match self.presented.take() {
             Some(presented) => presented,
             None => self.sources.read(self.provider, Ask::Prompt)?,
         };
-        let signed = presented.sign(|credentials, out| self.manager.signing_input(credentials, out))?;
+        let signed = self.signed(&presented)?;
         let assertion = signed.assertion();
         let credentials = presented.asserting(&assertion);
         let additions = Additions { values: &presented.values(), parameters: &[] };

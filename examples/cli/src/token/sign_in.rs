@@ -13,7 +13,7 @@ use tokenward::{Error, Outcome, ParsedAnswer};
 
 use super::holder::{Holder, Sent, cannot_begin, shown};
 use crate::clock;
-use crate::credentials::{Ask, Presented, withhold_secrets};
+use crate::credentials::{Ask, Presented, random, withhold_secrets};
 use crate::failure::{Failure, Status};
 use crate::http::Reply;
 use crate::paint::harmless;
@@ -50,8 +50,7 @@ impl Holder<'_> {
         let port = listener.local_addr().map_err(|e| cannot("listen", &e))?.port();
         let origin = format!("http://127.0.0.1:{port}");
         let redirect_uri = format!("{origin}/callback");
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|e| cannot("draw random numbers", &e))?;
+        let mut random = random()?;
         let refused = |error: Error| cannot_begin(error, self.provider);
         let mut sign_in = AuthorizationCode::new(random, &redirect_uri).map_err(refused)?;
         tokenward::wipe(&mut random);
@@ -64,7 +63,7 @@ impl Holder<'_> {
             Ok(Callback::Error(error)) => Said::Error(shown(error.error().bytes())),
             Err(error) => Said::Nothing(error),
         })?;
-        let signed = presented.sign(|credentials, out| self.manager.signing_input(credentials, out))?;
+        let signed = self.signed(presented)?;
         let assertion = signed.assertion();
         let credentials = presented.asserting(&assertion);
         let request = sign_in.begin_by_callback(
@@ -89,10 +88,7 @@ impl Holder<'_> {
 
     fn sign_in_by_device(&mut self, presented: &Presented) -> Result<(), Failure> {
         let mut device = DeviceAuthorization::new(vec![0; CODES]);
-        let mut random = [0; 32];
-        getrandom::fill(&mut random)
-            .map_err(|error| Failure::unavailable(format!("cannot draw random numbers: {error}")))?;
-        device.start_with_random(clock::now(), &random);
+        device.start_with_random(clock::now(), &random()?);
         let mut out = vec![0; 64 << 10];
         let mut last = None;
         loop {
@@ -109,8 +105,7 @@ impl Holder<'_> {
                     device.shown(now, &self.manager);
                 }
                 DeviceNext::Request => {
-                    let signed =
-                        presented.sign(|credentials, out| self.manager.signing_input(credentials, out))?;
+                    let signed = self.signed(presented)?;
                     let assertion = signed.assertion();
                     let credentials = presented.asserting(&assertion);
                     let begun = device.begin(now, &self.manager, &credentials, &presented.values(), &mut out);

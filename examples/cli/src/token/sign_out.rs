@@ -22,7 +22,7 @@ impl Holder<'_> {
         }
         let presented = self.sources.read(self.provider, Ask::Prompt)?;
         let mut out = vec![0; 64 << 10];
-        let signed = presented.sign(|credentials, out| self.manager.signing_input(credentials, out))?;
+        let signed = self.signed(&presented)?;
         let assertion = signed.assertion();
         let credentials = presented.asserting(&assertion);
         let written = self.manager.revoke(&credentials, &presented.values(), &mut out);

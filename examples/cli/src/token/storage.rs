@@ -8,7 +8,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
+use tokenward_conformance::bytes_of_hex;
 
+use crate::credentials::random;
 use crate::failure::Failure;
 use crate::inspect::base64;
 
@@ -177,9 +179,7 @@ fn key(path: &Path) -> Result<[u8; 32], Failure> {
             path.display()
         ))),
         Ok(None) => {
-            let mut key = [0; 32];
-            getrandom::fill(&mut key)
-                .map_err(|error| Failure::unavailable(format!("no random numbers for a key: {error}")))?;
+            let key = random::<32>()?;
             let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
             replace(&file, format!("{text}\n").as_bytes()).map_err(|error| {
                 Failure::unavailable(format!("cannot write {shown}: {error}; set {KEY_VARIABLE}"))
@@ -213,11 +213,8 @@ fn read_key(path: &Path) -> io::Result<Option<[u8; 32]>> {
 }
 
 fn key_of_text(text: &str) -> Option<[u8; 32]> {
-    let hex = || -> Option<Vec<u8>> {
-        let digits = text.chars().map(|c| c.to_digit(16)).collect::<Option<Vec<_>>>()?;
-        digits.chunks(2).map(|pair| u8::try_from(pair.first()? * 16 + pair.get(1)?).ok()).collect()
-    };
-    hex().and_then(|bytes| bytes.try_into().ok()).or_else(|| base64(text)?.try_into().ok())
+    let hex = bytes_of_hex(text).ok();
+    hex.and_then(|bytes| bytes.try_into().ok()).or_else(|| base64(text)?.try_into().ok())
 }
 
 #[cfg(test)]

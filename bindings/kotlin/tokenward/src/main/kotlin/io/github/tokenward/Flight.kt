@@ -8,7 +8,6 @@ import io.github.tokenward.bridge.PollRecord
 import kotlinx.coroutines.async
 import kotlinx.coroutines.withTimeout
 import java.io.IOException
-import java.security.SecureRandom
 import kotlin.time.Duration
 
 // The executor: it does what `poll` says. One flight is under way at a time.
@@ -91,9 +90,8 @@ internal suspend fun TokenManager.prepare(): Prepared = when (source) {
 /** What an assertion is made of, anew for each request: whether the client authenticates by one the provider says. */
 internal suspend fun TokenManager.signed(prepared: Prepared): Signed {
     val (credentials, signer) = prepared.credentials to prepared.credentials.signer
-    val random = ByteArray(ASSERTION_BYTES).also(SecureRandom()::nextBytes)
     val assertion = AssertionRecord(
-        random,
+        randomBytes(ASSERTION_BYTES),
         clock.unixTime(),
         credentials.keyId,
         signer?.certificateThumbprint,

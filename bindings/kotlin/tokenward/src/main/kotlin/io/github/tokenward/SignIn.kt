@@ -13,7 +13,6 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.async
 import kotlinx.coroutines.delay
-import java.security.SecureRandom
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 
@@ -67,7 +66,7 @@ internal suspend fun TokenManager.signInByBrowser(
     browser: suspend (AuthorizationRequest) -> String,
 ) {
     val prepared = scope.async { prepare() }.await()
-    val random = ByteArray(RANDOM_BYTES).also(SecureRandom()::nextBytes)
+    val random = randomBytes(RANDOM_BYTES)
     holding(bridged { CoreSignIn(random, redirectUri) }.also { random.fill(0) }) { signIn, toItsEnd ->
         val url = bridged { signIn.url(core, prepared.credentials.clientId) }
         if (pending != null) {
@@ -135,7 +134,7 @@ private suspend fun TokenManager.present(
 internal suspend fun TokenManager.signInByCode(show: suspend (DeviceCode) -> Unit) {
     val prepared = scope.async { prepare() }.await()
     holding(bridged { CoreDevice(CODE_BYTES) }) { device, toItsEnd ->
-        bridged { device.start(clock.instant(), ByteArray(RANDOM_BYTES).also(SecureRandom()::nextBytes)) }
+        bridged { device.start(clock.instant(), randomBytes(RANDOM_BYTES)) }
         var refused = TokenwardException.SignInRequired("expired_token")
         while (true) {
             open()

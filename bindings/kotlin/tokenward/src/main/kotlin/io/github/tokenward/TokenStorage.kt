@@ -39,7 +39,7 @@ public interface StorageAccess {
 /** Forgets everything when the process ends. */
 public class MemoryTokenStorage : TokenStorage {
     private val lock = ReentrantLock()
-    private val key = ByteArray(SEAL_KEY_BYTES).also(SecureRandom()::nextBytes)
+    private val key = randomBytes(SEAL_KEY_BYTES)
     private val item = object : StorageAccess {
         private var bytes: ByteArray? = null
 
@@ -61,3 +61,6 @@ public class MemoryTokenStorage : TokenStorage {
 internal val storagesInUse: MutableSet<TokenStorage> = Collections.synchronizedSet(Collections.newSetFromMap(WeakHashMap()))
 
 internal const val SEAL_KEY_BYTES = 32
+
+/** Bytes of the system's random generator. */
+internal fun randomBytes(count: Int): ByteArray = ByteArray(count).also(SecureRandom()::nextBytes)
